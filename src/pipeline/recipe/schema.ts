@@ -1,0 +1,143 @@
+/** @file The recipe: one strict tree with defaults, units and types. Everything else (docs/recipes.md, --set, error messages) is read from it. */
+import { z } from 'zod'
+import {
+  mctformerLossRecipe,
+  mctformerMapsFields,
+  mctformerModelRecipe,
+} from '../../methods/mctformer/recipe.ts'
+import { trainFields } from './training.ts'
+
+const data = z.strictObject({
+  root: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('folder of the data set; usually given by --data'),
+  layout: z
+    .enum(['auto', 'voc', 'folder', 'demo'])
+    .default('auto')
+    .describe(
+      'voc: VOC 2012 folders; folder: images/ with tags.csv; demo: generated pictures, made when absent; auto: looks',
+    ),
+  split: z.string().min(1).default('train').describe('pictures to train on and to make maps for'),
+  valSplit: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('pictures to validate on; null: no validation'),
+  workers: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('threads that decode pictures ahead; null: chosen from the cores; 0: none, in the main thread'),
+  cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded pictures, MB'),
+  demo: z
+    .strictObject({
+      pictures: z.int().min(1).default(1000).describe('pictures to generate'),
+      size: z.int().min(16).default(96).describe('side of a generated picture, pixels'),
+      seed: z.int().min(0).default(0).describe('seed of the generator'),
+    })
+    .prefault({})
+    .describe('the generated data set; read when layout is demo'),
+})
+
+const maps = z.strictObject({
+  checkpoint: z
+    .enum(['last', 'best'])
+    .default('last')
+    .describe('weights to use: the last, as the published scripts do, or the best by validation mAP'),
+  scales: z
+    .array(z.number().gt(0).max(8))
+    .min(1)
+    .default([1])
+    .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
+  flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
+  ...mctformerMapsFields,
+  storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
+})
+
+const sweep = z
+  .strictObject({
+    start: z.number().min(0).max(1).default(0).describe('first background threshold'),
+    stop: z.number().min(0).max(1).default(1).describe('last background threshold, included'),
+    step: z.number().gt(0).max(1).default(0.01).describe('distance between two thresholds'),
+  })
+  .refine(({ start, stop }) => start <= stop, {
+    path: ['stop'],
+    message: 'is below start; expected start <= stop',
+  })
+
+const evaluate = z.strictObject({
+  split: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('pictures of which the maps are scored; null: data.split'),
+  sweep: sweep.prefault({}).describe('background thresholds that are tried'),
+  absent: z
+    .enum(['zero', 'skip'])
+    .default('zero')
+    .describe(
+      'a class with no pixel in truth or prediction: counts as IoU 0, as published, or is left out of the mean',
+    ),
+})
+
+const triple = z.tuple([z.number(), z.number(), z.number()])
+const positiveTriple = z.tuple([z.number().gt(0), z.number().gt(0), z.number().gt(0)])
+
+/** The whole recipe. Strict at every level: an unknown key is an error, not a silent default. */
+export const recipeSchema = z.strictObject({
+  method: z.literal('mctformer').describe('which method to run'),
+  model: mctformerModelRecipe.prefault({}).describe('the network'),
+  weights: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
+  data: data.prefault({}).describe('pictures and tags'),
+  normalise: z
+    .strictObject({
+      mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B that is subtracted, 0 to 1'),
+      std: positiveTriple
+        .default([0.229, 0.224, 0.225])
+        .describe('deviation of R, G, B that is divided by, 0 to 1'),
+    })
+    .prefault({})
+    .describe('normalisation of pixels; the default is that of ImageNet'),
+  train: z
+    .strictObject({
+      ...trainFields,
+      losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
+    })
+    .prefault({})
+    .describe('the training loop'),
+  maps: maps.prefault({}).describe('making class maps'),
+  evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
+  report: z
+    .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
+    .prefault({})
+    .describe('report.html'),
+  seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
+  precision: z
+    .enum(['fp32', 'bf16'])
+    .default('fp32')
+    .describe('fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32'),
+  device: z
+    .string()
+    .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
+    .default('cpu')
+    .describe('cpu, cuda or cuda:N'),
+  threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('end the run at the first bad picture instead of naming and skipping it'),
+})
+
+/** A recipe with every default filled in. */
+export type Recipe = z.output<typeof recipeSchema>

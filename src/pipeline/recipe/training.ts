@@ -1,0 +1,140 @@
+/** @file The `train` section of a recipe that every method shares: optimiser, schedule, augmentation, checkpoints. */
+import { z } from 'zod'
+
+const optimiser = z.strictObject({
+  kind: z
+    .literal('adamw')
+    .default('adamw')
+    .describe('AdamW; no decay on one-dimensional tensors, biases, class tokens and position embeddings'),
+  lr: z.number().gt(0).default(5e-4).describe('learning rate at the peak of the schedule'),
+  lrBatch: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(512)
+    .describe(
+      'lr is for this batch size and is multiplied by batchSize / lrBatch; null: lr is used as it stands',
+    ),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.999])
+    .describe('decay of the running mean and of the running square of the gradient'),
+  eps: z.number().gt(0).default(1e-8).describe('added to the root of the running square'),
+  weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
+})
+
+const warmupEpochs = z.number().min(0).default(5).describe('length of the linear warm-up, epochs')
+const minLr = z
+  .number()
+  .min(0)
+  .default(1e-5)
+  .describe('learning rate at the end; not scaled by the batch size')
+
+const cosineEpoch = z.strictObject({
+  kind: z
+    .literal('cosine-epoch')
+    .describe("timm's schedule as published: one learning rate an epoch, warm-up cut out of the cosine"),
+  warmupEpochs,
+  warmupLr: z
+    .number()
+    .min(0)
+    .default(1e-6)
+    .describe('learning rate of the first epoch; not scaled by the batch size'),
+  minLr,
+  offByOne: z
+    .boolean()
+    .default(true)
+    .describe(
+      'as published: epoch e trains with the rate of epoch e - 1, so that the first two epochs run at warmupLr',
+    ),
+})
+
+const cosineStep = z.strictObject({
+  kind: z
+    .literal('cosine-step')
+    .describe('a learning rate for each step: linear warm-up from 0, then cosine to minLr'),
+  warmupEpochs: warmupEpochs.default(1),
+  minLr,
+})
+
+const range = (low: number, high: number, text: string) =>
+  z
+    .tuple([z.number().gt(0), z.number().gt(0)])
+    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
+    .default([low, high])
+    .describe(text)
+
+const crop = z.strictObject({
+  scale: range(0.08, 1, 'area of the crop as a share of the picture, [smallest, largest]'),
+  ratio: range(3 / 4, 4 / 3, 'width / height of the crop before resizing, [smallest, largest]'),
+})
+
+const randAugment = z.strictObject({
+  ops: z.int().min(1).default(2).describe('operations drawn for each picture, with replacement'),
+  magnitude: z.number().min(0).max(10).default(9).describe('mean strength of an operation, 0 to 10'),
+  std: z.number().min(0).default(0.5).describe('standard deviation of the strength'),
+  probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('probability that a drawn operation is applied'),
+})
+
+const erasing = z.strictObject({
+  probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.25)
+    .describe('probability that a rectangle of the picture is replaced by noise'),
+  area: range(0.02, 1 / 3, 'area of the rectangle as a share of the picture, [smallest, largest]'),
+  aspect: range(0.3, 1 / 0.3, 'aspect ratio of the rectangle, [smallest, largest]'),
+})
+
+const augment = z.strictObject({
+  crop: crop.prefault({}).describe('RandomResizedCrop, bicubic'),
+  flip: z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip'),
+  randAugment: z
+    .union([randAugment, z.literal(false)])
+    .prefault({})
+    .describe("timm's RandAugment with increasing operations; false: none"),
+  erasing: z
+    .union([erasing, z.literal(false)])
+    .prefault({})
+    .describe('RandomErasing with a normal value per pixel; false: none'),
+})
+
+/** Fields of the `train` section; a method adds its `losses`. */
+export const trainFields = {
+  epochs: z.int().min(1).default(60).describe('passes over the training pictures'),
+  batchSize: z.int().min(1).default(64).describe('pictures in a step'),
+  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
+  optimiser: optimiser.prefault({}).describe('how weights are updated'),
+  schedule: z
+    .discriminatedUnion('kind', [cosineEpoch, cosineStep])
+    .prefault({ kind: 'cosine-epoch' })
+    .describe('learning rate over time'),
+  augment: augment.prefault({}).describe('random changes to training pictures'),
+  checkpointMinutes: z
+    .number()
+    .gt(0)
+    .default(5)
+    .describe('longest time between two checkpoints, minutes; each epoch ends with one too'),
+  checkpointSteps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('also write a checkpoint every so many steps; null: by time only'),
+  validateEvery: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('epochs between two validations on data.valSplit; 0: never'),
+  logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
+}
+
+export type OptimiserRecipe = z.output<typeof optimiser>
+export type ScheduleRecipe = z.output<typeof cosineEpoch> | z.output<typeof cosineStep>
+export type AugmentRecipe = z.output<typeof augment>
