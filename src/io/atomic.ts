@@ -1,0 +1,90 @@
+/** @file Files that are either whole or not there: written under a temporary name, then renamed. */
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { InputError } from '../errors.ts'
+
+/** Node refuses single writes above 2 GiB. */
+const CHUNK_BYTES = 256 * 1024 * 1024
+
+export interface WriteOptions {
+  /** Wait until the bytes are on the disk (fsync) before renaming: for checkpoints. */
+  readonly durable?: boolean
+}
+
+/**
+ * Writes text, bytes, or several buffers one after another; `path` holds the old or the new content, never
+ * a part. Throws InputError on a full disk or a folder that is missing or read-only; then nothing is left behind.
+ */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | readonly Uint8Array[],
+  { durable = false }: WriteOptions = {},
+): Promise<void> {
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  )
+  const buffers =
+    typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : [...data]
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      for (const buffer of buffers) await writeAll(file, buffer)
+      if (durable) await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw explainWriteError(path, error)
+  }
+}
+
+async function writeAll(file: FileHandle, buffer: Uint8Array): Promise<void> {
+  for (let offset = 0; offset < buffer.byteLength; ) {
+    const { bytesWritten } = await file.write(
+      buffer,
+      offset,
+      Math.min(CHUNK_BYTES, buffer.byteLength - offset),
+    )
+    offset += bytesWritten
+  }
+}
+
+/** Says in words what the system's code for a failed write means; other errors come back as they are. */
+export function explainWriteError(path: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const folder = dirname(path)
+  const explain = (problem: string, expected: string) =>
+    new InputError(path, `cannot be written: ${problem}`, { expected, cause: error })
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return explain('the disk is full', 'free some space and run again; what was there before is untouched')
+    case 'EFBIG':
+      return explain(
+        'the file is larger than the system allows here',
+        'choose another disk or raise the limit',
+      )
+    case 'ENOENT':
+      return explain(`the folder ${folder} does not exist`, 'make it first')
+    case 'ENOTDIR':
+      return explain(`${folder} is not a folder`, 'choose a path inside a folder')
+    case 'EISDIR':
+    case 'ENOTEMPTY':
+      return explain('a folder of that name is in the way', 'choose another name')
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return explain(
+        `the folder ${folder} is read-only for this user`,
+        'choose a folder that can be written to',
+      )
+    case 'ENAMETOOLONG':
+      return explain('the name is too long', 'choose a shorter one')
+    default:
+      return error
+  }
+}
