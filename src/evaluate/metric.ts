@@ -1,0 +1,62 @@
+/** @file What a number is called. A score always carries its metric, split, threshold and how that was chosen,
+ * so that no two of them are mixed up. */
+import type { MiouResult } from './miou.ts'
+
+/** The stages that can be scored: maps at their best threshold (`seed`, with dense CRF `seed+crf`), refined
+ * pseudo labels (`mask`), and the trained network's predictions (one scale, several, several with CRF). */
+export const METRIC_NAMES = ['seed', 'seed+crf', 'mask', 'val', 'val ms', 'val ms+crf'] as const
+
+/** One of `METRIC_NAMES`. */
+export type MetricName = (typeof METRIC_NAMES)[number]
+
+/** Where a background threshold came from. */
+export type ThresholdChoice =
+  | { readonly how: 'swept on the same masks it is scored on' }
+  | { readonly how: 'chosen on split'; readonly split: string }
+  | { readonly how: 'given' }
+
+/** A background threshold and its origin. */
+export interface ChosenThreshold {
+  readonly value: number
+  readonly choice: ThresholdChoice
+}
+
+/** One result: `result` in percent over `pictures` pictures of `split`; masks made without a threshold have none. */
+export interface Score {
+  readonly metric: MetricName
+  readonly split: string
+  readonly threshold: ChosenThreshold | undefined
+  readonly pictures: number
+  readonly result: MiouResult
+}
+
+/** How the threshold was chosen, in words. */
+export function describeChoice(choice: ThresholdChoice): string {
+  return choice.how === 'chosen on split' ? `chosen on split ${choice.split}` : choice.how
+}
+
+/** What a score is, without its value: `seed mIoU on train (1,103 pictures), threshold 0.40, given`. */
+export function describeScore({ metric, split, threshold, pictures }: Score): string {
+  const where = `${metric} mIoU on ${split} (${pictures.toLocaleString('en-US')} ${pictures === 1 ? 'picture' : 'pictures'})`
+  if (threshold === undefined) return `${where}, no threshold`
+  return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}`
+}
+
+/** What a reader must know before comparing this score with another; empty when there is nothing. */
+export function scoreWarnings({ metric, split, threshold, pictures }: Score): string[] {
+  const warnings: string[] = []
+  if (threshold?.choice.how === 'swept on the same masks it is scored on') {
+    warnings.push(
+      `The threshold ${formatThreshold(threshold.value)} of ${metric} was chosen on the same ${split} masks that it is scored on: ` +
+        'the number is an upper bound, and uses masks that weak supervision does not have.',
+    )
+  }
+  if (pictures === 0) warnings.push(`No picture of ${split} has a mask: ${metric} says nothing.`)
+  return warnings
+}
+
+/** At least two decimals: 0.40, 0.375. */
+export function formatThreshold(value: number): string {
+  const short = value.toFixed(2)
+  return Number(short) === value ? short : String(value)
+}

@@ -1,0 +1,58 @@
+/** @file IoU per label and its mean, by the rule of the authors' evaluation.py. Numbers are percentages. */
+import { type Confusion, labelCounts } from './confusion.ts'
+
+/** Scores of one label, in percent of the union: `fp` predicted but not true, `fn` true but not predicted. */
+export interface LabelScore {
+  readonly label: number
+  readonly iou: number
+  readonly fp: number
+  readonly fn: number
+  readonly truthPixels: number
+  readonly predictedPixels: number
+}
+
+/** Per-label scores and their means, in percent. Each mean includes the background. */
+export interface MiouResult {
+  readonly labels: readonly LabelScore[]
+  readonly miou: number
+  readonly fp: number
+  readonly fn: number
+}
+
+/** What a label does that neither the ground truth nor the prediction holds: count as 0 in the mean, as in
+ * MCTformer's evaluation.py, or be left out of it, as in WeakTr's. */
+export type AbsentRule = 'zero' | 'skip'
+
+const EPS = 1e-10 // evaluation.py: TP / (T + P - TP + 1e-10)
+
+/** IoU, FP and FN of every label and their means (MCTformer/evaluation.py, do_python_eval). */
+export function meanIou(confusion: Confusion, { absent = 'zero' }: { absent?: AbsentRule } = {}): MiouResult {
+  const { truth, predicted, both } = labelCounts(confusion)
+  const labels = Array.from(truth, (truthPixels, label): LabelScore => {
+    const predictedPixels = predicted[label]!
+    const hit = both[label]!
+    const union = truthPixels + predictedPixels - hit + EPS
+    return {
+      label,
+      iou: (100 * hit) / union,
+      fp: (100 * (predictedPixels - hit)) / union,
+      fn: (100 * (truthPixels - hit)) / union,
+      truthPixels,
+      predictedPixels,
+    }
+  })
+  const counted =
+    absent === 'zero'
+      ? labels
+      : labels.filter(({ truthPixels, predictedPixels }) => truthPixels + predictedPixels > 0)
+  return {
+    labels,
+    miou: mean(counted.map(({ iou }) => iou)),
+    fp: mean(counted.map(({ fp }) => fp)),
+    fn: mean(counted.map(({ fn }) => fn)),
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
+}
