@@ -1,0 +1,48 @@
+/** @file Which keys of two recipes differ, and which keys cannot change a result. */
+import type { Recipe } from './schema.ts'
+
+/** Keys that change where and how fast a run works, not what it computes; a run may be resumed with others. */
+export const NEUTRAL_KEYS: readonly string[] = [
+  'data.root',
+  'data.workers',
+  'data.cacheMegabytes',
+  'train.checkpointMinutes',
+  'train.checkpointSteps',
+  'train.logEvery',
+  'device',
+  'threads',
+  'strict',
+]
+
+export interface Difference {
+  readonly key: string
+  /** Undefined where the key is absent. */
+  readonly before: unknown
+  readonly now: unknown
+}
+
+/** Keys with different values, dotted, sorted; lists are compared as a whole. */
+export function differingKeys(before: Recipe, now: Recipe): Difference[] {
+  const left = flatten(before)
+  const right = flatten(now)
+  return [...new Set([...left.keys(), ...right.keys()])]
+    .sort()
+    .map(key => ({ key, before: left.get(key), now: right.get(key) }))
+    .filter(({ before, now }) => JSON.stringify(before) !== JSON.stringify(now))
+}
+
+/** True for a key that cannot change a result. */
+export function isNeutralKey(key: string): boolean {
+  return NEUTRAL_KEYS.includes(key)
+}
+
+/** Dotted keys with their values; sections are opened, lists are not. */
+export function flatten(value: object, prefix = ''): Map<string, unknown> {
+  return new Map(
+    Object.entries(value).flatMap(([name, child]: [string, unknown]): [string, unknown][] =>
+      typeof child === 'object' && child !== null && !Array.isArray(child)
+        ? [...flatten(child, `${prefix}${name}.`)]
+        : [[`${prefix}${name}`, child]],
+    ),
+  )
+}

@@ -1,0 +1,46 @@
+/** @file Finding a recipe: a file of the user's, or one of those that come with the package, by its short name. */
+import { readdir, stat } from 'node:fs/promises'
+import { basename, extname, join, resolve } from 'node:path'
+import { InputError } from '../../errors.ts'
+import { nearestName } from '../../nearest-name.ts'
+import { packageRoot } from '../package-root.ts'
+
+export interface FoundRecipe {
+  readonly file: string
+  readonly name: string
+}
+
+/** `file.yaml`, `folder/file.yaml`, `recipes/NAME.yaml` of the package, or `NAME` of a bundled recipe. Throws InputError
+ * naming the nearest bundled recipe, or all of them. */
+export async function findRecipe(fileOrName: string): Promise<FoundRecipe> {
+  const name = basename(fileOrName, extname(fileOrName) === '.yml' ? '.yml' : '.yaml')
+  const bundled = join(packageRoot(), 'recipes', `${name}.yaml`)
+  const asFile = resolve(fileOrName)
+  const looksLikeFile = /[/\\]|\.ya?ml$/.test(fileOrName)
+  if (looksLikeFile && (await isFile(asFile))) return { file: asFile, name }
+  const mayBeBundled =
+    !looksLikeFile || fileOrName === `${name}.yaml` || fileOrName === `recipes/${name}.yaml`
+  if (mayBeBundled && (await isFile(bundled))) return { file: bundled, name }
+  const names = await bundledRecipes()
+  const near = nearestName(name, names)
+  throw new InputError(fileOrName, looksLikeFile ? 'there is no such file' : 'there is no such recipe', {
+    expected:
+      near === undefined ? `give a .yaml file, or one of: ${names.join(', ')}` : `did you mean ${near}?`,
+  })
+}
+
+/** Short names of the recipes that come with the package, sorted. */
+export async function bundledRecipes(): Promise<string[]> {
+  const files = await readdir(join(packageRoot(), 'recipes'))
+  return files
+    .filter(file => file.endsWith('.yaml'))
+    .map(file => basename(file, '.yaml'))
+    .sort()
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    found => found.isFile(),
+    () => false,
+  )
+}

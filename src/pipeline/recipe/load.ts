@@ -1,0 +1,98 @@
+/** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
+import { readFile } from 'node:fs/promises'
+import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from 'yaml'
+import { InputError } from '../../errors.ts'
+import { findRecipe } from './find.ts'
+import { applyOverrides, isTree, type Override, parseSet, type Tree } from './overrides.ts'
+import { problemsOf, recipeError } from './problems.ts'
+import { type Recipe, recipeSchema } from './schema.ts'
+
+export interface LoadRecipeOptions {
+  /** `key=value` texts, as after --set; they win over `overrides`. */
+  readonly set?: readonly string[]
+  /** Values of other flags (--data, --device, ...). */
+  readonly overrides?: readonly Override[]
+}
+
+export interface LoadedRecipe {
+  readonly recipe: Recipe
+  /** The file it was read from. */
+  readonly file: string
+  /** File name without ending; the default name of the run. */
+  readonly name: string
+}
+
+/** Reads a recipe by file or by the name of a bundled one and fills in every default. Throws InputError that names
+ * all wrong keys, types and ranges, each with its place and what would be right. */
+export async function loadRecipe(
+  fileOrName: string,
+  { set = [], overrides = [] }: LoadRecipeOptions = {},
+): Promise<LoadedRecipe> {
+  const { file, name } = await findRecipe(fileOrName)
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new InputError(file, 'cannot be read', {
+      expected: 'give a recipe file (.yaml) or the name of a bundled recipe',
+      cause,
+    })
+  })
+  return { recipe: parseRecipe(text, file, [...overrides, ...set.map(parseSet)]), file, name }
+}
+
+/** The recipe in a YAML text; `file` is named in errors. */
+export function parseRecipe(text: string, file: string, overrides: readonly Override[] = []): Recipe {
+  const lines = new LineCounter()
+  const document = parseDocument(text, { lineCounter: lines })
+  const [broken] = document.errors
+  if (broken !== undefined) {
+    throw new InputError(`${file}:${lines.linePos(broken.pos[0]).line}`, 'is not valid YAML', {
+      expected: firstLine(broken.message),
+    })
+  }
+  const tree = applyOverrides(rootOf(document, file), overrides)
+  const result = recipeSchema.safeParse(tree)
+  if (result.success) return result.data
+  throw recipeError(
+    problemsOf(result.error.issues, tree),
+    path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),
+  )
+}
+
+/** The resolved recipe as YAML, every key written out; `parseRecipe` reads it back unchanged. */
+export function formatRecipe(recipe: Recipe): string {
+  return `# Resolved recipe: every key, as this run used it.\n${stringify(recipe, { flowCollectionPadding: true, lineWidth: 100 })}`
+}
+
+function rootOf(document: Document, file: string): Tree {
+  const tree: unknown = document.toJS()
+  if (isTree(tree)) return tree
+  throw new InputError(file, tree === null ? 'is empty' : 'is not a recipe', {
+    expected: 'write keys and values, beginning with method: mctformer',
+  })
+}
+
+function overrideAt(path: readonly PropertyKey[], overrides: readonly Override[]): string | undefined {
+  return overrides.findLast(({ path: own }) => own.every((key, i) => path[i] === key))?.source
+}
+
+function placeInFile(
+  document: Document,
+  path: readonly PropertyKey[],
+  file: string,
+  lines: LineCounter,
+): string {
+  let node: unknown = document.contents
+  let offset: number | undefined
+  for (const key of path) {
+    const pair = isMap(node)
+      ? node.items.find(item => isScalar(item.key) && item.key.value === key)
+      : undefined
+    if (pair === undefined) break
+    if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0]
+    node = pair.value
+  }
+  return offset === undefined ? file : `${file}:${lines.linePos(offset).line}`
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? text
+}

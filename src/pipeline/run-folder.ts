@@ -1,0 +1,128 @@
+/** @file runs/NAME/: where everything a run makes lies, and when a folder may be used again. Stages talk through these files only. */
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import { InputError } from '../errors.ts'
+import { writeFileAtomic } from '../io/atomic.ts'
+import { differingKeys, isNeutralKey } from './recipe/compare.ts'
+import { formatRecipe, parseRecipe } from './recipe/load.ts'
+import type { Recipe } from './recipe/schema.ts'
+
+/** Absolute paths inside a run folder. */
+export interface RunFolder {
+  readonly root: string
+  readonly name: string
+  /** The resolved recipe, written before anything else. */
+  readonly recipe: string
+  /** One record for each start: program, Node, command, time. */
+  readonly sessions: string
+  /** Markers that say which stage is done, and from which inputs. */
+  readonly stages: string
+  readonly checkpoints: string
+  readonly metrics: string
+  /** One safetensors file for each picture: `cam` [K, H, W], metadata `classes`. */
+  readonly maps: string
+  /** Label PNGs made from the maps at the best threshold. */
+  readonly masks: string
+  /** PNG files that the report shows. */
+  readonly pictures: string
+  readonly scores: string
+  readonly scoresTable: string
+  readonly report: string
+}
+
+/** The paths of a run folder; touches nothing. */
+export function runFolder(root: string): RunFolder {
+  const at = (name: string) => join(resolve(root), name)
+  return {
+    root: resolve(root),
+    name: basename(resolve(root)),
+    recipe: at('recipe.yaml'),
+    sessions: at('sessions.jsonl'),
+    stages: at('stages'),
+    checkpoints: at('checkpoints'),
+    metrics: at('metrics.jsonl'),
+    maps: at('maps'),
+    masks: at('masks'),
+    pictures: at('pictures'),
+    scores: at('scores.json'),
+    scoresTable: at('scores.txt'),
+    report: at('report.html'),
+  }
+}
+
+export interface OpenRunOptions {
+  readonly recipe: Recipe
+  /** Go on although the folder was made with another recipe. */
+  readonly withChanges?: boolean
+}
+
+/**
+ * Makes the folder, or takes it up again, and writes recipe.yaml first. Throws InputError listing the keys that
+ * differ when it was made with another recipe; keys that cannot change a result (threads, paths) may differ.
+ */
+export async function openRunFolder(
+  root: string,
+  { recipe, withChanges = false }: OpenRunOptions,
+): Promise<RunFolder> {
+  const run = runFolder(root)
+  const before = await readOptional(run.recipe)
+  if (before !== undefined && !withChanges) refuseChanges(run, parseRecipe(before, run.recipe), recipe)
+  await makeFolder(run.root)
+  await writeFileAtomic(run.recipe, formatRecipe(recipe))
+  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
+    await makeFolder(folder)
+  return run
+}
+
+/** The run folder at `root` and its recipe. Throws InputError when there is none. */
+export async function existingRunFolder(root: string): Promise<{ run: RunFolder; recipe: Recipe }> {
+  const run = runFolder(root)
+  const text = await readOptional(run.recipe)
+  if (text === undefined) {
+    const found = await stat(run.root).catch(() => undefined)
+    throw new InputError(
+      root,
+      found === undefined ? 'there is no such run' : 'is not a run folder: it holds no recipe.yaml',
+      {
+        expected: 'give the folder of a run, such as runs/NAME',
+      },
+    )
+  }
+  return { run, recipe: parseRecipe(text, run.recipe) }
+}
+
+function refuseChanges(run: RunFolder, before: Recipe, now: Recipe): void {
+  const changed = differingKeys(before, now).filter(({ key }) => !isNeutralKey(key))
+  if (changed.length === 0) return
+  const lines = changed.map(({ key, before, now }) => `  ${key}: ${show(before)} there, ${show(now)} now`)
+  throw new InputError(
+    relative(process.cwd(), run.root) || run.root,
+    `this run was started with another recipe:\n${lines.join('\n')}\n`,
+    { expected: 'use --name for a new run, or --resume-with-changes to run the stages concerned again' },
+  )
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'not set' : JSON.stringify(value)
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (cause) {
+    throw new InputError(path, 'the folder cannot be made', {
+      expected: 'choose another place with --runs',
+      cause,
+    })
+  }
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined
+    throw error
+  }
+}

@@ -1,0 +1,35 @@
+/** @file What a stage is given. Imports no torch; the stages in stages/ do. */
+import type { Dataset } from '../data/dataset.ts'
+import { TagmaskError } from '../errors.ts'
+import type { Log } from '../train/log.ts'
+import type { Recipe } from './recipe/schema.ts'
+import type { RunFolder } from './run-folder.ts'
+
+/** The stages in the order in which they run. */
+export const STAGES = ['train', 'maps', 'evaluate', 'report'] as const
+export type StageName = (typeof STAGES)[number]
+
+/** Everything a stage may use. What it finds in its own outputs was made from the same inputs: go on from there. */
+export interface StageContext {
+  readonly recipe: Recipe
+  readonly dataset: Dataset
+  /** Pictures of `data.valSplit`; undefined without one. */
+  readonly valDataset: Dataset | undefined
+  readonly run: RunFolder
+  /** Aborted by Ctrl-C: finish the step, make the work safe, then throw an `Interrupted`. */
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** One stage: reads and writes files of the run folder; returns when it is done. */
+export type Stage = (context: StageContext) => Promise<void>
+
+/** Thrown by a stage that stopped because its signal was aborted, after it made its work safe. */
+export class Interrupted extends TagmaskError {
+  override readonly name = 'Interrupted'
+
+  /** `where`: how far it came, as in "epoch 3, step 120". */
+  constructor(where: string) {
+    super(`stopped at ${where}`)
+  }
+}

@@ -1,0 +1,129 @@
+/** @file One progress line: redrawn in place on a terminal, a plain line every few seconds elsewhere. Imports nothing above src/train. */
+import { formatDuration } from './duration.ts'
+
+/** The part of a Node stream that is needed. */
+export interface ProgressStream {
+  write(text: string): unknown
+  readonly isTTY?: boolean
+  readonly columns?: number
+}
+
+export interface ProgressOptions {
+  /** What is being done, as in "train" or "maps". */
+  readonly title: string
+  /** Units of the whole. */
+  readonly total: number
+  /** Units done in an earlier session: they count for the share, not for the rate. */
+  readonly start?: number
+  /** What is counted, as in "pictures". */
+  readonly unit?: string
+}
+
+/** Losses and the like, shown in the order given; numbers with four significant digits. */
+export type ProgressValues = Readonly<Record<string, number | string>>
+
+export interface Progress {
+  /** `done` units of the total are done. */
+  update(done: number, values?: ProgressValues): void
+  /** Draws the last state and ends the line. */
+  finish(): void
+  /** Takes the line away, so that something else can be written (terminals only). */
+  clear(): void
+  draw(): void
+}
+
+export interface ProgressSurroundings {
+  readonly stream: ProgressStream
+  readonly clock: () => number
+  readonly colour?: boolean
+  readonly onFinish?: () => void
+}
+
+const REDRAW_MS = 100
+const PLAIN_MS = 5000
+const WINDOW_MS = 30_000 // the rate is that of the last half minute
+const BAR = 20
+
+/** A progress line on a stream. The rate is over the last 30 s; ETA is the rest at that rate. */
+export function createProgress(
+  { title, total, start = 0, unit = 'pictures' }: ProgressOptions,
+  { stream, clock, colour = false, onFinish }: ProgressSurroundings,
+): Progress {
+  const terminal = stream.isTTY === true
+  const began = clock()
+  let done = start
+  let values: ProgressValues = {}
+  let drawn = Number.NEGATIVE_INFINITY
+  let finished = false
+  const window: { time: number; done: number }[] = [{ time: began, done: start }]
+
+  const rate = () => {
+    const first = window[0]!
+    const last = window[window.length - 1]!
+    const seconds = (last.time - first.time) / 1000
+    return seconds > 0 ? (last.done - first.done) / seconds : 0
+  }
+  const text = (time: number) => {
+    const share = total > 0 ? Math.min(1, done / total) : 1
+    const speed = rate()
+    const rest =
+      done >= total
+        ? `in ${formatDuration((time - began) / 1000)}`
+        : `ETA ${formatDuration((total - done) / speed)}`
+    const parts = [
+      `${done}/${total} ${unit}`,
+      `${formatRate(speed)}/s`,
+      rest,
+      ...Object.entries(values).map(showValue),
+    ]
+    if (!terminal) return `${title} ${Math.floor(share * 100)}% · ${parts.join(' · ')}`
+    const filled = Math.round(share * BAR)
+    const bar =
+      '━'.repeat(filled) +
+      (colour ? `\u001b[2m${'━'.repeat(BAR - filled)}\u001b[22m` : ' '.repeat(BAR - filled))
+    const room = Math.max(20, (stream.columns ?? 80) - title.length - BAR - 3)
+    return `${title} ${bar} ${parts.join(' · ').slice(0, room)}`
+  }
+  const draw = () => {
+    if (finished) return
+    if (terminal) stream.write(`\r\u001b[2K${text(clock())}`)
+  }
+  const show = (time: number) => {
+    drawn = time
+    if (terminal) draw()
+    else stream.write(`${text(time)}\n`)
+  }
+  return {
+    draw,
+    clear: () => {
+      if (terminal && !finished) stream.write('\r\u001b[2K')
+    },
+    update(now, next = values) {
+      done = now
+      values = next
+      const time = clock()
+      window.push({ time, done })
+      while (window.length > 2 && time - window[1]!.time >= WINDOW_MS) window.shift()
+      const due =
+        drawn === Number.NEGATIVE_INFINITY ? (terminal ? 0 : PLAIN_MS) : terminal ? REDRAW_MS : PLAIN_MS
+      const since = time - (drawn === Number.NEGATIVE_INFINITY ? began : drawn)
+      if (since >= due) show(time)
+    },
+    finish() {
+      if (finished) return
+      show(clock())
+      if (terminal) stream.write('\n')
+      finished = true
+      onFinish?.()
+    },
+  }
+}
+
+function formatRate(rate: number): string {
+  return rate >= 100 ? rate.toFixed(0) : rate >= 1 ? rate.toFixed(1) : rate.toFixed(2)
+}
+
+function showValue([name, value]: [string, number | string]): string {
+  if (typeof value === 'string') return `${name} ${value}`
+  return `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`
+}
