@@ -1,0 +1,41 @@
+/** @file Bytes to network input: ToTensor and Normalize of torchvision, in single precision. */
+import type { RgbImage } from '../../io/image.ts'
+import type { Colour } from './affine.ts'
+import { roundHalfEven } from './rounding.ts'
+
+/** Mean and standard deviation of red, green and blue, of values in 0..1. */
+export interface Normalisation {
+  readonly mean: Colour
+  readonly std: Colour
+}
+
+export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+
+/** (value / 255 - mean) / std, HWC bytes to CHW floats; into `out` (3 * height * width) when given. */
+export function normalise(
+  { width, height, data }: RgbImage,
+  { mean, std }: Normalisation = IMAGENET,
+  out: Float32Array = new Float32Array(3 * width * height),
+): Float32Array {
+  const plane = width * height
+  for (let channel = 0; channel < 3; channel++) {
+    const table = channelTable(mean[channel]!, std[channel]!)
+    const start = channel * plane
+    for (let i = 0, from = channel; i < plane; i++, from += 3) out[start + i] = table[data[from]!]!
+  }
+  return out
+}
+
+/** The mean colour as bytes: what timm fills with where a picture was moved away. */
+export function meanColour([red, green, blue]: Colour): Colour {
+  const byte = (value: number) => Math.min(255, roundHalfEven(255 * value))
+  return [byte(red), byte(green), byte(blue)]
+}
+
+/** Every byte's value, each step rounded to single precision as torch does. */
+function channelTable(mean: number, std: number): Float32Array {
+  return Float32Array.from(
+    { length: 256 },
+    (_, value) => Math.fround(Math.fround(value / 255) - Math.fround(mean)) / Math.fround(std),
+  )
+}

@@ -1,0 +1,38 @@
+/** @file The pictures class maps are made from: each scale of the native size (MCTformer's datasets.py, VOC12DatasetMS). */
+import type { RgbImage } from '../../io/image.ts'
+import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
+import { resize } from './resize.ts'
+import { roundHalfEven } from './rounding.ts'
+
+/** Normalised picture, `data` is [3, height, width]. */
+export interface View {
+  readonly scale: number
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
+/** Size at a scale: Python's round of size / unit * scale, times `unit`. */
+export function scaledSize(
+  { width, height }: { width: number; height: number },
+  scale: number,
+  { unit = 1 }: { unit?: number } = {},
+): { width: number; height: number } {
+  const side = (length: number) => roundHalfEven((length / unit) * scale) * unit
+  return { width: side(width), height: side(height) }
+}
+
+/** One view a scale, bicubic. Flipped views are the network's to make: a flip of the view's width axis. */
+export function scaleViews(
+  image: RgbImage,
+  {
+    scales,
+    unit = 1,
+    normalisation = IMAGENET,
+  }: { scales: readonly number[]; unit?: number; normalisation?: Normalisation },
+): View[] {
+  return scales.map(scale => {
+    const size = scaledSize(image, scale, { unit })
+    return { scale, ...size, data: normalise(resize(image, size), normalisation) }
+  })
+}

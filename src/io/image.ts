@@ -1,0 +1,119 @@
+/** @file Pictures in and out: the pixels a Pillow user would get, EXIF rotation applied, no colour management. */
+import { readFile } from 'node:fs/promises'
+import { extname } from 'node:path'
+import sharp, { type Sharp } from 'sharp'
+import { InputError } from '../errors.ts'
+import { writeFileAtomic } from './atomic.ts'
+
+sharp.cache(false) // every picture is decoded once; libvips' cache would only hold memory
+
+/** 8-bit RGB picture, `data` is height * width * 3 (HWC). */
+export interface RgbImage {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8Array
+}
+
+const MAX_PIXELS = 2 ** 29 // 1.5 GiB as RGB: a 20,000 x 20,000 picture passes, a decompression bomb does not
+
+const READABLE = 'a JPEG, PNG or WebP picture is needed'
+
+/**
+ * Decodes a picture to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
+ * (no ICC profile is applied). Throws InputError on a missing, empty, truncated or foreign file.
+ */
+export async function readImage(path: string): Promise<RgbImage> {
+  const bytes = await readBytes(path)
+  try {
+    const { width = 0, height = 0, space } = await open(bytes).metadata()
+    if (width * height > MAX_PIXELS)
+      throw new InputError(path, `the picture has ${width} x ${height} pixels`, {
+        expected: `at most ${MAX_PIXELS} pixels are read`,
+      })
+    return space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause
+    throw new InputError(path, `cannot be decoded (${reason(cause)})`, { expected: READABLE, cause })
+  }
+}
+
+/** Writes a picture as PNG or JPEG, by the ending of `path`, atomically. `quality` (1 to 100) is JPEG's. */
+export async function writeImage(
+  path: string,
+  image: RgbImage,
+  { quality = 92 }: { quality?: number } = {},
+): Promise<void> {
+  await writeFileAtomic(path, await encodeImage(image, { format: formatOf(path), quality }))
+}
+
+/** Encodes a picture as PNG or JPEG bytes, for example to embed it in a report. */
+export async function encodeImage(
+  { width, height, data }: RgbImage,
+  { format = 'png', quality = 92 }: { format?: 'png' | 'jpeg'; quality?: number } = {},
+): Promise<Uint8Array> {
+  const picture = sharp(data, { raw: { width, height, channels: 3 } })
+  return format === 'png' ? picture.png().toBuffer() : picture.jpeg({ quality }).toBuffer()
+}
+
+function formatOf(path: string): 'png' | 'jpeg' {
+  const ending = extname(path).toLowerCase()
+  if (ending === '.png') return 'png'
+  if (ending === '.jpg' || ending === '.jpeg') return 'jpeg'
+  throw new InputError(path, `cannot write a picture with the ending "${ending}"`, {
+    expected: 'use .png, .jpg or .jpeg',
+  })
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    throw new InputError(path, `cannot be read (${reason(cause)})`, { expected: READABLE, cause })
+  }
+  if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: READABLE })
+  return bytes
+}
+
+function open(bytes: Uint8Array): Sharp {
+  // failOn error: a truncated file is refused, as Pillow does; stray bytes between markers are not
+  return sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true, autoOrient: true })
+}
+
+async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
+  const { data, info } = await open(bytes)
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, data: rgbOf(data, info.channels) }
+}
+
+function rgbOf(data: Buffer, channels: number): Uint8Array {
+  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length)
+  const rgb = new Uint8Array((data.length / channels) * 3)
+  for (let from = 0, to = 0; to < rgb.length; from += channels, to += 3) rgb.fill(data[from]!, to, to + 3) // grey
+  return rgb
+}
+
+/** Pillow's CMYK to RGB: v * (1 - k) in rounded 8-bit arithmetic (Convert.c, cmyk2rgb). */
+async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
+  const { data, info } = await open(bytes)
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  const rgb = new Uint8Array(info.width * info.height * 3)
+  for (let from = 0, to = 0; to < rgb.length; from += info.channels, to += 3) {
+    const light = 255 - data[from + 3]!
+    for (let c = 0; c < 3; c++) {
+      const product = data[from + c]! * light + 128
+      rgb[to + c] = Math.max(0, light - (((product >> 8) + product) >> 8))
+    }
+  }
+  return { width: info.width, height: info.height, data: rgb }
+}
+
+function reason(cause: unknown): string {
+  return cause instanceof Error ? cause.message.trim() : String(cause)
+}
