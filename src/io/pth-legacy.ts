@@ -1,0 +1,75 @@
+/** @file PyTorch's checkpoint format before 1.6: five pickles, then the raw storages one after another. */
+import { InputError } from '../errors.ts'
+import { readRange, withFile } from './read-range.ts'
+import { itemSize } from './tensor-data.ts'
+import { findTorchGlobal, loadStorage, type TorchStorage } from './torch-pickle.ts'
+import { type PickleValue, unpickle } from './unpickler.ts'
+
+/** What a checkpoint holds: the unpickled object, and the raw bytes its tensors refer to. */
+export interface Checkpoint {
+  readonly root: PickleValue
+  readonly readStorage: (key: string) => Promise<Uint8Array>
+}
+
+const MAGIC = 0x1950a86a20f9469cfc6cn
+const PROTOCOL = 1001
+const EXPECTED = 'a file made by torch.save that was copied or downloaded completely'
+
+/** Reads the whole file with one read; storages are views of it, perhaps unaligned. */
+export async function withLegacyCheckpoint<T>(
+  path: string,
+  use: (checkpoint: Checkpoint) => Promise<T>,
+): Promise<T> {
+  const bytes = await withFile(path, (file, size) => readRange(path, file, 0, size))
+  let position = 0
+  const storages = new Map<string, TorchStorage>()
+  const next = () => {
+    const { value, end } = unpickle(path, bytes, {
+      start: position,
+      findGlobal: findTorchGlobal,
+      persistentLoad: id => {
+        const storage = loadStorage(id)
+        if (!storages.has(storage.key)) storages.set(storage.key, storage)
+        return storage
+      },
+    })
+    position = end
+    return value
+  }
+  if (next() !== MAGIC) throw new InputError(path, 'is not a PyTorch checkpoint', { expected: EXPECTED })
+  if (next() !== PROTOCOL)
+    throw new InputError(path, 'is of an unknown legacy version', { expected: EXPECTED })
+  const system = next()
+  if (system instanceof Map && system.get('little_endian') === false) {
+    throw new InputError(path, 'was saved on a big-endian machine', {
+      expected: 'a little-endian checkpoint',
+    })
+  }
+  const root = next()
+  const keys = next()
+  const data = new Map<string, Uint8Array>()
+  for (const key of Array.isArray(keys) ? keys : []) {
+    const storage = typeof key === 'string' ? storages.get(key) : undefined
+    if (storage === undefined)
+      throw new InputError(path, `is damaged: storage ${String(key)} belongs to no tensor`)
+    const start = position + 8 // an int64 count comes first
+    const end = start + storage.count * itemSize(storage.dtype)
+    if (end > bytes.byteLength) {
+      const problem = `is cut off: it ends ${end - bytes.byteLength} bytes before the end of storage ${storage.key}`
+      throw new InputError(path, problem, { expected: EXPECTED })
+    }
+    if (bytes.readBigInt64LE(position) !== BigInt(storage.count)) {
+      throw new InputError(path, `is damaged: the sizes of storage ${storage.key} disagree`, {
+        expected: EXPECTED,
+      })
+    }
+    data.set(storage.key, bytes.subarray(start, end))
+    position = end
+  }
+  const readStorage = async (key: string) => {
+    const storage = data.get(key)
+    if (storage === undefined) throw new InputError(path, `storage ${key} is missing`, { expected: EXPECTED })
+    return storage
+  }
+  return use({ root, readStorage })
+}

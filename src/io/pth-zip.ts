@@ -1,0 +1,40 @@
+/** @file PyTorch's checkpoint format since 1.6: a zip of data.pkl and one entry for each storage. */
+import { InputError } from '../errors.ts'
+import type { Checkpoint } from './pth-legacy.ts'
+import { findTorchGlobal, loadStorage } from './torch-pickle.ts'
+import { unpickle } from './unpickler.ts'
+import { withZip } from './zip.ts'
+
+/** Opens the archive, passes what it holds, closes. Storages are read when asked for, each once. */
+export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
+  return withZip(path, async entries => {
+    const pickleName = [...entries.keys()].find(name => name === 'data.pkl' || name.endsWith('/data.pkl'))
+    const pickle = pickleName === undefined ? undefined : entries.get(pickleName)
+    if (pickle === undefined || pickleName === undefined) {
+      throw new InputError(path, 'is a zip archive without data.pkl', {
+        expected: 'a file made by torch.save',
+      })
+    }
+    const folder = pickleName.slice(0, -'data.pkl'.length)
+    const byteOrder = await entries.get(`${folder}byteorder`)?.read()
+    if (byteOrder !== undefined && Buffer.from(byteOrder).toString() === 'big') {
+      throw new InputError(path, 'was saved on a big-endian machine', {
+        expected: 'a little-endian checkpoint',
+      })
+    }
+    const { value: root } = unpickle(path, await pickle.read(), {
+      findGlobal: findTorchGlobal,
+      persistentLoad: loadStorage,
+    })
+    const read = new Map<string, Promise<Uint8Array>>()
+    const readStorage = (key: string) => {
+      const entry = entries.get(`${folder}data/${key}`)
+      if (entry === undefined)
+        throw new InputError(path, 'is missing from the archive', { field: `data/${key}` })
+      const bytes = read.get(key) ?? entry.read()
+      read.set(key, bytes)
+      return bytes
+    }
+    return use({ root, readStorage })
+  })
+}

@@ -1,0 +1,51 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { InputError } from '../errors.ts'
+import { writeSafetensors } from './safetensors.ts'
+import { fromFloat32, toFloat32Array } from './tensor-data.ts'
+import { readWeights } from './weights.ts'
+
+const fixtures = join(import.meta.dirname, '../../test/fixtures/checkpoints')
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-weights-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test('safetensors, both kinds of .pth and .npz, whatever they are called', async () => {
+  const safetensors = join(folder, 'called.bin')
+  await writeSafetensors(safetensors, new Map([['w', fromFloat32(Float32Array.of(1, 2))]]))
+  expect([...toFloat32Array((await readWeights(safetensors)).get('w')!)]).toEqual([1, 2])
+  expect((await readWeights(join(fixtures, 'zip_model_key.pth'))).size).toBe(13)
+  expect((await readWeights(join(fixtures, 'legacy_state_dict.pth'))).size).toBe(13)
+  const renamed = join(folder, 'renamed.pth')
+  await writeFile(renamed, await readFile(join(fixtures, 'augreg_tiny.npz')))
+  expect((await readWeights(renamed)).has('embedding/kernel')).toBe(true)
+})
+
+test.each([
+  ['empty.pth', '', /zero bytes/],
+  ['page.pth', '<!DOCTYPE html><html><body>404</body></html>', /web page/],
+  ['page.safetensors', '\n<html><body>Sign in</body></html>', /web page/],
+  ['pointer.safetensors', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', /git-lfs pointer/],
+  ['zeros.pth', '\0'.repeat(500), /not finished/],
+  ['notes.txt', 'some notes about weights', /not a file of weights/],
+  ['array.pth', '\x93NUMPY\x01\x00', /one numpy array/],
+])('%s is refused in words', async (name, content, message) => {
+  const path = join(folder, name)
+  await writeFile(path, content, 'latin1')
+  await expect(readWeights(path)).rejects.toThrow(InputError)
+  await expect(readWeights(path)).rejects.toThrow(message)
+})
+
+test.each(['zip_state_dict.pth', 'legacy_state_dict.pth', 'augreg_tiny.npz'])(
+  '%s cut in half says so',
+  async name => {
+    const whole = await readFile(join(fixtures, name))
+    const path = join(folder, `half-${name}`)
+    await writeFile(path, whole.subarray(0, whole.byteLength / 2))
+    await expect(readWeights(path)).rejects.toThrow(/cut off/)
+  },
+)
