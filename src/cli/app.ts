@@ -1,0 +1,35 @@
+/** @file The command line as stricli sees it: commands, version, texts. */
+import { type Application, buildApplication, buildRouteMap } from '@stricli/core'
+import { packageVersion } from '../pipeline/package-root.ts'
+import { demo } from './commands/demo.ts'
+import { doctor } from './commands/doctor.ts'
+import { report } from './commands/report.ts'
+import { evaluate, maps, run, train } from './commands/run.ts'
+import type { CliContext } from './context.ts'
+import { applicationText, exitCodeOf } from './messages.ts'
+
+const routes = { run, train, maps, evaluate, report, demo, doctor }
+
+/** The application `tagmask`. */
+export const app: Application<CliContext> = buildApplication(
+  buildRouteMap<keyof typeof routes, CliContext>({
+    routes,
+    docs: {
+      brief: 'From picture tags to pixel masks',
+      fullDescription: `tagmask - weakly supervised semantic segmentation: from picture tags to pixel masks
+
+Examples:
+  tagmask demo
+  tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
+  tagmask run --help`,
+    },
+  }),
+  {
+    name: 'tagmask',
+    versionInfo: { currentVersion: packageVersion() },
+    scanner: { caseStyle: 'allow-kebab-for-camel' },
+    documentation: { caseStyle: 'convert-camel-to-kebab', onlyRequiredInUsageLine: true },
+    localization: { text: applicationText(Object.keys(routes)) },
+    determineExitCode: exitCodeOf,
+  },
+)

@@ -1,0 +1,37 @@
+/** @file `tagmask report`: writes the report of a run again. */
+import { buildCommand, type Command } from '@stricli/core'
+import { existingRunFolder } from '../../pipeline/run-folder.ts'
+import { runRecipe } from '../../pipeline/run-recipe.ts'
+import { stageTable } from '../../pipeline/stages/index.ts'
+import type { CliContext } from '../context.ts'
+import { pathFromHere } from './run.ts'
+
+export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(
+  {
+    docs: {
+      brief: 'Write the report of a run again',
+      fullDescription: `Makes report.html and pictures/ from the files of the run folder: curves, scores, maps and masks of example pictures.
+
+Examples:
+  tagmask report runs/mctformer_demo`,
+    },
+    parameters: {
+      positional: {
+        kind: 'tuple',
+        parameters: [{ parse: value => value, placeholder: 'RUN', brief: 'Folder of the run, as runs/NAME' }],
+      },
+    },
+    async func(_, folder) {
+      const { run } = await existingRunFolder(folder)
+      await runRecipe({
+        recipe: run.root,
+        stages: ['report'],
+        force: true,
+        table: stageTable,
+        signal: this.signal,
+        log: this.log,
+      })
+      this.log.info(`report: ${pathFromHere(run.report)}`)
+    },
+  },
+)

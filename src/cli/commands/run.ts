@@ -1,0 +1,116 @@
+/** @file `tagmask run`, `train`, `maps`, `evaluate`: one command over all stages, and one for each. */
+import { relative } from 'node:path'
+import { buildCommand, type Command } from '@stricli/core'
+import type { RunFolder } from '../../pipeline/run-folder.ts'
+import { runRecipe } from '../../pipeline/run-recipe.ts'
+import { Interrupted, STAGES, type StageName } from '../../pipeline/stage.ts'
+import { stageTable } from '../../pipeline/stages/index.ts'
+import type { CliContext } from '../context.ts'
+import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+
+interface StageCommandOptions {
+  readonly stages: readonly StageName[]
+  readonly brief: string
+  /** Paragraphs and examples under --help. */
+  readonly description: string
+}
+
+const RECIPE_TEXT = `RECIPE is a recipe file, the name of a bundled recipe (ls recipes/), or the folder of a run to take up again.
+Every key of a recipe is explained in docs/recipes.md; any of them can be set with --set.`
+
+function stageCommand({ stages, brief, description }: StageCommandOptions): Command<CliContext> {
+  return buildCommand<RunFlags, [string], CliContext>({
+    docs: { brief, fullDescription: `${description}\n\n${RECIPE_TEXT}` },
+    parameters: {
+      flags: runFlags,
+      positional: {
+        kind: 'tuple',
+        parameters: [
+          { parse: value => value, placeholder: 'RECIPE', brief: 'Recipe file, bundled name, or run folder' },
+        ],
+      },
+    },
+    async func(flags, recipe) {
+      const run = await runWithFlags(this, flags, recipe, stages)
+      if (stages.includes('report')) this.log.info(`report: ${pathFromHere(run.report)}`)
+    },
+  })
+}
+
+/** Runs stages as the flags say; tells how to go on when Ctrl-C ends it. */
+export async function runWithFlags(
+  { log, signal }: CliContext,
+  flags: RunFlags,
+  recipe: string,
+  stages: readonly StageName[],
+): Promise<RunFolder> {
+  const { set = [], name, runs, force, resumeWithChanges } = flags
+  return runRecipe({
+    recipe,
+    set,
+    overrides: overridesOf(flags),
+    runs,
+    name,
+    stages,
+    force,
+    withChanges: resumeWithChanges,
+    table: stageTable,
+    signal,
+    log,
+  }).catch((error: unknown) => {
+    if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
+    throw error
+  })
+}
+
+/** A path as a person in this folder would type it. */
+export function pathFromHere(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short.startsWith('..') ? path : short
+}
+
+export const run = stageCommand({
+  stages: STAGES,
+  brief: 'All stages of a recipe: tags in, masks out',
+  description: `Trains on picture tags, makes class maps, scores them where masks exist, and writes a report.
+Everything goes into runs/NAME/; the resolved recipe is written first. A stage that is done is skipped, one that was
+interrupted is taken up where it stopped.
+
+Examples:
+  tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
+  tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
+  tagmask run runs/thirty                      (take up an interrupted run)
+  tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
+})
+
+export const train = stageCommand({
+  stages: ['train'],
+  brief: 'Train the network of a recipe from picture tags',
+  description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C ends after the step, with a checkpoint; the same
+command goes on from there and ends with the same weights as a run never stopped.
+
+Examples:
+  tagmask train mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors
+  tagmask train my.yaml --data photos --device cuda --precision bf16 --seed 1 --name seed1`,
+})
+
+export const maps = stageCommand({
+  stages: ['maps'],
+  brief: 'Make class maps with the trained network of a run',
+  description: `Writes maps/ID.safetensors for each tagged picture. Needs the stage train of the same run.
+
+Examples:
+  tagmask maps runs/mctformer-v2_deit-ti_voc-mini
+  tagmask maps runs/thirty --set maps.layers=6 --resume-with-changes`,
+})
+
+export const evaluate = stageCommand({
+  stages: ['evaluate'],
+  brief: 'Score the class maps of a run against masks',
+  description: `Tries every background threshold in one pass; writes scores.json and scores.txt, and masks/ at the best one.
+Needs the stage maps of the same run, and masks in the data set.
+
+Examples:
+  tagmask evaluate runs/thirty
+  tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
+})

@@ -1,0 +1,11 @@
+/** @file What a command gets from the process: streams, environment, exit code. Nothing else in cli/ touches `process`. */
+import type { CommandContext, StricliProcess } from '@stricli/core'
+import type { Log } from '../train/log.ts'
+
+/** Context of every command. */
+export interface CliContext extends CommandContext {
+  readonly process: StricliProcess
+  readonly log: Log
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal
+}

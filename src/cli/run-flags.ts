@@ -1,0 +1,130 @@
+/** @file The flags that `run` and the single stages share, and what they mean for the recipe. */
+import { resolve } from 'node:path'
+import { type FlagParametersForType, numberParser } from '@stricli/core'
+import type { Override } from '../pipeline/recipe/overrides.ts'
+import type { CliContext } from './context.ts'
+
+/** Values of the shared flags. */
+export interface RunFlags {
+  readonly data?: string
+  readonly weights?: string
+  readonly set?: readonly string[]
+  readonly name?: string
+  readonly runs: string
+  readonly device?: string
+  readonly precision?: 'fp32' | 'bf16'
+  readonly seed?: number
+  readonly threads?: number
+  readonly strict?: boolean
+  readonly force: boolean
+  readonly resumeWithChanges: boolean
+}
+
+const text = (value: string) => value
+
+/** How the flags are parsed and explained. */
+export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
+  data: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    placeholder: 'DIR',
+    brief: 'Folder of pictures and tags: VOC 2012, or images/ with tags.csv',
+  },
+  weights: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    placeholder: 'FILE',
+    brief: 'Weights to start from (.safetensors or .pth), as of DeiT',
+  },
+  set: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    variadic: true,
+    placeholder: 'KEY=VALUE',
+    brief: 'Another value for a key of the recipe; may be repeated',
+  },
+  name: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    placeholder: 'NAME',
+    brief: "Name of the run folder; the recipe's name when not given",
+  },
+  runs: {
+    kind: 'parsed',
+    parse: text,
+    default: 'runs',
+    placeholder: 'DIR',
+    brief: 'Folder that holds all run folders',
+  },
+  device: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    placeholder: 'DEVICE',
+    brief: 'cpu, cuda or cuda:N',
+  },
+  precision: {
+    kind: 'enum',
+    values: ['fp32', 'bf16'],
+    optional: true,
+    brief: 'Number format of matrix products',
+  },
+  seed: {
+    kind: 'parsed',
+    parse: numberParser,
+    optional: true,
+    placeholder: 'N',
+    brief: 'Seed of everything random',
+  },
+  threads: {
+    kind: 'parsed',
+    parse: numberParser,
+    optional: true,
+    placeholder: 'N',
+    brief: 'Compute threads',
+  },
+  strict: {
+    kind: 'boolean',
+    optional: true,
+    withNegated: false,
+    brief: 'End at the first bad picture instead of skipping it',
+  },
+  force: {
+    kind: 'boolean',
+    default: false,
+    withNegated: false,
+    brief: 'Run stages again from the start although they are done',
+  },
+  resumeWithChanges: {
+    kind: 'boolean',
+    default: false,
+    withNegated: false,
+    brief: 'Go on in a run folder made with another recipe',
+  },
+}
+
+/** The flags as values of recipe keys. Paths are made absolute, so that a run can be taken up from anywhere. */
+export function overridesOf({
+  data,
+  weights,
+  device,
+  precision,
+  seed,
+  threads,
+  strict,
+}: RunFlags): Override[] {
+  const given: [path: string[], value: unknown, source: string][] = [
+    [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
+    [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
+    [['device'], device, `--device ${device}`],
+    [['precision'], precision, `--precision ${precision}`],
+    [['seed'], seed, `--seed ${seed}`],
+    [['threads'], threads, `--threads ${threads}`],
+    [['strict'], strict, '--strict'],
+  ]
+  return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))
+}

@@ -1,0 +1,51 @@
+/** @file The data sets that a recipe names: opened, or for the demo generated first. Imports no torch. */
+import { stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { type Dataset, openDataset } from '../data/dataset.ts'
+import { generateDemo } from '../data/demo/index.ts'
+import { InputError } from '../errors.ts'
+import type { Log } from '../train/log.ts'
+import type { Recipe } from './recipe/schema.ts'
+
+/** The recipe with `data.root` filled in, and its pictures. */
+export interface RunData {
+  readonly recipe: Recipe
+  readonly dataset: Dataset
+  readonly valDataset: Dataset | undefined
+}
+
+/** Opens the training and validation pictures. Throws InputError when no folder is given or it is not a data set. */
+export async function openRunData(
+  recipe: Recipe,
+  { runs, log }: { runs: string; log: Log },
+): Promise<RunData> {
+  const { data } = recipe
+  const root = data.root ?? (data.layout === 'demo' ? demoRoot(recipe, runs) : undefined)
+  if (root === undefined) {
+    throw new InputError('--data', 'is not given', {
+      expected: 'say where the pictures and tags lie: --data DIR',
+    })
+  }
+  const placed = { ...recipe, data: { ...data, root } }
+  if (data.layout === 'demo') await makeDemo(placed, root, log)
+  const dataset = await openSplit(placed, data.split)
+  for (const warning of dataset.warnings) log.warn(warning)
+  const valDataset = data.valSplit === null ? undefined : await openSplit(placed, data.valSplit)
+  return { recipe: placed, dataset, valDataset }
+}
+
+/** One split of the recipe's data. Throws InputError when `data.root` is not set. */
+export async function openSplit({ data }: Recipe, split: string): Promise<Dataset> {
+  if (data.root === null) throw new InputError('data.root', 'is not set', { expected: 'give --data DIR' })
+  return openDataset(data.root, { split, layout: data.layout === 'demo' ? 'folder' : data.layout })
+}
+
+function demoRoot({ data: { demo } }: Recipe, runs: string): string {
+  return resolve(runs, 'demo-data', `${demo.pictures}x${demo.size}-seed${demo.seed}`)
+}
+
+async function makeDemo({ data: { demo } }: Recipe, root: string, log: Log): Promise<void> {
+  if ((await stat(join(root, 'tags.csv')).catch(() => undefined)) !== undefined) return
+  log.info(`generating ${demo.pictures} pictures in ${root}`)
+  await generateDemo(root, demo)
+}

@@ -1,0 +1,86 @@
+/** @file `tagmask run`: from a recipe and a folder of pictures to a finished run folder. Imports no torch. */
+import { appendFile, stat } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import { explainWriteError } from '../io/atomic.ts'
+import type { Log } from '../train/log.ts'
+import { openRunData } from './open-data.ts'
+import { packageVersion } from './package-root.ts'
+import { loadRecipe } from './recipe/load.ts'
+import type { Override } from './recipe/overrides.ts'
+import { openRunFolder, type RunFolder } from './run-folder.ts'
+import { lockRun } from './run-lock.ts'
+import { runStages, type StageTable } from './run-stages.ts'
+import { STAGES, type StageName } from './stage.ts'
+
+export interface RunRecipeOptions {
+  /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
+  readonly recipe: string
+  readonly set?: readonly string[]
+  readonly overrides?: readonly Override[]
+  /** Folder of all runs. */
+  readonly runs?: string
+  /** Name of this run; the recipe's when not given. */
+  readonly name?: string | undefined
+  readonly stages?: readonly StageName[]
+  readonly force?: boolean
+  readonly withChanges?: boolean
+  readonly table: StageTable
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** Runs the stages and returns the run folder. Data are opened before the folder is made, so that a wrong path
+ * leaves nothing behind. Throws InputError, or Interrupted after an abort. */
+export async function runRecipe({
+  recipe: recipeName,
+  set = [],
+  overrides = [],
+  runs = 'runs',
+  name,
+  stages = STAGES,
+  force = false,
+  withChanges = false,
+  table,
+  signal,
+  log,
+}: RunRecipeOptions): Promise<RunFolder> {
+  const taken = await isRunFolder(recipeName)
+  const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
+  const root =
+    taken && name === undefined
+      ? resolve(recipeName)
+      : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
+  const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
+  const run = await openRunFolder(root, { recipe, withChanges })
+  const release = await lockRun(run)
+  try {
+    await recordSession(run, stages)
+    log.info(`run folder ${relative(process.cwd(), run.root) || run.root}`)
+    await runStages({ recipe, run, dataset, valDataset, stages, table, signal, log, force })
+  } finally {
+    await release()
+  }
+  return run
+}
+
+/** The session in sessions.jsonl: what ran, on what. */
+async function recordSession(run: RunFolder, stages: readonly StageName[]): Promise<void> {
+  const session = {
+    time: new Date().toISOString(),
+    tagmask: packageVersion(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    stages,
+    command: process.argv.slice(2),
+  }
+  await appendFile(run.sessions, `${JSON.stringify(session)}\n`).catch((error: unknown) => {
+    throw explainWriteError(run.sessions, error)
+  })
+}
+
+async function isRunFolder(path: string): Promise<boolean> {
+  return stat(join(path, 'recipe.yaml')).then(
+    found => found.isFile(),
+    () => false,
+  )
+}

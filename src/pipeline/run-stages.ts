@@ -1,0 +1,116 @@
+/** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
+import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import type { Dataset } from '../data/dataset.ts'
+import { InputError } from '../errors.ts'
+import type { Log } from '../train/log.ts'
+import { packageVersion } from './package-root.ts'
+import type { Recipe } from './recipe/schema.ts'
+import type { RunFolder } from './run-folder.ts'
+import { Interrupted, STAGES, type Stage, type StageName } from './stage.ts'
+import { readMarker, stageInputs, writeMarker } from './stage-marker.ts'
+
+/** The functions behind the stage names, loaded when needed. */
+export type StageTable = Readonly<Record<StageName, () => Promise<Stage>>>
+
+export interface RunStagesOptions {
+  readonly recipe: Recipe
+  readonly run: RunFolder
+  readonly dataset: Dataset
+  readonly valDataset?: Dataset | undefined
+  /** Which stages; those before them must be done. */
+  readonly stages?: readonly StageName[]
+  readonly table: StageTable
+  readonly signal: AbortSignal
+  readonly log: Log
+  /** Run the stages again from the start although they are done. */
+  readonly force?: boolean
+}
+
+/** Outputs of each stage, cleared when it starts afresh; weights that took hours are set aside instead. */
+const OUTPUTS: Record<StageName, { keys: readonly (keyof RunFolder)[]; keep: boolean }> = {
+  train: { keys: ['checkpoints', 'metrics'], keep: true },
+  maps: { keys: ['maps'], keep: false },
+  evaluate: { keys: ['scores', 'scoresTable', 'masks'], keep: false },
+  report: { keys: ['report', 'pictures'], keep: false },
+}
+
+/** Runs the stages asked for and returns those that had work to do. Throws InputError when a stage before them is
+ * not done, and Interrupted after an abort; both leave every file whole. */
+export async function runStages({
+  recipe,
+  run,
+  dataset,
+  valDataset,
+  stages = STAGES,
+  table,
+  signal,
+  log,
+  force = false,
+}: RunStagesOptions): Promise<StageName[]> {
+  const inputs = await stageInputs(recipe, [dataset, valDataset])
+  const worked: StageName[] = []
+  for (const stage of STAGES.slice(0, 1 + Math.max(...stages.map(name => STAGES.indexOf(name))))) {
+    const marker = await readMarker(run, stage)
+    const done = marker?.state === 'done' && marker.inputs === inputs[stage]
+    if (!stages.includes(stage)) {
+      if (done) continue
+      throw notDone(run, stage, { changed: marker?.state === 'done' })
+    }
+    if (done && !force) {
+      log.info(`${stage}: done before, skipped (--force runs it again)`)
+      continue
+    }
+    if (signal.aborted) throw new Interrupted(`the start of the stage ${stage}`)
+    const resumed = marker?.state === 'running' && marker.inputs === inputs[stage] && !force
+    if (!resumed) await clearOutputs(run, stage, log)
+    const started = resumed ? marker.started : new Date().toISOString()
+    const common = { stage, inputs: inputs[stage], version: packageVersion(), started }
+    await writeMarker(run, { ...common, state: 'running', finished: null })
+    const work = await table[stage]()
+    await work({ recipe, dataset, valDataset, run, signal, log })
+    await writeMarker(run, { ...common, state: 'done', finished: new Date().toISOString() })
+    worked.push(stage)
+  }
+  return worked
+}
+
+function notDone(run: RunFolder, stage: StageName, { changed }: { changed: boolean }): InputError {
+  return new InputError(
+    run.root,
+    `the stage ${stage} ${changed ? 'was done with other settings or pictures' : 'is not done'}`,
+    {
+      expected: `run it first: tagmask ${stage} ${run.root}`,
+    },
+  )
+}
+
+async function clearOutputs(run: RunFolder, stage: StageName, log: Log): Promise<void> {
+  const { keys, keep } = OUTPUTS[stage]
+  for (const path of keys.map(key => run[key])) {
+    const found = await stat(path).catch(() => undefined)
+    if (found === undefined) continue
+    if (keep) await setAside(path, log)
+    else await rm(path, { recursive: true })
+    if (found.isDirectory()) await mkdir(path, { recursive: true })
+  }
+}
+
+/** Renames to the first free name "PATH.old-N"; an empty folder is just left. */
+async function setAside(path: string, log: Log): Promise<void> {
+  if (await removeEmpty(path)) return
+  for (let n = 1; ; n++) {
+    const old = `${path}.old-${n}`
+    if ((await stat(old).catch(() => undefined)) !== undefined) continue
+    await rename(path, old)
+    log.info(`kept what was there as ${old}`)
+    return
+  }
+}
+
+/** Removes an empty folder; false when there is something to keep. */
+async function removeEmpty(path: string): Promise<boolean> {
+  return rmdir(path).then(
+    () => true,
+    () => false,
+  )
+}

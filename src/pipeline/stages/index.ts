@@ -1,0 +1,10 @@
+/** @file The stages by name. Each is loaded when it runs, so that --help and recipe errors never wait for libtorch. */
+import type { StageTable } from '../run-stages.ts'
+
+/** What `tagmask run` runs. */
+export const stageTable: StageTable = {
+  train: async () => (await import('./train.ts')).trainStage,
+  maps: async () => (await import('./maps.ts')).mapsStage,
+  evaluate: async () => (await import('./evaluate.ts')).evaluateStage,
+  report: async () => (await import('./report.ts')).reportStage,
+}
