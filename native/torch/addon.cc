@@ -1,0 +1,17 @@
+// libtorch for Node: everything is reached through one boxed dispatcher entry (dispatch.cc).
+#include "tensor.h"
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  tagmask::installAllocator();
+  tagmask::initTensor(env, exports);
+  tagmask::initDispatch(env, exports);
+  tagmask::initAutograd(env, exports);
+  tagmask::initRuntime(env, exports);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(tagmask_torch, init)

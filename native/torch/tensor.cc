@@ -1,0 +1,157 @@
+// Tensors in and out of JavaScript: wrapping, disposal, properties, bytes.
+#include "tensor.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include <atomic>
+#include <cstring>
+
+namespace tagmask {
+namespace {
+
+std::atomic<int64_t> live{0};
+
+// Below this a tensor is not worth a call into V8's external-memory accounting.
+constexpr int64_t kReportedBytes = 1 << 16;
+
+int64_t bytesOf(const at::Tensor& tensor) {
+  return tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
+}
+
+void release(Napi::Env env, Handle* handle) {
+  if (!handle->tensor.defined()) return;
+  // A view shares its storage: only the last owner gives the bytes back to V8's count.
+  const int64_t bytes = bytesOf(handle->tensor);
+  handle->tensor.reset();
+  live.fetch_sub(1, std::memory_order_relaxed);
+  if (bytes >= kReportedBytes) Napi::MemoryManagement::AdjustExternalMemory(env, -bytes);
+}
+
+Napi::Value fromBytes(const Napi::CallbackInfo& info) {
+  // (bytes: typed array, dtype: int, shape: number[]) -> handle; copies.
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    if (!info[0].IsTypedArray()) throw Napi::TypeError::New(env, "fromBytes needs a typed array");
+    void* data = nullptr;
+    size_t length = 0, offset = 0;
+    napi_typedarray_type type;
+    napi_value buffer;
+    if (napi_get_typedarray_info(env, info[0], &type, &length, &data, &buffer, &offset) != napi_ok)
+      throw Napi::TypeError::New(env, "fromBytes could not read the typed array");
+    const size_t bytes = info[0].As<Napi::TypedArray>().ByteLength();
+    std::vector<int64_t> shape;
+    const auto list = info[2].As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); ++i) shape.push_back(list.Get(i).As<Napi::Number>().Int64Value());
+    const auto dtype = static_cast<at::ScalarType>(info[1].As<Napi::Number>().Int32Value());
+    at::Tensor out = at::empty(shape, at::TensorOptions(dtype));
+    TORCH_CHECK(static_cast<size_t>(out.nbytes()) == bytes, "shape ", at::IntArrayRef(shape), " of ", dtype, " needs ",
+                out.nbytes(), " bytes, got ", bytes);
+    if (bytes > 0) std::memcpy(out.data_ptr(), data, bytes);
+    return wrap(env, std::move(out));
+  });
+}
+
+Napi::Value toBytes(const Napi::CallbackInfo& info) {
+  // (handle) -> ArrayBuffer, a C-ordered copy on the host.
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const at::Tensor host = unwrap(info[0]).detach().to(at::kCPU).contiguous();
+    auto buffer = Napi::ArrayBuffer::New(env, host.nbytes());
+    if (host.nbytes() > 0) std::memcpy(buffer.Data(), host.data_ptr(), host.nbytes());
+    return buffer;
+  });
+}
+
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  if (!isHandle(info[0])) throw Napi::TypeError::New(info.Env(), "dispose needs a tensor");
+  disposeHandle(info[0]);
+  return info.Env().Undefined();
+}
+
+Napi::Value isDisposed(const Napi::CallbackInfo& info) {
+  if (!isHandle(info[0])) throw Napi::TypeError::New(info.Env(), "not a tensor");
+  return Napi::Boolean::New(info.Env(), !info[0].As<Napi::External<Handle>>().Data()->tensor.defined());
+}
+
+Napi::Value shape(const Napi::CallbackInfo& info) {
+  const auto& tensor = unwrap(info[0]);
+  auto out = Napi::Array::New(info.Env(), tensor.dim());
+  for (int64_t i = 0; i < tensor.dim(); ++i) out.Set(static_cast<uint32_t>(i), static_cast<double>(tensor.size(i)));
+  return out;
+}
+
+Napi::Value dtype(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<int>(unwrap(info[0]).scalar_type()));
+}
+
+Napi::Value device(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), unwrap(info[0]).device().str());
+}
+
+Napi::Value item(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const at::Scalar value = unwrap(info[0]).item();
+    if (value.isBoolean()) return Napi::Boolean::New(env, value.to<bool>());
+    return Napi::Number::New(env, value.to<double>());
+  });
+}
+
+Napi::Value isContiguous(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), unwrap(info[0]).is_contiguous());
+}
+
+}  // namespace
+
+Napi::Value wrap(Napi::Env env, at::Tensor tensor) {
+  if (!tensor.defined()) return env.Undefined();
+  auto* handle = new Handle;
+  handle->tensor = std::move(tensor);
+  live.fetch_add(1, std::memory_order_relaxed);
+  const int64_t bytes = bytesOf(handle->tensor);
+  if (bytes >= kReportedBytes) Napi::MemoryManagement::AdjustExternalMemory(env, bytes);
+  return Napi::External<Handle>::New(env, handle, [](Napi::Env finalizeEnv, Handle* dead) {
+    release(finalizeEnv, dead);
+    delete dead;
+  });
+}
+
+bool isHandle(const Napi::Value& value) {
+  if (!value.IsExternal()) return false;
+  const auto* handle = value.As<Napi::External<Handle>>().Data();
+  return handle != nullptr && handle->magic == kHandleMagic;
+}
+
+void disposeHandle(const Napi::Value& value) {
+  if (isHandle(value)) release(value.Env(), value.As<Napi::External<Handle>>().Data());
+}
+
+const at::Tensor& unwrap(const Napi::Value& value) {
+  if (!isHandle(value)) throw Napi::TypeError::New(value.Env(), "expected a tensor");
+  const auto& tensor = value.As<Napi::External<Handle>>().Data()->tensor;
+  if (!tensor.defined()) throw Napi::Error::New(value.Env(), "this tensor was disposed");
+  return tensor;
+}
+
+void throwAsJs(Napi::Env env, const std::exception& error) {
+  std::string text = error.what();
+  if (const auto* c10Error = dynamic_cast<const c10::Error*>(&error)) text = c10Error->what_without_backtrace();
+  throw Napi::Error::New(env, text);
+}
+
+int64_t liveHandles() { return live.load(std::memory_order_relaxed); }
+
+void initTensor(Napi::Env env, Napi::Object exports) {
+  exports.Set("fromBytes", Napi::Function::New(env, fromBytes));
+  exports.Set("toBytes", Napi::Function::New(env, toBytes));
+  exports.Set("dispose", Napi::Function::New(env, dispose));
+  exports.Set("isDisposed", Napi::Function::New(env, isDisposed));
+  exports.Set("shape", Napi::Function::New(env, shape));
+  exports.Set("dtype", Napi::Function::New(env, dtype));
+  exports.Set("device", Napi::Function::New(env, device));
+  exports.Set("item", Napi::Function::New(env, item));
+  exports.Set("isContiguous", Napi::Function::New(env, isContiguous));
+}
+
+}  // namespace tagmask

@@ -1,0 +1,10 @@
+/** @file libtorch for TypeScript: tensors, typed operators, autograd, scopes. */
+export { backward, backwardAsync, differentiable, type Forward, noGrad } from './autograd.ts'
+export { checkDevice, setThreads, threads } from './device.ts'
+export type { DType } from './dtype.ts'
+export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'
+export * as ops from './ops.gen.ts'
+export { autocast, type Precision } from './precision.ts'
+export { manualSeed, randomState, setRandomState } from './random.ts'
+export { keep, scope } from './scope.ts'
+export { fromData, Tensor, tensor } from './tensor.ts'

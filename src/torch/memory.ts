@@ -1,0 +1,25 @@
+/** @file What tensors hold: live handles, and the bytes of the caching CPU allocator. */
+import { native } from './native.ts'
+
+export interface MemoryStats {
+  /** Tensor handles not yet disposed. */
+  readonly live: number
+  /** Bytes of CPU tensors in use, and their peak since `resetPeak`. */
+  readonly used: number
+  readonly peak: number
+  /** Freed bytes kept for reuse. */
+  readonly cached: number
+}
+
+export function memory(): MemoryStats {
+  return native.memory()
+}
+
+export function resetPeak(): void {
+  native.resetPeak()
+}
+
+/** Gives the freed blocks back to the system. */
+export function emptyCache(): void {
+  native.emptyCache()
+}

@@ -1,0 +1,122 @@
+/** @file Loads the libtorch addon that the set-up built: the right BLAS kernels and thread count first. */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { dirname, isAbsolute, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { InputError } from '../errors.ts'
+
+/** A tensor on the native side; opaque. */
+export type Handle = { readonly __handle: unique symbol }
+
+/** What the addon exports; see native/torch. */
+export interface Native {
+  findOp(name: string, overload: string): number | undefined
+  schema(op: number): string
+  invoke(op: number, args: readonly unknown[]): unknown
+  invokeAsync(op: number, args: readonly unknown[]): Promise<unknown>
+  fromBytes(bytes: ArrayBufferView, dtype: number, shape: readonly number[]): Handle
+  toBytes(tensor: Handle): ArrayBuffer
+  dispose(tensor: Handle): void
+  isDisposed(tensor: Handle): boolean
+  shape(tensor: Handle): number[]
+  dtype(tensor: Handle): number
+  device(tensor: Handle): string
+  item(tensor: Handle): number | boolean
+  isContiguous(tensor: Handle): boolean
+  defineFunction(
+    label: string,
+    inputs: readonly Handle[],
+    outputs: readonly Handle[],
+    saved: readonly Handle[],
+    derivative: (gradients: (Handle | undefined)[], saved: Handle[]) => (Handle | undefined)[],
+  ): void
+  backward(outputs: readonly Handle[], gradients: readonly Handle[] | undefined, keepGraph: boolean): void
+  backwardAsync(outputs: readonly Handle[], keepGraph: boolean): Promise<void>
+  grad(tensor: Handle): Handle | undefined
+  setGrad(tensor: Handle, gradient: Handle | undefined): void
+  requiresGrad(tensor: Handle): boolean
+  setRequiresGrad(tensor: Handle, on: boolean): void
+  setGradMode(on: boolean): boolean
+  manualSeed(seed: number): void
+  randomState(device: string): Handle
+  setRandomState(device: string, state: Handle): void
+  setThreads(count: number): void
+  threads(): number
+  enterAutocast(device: string, dtype: number | undefined): void
+  leaveAutocast(): void
+  memory(): { live: number; used: number; peak: number; cached: number }
+  resetPeak(): void
+  emptyCache(): void
+  describe(): NativeDescription
+}
+
+/** What the loaded libtorch says of itself. */
+export interface NativeDescription {
+  readonly version: string
+  readonly config: string
+  readonly parallel: string
+  readonly mkl: boolean
+  readonly mkldnn: boolean
+  readonly cudaDevices: number
+  readonly libraries: readonly string[]
+  readonly openblas?: string
+  readonly openblasCore?: string
+}
+
+/** One addon built by the set-up, an entry of build/addons/manifest.json. */
+export interface BuiltAddon {
+  readonly version: string
+  readonly addon: string
+  readonly source: string
+}
+
+/** The folder that holds package.json: two or three levels up, in src/ as in dist/. */
+export const packageRoot = findRoot(dirname(fileURLToPath(import.meta.url)))
+
+function findRoot(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder
+  const parent = dirname(folder)
+  if (parent === folder) throw new InputError('package.json', 'not found above the library')
+  return findRoot(parent)
+}
+
+/** The addons at hand, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
+export function builtAddons(): readonly BuiltAddon[] {
+  const manifest = join(packageRoot, 'build/addons/manifest.json')
+  if (!existsSync(manifest))
+    throw new InputError(manifest, 'libtorch addon not built', { expected: 'run: npm run setup' })
+  const all = JSON.parse(readFileSync(manifest, 'utf8')) as BuiltAddon[]
+  const wanted = process.env.TAGMASK_LIBTORCH
+  const fitting = wanted === undefined ? all : all.filter(({ version }) => version.startsWith(wanted))
+  if (fitting.length === 0) {
+    throw new InputError(manifest, `no addon for libtorch ${wanted ?? ''}`, {
+      field: 'TAGMASK_LIBTORCH',
+      expected: `built: ${all.map(({ version }) => version).join(', ') || 'none'}`,
+    })
+  }
+  return fitting
+}
+
+// OpenBLAS 0.3.21 does not know newer AVX-512 processors and falls back to AVX2 kernels: name one that it knows.
+function chooseKernels(): void {
+  if (process.platform !== 'linux' || !existsSync('/proc/cpuinfo')) return
+  const flags = readFileSync('/proc/cpuinfo', 'utf8').match(/^flags\s*:(.*)$/m)?.[1] ?? ''
+  const has = (flag: string): boolean => flags.includes(` ${flag}`)
+  if (has('avx512f') && has('avx512dq') && has('avx512bw') && has('avx512vl')) {
+    process.env.OPENBLAS_CORETYPE ??= 'SkylakeX'
+  }
+}
+
+function load(): Native {
+  const [first] = builtAddons()
+  const path = first!.addon
+  chooseKernels()
+  const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot, path)) as Native
+  // libtorch takes one thread on a two-core machine.
+  addon.setThreads(Number(process.env.TAGMASK_THREADS) || availableParallelism())
+  return addon
+}
+
+/** The addon, loaded at first import. */
+export const native: Native = load()

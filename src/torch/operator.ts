@@ -1,0 +1,88 @@
+/** @file The TypeScript side of the boxed entry: an operator by name, arguments unwrapped, results wrapped, errors typed. */
+import { TorchError } from '../errors.ts'
+import { type Handle, native } from './native.ts'
+import type { Tensor } from './tensor.ts'
+
+// tensor.ts is built on the operators, so it tells them its class instead of being imported.
+let TensorClass: new (handle: Handle) => Tensor
+
+export function provideTensor(type: new (handle: Handle) => Tensor): void {
+  TensorClass = type
+}
+
+/** An operator of libtorch, resolved at its first call. */
+export interface Operator {
+  readonly name: string
+  readonly overload: string
+  id: number | undefined
+}
+
+/** Names an operator; libtorch is asked when it is first called. */
+export function operator(name: string, overload: string): Operator {
+  return { name, overload, id: undefined }
+}
+
+export function callTensor(op: Operator, args: readonly unknown[]): Tensor {
+  return new TensorClass(invoke(op, args) as Handle)
+}
+
+/** For operators that return several tensors, as a tuple or as a list. */
+export function callTensors(op: Operator, args: readonly unknown[]): Tensor[] {
+  return (invoke(op, args) as Handle[]).map(handle => new TensorClass(handle))
+}
+
+export function callNothing(op: Operator, args: readonly unknown[]): void {
+  invoke(op, args)
+}
+
+/** In-place and out= operators: the result is the argument itself. */
+export function callInto(op: Operator, args: readonly unknown[], target: Tensor): Tensor {
+  native.dispose(invoke(op, args) as Handle)
+  return target
+}
+
+/** Runs the operator on another thread; the caller must not dispose the arguments before it is done. */
+export async function callTensorAsync(op: Operator, args: readonly unknown[]): Promise<Tensor> {
+  try {
+    return new TensorClass((await native.invokeAsync(resolve(op), unwrapAll(args))) as Handle)
+  } catch (error) {
+    throw explained(op, args, error)
+  }
+}
+
+function invoke(op: Operator, args: readonly unknown[]): unknown {
+  try {
+    return native.invoke(op.id ?? resolve(op), unwrapAll(args))
+  } catch (error) {
+    throw explained(op, args, error)
+  }
+}
+
+function resolve(op: Operator): number {
+  op.id ??= native.findOp(op.name, op.overload)
+  if (op.id === undefined) throw new TorchError(title(op), `not in libtorch ${native.describe().version}`)
+  return op.id
+}
+
+function unwrapAll(args: readonly unknown[]): unknown[] {
+  return args.map(arg => {
+    if (arg instanceof TensorClass) return arg.handle
+    return Array.isArray(arg) && arg.some(entry => entry instanceof TensorClass) ? unwrapAll(arg) : arg
+  })
+}
+
+function title({ name, overload }: Operator): string {
+  return overload === '' ? name : `${name}.${overload}`
+}
+
+function explained(op: Operator, args: readonly unknown[], error: unknown): TorchError {
+  if (error instanceof TorchError) return error
+  const [text] = error instanceof Error ? error.message.split('\nException raised from') : [String(error)]
+  return new TorchError(title(op), `${text}; called with (${args.map(shown).join(', ')})`, { cause: error })
+}
+
+function shown(arg: unknown): string {
+  if (arg instanceof TensorClass) return arg.toString()
+  if (Array.isArray(arg)) return `[${arg.slice(0, 8).map(shown).join(', ')}${arg.length > 8 ? ', ...' : ''}]`
+  return String(arg)
+}

@@ -1,0 +1,230 @@
+/** @file The tensor: a disposable handle on libtorch's, with the methods models use most. All others are in ops.gen.ts. */
+import { elementCount, type TensorData } from '../io/tensor-data.ts'
+import { type DType, dtypeOf, scalarType } from './dtype.ts'
+import { type Handle, native } from './native.ts'
+import { provideTensor } from './operator.ts'
+import * as ops from './ops.gen.ts'
+import { track } from './scope.ts'
+
+/** An n-dimensional array on a device. Belongs to the innermost `scope`; `dispose()` frees it at once. */
+export class Tensor implements Disposable {
+  /** For the operators of this folder; not for users. */
+  readonly handle: Handle
+  #shape: readonly number[] | undefined
+
+  constructor(handle: Handle) {
+    this.handle = handle
+    track(this)
+  }
+
+  get shape(): readonly number[] {
+    this.#shape ??= native.shape(this.handle)
+    return this.#shape
+  }
+
+  get dtype(): DType {
+    return dtypeOf(native.dtype(this.handle))
+  }
+
+  /** 'cpu', 'cuda:0', ... */
+  get device(): string {
+    return native.device(this.handle)
+  }
+
+  get elements(): number {
+    return elementCount(this.shape)
+  }
+
+  get isDisposed(): boolean {
+    return native.isDisposed(this.handle)
+  }
+
+  get isContiguous(): boolean {
+    return native.isContiguous(this.handle)
+  }
+
+  /** Extent of one axis; negative counts from the end. */
+  size(dim: number): number {
+    const extent = this.shape.at(dim)
+    if (extent === undefined) throw new RangeError(`no axis ${dim} in ${this}`)
+    return extent
+  }
+
+  dispose(): void {
+    if (!this.isDisposed) native.dispose(this.handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  toString(): string {
+    return this.isDisposed ? 'Tensor(disposed)' : `Tensor(${this.dtype} [${this.shape.join(', ')}])`
+  }
+
+  // Autograd
+
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle)
+  }
+
+  set requiresGrad(on: boolean) {
+    native.setRequiresGrad(this.handle, on)
+  }
+
+  /** The accumulated gradient of a leaf; a new handle that the scope around frees. */
+  get grad(): Tensor | undefined {
+    const handle = native.grad(this.handle)
+    return handle === undefined ? undefined : new Tensor(handle)
+  }
+
+  set grad(gradient: Tensor | undefined) {
+    native.setGrad(this.handle, gradient?.handle)
+  }
+
+  detach(): Tensor {
+    return ops.detach(this)
+  }
+
+  // Values
+
+  /** The only element, as a number. */
+  item(): number {
+    return Number(native.item(this.handle))
+  }
+
+  /** A copy of the bytes in C order, whatever device it lives on. */
+  toData(): TensorData {
+    return { dtype: this.dtype, shape: this.shape, data: new Uint8Array(native.toBytes(this.handle)) }
+  }
+
+  /** A copy of the values as float32, C order. */
+  toFloat32Array(): Float32Array {
+    if (this.dtype === 'float32') return new Float32Array(native.toBytes(this.handle))
+    const converted = ops.toDtype(this.detach(), 'float32')
+    const values = new Float32Array(native.toBytes(converted.handle))
+    converted.dispose()
+    return values
+  }
+
+  // Elementwise
+
+  add(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.add(this, other) : ops.addScalar(this, other)
+  }
+
+  sub(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.sub(this, other) : ops.subScalar(this, other)
+  }
+
+  mul(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.mul(this, other) : ops.mulScalar(this, other)
+  }
+
+  div(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.div(this, other) : ops.divScalar(this, other)
+  }
+
+  sqrt(): Tensor {
+    return ops.sqrt(this)
+  }
+
+  relu(): Tensor {
+    return ops.relu(this)
+  }
+
+  sigmoid(): Tensor {
+    return ops.sigmoid(this)
+  }
+
+  // Shape
+
+  reshape(...shape: number[]): Tensor {
+    return ops.reshape(this, shape)
+  }
+
+  permute(...dims: number[]): Tensor {
+    return ops.permute(this, dims)
+  }
+
+  transpose(a: number, b: number): Tensor {
+    return ops.transpose(this, a, b)
+  }
+
+  expand(...shape: number[]): Tensor {
+    return ops.expand(this, shape)
+  }
+
+  unsqueeze(dim: number): Tensor {
+    return ops.unsqueeze(this, dim)
+  }
+
+  contiguous(): Tensor {
+    return ops.contiguous(this)
+  }
+
+  /** Elements [start, start + length) of one axis; a view. */
+  narrow(dim: number, start: number, length: number): Tensor {
+    return ops.narrow(this, dim, start, length)
+  }
+
+  /** One entry of an axis, which disappears; a view. */
+  select(dim: number, index: number): Tensor {
+    return ops.select(this, dim, index)
+  }
+
+  flip(...dims: number[]): Tensor {
+    return ops.flip(this, dims)
+  }
+
+  clone(): Tensor {
+    return ops.clone(this)
+  }
+
+  // Reductions and products
+
+  /** Over the given axes, or over all. */
+  sum(dims?: number | readonly number[], { keepdim = false } = {}): Tensor {
+    return dims === undefined ? ops.sum(this) : ops.sumDim(this, list(dims), { keepdim })
+  }
+
+  /** Over the given axes, or over all. */
+  mean(dims?: number | readonly number[], { keepdim = false } = {}): Tensor {
+    return dims === undefined ? ops.mean(this) : ops.meanDim(this, list(dims), { keepdim })
+  }
+
+  softmax(dim: number): Tensor {
+    return ops.softmax(this, dim)
+  }
+
+  matmul(other: Tensor): Tensor {
+    return ops.matmul(this, other)
+  }
+
+  // Type and place
+
+  to({ dtype, device }: { dtype?: DType | undefined; device?: string | undefined }): Tensor {
+    if ((dtype ?? this.dtype) === this.dtype && (device ?? this.device) === this.device) return this
+    return ops.toCopy(this, { dtype, device })
+  }
+}
+
+provideTensor(Tensor)
+
+function list(dims: number | readonly number[]): readonly number[] {
+  return typeof dims === 'number' ? [dims] : dims
+}
+
+/** Copies values to a new float32 tensor on the CPU. */
+export function tensor(
+  values: Float32Array | readonly number[],
+  shape: readonly number[] = [values.length],
+): Tensor {
+  const array = values instanceof Float32Array ? values : Float32Array.from(values)
+  return new Tensor(native.fromBytes(array, scalarType('float32'), shape))
+}
+
+/** Copies a raw array to a new tensor on the CPU. */
+export function fromData({ dtype, shape, data }: TensorData): Tensor {
+  return new Tensor(native.fromBytes(data, scalarType(dtype), shape))
+}
