@@ -1,0 +1,104 @@
+/** @file Makes the demo data set: a plain folder of tagged pictures with masks, the same for the same seed. */
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { InputError } from '../../errors.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import { writeLabelMap } from '../../io/indexed-png.ts'
+import { DEMO_CLASSES } from './kinds.ts'
+import { createRandom } from './random.ts'
+import { paintScene, type Scene } from './scene.ts'
+
+/** How to make the set: `pictures` in split train, `valPictures` in split val, all `size` x `size` pixels. */
+export interface DemoOptions {
+  readonly seed?: number
+  readonly pictures?: number
+  readonly valPictures?: number
+  readonly size?: number
+  /** Called after each picture, with the number made so far and the number wanted. */
+  readonly onProgress?: (made: number, total: number) => void
+}
+
+/** What lies in the folder; `made` is false when it was there already. */
+export interface DemoSet {
+  readonly root: string
+  readonly classes: readonly string[]
+  readonly pictures: number
+  readonly made: boolean
+}
+
+const VERSION = 1 // raise when a picture of a given seed would look different
+const AT_ONCE = 16 // pictures in encoding at a time
+
+/** Writes `images/`, `masks/`, `tags.csv`, `train.txt`, `val.txt` and `demo.json` into `dir`; a set already there
+ * with the same settings is kept. Throws InputError when `dir` holds something else, or for a size below 32. */
+export async function generateDemo(
+  dir: string,
+  { seed = 7, pictures = 1000, valPictures = 100, size = 96, onProgress = () => {} }: DemoOptions = {},
+): Promise<DemoSet> {
+  if (!(size >= 32 && size <= 1024))
+    throw new InputError(dir, `cannot make pictures of ${size} pixels`, {
+      field: 'size',
+      expected: '32 to 1024',
+    })
+  const settings = `${JSON.stringify({ version: VERSION, seed, pictures, valPictures, size, classes: DEMO_CLASSES }, null, 2)}\n`
+  const total = pictures + valPictures
+  const set = { root: dir, classes: DEMO_CLASSES, pictures: total }
+  if ((await readIfThere(join(dir, 'demo.json'))) === settings) return { ...set, made: false }
+
+  // Made beside its place and renamed when whole: an interrupted run leaves no half set.
+  const part = `${dir}.part-${process.pid}`
+  await mkdir(join(part, 'images'), { recursive: true })
+  await mkdir(join(part, 'masks'))
+  try {
+    const names = Array.from({ length: total }, (_, i) => String(i + 1).padStart(4, '0'))
+    const tags: string[] = []
+    let made = 0
+    for (let start = 0; start < total; start += AT_ONCE) {
+      const batch = names.slice(start, start + AT_ONCE).map(async (name, i) => {
+        const scene = paintScene(createRandom(seed, start + i), size)
+        tags[start + i] = `${name}.jpg,${scene.classes.map(k => DEMO_CLASSES[k]!).join(';')}`
+        await writeScene(part, name, scene)
+        onProgress(++made, total)
+      })
+      await Promise.all(batch)
+    }
+    const list = (from: number, to: number) => `${names.slice(from, to).join('\n')}\n`
+    await writeFileAtomic(join(part, 'tags.csv'), `file,tags\n${tags.join('\n')}\n`)
+    await writeFileAtomic(join(part, 'train.txt'), list(0, pictures))
+    await writeFileAtomic(join(part, 'val.txt'), list(pictures, total))
+    await writeFileAtomic(join(part, 'demo.json'), settings)
+    await replaceSet(part, dir)
+  } finally {
+    await rm(part, { recursive: true, force: true })
+  }
+  return { ...set, made: true }
+}
+
+async function writeScene(root: string, name: string, { canvas }: Scene): Promise<void> {
+  const { size, rgb, labels } = canvas
+  const bytes = new Uint8ClampedArray(rgb.length) // rounds to nearest
+  for (let i = 0; i < rgb.length; i++) bytes[i] = rgb[i]! * 255
+  const jpeg = await sharp(bytes, { raw: { width: size, height: size, channels: 3 } })
+    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
+    .toBuffer()
+  await writeFileAtomic(join(root, 'images', `${name}.jpg`), jpeg)
+  await writeLabelMap(join(root, 'masks', `${name}.png`), { width: size, height: size, data: labels })
+}
+
+/** Puts the new set in place; only an older demo set may be in the way. */
+async function replaceSet(part: string, dir: string): Promise<void> {
+  if ((await readIfThere(join(dir, 'demo.json'))) !== undefined) await rm(dir, { recursive: true })
+  try {
+    await rename(part, dir)
+  } catch (cause) {
+    throw new InputError(dir, 'is in the way and is not a demo data set', {
+      expected: 'choose another folder',
+      cause,
+    })
+  }
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined)
+}
