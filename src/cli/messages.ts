@@ -14,14 +14,12 @@ import { INTERRUPTED } from './interrupt.ts'
 /** Exit codes: 0 done, 1 bad input, 2 wrong use of the command line, 70 a bug of ours, 130 stopped by Ctrl-C. */
 export const EXIT = { done: 0, input: 1, usage: 2, bug: 70, interrupted: INTERRUPTED } as const
 
-const ISSUES = 'https://github.com/tagmask/tagmask/issues'
-
 /** stricli's texts with ours for errors. `commands` are all command names, for hints. */
 export function applicationText(commands: readonly string[]): ApplicationText {
   return {
     ...text_en,
-    noCommandRegisteredForInput({ input, corrections }) {
-      const near = corrections[0] ?? nearestName(input, commands)
+    noCommandRegisteredForInput({ input }) {
+      const near = nearestName(input, commands)
       return `there is no command ${input}${near === undefined ? `; commands are ${commands.join(', ')}` : `; did you mean ${near}?`}`
     },
     exceptionWhileParsingArguments: exception =>
@@ -39,7 +37,7 @@ export function errorMessage(error: unknown): string {
   if (error instanceof Interrupted) return error.message
   if (error instanceof TagmaskError) return `error: ${error.message}`
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `unexpected error, a fault of tagmask: please report it at ${ISSUES} with these lines\n${stack}`
+  return `unexpected error, a fault of tagmask: please report it with these lines\n${stack}`
 }
 
 /** The exit code for an error that ended a command. */

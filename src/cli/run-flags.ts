@@ -16,8 +16,8 @@ export interface RunFlags {
   readonly seed?: number
   readonly threads?: number
   readonly strict?: boolean
-  readonly force: boolean
-  readonly resumeWithChanges: boolean
+  readonly force?: boolean
+  readonly resumeWithChanges?: boolean
 }
 
 const text = (value: string) => value
@@ -95,13 +95,13 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
   },
   force: {
     kind: 'boolean',
-    default: false,
+    optional: true,
     withNegated: false,
     brief: 'Run stages again from the start although they are done',
   },
   resumeWithChanges: {
     kind: 'boolean',
-    default: false,
+    optional: true,
     withNegated: false,
     brief: 'Go on in a run folder made with another recipe',
   },

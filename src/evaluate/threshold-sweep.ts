@@ -132,8 +132,9 @@ export function bestPoint(curve: readonly SweepPoint[]): SweepPoint {
   return curve.reduce((best, point) => (point.miou > best.miou ? point : best))
 }
 
-/** Highest positive score and its label per pixel; label 0 where no score is above 0. */
-function bestClass(
+/** Highest positive score and its label per pixel; label 0 where no score is above 0. Throws InputError naming
+ * `file` for a class out of range, a map of another size, or NaN. */
+export function bestClass(
   { width, height, maps }: ClassMaps,
   labels: number,
   file: string,

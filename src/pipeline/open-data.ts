@@ -1,6 +1,6 @@
 /** @file The data sets that a recipe names: opened, or for the demo generated first. Imports no torch. */
-import { stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { type Dataset, openDataset } from '../data/dataset.ts'
 import { generateDemo } from '../data/demo/index.ts'
 import { InputError } from '../errors.ts'
@@ -28,16 +28,22 @@ export async function openRunData(
   }
   const placed = { ...recipe, data: { ...data, root } }
   if (data.layout === 'demo') await makeDemo(placed, root, log)
-  const dataset = await openSplit(placed, data.split)
+  const dataset = await openSplit(placed, { split: data.split })
   for (const warning of dataset.warnings) log.warn(warning)
-  const valDataset = data.valSplit === null ? undefined : await openSplit(placed, data.valSplit)
+  const valDataset =
+    data.valSplit === null
+      ? undefined
+      : await openSplit(placed, { split: data.valSplit, classes: dataset.classes })
   return { recipe: placed, dataset, valDataset }
 }
 
-/** One split of the recipe's data. Throws InputError when `data.root` is not set. */
-export async function openSplit({ data }: Recipe, split: string): Promise<Dataset> {
+/** One split of the recipe's data; `classes` fixes their order. Throws InputError when `data.root` is not set. */
+export async function openSplit(
+  { data }: Recipe,
+  { split, classes }: { split: string; classes?: readonly string[] },
+): Promise<Dataset> {
   if (data.root === null) throw new InputError('data.root', 'is not set', { expected: 'give --data DIR' })
-  return openDataset(data.root, { split, layout: data.layout === 'demo' ? 'folder' : data.layout })
+  return openDataset(data.root, { split, layout: data.layout === 'demo' ? 'folder' : data.layout, classes })
 }
 
 function demoRoot({ data: { demo } }: Recipe, runs: string): string {
@@ -45,7 +51,9 @@ function demoRoot({ data: { demo } }: Recipe, runs: string): string {
 }
 
 async function makeDemo({ data: { demo } }: Recipe, root: string, log: Log): Promise<void> {
-  if ((await stat(join(root, 'tags.csv')).catch(() => undefined)) !== undefined) return
-  log.info(`generating ${demo.pictures} pictures in ${root}`)
-  await generateDemo(root, demo)
+  await mkdir(dirname(root), { recursive: true })
+  const progress = log.progress({ title: 'demo data', total: demo.pictures + demo.valPictures })
+  const { made } = await generateDemo(root, { ...demo, onProgress: count => progress.update(count) })
+  if (made) progress.finish()
+  else progress.drop()
 }

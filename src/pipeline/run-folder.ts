@@ -27,6 +27,8 @@ export interface RunFolder {
   readonly pictures: string
   readonly scores: string
   readonly scoresTable: string
+  /** mIoU of each scored picture, percent. */
+  readonly pictureScores: string
   readonly report: string
 }
 
@@ -46,6 +48,7 @@ export function runFolder(root: string): RunFolder {
     pictures: at('pictures'),
     scores: at('scores.json'),
     scoresTable: at('scores.txt'),
+    pictureScores: at('picture-scores.json'),
     report: at('report.html'),
   }
 }

@@ -30,7 +30,7 @@ export interface RunStagesOptions {
 const OUTPUTS: Record<StageName, { keys: readonly (keyof RunFolder)[]; keep: boolean }> = {
   train: { keys: ['checkpoints', 'metrics'], keep: true },
   maps: { keys: ['maps'], keep: false },
-  evaluate: { keys: ['scores', 'scoresTable', 'masks'], keep: false },
+  evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'], keep: false },
   report: { keys: ['report', 'pictures'], keep: false },
 }
 

@@ -27,6 +27,8 @@ export interface Progress {
   update(done: number, values?: ProgressValues): void
   /** Draws the last state and ends the line. */
   finish(): void
+  /** Ends without a last line, as when there was nothing to do. */
+  drop(): void
   /** Takes the line away, so that something else can be written (terminals only). */
   clear(): void
   draw(): void
@@ -108,6 +110,11 @@ export function createProgress(
         drawn === Number.NEGATIVE_INFINITY ? (terminal ? 0 : PLAIN_MS) : terminal ? REDRAW_MS : PLAIN_MS
       const since = time - (drawn === Number.NEGATIVE_INFINITY ? began : drawn)
       if (since >= due) show(time)
+    },
+    drop() {
+      if (terminal && !finished) stream.write('\r\u001b[2K')
+      finished = true
+      onFinish?.()
     },
     finish() {
       if (finished) return

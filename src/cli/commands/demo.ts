@@ -8,6 +8,7 @@ import { pathFromHere, runWithFlags } from './run.ts'
 
 export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>({
   docs: {
+    customUsage: ['[flags]'],
     brief: 'Try it: generated pictures, trained and masked in minutes',
     fullDescription: `Generates a small set of tagged pictures from a seed (once), trains MCTformer on the tags alone, draws class maps,
 scores them, and prints the table and the path of the report. The recipe is recipes/mctformer_demo.yaml.

@@ -20,7 +20,11 @@ Every key of a recipe is explained in docs/recipes.md; any of them can be set wi
 
 function stageCommand({ stages, brief, description }: StageCommandOptions): Command<CliContext> {
   return buildCommand<RunFlags, [string], CliContext>({
-    docs: { brief, fullDescription: `${description}\n\n${RECIPE_TEXT}` },
+    docs: {
+      brief,
+      customUsage: ['RECIPE --data DIR [--weights FILE] [--set KEY=VALUE]... [flags]', 'runs/NAME [flags]'],
+      fullDescription: `${description}\n\n${RECIPE_TEXT}`,
+    },
     parameters: {
       flags: runFlags,
       positional: {
@@ -44,7 +48,7 @@ export async function runWithFlags(
   recipe: string,
   stages: readonly StageName[],
 ): Promise<RunFolder> {
-  const { set = [], name, runs, force, resumeWithChanges } = flags
+  const { set = [], name, runs, force = false, resumeWithChanges = false } = flags
   return runRecipe({
     recipe,
     set,

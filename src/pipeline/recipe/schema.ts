@@ -36,9 +36,10 @@ const data = z.strictObject({
   cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded pictures, MB'),
   demo: z
     .strictObject({
-      pictures: z.int().min(1).default(1000).describe('pictures to generate'),
-      size: z.int().min(16).default(96).describe('side of a generated picture, pixels'),
-      seed: z.int().min(0).default(0).describe('seed of the generator'),
+      pictures: z.int().min(1).default(1000).describe('pictures to train on'),
+      valPictures: z.int().min(1).default(100).describe('further pictures to validate on'),
+      size: z.int().min(32).max(1024).default(96).describe('side of a generated picture, pixels'),
+      seed: z.int().min(0).default(7).describe('seed of the generator'),
     })
     .prefault({})
     .describe('the generated data set; read when layout is demo'),
@@ -77,6 +78,15 @@ const evaluate = z.strictObject({
     .nullable()
     .default(null)
     .describe('pictures of which the maps are scored; null: data.split'),
+  threshold: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'background threshold of masks and scores; null: the best of the sweep, or 0.4 where there are no masks to choose by',
+    ),
   sweep: sweep.prefault({}).describe('background thresholds that are tried'),
   absent: z
     .enum(['zero', 'skip'])

@@ -1,0 +1,51 @@
+/** @file maps/ID.safetensors: the class maps of one picture. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
+
+import { InputError } from '../errors.ts'
+import type { ClassMaps } from '../evaluate/index.ts'
+import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
+import { type TensorData, toFloat32Array } from '../io/tensor-data.ts'
+
+/** Writes the maps [K, H, W] of the given foreground classes (from 0), atomically. */
+export async function writeClassMaps(
+  path: string,
+  { cam, classes }: { cam: TensorData; classes: readonly number[] },
+): Promise<void> {
+  await writeSafetensors(path, new Map([['cam', cam]]), { classes: JSON.stringify(classes) })
+}
+
+/** Reads the maps as float32. Throws InputError when the file is missing, cut short, or of another kind. */
+export async function readClassMaps(path: string): Promise<ClassMaps> {
+  const { tensors, metadata } = await readSafetensors(path)
+  const cam = tensors.get('cam')
+  const classes = parseClasses(metadata.classes)
+  const [count, height, width, ...rest] = cam?.shape ?? []
+  if (
+    cam === undefined ||
+    classes === undefined ||
+    width === undefined ||
+    height === undefined ||
+    rest.length > 0 ||
+    count !== classes.length
+  ) {
+    throw new InputError(path, 'holds no class maps', {
+      expected:
+        'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; run tagmask maps again',
+    })
+  }
+  const values = toFloat32Array(cam)
+  const area = width * height
+  return {
+    width,
+    height,
+    maps: new Map(classes.map((k, i) => [k, values.subarray(i * area, (i + 1) * area)])),
+  }
+}
+
+function parseClasses(text: string | undefined): number[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? '')
+    return Array.isArray(value) && value.every(item => Number.isInteger(item)) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

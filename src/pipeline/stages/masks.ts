@@ -1,0 +1,82 @@
+/** @file masks/ID.png at one threshold, and how well each picture is met. Part of the stage `evaluate`. */
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Dataset } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import {
+  addPicture,
+  createConfusion,
+  type LabelGrid,
+  labelCounts,
+  predictLabels,
+} from '../../evaluate/index.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { readClassMaps } from '../class-map-file.ts'
+import { Interrupted, type StageContext } from '../stage.ts'
+
+/** mIoU of one picture over the labels in its truth or prediction, percent. */
+export interface PictureScore {
+  readonly id: string
+  readonly miou: number
+}
+
+/** Writes a label PNG for every class map, and picture-scores.json for those of `scored` that have a mask. */
+export async function writeMasks(
+  { run, dataset, recipe, log, signal }: StageContext,
+  { threshold, scored }: { threshold: number; scored: Dataset },
+): Promise<void> {
+  const files = (await readdir(run.maps)).filter(file => file.endsWith('.safetensors')).sort()
+  const truths = new Map(scored.pictures.map(({ id, mask }) => [id, mask]))
+  const labels = dataset.classes.length + 1
+  const progress = log.progress({ title: 'masks', total: files.length })
+  const scores: PictureScore[] = []
+  for (const [i, name] of files.entries()) {
+    if (signal.aborted) throw new Interrupted(`masks, picture ${i}`)
+    const id = name.slice(0, -'.safetensors'.length)
+    const file = join(run.maps, name)
+    try {
+      const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
+      await writeLabelMap(join(run.masks, `${id}.png`), prediction)
+      const truthFile = truths.get(id)
+      if (truthFile !== undefined)
+        scores.push(...(await scorePicture({ id, prediction, labels, file, truthFile })))
+    } catch (error) {
+      if (recipe.strict || !(error instanceof InputError)) throw error
+      log.warn(`${id} has no mask: ${error.message}`)
+    }
+    progress.update(i + 1)
+  }
+  progress.finish()
+  await writeFileAtomic(run.pictureScores, `${JSON.stringify(scores)}\n`)
+}
+
+/** One score, or none when the mask cannot be read: the sweep has named it. */
+async function scorePicture({
+  id,
+  prediction,
+  labels,
+  file,
+  truthFile,
+}: {
+  id: string
+  prediction: LabelGrid
+  labels: number
+  file: string
+  truthFile: string
+}): Promise<PictureScore[]> {
+  const confusion = createConfusion(labels)
+  try {
+    const truth = await readLabelMap(truthFile)
+    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile })
+  } catch (error) {
+    if (error instanceof InputError) return []
+    throw error
+  }
+  const { truth, predicted, both } = labelCounts(confusion)
+  const unions = Array.from(both, (hit, k) => ({ hit, union: truth[k]! + predicted[k]! - hit })).filter(
+    ({ union }) => union > 0,
+  )
+  const sum = unions.reduce((total, { hit, union }) => total + hit / union, 0)
+  return [{ id, miou: unions.length === 0 ? 0 : (100 * sum) / unions.length }]
+}

@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { importsOf, loadedWith, packagesOf, repository, sourceFiles } from './source-files.ts'
+
+/** From the bottom up (docs/architecture.md): a folder may import those before it, never those beside or above. */
+const LAYERS: readonly (readonly string[])[] = [
+  ['errors.ts', 'nearest-name.ts'],
+  ['io'],
+  ['torch'],
+  ['nn', 'optim'],
+  ['data'],
+  ['models'],
+  ['methods'],
+  ['refine', 'evaluate'],
+  ['train'],
+  ['pipeline'],
+  ['cli'],
+  ['index.ts'],
+]
+
+/** Folders whose files must load without libtorch. */
+const TORCH_FREE = ['io', 'data', 'evaluate', 'cli', 'pipeline/recipe', 'pipeline/report']
+
+/** Files that may reach libtorch only when it is asked for. */
+const TORCH_FREE_FILES = ['src/train/log.ts', 'src/train/metrics.ts', 'src/pipeline/run-recipe.ts']
+
+const files = sourceFiles('src')
+
+function layerOf(file: string): number {
+  const [, folder = ''] = file.split('/')
+  return LAYERS.findIndex(layer => layer.includes(folder))
+}
+
+function partOf(file: string): string {
+  const [, folder, name] = file.split('/')
+  return folder === 'methods' && file.split('/').length > 3 ? `methods/${name}` : String(folder)
+}
+
+describe('imports', () => {
+  it('finds the source files', () => {
+    expect(files.length).toBeGreaterThan(20)
+    expect(importsOf('src/pipeline/recipe/load.ts').map(({ to }) => to)).toContain(
+      'src/pipeline/recipe/schema.ts',
+    )
+  })
+
+  it('every folder has a layer', () => {
+    expect(files.filter(file => layerOf(file) < 0)).toEqual([])
+  })
+
+  it('lead to a file that exists', () => {
+    const broken = files.flatMap(file =>
+      importsOf(file)
+        .filter(({ to }) => !existsSync(join(repository, to)))
+        .map(({ to }) => `${file} -> ${to}`),
+    )
+    expect(broken).toEqual([])
+  })
+
+  it('point downwards only', () => {
+    const wrong = files.flatMap(file =>
+      importsOf(file)
+        .filter(({ to }) => partOf(to) !== partOf(file) && layerOf(to) >= layerOf(file) && layerOf(to) > 0)
+        .map(({ to }) => `${file} -> ${to}`),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  it('have no cycle among what is loaded', () => {
+    const state = new Map<string, 'open' | 'closed'>()
+    const cycles: string[] = []
+    const visit = (file: string, trail: readonly string[]) => {
+      if (state.get(file) === 'closed' || !existsSync(join(repository, file))) return
+      if (state.get(file) === 'open') {
+        cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '))
+        return
+      }
+      state.set(file, 'open')
+      for (const { to, kind } of importsOf(file)) if (kind === 'static') visit(to, [...trail, file])
+      state.set(file, 'closed')
+    }
+    for (const file of files) visit(file, [])
+    expect(cycles).toEqual([])
+  })
+
+  it('keep libtorch out of what must not wait for it', () => {
+    const free = files.filter(
+      file => TORCH_FREE_FILES.includes(file) || TORCH_FREE.some(folder => file.startsWith(`src/${folder}/`)),
+    )
+    const loading = free.flatMap(file =>
+      [...loadedWith(file)]
+        .filter(loaded => loaded.startsWith('src/torch/') && loaded !== file)
+        .map(loaded => `${file} ... ${loaded}`),
+    )
+    expect(loading).toEqual([])
+  })
+
+  it('of packages stay where they belong', () => {
+    const owners: Record<string, RegExp> = {
+      '@stricli/core': /^src\/cli\//,
+      yaml: /^src\/pipeline\//,
+      sharp: /^src\/(io|data|pipeline)\//,
+      'fast-png': /^src\/io\//,
+      yauzl: /^src\/io\//,
+      zod: /^src\/(pipeline|data|methods\/[^/]+\/recipe\.ts)/,
+    }
+    const wrong = files.flatMap(file =>
+      packagesOf(file)
+        .filter(name => owners[name] !== undefined && !owners[name].test(file))
+        .map(name => `${file} imports ${name}`),
+    )
+    expect(wrong).toEqual([])
+  })
+})
