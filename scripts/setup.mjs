@@ -1,0 +1,197 @@
+/**
+ * @file Makes a fresh clone ready: npm packages, libtorch, the native addons, the compiled TypeScript.
+ * Idempotent, and quick when nothing is to be done. Node's own modules only: it runs before npm ci.
+ *
+ *   node scripts/setup.mjs [--libtorch DIR]     DIR: also build for this libtorch (/usr for the system's)
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { buildAddon, buildTorchAddon, stampOf, torchStamp } from './build-addon.mjs'
+import { describeLibtorch, findLibtorch, OPENBLAS_OPENMP } from './find-libtorch.mjs'
+import { aptInstall, canApt, downloadLibtorch } from './install-libtorch.mjs'
+import { SetupError, say } from './setup-log.mjs'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const MANIFEST = join(root, 'build/addons/manifest.json')
+const FAILURES = join(root, 'build/addons/failed.json')
+const SOURCES = [
+  'src',
+  'bench',
+  'scripts',
+  'test/parity',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+]
+
+async function main() {
+  const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
+  if (process.platform !== 'linux') throw new SetupError('Linux is needed (on Windows: WSL)')
+  installPackages()
+  const first = await setUpLibtorch()
+  if (extra !== undefined) {
+    const wanted = describeLibtorch(extra, 'added by --libtorch')
+    if (typeof wanted === 'string') throw new SetupError(wanted)
+    ensureOpenBlas(wanted)
+    record(wanted, { first: false })
+  }
+  setUpCrf()
+  compile()
+  const others = readJson(MANIFEST, []).filter(({ version }) => version !== first.version)
+  const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
+  say(`ready: libtorch ${first.version} (${first.source}, ${first.path})${also}`)
+}
+
+/** npm ci, unless node_modules holds what package-lock.json says. */
+function installPackages() {
+  const lock = join(root, 'package-lock.json')
+  const stampFile = join(root, 'node_modules/.tagmask-lock')
+  const installed = join(root, 'node_modules/.package-lock.json')
+  const stamp = stampOf([lock])
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
+  const fresh = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs
+  if (!fresh) {
+    say('installing npm packages')
+    const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
+      cwd: root,
+      encoding: 'utf8',
+    })
+    if (status !== 0) {
+      console.error(stderr)
+      throw new SetupError('"npm ci" failed: see above; is the network there?')
+    }
+  }
+  writeFileSync(stampFile, stamp)
+}
+
+/** The best libtorch that builds and loads; installs one where there is none. */
+async function setUpLibtorch() {
+  const search = findLibtorch()
+  for (const reason of search.rejected) say(`not used: ${reason}`)
+  if (search.found.length === 0 && process.env.LIBTORCH) {
+    throw new SetupError('LIBTORCH is set to a folder that cannot be used: mend or unset it')
+  }
+  const built = firstThatBuilds(search.found)
+  if (built !== undefined) return built
+  if (canApt() && !search.found.some(({ source }) => source === 'system')) {
+    aptInstall(['libtorch-dev', 'libopenblas0-openmp', 'g++', 'make', 'python3'])
+    const installed = firstThatBuilds(
+      [describeLibtorch('/usr', 'system')].filter(one => typeof one !== 'string'),
+    )
+    if (installed !== undefined) return installed
+  }
+  if (search.found.some(({ source }) => source === 'downloaded')) {
+    throw new SetupError('no libtorch found here can be built against: the reasons are above')
+  }
+  await downloadLibtorch()
+  const after = firstThatBuilds(findLibtorch().found.filter(({ source }) => source === 'downloaded'))
+  if (after === undefined)
+    throw new SetupError('no libtorch found here can be built against: the reasons are above')
+  return after
+}
+
+function firstThatBuilds(candidates) {
+  const failures = readJson(FAILURES, {})
+  for (const candidate of candidates) {
+    ensureOpenBlas(candidate)
+    const stamp = torchStamp(root, candidate)
+    if (failures[stamp] !== undefined) {
+      say(`not used: libtorch ${candidate.version} (${candidate.source}): ${failures[stamp]}`)
+      continue
+    }
+    try {
+      record(candidate, { first: true })
+      return candidate
+    } catch (error) {
+      if (!(error instanceof SetupError) || candidate.source === 'LIBTORCH') throw error
+      say(`not used: libtorch ${candidate.version} (${candidate.source}): ${error.message}`)
+      // the last hope is tried again next time; others are not, for they take minutes
+      if (candidate !== candidates.at(-1)) writeJson(FAILURES, { ...failures, [stamp]: error.message })
+    }
+  }
+  return undefined
+}
+
+/** Debian's libtorch is 30 times slower without OpenBLAS, and half as fast with its pthread build. */
+function ensureOpenBlas({ source, path }) {
+  if (path !== '/usr' || existsSync(join(OPENBLAS_OPENMP, 'libblas.so.3'))) return
+  if (canApt() && aptInstall(['libopenblas0-openmp'])) return
+  say(`${source} libtorch will be slow: ask for "sudo apt-get install libopenblas0-openmp"`)
+}
+
+/** Builds the addon if it is not current and lists it in the manifest, the one to use first. */
+function record(libtorch, { first }) {
+  const addon = join(root, 'build/addons', `torch-${libtorch.version}`, 'tagmask_torch.node')
+  const stamp = torchStamp(root, libtorch)
+  const listed = readJson(MANIFEST, [])
+  const current = listed.find(entry => entry.stamp === stamp && existsSync(join(root, entry.addon)))
+  if (current === undefined) buildTorchAddon(root, libtorch, addon)
+  const { version, source, path, lib, rpath, cxx11abi, cuda } = libtorch
+  const entry = { version, addon: relative(root, addon), source, path, lib, rpath, cxx11abi, cuda, stamp }
+  const others = listed.filter(
+    one =>
+      one.version !== version &&
+      existsSync(join(root, one.addon)) &&
+      existsSync(join(one.lib ?? '', 'libtorch_cpu.so')),
+  )
+  const manifest = first ? [entry, ...others] : [...others, entry]
+  const before = listed.findIndex(one => one.version === version)
+  if (!first && before >= 0 && listed.length === manifest.length)
+    manifest.splice(before, 0, ...manifest.splice(-1))
+  if (JSON.stringify(manifest) !== JSON.stringify(listed)) writeJson(MANIFEST, manifest)
+}
+
+/** The dense CRF has no libtorch in it: one build for all. */
+function setUpCrf() {
+  const sources = join(root, 'native/crf')
+  if (!existsSync(join(sources, 'binding.gyp'))) return
+  const addon = join(root, 'build/addons/crf/tagmask_crf.node')
+  const stampFile = `${addon}.stamp`
+  const stamp = stampOf([sources])
+  if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
+  say('building the dense CRF')
+  buildAddon(root, 'crf', addon)
+  writeFileSync(stampFile, stamp)
+}
+
+/** TypeScript to dist/, when a source changed. */
+function compile() {
+  const stampFile = join(root, 'dist/.tagmask-stamp')
+  const stamp = stampOf(SOURCES.map(name => join(root, name)))
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
+  say('compiling TypeScript')
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) {
+    console.error(stdout)
+    throw new SetupError('the TypeScript sources have errors: see above')
+  }
+  writeFileSync(stampFile, stamp)
+}
+
+function readJson(path, fallback) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return fallback
+  }
+}
+
+function writeJson(path, value) {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.new`, `${JSON.stringify(value, null, 2)}\n`)
+  renameSync(`${path}.new`, path)
+}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error
+  console.error(`set-up: ${error.message}`)
+  process.exitCode = 1
+}
