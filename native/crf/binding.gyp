@@ -1,0 +1,66 @@
+{
+  # The row kernels are compiled once per instruction set and picked at run time; everything else is baseline code
+  # without fused multiply-adds, so that the lattice falls on the same vertices on every machine.
+  'target_defaults': {
+    'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'cflags': ['-O3'],
+    'cflags_cc': ['-std=gnu++17', '-fexceptions', '-Wall', '-Wextra', '-Wno-psabi', '-fvisibility=hidden'],
+    'cflags_cc!': ['-fno-exceptions'],
+    'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
+    'xcode_settings': {
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'CLANG_CXX_LANGUAGE_STANDARD': 'gnu++17',
+      'GCC_OPTIMIZATION_LEVEL': '3',
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'crf_rows_baseline',
+      'type': 'static_library',
+      'sources': ['row-kernels.cc'],
+      'defines': ['CRF_ISA=baseline', 'CRF_LANES=4'],
+    },
+    {
+      'target_name': 'tagmask_crf',
+      'dependencies': ['crf_rows_baseline'],
+      'sources': ['addon.cc', 'dispatch.cc', 'lattice.cc', 'mean-field.cc', 'team.cc', 'unary.cc'],
+      'cflags': ['-ffp-contract=off'],
+      'xcode_settings': { 'OTHER_CFLAGS': ['-ffp-contract=off'] },
+      'conditions': [
+        ['target_arch=="x64" and OS!="win"', {
+          'dependencies': ['crf_rows_avx2', 'crf_rows_avx512'],
+          'defines': ['CRF_X64'],
+        }],
+        ['OS=="linux"', { 'libraries': ['-pthread'] }],
+      ],
+    },
+    {
+      'target_name': 'copy_addon',
+      'type': 'none',
+      'dependencies': ['tagmask_crf'],
+      'copies': [{ 'destination': '../../build/addons/crf', 'files': ['<(PRODUCT_DIR)/tagmask_crf.node'] }],
+    },
+  ],
+  'conditions': [
+    ['target_arch=="x64" and OS!="win"', {
+      'targets': [
+        {
+          'target_name': 'crf_rows_avx2',
+          'type': 'static_library',
+          'sources': ['row-kernels.cc'],
+          'defines': ['CRF_ISA=avx2', 'CRF_LANES=8'],
+          'cflags': ['-mavx2', '-mfma'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma'] },
+        },
+        {
+          'target_name': 'crf_rows_avx512',
+          'type': 'static_library',
+          'sources': ['row-kernels.cc'],
+          'defines': ['CRF_ISA=avx512', 'CRF_LANES=16'],
+          'cflags': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'],
+          'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'] },
+        },
+      ],
+    }],
+  ],
+}

@@ -1,0 +1,269 @@
+// The row kernels for one instruction set: CRF_ISA names it, CRF_LANES is its width in floats.
+// Vector extensions of GCC and Clang, no intrinsics. Uses nothing of the standard library's templates: the linker could
+// hand their wide code to callers compiled for the baseline.
+#include "row-kernels.h"
+
+namespace tagmask::crf::CRF_ISA {
+namespace {
+
+template <int N>
+struct Lanes {
+  typedef float Float __attribute__((vector_size(N * 4)));
+  typedef int32_t Int __attribute__((vector_size(N * 4)));
+};
+template <>
+struct Lanes<1> {
+  typedef float Float;
+};
+typedef Lanes<4>::Float F4;
+
+template <class T>
+inline T load(const float* from) {
+  T value;
+  __builtin_memcpy(&value, from, sizeof value);
+  return value;
+}
+template <class T>
+inline void store(float* to, T value) {
+  __builtin_memcpy(to, &value, sizeof value);
+}
+
+// Calls f(offset, zero) for the widest pieces that cut a row of `channels` floats.
+template <class F>
+inline __attribute__((always_inline)) void eachPiece(int channels, F f) {
+  if (channels == 1) return f(0, 0.0f);
+  int c = 0;
+  for (; c + CRF_LANES <= channels; c += CRF_LANES) f(c, Lanes<CRF_LANES>::Float{});
+  if (CRF_LANES > 8 && c + 8 <= channels) {
+    f(c, Lanes<8>::Float{});
+    c += 8;
+  }
+  if (CRF_LANES > 4 && c + 4 <= channels) f(c, F4{});
+}
+
+template <int C, int Taps>
+void gatherRows(const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int dynamic, bool add) {
+  const int channels = C ? C : dynamic;
+  for (int p = 0; p < pixels; p++, vertex += Taps, weight += Taps, out += channels) {
+    const float* row[Taps];
+    for (int t = 0; t < Taps; t++) row[t] = values + size_t(vertex[t]) * channels;
+    eachPiece(channels, [&](int c, auto zero) {
+      typedef decltype(zero) T;
+      T sum = add ? load<T>(out + c) : zero;
+      for (int t = 0; t < Taps; t++) sum += weight[t] * load<T>(row[t] + c);
+      store(out + c, sum);
+    });
+  }
+}
+
+template <int C>
+void gather(int taps, const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int channels, bool add) {
+  if (taps == 3) return gatherRows<C, 3>(vertex, weight, values, out, pixels, channels, add);
+  gatherRows<C, 6>(vertex, weight, values, out, pixels, channels, add);
+}
+
+template <int C, int Taps>
+void scatterRows(const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int dynamic) {
+  const int channels = C ? C : dynamic;
+  for (int p = 0; p < pixels; p++, vertex += Taps, weight += Taps, in += channels) {
+    float* row[Taps];
+    for (int t = 0; t < Taps; t++) row[t] = values + size_t(vertex[t]) * channels;
+    eachPiece(channels, [&](int c, auto zero) {
+      typedef decltype(zero) T;
+      const T value = load<T>(in + c);
+      for (int t = 0; t < Taps; t++) store(row[t] + c, T(load<T>(row[t] + c) + weight[t] * value));
+    });
+  }
+}
+
+template <int C>
+void scatter(int taps, const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int channels) {
+  if (taps == 3) return scatterRows<C, 3>(vertex, weight, values, in, pixels, channels);
+  scatterRows<C, 6>(vertex, weight, values, in, pixels, channels);
+}
+
+template <int C>
+void sum(const uint32_t* first, const int32_t* pixel, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int dynamic) {
+  const int channels = C ? C : dynamic;
+  for (int32_t v = begin; v < end; v++) {
+    float* row = out + size_t(v) * channels;
+    eachPiece(channels, [&](int c, auto zero) {
+      typedef decltype(zero) T;
+      T total = zero;
+      for (uint32_t e = first[v]; e < first[v + 1]; e++) total += weight[e] * load<T>(in + size_t(pixel[e]) * channels + c);
+      store(row + c, total);
+    });
+  }
+}
+
+template <int C>
+void blur(const Neighbours* neighbours, const float* in, float* out, int32_t begin, int32_t end, float scale, int dynamic) {
+  const int channels = C ? C : dynamic;
+  for (int32_t v = begin; v < end; v++) {
+    const float* row = in + size_t(v) * channels;
+    const float* before = in + size_t(neighbours[v].before) * channels;
+    const float* after = in + size_t(neighbours[v].after) * channels;
+    float* to = out + size_t(v) * channels;
+    eachPiece(channels, [&](int c, auto zero) {
+      typedef decltype(zero) T;
+      store(to + c, T(scale * (load<T>(row + c) + 0.5f * (load<T>(before + c) + load<T>(after + c)))));
+    });
+  }
+}
+
+// exp(x) for x <= 0 within 2 ulp (polynomial of Cephes' expf); 0 below -87.
+template <int N>
+inline typename Lanes<N>::Float expNegative(typename Lanes<N>::Float x) {
+  typedef typename Lanes<N>::Float F;
+  typedef typename Lanes<N>::Int I;
+  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  const F clamped = x < -87.0f ? F{} - 87.0f : x;
+  const F shifted = clamped * 1.44269504f + shift;
+  const F n = shifted - shift;
+  const F r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
+  F y = F{} + 1.9875691500e-4f;
+  y = y * r + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * (r * r) + r + 1.0f;
+  const F power = (F)(((I)shifted << 23) + (127 << 23));
+  return x < -87.0f ? F{} : y * power;
+}
+
+inline void expAll(float* values, int n) {
+  int i = 0;
+  for (; i + CRF_LANES <= n; i += CRF_LANES) {
+    store(values + i, expNegative<CRF_LANES>(load<Lanes<CRF_LANES>::Float>(values + i)));
+  }
+  for (; i < n; i += 4) store(values + i, expNegative<4>(load<F4>(values + i)));
+}
+
+#ifdef __clang__
+#define CRF_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define CRF_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, Lanes<4>::Int{i, j, k, l})
+#endif
+
+struct Add {
+  static F4 of(F4 a, F4 b) { return a + b; }
+};
+struct Max {
+  static F4 of(F4 a, F4 b) { return a > b ? a : b; }
+};
+
+// Lane i of the answer reduces the four lanes of rows[i].
+template <class Op>
+inline F4 reduceRows(const F4 rows[4]) {
+  const F4 ab = Op::of(CRF_SHUFFLE(rows[0], rows[1], 0, 4, 1, 5), CRF_SHUFFLE(rows[0], rows[1], 2, 6, 3, 7));
+  const F4 cd = Op::of(CRF_SHUFFLE(rows[2], rows[3], 0, 4, 1, 5), CRF_SHUFFLE(rows[2], rows[3], 2, 6, 3, 7));
+  return Op::of(CRF_SHUFFLE(ab, cd, 0, 1, 4, 5), CRF_SHUFFLE(ab, cd, 2, 3, 6, 7));
+}
+
+// Each pixel's reduction of its row, for four pixels.
+template <class Op>
+inline F4 reducePixels(const float* rows, int channels) {
+  F4 parts[4];
+  for (int p = 0; p < 4; p++) {
+    const float* row = rows + p * channels;
+    parts[p] = load<F4>(row);
+    for (int c = 4; c < channels; c += 4) parts[p] = Op::of(parts[p], load<F4>(row + c));
+  }
+  return reduceRows<Op>(parts);
+}
+
+template <int C>
+void softmax(float* rows, const float* bias, float* last, int pixels, int dynamic) {
+  const int channels = C ? C : dynamic;
+  for (int p = 0; p < pixels; p += 4) {  // rows <- logit - max, last <- -max
+    float* block = rows + p * channels;
+    const float* blockBias = bias + p * channels;
+    const F4 sums = reducePixels<Add>(block, channels);
+    for (int i = 0; i < 4; i++) {
+      for (int c = i * channels; c < (i + 1) * channels; c += 4) {
+        store(block + c, load<F4>(block + c) + load<F4>(blockBias + c) + sums[i]);
+      }
+    }
+    const F4 top = Max::of(reducePixels<Max>(block, channels), F4{});
+    for (int i = 0; i < 4; i++) {
+      for (int c = i * channels; c < (i + 1) * channels; c += 4) store(block + c, load<F4>(block + c) - top[i]);
+    }
+    store(last + p, -top);
+  }
+  const int padded = (pixels + 3) / 4 * 4;
+  expAll(rows, padded * channels);
+  expAll(last, padded);
+  for (int p = 0; p < pixels; p += 4) {
+    float* block = rows + p * channels;
+    const F4 rest = load<F4>(last + p);
+    const F4 inverse = 1.0f / (reducePixels<Add>(block, channels) + rest);
+    store(last + p, rest * inverse);
+    for (int i = 0; i < 4; i++) {
+      for (int c = i * channels; c < (i + 1) * channels; c += 4) store(block + c, load<F4>(block + c) * inverse[i]);
+    }
+  }
+}
+
+// Two labels: one logit, x = bias + 2 * message.
+template <int N>
+inline void sigmoid(float* rows, const float* bias, float* last) {
+  typedef typename Lanes<N>::Float F;
+  const F x = load<F>(bias) + 2.0f * load<F>(rows);
+  const F small = expNegative<N>(x > 0.0f ? -x : x);
+  const F winner = 1.0f / (1.0f + small);
+  const F loser = small * winner;
+  store(rows, F(x > 0.0f ? winner : loser));
+  store(last, F(x > 0.0f ? loser : winner));
+}
+
+template <>
+void softmax<1>(float* rows, const float* bias, float* last, int pixels, int) {
+  int p = 0;
+  for (; p + CRF_LANES <= pixels; p += CRF_LANES) sigmoid<CRF_LANES>(rows + p, bias + p, last + p);
+  for (; p < pixels; p += 4) sigmoid<4>(rows + p, bias + p, last + p);
+}
+
+// log(x) of positive normal floats within 2 ulp (polynomial of Cephes' logf).
+void logAll(float* values, int n) {
+  typedef Lanes<CRF_LANES>::Float F;
+  typedef Lanes<CRF_LANES>::Int I;
+  for (int i = 0; i < n; i += CRF_LANES) {
+    const F x = load<F>(values + i);
+    const I exponent = (((I)x - 0x3f3504f3) >> 23);  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
+    const F m = (F)((I)x - (exponent << 23)) - 1.0f;
+    const F e = __builtin_convertvector(exponent, F);
+    F y = F{} + 7.0376836292e-2f;
+    y = y * m - 1.1514610310e-1f;
+    y = y * m + 1.1676998740e-1f;
+    y = y * m - 1.2420140846e-1f;
+    y = y * m + 1.4249322787e-1f;
+    y = y * m - 1.6668057665e-1f;
+    y = y * m + 2.0000714765e-1f;
+    y = y * m - 2.4999993993e-1f;
+    y = y * m + 3.3333331174e-1f;
+    y = y * m * (m * m) - 2.12194440e-4f * e - 0.5f * (m * m);
+    store(values + i, F(m + y + 0.693359375f * e));
+  }
+}
+
+template <int C>
+RowKernels kernels(int channels) {
+  return {channels, gather<C>, scatter<C>, sum<C>, blur<C>, softmax<C>, logAll};
+}
+
+}  // namespace
+
+RowKernels rowKernels(int channels) {
+  switch (channels) {
+    case 1: return kernels<1>(channels);
+    case 4: return kernels<4>(channels);
+    case 8: return kernels<8>(channels);
+    case 12: return kernels<12>(channels);
+    case 16: return kernels<16>(channels);
+    case 20: return kernels<20>(channels);
+    default: return kernels<0>(channels);
+  }
+}
+
+}  // namespace tagmask::crf::CRF_ISA

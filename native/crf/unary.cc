@@ -1,0 +1,83 @@
+// Unary energies from energies, scores (pydensecrf's unary_from_softmax) or a label map (unary_from_labels).
+#include "unary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace tagmask::crf {
+namespace {
+
+constexpr float kNever = -1e30f;     // the logit of a padding channel
+constexpr float kLargest = 1e6f;     // energies beyond are taken for a mistake
+
+[[noreturn]] void refuse(size_t index, float value, const char* what) {
+  throw BadInput("unary", "value " + std::to_string(index) + " is " + std::to_string(value) + ", which is " + what);
+}
+
+// One label's energies of a block, from its plane.
+void blockEnergies(const Problem& problem, const RowKernels& kernels, size_t at, int pixels, float* energies) {
+  const float* plane = problem.planes.data() + at;
+  if (problem.unary == Unary::energies) {
+    for (int p = 0; p < pixels; p++) {
+      if (!(std::fabs(plane[p]) <= kLargest)) refuse(at + p, plane[p], "no energy between -1e6 and 1e6");
+      energies[p] = plane[p];
+    }
+    return;
+  }
+  const float scale = problem.scale.value_or(1.0f);
+  const float uniform = problem.scale ? (1.0f - scale) / float(problem.labels) : 0.0f;
+  const float lowest = problem.clip.value_or(1e-37f), highest = problem.clip ? 1.0f : 1e37f;
+  bool wrong = false;
+  for (int p = 0; p < pixels; p++) {
+    const float score = scale * plane[p] + uniform;
+    wrong |= !(std::fabs(plane[p]) <= 3e38f) || (!problem.clip && !(score >= lowest));
+    energies[p] = std::min(std::max(score, lowest), highest);
+  }
+  if (wrong) {
+    for (int p = 0; p < pixels; p++) {
+      if (!(std::fabs(plane[p]) <= 3e38f)) refuse(at + p, plane[p], "no finite score");
+      if (!problem.clip && !(scale * plane[p] + uniform >= lowest)) refuse(at + p, plane[p], "no positive score, needed without a clip");
+    }
+  }
+  std::fill(energies + pixels, energies + kBlock, 1.0f);
+  kernels.log(energies, kBlock);
+  for (int p = 0; p < pixels; p++) energies[p] = -energies[p];
+}
+
+void planesBias(const Problem& problem, const RowKernels& kernels, float* bias, size_t begin, size_t end) {
+  const int channels = kernels.channels;
+  float last[kBlock], energies[kBlock];
+  for (size_t start = begin; start < end; start += kBlock) {
+    const int pixels = int(std::min<size_t>(kBlock, end - start));
+    blockEnergies(problem, kernels, size_t(problem.labels - 1) * problem.pixels() + start, pixels, last);
+    float* rows = bias + start * channels;
+    for (int label = 0; label < problem.labels - 1; label++) {
+      blockEnergies(problem, kernels, size_t(label) * problem.pixels() + start, pixels, energies);
+      for (int p = 0; p < pixels; p++) rows[p * channels + label] = last[p] - energies[p];
+    }
+    for (int p = 0; p < pixels; p++) std::fill(rows + p * channels + problem.labels - 1, rows + (p + 1) * channels, kNever);
+  }
+}
+
+void labelsBias(const Problem& problem, int channels, float* bias, size_t begin, size_t end) {
+  const int last = problem.labels - 1;
+  const float given = float(-std::log(problem.gtProb));
+  const float other = float(-std::log((1.0 - problem.gtProb) / last));
+  for (size_t p = begin; p < end; p++) {
+    float* row = bias + p * channels;
+    const int32_t label = problem.labelMap[p];
+    std::fill(row, row + last, label == last ? given - other : 0.0f);
+    std::fill(row + last, row + channels, kNever);
+    if (label >= 0 && label < last) row[label] = other - given;
+  }
+}
+
+}  // namespace
+
+void unaryBias(const Problem& problem, const RowKernels& kernels, float* bias, size_t begin, size_t end) {
+  if (problem.unary == Unary::labels) return labelsBias(problem, kernels.channels, bias, begin, end);
+  planesBias(problem, kernels, bias, begin, end);
+}
+
+}  // namespace tagmask::crf
