@@ -55,16 +55,19 @@ function installPackages() {
   const fresh = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs
   if (!fresh) {
     say('installing npm packages')
-    const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
-      cwd: root,
-      encoding: 'utf8',
-    })
+    // npm ci refuses when a mirror lacks an optional package of another platform; install keeps to the lock too
+    const exact = npm(['ci'])
+    const { status, stderr } = exact.status === 0 ? exact : npm(['install', '--no-save'])
     if (status !== 0) {
       console.error(stderr)
-      throw new SetupError('"npm ci" failed: see above; is the network there?')
+      throw new SetupError('the npm packages could not be installed: see above; is the network there?')
     }
   }
   writeFileSync(stampFile, stamp)
+}
+
+function npm(args) {
+  return spawnSync('npm', [...args, '--no-audit', '--no-fund'], { cwd: root, encoding: 'utf8' })
 }
 
 /** The best libtorch that builds and loads; installs one where there is none. */
