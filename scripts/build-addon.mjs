@@ -67,12 +67,12 @@ export function buildAddon(root, name, addon, variables = {}) {
   cpSync(join(root, 'native', name), folder, { recursive: true, preserveTimestamps: true })
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / BYTES_PER_JOB)))
   const headers = nodeHeaders()
+  const common = ['-C', folder, ...(headers === undefined ? [] : ['--nodedir', headers])]
+  const gyp = args => spawnSync(process.execPath, [nodeGyp(), ...args], { encoding: 'utf8', maxBuffer: 1e9 })
   const defines = Object.entries(variables).map(([key, value]) => `-D${key}=${value}`)
-  const args = [nodeGyp(), 'configure', 'build', '-C', folder, '-j', String(jobs)]
-  if (headers !== undefined) args.push('--nodedir', headers)
-  const run = () =>
-    spawnSync(process.execPath, [...args, '--', ...defines], { encoding: 'utf8', maxBuffer: 1e9 })
-  const { status, stdout, stderr } = run()
+  const configured = gyp(['configure', ...common, '--', ...defines])
+  const { status, stdout, stderr } =
+    configured.status === 0 ? gyp(['build', ...common, '-j', String(jobs)]) : configured
   const log = join(folder, 'build.log')
   writeFileSync(log, `${stdout}\n${stderr}`)
   const built = join(folder, 'build/Release', `tagmask_${name}.node`)

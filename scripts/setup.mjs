@@ -86,7 +86,7 @@ async function setUpLibtorch() {
     )
     if (installed !== undefined) return installed
   }
-  if (search.found.some(({ source }) => source === 'downloaded')) {
+  if (search.found.some(({ source }) => source === 'downloaded' || source === 'system')) {
     throw new SetupError('no libtorch found here can be built against: the reasons are above')
   }
   await downloadLibtorch()
