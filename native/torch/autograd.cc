@@ -185,6 +185,10 @@ Napi::Value setRequiresGrad(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value gradMode(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), at::GradMode::is_enabled());
+}
+
 Napi::Value setGradMode(const Napi::CallbackInfo& info) {
   const bool before = at::GradMode::is_enabled();
   at::GradMode::set_enabled(info[0].ToBoolean().Value());
@@ -202,6 +206,7 @@ void initAutograd(Napi::Env env, Napi::Object exports) {
   exports.Set("setGrad", Napi::Function::New(env, setGrad));
   exports.Set("requiresGrad", Napi::Function::New(env, requiresGrad));
   exports.Set("setRequiresGrad", Napi::Function::New(env, setRequiresGrad));
+  exports.Set("gradMode", Napi::Function::New(env, gradMode));
   exports.Set("setGradMode", Napi::Function::New(env, setGradMode));
 }
 

@@ -4,6 +4,11 @@ import { native } from './native.ts'
 import { keep, scope } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
+/** Whether operators are being recorded for backward. */
+export function isRecording(): boolean {
+  return native.gradMode()
+}
+
 /** Runs `body` without recording; nests. */
 export function noGrad<T>(body: () => T): T {
   const before = native.setGradMode(false)

@@ -1,5 +1,5 @@
 /** @file libtorch for TypeScript: tensors, typed operators, autograd, scopes. */
-export { backward, backwardAsync, differentiable, type Forward, noGrad } from './autograd.ts'
+export { backward, backwardAsync, differentiable, type Forward, isRecording, noGrad } from './autograd.ts'
 export { checkDevice, setThreads, threads } from './device.ts'
 export type { DType } from './dtype.ts'
 export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'

@@ -37,6 +37,7 @@ export interface Native {
   setGrad(tensor: Handle, gradient: Handle | undefined): void
   requiresGrad(tensor: Handle): boolean
   setRequiresGrad(tensor: Handle, on: boolean): void
+  gradMode(): boolean
   setGradMode(on: boolean): boolean
   manualSeed(seed: number): void
   randomState(device: string): Handle

@@ -1,0 +1,55 @@
+/** @file The training losses of MCTformer V1, V2 and plus (engine.py, train_one_epoch). */
+import { ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Losses } from '../method.ts'
+import type { MctformerOutput } from './model.ts'
+
+export interface LossOptions {
+  /** Plus: weight of the class-token contrast. */
+  readonly contrastWeight?: number
+  /** Plus: how many of the last layers it reads. */
+  readonly contrastLayers?: number
+}
+
+/** Multi-label soft margin: the mean over classes and pictures of the binary cross entropy. logits, targets [B, C] */
+export function multilabelSoftMargin(logits: Tensor, targets: Tensor): Tensor {
+  return ops.binaryCrossEntropyWithLogits(logits, targets)
+}
+
+/**
+ * Class-token contrast of MCTformer+: in each layer the cosine similarities of the class tokens [B, C, D] to one
+ * another are logits of "which class am I", without temperature; only classes in the picture count.
+ */
+export function classTokenContrast(classTokens: readonly Tensor[], targets: Tensor): Tensor {
+  return scope(() => {
+    const [batch, classes] = targets.shape as [number, number]
+    const tokens = ops.stack(classTokens) // [L, B, C, D]
+    const unit = tokens.div(
+      ops.clamp(ops.linalgVectorNorm(tokens, { dim: [-1], keepdim: true }), { min: 1e-12 }),
+    )
+    const similarities = unit.matmul(unit.transpose(-2, -1)).to({ dtype: 'float32' }) // [L, B, C, C]
+    const own = ops.diagonal(ops.logSoftmax(similarities, -1), { dim1: -2, dim2: -1 }).mul(-1) // [L, B, C]
+    const perPicture = own
+      .mul(targets.reshape(1, batch, classes))
+      .sum(-1)
+      .mean(0) // [B]
+    return perPicture.div(targets.sum(-1).add(1e-8)).mean()
+  })
+}
+
+/** Total and named parts. V1: class loss; V2: + patch loss; plus: + contrast. targets [B, C] in {0, 1} */
+export function mctformerLosses(
+  { classLogits, patchLogits, classTokens }: MctformerOutput,
+  targets: Tensor,
+  { contrastWeight = 1, contrastLayers = 12 }: LossOptions = {},
+): Losses {
+  const classLoss = multilabelSoftMargin(classLogits, targets)
+  if (patchLogits === undefined) return { total: classLoss, parts: { class: classLoss } }
+  const patchLoss = multilabelSoftMargin(patchLogits, targets)
+  const both = classLoss.add(patchLoss)
+  if (classTokens.length === 0) return { total: both, parts: { class: classLoss, patch: patchLoss } }
+  const contrast = classTokenContrast(classTokens.slice(-contrastLayers), targets)
+  return {
+    total: both.add(contrast.mul(contrastWeight)),
+    parts: { class: classLoss, patch: patchLoss, contrast },
+  }
+}

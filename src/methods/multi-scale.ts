@@ -1,0 +1,48 @@
+/** @file From a network's class maps at several scales to the maps of a picture (engine.py, generate_attention_maps_ms). */
+import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
+import type { Method } from './method.ts'
+
+export interface MultiScaleOptions {
+  /** Classes in the picture; only theirs are made. */
+  readonly classes: readonly number[]
+  /** Also look at the mirrored picture at each scale. */
+  readonly flip?: boolean
+}
+
+/**
+ * Maps [K, H, W] in [0, 1] of the given classes: each view's maps resized bilinearly to the first view's size, summed
+ * over views, then stretched to [0, 1] per class. `views` are [1, 3, H, W]; the first must have the picture's size.
+ */
+export function multiScaleMaps(
+  method: Pick<Method, 'classMaps'>,
+  views: readonly Tensor[],
+  { classes, flip = true }: MultiScaleOptions,
+): Tensor {
+  return noGrad(() =>
+    scope(() => {
+      const size = views[0]!.shape.slice(-2)
+      const sum = ops.zeros([classes.length, ...size], { device: views[0]!.device })
+      for (const view of views) {
+        scope(() => {
+          const both = flip ? ops.cat([view, view.flip(-1)]) : view
+          const maps = method.classMaps(both)
+          const present = ops.cat(
+            classes.map(index => maps.narrow(1, index, 1)),
+            { dim: 1 },
+          )
+          const full = ops.upsampleBilinear2d(present, size, false) // [1 or 2, K, H, W]
+          ops.add_(sum, full.select(0, 0))
+          if (flip) ops.add_(sum, full.select(0, 1).flip(-1))
+        })
+      }
+      return minMax(sum)
+    }),
+  )
+}
+
+/** Each map stretched to [0, 1]: (v - min) / (max - min + 1e-8). [K, H, W] */
+function minMax(maps: Tensor): Tensor {
+  const low = ops.amin(maps, { dim: [1, 2], keepdim: true })
+  const high = ops.amax(maps, { dim: [1, 2], keepdim: true })
+  return maps.sub(low).div(high.sub(low).add(1e-8))
+}

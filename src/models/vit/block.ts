@@ -1,0 +1,49 @@
+/** @file One pre-norm transformer block. */
+import { LayerNorm, Module, Residual } from '../../nn/index.ts'
+import { scope, type Tensor } from '../../torch/index.ts'
+import { type Attended, Attention } from './attention.ts'
+import { Mlp } from './mlp.ts'
+
+export interface BlockOptions {
+  readonly embedDim: number
+  readonly heads: number
+  readonly mlpRatio: number
+  readonly dropPath: number
+}
+
+export class Block extends Module {
+  readonly norm1: LayerNorm
+  readonly attn: Attention
+  readonly norm2: LayerNorm
+  readonly mlp: Mlp
+  readonly residual: Residual
+
+  constructor({ embedDim, heads, mlpRatio, dropPath }: BlockOptions) {
+    super()
+    this.norm1 = new LayerNorm({ features: embedDim })
+    this.attn = new Attention({ embedDim, heads })
+    this.norm2 = new LayerNorm({ features: embedDim })
+    this.mlp = new Mlp({ embedDim, mlpRatio })
+    this.residual = new Residual({ rate: dropPath })
+  }
+
+  /** x [B, N, D]: x + Attn(LN(x)), then + MLP(LN(x)). What autograd does not keep is freed on the way. */
+  forward(x: Tensor, { withWeights = false } = {}): Attended {
+    const attended = scope(() => {
+      const { tokens, weights } = scope(() => this.attn.forward(this.norm1.forward(x), { withWeights }))
+      return { tokens: this.residual.forward(x, tokens), weights }
+    })
+    return scope(() => {
+      const branch = scope(() => this.mlp.forward(this.norm2.forward(attended.tokens)))
+      return { tokens: this.residual.forward(attended.tokens, branch), weights: attended.weights }
+    })
+  }
+}
+
+/** The blocks of a vision transformer; stochastic depth grows linearly from 0 to `dropPath`. */
+export function blocks({ depth, dropPath, ...options }: BlockOptions & { readonly depth: number }): Block[] {
+  return Array.from(
+    { length: depth },
+    (_, i) => new Block({ ...options, dropPath: depth === 1 ? 0 : (dropPath * i) / (depth - 1) }),
+  )
+}

@@ -1,0 +1,47 @@
+/** @file The feed-forward half of a block: fc1, exact GELU, fc2. */
+import { Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
+
+export class Mlp extends Module {
+  readonly fc1: Linear
+  readonly fc2: Linear
+
+  constructor({ embedDim, mlpRatio }: { embedDim: number; mlpRatio: number }) {
+    super()
+    this.fc1 = new Linear({ inFeatures: embedDim, outFeatures: embedDim * mlpRatio, init: truncatedNormal })
+    this.fc2 = new Linear({ inFeatures: embedDim * mlpRatio, outFeatures: embedDim, init: truncatedNormal })
+  }
+
+  /** [B, N, D] -> [B, N, D] */
+  forward(x: Tensor): Tensor {
+    const hidden = this.fc1.forward(x) // [B, N, ratio*D]
+    if (!isRecording() || hidden.device !== 'cpu') return this.fc2.forward(ops.gelu(hidden))
+    return leanSecondHalf(hidden, this.fc2)
+  }
+}
+
+/** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is computed again in backward. */
+function leanSecondHalf(hidden: Tensor, { weight, bias }: Linear): Tensor {
+  const { dtype } = hidden
+  const [inner, outer] = [weight.size(1), weight.size(0)]
+  const low = (tensor: Tensor): Tensor => tensor.to({ dtype })
+  return differentiable(
+    'mlp',
+    [hidden, weight, bias],
+    () => ({
+      outputs: [ops.linear(ops.gelu(hidden), low(weight), { bias: low(bias) })],
+      saved: [hidden, weight],
+    }),
+    ([gradient], [kept, matrix]) => {
+      const dOut = gradient!.reshape(-1, outer) // [B*N, D]
+      const activation = ops.gelu(kept!).reshape(-1, inner)
+      const dWeight = ops.mm(dOut.transpose(0, 1), activation)
+      const dHidden = ops.mm(dOut, low(matrix!)).reshape(...kept!.shape)
+      return [
+        ops.geluBackward(dHidden, kept!),
+        dWeight.to({ dtype: matrix!.dtype }),
+        dOut.sum(0).to({ dtype: matrix!.dtype }),
+      ]
+    },
+  )[0]!
+}

@@ -1,0 +1,19 @@
+/** @file Pictures to patch tokens. */
+import { Conv2d, Module } from '../../nn/index.ts'
+import type { Tensor } from '../../torch/index.ts'
+
+/** A strided convolution; the right and bottom remainder (less than a patch) is ignored, as in the original. */
+export class PatchEmbed extends Module {
+  readonly proj: Conv2d
+
+  constructor({ embedDim, patchSize }: { embedDim: number; patchSize: number }) {
+    super()
+    this.proj = new Conv2d({ inChannels: 3, outChannels: embedDim, kernel: patchSize, stride: patchSize })
+  }
+
+  /** [B, 3, H, W] -> tokens [B, h*w, D], row by row */
+  forward(images: Tensor): Tensor {
+    const grid = this.proj.forward(images) // [B, D, h, w]
+    return grid.reshape(grid.size(0), grid.size(1), -1).transpose(1, 2)
+  }
+}

@@ -1,0 +1,16 @@
+/** @file Initialisers, drawn from libtorch's generator: the same numbers as PyTorch's for the same seed. */
+import { noGrad, ops, type Tensor } from '../torch/index.ts'
+
+/** Normal(0, std) cut at +-2 (absolute), as timm's trunc_normal_. */
+export function truncatedNormal(shape: readonly number[], { std = 0.02 } = {}): Tensor {
+  return noGrad(() => {
+    const values = ops.uniform_(ops.empty(shape), { from: -1, to: 1 })
+    return ops.clamp_(ops.mulScalar_(ops.erfinv_(values), std * Math.SQRT2), { min: -2, max: 2 })
+  })
+}
+
+/** Uniform in +-1/sqrt(fanIn): what torch.nn.Linear and Conv2d draw for weight and bias. */
+export function fanInUniform(shape: readonly number[], fanIn: number): Tensor {
+  const bound = 1 / Math.sqrt(fanIn)
+  return noGrad(() => ops.uniform_(ops.empty(shape), { from: -bound, to: bound }))
+}
