@@ -30,7 +30,7 @@ export interface DemoSet {
 const VERSION = 1 // raise when a picture of a given seed would look different
 const AT_ONCE = 16 // pictures in encoding at a time
 
-/** Writes `images/`, `masks/`, `tags.csv`, `train.txt`, `val.txt` and `demo.json` into `dir`; a set already there
+/** Writes `images/`, `masks/`, `tags.csv`, the lists of splits and classes, and `demo.json` into `dir`; a set already there
  * with the same settings is kept. Throws InputError when `dir` holds something else, or for a size below 32. */
 export async function generateDemo(
   dir: string,
@@ -66,7 +66,8 @@ export async function generateDemo(
     const list = (from: number, to: number) => `${names.slice(from, to).join('\n')}\n`
     await writeFileAtomic(join(part, 'tags.csv'), `file,tags\n${tags.join('\n')}\n`)
     await writeFileAtomic(join(part, 'train.txt'), list(0, pictures))
-    await writeFileAtomic(join(part, 'val.txt'), list(pictures, total))
+    if (valPictures > 0) await writeFileAtomic(join(part, 'val.txt'), list(pictures, total))
+    await writeFileAtomic(join(part, 'classes.txt'), `${DEMO_CLASSES.join('\n')}\n`)
     await writeFileAtomic(join(part, 'demo.json'), settings)
     await replaceSet(part, dir)
   } finally {
