@@ -1,0 +1,71 @@
+/** @file What the loaders and their worker threads say to each other. */
+import { InputError } from '../errors.ts'
+import type { RgbImage } from '../io/image.ts'
+import type { EvalTransform } from './transforms/eval.ts'
+import type { Normalisation } from './transforms/normalise.ts'
+import type { TrainTransform } from './transforms/train.ts'
+import type { View } from './transforms/views.ts'
+
+/** What a worker is started with. */
+export interface LoaderWorkerData {
+  readonly job: BatchJob | ViewJob
+  /** Bytes of decoded pictures this worker may keep. */
+  readonly cacheBytes: number
+}
+
+export type SampleTransform =
+  | { readonly train: TrainTransform; readonly seed: number }
+  | { readonly eval: EvalTransform }
+
+export interface BatchJob {
+  readonly kind: 'batch'
+  readonly transform: SampleTransform
+}
+
+export interface ViewJob {
+  readonly kind: 'views'
+  readonly scales: readonly number[]
+  readonly unit: number
+  readonly normalisation: Normalisation
+}
+
+/** One picture for place `place` of a batch; `index` names its random stream. */
+export interface SampleRequest {
+  readonly place: number
+  readonly index: number
+  readonly path: string
+}
+
+export interface BatchTask {
+  readonly pixels: SharedArrayBuffer // float32 [B, 3, S, S]
+  readonly epoch: number
+  readonly samples: readonly SampleRequest[]
+}
+
+export interface BatchReply {
+  readonly bad: readonly { readonly place: number; readonly report: BadPicture }[]
+}
+
+export interface ViewTask {
+  readonly path: string
+}
+
+export type ViewReply =
+  | { readonly image: RgbImage; readonly views: readonly View[] }
+  | { readonly bad: BadPicture }
+
+/** An InputError in a form that passes between threads. */
+export interface BadPicture {
+  readonly file: string
+  readonly problem: string
+}
+
+/** Undefined when the error is not about a picture: then it is a bug and must surface. */
+export function badPicture(error: unknown): BadPicture | undefined {
+  if (!(error instanceof InputError)) return undefined
+  return { file: error.file, problem: error.message.slice(`${error.file}: `.length) }
+}
+
+export function inputError({ file, problem }: BadPicture): InputError {
+  return new InputError(file, problem)
+}

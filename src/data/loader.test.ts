@@ -1,0 +1,237 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { InputError } from '../errors.ts'
+import { readImage, writeImage } from '../io/image.ts'
+import { type BatchLoader, openEvalLoader, openTrainLoader, type TrainLoaderOptions } from './loader.ts'
+import type { Dataset, Picture } from './picture.ts'
+import { randomStream } from './random.ts'
+import { evalSample } from './transforms/eval.ts'
+import { IMAGENET } from './transforms/normalise.ts'
+import { RANDOM_ERASING } from './transforms/random-erasing.ts'
+import { TRAIN_TRANSFORM } from './transforms/train.ts'
+import { scaleViews } from './transforms/views.ts'
+import { loadViews } from './view-loader.ts'
+import { openWorkerPool } from './worker-pool.ts'
+
+const COUNT = 23
+const BAD = 5
+let root = ''
+let dataset: Dataset
+let withBad: Dataset
+
+beforeAll(async () => {
+  buildWorkers()
+  root = await mkdtemp(join(tmpdir(), 'tagmask-loader-'))
+  const random = randomStream(1)
+  const pictures: Picture[] = []
+  for (let i = 0; i < COUNT; i++) {
+    const width = random.integer(30, 60)
+    const height = random.integer(30, 60)
+    const data = Uint8Array.from({ length: width * height * 3 }, () => random.integer(0, 255))
+    const image = join(root, `${i}.png`)
+    await writeImage(image, { width, height, data })
+    pictures.push({ id: `p${i}`, image, tags: i % 10 === 9 ? [] : [i % 3], mask: undefined })
+  }
+  dataset = { name: 'noise', root, split: 'train', classes: ['a', 'b', 'c'], pictures, warnings: [] }
+  const broken = join(root, 'broken.jpg')
+  await writeFile(broken, 'not a picture')
+  withBad = { ...dataset, pictures: pictures.map((p, i) => (i === BAD ? { ...p, image: broken } : p)) }
+})
+
+afterAll(() => rm(root, { recursive: true, force: true }))
+
+const SETTINGS: TrainLoaderOptions = {
+  batchSize: 4,
+  seed: 7,
+  transform: { ...TRAIN_TRANSFORM, imageSize: 32, erasing: { ...RANDOM_ERASING, probability: 0.5 } },
+}
+
+/** Everything an epoch gives, copied out of the shared memory. */
+async function collect(loader: BatchLoader, epoch: number, options?: { startBatch?: number }) {
+  const batches = []
+  for await (const batch of loader.epoch(epoch, options))
+    batches.push({ ...batch, images: batch.images.slice(), targets: batch.targets.slice() })
+  return batches
+}
+
+async function using<T>(loader: BatchLoader, work: (loader: BatchLoader) => Promise<T>): Promise<T> {
+  try {
+    return await work(loader)
+  } finally {
+    await loader.close()
+  }
+}
+
+describe('the training loader', () => {
+  test('gives the same bytes with one thread or two, any prefetch, with or without cache', async () => {
+    const variants = [{}, { workers: 2 }, { workers: 2, prefetch: 0 }, { prefetch: 7, cacheBytes: 2 ** 20 }]
+    const results = []
+    for (const variant of variants)
+      results.push(
+        await using(openTrainLoader(dataset, { ...SETTINGS, ...variant }), async loader => [
+          await collect(loader, 0),
+          await collect(loader, 1),
+        ]),
+      )
+    for (const result of results.slice(1)) expect(result).toEqual(results[0])
+    const [first, second] = results[0]!
+    expect(first).toHaveLength(5)
+    expect(first![0]!.images).not.toEqual(second![0]!.images)
+    expect(first!.flatMap(({ ids }) => ids)).not.toEqual(second!.flatMap(({ ids }) => ids))
+  })
+
+  test('another seed gives other batches', async () => {
+    const epochs = []
+    for (const seed of [7, 8])
+      epochs.push(await using(openTrainLoader(dataset, { ...SETTINGS, seed }), loader => collect(loader, 0)))
+    expect(epochs[0]).not.toEqual(epochs[1])
+  })
+
+  test('skips pictures without tags, counts them, and drops the last batch only when asked', async () => {
+    await using(openTrainLoader(dataset, { ...SETTINGS, dropLast: false }), async loader => {
+      expect([loader.batches, loader.skipped]).toEqual([6, 2])
+      const batches = await collect(loader, 0)
+      expect(batches.map(({ size }) => size)).toEqual([4, 4, 4, 4, 4, 1])
+      const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0).map(({ id }) => id)
+      expect(batches.flatMap(({ ids }) => ids).sort()).toEqual(tagged.sort())
+      for (const { ids, targets, images, size } of batches) {
+        expect(images).toHaveLength(size * 3 * 32 * 32)
+        const rows = ids.map((_, row) => [...targets.subarray(row * 3, row * 3 + 3)])
+        expect(rows).toEqual(ids.map(id => [0, 1, 2].map(k => (Number(id.slice(1)) % 3 === k ? 1 : 0))))
+      }
+    })
+  })
+
+  test('resumes in mid-epoch with the batches of an unbroken run', async () => {
+    const whole = await using(openTrainLoader(dataset, SETTINGS), loader => collect(loader, 3))
+    const rest = await using(openTrainLoader(dataset, { ...SETTINGS, workers: 2 }), loader =>
+      collect(loader, 3, { startBatch: 2 }),
+    )
+    expect(rest).toEqual(whole.slice(2))
+    expect(rest[0]!.index).toBe(2)
+  })
+
+  test('an epoch can be left early and another begun', async () => {
+    await using(openTrainLoader(dataset, SETTINGS), async loader => {
+      for await (const batch of loader.epoch(0)) if (batch.index === 1) break
+      const again = await collect(loader, 0)
+      expect(again).toEqual(await using(openTrainLoader(dataset, SETTINGS), other => collect(other, 0)))
+    })
+  })
+
+  test('leaves a bad picture out, and names it once', async () => {
+    const reports: string[] = []
+    const onBadPicture = ({ id }: Picture, error: InputError) => reports.push(`${id} ${error.message}`)
+    const options = { ...SETTINGS, dropLast: false, onBadPicture }
+    const good = await using(openTrainLoader(dataset, options), loader => collect(loader, 0))
+    const batches = await using(openTrainLoader(withBad, options), async loader => {
+      await collect(loader, 1)
+      return collect(loader, 0)
+    })
+    expect(reports).toEqual([expect.stringMatching(/^p5 .*broken\.jpg: cannot be decoded/)])
+    const short = good.findIndex(({ ids }) => ids.includes('p5'))
+    const place = good[short]!.ids.indexOf('p5')
+    expect(batches[short]!.size).toBe(good[short]!.size - 1)
+    expect(batches[short]!.ids).toEqual(good[short]!.ids.filter(id => id !== 'p5'))
+    const length = 3 * 32 * 32
+    const expected = [...good[short]!.images]
+    expected.splice(place * length, length)
+    expect([...batches[short]!.images]).toEqual(expected)
+    expect(batches.filter((_, i) => i !== short)).toEqual(good.filter((_, i) => i !== short))
+  })
+
+  test('throws on a bad picture when strict', async () => {
+    const loader = openTrainLoader(withBad, { ...SETTINGS, dropLast: false, strict: true })
+    await using(loader, async () => {
+      const run = collect(loader, 0)
+      await expect(run).rejects.toThrow(InputError)
+      await expect(run).rejects.toThrow(/broken\.jpg: cannot be decoded/)
+    })
+  })
+
+  test('refuses a data set smaller than a batch', () => {
+    expect(() => openTrainLoader(dataset, { ...SETTINGS, batchSize: 64 })).toThrow(
+      /has 21 tagged pictures in train; a batch needs 64/,
+    )
+  })
+
+  test('a closed loader fails instead of waiting', async () => {
+    const loader = openTrainLoader(dataset, SETTINGS)
+    const epoch = loader.epoch(0)
+    await epoch.next()
+    await loader.close()
+    await expect(collect(loader, 0)).rejects.toThrow(/one epoch at a time/)
+    await epoch.return()
+    await expect(collect(loader, 0)).rejects.toThrow(/was closed/)
+  })
+})
+
+test('the evaluation loader gives every picture in order', async () => {
+  const transform = { imageSize: 32, ...IMAGENET }
+  const batches = await using(openEvalLoader(dataset, { batchSize: 5, transform }), loader =>
+    collect(loader, 0),
+  )
+  expect(batches.flatMap(({ ids }) => ids)).toEqual(dataset.pictures.map(({ id }) => id))
+  const want = evalSample(await readImage(dataset.pictures[6]!.image), transform)
+  expect(batches[1]!.images.subarray(3 * 32 * 32, 2 * 3 * 32 * 32)).toEqual(want)
+})
+
+describe('the view loader', () => {
+  const scales = [1, 0.75, 1.25]
+
+  test('gives every picture in order with its scales', async () => {
+    const seen = []
+    for await (const { picture, image, views } of loadViews(dataset.pictures, { scales, workers: 2 })) {
+      const want = await readImage(picture.image)
+      expect([image.width, image.height]).toEqual([want.width, want.height])
+      expect(views).toEqual(scaleViews(want, { scales }))
+      seen.push(picture.id)
+    }
+    expect(seen).toEqual(dataset.pictures.map(({ id }) => id))
+  })
+
+  test('leaves a bad picture out, or throws when strict', async () => {
+    const bad: string[] = []
+    const seen = []
+    const onBadPicture = ({ id }: Picture) => bad.push(id)
+    for await (const { picture } of loadViews(withBad.pictures, { scales, onBadPicture }))
+      seen.push(picture.id)
+    expect(bad).toEqual(['p5'])
+    expect(seen).toEqual(dataset.pictures.map(({ id }) => id).filter(id => id !== 'p5'))
+    const strict = async () => {
+      for await (const _ of loadViews(withBad.pictures, { scales, strict: true }));
+    }
+    await expect(strict()).rejects.toThrow(/broken\.jpg/)
+  })
+})
+
+test.each([
+  ['exits', 'process.exit(3)', /ended with code 3/],
+  ['throws', 'throw new Error("lost")', /stopped: lost/],
+])('a thread that %s is an error, not a wait', async (_, code, message) => {
+  const script = `import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => { ${code} })`
+  const pool = openWorkerPool<number, number>(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
+    size: 2,
+    workerData: undefined,
+  })
+  const both = [pool.run(0, 1), pool.run(1, 1)]
+  await expect(Promise.all(both)).rejects.toThrow(message)
+  await Promise.allSettled(both)
+  await expect(pool.run(1, 1)).rejects.toThrow(message)
+  await pool.close()
+})
+
+/** Threads run the built files, which must be those of this source. */
+function buildWorkers(): void {
+  try {
+    execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], {
+      cwd: join(import.meta.dirname, '../..'),
+      stdio: 'pipe',
+    })
+  } catch {
+    // type errors are npm run lint's to report; the files are written all the same
+  }
+}

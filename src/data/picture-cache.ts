@@ -1,0 +1,24 @@
+/** @file Decoded pictures kept in memory: every epoch reads the same files again. */
+import { type RgbImage, readImage } from '../io/image.ts'
+
+/** Reads a picture from memory or from its file. */
+export type PictureReader = (path: string) => Promise<RgbImage>
+
+/**
+ * Keeps the first pictures that fit into `maxBytes` and never drops one: with a shuffled order every epoch then
+ * finds the same share, where dropping the oldest would find next to none.
+ */
+export function cachedReader({ maxBytes }: { maxBytes: number }): PictureReader {
+  const kept = new Map<string, RgbImage>()
+  let bytes = 0
+  return async path => {
+    const known = kept.get(path)
+    if (known !== undefined) return known
+    const image = await readImage(path)
+    if (bytes + image.data.byteLength <= maxBytes) {
+      kept.set(path, image)
+      bytes += image.data.byteLength
+    }
+    return image
+  }
+}

@@ -1,0 +1,17 @@
+/** @file Where a worker thread's file lies: beside its caller when built, under dist/ when running from source. */
+import { existsSync } from 'node:fs'
+import { sep } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { TagmaskError } from '../errors.ts'
+
+/**
+ * The built file of worker `name` (no ending) in the folder of the module `from` (its import.meta.url).
+ * Node 20 runs no TypeScript, so src/x/name.ts is found as dist/src/x/name.js. Throws when it is not built.
+ */
+export function workerUrl(from: string, name: string): URL {
+  const beside = fileURLToPath(new URL(`${name}.js`, from))
+  const at = beside.lastIndexOf(`${sep}src${sep}`)
+  const path = from.endsWith('.ts') ? `${beside.slice(0, at)}${sep}dist${beside.slice(at)}` : beside
+  if (!existsSync(path)) throw new TagmaskError(`${path} is not built: run npm run setup`)
+  return pathToFileURL(path)
+}
