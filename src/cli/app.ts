@@ -27,8 +27,7 @@ Examples:
   {
     name: 'tagmask',
     versionInfo: { currentVersion: packageVersion() },
-    scanner: { caseStyle: 'allow-kebab-for-camel' },
-    documentation: { caseStyle: 'convert-camel-to-kebab', onlyRequiredInUsageLine: true },
+    documentation: { onlyRequiredInUsageLine: true },
     localization: { text: applicationText(Object.keys(routes)) },
     determineExitCode: exitCodeOf,
   },

@@ -17,7 +17,7 @@ export interface RunFlags {
   readonly threads?: number
   readonly strict?: boolean
   readonly force?: boolean
-  readonly resumeWithChanges?: boolean
+  readonly 'resume-with-changes'?: boolean
 }
 
 const text = (value: string) => value
@@ -99,7 +99,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     withNegated: false,
     brief: 'Run stages again from the start although they are done',
   },
-  resumeWithChanges: {
+  'resume-with-changes': {
     kind: 'boolean',
     optional: true,
     withNegated: false,

@@ -56,11 +56,12 @@ export function createProgress(
   let done = start
   let values: ProgressValues = {}
   let drawn = Number.NEGATIVE_INFINITY
+  let shown = -1 // units in the last plain line
   let finished = false
   const window: { time: number; done: number }[] = [{ time: began, done: start }]
 
   const rate = () => {
-    const first = window[0]!
+    const first = done >= total ? { time: began, done: start } : window[0]! // at the end, that of the whole
     const last = window[window.length - 1]!
     const seconds = (last.time - first.time) / 1000
     return seconds > 0 ? (last.done - first.done) / seconds : 0
@@ -92,6 +93,7 @@ export function createProgress(
   }
   const show = (time: number) => {
     drawn = time
+    shown = done
     if (terminal) draw()
     else stream.write(`${text(time)}\n`)
   }
@@ -118,7 +120,7 @@ export function createProgress(
     },
     finish() {
       if (finished) return
-      show(clock())
+      if (terminal || shown !== done) show(clock())
       if (terminal) stream.write('\n')
       finished = true
       onFinish?.()
@@ -132,5 +134,6 @@ function formatRate(rate: number): string {
 
 function showValue([name, value]: [string, number | string]): string {
   if (typeof value === 'string') return `${name} ${value}`
-  return `${name} ${Number.isInteger(value) ? value : value.toPrecision(4)}`
+  if (Number.isInteger(value)) return `${name} ${value}`
+  return `${name} ${Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(4)}`
 }

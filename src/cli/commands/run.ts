@@ -48,7 +48,7 @@ export async function runWithFlags(
   recipe: string,
   stages: readonly StageName[],
 ): Promise<RunFolder> {
-  const { set = [], name, runs, force = false, resumeWithChanges = false } = flags
+  const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
   return runRecipe({
     recipe,
     set,
@@ -57,7 +57,7 @@ export async function runWithFlags(
     name,
     stages,
     force,
-    withChanges: resumeWithChanges,
+    withChanges,
     table: stageTable,
     signal,
     log,

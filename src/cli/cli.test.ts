@@ -1,0 +1,205 @@
+import { EventEmitter } from 'node:events'
+import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { InputError } from '../errors.ts'
+import { Interrupted } from '../pipeline/stage.ts'
+import { createLog } from '../train/log.ts'
+import { abortOnInterrupt } from './interrupt.ts'
+import { runCli } from './main.ts'
+import { errorMessage, exitCodeOf, finalExitCode } from './messages.ts'
+
+let folder = ''
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  await mkdir(join(folder, 'empty'))
+  await writeFile(join(folder, 'bad.yaml'), 'method: mctformer\ntrain:\n  epochs: none\n  bachSize: 3\n')
+})
+
+async function tagmask(...args: string[]) {
+  const written = { out: '', err: '' }
+  const write = (to: 'out' | 'err') => (text: string) => {
+    written[to] += text
+  }
+  const events = new EventEmitter()
+  const log = createLog({ stream: { write: write('out') }, env: {} })
+  const code = await runCli(args, {
+    log,
+    process: {
+      stdout: { write: write('out') },
+      stderr: { write: write('err') },
+      env: {},
+      on: (signal, listener) => events.on(signal, listener),
+      off: (signal, listener) => events.off(signal, listener),
+      exit: () => {},
+    },
+  })
+  return { code, ...written, listeners: events.listenerCount('SIGINT') }
+}
+
+describe('--help', () => {
+  it('lists every command with a sentence', async () => {
+    const { code, out } = await tagmask('--help')
+    expect(code).toBe(0)
+    for (const name of ['run', 'train', 'maps', 'evaluate', 'report', 'demo', 'doctor']) {
+      expect(out).toMatch(new RegExp(`^  ${name} +[A-Z]`, 'm'))
+    }
+  })
+
+  it.each(['run', 'train', 'maps', 'evaluate', 'report', 'demo', 'doctor'])(
+    '%s has an example',
+    async name => {
+      const { code, out } = await tagmask(name, '--help')
+      expect(code).toBe(0)
+      expect(out).toContain(`Examples:\n  tagmask ${name}`)
+      expect(Math.max(...out.split('\n').map(line => line.length))).toBeLessThan(150)
+    },
+  )
+
+  it('--version is the version of the package', async () => {
+    expect(await tagmask('--version')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+  })
+})
+
+describe('wrong use ends with 2 and one line', () => {
+  it.each([
+    [['rnu'], 'there is no command rnu; did you mean run?'],
+    [
+      ['frobnicate'],
+      'there is no command frobnicate; commands are run, train, maps, evaluate, report, demo, doctor',
+    ],
+    [['run'], 'RECIPE is missing (--help lists all)'],
+    [['run', 'a', 'b'], 'b is too much: only 1 name is expected (--help lists all)'],
+    [['doctor', 'x'], 'x is too much: nothing is expected (--help lists all)'],
+    [['run', 'x', '--dta', 'd'], 'there is no flag --dta; did you mean --data? (--help lists all)'],
+    [
+      ['run', 'x', '--resume-with-change'],
+      'there is no flag --resume-with-change; did you mean --resume-with-changes? (--help lists all)',
+    ],
+    [['run', 'x', '-q'], 'there is no flag -q (--help lists all)'],
+    [['run', 'x', '--data'], '--data needs a value (--help lists all)'],
+    [['run', 'x', '--precision', 'fp64'], '--precision fp64: expected fp32 or bf16 (--help lists all)'],
+    [['run', 'x', '--seed', 'five'], '--seed five: Cannot convert five to a number (--help lists all)'],
+    [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],
+  ])('%j', async (args, message) => {
+    expect(await tagmask(...args)).toMatchObject({ code: 2, out: '', err: `${message}\n` })
+  })
+})
+
+describe('bad input ends with 1 and one message without a stack', () => {
+  it.each([
+    [
+      ['run', 'mctformer-v2_deit-s_voc'],
+      'error: mctformer-v2_deit-s_voc: there is no such recipe; did you mean mctformer-v2_deit-s_voc12?',
+    ],
+    [
+      ['run', 'mctformer_demo', '--set', 'trian.epochs=3'],
+      'error: --set trian.epochs=3: there is no key trian; did you mean train.epochs?',
+    ],
+    [
+      ['run', 'mctformer_demo', '--set', 'train.epochs'],
+      'error: --set train.epochs: has no value; write --set key=value, as in --set train.epochs=5',
+    ],
+    [
+      ['run', 'mctformer_demo', '--device', 'gpu'],
+      'error: --device gpu (device): is "gpu"; expected cpu, cuda or cuda:N',
+    ],
+    [
+      ['run', 'mctformer_demo', '--seed', '-1'],
+      'error: --seed -1 (seed): is -1; expected a whole number, at least 0',
+    ],
+    [
+      ['run', 'mctformer-v2_deit-s_voc12'],
+      'error: --data: is not given; say where the pictures and tags lie: --data DIR',
+    ],
+    [
+      ['report', '/no/such/run'],
+      'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
+    ],
+  ])('%j', async (args, message) => {
+    expect(await tagmask(...args)).toMatchObject({ code: 1, err: `${message}\n` })
+  })
+
+  it('lists all that is wrong in a recipe', async () => {
+    const { code, err } = await tagmask('run', join(folder, 'bad.yaml'))
+    expect(code).toBe(1)
+    expect(err.replaceAll(folder, '')).toBe(
+      'error: recipe: 2 things are wrong:\n' +
+        '  /bad.yaml:3 (train.epochs): is "none"; expected a whole number, at least 1\n' +
+        '  /bad.yaml:4 (train.bachSize): there is no key bachSize; did you mean batchSize?\n',
+    )
+  })
+
+  it('names a folder of pictures that is missing or empty, and leaves no run folder behind', async () => {
+    const runs = join(folder, 'runs')
+    const missing = await tagmask(
+      'run',
+      'mctformer-v2_deit-s_voc12',
+      '--data',
+      join(folder, 'no'),
+      '--runs',
+      runs,
+    )
+    expect(missing).toMatchObject({
+      code: 1,
+      err: expect.stringContaining(`${join(folder, 'no')}: no such folder`),
+    })
+    const empty = await tagmask(
+      'run',
+      'mctformer-v2_deit-s_voc12',
+      '--data',
+      join(folder, 'empty'),
+      '--runs',
+      runs,
+    )
+    expect(empty).toMatchObject({ code: 1, err: expect.stringContaining('does not have the layout of VOC') })
+    expect(await readdir(folder)).not.toContain('runs')
+  })
+
+  it('takes its signal handlers away again', async () => {
+    expect((await tagmask('run')).listeners).toBe(0)
+  })
+})
+
+describe('Ctrl-C', () => {
+  it('asks the stage to stop once, then ends at once', () => {
+    const events = new EventEmitter()
+    const exits: number[] = []
+    const told: string[] = []
+    const { signal, dispose } = abortOnInterrupt(
+      {
+        on: (name, listener) => events.on(name, listener),
+        off: (name, listener) => events.off(name, listener),
+        exit: code => exits.push(code),
+      },
+      { tell: text => told.push(text) },
+    )
+    events.emit('SIGINT')
+    expect(signal.aborted).toBe(true)
+    expect(told).toEqual(['stopping after this step, with a checkpoint; Ctrl-C again stops at once'])
+    expect(exits).toEqual([])
+    events.emit('SIGINT')
+    expect(exits).toEqual([130])
+    dispose()
+    expect(events.listenerCount('SIGINT') + events.listenerCount('SIGTERM')).toBe(0)
+  })
+})
+
+describe('what ended a command', () => {
+  it('decides the exit code and the words', () => {
+    expect(exitCodeOf(new Interrupted('step 3'))).toBe(130)
+    expect(errorMessage(new Interrupted('step 3'))).toBe('stopped at step 3')
+    expect(exitCodeOf(new InputError('a', 'b'))).toBe(1)
+    expect(exitCodeOf(new TypeError('x'))).toBe(70)
+    expect(errorMessage(new TypeError('x'))).toMatch(
+      /^unexpected error, a fault of tagmask: please report it with these lines\nTypeError: x\n {4}at /,
+    )
+    expect(finalExitCode(undefined)).toBe(0)
+    expect(finalExitCode(130)).toBe(130)
+  })
+})

@@ -1,0 +1,49 @@
+/** @file The part of the page with pictures: each example's views in a row, and what their colours mean. */
+import { html, type Markup, markup } from './html.ts'
+import { classColour, cssColour, ERROR_COLOURS, scoreColour } from './palette.ts'
+import type { Example } from './report-data.ts'
+
+/** A view as it is embedded: its heading and a data URI. */
+export interface EmbeddedView {
+  readonly title: string
+  readonly uri: string
+  readonly width: number
+  readonly height: number
+}
+
+/** An example with its views drawn and encoded. */
+export interface EmbeddedExample {
+  readonly example: Example
+  readonly views: readonly EmbeddedView[]
+}
+
+/** All examples below the keys to their colours. */
+export function examplesSection(examples: readonly EmbeddedExample[], classes: readonly string[]): Markup {
+  if (examples.length === 0) return html``
+  const kinds = new Set(examples.flatMap(({ example }) => example.columns.map(({ kind }) => kind)))
+  return html`<section><h2>Pictures</h2>
+<p class="lead">Every view is laid over its photo. Class names have one colour throughout.</p>
+<div class="keys">${kinds.has('class map') && mapKey()}${kinds.has('errors') && errorKey()}</div>
+${examples.map(
+  ({ example: { id, tags, note }, views }) => html`<article class="card example">
+<header><h3>${id}</h3>${tags.map(tag => chip(tag, classes))}${note !== undefined && html`<span class="note">${note}</span>`}</header>
+<div class="views">${views.map(
+    ({ title, uri, width, height }) =>
+      html`<figure><img src="${markup(uri)}" width="${width}" height="${height}" alt="${id}: ${title}"><figcaption>${title}</figcaption></figure>`,
+  )}</div></article>`,
+)}</section>`
+}
+
+function chip(tag: string, classes: readonly string[]): Markup {
+  const k = classes.indexOf(tag)
+  return html`<span class="tag"><i class="swatch" style="--colour:${k < 0 ? 'var(--soft)' : cssColour(classColour(k))}"></i>${tag}</span>`
+}
+
+function mapKey(): Markup {
+  const stops = [0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1].map(score => cssColour(scoreColour(score))).join(',')
+  return html`<span class="legend"><span>class map: 0 <i class="ramp" style="background:linear-gradient(90deg,${stops})"></i> 1, white line: the threshold</span></span>`
+}
+
+function errorKey(): Markup {
+  return html`<span class="legend"><span>mistakes:</span>${Object.values(ERROR_COLOURS).map(({ colour, meaning }) => html`<span><i class="swatch" style="--colour:${cssColour(colour)}"></i>${meaning}</span>`)}</span>`
+}

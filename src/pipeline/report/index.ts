@@ -1,0 +1,3 @@
+/** @file The report, the public way in. */
+export { type WrittenReport, writeReport } from './report.ts'
+export type { ClassMapColumn, Column, Example, Fact, FactGroup, ReportData } from './report-data.ts'

@@ -1,0 +1,94 @@
+/** @file The views of an example as pictures: maps, masks and mistakes laid over the photo. Pure pixels. */
+import { InputError } from '../../errors.ts'
+import type { RgbImage } from '../../io/image.ts'
+import type { LabelMap } from '../../io/indexed-png.ts'
+import { classColour, ERROR_COLOURS, mixColours, type Rgb, scoreColour } from './palette.ts'
+import type { ClassMapColumn, Column } from './report-data.ts'
+
+const IGNORE = 255
+const IGNORED: Rgb = [225, 225, 225]
+
+/** Draws one view over its photo, in the photo's size. Throws InputError, naming `id`, when the sizes differ. */
+export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImage {
+  switch (column.kind) {
+    case 'photo':
+      return photo
+    case 'class map':
+      return drawClassMap(photo, column, id)
+    case 'mask':
+      return drawMask(photo, column.mask, id)
+    case 'errors':
+      return drawErrors(photo, column, id)
+  }
+}
+
+/** Scores as a colour map that grows opaque with the score; a white line where they cross the threshold. */
+function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn, id: string): RgbImage {
+  const { width } = photo
+  if (map.length !== width * photo.height) throw wrongSize(id, title, `${map.length} values`, photo)
+  const above = (i: number) => threshold !== undefined && map[i]! > threshold
+  const onEdge = (i: number) => {
+    const x = i % width
+    const right = x + 1 < width ? i + 1 : i
+    const left = x > 0 ? i - 1 : i
+    const down = i + width < map.length ? i + width : i
+    const up = i >= width ? i - width : i
+    return above(i) && !(above(left) && above(right) && above(up) && above(down))
+  }
+  return drawOver(photo, (i, grey) => {
+    if (onEdge(i)) return [255, 255, 255]
+    const score = Math.min(Math.max(map[i]!, 0), 1)
+    return mixColours(grey, scoreColour(0.15 + 0.85 * score), 0.15 + 0.7 * score)
+  })
+}
+
+function drawMask(photo: RgbImage, mask: LabelMap, id: string): RgbImage {
+  assertSize(photo, mask, id)
+  return drawOver(photo, (i, grey) => {
+    const label = mask.data[i]!
+    if (label === 0) return grey
+    return label === IGNORE ? mixColours(grey, IGNORED, 0.75) : mixColours(grey, classColour(label - 1), 0.72)
+  })
+}
+
+function drawErrors(
+  photo: RgbImage,
+  { prediction, truth }: { prediction: LabelMap; truth: LabelMap },
+  id: string,
+): RgbImage {
+  assertSize(photo, prediction, id)
+  assertSize(photo, truth, id)
+  return drawOver(photo, (i, grey) => {
+    const want = truth.data[i]!
+    const got = prediction.data[i]!
+    if (want === IGNORE) return mixColours(grey, IGNORED, 0.75)
+    if (want === 0 && got === 0) return grey
+    const { correct, extra, missed, confused } = ERROR_COLOURS
+    const { colour } = want === got ? correct : want === 0 ? extra : got === 0 ? missed : confused
+    return mixColours(grey, colour, 0.75)
+  })
+}
+
+/** Each pixel's colour from its place and the faded photo below it. */
+function drawOver({ width, height, data }: RgbImage, colourAt: (i: number, faded: Rgb) => Rgb): RgbImage {
+  const drawn = new Uint8Array(data.length)
+  for (let i = 0; i < width * height; i++) {
+    const [r, g, b] = [data[3 * i]!, data[3 * i + 1]!, data[3 * i + 2]!]
+    const grey = 0.299 * r + 0.587 * g + 0.114 * b
+    const faded: Rgb = [0.25 * r + 0.6 * grey + 12, 0.25 * g + 0.6 * grey + 12, 0.25 * b + 0.6 * grey + 12]
+    drawn.set(colourAt(i, faded), 3 * i)
+  }
+  return { width, height, data: drawn }
+}
+
+function assertSize(photo: RgbImage, mask: LabelMap, id: string): void {
+  if (mask.width !== photo.width || mask.height !== photo.height) {
+    throw wrongSize(id, 'mask', `${mask.width}x${mask.height} pixels`, photo)
+  }
+}
+
+function wrongSize(id: string, what: string, has: string, { width, height }: RgbImage): InputError {
+  return new InputError(id, `its ${what} has ${has}`, {
+    expected: `the picture has ${width}x${height} pixels`,
+  })
+}

@@ -1,0 +1,69 @@
+/** @file Colours of classes, scores and mistakes, told apart by colour-blind readers too. */
+
+/** Red, green, blue in 0..255. */
+export type Rgb = readonly [number, number, number]
+
+/** Colours of the first classes (after Okabe and Ito, and Tol), brightest contrasts first. */
+const CLASS_COLOURS: readonly Rgb[] = [
+  [230, 159, 0],
+  [86, 180, 233],
+  [213, 66, 55],
+  [0, 158, 115],
+  [204, 121, 167],
+  [240, 228, 66],
+  [68, 119, 190],
+  [170, 221, 153],
+  [136, 84, 200],
+  [153, 112, 60],
+]
+
+/** Steps of the colour map for scores (matplotlib's inferno), 0 to 1; brightness grows all the way. */
+const INFERNO: readonly Rgb[] = [
+  [0, 0, 4],
+  [31, 12, 72],
+  [85, 15, 109],
+  [136, 34, 106],
+  [186, 54, 85],
+  [227, 89, 51],
+  [249, 140, 10],
+  [249, 201, 50],
+  [252, 255, 164],
+]
+
+/** What a pixel of an error map says. */
+export const ERROR_COLOURS = {
+  correct: { colour: [64, 176, 146], meaning: 'right' },
+  extra: { colour: [240, 150, 30], meaning: 'predicted, but background' },
+  missed: { colour: [60, 120, 216], meaning: 'missed' },
+  confused: { colour: [205, 75, 160], meaning: 'another class' },
+} as const satisfies Record<string, { colour: Rgb; meaning: string }>
+
+/** The colour of foreground class k; beyond the list, hues a golden angle apart. */
+export function classColour(k: number): Rgb {
+  const listed = CLASS_COLOURS[k]
+  if (listed !== undefined) return listed
+  const hue = (k * 0.618034) % 1
+  const value = k % 2 === 0 ? 235 : 170
+  const channel = (n: number) => {
+    const t = (n + hue * 6) % 6
+    return Math.round(value * (1 - 0.65 * Math.max(0, Math.min(t, 4 - t, 1))))
+  }
+  return [channel(5), channel(3), channel(1)]
+}
+
+/** The colour of a score in 0..1. */
+export function scoreColour(score: number): Rgb {
+  const at = Math.min(Math.max(score, 0), 1) * (INFERNO.length - 1)
+  const low = Math.min(Math.floor(at), INFERNO.length - 2)
+  return mixColours(INFERNO[low]!, INFERNO[low + 1]!, at - low)
+}
+
+/** `a` at 0, `b` at 1. */
+export function mixColours(a: Rgb, b: Rgb, t: number): Rgb {
+  return [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t]
+}
+
+/** As CSS writes it. */
+export function cssColour([r, g, b]: Rgb): string {
+  return `rgb(${Math.round(r)} ${Math.round(g)} ${Math.round(b)})`
+}

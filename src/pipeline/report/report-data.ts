@@ -1,0 +1,66 @@
+/** @file What a report is made from: plain data, so that any stage, now or later, can fill it. */
+import type { ScoreRecord } from '../../evaluate/index.ts'
+import type { RgbImage } from '../../io/image.ts'
+import type { LabelMap } from '../../io/indexed-png.ts'
+import type { MetricsRecord } from '../../train/metrics.ts'
+
+/** Everything that a report shows; an empty list leaves its section out. */
+export interface ReportData {
+  readonly title: string
+  /** One line under the title: method, data, when. */
+  readonly subtitle: string
+  /** Foreground class names; class k is label k + 1 and has its own colour throughout. */
+  readonly classes: readonly string[]
+  readonly scores: readonly ScoreRecord[]
+  readonly examples: readonly Example[]
+  /** Rows of metrics.jsonl: fields with `loss`, `lr` or `mAP` in their name are drawn. */
+  readonly metrics: readonly MetricsRecord[]
+  /** The settings that matter to a reader, in groups. */
+  readonly settings: readonly FactGroup[]
+  /** Versions, seed, device, speed. */
+  readonly facts: readonly Fact[]
+  /** Bad pictures and the like, one sentence each; those of the scores are added. */
+  readonly warnings: readonly string[]
+}
+
+/** One picture and what the stages made of it, in the order of the pipeline. */
+export interface Example {
+  readonly id: string // safe as a file name
+  readonly image: RgbImage
+  readonly tags: readonly string[]
+  readonly columns: readonly Column[]
+  /** A few words beside the name, such as `IoU 61.2`. */
+  readonly note?: string
+}
+
+/** One view of an example; all have the size of its image. `title` heads it and names its PNG file. */
+export type Column =
+  | { readonly kind: 'photo'; readonly title: string }
+  | ClassMapColumn
+  | { readonly kind: 'mask'; readonly title: string; readonly mask: LabelMap }
+  | {
+      readonly kind: 'errors'
+      readonly title: string
+      readonly prediction: LabelMap
+      readonly truth: LabelMap
+    }
+
+/** A class map, height * width scores in 0..1; where it crosses `threshold`, a line is drawn. */
+export interface ClassMapColumn {
+  readonly kind: 'class map'
+  readonly title: string
+  readonly map: Float32Array
+  readonly threshold?: number
+}
+
+/** A name and its value, as they are to be read. */
+export interface Fact {
+  readonly name: string
+  readonly value: string
+}
+
+/** Facts under one heading. */
+export interface FactGroup {
+  readonly title: string
+  readonly facts: readonly Fact[]
+}

@@ -1,0 +1,83 @@
+/** @file The parts of the page about scores: cards, sweep curves, per-class tables. */
+import {
+  bestPoint,
+  type ClassRow,
+  describeChoice,
+  formatThreshold,
+  type ScoreRecord,
+} from '../../evaluate/index.ts'
+import { html, type Markup } from './html.ts'
+import { classColour, cssColour } from './palette.ts'
+import { lineChart } from './svg-chart.ts'
+
+/** A card for each score: what it is, its value, and everything needed to compare it with another. */
+export function scoreCards(scores: readonly ScoreRecord[]): Markup {
+  if (scores.length === 0) {
+    return html`<div class="scores"><div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. Maps and masks were made all the same.</p></div></div>`
+  }
+  return html`<div class="scores">${scores.map(
+    ({ metric, split, threshold, pictures, miou, fp, fn }) => html`<div class="card score">
+<p class="name">${metric} mIoU on ${split}</p>
+<p class="value">${miou.toFixed(2)}<small> %</small></p>
+<dl class="facts">
+<dt>pictures</dt><dd>${pictures.toLocaleString('en-US')}</dd>
+<dt>threshold</dt><dd>${threshold === null ? 'none' : formatThreshold(threshold.value)}</dd>
+${threshold !== null && html`<dt>how chosen</dt><dd>${describeChoice(threshold.choice)}</dd>`}
+<dt>FP / FN</dt><dd>${fp.toFixed(2)} / ${fn.toFixed(2)} % of the union</dd>
+</dl></div>`,
+  )}</div>`
+}
+
+/** mIoU, FP and FN over the threshold for each score that was picked from a sweep. */
+export function sweepSection(scores: readonly ScoreRecord[]): Markup {
+  const charts = scores.flatMap(({ metric, split, curve = [] }) => {
+    if (curve.length === 0) return []
+    const best = bestPoint(curve)
+    const line = (name: string, value: 'miou' | 'fp' | 'fn') => ({
+      name,
+      points: curve.map(point => [point.threshold, point[value]] as const),
+    })
+    return lineChart({
+      title: `${metric} on ${split}, percent`,
+      x: 'background threshold',
+      series: [line('mIoU', 'miou'), line('FP', 'fp'), line('FN', 'fn')],
+      mark: {
+        x: best.threshold,
+        y: best.miou,
+        label: `best ${best.miou.toFixed(2)} at ${formatThreshold(best.threshold)}`,
+      },
+      yIncludes: [0],
+    })
+  })
+  if (charts.length === 0) return html``
+  return html`<section><h2>Threshold sweep</h2>
+<p class="lead">A pixel is background where no class scores above the threshold. A low one paints too much (FP), a high one too little (FN).</p>
+<div class="charts">${charts}</div></section>`
+}
+
+/** The per-class table of each score, IoU as bars. */
+export function classTables(scores: readonly ScoreRecord[]): Markup {
+  if (scores.length === 0) return html``
+  return html`<section><h2>Per class</h2>
+<p class="lead">IoU, and the shares of the union that were painted wrongly (FP) or missed (FN), in percent.</p>
+${scores.map(
+  ({ metric, split, classes, miou, fp, fn }) => html`<div class="card table"><table>
+<thead><tr><th>${metric} on ${split}</th><th></th><th>IoU</th><th>FP</th><th>FN</th></tr></thead>
+<tbody>${classes.map(classRow)}
+<tr><td>mean</td><td class="bar">${bar(miou, 'var(--accent)')}</td>${numbers(miou, fp, fn)}</tr>
+</tbody></table></div>`,
+)}</section>`
+}
+
+function classRow({ name, iou, fp, fn, absent }: ClassRow, label: number): Markup {
+  const colour = label === 0 ? 'var(--soft)' : cssColour(classColour(label - 1))
+  return html`<tr${absent && html` class="absent"`}><td><span class="name"><i class="swatch" style="--colour:${colour}"></i>${name}${absent && ' (no pixel)'}</span></td><td class="bar">${bar(iou, colour)}</td>${numbers(iou, fp, fn)}</tr>`
+}
+
+function bar(percent: number, colour: string): Markup {
+  return html`<span class="track"><i style="--colour:${colour};width:${percent.toFixed(1)}%"></i></span>`
+}
+
+function numbers(...values: readonly number[]): Markup[] {
+  return values.map(value => html`<td>${value.toFixed(2)}</td>`)
+}
