@@ -2,10 +2,10 @@
 import { deit } from '../../models/vit/index.ts'
 import type { Method } from '../method.ts'
 import { loadPretrained } from './adapt.ts'
-import { mctformerLosses } from './losses.ts'
+import { type LossOptions, mctformerLosses } from './losses.ts'
 import { type ClassMapOptions, mctformerMaps } from './maps.ts'
 import { Mctformer } from './model.ts'
-import type { MctformerLossRecipe, MctformerModelRecipe } from './recipe.ts'
+import type { MctformerModelRecipe } from './recipe.ts'
 
 export { mctformerLosses } from './losses.ts'
 export { mctformerMaps } from './maps.ts'
@@ -14,7 +14,7 @@ export { Mctformer, type MctformerOptions } from './model.ts'
 export interface MctformerSettings {
   readonly model: MctformerModelRecipe
   readonly numClasses: number
-  readonly losses?: MctformerLossRecipe
+  readonly losses?: LossOptions
   readonly maps?: ClassMapOptions
 }
 

@@ -1,0 +1,135 @@
+/** @file What optimisers share: groups of parameters, their state by parameter name, steps over cache-sized chunks. */
+
+import type { TensorData } from '../io/tensor-data.ts'
+import type { Module, Parameter } from '../nn/index.ts'
+import { fromData, keep, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
+
+export interface ParameterGroup {
+  readonly parameters: ReadonlyMap<string, Parameter>
+  readonly weightDecay: number
+  /** Factor on the learning rate of a step. */
+  readonly lrScale?: number
+}
+
+export interface Optimiser {
+  readonly groups: readonly ParameterGroup[]
+  /** One update from the gradients at hand; parameters without one do not move, not even by weight decay. */
+  step(lr: number): void
+  /** Forgets all gradients. */
+  zeroGrad(): void
+  /** Running averages by `kind.parameter`, and the number of steps taken. */
+  state(): { readonly tensors: ReadonlyMap<string, Tensor>; readonly steps: number }
+  loadState(tensors: ReadonlyMap<string, TensorData>, steps: number): void
+}
+
+/** Two groups as timm 0.4.12 makes them: no decay for one-axis tensors, biases and the names in `noDecay`. */
+export function decayGroups(
+  network: Module,
+  { weightDecay, noDecay = new Set() }: { weightDecay: number; noDecay?: ReadonlySet<string> },
+): ParameterGroup[] {
+  const spared = ([name, { shape }]: [string, Parameter]): boolean =>
+    shape.length === 1 || name.endsWith('.bias') || noDecay.has(name)
+  const all = [...network.parameters()]
+  return [
+    { parameters: new Map(all.filter(spared)), weightDecay: 0 },
+    { parameters: new Map(all.filter(entry => !spared(entry))), weightDecay },
+  ]
+}
+
+/** A slice of a group that is updated together: parallel lists, as libtorch's _foreach operators take them. */
+export interface Chunk {
+  readonly parameters: Tensor[]
+  readonly gradients: Tensor[]
+  /** One list for each kind of running average. */
+  readonly averages: Tensor[][]
+}
+
+// A chunk's parameters, gradients and averages should stay in the cache from one operator to the next.
+const CHUNK_BYTES = 2 << 20
+
+interface UpdateOptions {
+  /** Names of the running averages: zero at first, shaped as the parameter. */
+  readonly kinds: readonly string[]
+  readonly update: (chunk: Chunk, context: { group: ParameterGroup; lr: number; steps: number }) => void
+}
+
+/** An optimiser from its update rule. */
+export function optimiser(groups: readonly ParameterGroup[], { kinds, update }: UpdateOptions): Optimiser {
+  const averages = new Map<string, Tensor>()
+  let steps = 0
+  const average = (kind: string, name: string, parameter: Tensor): Tensor => {
+    const key = `${kind}.${name}`
+    const found = averages.get(key) ?? keep(ops.zerosLike(parameter.detach()))
+    averages.set(key, found)
+    return found
+  }
+  return {
+    groups,
+    step(lr) {
+      steps++
+      noGrad(() => {
+        for (const group of groups) {
+          scope(() => {
+            for (const entries of chunked(group.parameters)) {
+              scope(() =>
+                update(
+                  {
+                    parameters: entries.map(({ parameter }) => parameter),
+                    gradients: entries.map(({ gradient }) => gradient),
+                    averages: kinds.map(kind =>
+                      entries.map(({ name, parameter }) => average(kind, name, parameter)),
+                    ),
+                  },
+                  { group, lr: lr * (group.lrScale ?? 1), steps },
+                ),
+              )
+            }
+          })
+        }
+      })
+    },
+    zeroGrad() {
+      for (const { parameters } of groups)
+        for (const parameter of parameters.values()) parameter.grad = undefined
+    },
+    state: () => ({ tensors: averages, steps }),
+    loadState(tensors, taken) {
+      steps = taken
+      for (const tensor of averages.values()) tensor.dispose()
+      averages.clear()
+      const devices = new Map(
+        groups.flatMap(({ parameters }) => [...parameters].map(([name, { device }]) => [name, device])),
+      )
+      for (const [key, data] of tensors) {
+        const device = devices.get(key.slice(key.indexOf('.') + 1))
+        averages.set(
+          key,
+          scope(() => keep(fromData(data).to({ device }))),
+        )
+      }
+    },
+  }
+}
+
+interface Entry {
+  readonly name: string
+  readonly parameter: Parameter
+  readonly gradient: Tensor
+}
+
+function chunked(parameters: ReadonlyMap<string, Parameter>): Entry[][] {
+  const chunks: Entry[][] = []
+  let room = 0
+  for (const [name, parameter] of parameters) {
+    const gradient = parameter.grad
+    if (gradient === undefined) continue
+    const bytes = parameter.device === 'cpu' ? parameter.elements * 4 : 0 // a GPU wants them all at once
+    if (chunks.length === 0 || room < bytes) {
+      chunks.push([])
+      room = CHUNK_BYTES
+    }
+    chunks.at(-1)!.push({ name, parameter, gradient })
+    room -= bytes
+  }
+  return chunks
+}

@@ -1,0 +1,56 @@
+/** @file Learning rates over time: plain functions of the epoch or of the step. Imports nothing. */
+
+export interface CosineEpochOptions {
+  readonly lr: number
+  readonly epochs: number
+  readonly warmupEpochs?: number
+  readonly warmupLr?: number
+  readonly minLr?: number
+  /** The published code steps its schedule after each epoch: epoch e trains with the rate of e - 1. */
+  readonly offByOne?: boolean
+}
+
+/** timm 0.4.12's CosineLRScheduler, warm-up not prefixed: the rate of each whole epoch. */
+export function cosineEpoch({
+  lr,
+  epochs,
+  warmupEpochs = 5,
+  warmupLr = 1e-6,
+  minLr = 1e-5,
+  offByOne = true,
+}: CosineEpochOptions): (epoch: number) => number {
+  return epoch => {
+    const t = offByOne ? Math.max(0, epoch - 1) : epoch
+    if (t < warmupEpochs) return warmupLr + (t * (lr - warmupLr)) / warmupEpochs
+    return minLr + 0.5 * (lr - minLr) * (1 + Math.cos((Math.PI * t) / epochs))
+  }
+}
+
+export interface CosineStepOptions {
+  readonly lr: number
+  readonly steps: number
+  readonly warmupSteps?: number
+  readonly minLr?: number
+}
+
+/** Linear warm-up (step s of w runs at lr (s+1)/w), then a cosine down to `minLr` at the last step. */
+export function cosineStep({
+  lr,
+  steps,
+  warmupSteps = 0,
+  minLr = 0,
+}: CosineStepOptions): (step: number) => number {
+  return step => {
+    if (step < warmupSteps) return (lr * (step + 1)) / warmupSteps
+    const progress = (step - warmupSteps) / Math.max(1, steps - warmupSteps)
+    return minLr + 0.5 * (lr - minLr) * (1 + Math.cos(Math.PI * Math.min(1, progress)))
+  }
+}
+
+/** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch leaves the rate alone. */
+export function scaledLr(
+  lr: number,
+  { batchSize, lrBatch }: { batchSize: number; lrBatch: number | null },
+): number {
+  return lrBatch === null ? lr : (lr * batchSize) / lrBatch
+}
