@@ -1,6 +1,6 @@
 /** @file Label maps as PNG, indices kept: an RGB decoder would expand the palette and lose the classes. */
 import { readFile } from 'node:fs/promises'
-import { type DecodedPng, decode, encode } from 'fast-png'
+import { type DecodedPng, decode, encode, hasPngSignature } from 'fast-png'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 
@@ -11,13 +11,14 @@ export interface LabelMap {
   readonly data: Uint8Array
 }
 
-const INTERLACE_BYTE = 28 // of IHDR; fast-png unpacks interlaced rows of less than 8 bits wrongly
+const DEPTH_BYTE = 24 // both in IHDR; fast-png cannot unpack interlaced rows of less than 8 bits
+const INTERLACE_BYTE = 28
 
 const INDEXED = 'a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel'
 
 /** Reads the indices of a palette or 8-bit grey PNG; InputError on RGB, 16 bits, or a damaged file. */
 export async function readLabelMap(path: string): Promise<LabelMap> {
-  const { png, interlaced } = await decodePng(path)
+  const png = await decodePng(path)
   if (png.depth === 16)
     throw new InputError(path, 'has 16 bits per sample', { field: 'bit depth', expected: INDEXED })
   if (png.channels !== 1) {
@@ -26,11 +27,6 @@ export async function readLabelMap(path: string): Promise<LabelMap> {
   }
   if (png.depth !== 8 && png.palette === undefined)
     throw new InputError(path, `is grey of ${png.depth} bits`, { field: 'bit depth', expected: INDEXED })
-  if (png.depth < 8 && interlaced)
-    throw new InputError(path, `is interlaced with ${png.depth} bits`, {
-      field: 'interlace',
-      expected: INDEXED,
-    })
   const { width, height, depth } = png
   const bytes = new Uint8Array(png.data.buffer, png.data.byteOffset, png.data.byteLength)
   const data = depth === 8 ? bytes : unpack(bytes, { width, height, depth })
@@ -66,7 +62,7 @@ export const VOC_PALETTE: readonly (readonly [number, number, number])[] = Array
   },
 )
 
-async function decodePng(path: string): Promise<{ png: DecodedPng; interlaced: boolean }> {
+async function decodePng(path: string): Promise<DecodedPng> {
   let bytes: Uint8Array
   try {
     bytes = await readFile(path)
@@ -74,8 +70,11 @@ async function decodePng(path: string): Promise<{ png: DecodedPng; interlaced: b
     throw new InputError(path, 'cannot be read', { expected: INDEXED, cause })
   }
   if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: INDEXED })
+  const { [DEPTH_BYTE]: depth = 0, [INTERLACE_BYTE]: interlace } = bytes
+  if (hasPngSignature(bytes) && depth < 8 && interlace === 1)
+    throw new InputError(path, `is interlaced with ${depth} bits`, { field: 'interlace', expected: INDEXED })
   try {
-    return { png: decode(bytes, { checkCrc: true }), interlaced: bytes[INTERLACE_BYTE] === 1 }
+    return decode(bytes, { checkCrc: true })
   } catch (cause) {
     throw damaged(path, cause instanceof Error ? cause.message : String(cause), cause)
   }
