@@ -19,6 +19,8 @@ export interface RunFolder {
   readonly stages: string
   readonly checkpoints: string
   readonly metrics: string
+  /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
+  readonly environment: string
   /** One safetensors file for each picture: `cam` [K, H, W], metadata `classes`. */
   readonly maps: string
   /** Label PNGs made from the maps at the best threshold. */
@@ -43,6 +45,7 @@ export function runFolder(root: string): RunFolder {
     stages: at('stages'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
+    environment: at('environment.json'),
     maps: at('maps'),
     masks: at('masks'),
     pictures: at('pictures'),

@@ -12,7 +12,7 @@ export function metricCharts(rows: readonly MetricsRecord[]): Chart[] {
     { title: 'Learning rate', x: 'step', series: rates, yIncludes: [0] },
     { title: 'Validation of the tags', x: 'step', series: precision },
   ]
-  return charts.filter(chart => chart.series.length > 0)
+  return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))
 }
 
 /** One line for each field and kind of row; of fields with rows for each epoch, those of the steps are faint. */

@@ -38,7 +38,7 @@ function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn
   return drawOver(photo, (i, grey) => {
     if (onEdge(i)) return [255, 255, 255]
     const score = Math.min(Math.max(map[i]!, 0), 1)
-    return mixColours(grey, scoreColour(0.15 + 0.85 * score), 0.15 + 0.7 * score)
+    return mixColours(grey, scoreColour(0.15 + 0.85 * score), 0.08 + 0.77 * score)
   })
 }
 

@@ -3,14 +3,14 @@ import { type EmbeddedExample, examplesSection } from './examples-section.ts'
 import { html, type Markup } from './html.ts'
 import { metricCharts } from './metric-charts.ts'
 import type { Fact, ReportData } from './report-data.ts'
-import { classTables, scoreCards, sweepSection } from './scores-section.ts'
+import { classTables, scoreCards, sweepCharts } from './scores-section.ts'
 import { STYLE } from './style.ts'
 import { lineChart } from './svg-chart.ts'
 
 /** The page as HTML. Its policy forbids loading anything, so that it stays whole wherever it is moved. */
 export function renderPage(data: ReportData, examples: readonly EmbeddedExample[]): string {
   const { title, subtitle, classes, scores, metrics, settings, facts, warnings } = data
-  const charts = metricCharts(metrics).map(lineChart)
+  const charts = [...metricCharts(metrics), ...sweepCharts(scores)].map(lineChart)
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -18,11 +18,9 @@ export function renderPage(data: ReportData, examples: readonly EmbeddedExample[
 <title>${title} - tagmask</title><style>${STYLE}</style></head>
 <body><main>
 <header><p class="eyebrow">tagmask report</p><h1>${title}</h1><p class="subtitle">${subtitle}</p></header>
-${scoreCards(scores)}
-${warningBox([...scores.flatMap(score => score.warnings), ...warnings])}
+<div class="top">${scoreCards(scores)}${warningBox([...scores.flatMap(score => score.warnings), ...warnings])}</div>
 ${examplesSection(examples, classes)}
-${charts.length > 0 && html`<section><h2>Training</h2><p class="lead">Bold lines are means of an epoch, faint ones single steps.</p><div class="charts">${charts}</div></section>`}
-${sweepSection(scores)}
+${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
 ${classTables(scores)}
 ${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, beside this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
 ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(facts)}</div></section>`}
@@ -34,7 +32,7 @@ ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(fac
 
 function warningBox(warnings: readonly string[]): Markup {
   if (warnings.length === 0) return html``
-  return html`<div class="warnings" role="note"><strong>${warnings.length === 1 ? 'Please note' : 'Please note these'}</strong><ul>${warnings.map(warning => html`<li>${warning}</li>`)}</ul></div>`
+  return html`<div class="warnings" role="note"><strong>Please note</strong><ul>${warnings.map(warning => html`<li>${warning}</li>`)}</ul></div>`
 }
 
 function factList(facts: readonly Fact[]): Markup {

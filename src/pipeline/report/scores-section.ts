@@ -8,14 +8,14 @@ import {
 } from '../../evaluate/index.ts'
 import { html, type Markup } from './html.ts'
 import { classColour, cssColour } from './palette.ts'
-import { lineChart } from './svg-chart.ts'
+import type { Chart } from './svg-chart.ts'
 
 /** A card for each score: what it is, its value, and everything needed to compare it with another. */
 export function scoreCards(scores: readonly ScoreRecord[]): Markup {
   if (scores.length === 0) {
-    return html`<div class="scores"><div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. Maps and masks were made all the same.</p></div></div>`
+    return html`<div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. Maps and masks were made all the same.</p></div>`
   }
-  return html`<div class="scores">${scores.map(
+  return html`${scores.map(
     ({ metric, split, threshold, pictures, miou, fp, fn }) => html`<div class="card score">
 <p class="name">${metric} mIoU on ${split}</p>
 <p class="value">${miou.toFixed(2)}<small> %</small></p>
@@ -25,20 +25,20 @@ export function scoreCards(scores: readonly ScoreRecord[]): Markup {
 ${threshold !== null && html`<dt>how chosen</dt><dd>${describeChoice(threshold.choice)}</dd>`}
 <dt>FP / FN</dt><dd>${fp.toFixed(2)} / ${fn.toFixed(2)} % of the union</dd>
 </dl></div>`,
-  )}</div>`
+  )}`
 }
 
-/** mIoU, FP and FN over the threshold for each score that was picked from a sweep. */
-export function sweepSection(scores: readonly ScoreRecord[]): Markup {
-  const charts = scores.flatMap(({ metric, split, curve = [] }) => {
+/** mIoU, FP and FN over the threshold for each score that was picked from a sweep, the best point marked. */
+export function sweepCharts(scores: readonly ScoreRecord[]): Chart[] {
+  return scores.flatMap(({ metric, split, curve = [] }) => {
     if (curve.length === 0) return []
     const best = bestPoint(curve)
     const line = (name: string, value: 'miou' | 'fp' | 'fn') => ({
       name,
       points: curve.map(point => [point.threshold, point[value]] as const),
     })
-    return lineChart({
-      title: `${metric} on ${split}, percent`,
+    return {
+      title: `Threshold sweep: ${metric} on ${split}, %`,
       x: 'background threshold',
       series: [line('mIoU', 'miou'), line('FP', 'fp'), line('FN', 'fn')],
       mark: {
@@ -47,12 +47,8 @@ export function sweepSection(scores: readonly ScoreRecord[]): Markup {
         label: `best ${best.miou.toFixed(2)} at ${formatThreshold(best.threshold)}`,
       },
       yIncludes: [0],
-    })
+    }
   })
-  if (charts.length === 0) return html``
-  return html`<section><h2>Threshold sweep</h2>
-<p class="lead">A pixel is background where no class scores above the threshold. A low one paints too much (FP), a high one too little (FN).</p>
-<div class="charts">${charts}</div></section>`
 }
 
 /** The per-class table of each score, IoU as bars. */

@@ -18,7 +18,7 @@ export const STYLE = markup(`
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "DejaVu Sans", sans-serif; }
-main { max-width: 1180px; margin: 0 auto; padding: 56px 28px 72px; }
+main { max-width: 1280px; margin: 0 auto; padding: 56px 28px 72px; }
 header .eyebrow { color: var(--accent); font-size: 13px; font-weight: 600; letter-spacing: .09em; text-transform: uppercase; margin: 0; }
 h1 { font-size: 38px; line-height: 1.15; letter-spacing: -.02em; margin: 6px 0 8px; overflow-wrap: anywhere; }
 header .subtitle { color: var(--soft); font-size: 17px; margin: 0; }
@@ -26,14 +26,14 @@ h2 { font-size: 22px; letter-spacing: -.01em; margin: 56px 0 4px; }
 h3 { font-size: 15px; margin: 0 0 10px; }
 .lead { color: var(--soft); margin: 0 0 18px; max-width: 72ch; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 20px 22px; }
-.scores { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 16px; margin-top: 32px; }
+.top { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(330px, 100%), 1fr)); gap: 16px; margin-top: 32px; align-items: stretch; }
 .score .name { font-size: 14px; font-weight: 600; color: var(--accent); margin: 0; }
 .score .value { font-size: 52px; line-height: 1.1; font-weight: 650; letter-spacing: -.03em; margin: 2px 0 8px; font-variant-numeric: tabular-nums; }
 .score .value small { font-size: 22px; font-weight: 500; color: var(--soft); letter-spacing: 0; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 3px 18px; margin: 0; font-size: 14.5px; }
 .facts dt { color: var(--soft); }
 .facts dd { margin: 0; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-.warnings { background: var(--warn-page); border: 1px solid var(--warn-line); color: var(--warn); border-radius: 12px; padding: 14px 20px; margin: 16px 0 0; font-size: 14.5px; }
+.warnings { background: var(--warn-page); border: 1px solid var(--warn-line); color: var(--warn); border-radius: 12px; padding: 18px 22px; font-size: 14.5px; }
 .warnings ul { margin: 4px 0 0; padding-left: 20px; }
 .legend { display: inline-flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13.5px; color: var(--soft); }
 .legend span { display: inline-flex; align-items: center; gap: 6px; }
@@ -46,11 +46,11 @@ h3 { font-size: 15px; margin: 0 0 10px; }
 .example .note { margin-left: auto; color: var(--soft); font-size: 14px; font-variant-numeric: tabular-nums; }
 .tag { display: inline-flex; align-items: center; gap: 6px; border: 1px solid var(--line); border-radius: 999px; padding: 1px 11px 1px 8px; font-size: 13.5px; }
 .tag .swatch { border-radius: 50%; }
-.views { display: grid; grid-template-columns: repeat(auto-fill, minmax(172px, 1fr)); gap: 14px; }
+.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
 .views figure { margin: 0; }
-.views img { width: 100%; display: block; border-radius: 7px; background: var(--track); }
+.views img { width: 100%; height: auto; display: block; border-radius: 7px; background: var(--track); }
 .views figcaption { font-size: 13px; color: var(--soft); margin-top: 5px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)); gap: 16px; }
 .chart { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 16px 18px 8px; }
 .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 18px; font-size: 15px; margin-bottom: 6px; }
 .chart svg { width: 100%; height: auto; display: block; font-family: inherit; }

@@ -14,7 +14,8 @@ export interface Chart {
   readonly x: string
   readonly series: readonly Series[]
   readonly mark?: { readonly x: number; readonly y: number; readonly label: string }
-  /** Ends the y axis must reach, whatever the data; it grows further where the data do. */
+  /** Values the axes must reach, whatever the data; they grow further where the data do. */
+  readonly xIncludes?: readonly number[]
   readonly yIncludes?: readonly number[]
 }
 
@@ -24,18 +25,20 @@ const PLOT = { left: 58, right: 524, top: 14, bottom: 232 }
 const MOST_POINTS = 300
 
 /** The chart as a figure with its title and legend. Points that are not finite are left out. */
-export function lineChart({ title, x: xTitle, series, mark, yIncludes = [] }: Chart): Markup {
-  const lines = series.map(({ points, ...rest }) => ({
+export function lineChart({ title, x: xTitle, series, mark, xIncludes = [], yIncludes = [] }: Chart): Markup {
+  const finite = series.map(({ points, ...rest }) => ({
     ...rest,
-    points: thin(points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y))),
+    points: points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)),
   }))
-  const all = lines.flatMap(({ points }) => points)
+  const all = finite.flatMap(({ points }) => points)
   if (all.length === 0) return html``
-  const xScale = scale(
-    all.map(([x]) => x),
-    { from: PLOT.left, to: PLOT.right, tight: true },
-  )
+  const xScale = scale([...all.map(([x]) => x), ...xIncludes], {
+    from: PLOT.left,
+    to: PLOT.right,
+    tight: true,
+  })
   const yScale = scale([...all.map(([, y]) => y), ...yIncludes], { from: PLOT.bottom, to: PLOT.top })
+  const lines = finite.map(({ points, ...rest }) => ({ ...rest, points: thin(points) }))
   const names = [...new Set(lines.map(({ name }) => name))]
   const order = [...lines].sort((a, b) => Number(b.faint ?? false) - Number(a.faint ?? false))
   return html`<figure class="chart">

@@ -1,0 +1,121 @@
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { openDataset, type Picture } from '../../data/dataset.ts'
+import { generateDemo } from '../../data/demo/index.ts'
+import { readLabelMap } from '../../io/indexed-png.ts'
+import { fromFloat32 } from '../../io/tensor-data.ts'
+import { silentLog } from '../../train/log.ts'
+import { openMetrics } from '../../train/metrics.ts'
+import { writeClassMaps } from '../class-map-file.ts'
+import { parseRecipe } from '../recipe/load.ts'
+import { parseSet } from '../recipe/overrides.ts'
+import { openRunFolder } from '../run-folder.ts'
+import type { StageContext } from '../stage.ts'
+import { evaluateStage } from './evaluate.ts'
+import { chooseExamples } from './examples.ts'
+import { reportStage } from './report.ts'
+
+const picture = (id: string, ...tags: number[]): Picture => ({
+  id,
+  image: `${id}.jpg`,
+  tags,
+  mask: undefined,
+})
+
+it('shows good, typical and bad pictures, spread over the classes', () => {
+  const pictures = Array.from({ length: 90 }, (_, i) =>
+    picture(`p${String(i).padStart(2, '0')}`, i % 2 === 0 ? 0 : 1),
+  )
+  const scores = pictures.map(({ id }, i) => ({ id, miou: i }))
+  const choices = chooseExamples(pictures, { scores, count: 7 })
+  expect(choices.map(({ note }) => note?.split(', ')[1])).toEqual([
+    'among the best',
+    'among the best',
+    'among the best',
+    'typical',
+    'typical',
+    'among the worst',
+    'among the worst',
+  ])
+  expect(choices[0]).toMatchObject({ picture: { id: 'p89' }, note: 'mIoU 89.0, among the best' })
+  expect(choices.filter(({ picture: { tags } }) => tags[0] === 0).length).toBeGreaterThanOrEqual(3)
+  expect(new Set(choices.map(({ picture: { id } }) => id)).size).toBe(7)
+  expect(chooseExamples([...pictures].reverse(), { scores: [...scores].reverse(), count: 7 })).toEqual(
+    choices,
+  )
+})
+
+it('shows what there is when there are few pictures or no scores', () => {
+  const pictures = [picture('a', 0), picture('b', 0), picture('c', 1), picture('d')]
+  expect(chooseExamples(pictures, { scores: [], count: 12 }).map(choice => choice.picture.id)).toEqual([
+    'a',
+    'c',
+    'b',
+  ])
+  expect(
+    chooseExamples(pictures, { scores: [{ id: 'b', miou: 3 }], count: 12 }).map(choice => choice.picture.id),
+  ).toEqual(['b'])
+})
+
+it('writes a report from the files of a run', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  const root = join(folder, 'demo')
+  await generateDemo(root, { pictures: 8, valPictures: 1, size: 32 })
+  const dataset = await openDataset(root)
+  const recipe = parseRecipe(
+    'method: mctformer\n',
+    'x',
+    [`data.root=${root}`, 'report.pictures=4'].map(parseSet),
+  )
+  const run = await openRunFolder(join(folder, 'run'), { recipe })
+  for (const { id, tags, mask } of dataset.pictures) {
+    const truth = await readLabelMap(mask ?? '')
+    const cam = Float32Array.from(
+      tags.flatMap(k => Array.from(truth.data, label => (label === k + 1 ? 0.9 : 0.1))),
+    )
+    await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+      cam: fromFloat32(cam, [tags.length, 32, 32]),
+      classes: tags,
+    })
+  }
+  const metrics = await openMetrics(run.metrics)
+  for (let step = 0; step < 5; step++)
+    await metrics.append({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })
+  await metrics.close()
+  await writeFile(run.environment, JSON.stringify({ libtorch: '1.13.1 & <others>' }))
+  const context: StageContext = {
+    recipe,
+    run,
+    dataset,
+    valDataset: undefined,
+    signal: new AbortController().signal,
+    log: silentLog(),
+  }
+  await evaluateStage(context)
+  await reportStage(context)
+  const html = await readFile(run.report, 'utf8')
+  expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
+  expect(html).toContain('among the best')
+  expect(html.match(/<article/g)?.length).toBe(4)
+  expect((await readdir(run.pictures)).filter(name => name.endsWith('-seed.png')).length).toBe(4)
+})
+
+it('says what to do when the scores are missing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  await generateDemo(join(folder, 'demo'), { pictures: 1, valPictures: 1, size: 32 })
+  const recipe = parseRecipe('method: mctformer\n', 'x')
+  const run = await openRunFolder(join(folder, 'run'), { recipe })
+  const context = {
+    recipe,
+    run,
+    dataset: await openDataset(join(folder, 'demo')),
+    valDataset: undefined,
+    signal: new AbortController().signal,
+    log: silentLog(),
+  }
+  await expect(reportStage(context)).rejects.toThrow(
+    `${run.scores}: is missing or damaged; run the stage evaluate again: tagmask evaluate RUN --force`,
+  )
+})
