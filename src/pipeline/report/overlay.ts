@@ -6,7 +6,6 @@ import { classColour, ERROR_COLOURS, mixColours, type Rgb, scoreColour } from '.
 import type { ClassMapColumn, Column } from './report-data.ts'
 
 const IGNORE = 255
-const IGNORED: Rgb = [225, 225, 225]
 
 /** Draws one view over its photo, in the photo's size. Throws InputError, naming `id`, when the sizes differ. */
 export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImage {
@@ -26,14 +25,15 @@ export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImag
 function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn, id: string): RgbImage {
   const { width } = photo
   if (map.length !== width * photo.height) throw wrongSize(id, title, `${map.length} values`, photo)
+  const line = Math.max(1, Math.round(Math.max(width, photo.height) / 250)) // seen when the picture is shown small
   const above = (i: number) => threshold !== undefined && map[i]! > threshold
   const onEdge = (i: number) => {
+    if (!above(i)) return false
     const x = i % width
-    const right = x + 1 < width ? i + 1 : i
-    const left = x > 0 ? i - 1 : i
-    const down = i + width < map.length ? i + width : i
-    const up = i >= width ? i - width : i
-    return above(i) && !(above(left) && above(right) && above(up) && above(down))
+    const row = i - x
+    const beside = [row + Math.max(x - line, 0), row + Math.min(x + line, width - 1)]
+    const upright = [i - line * width, i + line * width].filter(at => at >= 0 && at < map.length)
+    return ![...beside, ...upright].every(above)
   }
   return drawOver(photo, (i, grey) => {
     if (onEdge(i)) return [255, 255, 255]
@@ -47,7 +47,9 @@ function drawMask(photo: RgbImage, mask: LabelMap, id: string): RgbImage {
   return drawOver(photo, (i, grey) => {
     const label = mask.data[i]!
     if (label === 0) return grey
-    return label === IGNORE ? mixColours(grey, IGNORED, 0.75) : mixColours(grey, classColour(label - 1), 0.72)
+    return label === IGNORE
+      ? mixColours(grey, ERROR_COLOURS.ignored.colour, 0.75)
+      : mixColours(grey, classColour(label - 1), 0.72)
   })
 }
 
@@ -61,7 +63,7 @@ function drawErrors(
   return drawOver(photo, (i, grey) => {
     const want = truth.data[i]!
     const got = prediction.data[i]!
-    if (want === IGNORE) return mixColours(grey, IGNORED, 0.75)
+    if (want === IGNORE) return mixColours(grey, ERROR_COLOURS.ignored.colour, 0.75)
     if (want === 0 && got === 0) return grey
     const { correct, extra, missed, confused } = ERROR_COLOURS
     const { colour } = want === got ? correct : want === 0 ? extra : got === 0 ? missed : confused

@@ -33,9 +33,10 @@ const INFERNO: readonly Rgb[] = [
 /** What a pixel of an error map says. */
 export const ERROR_COLOURS = {
   correct: { colour: [64, 176, 146], meaning: 'right' },
-  extra: { colour: [240, 150, 30], meaning: 'predicted, but background' },
+  extra: { colour: [240, 150, 30], meaning: 'painted, but background' },
   missed: { colour: [60, 120, 216], meaning: 'missed' },
   confused: { colour: [205, 75, 160], meaning: 'another class' },
+  ignored: { colour: [225, 225, 225], meaning: 'not scored' },
 } as const satisfies Record<string, { colour: Rgb; meaning: string }>
 
 /** The colour of foreground class k; beyond the list, hues a golden angle apart. */

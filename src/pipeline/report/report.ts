@@ -27,7 +27,9 @@ export async function writeReport(runDir: string, data: ReportData): Promise<Wri
   for (const example of data.examples) {
     const views: EmbeddedView[] = []
     for (const [title, image] of drawnViews(example)) {
-      const path = join(folder, `${example.id}-${fileWord(title)}.png`)
+      const word = fileWord(title)
+      const taken = views.filter(view => fileWord(view.title) === word).length
+      const path = join(folder, `${example.id}-${word}${taken === 0 ? '' : `-${taken + 1}`}.png`)
       await writeImage(path, image)
       pictures.push(path)
       views.push({ title, ...(await embed(image)) })

@@ -1,0 +1,281 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { InputError } from '../../errors.ts'
+import type { ScoreRecord } from '../../evaluate/index.ts'
+import { type RgbImage, readImage } from '../../io/image.ts'
+import { escapeHtml, html } from './html.ts'
+import { type Example, type ReportData, writeReport } from './index.ts'
+import { metricCharts } from './metric-charts.ts'
+import { drawColumn } from './overlay.ts'
+import { classColour } from './palette.ts'
+import { lineChart } from './svg-chart.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-report-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const photo: RgbImage = { width: 4, height: 2, data: new Uint8Array(24).fill(100) }
+const grid = (values: readonly number[]) => ({ width: 4, height: 2, data: Uint8Array.from(values) })
+const truth = grid([0, 0, 1, 1, 0, 0, 2, 255])
+const prediction = grid([0, 1, 1, 0, 0, 0, 1, 1])
+
+const example: Example = {
+  id: '0001',
+  image: photo,
+  tags: ['boat', 'cat'],
+  columns: [
+    { kind: 'photo', title: 'photo' },
+    {
+      kind: 'class map',
+      title: 'map of boat',
+      map: Float32Array.of(0, 0, 0.9, 1, 0, 0, 0.2, 0.1),
+      threshold: 0.4,
+    },
+    { kind: 'mask', title: 'seed', mask: prediction },
+    { kind: 'mask', title: 'ground truth', mask: truth },
+    { kind: 'errors', title: 'mistakes', prediction, truth },
+  ],
+}
+
+const score: ScoreRecord = {
+  metric: 'seed',
+  split: 'train',
+  threshold: { value: 0.4, choice: { how: 'swept on the same masks it is scored on' } },
+  pictures: 1103,
+  miou: 47.22,
+  fp: 20,
+  fn: 30,
+  classes: [
+    { name: 'background', iou: 80, fp: 10, fn: 10, absent: false },
+    { name: 'boat', iou: 14.44, fp: 30, fn: 50, absent: false },
+    { name: 'cat', iou: 0, fp: 0, fn: 0, absent: true },
+  ],
+  curve: [0, 0.2, 0.4, 0.6].map(threshold => ({
+    threshold,
+    miou: 47.22 - 50 * Math.abs(threshold - 0.4),
+    fp: 1,
+    fn: 2,
+  })),
+  warnings: ['the threshold was chosen on its own masks'],
+}
+
+const data: ReportData = {
+  title: 'a run',
+  subtitle: 'MCTformer V2',
+  classes: ['boat', 'cat'],
+  scores: [score],
+  examples: [example],
+  metrics: [0, 1, 2].map(step => ({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })),
+  settings: [{ title: 'Training', facts: [{ name: 'epochs', value: '20' }] }],
+  facts: [{ name: 'seed', value: '0' }],
+  warnings: ['bad.jpg was left out'],
+}
+
+async function write(name: string, change: Partial<ReportData> = {}): Promise<string> {
+  const { html: path } = await writeReport(join(folder, name), { ...data, ...change })
+  return readFile(path, 'utf8')
+}
+
+describe('report.html', () => {
+  test('names every score in full, with its warnings', async () => {
+    const page = await write('full')
+    const text = page.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
+    expect(text).toContain('seed mIoU on train 47.22 %')
+    expect(text).toContain('pictures 1,103 threshold 0.40 how chosen swept on the same masks it is scored on')
+    expect(text).toContain('the threshold was chosen on its own masks')
+    expect(text).toContain('bad.jpg was left out')
+    expect(text).toContain('best 47.22 at 0.40')
+    expect(text).toContain('cat (no pixel)')
+  })
+
+  test('loads nothing from elsewhere', async () => {
+    const page = await write('self-contained')
+    expect(page).toContain(`content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"`)
+    expect(page).not.toMatch(/<script|<link|<iframe|@import|https?:\/\//i)
+    expect(page.replaceAll(/url\(#/g, '')).not.toContain('url(')
+    const sources = [...page.matchAll(/\b(?:src|href)="([^"]*)"/g)].map(match => match[1]!)
+    expect(sources).toHaveLength(5)
+    for (const source of sources) expect(source).toMatch(/^data:image\/jpeg;base64,[A-Za-z0-9+/=]+$/)
+  })
+
+  test('escapes whatever comes from outside', async () => {
+    const evil = `<img src=x onerror="alert('1')">&`
+    const page = await write('escaped', {
+      title: evil,
+      subtitle: evil,
+      classes: [evil, 'cat'],
+      scores: [
+        {
+          ...score,
+          split: evil,
+          warnings: [evil],
+          classes: score.classes.map(row => ({ ...row, name: evil })),
+        },
+      ],
+      examples: [{ ...example, tags: [evil], note: evil, columns: [{ kind: 'photo', title: evil }] }],
+      metrics: [{ kind: 'step', step: 0, [`loss${evil}`]: 1 }],
+      settings: [{ title: evil, facts: [{ name: evil, value: evil }] }],
+      facts: [{ name: evil, value: evil }],
+      warnings: [evil],
+    })
+    expect(page).not.toContain('<img src=x')
+    expect(page).not.toContain(`alert('1')`)
+    expect(page.split(escapeHtml(evil)).length).toBeGreaterThan(15)
+  })
+
+  test('without masks it says that nothing is scored', async () => {
+    const page = await write('unscored', { scores: [], metrics: [], warnings: [] })
+    expect(page).toContain('Not scored')
+    expect(page).not.toContain('<svg')
+    expect(page).not.toContain('class="warnings"')
+  })
+
+  test('writes each view as a PNG of the full size', async () => {
+    await write('pictures')
+    const names = (await readdir(join(folder, 'pictures', 'pictures'))).sort()
+    const views = ['ground-truth', 'map-of-boat', 'mistakes', 'photo', 'seed']
+    expect(names).toEqual(views.map(view => `0001-${view}.png`))
+    expect(await readImage(join(folder, 'pictures', 'pictures', '0001-photo.png'))).toEqual(photo)
+  })
+
+  test('refuses views of another size, naming the picture', async () => {
+    const mask = { width: 2, height: 2, data: new Uint8Array(4) }
+    for (const column of [
+      { kind: 'mask', title: 'seed', mask },
+      { kind: 'errors', title: 'mistakes', prediction, truth: mask },
+      { kind: 'class map', title: 'map', map: new Float32Array(3) },
+    ] as const) {
+      const written = write('wrong', { examples: [{ ...example, columns: [column] }] })
+      await expect(written).rejects.toThrow(InputError)
+      await expect(written).rejects.toThrow(/^0001: .*the picture has 4x2 pixels/)
+    }
+  })
+})
+
+describe('overlays', () => {
+  const pixel = ({ data }: RgbImage, i: number) => [...data.subarray(3 * i, 3 * i + 3)]
+
+  test('a mask shows class colours, ignored pixels light, background as the faded photo', () => {
+    const drawn = drawColumn(photo, { kind: 'mask', title: '', mask: truth }, '')
+    const faded = pixel(drawn, 0)
+    expect(faded).toEqual([97, 97, 97])
+    const towards = (k: number) => classColour(k).map(channel => Math.floor(97 + (channel - 97) * 0.72))
+    expect(pixel(drawn, 2)).toEqual(towards(0))
+    expect(pixel(drawn, 6)).toEqual(towards(1))
+    expect(pixel(drawn, 7)).toEqual([193, 193, 193])
+  })
+
+  test('mistakes tell right, extra, missed, confused and ignored pixels apart', () => {
+    const drawn = drawColumn(photo, { kind: 'errors', title: '', prediction, truth }, '')
+    const [background, extra, correct, missed, , , confused, ignored] = Array.from({ length: 8 }, (_, i) =>
+      String(pixel(drawn, i)),
+    )
+    expect(background).toBe('97,97,97')
+    expect(new Set([background, extra, correct, missed, confused, ignored]).size).toBe(6)
+  })
+
+  test('a class map grows brighter with the score and is white on the threshold line', () => {
+    const map = Float32Array.of(0, 0.1, 0.3, 0.39, 0, 0.1, 0.9, 0.3)
+    const drawn = drawColumn(photo, { kind: 'class map', title: '', map, threshold: 0.4 }, '')
+    expect(pixel(drawn, 6)).toEqual([255, 255, 255])
+    const plain = drawColumn(photo, { kind: 'class map', title: '', map }, '')
+    expect(pixel(plain, 6)[0]!).toBeGreaterThan(pixel(plain, 3)[0]!)
+  })
+})
+
+describe('charts', () => {
+  test('rows of metrics become losses, rates and mAP; steps are faint beside epochs', () => {
+    const charts = metricCharts([
+      { kind: 'step', step: 0, loss: 2, lr: 0.1, rate: 7 },
+      { kind: 'step', step: 1, loss: null, lr: 0.2 },
+      { kind: 'epoch', step: 1, loss: 1.5 },
+      { kind: 'validation', step: 1, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
+    ])
+    expect(
+      charts.map(({ title, series }) => [
+        title,
+        series.map(({ name, points, faint }) => [name, points, faint]),
+      ]),
+    ).toEqual([
+      [
+        'Training loss',
+        [
+          ['loss', [[0, 2]], true],
+          ['loss', [[1, 1.5]], false],
+        ],
+      ],
+      [
+        'Learning rate',
+        [
+          [
+            'lr',
+            [
+              [0, 0.1],
+              [1, 0.2],
+            ],
+            false,
+          ],
+        ],
+      ],
+      [
+        'Validation of the tags',
+        [
+          ['mAP class-wise', [[1, 0.5]], false],
+          ['mAP per image', [[1, 0.6]], false],
+        ],
+      ],
+    ])
+  })
+
+  test('any finite data is drawn inside the frame, long series thinned', () => {
+    const value = fc.double({ min: -1e9, max: 1e9, noNaN: true })
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 2, maxLength: 400 }), values => {
+        const points = values.map((y, x) => [x, y] as const)
+        const { markup } = lineChart({ title: 't', x: 'x', series: [{ name: 'a', points }] })
+        const drawn = /points="([^"]+)"/
+          .exec(markup)![1]!
+          .split(' ')
+          .map(point => point.split(',').map(Number))
+        expect(drawn.length).toBeLessThanOrEqual(300)
+        for (const [x, y] of drawn) {
+          expect(x).toBeGreaterThanOrEqual(57.9)
+          expect(x).toBeLessThanOrEqual(524.1)
+          expect(y).toBeGreaterThanOrEqual(13.9)
+          expect(y).toBeLessThanOrEqual(232.1)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('NaN and empty series leave no trace', () => {
+    const series = [{ name: 'a', points: [[0, Number.NaN]] as const }]
+    expect(lineChart({ title: 't', x: 'x', series }).markup).toBe('')
+    const mixed = lineChart({
+      title: 't',
+      x: 'x',
+      series: [
+        {
+          name: 'a',
+          points: [
+            [0, 1],
+            [1, Number.NaN],
+            [2, 3],
+          ],
+        },
+      ],
+    })
+    expect(mixed.markup).not.toContain('NaN')
+  })
+})
+
+test('html escapes values and joins lists', () => {
+  const list = ['<', '"'].map(text => html`<b>${text}</b>`)
+  expect(html`${list}${undefined}${false}${0}`.markup).toBe('<b>&#60;</b><b>&#34;</b>0')
+})
