@@ -1,0 +1,40 @@
+/** @file From a recipe to a network on its device, with seed and threads set. */
+import { InputError } from '../errors.ts'
+import { readWeights } from '../io/weights.ts'
+import { type Method, methods } from '../methods/index.ts'
+import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
+import type { Log } from '../train/log.ts'
+import type { Recipe } from './recipe/schema.ts'
+
+/** Builds the method's network with freshly drawn weights. Throws InputError for a device that is not there. */
+export function buildMethod(recipe: Recipe, { numClasses }: { numClasses: number }): Method {
+  if (recipe.threads !== null) setThreads(recipe.threads)
+  const device = checkDevice(recipe.device)
+  manualSeed(recipe.seed)
+  const { model, train, maps } = recipe
+  const method = methods[recipe.method]({ model, numClasses, losses: train.losses, maps })
+  method.network.to(device)
+  return method
+}
+
+/** Starts from the recipe's pretrained weights, if it names any, and says what they left to chance. */
+export async function startFromWeights(method: Method, recipe: Recipe, log: Log): Promise<void> {
+  if (recipe.weights === null) return
+  const weights = await readWeights(recipe.weights)
+  const { missing } = method.loadPretrained(weights, { file: recipe.weights })
+  const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${missing.join(', ')}`
+  log.info(`weights from ${recipe.weights} (${drawn})`)
+}
+
+/** Loads weights that a training wrote. Throws InputError naming the file when they do not fit. */
+export async function loadTrained(method: Method, file: string): Promise<void> {
+  const weights = await readWeights(file)
+  try {
+    method.network.loadStateDict(weights)
+  } catch (cause) {
+    throw new InputError(file, cause instanceof Error ? cause.message : String(cause), {
+      expected: 'weights of the same recipe; train again, or use the recipe they were trained with',
+      cause,
+    })
+  }
+}

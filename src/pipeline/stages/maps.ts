@@ -1,0 +1,88 @@
+/** @file Stage `maps`: from weights to a class map for each tagged picture. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Picture } from '../../data/dataset.ts'
+import { loadViews } from '../../data/view-loader.ts'
+import { type Method, multiScaleMaps } from '../../methods/index.ts'
+import { autocast, ops, scope, tensor } from '../../torch/index.ts'
+import { checkpointFiles } from '../../train/checkpoint.ts'
+import { buildMethod, loadTrained } from '../build-method.ts'
+import { writeClassMaps } from '../class-map-file.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { Interrupted, type StageContext } from '../stage.ts'
+
+/** Writes maps/ID.safetensors for every picture with a tag; those already there are kept. */
+export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
+  const { maps: settings, normalise, strict } = recipe
+  const method = buildMethod(recipe, { numClasses: dataset.classes.length })
+  await loadTrained(method, checkpointFiles(run.checkpoints)[settings.checkpoint])
+  method.network.eval()
+  const file = ({ id }: Picture): string => join(run.maps, `${id}.safetensors`)
+  const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
+  const untagged = dataset.pictures.length - tagged.length
+  if (untagged > 0) log.info(`maps: ${untagged} pictures have no tag, so no class to map`)
+  const pictures = await missing(tagged, file)
+  const done = tagged.length - pictures.length
+  const progress = log.progress({ title: 'maps', total: tagged.length, start: done })
+  let count = done
+  let bad = 0
+  let writing: Promise<void> = Promise.resolve()
+  try {
+    const views = loadViews(pictures, {
+      scales: settings.scales,
+      normalisation: normalise,
+      workers: recipe.data.workers ?? 1,
+      strict,
+      onBadPicture(picture, error) {
+        bad++
+        log.warn(`${picture.id} has no class map: ${error.message}`)
+      },
+    })
+    for await (const { picture, views: scaled } of views) {
+      const cam = pictureMaps(method, recipe, { picture, views: scaled })
+      await writing // one file is written while the next picture is computed
+      writing = writeClassMaps(file(picture), { cam, classes: picture.tags })
+      writing.catch(() => undefined) // seen when awaited
+      progress.update(++count + bad)
+      if (signal.aborted) {
+        await writing
+        throw new Interrupted(`maps, picture ${count} of ${tagged.length}`)
+      }
+    }
+    await writing
+  } finally {
+    progress.finish()
+    method.network.dispose()
+  }
+}
+
+interface Viewed {
+  readonly picture: Picture
+  readonly views: readonly { readonly width: number; readonly height: number; readonly data: Float32Array }[]
+}
+
+function pictureMaps(
+  method: Method,
+  { maps: { flip, storage }, device, precision }: Recipe,
+  { picture, views }: Viewed,
+) {
+  return scope(() => {
+    const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
+    const maps = autocast({ precision, device }, () =>
+      multiScaleMaps(method, images, { classes: picture.tags, flip }),
+    )
+    return ops.toDtype(maps, storage).toData()
+  })
+}
+
+async function missing(pictures: readonly Picture[], file: (picture: Picture) => string): Promise<Picture[]> {
+  const found = await Promise.all(
+    pictures.map(picture =>
+      stat(file(picture)).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  return pictures.filter((_, i) => !found[i])
+}

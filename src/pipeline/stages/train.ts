@@ -1,0 +1,102 @@
+/** @file Stage `train`: from tagged pictures to weights. */
+import { openEvalLoader, openTrainLoader } from '../../data/loader.ts'
+import type { TrainTransform } from '../../data/transforms/train.ts'
+import type { Method } from '../../methods/index.ts'
+import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
+import { TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
+import { buildMethod, startFromWeights } from '../build-method.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { Interrupted, type StageContext } from '../stage.ts'
+
+/** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
+export async function trainStage({
+  recipe,
+  dataset,
+  valDataset,
+  run,
+  signal,
+  log,
+}: StageContext): Promise<void> {
+  const { train: settings, normalise, seed, precision, device, strict, model } = recipe
+  const { imageSize } = model
+  const numClasses = dataset.classes.length
+  const method = buildMethod(recipe, { numClasses })
+  await startFromWeights(method, recipe, log)
+  const common = {
+    batchSize: settings.batchSize,
+    workers: recipe.data.workers ?? 1,
+    strict,
+    onBadPicture: (picture: { id: string }, error: Error) =>
+      log.warn(`${picture.id} is left out: ${error.message}`),
+  }
+  const loader = openTrainLoader(dataset, {
+    ...common,
+    seed,
+    dropLast: settings.dropLast,
+    cacheBytes: recipe.data.cacheMegabytes * 1e6,
+    transform: trainTransform(recipe),
+  })
+  if (loader.skipped > 0) log.info(`train: ${loader.skipped} pictures without a tag are not trained on`)
+  const every = settings.validateEvery
+  const valLoader =
+    valDataset === undefined || every === 0
+      ? undefined
+      : openEvalLoader(valDataset, { ...common, transform: { imageSize, ...normalise } })
+  try {
+    await train({
+      method,
+      optimiser: buildOptimiser(method, settings.optimiser),
+      learningRate: learningRate(settings, loader.batches),
+      loader,
+      validation: valLoader === undefined ? undefined : { loader: valLoader, every },
+      numClasses,
+      imageSize,
+      epochs: settings.epochs,
+      precision,
+      device,
+      checkpoints: run.checkpoints,
+      metrics: run.metrics,
+      checkpointMinutes: settings.checkpointMinutes,
+      checkpointSteps: settings.checkpointSteps,
+      logEvery: settings.logEvery,
+      signal,
+      log,
+    })
+  } catch (error) {
+    throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
+  } finally {
+    await Promise.all([loader.close(), valLoader?.close()])
+    method.network.dispose()
+  }
+}
+
+function buildOptimiser(
+  { network, noDecay }: Method,
+  { betas, eps, weightDecay }: Recipe['train']['optimiser'],
+) {
+  return adamw(decayGroups(network, { weightDecay, noDecay }), { betas, eps })
+}
+
+function learningRate(
+  { schedule, optimiser, epochs, batchSize }: Recipe['train'],
+  batches: number,
+): TrainOptions['learningRate'] {
+  const lr = scaledLr(optimiser.lr, { batchSize, lrBatch: optimiser.lrBatch })
+  if (schedule.kind === 'cosine-epoch') {
+    const rate = cosineEpoch({ ...schedule, lr, epochs })
+    return ({ epoch }) => rate(epoch)
+  }
+  const { warmupEpochs, minLr } = schedule
+  const rate = cosineStep({
+    lr,
+    minLr,
+    steps: epochs * batches,
+    warmupSteps: Math.round(warmupEpochs * batches),
+  })
+  return ({ step }) => rate(step)
+}
+
+function trainTransform({ model: { imageSize }, train: { augment }, normalise }: Recipe): TrainTransform {
+  const { crop, flip, randAugment, erasing } = augment
+  return { imageSize, ...crop, flip, randAugment, erasing, ...normalise }
+}

@@ -1,0 +1,48 @@
+/** @file Validation against image tags: mAP, class-wise and as the authors compute it. */
+import type { BatchLoader } from '../data/loader.ts'
+import { type MapName, meanAveragePrecision } from '../evaluate/average-precision.ts'
+import type { Method } from '../methods/method.ts'
+import { autocast, noGrad, type Precision, scope, tensor } from '../torch/index.ts'
+
+/** Runs the network over all batches of the loader in eval mode; both means in percent. */
+export async function validate(
+  method: Method,
+  loader: BatchLoader,
+  { numClasses, device, precision }: { numClasses: number; device: string; precision: Precision },
+): Promise<Record<MapName, number>> {
+  const scores: Float32Array[] = []
+  const targets: Float32Array[] = []
+  method.network.eval()
+  try {
+    for await (const { images, targets: wanted, size } of loader.epoch(0)) {
+      const side = Math.sqrt(images.length / size / 3)
+      scores.push(
+        noGrad(() =>
+          scope(() => {
+            const input = tensor(images, [size, 3, side, side]).to({ device })
+            return autocast({ precision, device }, () => method.logits(input)).toFloat32Array()
+          }),
+        ),
+      )
+      targets.push(wanted)
+    }
+  } finally {
+    method.network.train()
+  }
+  const means = meanAveragePrecision({
+    scores: joined(scores),
+    targets: joined(targets),
+    classes: numClasses,
+  })
+  return { 'mAP per image': 100 * means['mAP per image'], 'mAP class-wise': 100 * means['mAP class-wise'] }
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}
