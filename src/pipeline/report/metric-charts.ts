@@ -4,23 +4,31 @@ import type { Chart, Series } from './svg-chart.ts'
 
 /** The charts that the rows hold data for. Step rows of the losses are drawn faint where epoch rows exist. */
 export function metricCharts(rows: readonly MetricsRecord[]): Chart[] {
-  const losses = series(rows, name => /loss/i.test(name))
-  const rates = series(rows, name => name === 'lr' || name.startsWith('lr.'))
-  const precision = series(rows, name => name.includes('mAP'))
+  const losses = series(rows, ({ kind }, name) => kind !== 'validation' && !isOther(name))
+  const rates = series(rows, (_, name) => name === 'lr')
+  const precision = series(rows, (_, name) => name.includes('mAP'))
   const charts: Chart[] = [
     { title: 'Training loss', x: 'step', series: losses },
     { title: 'Learning rate', x: 'step', series: rates, yIncludes: [0] },
-    { title: 'Validation of the tags', x: 'step', series: precision },
+    { title: 'Validation of the tags, %', x: 'step', series: precision },
   ]
   return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))
 }
 
+/** Whether a number of a training row is something else than a loss: its place, the rate, the speed. */
+function isOther(name: string): boolean {
+  return name === 'step' || name === 'epoch' || name === 'lr' || name.endsWith('/s')
+}
+
 /** One line for each field and kind of row; of fields with rows for each epoch, those of the steps are faint. */
-function series(rows: readonly MetricsRecord[], wanted: (name: string) => boolean): Series[] {
+function series(
+  rows: readonly MetricsRecord[],
+  wanted: (row: MetricsRecord, name: string) => boolean,
+): Series[] {
   const lines = new Map<string, { name: string; kind: string; points: [number, number][] }>()
   for (const row of rows) {
     for (const [name, value] of Object.entries(row)) {
-      if (name === 'step' || typeof value !== 'number' || !wanted(name)) continue
+      if (typeof value !== 'number' || !wanted(row, name)) continue
       const key = `${row.kind}/${name}`
       const line = lines.get(key) ?? { name, kind: row.kind, points: [] }
       line.points.push([row.step, value])

@@ -13,7 +13,7 @@ export interface ReportData {
   readonly classes: readonly string[]
   readonly scores: readonly ScoreRecord[]
   readonly examples: readonly Example[]
-  /** Rows of metrics.jsonl: fields with `loss`, `lr` or `mAP` in their name are drawn. */
+  /** Rows of metrics.jsonl: losses, lr and mAP are drawn. */
   readonly metrics: readonly MetricsRecord[]
   /** The settings that matter to a reader, in groups. */
   readonly settings: readonly FactGroup[]

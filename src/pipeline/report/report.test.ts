@@ -191,10 +191,10 @@ describe('overlays', () => {
 describe('charts', () => {
   test('rows of metrics become losses, rates and mAP; steps are faint beside epochs', () => {
     const charts = metricCharts([
-      { kind: 'step', step: 0, loss: 2, lr: 0.1, rate: 7 },
+      { kind: 'step', step: 0, epoch: 0, loss: 2, lr: 0.1 },
       { kind: 'step', step: 1, loss: null, lr: 0.2 },
-      { kind: 'epoch', step: 1, loss: 1.5 },
-      { kind: 'validation', step: 1, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
+      { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, 'pictures/s': 9 },
+      { kind: 'validation', step: 1, epoch: 0, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
     ])
     expect(
       charts.map(({ title, series }) => [
@@ -223,7 +223,7 @@ describe('charts', () => {
         ],
       ],
       [
-        'Validation of the tags',
+        'Validation of the tags, %',
         [
           ['mAP class-wise', [[1, 0.5]], false],
           ['mAP per image', [[1, 0.6]], false],
