@@ -38,20 +38,21 @@ export function crop(image: RgbImage, { x, y, width, height }: Box): RgbImage {
   return { width, height, data }
 }
 
+/** Column after column: the weights stay the same all the way down. */
 function resizeRows(image: RgbImage, box: Box, width: number, filter: Filter): RgbImage {
   const { starts, counts, weights, taps } = coefficients(box.width, width, filter)
   const source = image.data
   const data = new Uint8Array(width * box.height * 3)
-  let to = 0
-  for (let y = 0; y < box.height; y++) {
-    const row = ((box.y + y) * image.width + box.x) * 3
-    for (let x = 0; x < width; x++) {
-      let at = row + starts[x]! * 3
+  for (let x = 0; x < width; x++) {
+    const first = x * taps
+    const last = first + counts[x]!
+    let from = (box.y * image.width + box.x + starts[x]!) * 3
+    let to = x * 3
+    for (let y = 0; y < box.height; y++) {
+      let at = from
       let r = HALF
       let g = HALF
       let b = HALF
-      const first = x * taps
-      const last = first + counts[x]!
       for (let k = first; k < last; k++) {
         const w = weights[k]!
         r = (r + Math.imul(source[at]!, w)) | 0
@@ -62,24 +63,36 @@ function resizeRows(image: RgbImage, box: Box, width: number, filter: Filter): R
       data[to] = clip8(r)
       data[to + 1] = clip8(g)
       data[to + 2] = clip8(b)
-      to += 3
+      from += image.width * 3
+      to += width * 3
     }
   }
   return { width, height: box.height, data }
 }
 
+/** Row after row, four taps at a time: a quarter of the reads and writes of the sums. */
 function resizeColumns(image: RgbImage, height: number, filter: Filter): RgbImage {
   const { starts, counts, weights, taps } = coefficients(image.height, height, filter)
   const source = image.data
   const stride = image.width * 3
   const data = new Uint8Array(stride * height)
-  const sums = new Int32Array(stride) // one output row at a time: every source row is read in order
+  const sums = new Int32Array(stride)
   for (let y = 0; y < height; y++) {
     sums.fill(HALF)
-    for (let k = 0; k < counts[y]!; k++) {
-      const w = weights[y * taps + k]!
-      const row = (starts[y]! + k) * stride
-      for (let i = 0; i < stride; i++) sums[i] = (sums[i]! + Math.imul(source[row + i]!, w)) | 0
+    const start = starts[y]!
+    const last = start + counts[y]! - 1
+    for (let k = 0; k < counts[y]!; k += 4) {
+      const at = y * taps + k
+      const [w0, w1, w2, w3] = [weights[at]!, weights[at + 1]!, weights[at + 2]!, weights[at + 3]!]
+      const row0 = (start + k) * stride
+      const row1 = Math.min(start + k + 1, last) * stride // beyond the last tap the weight is 0
+      const row2 = Math.min(start + k + 2, last) * stride
+      const row3 = Math.min(start + k + 3, last) * stride
+      for (let i = 0; i < stride; i++) {
+        const pair = Math.imul(source[row0 + i]!, w0) + Math.imul(source[row1 + i]!, w1)
+        const rest = Math.imul(source[row2 + i]!, w2) + Math.imul(source[row3 + i]!, w3)
+        sums[i] = (sums[i]! + pair + rest) | 0
+      }
     }
     const to = y * stride
     for (let i = 0; i < stride; i++) data[to + i] = clip8(sums[i]!)
@@ -95,8 +108,8 @@ function clip8(sum: number): number {
 interface Coefficients {
   readonly starts: Int32Array // [outputs] first source index
   readonly counts: Int32Array // [outputs] number of taps in use
-  readonly weights: Int32Array // [outputs, taps] fixed point, PRECISION_BITS fractional bits
-  readonly taps: number
+  readonly weights: Int32Array // [outputs, taps] fixed point, PRECISION_BITS fractional bits, 0 beyond the count
+  readonly taps: number // a multiple of four
 }
 
 /** precompute_coeffs and normalize_coeffs_8bpc. */
@@ -105,7 +118,7 @@ function coefficients(inputs: number, outputs: number, filter: Filter): Coeffici
   const scale = inputs / outputs
   const stretch = Math.max(scale, 1)
   const support = radius * stretch
-  const taps = Math.ceil(support) * 2 + 1
+  const taps = Math.ceil((Math.ceil(support) * 2 + 1) / 4) * 4
   const starts = new Int32Array(outputs)
   const counts = new Int32Array(outputs)
   const weights = new Int32Array(outputs * taps)
