@@ -54,7 +54,7 @@ export function buildTorchAddon(root, libtorch, addon) {
     libtorch_std: version.startsWith('1.') ? 'gnu++17' : 'gnu++20',
     libtorch_abi: String(cxx11abi),
   }
-  say(`building the addon for libtorch ${version} (${libtorch.path}); about two minutes on two cores, once`)
+  say(`building the addon for libtorch ${version} (${libtorch.path}); about a minute on two cores, once`)
   buildAddon(root, 'torch', addon, variables)
 }
 

@@ -88,6 +88,16 @@ describe('round trip', () => {
     expect(metadata).toEqual({ epoch: '3' })
   })
 
+  test("another writer's unaligned tensors come out aligned", async () => {
+    const header = {
+      flag: { dtype: 'U8', shape: [1], data_offsets: [0, 1] },
+      w: { dtype: 'F32', shape: [1], data_offsets: [1, 5] },
+    }
+    const { tensors } = await readSafetensors(await write(header, Uint8Array.of(7, 0, 0, 0x80, 0x3f)))
+    expect(tensors.get('w')!.data.byteOffset % 4).toBe(0)
+    expect([...toFloat32Array(tensors.get('w')!)]).toEqual([1])
+  })
+
   test('a tensor whose bytes do not fit its shape is not written', async () => {
     const wrong = new Map([['w', { dtype: 'float32', shape: [3], data: new Uint8Array(8) } as const]])
     const path = join(folder, 'wrong.safetensors')

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { readRange, withFile } from './read-range.ts'
-import { type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
+import { alignedBytes, type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
 
 export interface SafetensorsFile {
   readonly tensors: Map<string, TensorData>
@@ -41,7 +41,7 @@ const CODES: Readonly<Record<DType, string>> = {
 const DTYPES = new Map(Object.entries(CODES).map(([dtype, code]) => [code, dtype as DType]))
 
 /**
- * Reads a whole file with one read, tensors being views of it; or, with `only`, the chosen tensors alone.
+ * Reads a whole file with one read, tensors being views of it (copies where unaligned); or, with `only`, the chosen tensors alone.
  * Throws InputError naming the file and the tensor when anything in the header or the length is wrong.
  */
 export function readSafetensors(
@@ -56,7 +56,7 @@ export function readSafetensors(
       if (only?.(name) === false) continue
       const data =
         whole?.subarray(begin, end) ?? (await readRange(path, file, dataStart + begin, dataStart + end))
-      tensors.set(name, { dtype, shape, data })
+      tensors.set(name, { dtype, shape, data: alignedBytes(data, itemSize(dtype)) })
     }
     return { tensors, metadata }
   })

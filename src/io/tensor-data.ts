@@ -12,7 +12,10 @@ export type DType =
   | 'uint8'
   | 'bool'
 
-/** `data` holds the elements as little-endian bytes in C order; it may be a view into a larger buffer. */
+/**
+ * `data` holds the elements as little-endian bytes in C order; it may be a view into a larger buffer.
+ * All readers in io/ hand out data aligned to its element, so typed views of it never need a copy.
+ */
 export interface TensorData {
   readonly dtype: DType
   readonly shape: readonly number[]
