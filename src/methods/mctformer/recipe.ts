@@ -80,5 +80,32 @@ export const mctformerMapsFields = {
     .describe('spread the maps with the patch-to-patch attention of all layers (patch affinity)'),
 }
 
+/** What does not fit together between sections, as path and message (problem; what would be right). */
+export function checkMctformer({
+  model,
+  maps,
+  train,
+}: {
+  model: MctformerModelRecipe
+  maps: { readonly attention: string; readonly layers: number }
+  train: { readonly losses: MctformerLossRecipe }
+}): { path: string[]; message: string }[] {
+  const depth = typeof model.width === 'string' ? 12 : model.width.depth
+  const problems: { path: string[]; message: string }[] = []
+  if (maps.layers > depth) {
+    const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
+    problems.push({ path: ['maps', 'layers'], message })
+  }
+  if (model.variant === 'v1' && maps.attention !== 'mct') {
+    const message = 'needs patch maps, which v1 does not have; expected mct, or model.variant v2 or plus'
+    problems.push({ path: ['maps', 'attention'], message })
+  }
+  if (model.variant === 'plus' && train.losses.contrastLayers > depth) {
+    const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
+    problems.push({ path: ['train', 'losses', 'contrastLayers'], message })
+  }
+  return problems
+}
+
 export type MctformerModelRecipe = z.output<typeof mctformerModelRecipe>
 export type MctformerLossRecipe = z.output<typeof mctformerLossRecipe>

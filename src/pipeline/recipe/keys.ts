@@ -1,6 +1,7 @@
 /** @file The keys of a recipe as data, read from the schema: for error messages, --set and docs/recipes.md. */
 import { z } from 'zod'
 import { recipeSchema } from './schema.ts'
+import { isTree } from './tree.ts'
 
 /** The part of JSON Schema that zod prints for a recipe. */
 interface Node {
@@ -98,7 +99,9 @@ function childrenOf(node: Node, prefix: string, kind: string | undefined): Recip
         path,
         description: child.description ?? '',
         expected: inWords(child),
-        default: child.default,
+        default:
+          child.default ??
+          (isTree(node.default) && node.default[name] === child.const ? child.const : undefined),
         section: section && alternatives(child).every(isObject),
         kind: ownKind,
       }

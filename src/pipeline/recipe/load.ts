@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
 import { findRecipe } from './find.ts'
-import { applyOverrides, isTree, type Override, parseSet, type Tree } from './overrides.ts'
+import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
 import { type Recipe, recipeSchema } from './schema.ts'
+import { isTree, type Tree } from './tree.ts'
 
 export interface LoadRecipeOptions {
   /** `key=value` texts, as after --set; they win over `overrides`. */

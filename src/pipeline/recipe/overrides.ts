@@ -3,6 +3,7 @@ import { parse } from 'yaml'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { isTextAt, keysAt, recipeKeys } from './keys.ts'
+import { isTree, type Tree } from './tree.ts'
 
 /** A value for one key; `source` is how the person wrote it, for messages. */
 export interface Override {
@@ -10,9 +11,6 @@ export interface Override {
   readonly value: unknown
   readonly source: string
 }
-
-/** A plain tree, as YAML gives it. */
-export type Tree = { [key: string]: unknown }
 
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
  * missing `=`, a key that does not exist (naming the nearest), and broken YAML. */
@@ -43,11 +41,6 @@ export function applyOverrides(tree: Tree, overrides: readonly Override[]): Tree
     section[path[path.length - 1]!] = value
   }
   return result
-}
-
-/** True for what YAML calls a mapping. */
-export function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function checkPath(path: readonly string[], source: string): void {

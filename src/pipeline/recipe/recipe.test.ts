@@ -138,6 +138,26 @@ describe('errors name the place, the key and what would be right', () => {
       'my.yaml:2 (evaluate.sweep.stop): 0.2 is below start; expected start <= stop',
     ],
     [
+      'more layers than blocks',
+      'method: mctformer\nmaps: { layers: 13 }\n',
+      "my.yaml:2 (maps.layers): 13 is more than the network's 12 blocks; expected at most 12",
+    ],
+    [
+      'patch maps of v1',
+      'method: mctformer\nmodel: { variant: v1 }\nmaps: { attention: fused }\n',
+      'my.yaml:3 (maps.attention): "fused" needs patch maps, which v1 does not have; expected mct, or model.variant v2 or plus',
+    ],
+    [
+      'a contrast over more layers than blocks',
+      'method: mctformer\nmodel: { variant: plus, width: { embedDim: 8, depth: 3, heads: 1 } }\ntrain: { losses: { contrastLayers: 4 } }\n',
+      "my.yaml:3 (train.losses.contrastLayers): 4 is more than the network's 3 blocks; expected at most 3",
+    ],
+    [
+      'the best checkpoint without a validation',
+      'method: mctformer\nmaps: { checkpoint: best }\n',
+      'my.yaml:2 (maps.checkpoint): "best" needs a validation; expected data.valSplit and train.validateEvery to be set, or last',
+    ],
+    [
       'an unknown device',
       'method: mctformer\ndevice: gpu\n',
       'my.yaml:2 (device): is "gpu"; expected cpu, cuda or cuda:N',
@@ -310,7 +330,7 @@ describe('the resolved recipe', () => {
     const now = parseRecipe(
       minimal,
       'x',
-      ['seed=4', 'threads=2', 'maps.scales=[1, 2]', 'model.width={embedDim: 8, depth: 1, heads: 1}'].map(
+      ['seed=4', 'threads=2', 'maps.scales=[1, 2]', 'model.width={embedDim: 8, depth: 3, heads: 1}'].map(
         parseSet,
       ),
     )

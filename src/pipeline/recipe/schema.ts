@@ -1,6 +1,7 @@
 /** @file The recipe: one strict tree with defaults, units and types. Everything else (docs/recipes.md, --set, error messages) is read from it. */
 import { z } from 'zod'
 import {
+  checkMctformer,
   mctformerLossRecipe,
   mctformerMapsFields,
   mctformerModelRecipe,
@@ -100,54 +101,65 @@ const triple = z.tuple([z.number(), z.number(), z.number()])
 const positiveTriple = z.tuple([z.number().gt(0), z.number().gt(0), z.number().gt(0)])
 
 /** The whole recipe. Strict at every level: an unknown key is an error, not a silent default. */
-export const recipeSchema = z.strictObject({
-  method: z.literal('mctformer').describe('which method to run'),
-  model: mctformerModelRecipe.prefault({}).describe('the network'),
-  weights: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
-  data: data.prefault({}).describe('pictures and tags'),
-  normalise: z
-    .strictObject({
-      mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B that is subtracted, 0 to 1'),
-      std: positiveTriple
-        .default([0.229, 0.224, 0.225])
-        .describe('deviation of R, G, B that is divided by, 0 to 1'),
-    })
-    .prefault({})
-    .describe('normalisation of pixels; the default is that of ImageNet'),
-  train: z
-    .strictObject({
-      ...trainFields,
-      losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
-    })
-    .prefault({})
-    .describe('the training loop'),
-  maps: maps.prefault({}).describe('making class maps'),
-  evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
-  report: z
-    .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
-    .prefault({})
-    .describe('report.html'),
-  seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
-  precision: z
-    .enum(['fp32', 'bf16'])
-    .default('fp32')
-    .describe('fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32'),
-  device: z
-    .string()
-    .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
-    .default('cpu')
-    .describe('cpu, cuda or cuda:N'),
-  threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
-  strict: z
-    .boolean()
-    .default(false)
-    .describe('end the run at the first bad picture instead of naming and skipping it'),
-})
+export const recipeSchema = z
+  .strictObject({
+    method: z.literal('mctformer').describe('which method to run'),
+    model: mctformerModelRecipe.prefault({}).describe('the network'),
+    weights: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
+    data: data.prefault({}).describe('pictures and tags'),
+    normalise: z
+      .strictObject({
+        mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B that is subtracted, 0 to 1'),
+        std: positiveTriple
+          .default([0.229, 0.224, 0.225])
+          .describe('deviation of R, G, B that is divided by, 0 to 1'),
+      })
+      .prefault({})
+      .describe('normalisation of pixels; the default is that of ImageNet'),
+    train: z
+      .strictObject({
+        ...trainFields,
+        losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
+      })
+      .prefault({})
+      .describe('the training loop'),
+    maps: maps.prefault({}).describe('making class maps'),
+    evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
+    report: z
+      .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
+      .prefault({})
+      .describe('report.html'),
+    seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
+    precision: z
+      .enum(['fp32', 'bf16'])
+      .default('fp32')
+      .describe('fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32'),
+    device: z
+      .string()
+      .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
+      .default('cpu')
+      .describe('cpu, cuda or cuda:N'),
+    threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
+    strict: z
+      .boolean()
+      .default(false)
+      .describe('end the run at the first bad picture instead of naming and skipping it'),
+  })
+  .check(context => {
+    const { data, train, maps } = context.value
+    for (const { path, message } of checkMctformer(context.value)) {
+      context.issues.push({ code: 'custom', path, message, input: context.value })
+    }
+    if (maps.checkpoint === 'best' && (data.valSplit === null || train.validateEvery === 0)) {
+      const message = 'needs a validation; expected data.valSplit and train.validateEvery to be set, or last'
+      context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
+    }
+  })
 
 /** A recipe with every default filled in. */
 export type Recipe = z.output<typeof recipeSchema>
