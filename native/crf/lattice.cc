@@ -10,6 +10,7 @@
 namespace tagmask::crf {
 namespace {
 
+constexpr int32_t kAhead = 16;  // lookups between a prefetch and its use
 constexpr int kLanes = 16;  // pixels whose simplices are found together
 
 // A vertex's first D coordinates are congruent to r mod D + 1, 0 <= r <= D: coordinate i is (D + 1) q_i + r. A key
@@ -17,22 +18,24 @@ constexpr int kLanes = 16;  // pixels whose simplices are found together
 template <int D>
 struct KeyLayout {
   uint64_t unit[D + 1] = {};  // what adds 1 to q_i; 0 for the last coordinate
-  int64_t lowest[D + 1] = {};
+  int shift[D + 1] = {};
+  int32_t lowest[D + 1] = {};
   uint64_t all = 0;  // sum of the units
 
   // extent[i]: the largest scaled feature, the smallest being 0; field: the option to blame.
   KeyLayout(const float (&extent)[D], const char* field) {
-    int shift = 3;  // r < 8
+    int bits = 3;  // r < 8
     double highest = 0;
     for (int i = D; i >= 0; i--) {
       const double depth = i == 0 ? 0 : i * double(extent[i - 1]);
       if (!(highest < kFarthest && depth < kFarthest)) tooSmall(field);
       if (i < D) {
-        lowest[i] = int64_t(std::floor(-depth / (D + 1))) - 3;
-        unit[i] = uint64_t{1} << shift;
+        lowest[i] = int32_t(std::floor(-depth / (D + 1))) - 3;
+        shift[i] = bits;
+        unit[i] = uint64_t{1} << bits;
         all += unit[i];
-        for (int64_t span = int64_t(std::ceil(highest / (D + 1))) + 3 - lowest[i]; span > 0; span /= 2) shift++;
-        if (shift > 63) tooSmall(field);
+        for (int32_t span = int32_t(std::ceil(highest / (D + 1))) + 3 - lowest[i]; span > 0; span /= 2) bits++;
+        if (bits > 63) tooSmall(field);
       }
       if (i > 0) highest += extent[i - 1];
     }
@@ -48,13 +51,14 @@ struct KeyLayout {
 // The simplices of kLanes pixels: scaled[i][lane] are feature i times its scale.
 template <int D>
 struct Simplices {
-  int32_t base[D + 1][kLanes];  // q of the vertex with r = 0
+  uint64_t key[kLanes];  // of the vertex with r = 0
   int32_t rank[D + 1][kLanes];
   float excess[D + 1][kLanes];  // (elevated - rounded) / (D + 1)
 
-  void find(const float (&scaled)[D][kLanes]) {
+  void find(const float (&scaled)[D][kLanes], const KeyLayout<D>& layout) {
     const float inverse = 1.0f / (D + 1);
     const float shift = 12582912.0f;  // 1.5 * 2^23: adding and subtracting it rounds to the nearest even integer
+    int32_t base[D + 1][kLanes];  // q, before and after the turn
     float elevated[D + 1][kLanes], rounded[D + 1][kLanes], rest[D + 1][kLanes], sum[kLanes] = {};
     for (int l = 0; l < kLanes; l++) elevated[0][l] = 0;
     for (int i = D; i > 0; i--) {
@@ -92,20 +96,21 @@ struct Simplices {
         excess[i][l] = (elevated[i][l] - (rounded[i][l] + float(turn * (D + 1)))) * inverse;
       }
     }
+    for (int l = 0; l < kLanes; l++) key[l] = 0;
+    for (int i = 0; i < D; i++) {
+      for (int l = 0; l < kLanes; l++) key[l] += uint64_t(uint32_t(base[i][l] - layout.lowest[i])) << layout.shift[i];
+    }
   }
 
   // The keys and weights of one pixel's D + 1 vertices.
   void vertices(int lane, const KeyLayout<D>& layout, uint64_t* keys, float* weights) const {
-    uint64_t key = 0;
-    uint64_t unitOf[D + 1] = {};
-    float excessOf[D + 1] = {};
+    uint64_t unitOf[8];  // by rank, which the mask keeps in bounds
+    float excessOf[8];
     for (int i = 0; i <= D; i++) {
-      const int r = std::clamp(rank[i][lane], 0, D);
-      key += uint64_t(base[i][lane] - layout.lowest[i]) * layout.unit[i];
-      unitOf[r] = layout.unit[i];
-      excessOf[r] = excess[i][lane];
+      unitOf[rank[i][lane] & 7] = layout.unit[i];
+      excessOf[rank[i][lane] & 7] = excess[i][lane];
     }
-    keys[0] = key;
+    keys[0] = key[lane];
     weights[0] = excessOf[D] + (1.0f - excessOf[0]);
     for (int r = 1; r <= D; r++) {
       keys[r] = keys[r - 1] + 1 - unitOf[D + 1 - r];
@@ -122,10 +127,13 @@ void findNeighbours(const VertexTable& table, const KeyLayout<D>& layout, Lattic
   std::fill_n(all, size_t(count) * (D + 1), Neighbours{count, count});
   for (int axis = 0; axis <= D; axis++) {
     Neighbours* neighbours = all + size_t(axis) * count;
-    for (int32_t v = 0; v < count; v++) {
+    const auto step = [&](int32_t v) {  // all coordinates fall by 1, the axis's own rises by D
       const uint64_t key = table.key(v);
-      const bool wraps = (key & 7) == 0;  // all coordinates fall by 1, the axis's own rises by D
-      const int32_t before = table.find(layout.unit[axis] + (wraps ? key + D - layout.all : key - 1));
+      return layout.unit[axis] + ((key & 7) == 0 ? key + D - layout.all : key - 1);
+    };
+    for (int32_t v = 0; v < count; v++) {
+      table.prefetch(step(std::min(v + kAhead, count - 1)));
+      const int32_t before = table.find(step(v));
       if (before < 0) continue;
       neighbours[v].before = before;
       neighbours[before].after = v;
@@ -136,7 +144,7 @@ void findNeighbours(const VertexTable& table, const KeyLayout<D>& layout, Lattic
 // fill(features, lanes) writes the scaled features of the next `lanes` pixels.
 template <int D, class Fill>
 void build(Lattice& lattice, size_t pixels, const KeyLayout<D>& layout, Fill fill) {
-  VertexTable table(std::min<size_t>(pixels / 4, 1 << 16));
+  VertexTable table;
   lattice.taps = D + 1;
   int32_t* vertex = lattice.vertex.resize(pixels * (D + 1));
   float* weight = lattice.weight.resize(pixels * (D + 1));
@@ -146,7 +154,7 @@ void build(Lattice& lattice, size_t pixels, const KeyLayout<D>& layout, Fill fil
   for (size_t start = 0; start < pixels; start += kLanes) {
     const int lanes = int(std::min<size_t>(kLanes, pixels - start));
     fill(features, lanes);
-    simplices.find(features);
+    simplices.find(features, layout);
     for (int l = 0; l < lanes; l++) {
       uint64_t* pixelKeys = keys + l * (D + 1);
       simplices.vertices(l, layout, pixelKeys, weight + (start + l) * (D + 1));
@@ -157,7 +165,7 @@ void build(Lattice& lattice, size_t pixels, const KeyLayout<D>& layout, Fill fil
   if (pixels % 4 != 0) {  // pydensecrf pads the pixels to fours with zero features, whose vertices then exist
     const float zeros[D][kLanes] = {};
     float ignored[D + 1];
-    simplices.find(zeros);
+    simplices.find(zeros, layout);
     simplices.vertices(0, layout, keys, ignored);
     for (int r = 0; r <= D; r++) table.findOrInsert(keys[r]);
   }

@@ -7,12 +7,7 @@ namespace tagmask::crf {
 
 class VertexTable {
  public:
-  explicit VertexTable(size_t expected) {
-    size_t capacity = 1024;
-    while (capacity < 2 * expected) capacity *= 2;
-    allocate(capacity);
-    keys_.reserve(capacity / 2);
-  }
+  VertexTable() { allocate(1 << 13); }  // small, so that it grows no larger than the cache needs to hold
 
   int32_t size() const { return int32_t(keys_.size()); }
   uint64_t key(int32_t vertex) const { return keys_[vertex]; }
@@ -53,7 +48,7 @@ class VertexTable {
     const int32_t vertex = size();
     keys_.push_back(key);
     slots_[slot] = {key, vertex};
-    if (2 * keys_.size() > slots_.size()) {
+    if (4 * keys_.size() > slots_.size()) {
       allocate(2 * slots_.size());
       for (int32_t v = 0; v < size(); v++) {
         size_t i = home(keys_[v]);

@@ -1,0 +1,182 @@
+/** @file Fully connected CRF (Krähenbühl and Koltun 2011), pydensecrf's result, on the addon's own threads. Torch-free. */
+import { availableParallelism } from 'node:os'
+import { InputError } from '../errors.ts'
+import type { RgbImage } from '../io/image.ts'
+import type { LabelMap } from '../io/indexed-png.ts'
+import { type CrfRequest, crfAddon } from './crf-addon.ts'
+import { type BilateralTerm, CLASS_MAP_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
+import type { Unary } from './crf-unary.ts'
+
+/** One picture and its unary; the parameters default to CLASS_MAP_CRF. */
+export interface CrfPicture extends Partial<CrfParameters> {
+  readonly image: RgbImage
+  readonly unary: Unary
+  /** What messages call the picture: its file or id. */
+  readonly name?: string
+}
+
+export interface CrfThreads {
+  /** Threads to use; TAGMASK_THREADS or the number of processors unless told. The result does not depend on it. */
+  readonly threads?: number
+}
+
+/**
+ * Label probabilities [labels, height, width] after mean-field steps from softmax(-unary), symmetric normalisation.
+ * The arrays are copied before it returns. Rejects with InputError naming the field.
+ */
+export async function denseCrf(picture: CrfPicture & CrfThreads): Promise<Float32Array> {
+  const name = picture.name ?? 'dense CRF'
+  const request = crfRequest(picture, threadCount(picture.threads, name), name)
+  try {
+    return await crfAddon().infer(request)
+  } catch (cause) {
+    if (cause instanceof Error && 'field' in cause && typeof cause.field === 'string') {
+      throw new InputError(name, cause.message, { field: cause.field, cause })
+    }
+    throw cause
+  }
+}
+
+/** denseCrf of many pictures, `threads` of them at a time; the results are in the pictures' order. */
+export async function denseCrfBatch(
+  pictures: readonly CrfPicture[],
+  { threads }: CrfThreads = {},
+): Promise<Float32Array[]> {
+  const total = threadCount(threads, 'dense CRF')
+  const workers = Math.min(total, pictures.length)
+  const results: Float32Array[] = new Array(pictures.length)
+  let next = 0
+  const work = async (): Promise<void> => {
+    for (let i = next++; i < pictures.length; i = next++) {
+      results[i] = await denseCrf({ ...pictures[i]!, threads: Math.floor(total / workers) })
+    }
+  }
+  await Promise.all(Array.from({ length: workers }, work))
+  return results
+}
+
+/** The most probable label of every pixel, the lowest where several are. At most 256 labels. */
+export function mostProbableLabels(
+  probabilities: Float32Array,
+  { width, height }: { readonly width: number; readonly height: number },
+): LabelMap {
+  const pixels = width * height
+  const labels = labelCount(probabilities, pixels, 'probabilities', 'mostProbableLabels')
+  if (labels > 256)
+    throw new InputError('mostProbableLabels', `${labels} labels`, { expected: 'expected at most 256' })
+  const data = new Uint8Array(pixels)
+  const best = probabilities.slice(0, pixels)
+  for (let label = 1; label < labels; label++) {
+    const offset = label * pixels
+    for (let p = 0; p < pixels; p++) {
+      if (probabilities[offset + p]! > best[p]!) {
+        best[p] = probabilities[offset + p]!
+        data[p] = label
+      }
+    }
+  }
+  return { width, height, data }
+}
+
+function crfRequest(picture: CrfPicture, threads: number, name: string): CrfRequest {
+  const {
+    image: { width, height, data },
+    iterations = CLASS_MAP_CRF.iterations,
+    gaussian = CLASS_MAP_CRF.gaussian,
+    bilateral = CLASS_MAP_CRF.bilateral,
+    unary,
+  } = picture
+  const pixels = width * height
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
+    throw new InputError(name, `the picture is ${width} x ${height}`, { field: 'image' })
+  }
+  if (data.length !== pixels * 3) {
+    throw new InputError(name, `the picture has ${data.length} bytes`, {
+      field: 'image.data',
+      expected: `expected ${pixels * 3} for ${width} x ${height} RGB`,
+    })
+  }
+  if (!Number.isInteger(iterations) || iterations < 0 || iterations > 2 ** 20) {
+    throw new InputError(name, `is ${iterations}`, {
+      field: 'iterations',
+      expected: 'expected an integer of at least 0',
+    })
+  }
+  return {
+    width,
+    height,
+    image: data,
+    iterations,
+    threads,
+    ...unaryRequest(unary, pixels, name),
+    ...(gaussian && { gaussian: Float64Array.of(...gaussianNumbers(gaussian, 'gaussian', name)) }),
+    ...(bilateral && { bilateral: Float64Array.of(...bilateralNumbers(bilateral, name)) }),
+  }
+}
+
+type UnaryRequest = Pick<
+  CrfRequest,
+  'labels' | 'energies' | 'scores' | 'clip' | 'scale' | 'labelMap' | 'gtProb'
+>
+
+function unaryRequest(unary: Unary, pixels: number, name: string): UnaryRequest {
+  if (unary instanceof Float32Array)
+    return { labels: labelCount(unary, pixels, 'unary', name), energies: unary }
+  if (unary.kind === 'scores') {
+    const { scores, clip, scale } = unary
+    return {
+      labels: labelCount(scores, pixels, 'unary.scores', name),
+      scores,
+      ...(clip !== undefined && { clip }),
+      ...(scale !== undefined && { scale }),
+    }
+  }
+  const { labelMap, labels, gtProb } = unary
+  if (labelMap.length !== pixels) {
+    throw new InputError(name, `the label map has ${labelMap.length} pixels`, {
+      field: 'unary.labelMap',
+      expected: `expected the picture's ${pixels}`,
+    })
+  }
+  return { labels, labelMap, gtProb }
+}
+
+function labelCount(planes: Float32Array, pixels: number, field: string, name: string): number {
+  const labels = planes.length / pixels
+  if (Number.isInteger(labels) && labels > 0) return labels
+  throw new InputError(name, `has ${planes.length} values`, {
+    field,
+    expected: `expected a multiple of the picture's ${pixels} pixels`,
+  })
+}
+
+function gaussianNumbers({ sxy, compat }: GaussianTerm, field: string, name: string): number[] {
+  const [sx, sy] = typeof sxy === 'number' ? [sxy, sxy] : sxy
+  checkDeviations([sx, sy], `${field}.sxy`, name)
+  if (!Number.isFinite(compat))
+    throw new InputError(name, `is ${compat}`, { field: `${field}.compat`, expected: 'expected a number' })
+  return [sx, sy, compat]
+}
+
+function bilateralNumbers(term: BilateralTerm, name: string): number[] {
+  const [sx, sy, compat] = gaussianNumbers(term, 'bilateral', name) as [number, number, number]
+  const rgb = typeof term.srgb === 'number' ? [term.srgb, term.srgb, term.srgb] : term.srgb
+  checkDeviations(rgb, 'bilateral.srgb', name)
+  return [sx, sy, ...rgb, compat]
+}
+
+function checkDeviations(values: readonly number[], field: string, name: string): void {
+  for (const value of values) {
+    if (Number.isFinite(value) && value > 0) continue
+    throw new InputError(name, `is ${value}`, { field, expected: 'expected a positive number' })
+  }
+}
+
+function threadCount(asked: number | undefined, name: string): number {
+  const threads = asked ?? (Number(process.env.TAGMASK_THREADS) || availableParallelism())
+  if (Number.isInteger(threads) && threads > 0) return Math.min(threads, 256)
+  throw new InputError(name, `is ${threads}`, {
+    field: 'threads',
+    expected: 'expected an integer of at least 1',
+  })
+}
