@@ -36,7 +36,7 @@ async function main() {
     const wanted = describeLibtorch(extra, 'added by --libtorch')
     if (typeof wanted === 'string') throw new SetupError(wanted)
     ensureOpenBlas(wanted)
-    record(wanted, { first: false })
+    if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
   setUpCrf()
   compile()
