@@ -12,13 +12,13 @@ export interface View {
   readonly data: Float32Array
 }
 
-/** Size at a scale: Python's round of size / unit * scale, times `unit`. */
+/** Size at a scale: Python's round of size / unit * scale, times `unit`; at least one unit. */
 export function scaledSize(
   { width, height }: { width: number; height: number },
   scale: number,
   { unit = 1 }: { unit?: number } = {},
 ): { width: number; height: number } {
-  const side = (length: number) => roundHalfEven((length / unit) * scale) * unit
+  const side = (length: number) => Math.max(1, roundHalfEven((length / unit) * scale)) * unit
   return { width: side(width), height: side(height) }
 }
 

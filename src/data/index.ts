@@ -1,0 +1,21 @@
+/** @file Pictures with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
+export { type OpenDatasetOptions, openDataset, tagged } from './dataset.ts'
+export {
+  type Batch,
+  type BatchLoader,
+  type LoaderOptions,
+  openEvalLoader,
+  openTrainLoader,
+  type TrainLoaderOptions,
+} from './loader.ts'
+export type { Dataset, Picture } from './picture.ts'
+export { type Random, randomStream, sampleRandom, shuffledIndices } from './random.ts'
+export { type EvalTransform, evalSample } from './transforms/eval.ts'
+export { IMAGENET, type Normalisation, normalise } from './transforms/normalise.ts'
+export { RAND_AUGMENT, type RandAugmentOptions, randAugment } from './transforms/rand-augment.ts'
+export { RANDOM_ERASING, type RandomErasingOptions, randomErasing } from './transforms/random-erasing.ts'
+export { type Box, type Filter, resize } from './transforms/resize.ts'
+export { TRAIN_TRANSFORM, type TrainTransform, trainSample } from './transforms/train.ts'
+export { scaleViews, type View } from './transforms/views.ts'
+export { loadViews, type PictureViews, type ViewOptions } from './view-loader.ts'
+export { VOC_CLASSES } from './voc.ts'
