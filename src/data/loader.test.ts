@@ -158,6 +158,10 @@ describe('the training loader', () => {
     )
   })
 
+  test('refuses to run without a thread', () => {
+    expect(() => openTrainLoader(dataset, { ...SETTINGS, workers: 0 })).toThrow(/workers: is 0; at least one/)
+  })
+
   test('a closed loader fails instead of waiting', async () => {
     const loader = openTrainLoader(dataset, SETTINGS)
     const epoch = loader.epoch(0)
