@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { generateDemo } from '../data/demo/index.ts'
 import { InputError } from '../errors.ts'
 import { Interrupted } from '../pipeline/stage.ts'
 import { createLog } from '../train/log.ts'
@@ -135,7 +136,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     )
   })
 
-  it('names a folder of pictures that is missing or empty, and leaves no run folder behind', async () => {
+  it('names pictures or weights that are missing, and leaves no run folder behind', async () => {
     const runs = join(folder, 'runs')
     const missing = await tagmask(
       'run',
@@ -158,6 +159,12 @@ describe('bad input ends with 1 and one message without a stack', () => {
       runs,
     )
     expect(empty).toMatchObject({ code: 1, err: expect.stringContaining('does not have the layout of VOC') })
+    await generateDemo(join(folder, 'demo'), { pictures: 2, valPictures: 1, size: 32 })
+    const demo = ['--data', join(folder, 'demo'), '--set', 'data.layout=folder', '--runs', runs]
+    const weights = await tagmask('run', 'mctformer_demo', ...demo, '--weights', join(folder, 'no.pth'))
+    expect(weights.err).toBe(
+      `error: ${join(folder, 'no.pth')} (weights): there is no such weight file; give a .safetensors or .pth file with --weights\n`,
+    )
     expect(await readdir(folder)).not.toContain('runs')
   })
 

@@ -1,5 +1,5 @@
 /** @file runs/NAME/: where everything a run makes lies, and when a folder may be used again. Stages talk through these files only. */
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
@@ -56,28 +56,40 @@ export function runFolder(root: string): RunFolder {
   }
 }
 
-export interface OpenRunOptions {
-  readonly recipe: Recipe
-  /** Go on although the folder was made with another recipe. */
-  readonly withChanges?: boolean
+/**
+ * Throws InputError listing the keys that differ when the folder holds a run of another recipe; keys that cannot change
+ * a result (threads, paths) may differ, and so may all where no checkpoint would be lost. Changes nothing.
+ */
+export async function refuseOtherRecipe(root: string, recipe: Recipe): Promise<void> {
+  const run = runFolder(root)
+  const text = await readOptional(run.recipe)
+  const work = await readdir(run.checkpoints).catch(() => [])
+  if (text === undefined || work.length === 0) return
+  const before = parseRecipe(text, run.recipe)
+  const changed = differingKeys(before, recipe).filter(({ key }) => !isNeutralKey(key))
+  if (changed.length === 0) return
+  const lines = changed.map(({ key, before, now }) => `  ${key}: ${show(before)} there, ${show(now)} now\n`)
+  throw new InputError(
+    fromHere(run.root),
+    `this run was started with another recipe:\n${lines.join('')}` +
+      'use --name for a new run, or --resume-with-changes to run the stages concerned again',
+  )
 }
 
-/**
- * Makes the folder, or takes it up again, and writes recipe.yaml first. Throws InputError listing the keys that
- * differ when it was made with another recipe; keys that cannot change a result (threads, paths) may differ.
- */
-export async function openRunFolder(
-  root: string,
-  { recipe, withChanges = false }: OpenRunOptions,
-): Promise<RunFolder> {
+/** Makes the folder, or takes it up again, and writes recipe.yaml before anything else. */
+export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFolder> {
   const run = runFolder(root)
-  const before = await readOptional(run.recipe)
-  if (before !== undefined && !withChanges) refuseChanges(run, parseRecipe(before, run.recipe), recipe)
   await makeFolder(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
   for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
     await makeFolder(folder)
   return run
+}
+
+/** A path as a person in the working folder would type it. */
+export function fromHere(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === '' || short.startsWith('..') ? path : short
 }
 
 /** The run folder at `root` and its recipe. Throws InputError when there is none. */
@@ -97,22 +109,12 @@ export async function existingRunFolder(root: string): Promise<{ run: RunFolder;
   return { run, recipe: parseRecipe(text, run.recipe) }
 }
 
-function refuseChanges(run: RunFolder, before: Recipe, now: Recipe): void {
-  const changed = differingKeys(before, now).filter(({ key }) => !isNeutralKey(key))
-  if (changed.length === 0) return
-  const lines = changed.map(({ key, before, now }) => `  ${key}: ${show(before)} there, ${show(now)} now`)
-  throw new InputError(
-    relative(process.cwd(), run.root) || run.root,
-    `this run was started with another recipe:\n${lines.join('\n')}\n`,
-    { expected: 'use --name for a new run, or --resume-with-changes to run the stages concerned again' },
-  )
-}
-
 function show(value: unknown): string {
   return value === undefined ? 'not set' : JSON.stringify(value)
 }
 
-async function makeFolder(path: string): Promise<void> {
+/** Makes a folder and those above it. Throws InputError when it cannot. */
+export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
   } catch (cause) {

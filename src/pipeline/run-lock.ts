@@ -3,14 +3,15 @@ import { type FileHandle, open, readFile, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
-import type { RunFolder } from './run-folder.ts'
+import { fromHere, makeFolder, type RunFolder } from './run-folder.ts'
 
 /** Gives the folder free again. */
 export type Release = () => Promise<void>
 
-/** Takes the run folder for this process; a lock left by a process that is gone is taken over. Throws InputError
+/** Takes the run folder for this process, making it when there is none; a lock left by a process that is gone is taken over. Throws InputError
  * when another process, here or on another machine, holds it. */
 export async function lockRun(run: RunFolder): Promise<Release> {
+  await makeFolder(run.root)
   const path = join(run.root, 'lock')
   const mine = `${process.pid} ${hostname()}\n`
   for (let attempt = 0; attempt < 2; attempt++) {
@@ -25,13 +26,13 @@ export async function lockRun(run: RunFolder): Promise<Release> {
     }
     const [pid = '', host = ''] = (await readFile(path, 'utf8').catch(() => '')).trim().split(' ')
     if (host !== '' && (host !== hostname() || isAlive(Number(pid)))) {
-      throw new InputError(run.root, `process ${pid} on ${host} is working in this run folder`, {
-        expected: `wait for it or use another --name; if it is gone, delete ${path}`,
+      throw new InputError(fromHere(run.root), `process ${pid} on ${host} is working in this run folder`, {
+        expected: `wait for it or use another --name; if it is gone, delete ${fromHere(path)}`,
       })
     }
     await rm(path, { force: true })
   }
-  throw new InputError(run.root, 'another process has just taken this run folder', {
+  throw new InputError(fromHere(run.root), 'another process has just taken this run folder', {
     expected: 'use another --name',
   })
 }

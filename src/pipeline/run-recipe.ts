@@ -1,16 +1,17 @@
 /** @file `tagmask run`: from a recipe and a folder of pictures to a finished run folder. Imports no torch. */
 import { appendFile, stat } from 'node:fs/promises'
-import { basename, join, relative, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import type { Log } from '../train/log.ts'
 import { openRunData } from './open-data.ts'
 import { packageVersion } from './package-root.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
-import { openRunFolder, type RunFolder } from './run-folder.ts'
+import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { runStages, type StageTable } from './run-stages.ts'
 import { STAGES, type StageName } from './stage.ts'
+import { weightsIdentity } from './stage-marker.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
@@ -29,8 +30,8 @@ export interface RunRecipeOptions {
   readonly log: Log
 }
 
-/** Runs the stages and returns the run folder. Data are opened before the folder is made, so that a wrong path
- * leaves nothing behind. Throws InputError, or Interrupted after an abort. */
+/** Runs the stages; returns the run folder and the stages that had work to do. Data and weights are looked at before the folder is made, so
+ * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
   recipe: recipeName,
   set = [],
@@ -43,24 +44,26 @@ export async function runRecipe({
   table,
   signal,
   log,
-}: RunRecipeOptions): Promise<RunFolder> {
+}: RunRecipeOptions): Promise<{ run: RunFolder; worked: StageName[] }> {
   const taken = await isRunFolder(recipeName)
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
     taken && name === undefined
       ? resolve(recipeName)
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
+  if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
   const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
-  const run = await openRunFolder(root, { recipe, withChanges })
-  const release = await lockRun(run)
+  if (recipe.weights !== null) await weightsIdentity(recipe.weights)
+  const release = await lockRun(runFolder(root))
   try {
+    const run = await openRunFolder(root, recipe)
     await recordSession(run, stages)
-    log.info(`run folder ${relative(process.cwd(), run.root) || run.root}`)
-    await runStages({ recipe, run, dataset, valDataset, stages, table, signal, log, force })
+    log.info(`run folder ${fromHere(run.root)}`)
+    const worked = await runStages({ recipe, run, dataset, valDataset, stages, table, signal, log, force })
+    return { run, worked }
   } finally {
     await release()
   }
-  return run
 }
 
 /** The session in sessions.jsonl: what ran, on what. */

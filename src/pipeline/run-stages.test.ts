@@ -7,7 +7,13 @@ import { silentLog } from '../train/log.ts'
 import { parseRecipe } from './recipe/load.ts'
 import { parseSet } from './recipe/overrides.ts'
 import type { Recipe } from './recipe/schema.ts'
-import { existingRunFolder, openRunFolder, type RunFolder } from './run-folder.ts'
+import {
+  existingRunFolder,
+  openRunFolder,
+  type RunFolder,
+  refuseOtherRecipe,
+  runFolder,
+} from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { type RunStagesOptions, runStages, type StageTable } from './run-stages.ts'
 import { Interrupted, type StageContext, type StageName } from './stage.ts'
@@ -54,7 +60,7 @@ function tableWith(
 }
 
 async function go(recipe: Recipe, options: Partial<RunStagesOptions> = {}): Promise<StageName[]> {
-  const run = await openRunFolder(root, { recipe, withChanges: true })
+  const run = await openRunFolder(root, recipe)
   return runStages({
     recipe,
     run,
@@ -162,23 +168,29 @@ describe('stages', () => {
 describe('the run folder', () => {
   it('holds the resolved recipe', async () => {
     const recipe = recipeWith('train.epochs=3')
-    await openRunFolder(root, { recipe })
+    await openRunFolder(root, recipe)
     expect((await existingRunFolder(root)).recipe).toEqual(recipe)
   })
 
   it('is refused for another recipe, listing the keys', async () => {
-    await openRunFolder(root, { recipe: recipeWith('train.epochs=3') })
-    await expect(
-      openRunFolder(root, { recipe: recipeWith('train.epochs=4', 'maps.scales=[1, 2]', 'threads=3') }),
-    ).rejects.toThrow(
-      /: this run was started with another recipe:\n {2}maps.scales: \[1\] there, \[1,2\] now\n {2}train.epochs: 3 there, 4 now\n; use --name for a new run, or --resume-with-changes to run the stages concerned again$/,
+    const run = await openRunFolder(root, recipeWith('train.epochs=3'))
+    const other = recipeWith('train.epochs=4', 'maps.scales=[1, 2]', 'threads=3')
+    await refuseOtherRecipe(root, other) // nothing trained yet: nothing to lose
+    await writeFile(join(run.checkpoints, 'last'), '')
+    await expect(refuseOtherRecipe(root, other)).rejects.toThrow(
+      `${root}: this run was started with another recipe:
+  maps.scales: [1] there, [1,2] now
+  train.epochs: 3 there, 4 now
+use --name for a new run, or --resume-with-changes to run the stages concerned again`,
     )
     expect((await existingRunFolder(root)).recipe.train.epochs).toBe(3)
   })
 
   it('takes over keys that change no result', async () => {
-    await openRunFolder(root, { recipe: recipeWith() })
-    await openRunFolder(root, { recipe: recipeWith('threads=3') })
+    const run = await openRunFolder(root, recipeWith())
+    await writeFile(join(run.checkpoints, 'last'), '')
+    await refuseOtherRecipe(root, recipeWith('threads=3'))
+    await openRunFolder(root, recipeWith('threads=3'))
     expect((await existingRunFolder(root)).recipe.threads).toBe(3)
   })
 
@@ -192,13 +204,14 @@ describe('the run folder', () => {
   it('cannot be made below a file', async () => {
     const file = join(await mkdtemp(join(tmpdir(), 'tagmask-')), 'file')
     await writeFile(file, '')
-    await expect(openRunFolder(join(file, 'one'), { recipe: recipeWith() })).rejects.toThrow(
+    await expect(openRunFolder(join(file, 'one'), recipeWith())).rejects.toThrow(
       'the folder cannot be made; choose another place with --runs',
     )
   })
 
   it('is held by one process at a time', async () => {
-    const run = await openRunFolder(root, { recipe: recipeWith() })
+    const run = runFolder(root)
+    await (await lockRun(run))() // makes the folder
     const lock = join(root, 'lock')
     await writeFile(lock, `${process.ppid} ${(await import('node:os')).hostname()}\n`)
     await expect(lockRun(run)).rejects.toThrow(`process ${process.ppid} on`)

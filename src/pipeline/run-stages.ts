@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts'
 import type { Log } from '../train/log.ts'
 import { packageVersion } from './package-root.ts'
 import type { Recipe } from './recipe/schema.ts'
-import type { RunFolder } from './run-folder.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
 import { Interrupted, STAGES, type Stage, type StageName } from './stage.ts'
 import { readMarker, stageInputs, writeMarker } from './stage-marker.ts'
 
@@ -79,7 +79,7 @@ function notDone(run: RunFolder, stage: StageName, { changed }: { changed: boole
     run.root,
     `the stage ${stage} ${changed ? 'was done with other settings or pictures' : 'is not done'}`,
     {
-      expected: `run it first: tagmask ${stage} ${run.root}`,
+      expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
     },
   )
 }
@@ -102,7 +102,7 @@ async function setAside(path: string, log: Log): Promise<void> {
     const old = `${path}.old-${n}`
     if ((await stat(old).catch(() => undefined)) !== undefined) continue
     await rename(path, old)
-    log.info(`kept what was there as ${old}`)
+    log.info(`kept what was there as ${fromHere(old)}`)
     return
   }
 }

@@ -87,7 +87,8 @@ function datasetIdentity({ classes, pictures }: Dataset): string {
   return hash([classes, pictures.map(({ id, tags }) => [id, tags])])
 }
 
-async function weightsIdentity(path: string): Promise<[string, number]> {
+/** Name and size of a weight file. Throws InputError when there is none. */
+export async function weightsIdentity(path: string): Promise<[string, number]> {
   const file = await stat(path).catch((cause: unknown) => {
     throw new InputError(path, 'there is no such weight file', {
       field: 'weights',

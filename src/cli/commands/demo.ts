@@ -1,10 +1,9 @@
 /** @file `tagmask demo`: generates pictures, trains on their tags, draws the masks. */
-import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { STAGES } from '../../pipeline/stage.ts'
 import type { CliContext } from '../context.ts'
 import { type RunFlags, runFlags } from '../run-flags.ts'
-import { pathFromHere, runWithFlags } from './run.ts'
+import { runWithFlags } from './run.ts'
 
 export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>({
   docs: {
@@ -20,8 +19,6 @@ Examples:
   },
   parameters: { flags: runFlags },
   async func(flags) {
-    const run = await runWithFlags(this, flags, 'mctformer_demo', STAGES)
-    this.log.info(await readFile(run.scoresTable, 'utf8').catch(() => ''))
-    this.log.info(`report: ${pathFromHere(run.report)}`)
+    await runWithFlags(this, flags, 'mctformer_demo', STAGES)
   },
 })

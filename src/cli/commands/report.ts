@@ -1,10 +1,9 @@
 /** @file `tagmask report`: writes the report of a run again. */
 import { buildCommand, type Command } from '@stricli/core'
-import { existingRunFolder } from '../../pipeline/run-folder.ts'
+import { existingRunFolder, fromHere } from '../../pipeline/run-folder.ts'
 import { runRecipe } from '../../pipeline/run-recipe.ts'
 import { stageTable } from '../../pipeline/stages/index.ts'
 import type { CliContext } from '../context.ts'
-import { pathFromHere } from './run.ts'
 
 export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(
   {
@@ -31,7 +30,7 @@ Examples:
         signal: this.signal,
         log: this.log,
       })
-      this.log.info(`report: ${pathFromHere(run.report)}`)
+      this.log.info(`report: ${fromHere(run.report)}`)
     },
   },
 )

@@ -1,7 +1,7 @@
 /** @file `tagmask run`, `train`, `maps`, `evaluate`: one command over all stages, and one for each. */
-import { relative } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
-import type { RunFolder } from '../../pipeline/run-folder.ts'
+import { fromHere } from '../../pipeline/run-folder.ts'
 import { runRecipe } from '../../pipeline/run-recipe.ts'
 import { Interrupted, STAGES, type StageName } from '../../pipeline/stage.ts'
 import { stageTable } from '../../pipeline/stages/index.ts'
@@ -35,42 +35,42 @@ function stageCommand({ stages, brief, description }: StageCommandOptions): Comm
       },
     },
     async func(flags, recipe) {
-      const run = await runWithFlags(this, flags, recipe, stages)
-      if (stages.includes('report')) this.log.info(`report: ${pathFromHere(run.report)}`)
+      await runWithFlags(this, flags, recipe, stages)
     },
   })
 }
 
-/** Runs stages as the flags say; tells how to go on when Ctrl-C ends it. */
+/** Runs stages as the flags say; ends with the table and the report, or tells how to go on after Ctrl-C. */
 export async function runWithFlags(
   { log, signal }: CliContext,
   flags: RunFlags,
   recipe: string,
   stages: readonly StageName[],
-): Promise<RunFolder> {
+): Promise<void> {
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
-  return runRecipe({
-    recipe,
-    set,
-    overrides: overridesOf(flags),
-    runs,
-    name,
-    stages,
-    force,
-    withChanges,
-    table: stageTable,
-    signal,
-    log,
-  }).catch((error: unknown) => {
+  try {
+    const overrides = overridesOf(flags)
+    const options = {
+      recipe,
+      set,
+      overrides,
+      runs,
+      name,
+      stages,
+      force,
+      withChanges,
+      table: stageTable,
+      signal,
+      log,
+    }
+    const { run, worked } = await runRecipe(options)
+    if (stages.includes('evaluate') && !worked.includes('evaluate'))
+      log.info(await readFile(run.scoresTable, 'utf8'))
+    if (stages.includes('report')) log.info(`report: ${fromHere(run.report)}`)
+  } catch (error) {
     if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
     throw error
-  })
-}
-
-/** A path as a person in this folder would type it. */
-export function pathFromHere(path: string): string {
-  const short = relative(process.cwd(), path)
-  return short.startsWith('..') ? path : short
+  }
 }
 
 export const run = stageCommand({

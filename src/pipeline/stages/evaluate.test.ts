@@ -48,7 +48,7 @@ beforeEach(async () => {
 async function evaluate(...set: string[]): Promise<ScoresFile> {
   const root = join(folder, 'data')
   const recipe = parseRecipe('method: mctformer\n', 'x', [`data.root=${root}`, ...set].map(parseSet))
-  run = await openRunFolder(join(folder, 'run'), { recipe, withChanges: true })
+  run = await openRunFolder(join(folder, 'run'), recipe)
   if ((await readdir(run.maps)).length === 0) {
     for (const id of IDS) {
       const cam = fromFloat32(Float32Array.from(half(0.8, 0.3)), [1, HEIGHT, WIDTH])

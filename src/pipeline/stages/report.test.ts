@@ -69,7 +69,7 @@ it('writes a report from the files of a run', async () => {
     'x',
     [`data.root=${root}`, 'report.pictures=4'].map(parseSet),
   )
-  const run = await openRunFolder(join(folder, 'run'), { recipe })
+  const run = await openRunFolder(join(folder, 'run'), recipe)
   for (const { id, tags, mask } of dataset.pictures) {
     const truth = await readLabelMap(mask ?? '')
     const cam = Float32Array.from(
@@ -106,7 +106,7 @@ it('says what to do when the scores are missing', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
   await generateDemo(join(folder, 'demo'), { pictures: 1, valPictures: 1, size: 32 })
   const recipe = parseRecipe('method: mctformer\n', 'x')
-  const run = await openRunFolder(join(folder, 'run'), { recipe })
+  const run = await openRunFolder(join(folder, 'run'), recipe)
   const context = {
     recipe,
     run,
