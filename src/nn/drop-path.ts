@@ -17,13 +17,14 @@ export class Residual extends Module {
     const kept = 1 - this.rate
     const perSample = [x.size(0), ...x.shape.slice(1).map(() => 1)]
     const scale = ops.floor(ops.rand(perSample, { device: x.device }).add(kept)).div(kept) // [B, 1, ...]
+    const { dtype } = branch
     if (x.device !== 'cpu') return ops.addcmul(x, branch, scale)
     // One pass, and nothing kept but the mask (autograd's own addcmul would keep the branch).
     return differentiable(
       'residual',
       [x, branch],
       () => ({ outputs: [ops.addcmul(x, branch, scale)], saved: [scale] }),
-      ([gradient], [factor]) => [gradient, gradient!.mul(factor!).to({ dtype: branch.dtype })],
+      ([gradient], [factor]) => [gradient, gradient!.mul(factor!).to({ dtype })],
     )[0]!
   }
 }

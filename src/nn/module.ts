@@ -135,12 +135,17 @@ export abstract class Module {
 function* submodules(owner: object): Iterable<[string, Module]> {
   for (const [key, value] of Object.entries(owner)) {
     if (value instanceof Module) yield [snake(key), value]
-    else if (Array.isArray(value) || (value !== null && Object.getPrototypeOf(value) === Object.prototype)) {
+    else if (isCollection(value)) {
       for (const [name, child] of Object.entries(value)) {
         if (child instanceof Module) yield [`${snake(key)}.${name}`, child]
       }
     }
   }
+}
+
+function isCollection(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
 }
 
 function snake(key: string): string {
