@@ -1,7 +1,7 @@
 /** @file The source files and what they import, for the tests of structure. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../src/pipeline/package-root.ts'
 
 /** One import of a file in the repository. */
 export interface Import {
@@ -11,7 +11,8 @@ export interface Import {
   readonly kind: 'static' | 'type' | 'dynamic'
 }
 
-export const repository = join(dirname(fileURLToPath(import.meta.url)), '..')
+/** Its root, from the sources and from dist/ alike. */
+export const repository = packageRoot()
 
 /** TypeScript files below a folder of the repository, tests left out, as paths relative to the repository. */
 export function sourceFiles(folder: string): string[] {

@@ -1,10 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { EventEmitter } from 'node:events'
-import { mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, realpath, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { generateDemo } from '../data/demo/index.ts'
 import { InputError } from '../errors.ts'
+import { packageRoot } from '../pipeline/package-root.ts'
 import { Interrupted } from '../pipeline/stage.ts'
 import { createLog } from '../train/log.ts'
 import { abortOnInterrupt } from './interrupt.ts'
@@ -171,6 +173,17 @@ describe('bad input ends with 1 and one message without a stack', () => {
   it('takes its signal handlers away again', async () => {
     expect((await tagmask('run')).listeners).toBe(0)
   })
+})
+
+it('bin/tagmask says what to do before the set-up', async () => {
+  await mkdir(join(folder, 'bin'))
+  await copyFile(join(packageRoot(), 'bin', 'tagmask'), join(folder, 'bin', 'tagmask'))
+  await writeFile(join(folder, 'package.json'), '{"type": "module"}')
+  const { status, stderr } = spawnSync(process.execPath, [join(folder, 'bin', 'tagmask'), 'demo'], {
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe(`tagmask is not set up yet: run "npm run setup" in ${await realpath(folder)}\n`)
+  expect(status).toBe(1)
 })
 
 describe('Ctrl-C', () => {

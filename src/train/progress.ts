@@ -84,7 +84,7 @@ export function createProgress(
     const bar =
       '━'.repeat(filled) +
       (colour ? `\u001b[2m${'━'.repeat(BAR - filled)}\u001b[22m` : ' '.repeat(BAR - filled))
-    const room = Math.max(20, (stream.columns ?? 80) - title.length - BAR - 3)
+    const room = Math.max(20, (stream.columns || 80) - title.length - BAR - 3)
     return `${title} ${bar} ${parts.join(' · ').slice(0, room)}`
   }
   const draw = () => {
