@@ -1,9 +1,9 @@
 {
-  # The row kernels are compiled once per instruction set and picked at run time; everything else is baseline code
-  # without fused multiply-adds, so that the lattice falls on the same vertices on every machine.
+  # The kernels are compiled once per instruction set and picked at run time; everything else is baseline code. Without
+  # contraction, so that the lattice falls on the same vertices everywhere; fused multiply-adds are said outright.
   'target_defaults': {
     'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'cflags': ['-O3'],
+    'cflags': ['-O3', '-ffp-contract=off'],
     'cflags_cc': ['-std=gnu++17', '-fexceptions', '-Wall', '-Wextra', '-Wno-psabi', '-fvisibility=hidden'],
     'cflags_cc!': ['-fno-exceptions'],
     'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
@@ -11,24 +11,23 @@
       'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
       'CLANG_CXX_LANGUAGE_STANDARD': 'gnu++17',
       'GCC_OPTIMIZATION_LEVEL': '3',
+      'OTHER_CFLAGS': ['-ffp-contract=off'],
     },
   },
   'targets': [
     {
-      'target_name': 'crf_rows_baseline',
+      'target_name': 'crf_kernels_baseline',
       'type': 'static_library',
-      'sources': ['row-kernels.cc'],
+      'sources': ['row-kernels.cc', 'simplices.cc'],
       'defines': ['CRF_ISA=baseline', 'CRF_LANES=4'],
     },
     {
       'target_name': 'tagmask_crf',
-      'dependencies': ['crf_rows_baseline'],
+      'dependencies': ['crf_kernels_baseline'],
       'sources': ['addon.cc', 'dispatch.cc', 'lattice.cc', 'mean-field.cc', 'team.cc', 'unary.cc'],
-      'cflags': ['-ffp-contract=off'],
-      'xcode_settings': { 'OTHER_CFLAGS': ['-ffp-contract=off'] },
       'conditions': [
         ['target_arch=="x64" and OS!="win"', {
-          'dependencies': ['crf_rows_avx2', 'crf_rows_avx512'],
+          'dependencies': ['crf_kernels_avx2', 'crf_kernels_avx512'],
           'defines': ['CRF_X64'],
         }],
         ['OS=="linux"', { 'libraries': ['-pthread'] }],
@@ -45,17 +44,17 @@
     ['target_arch=="x64" and OS!="win"', {
       'targets': [
         {
-          'target_name': 'crf_rows_avx2',
+          'target_name': 'crf_kernels_avx2',
           'type': 'static_library',
-          'sources': ['row-kernels.cc'],
+          'sources': ['row-kernels.cc', 'simplices.cc'],
           'defines': ['CRF_ISA=avx2', 'CRF_LANES=8'],
           'cflags': ['-mavx2', '-mfma'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma'] },
         },
         {
-          'target_name': 'crf_rows_avx512',
+          'target_name': 'crf_kernels_avx512',
           'type': 'static_library',
-          'sources': ['row-kernels.cc'],
+          'sources': ['row-kernels.cc', 'simplices.cc'],
           'defines': ['CRF_ISA=avx512', 'CRF_LANES=16'],
           'cflags': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'] },

@@ -10,8 +10,8 @@ namespace tagmask::crf {
 struct Lattice {
   int taps = 0;          // vertices around a pixel: feature dimensions + 1
   int32_t vertices = 0;
-  Buffer<int32_t> vertex;        // [pixels][taps]
-  Buffer<float> weight;          // [pixels][taps], each pixel's adding up to 1
+  Buffer<int32_t> vertex;        // [slots][taps]
+  Buffer<float> weight;          // [slots][taps], each pixel's adding up to 1
   Buffer<Neighbours> neighbours;  // [taps][vertices]; `vertices` itself stands for a missing neighbour
 
   // Features (x/sx, y/sy). Throws BadInput where the deviations are too small for the lattice's coordinates.

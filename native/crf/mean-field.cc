@@ -1,7 +1,7 @@
 // Mean field: Q <- softmax(-U + sum_k compat_k D_k^-1/2 K_k D_k^-1/2 Q), D_k the row sums of K_k.
 // The filter is linear and Q adds up to 1, so the last label's message is the filtered constant minus the other
-// labels' messages and is never filtered itself. On one thread a block of pixels is sliced, normalised and splatted
-// while its rows are in the cache; on several, the splat is a sum per vertex over the same pixels in the same order.
+// labels' messages and is never filtered itself. On one thread a block of pixels is sliced, normalised and
+// splatted while its rows are in the cache; on several, the splat is a sum per vertex over the same pixels in the same order.
 #include "mean-field.h"
 
 #include <algorithm>
@@ -20,16 +20,16 @@ struct Term {
   Lattice lattice;
   float compat = 0;
   Buffer<float> values, spare;  // [vertices + 1][channels], the last row zero
-  Buffer<float> constant;       // [pixels]: compat times the filtered constant 1
+  Buffer<float> constant;       // [slots]: compat times the filtered constant 1
   Buffer<uint32_t> first;       // splat turned round: the entries of each vertex, see invert()
-  Buffer<int32_t> pixel;
+  Buffer<int32_t> slot;
   Buffer<float> entryWeight;
 
   void clear(Buffer<float>& rows, int channels) {
     std::fill_n(rows.resize((size_t(lattice.vertices) + 1) * channels), (size_t(lattice.vertices) + 1) * channels, 0.0f);
   }
-  const int32_t* vertexOf(size_t pixel) const { return lattice.vertex.data() + pixel * lattice.taps; }
-  const float* weightOf(size_t pixel) const { return lattice.weight.data() + pixel * lattice.taps; }
+  const int32_t* vertexOf(size_t slot) const { return lattice.vertex.data() + slot * lattice.taps; }
+  const float* weightOf(size_t slot) const { return lattice.weight.data() + slot * lattice.taps; }
 
   // Blurs values along every axis; the last pass scales the result.
   void blur(const RowKernels& kernels, float scale, Team& team) {
@@ -74,7 +74,7 @@ struct Term {
   void invert(size_t pixels) {
     const size_t entries = pixels * lattice.taps;
     uint32_t* next = first.resize(size_t(lattice.vertices) + 2);
-    pixel.resize(entries);
+    slot.resize(entries);
     entryWeight.resize(entries);
     std::fill_n(next, size_t(lattice.vertices) + 2, 0);
     const int32_t* vertex = lattice.vertex.data();
@@ -82,9 +82,9 @@ struct Term {
     for (int32_t v = 2; v < lattice.vertices + 2; v++) next[v] += next[v - 1];
     for (size_t p = 0, e = 0; p < pixels; p++) {
       for (int t = 0; t < lattice.taps; t++, e++) {
-        const uint32_t slot = next[vertex[e] + 1]++;
-        pixel[slot] = int32_t(p);
-        entryWeight[slot] = lattice.weight[e];
+        const uint32_t entry = next[vertex[e] + 1]++;
+        slot[entry] = int32_t(p);
+        entryWeight[entry] = lattice.weight[e];
       }
     }
   }
@@ -96,12 +96,13 @@ struct Inference {
   Team team;
   const RowKernels kernels;
   const size_t pixels;
+  const PixelOrder order;
   std::vector<Term> terms;
-  Buffer<float> bias;  // [pixels][channels]
-  Buffer<float> rows;  // [pixels][channels], on several threads: Q
+  Buffer<float> bias;  // [slots][channels]
+  Buffer<float> rows;  // [slots][channels], on several threads: Q
 
   Inference(const Problem& asked, float* out)
-      : problem(asked), probabilities(out), team(asked.threads), kernels(rowKernels(rowChannels(asked.labels))), pixels(asked.pixels()) {}
+      : problem(asked), probabilities(out), team(asked.threads), kernels(rowKernels(rowChannels(asked.labels))), pixels(asked.pixels()), order(asked.order()) {}
 
   void prepareTerms() {
     const auto add = [&](const std::optional<Kernel>& kernel) {
@@ -127,63 +128,62 @@ struct Inference {
   }
 
   // Q of the pixels of a block in q, the last label's in last; messages from the blurred values, if any yet.
-  void blockProbabilities(size_t p, int count, bool messages, float* q, float* last) {
-    const int channels = kernels.channels;
-    float* blockBias = bias.data() + p * channels;
+  void blockProbabilities(const Block& block, bool messages, float* q, float* last) {
+    const int channels = kernels.channels, count = block.count;
+    float* blockBias = bias.data() + block.slot * channels;
     if (messages) {
       for (const Term& term : terms) {
-        kernels.gather(term.lattice.taps, term.vertexOf(p), term.weightOf(p), term.spare.data(), q, count, channels, &term != &terms[0]);
+        kernels.gather(term.lattice.taps, term.vertexOf(block.slot), term.weightOf(block.slot), term.spare.data(), q, count, channels, &term != &terms[0]);
       }
     } else {
       std::fill_n(q, count * channels, 0.0f);
     }
-    std::fill(q + count * channels, q + kBlock * channels, 0.0f);
+    std::fill(q + count * channels, q + (count + 3) / 4 * 4 * channels, 0.0f);
     kernels.softmax(q, blockBias, last, count, channels);
     if (messages) return;
     for (const Term& term : terms) {  // from now on the bias holds the last label's share of the constant
       for (int i = 0; i < count; i++) {
-        const float constant = term.constant[p + i];
+        const float constant = term.constant[block.slot + i];
         for (int c = 0; c < channels; c++) blockBias[i * channels + c] -= constant;
       }
     }
   }
 
-  void writeBlock(size_t p, int count, const float* q, const float* last) {
+  void writeBlock(const Block& block, const float* q, const float* last) {
     const int channels = kernels.channels;
     for (int label = 0; label < problem.labels - 1; label++) {
-      float* to = probabilities + label * pixels + p;
-      for (int i = 0; i < count; i++) to[i] = q[i * channels + label];
+      float* to = probabilities + label * pixels + block.pixel;
+      for (int i = 0; i < block.count; i++) to[i] = q[i * channels + label];
     }
-    std::copy_n(last, count, probabilities + (problem.labels - 1) * pixels + p);
+    std::copy_n(last, block.count, probabilities + (problem.labels - 1) * pixels + block.pixel);
   }
 
   // Makes Q of every pixel from the blurred values in `spare` and splats it into `values`, or writes it out.
   void step(bool messages, bool final) {
     const int channels = kernels.channels;
     const bool shared = team.size() > 1;
-    team.split(pixels, kBlock, [&](size_t begin, size_t end) {
+    team.split(order.blocks(), 1, [&](size_t begin, size_t end) {
       Buffer<float> own;
       float last[kBlock];
-      float* block = own.resize(size_t(kBlock) * channels);
-      for (size_t p = begin; p < end; p += kBlock) {
-        const int count = int(std::min<size_t>(kBlock, end - p));
-        float* q = shared && !final && count == kBlock ? rows.data() + p * channels : block;
-        blockProbabilities(p, count, messages, q, last);
+      float* q = own.resize(size_t(kBlock) * channels);
+      for (size_t b = begin; b < end; b++) {
+        const Block block = order.block(b);
+        blockProbabilities(block, messages, q, last);
         if (final) {
-          writeBlock(p, count, q, last);
-        } else if (!shared) {
+          writeBlock(block, q, last);
+        } else if (shared) {
+          std::copy_n(q, block.count * channels, rows.data() + block.slot * channels);
+        } else {
           for (Term& term : terms) {
-            kernels.scatter(term.lattice.taps, term.vertexOf(p), term.weightOf(p), term.values.data(), q, count, channels);
+            kernels.scatter(term.lattice.taps, term.vertexOf(block.slot), term.weightOf(block.slot), term.values.data(), q, block.count, channels);
           }
-        } else if (q == block) {
-          std::copy_n(q, count * channels, rows.data() + p * channels);
         }
       }
     });
     if (final || !shared) return;
     for (Term& term : terms) {
       team.split(term.lattice.vertices, 256, [&](size_t begin, size_t end) {
-        kernels.sum(term.first.data(), term.pixel.data(), term.entryWeight.data(), rows.data(), term.values.data(), int32_t(begin), int32_t(end), channels);
+        kernels.sum(term.first.data(), term.slot.data(), term.entryWeight.data(), rows.data(), term.values.data(), int32_t(begin), int32_t(end), channels);
       });
     }
   }
@@ -191,7 +191,9 @@ struct Inference {
   void run() {
     const int channels = kernels.channels;
     std::fill_n(bias.resize((pixels + 3) / 4 * 4 * channels), (pixels + 3) / 4 * 4 * channels, 0.0f);
-    team.split(pixels, kBlock, [&](size_t begin, size_t end) { unaryBias(problem, kernels, bias.data(), begin, end); });
+    team.split(order.blocks(), 1, [&](size_t begin, size_t end) {
+      for (size_t b = begin; b < end; b++) unaryBias(problem, kernels, order.block(b), bias.data());
+    });
     prepareTerms();
     if (team.size() > 1) rows.resize(pixels * channels);
     step(false, terms.empty());

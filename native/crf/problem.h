@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "pixel-order.h"
+
 namespace tagmask::crf {
 
 // A value the caller must mend; `field` is the option's name.
@@ -34,6 +36,7 @@ struct Problem {
   std::optional<Kernel> gaussian, bilateral;
 
   size_t pixels() const { return size_t(width) * size_t(height); }
+  PixelOrder order() const { return {width, height}; }
 };
 
 }  // namespace tagmask::crf

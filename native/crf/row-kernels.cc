@@ -1,32 +1,11 @@
 // The row kernels for one instruction set: CRF_ISA names it, CRF_LANES is its width in floats.
-// Vector extensions of GCC and Clang, no intrinsics. Uses nothing of the standard library's templates: the linker could
-// hand their wide code to callers compiled for the baseline.
+// Uses nothing of the standard library's templates: the linker could hand their wide code to baseline callers.
 #include "row-kernels.h"
+
+#include "vector.h"
 
 namespace tagmask::crf::CRF_ISA {
 namespace {
-
-template <int N>
-struct Lanes {
-  typedef float Float __attribute__((vector_size(N * 4)));
-  typedef int32_t Int __attribute__((vector_size(N * 4)));
-};
-template <>
-struct Lanes<1> {
-  typedef float Float;
-};
-typedef Lanes<4>::Float F4;
-
-template <class T>
-inline T load(const float* from) {
-  T value;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-template <class T>
-inline void store(float* to, T value) {
-  __builtin_memcpy(to, &value, sizeof value);
-}
 
 // Calls f(offset, zero) for the widest pieces that cut a row of `channels` floats.
 template <class F>
@@ -50,7 +29,7 @@ void gatherRows(const int32_t* vertex, const float* weight, const float* values,
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       T sum = add ? load<T>(out + c) : zero;
-      for (int t = 0; t < Taps; t++) sum += weight[t] * load<T>(row[t] + c);
+      for (int t = 0; t < Taps; t++) sum = multiplyAdd(broadcast<T>(weight[t]), load<T>(row[t] + c), sum);
       store(out + c, sum);
     });
   }
@@ -71,7 +50,7 @@ void scatterRows(const int32_t* vertex, const float* weight, float* values, cons
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       const T value = load<T>(in + c);
-      for (int t = 0; t < Taps; t++) store(row[t] + c, T(load<T>(row[t] + c) + weight[t] * value));
+      for (int t = 0; t < Taps; t++) store(row[t] + c, multiplyAdd(broadcast<T>(weight[t]), value, load<T>(row[t] + c)));
     });
   }
 }
@@ -83,14 +62,16 @@ void scatter(int taps, const int32_t* vertex, const float* weight, float* values
 }
 
 template <int C>
-void sum(const uint32_t* first, const int32_t* pixel, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int dynamic) {
+void sum(const uint32_t* first, const int32_t* slot, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int dynamic) {
   const int channels = C ? C : dynamic;
   for (int32_t v = begin; v < end; v++) {
     float* row = out + size_t(v) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       T total = zero;
-      for (uint32_t e = first[v]; e < first[v + 1]; e++) total += weight[e] * load<T>(in + size_t(pixel[e]) * channels + c);
+      for (uint32_t e = first[v]; e < first[v + 1]; e++) {
+        total = multiplyAdd(broadcast<T>(weight[e]), load<T>(in + size_t(slot[e]) * channels + c), total);
+      }
       store(row + c, total);
     });
   }
@@ -106,7 +87,8 @@ void blur(const Neighbours* neighbours, const float* in, float* out, int32_t beg
     float* to = out + size_t(v) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
-      store(to + c, T(scale * (load<T>(row + c) + 0.5f * (load<T>(before + c) + load<T>(after + c)))));
+      const T around = load<T>(before + c) + load<T>(after + c);
+      store(to + c, T(scale * multiplyAdd(broadcast<T>(0.5f), around, load<T>(row + c))));
     });
   }
 }
@@ -116,18 +98,18 @@ template <int N>
 inline typename Lanes<N>::Float expNegative(typename Lanes<N>::Float x) {
   typedef typename Lanes<N>::Float F;
   typedef typename Lanes<N>::Int I;
-  const float shift = 12582912.0f;  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  const F clamped = x < -87.0f ? F{} - 87.0f : x;
-  const F shifted = clamped * 1.44269504f + shift;
+  const F shift = broadcast<F>(12582912.0f);  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
+  const F clamped = x < -87.0f ? broadcast<F>(-87.0f) : x;
+  const F shifted = multiplyAdd(clamped, broadcast<F>(1.44269504f), shift);
   const F n = shifted - shift;
-  const F r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
-  F y = F{} + 1.9875691500e-4f;
-  y = y * r + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * (r * r) + r + 1.0f;
+  const F r = multiplyAdd(n, broadcast<F>(2.12194440e-4f), multiplyAdd(n, broadcast<F>(-0.693359375f), clamped));
+  F y = broadcast<F>(1.9875691500e-4f);
+  y = multiplyAdd(y, r, broadcast<F>(1.3981999507e-3f));
+  y = multiplyAdd(y, r, broadcast<F>(8.3334519073e-3f));
+  y = multiplyAdd(y, r, broadcast<F>(4.1665795894e-2f));
+  y = multiplyAdd(y, r, broadcast<F>(1.6666665459e-1f));
+  y = multiplyAdd(y, r, broadcast<F>(5.0000001201e-1f));
+  y = multiplyAdd(y, r * r, r) + 1.0f;
   const F power = (F)(((I)shifted << 23) + (127 << 23));
   return x < -87.0f ? F{} : y * power;
 }
@@ -139,12 +121,6 @@ inline void expAll(float* values, int n) {
   }
   for (; i < n; i += 4) store(values + i, expNegative<4>(load<F4>(values + i)));
 }
-
-#ifdef __clang__
-#define CRF_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define CRF_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, Lanes<4>::Int{i, j, k, l})
-#endif
 
 struct Add {
   static F4 of(F4 a, F4 b) { return a + b; }
@@ -181,13 +157,19 @@ void softmax(float* rows, const float* bias, float* last, int pixels, int dynami
     const float* blockBias = bias + p * channels;
     const F4 sums = reducePixels<Add>(block, channels);
     for (int i = 0; i < 4; i++) {
-      for (int c = i * channels; c < (i + 1) * channels; c += 4) {
-        store(block + c, load<F4>(block + c) + load<F4>(blockBias + c) + sums[i]);
-      }
+      eachPiece(channels, [&](int c, auto zero) {
+        typedef decltype(zero) T;
+        float* at = block + i * channels + c;
+        store(at, T(load<T>(at) + load<T>(blockBias + i * channels + c) + broadcast<T>(sums[i])));
+      });
     }
     const F4 top = Max::of(reducePixels<Max>(block, channels), F4{});
     for (int i = 0; i < 4; i++) {
-      for (int c = i * channels; c < (i + 1) * channels; c += 4) store(block + c, load<F4>(block + c) - top[i]);
+      eachPiece(channels, [&](int c, auto zero) {
+        typedef decltype(zero) T;
+        float* at = block + i * channels + c;
+        store(at, T(load<T>(at) - broadcast<T>(top[i])));
+      });
     }
     store(last + p, -top);
   }
@@ -200,7 +182,11 @@ void softmax(float* rows, const float* bias, float* last, int pixels, int dynami
     const F4 inverse = 1.0f / (reducePixels<Add>(block, channels) + rest);
     store(last + p, rest * inverse);
     for (int i = 0; i < 4; i++) {
-      for (int c = i * channels; c < (i + 1) * channels; c += 4) store(block + c, load<F4>(block + c) * inverse[i]);
+      eachPiece(channels, [&](int c, auto zero) {
+        typedef decltype(zero) T;
+        float* at = block + i * channels + c;
+        store(at, T(load<T>(at) * broadcast<T>(inverse[i])));
+      });
     }
   }
 }
@@ -209,7 +195,7 @@ void softmax(float* rows, const float* bias, float* last, int pixels, int dynami
 template <int N>
 inline void sigmoid(float* rows, const float* bias, float* last) {
   typedef typename Lanes<N>::Float F;
-  const F x = load<F>(bias) + 2.0f * load<F>(rows);
+  const F x = multiplyAdd(load<F>(rows), broadcast<F>(2.0f), load<F>(bias));
   const F small = expNegative<N>(x > 0.0f ? -x : x);
   const F winner = 1.0f / (1.0f + small);
   const F loser = small * winner;
@@ -233,15 +219,15 @@ void logAll(float* values, int n) {
     const I exponent = (((I)x - 0x3f3504f3) >> 23);  // so that the mantissa lies in [sqrt(1/2), sqrt(2))
     const F m = (F)((I)x - (exponent << 23)) - 1.0f;
     const F e = __builtin_convertvector(exponent, F);
-    F y = F{} + 7.0376836292e-2f;
-    y = y * m - 1.1514610310e-1f;
-    y = y * m + 1.1676998740e-1f;
-    y = y * m - 1.2420140846e-1f;
-    y = y * m + 1.4249322787e-1f;
-    y = y * m - 1.6668057665e-1f;
-    y = y * m + 2.0000714765e-1f;
-    y = y * m - 2.4999993993e-1f;
-    y = y * m + 3.3333331174e-1f;
+    F y = broadcast<F>(7.0376836292e-2f);
+    y = multiplyAdd(y, m, broadcast<F>(-1.1514610310e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(1.1676998740e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(-1.2420140846e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(1.4249322787e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(-1.6668057665e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(2.0000714765e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(-2.4999993993e-1f));
+    y = multiplyAdd(y, m, broadcast<F>(3.3333331174e-1f));
     y = y * m * (m * m) - 2.12194440e-4f * e - 0.5f * (m * m);
     store(values + i, F(m + y + 0.693359375f * e));
   }

@@ -19,8 +19,8 @@ struct RowKernels {
   void (*gather)(int taps, const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int channels, bool add);
   // values[vertex[p][t]] += weight[p][t] * in[p]
   void (*scatter)(int taps, const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int channels);
-  // out[v] = sum of weight[e] * in[pixel[e]] over first[v] <= e < first[v + 1], for begin <= v < end: scatter, turned round.
-  void (*sum)(const uint32_t* first, const int32_t* pixel, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int channels);
+  // out[v] = sum of weight[e] * in[slot[e]] over first[v] <= e < first[v + 1], for begin <= v < end: scatter, turned round.
+  void (*sum)(const uint32_t* first, const int32_t* slot, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int channels);
   // out[v] = scale * (in[v] + (in[before] + in[after]) / 2), for begin <= v < end
   void (*blur)(const Neighbours* neighbours, const float* in, float* out, int32_t begin, int32_t end, float scale, int channels);
   // Label probabilities of a block from logits relative to the last label: bias + rows + (sum of rows), 0 for the last.

@@ -45,39 +45,35 @@ void blockEnergies(const Problem& problem, const RowKernels& kernels, size_t at,
   for (int p = 0; p < pixels; p++) energies[p] = -energies[p];
 }
 
-void planesBias(const Problem& problem, const RowKernels& kernels, float* bias, size_t begin, size_t end) {
-  const int channels = kernels.channels;
+void planesBias(const Problem& problem, const RowKernels& kernels, const Block& block, float* rows) {
+  const int channels = kernels.channels, others = problem.labels - 1;
   float last[kBlock], energies[kBlock];
-  for (size_t start = begin; start < end; start += kBlock) {
-    const int pixels = int(std::min<size_t>(kBlock, end - start));
-    blockEnergies(problem, kernels, size_t(problem.labels - 1) * problem.pixels() + start, pixels, last);
-    float* rows = bias + start * channels;
-    for (int label = 0; label < problem.labels - 1; label++) {
-      blockEnergies(problem, kernels, size_t(label) * problem.pixels() + start, pixels, energies);
-      for (int p = 0; p < pixels; p++) rows[p * channels + label] = last[p] - energies[p];
-    }
-    for (int p = 0; p < pixels; p++) std::fill(rows + p * channels + problem.labels - 1, rows + (p + 1) * channels, kNever);
+  blockEnergies(problem, kernels, size_t(others) * problem.pixels() + block.pixel, block.count, last);
+  for (int label = 0; label < others; label++) {
+    blockEnergies(problem, kernels, size_t(label) * problem.pixels() + block.pixel, block.count, energies);
+    for (int p = 0; p < block.count; p++) rows[p * channels + label] = last[p] - energies[p];
   }
+  for (int p = 0; p < block.count; p++) std::fill(rows + p * channels + others, rows + (p + 1) * channels, kNever);
 }
 
-void labelsBias(const Problem& problem, int channels, float* bias, size_t begin, size_t end) {
+void labelsBias(const Problem& problem, int channels, const Block& block, float* rows) {
   const int last = problem.labels - 1;
   const float given = float(-std::log(problem.gtProb));
   const float other = float(-std::log((1.0 - problem.gtProb) / last));
-  for (size_t p = begin; p < end; p++) {
-    float* row = bias + p * channels;
-    const int32_t label = problem.labelMap[p];
-    std::fill(row, row + last, label == last ? given - other : 0.0f);
-    std::fill(row + last, row + channels, kNever);
-    if (label >= 0 && label < last) row[label] = other - given;
+  for (int p = 0; p < block.count; p++, rows += channels) {
+    const int32_t label = problem.labelMap[block.pixel + p];
+    std::fill(rows, rows + last, label == last ? given - other : 0.0f);
+    std::fill(rows + last, rows + channels, kNever);
+    if (label >= 0 && label < last) rows[label] = other - given;
   }
 }
 
 }  // namespace
 
-void unaryBias(const Problem& problem, const RowKernels& kernels, float* bias, size_t begin, size_t end) {
-  if (problem.unary == Unary::labels) return labelsBias(problem, kernels.channels, bias, begin, end);
-  planesBias(problem, kernels, bias, begin, end);
+void unaryBias(const Problem& problem, const RowKernels& kernels, const Block& block, float* bias) {
+  float* rows = bias + block.slot * kernels.channels;
+  if (problem.unary == Unary::labels) return labelsBias(problem, kernels.channels, block, rows);
+  planesBias(problem, kernels, block, rows);
 }
 
 }  // namespace tagmask::crf

@@ -5,8 +5,8 @@
 
 namespace tagmask::crf {
 
-// bias[p][c] = U[last][p] - U[c][p] for begin <= p < end; channels beyond the labels are hugely negative.
-// begin is a multiple of kBlock. Throws BadInput where a score or energy is no finite number.
-void unaryBias(const Problem& problem, const RowKernels& kernels, float* bias, size_t begin, size_t end);
+// bias[slot][c] = U[last] - U[c] for the pixels of the block; channels beyond the labels are hugely negative.
+// Throws BadInput where a score or energy is no finite number.
+void unaryBias(const Problem& problem, const RowKernels& kernels, const Block& block, float* bias);
 
 }  // namespace tagmask::crf

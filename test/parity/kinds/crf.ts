@@ -137,7 +137,7 @@ function compareLabels(tensor: string, got: Uint8Array, want: Uint8Array): Compa
     maxAbs: changed,
     maxRel: changed,
     tolerance: CHANGED,
-    exact: false,
+    bar: 'absolute',
     ok: changed <= CHANGED,
   }
 }
