@@ -26,6 +26,26 @@ export function normalise(
   return out
 }
 
+/**
+ * A normalised picture [3, height, width] back to bytes, as the originals do for the CRF: (x * std + mean) * 255 in
+ * single precision, cut off, so that a byte may be one below what it was (engine.py, generate_attention_maps_ms).
+ */
+export function denormalise(
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Float32Array },
+  { mean, std }: Normalisation = IMAGENET,
+): RgbImage {
+  const plane = width * height
+  const bytes = new Uint8Array(3 * plane)
+  for (let channel = 0; channel < 3; channel++) {
+    const [scale, shift] = [Math.fround(std[channel]!), Math.fround(mean[channel]!)]
+    for (let i = 0; i < plane; i++) {
+      const value = Math.fround(Math.fround(data[channel * plane + i]! * scale) + shift)
+      bytes[3 * i + channel] = Math.fround(value * 255)
+    }
+  }
+  return { width, height, data: bytes }
+}
+
 /** The mean colour as bytes: what timm fills with where a picture was moved away. */
 export function meanColour([red, green, blue]: Colour): Colour {
   const byte = (value: number) => Math.min(255, roundHalfEven(255 * value))

@@ -11,6 +11,9 @@ export { mctformerLosses } from './losses.ts'
 export { mctformerMaps } from './maps.ts'
 export { Mctformer, type MctformerOptions } from './model.ts'
 
+/** timm's list: MCTformer+'s own two position embeddings are not on it, and so do decay. */
+export const noDecay: ReadonlySet<string> = new Set(['pos_embed', 'cls_token'])
+
 export interface MctformerSettings {
   readonly model: MctformerModelRecipe
   readonly numClasses: number
@@ -25,8 +28,7 @@ export function mctformer({ model, numClasses, losses = {}, maps = {} }: Mctform
   const network = new Mctformer({ ...size, variant, numClasses, imageSize, patchSize, dropPath, decay })
   return {
     network,
-    // timm's list: MCTformer+'s own two position embeddings are not on it, and so do decay.
-    noDecay: new Set(['pos_embed', 'cls_token']),
+    noDecay,
     losses: (images, targets) => mctformerLosses(network.forward(images), targets, losses),
     logits(images) {
       const { classLogits, patchLogits } = network.forward(images)

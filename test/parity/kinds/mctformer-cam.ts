@@ -1,0 +1,141 @@
+/** @file Parity of MCTformer's class maps: views, every pass, final maps with their variants, and the CRF of them. */
+import { z } from 'zod'
+import { denormalise } from '../../../src/data/transforms/normalise.ts'
+import { scaleViews, type View } from '../../../src/data/transforms/views.ts'
+import { fromUint8, type TensorData, toFloat32Array } from '../../../src/io/tensor-data.ts'
+import { type ClassMapOptions, mctformerMaps, refineMaps } from '../../../src/methods/mctformer/maps.ts'
+import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
+import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
+import { noGrad, ops, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
+import { compareOutputs, TOLERANCE } from '../compare-tensors.ts'
+import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
+import {
+  type CheckOptions,
+  type Fixture,
+  type Kind,
+  parseConfig,
+  tensorOf,
+  tensorsUnder,
+} from '../fixture.ts'
+import { checkCamCrf } from './crf.ts'
+import { flatMaps } from './mctformer-eval.ts'
+import { isMctformer, networkConfig, patchAttention, weightsOf, withNetwork } from './mctformer-network.ts'
+
+export const mctformerCam: Kind = {
+  name: 'MCTformer class maps',
+  matches: content => isMctformer(content) && 'scales' in content.config && content.has('in.image_rgb'),
+  check,
+}
+
+const colour = z.tuple([z.number(), z.number(), z.number()])
+
+const camConfig = networkConfig.extend({
+  weights_file: z.string().optional(),
+  scales: z.array(z.number().positive()).min(1),
+  layer_index: z.int().positive(),
+  attention_type: z.enum(['fused', 'patchcam', 'mct']),
+  patch_attn_refine: z.boolean(),
+  minmax_eps: z.literal(1e-8),
+  positive_classes: z.array(z.int().nonnegative()).min(1),
+  mean: colour,
+  std: colour,
+})
+type Config = z.infer<typeof camConfig>
+
+async function check(fixture: Fixture, options: CheckOptions): Promise<Comparison[]> {
+  const config = parseConfig(fixture, camConfig)
+  const { shape, data } = tensorOf(fixture, 'in.image_rgb')
+  const [height = 0, width = 0] = shape
+  const views = scaleViews({ width, height, data }, { scales: config.scales, normalisation: config })
+  const comparisons = checkInputs(fixture, views, config)
+  const finals = await withNetwork(config, await weightsOf(fixture, config.weights_file), options, network =>
+    noGrad(() =>
+      scope(() => {
+        const images = views.map(view => tensor(view.data, [1, 3, view.height, view.width]).to(options))
+        comparisons.push(...compareOutputs(fixture, passOutputs(network.eval(), images, config)))
+        const maps = finalMaps(network, images, config)
+        comparisons.push(...compareOutputs(fixture, maps))
+        return new Map([...maps].map(([name, map]) => [name, map.toData()]))
+      }),
+    ),
+  )
+  return [...comparisons, ...(await checkCrf(fixture, views[0]!, { maps: finals, config }))]
+}
+
+/** `in.scaled.<2i>` are what the original made of the picture: our views must be the same, and are used. */
+function checkInputs(
+  fixture: Fixture,
+  views: readonly View[],
+  { positive_classes: classes }: Config,
+): Comparison[] {
+  const labels = toFloat32Array(tensorOf(fixture, 'in.labels'))
+  const positive = [...labels.keys()].filter(index => labels[index]! > 0)
+  return [
+    compareExact('config.positive_classes', positive, classes),
+    ...[...tensorsUnder(fixture, 'in.scaled.')].map(([pass, want]) =>
+      compareFloat(
+        `in.scaled.${pass}`,
+        views[Number(pass) / 2]?.data ?? [],
+        toFloat32Array(want),
+        TOLERANCE.output,
+      ),
+    ),
+  ]
+}
+
+/** Pass 2i is scale i, pass 2i + 1 its mirror image. */
+function passOutputs(network: Mctformer, views: readonly Tensor[], config: Config): Map<string, Tensor> {
+  const { attention_type: attention, layer_index: layers, patch_attn_refine } = config
+  const passes = views.flatMap(view => [view, view.flip(-1)])
+  const size = views[0]!.shape.slice(-2)
+  return new Map(
+    passes.flatMap((images, pass): [string, Tensor][] => {
+      const { maps, affinity, logits } = mctformerMaps(network, images, { attention, layers, refine: false })
+      const refined = refineMaps(maps, affinity)
+      const full = ops.upsampleBilinear2d(patch_attn_refine ? refined : maps, size, false)
+      return [
+        [`eval.${pass}.cams`, network.variant === 'v1' ? flatMaps(maps) : maps],
+        [`eval.${pass}.patch_attn`, patchAttention(network, images)],
+        [`eval.${pass}.refined`, refined],
+        [`eval.${pass}.upsampled`, full],
+        ['eval.last_logits', logits], // the last pass's stays
+      ]
+    }),
+  )
+}
+
+/** The maps as they are saved, and with one argument changed. */
+function finalMaps(network: Mctformer, views: readonly Tensor[], config: Config): Map<string, Tensor> {
+  const { attention_type: attention, layer_index: layers, patch_attn_refine: refine } = config
+  const variants: Readonly<Record<string, ClassMapOptions>> = {
+    cam: { attention, refine },
+    cam_norefine: { attention, refine: false },
+    cam_patchcam: { attention: 'patchcam', refine },
+    cam_mct: { attention: 'mct', refine },
+  }
+  const classes = config.positive_classes
+  return new Map(
+    Object.entries(variants).flatMap(([name, options]) => {
+      const method = {
+        classMaps: (images: Tensor) => mctformerMaps(network, images, { ...options, layers }).maps,
+      }
+      const maps = multiScaleMaps(method, views, { classes })
+      return classes.map((index, i): [string, Tensor] => [`eval.${name}.${index}`, maps.select(0, i)])
+    }),
+  )
+}
+
+interface CrfInput {
+  readonly maps: ReadonlyMap<string, TensorData>
+  readonly config: Config
+}
+
+/** From our maps and our picture, not the file's. */
+async function checkCrf(fixture: Fixture, view: View, { maps, config }: CrfInput): Promise<Comparison[]> {
+  const want = fixture.tensors.get('eval.crf_image')
+  if (want === undefined) return []
+  const { height, width, data } = denormalise(view, config)
+  const image = fromUint8(data, [height, width, 3])
+  const ours = { ...fixture, tensors: new Map([...fixture.tensors, ...maps, ['eval.crf_image', image]]) }
+  return [compareExact('eval.crf_image', data, want.data), ...(await checkCamCrf(ours))]
+}
