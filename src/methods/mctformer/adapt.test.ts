@@ -1,0 +1,181 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterEach, describe, expect, test } from 'vitest'
+import { InputError } from '../../errors.ts'
+import { readSafetensors } from '../../io/safetensors.ts'
+import { fromFloat32, type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
+import { loadPretrained } from './adapt.ts'
+import { Mctformer, type MctformerOptions } from './model.ts'
+
+const DEIT = fileURLToPath(
+  new URL('../../../../shared/data/weights/deit_tiny_patch16_224.safetensors', import.meta.url),
+)
+
+const small = {
+  variant: 'v2',
+  numClasses: 4,
+  imageSize: 8,
+  patchSize: 2,
+  embedDim: 6,
+  depth: 2,
+  heads: 2,
+} as const
+
+const built: Mctformer[] = []
+afterEach(() => {
+  for (const network of built.splice(0)) network.dispose()
+})
+
+function build(options: Partial<MctformerOptions> = {}): Mctformer {
+  const network = new Mctformer({ mlpRatio: 2, dropPath: 0, baseImageSize: 8, ...small, ...options })
+  built.push(network)
+  return network
+}
+
+/** What a checkpoint of the network would hold. */
+function weightsOf(network: Mctformer): Map<string, TensorData> {
+  return new Map([...network.stateDict()].map(([name, value]) => [name, value.toData()]))
+}
+
+/** Weights under a DeiT's names and shapes: one class token, and with `distilled` one more. */
+function deitWeights({ grid = 4, distilled = false } = {}): Map<string, TensorData> {
+  const { embedDim } = small
+  const ramp = (...shape: number[]): TensorData => {
+    const count = shape.reduce((product, extent) => product * extent, 1)
+    return fromFloat32(
+      Float32Array.from({ length: count }, (_, i) => i),
+      shape,
+    )
+  }
+  const weights = weightsOf(build())
+  weights.set('cls_token', ramp(1, 1, embedDim))
+  weights.set('pos_embed', ramp(1, (distilled ? 2 : 1) + grid ** 2, embedDim))
+  weights.set('head.weight', ramp(10, embedDim))
+  weights.set('head.bias', ramp(10))
+  if (!distilled) return weights
+  weights.set('dist_token', ramp(1, 1, embedDim))
+  weights.set('head_dist.weight', ramp(10, embedDim))
+  return weights.set('head_dist.bias', ramp(10))
+}
+
+const values = (network: Mctformer, name: string): number[] => [
+  ...network.stateDict().get(name)!.toFloat32Array(),
+]
+const rows = (
+  weights: ReadonlyMap<string, TensorData>,
+  name: string,
+  from: number,
+  to?: number,
+): number[] => {
+  const { shape } = weights.get(name)!
+  const width = shape.at(-1)!
+  return [...toFloat32Array(weights.get(name)!)].slice(
+    from * width,
+    to === undefined ? undefined : to * width,
+  )
+}
+const times = (count: number, entry: readonly number[]): number[] => Array(count).fill(entry).flat()
+
+describe('weights of a DeiT', () => {
+  test.for([false, true])('one class token becomes one per class (distilled: %s)', distilled => {
+    const weights = deitWeights({ distilled })
+    const network = build()
+    const { missing, unexpected } = loadPretrained(network, weights, { file: 'deit.safetensors' })
+    expect(missing).toEqual(['head.weight', 'head.bias'])
+    expect(unexpected).toEqual([])
+    expect(values(network, 'cls_token')).toEqual(times(4, rows(weights, 'cls_token', 0)))
+    const first = distilled ? 2 : 1
+    expect(values(network, 'pos_embed')).toEqual([
+      ...times(4, rows(weights, 'pos_embed', 0, 1)),
+      ...rows(weights, 'pos_embed', first),
+    ])
+    expect(values(network, 'blocks.1.mlp.fc2.weight')).toEqual(rows(weights, 'blocks.1.mlp.fc2.weight', 0))
+  })
+
+  test('MCTformer+ copies every position into a 2 x 2 block', () => {
+    const weights = deitWeights()
+    const network = build({ variant: 'plus', imageSize: 16 })
+    const { missing } = loadPretrained(network, weights, { file: 'deit.safetensors' })
+    expect(missing).toEqual(['head.weight', 'head.bias'])
+    expect(values(network, 'pos_embed')).toEqual(rows(weights, 'pos_embed', 0))
+    expect(values(network, 'pos_embed_cls')).toEqual(times(4, rows(weights, 'pos_embed', 0, 1)))
+    const doubled = Array.from({ length: 64 }, (_, i) => 1 + 4 * ((i >> 3) >> 1) + ((i & 7) >> 1))
+    expect(values(network, 'pos_embed_pat')).toEqual(
+      doubled.flatMap(row => rows(weights, 'pos_embed', row, row + 1)),
+    )
+  })
+
+  test('the DeiT-Tiny of the shared data', async ({ skip }) => {
+    if (!existsSync(DEIT)) return skip(`${DEIT} is not there`)
+    const { tensors } = await readSafetensors(DEIT)
+    const tiny = { embedDim: 192, depth: 12, heads: 3, patchSize: 16, mlpRatio: 4 }
+    const network = build({ ...tiny, numClasses: 20, imageSize: 224, baseImageSize: 224 })
+    expect(loadPretrained(network, tensors, { file: DEIT })).toEqual({
+      missing: ['head.weight', 'head.bias'],
+      unexpected: [],
+    })
+    expect(values(network, 'cls_token')).toEqual(times(20, rows(tensors, 'cls_token', 0)))
+    expect(values(network, 'pos_embed').slice(20 * 192)).toEqual(rows(tensors, 'pos_embed', 1))
+    expect(() => loadPretrained(build({ ...tiny, patchSize: 8 }), tensors, { file: DEIT })).toThrow(
+      /deit_tiny.*of another shape: patch_embed\.proj\.weight \[192,3,16,16\] for \[192,3,8,8\]/,
+    )
+    expect(() => loadPretrained(build({ ...tiny, depth: 2 }), tensors, { file: DEIT })).toThrow(
+      /deit_tiny.*\(model\.width\): weights of another architecture: 12 blocks of width 192; .* 2 blocks of width 192/,
+    )
+  })
+})
+
+describe('weights of another MCTformer', () => {
+  test.for(['v1', 'v2', 'plus'] as const)('%s: its own checkpoint comes back whole', variant => {
+    const weights = weightsOf(build({ variant }))
+    const network = build({ variant })
+    expect(loadPretrained(network, weights, { file: 'best.safetensors' })).toEqual({
+      missing: [],
+      unexpected: [],
+    })
+    expect(weightsOf(network)).toEqual(weights)
+  })
+
+  test('as many classes as make another square of positions', () => {
+    // 10 classes and 4 x 4 patches: 26 positions, as one class token and 5 x 5 patches would have
+    const weights = weightsOf(build({ numClasses: 10 }))
+    const network = build({ numClasses: 10 })
+    loadPretrained(network, weights, { file: 'best.safetensors' })
+    expect(weightsOf(network)).toEqual(weights)
+  })
+
+  test.for([
+    ['v2', 'plus', ['pos_embed']], // DeiT's own, which nothing reads
+    ['plus', 'v2', []],
+  ] as const)('%s weights in a %s network keep their positions', ([from, to, missing]) => {
+    const weights = weightsOf(build({ variant: from }))
+    const network = build({ variant: to })
+    const adapted = loadPretrained(network, weights, { file: 'best.safetensors' })
+    expect(adapted).toEqual({ missing, unexpected: [] })
+    const all = (state: ReadonlyMap<string, TensorData>, variant: string): number[] =>
+      variant === 'plus'
+        ? ['pos_embed_cls', 'pos_embed_pat'].flatMap(name => rows(state, name, 0))
+        : rows(state, 'pos_embed', 0)
+    expect(all(weightsOf(network), to)).toEqual(all(weights, from))
+  })
+
+  test('of other classes are refused', () => {
+    const weights = weightsOf(build({ numClasses: 3 }))
+    expect(() => loadPretrained(build(), weights, { file: 'best.safetensors' })).toThrow(
+      /best\.safetensors \(cls_token\): an MCTformer of 3 classes for a network of 4; weights of the same classes/,
+    )
+  })
+})
+
+test('weights of something else are refused by name', () => {
+  const load = (weights: Map<string, TensorData>): unknown =>
+    loadPretrained(build(), weights, { file: 'resnet.safetensors' })
+  const weights = deitWeights()
+  expect(() => load(new Map([['conv1.weight', weights.get('head.weight')!]]))).toThrow(
+    /resnet\.safetensors \(cls_token\): these are not the weights of a DeiT or MCTformer/,
+  )
+  expect(() => load(weights.set('pos_embed', fromFloat32(new Float32Array(6 * 15), [1, 15, 6])))).toThrow(
+    /resnet\.safetensors \(pos_embed\): 14 positions beside 1 tokens are not a square grid/,
+  )
+  expect(() => load(weights)).toThrow(InputError)
+})

@@ -1,0 +1,157 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Residual } from '../../nn/index.ts'
+import {
+  autocast,
+  backward,
+  manualSeed,
+  noGrad,
+  ops,
+  type Precision,
+  scope,
+  type Tensor,
+  tensor,
+} from '../../torch/index.ts'
+import { Attention, blocks, Mlp, resamplePositions } from './index.ts'
+
+/** Length of a - b over the length of b. */
+function relative(a: Tensor, b: Tensor): number {
+  const [got, want] = [a.toFloat32Array(), b.toFloat32Array()]
+  expect(a.shape).toEqual(b.shape)
+  return Math.hypot(...got.map((value, i) => value - want[i]!)) / Math.hypot(...want)
+}
+
+/** Output and gradients of x and of all parameters, for a loss that weighs every output element differently. */
+function differentiated(
+  x: Tensor,
+  parameters: ReadonlyMap<string, Tensor>,
+  forward: (x: Tensor) => Tensor,
+): Map<string, Tensor> {
+  const leaf = x.clone()
+  leaf.requiresGrad = true
+  for (const parameter of parameters.values()) parameter.grad = undefined
+  manualSeed(5)
+  const y = forward(leaf)
+  const factors = Float32Array.from({ length: y.elements }, (_, i) => Math.sin(i + 1))
+  backward(y.mul(tensor(factors, y.shape)).sum())
+  const gradients = [...parameters].map(([name, { grad }]) => [name, grad!] as const)
+  return new Map([['y', y.detach()], ['x', leaf.grad!], ...gradients])
+}
+
+const sizes = fc.record({
+  batch: fc.integer({ min: 1, max: 3 }),
+  length: fc.integer({ min: 1, max: 9 }),
+  heads: fc.integer({ min: 1, max: 3 }),
+  headDim: fc.integer({ min: 2, max: 5 }),
+})
+
+describe('derivatives by hand are those of autograd:', () => {
+  /** In bf16, both are held against autograd in fp32: the derivative by hand must not be further off. */
+  function compare(
+    forward: { readonly lean: (x: Tensor) => Tensor; readonly plain: (x: Tensor) => Tensor },
+    parameters: ReadonlyMap<string, Tensor>,
+    x: Tensor,
+  ): void {
+    const run = (way: 'lean' | 'plain', precision: Precision): Map<string, Tensor> =>
+      differentiated(x, parameters, input => autocast({ precision }, () => forward[way](input)))
+    const [truth, lean, leanBf16, plainBf16] = [
+      run('plain', 'fp32'),
+      run('lean', 'fp32'),
+      run('lean', 'bf16'),
+      run('plain', 'bf16'),
+    ]
+    for (const [name, want] of truth) {
+      expect(relative(lean.get(name)!, want), name).toBeLessThan(1e-5)
+      const [off, allowed] = [leanBf16, plainBf16].map(run => relative(run.get(name)!, want)) as [
+        number,
+        number,
+      ]
+      expect(off, `${name} in bf16`).toBeLessThan(1.5 * allowed + 0.01)
+    }
+  }
+
+  test('attention', () => {
+    fc.assert(
+      fc.property(sizes, ({ batch, length, heads, headDim }) =>
+        scope(() => {
+          manualSeed(length)
+          const embedDim = heads * headDim
+          const attention = new Attention({ embedDim, heads })
+          for (const parameter of attention.parameters().values()) noGrad(() => ops.normal_(parameter))
+          const x = ops.randn([batch, length, embedDim])
+          compare(
+            {
+              lean: input => attention.forward(input).tokens,
+              plain: input => attention.forward(input, { withWeights: true }).tokens,
+            },
+            attention.parameters(),
+            x,
+          )
+          attention.dispose()
+        }),
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  test('feed-forward', () => {
+    fc.assert(
+      fc.property(sizes, ({ batch, length, heads: mlpRatio, headDim: embedDim }) =>
+        scope(() => {
+          manualSeed(length)
+          const mlp = new Mlp({ embedDim, mlpRatio })
+          for (const parameter of mlp.parameters().values()) noGrad(() => ops.normal_(parameter))
+          const x = ops.randn([batch, length, embedDim])
+          const plain = (input: Tensor): Tensor => mlp.fc2.forward(ops.gelu(mlp.fc1.forward(input)))
+          compare({ lean: input => mlp.forward(input), plain }, mlp.parameters(), x)
+          mlp.dispose()
+        }),
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  test('residual with drop-path', () => {
+    scope(() => {
+      const residual = new Residual({ rate: 0.5 })
+      const x = ops.randn([16, 3, 4])
+      const branch = ops.randn([16, 3, 4])
+      const plain = (input: Tensor): Tensor =>
+        input.add(input.mul(branch).mul(ops.floor(ops.rand([16, 1, 1]).add(0.5)).div(0.5)))
+      compare({ lean: input => residual.forward(input, input.mul(branch)), plain }, new Map(), x)
+    })
+  })
+})
+
+test('positions of the trained grid come back, and of any other have its size', () => {
+  fc.assert(
+    fc.property(
+      fc.record({
+        side: fc.integer({ min: 1, max: 6 }),
+        rows: fc.integer({ min: 1, max: 9 }),
+        columns: fc.integer({ min: 1, max: 9 }),
+        width: fc.integer({ min: 1, max: 4 }),
+      }),
+      ({ side, rows, columns, width }) =>
+        scope(() => {
+          const positions = ops.randn([1, side * side, width])
+          const same = resamplePositions(positions, { rows: side, columns: side, fudge: 0 })
+          expect(relative(same, positions)).toBeLessThan(1e-6)
+          expect(resamplePositions(positions, { rows, columns, fudge: 0.1 }).shape).toEqual([
+            1,
+            rows * columns,
+            width,
+          ])
+        }),
+    ),
+    { numRuns: 30 },
+  )
+})
+
+test('stochastic depth grows linearly, and the first block never drops', () => {
+  const made = blocks({ embedDim: 4, heads: 1, mlpRatio: 1, dropPath: 0.2, depth: 3 })
+  expect(made.map(({ residual }) => residual.rate)).toEqual([0, 0.1, 0.2])
+  const [only] = blocks({ embedDim: 4, heads: 1, mlpRatio: 1, dropPath: 0.2, depth: 1 })
+  expect(only!.residual.rate).toBe(0)
+  for (const block of [...made, only!]) block.dispose()
+})
