@@ -77,7 +77,8 @@ describe('derivatives by hand are those of autograd:', () => {
           manualSeed(length)
           const embedDim = heads * headDim
           const attention = new Attention({ embedDim, heads })
-          for (const parameter of attention.parameters().values()) noGrad(() => ops.normal_(parameter))
+          for (const parameter of attention.parameters().values())
+            noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
           const x = ops.randn([batch, length, embedDim])
           compare(
             {
@@ -100,7 +101,8 @@ describe('derivatives by hand are those of autograd:', () => {
         scope(() => {
           manualSeed(length)
           const mlp = new Mlp({ embedDim, mlpRatio })
-          for (const parameter of mlp.parameters().values()) noGrad(() => ops.normal_(parameter))
+          for (const parameter of mlp.parameters().values())
+            noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
           const x = ops.randn([batch, length, embedDim])
           const plain = (input: Tensor): Tensor => mlp.fc2.forward(ops.gelu(mlp.fc1.forward(input)))
           compare({ lean: input => mlp.forward(input), plain }, mlp.parameters(), x)
