@@ -1,5 +1,6 @@
 {
-  # The kernels are compiled once per instruction set and picked at run time; everything else is baseline code. Without
+  # The kernels are compiled once per instruction set and picked at run time; everything else is baseline code (AVX-512
+  # was measured: no faster). Without
   # contraction, so that the lattice falls on the same vertices everywhere; fused multiply-adds are said outright.
   'target_defaults': {
     'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
@@ -24,10 +25,10 @@
     {
       'target_name': 'tagmask_crf',
       'dependencies': ['crf_kernels_baseline'],
-      'sources': ['addon.cc', 'dispatch.cc', 'lattice.cc', 'mean-field.cc', 'team.cc', 'unary.cc'],
+      'sources': ['addon.cc', 'dispatch.cc', 'lattice.cc', 'mean-field.cc', 'team.cc', 'term.cc', 'unary.cc', 'workspace.cc'],
       'conditions': [
         ['target_arch=="x64" and OS!="win"', {
-          'dependencies': ['crf_kernels_avx2', 'crf_kernels_avx512'],
+          'dependencies': ['crf_kernels_avx2'],
           'defines': ['CRF_X64'],
         }],
         ['OS=="linux"', { 'libraries': ['-pthread'] }],
@@ -50,14 +51,6 @@
           'defines': ['CRF_ISA=avx2', 'CRF_LANES=8'],
           'cflags': ['-mavx2', '-mfma'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma'] },
-        },
-        {
-          'target_name': 'crf_kernels_avx512',
-          'type': 'static_library',
-          'sources': ['row-kernels.cc', 'simplices.cc'],
-          'defines': ['CRF_ISA=avx512', 'CRF_LANES=16'],
-          'cflags': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'],
-          'xcode_settings': { 'OTHER_CFLAGS': ['-mavx512f', '-mavx512vl', '-mavx512dq', '-mavx512bw', '-mfma'] },
         },
       ],
     }],

@@ -13,10 +13,6 @@ inline __attribute__((always_inline)) void eachPiece(int channels, F f) {
   if (channels == 1) return f(0, 0.0f);
   int c = 0;
   for (; c + CRF_LANES <= channels; c += CRF_LANES) f(c, Lanes<CRF_LANES>::Float{});
-  if (CRF_LANES > 8 && c + 8 <= channels) {
-    f(c, Lanes<8>::Float{});
-    c += 8;
-  }
   if (CRF_LANES > 4 && c + 4 <= channels) f(c, F4{});
 }
 
@@ -93,33 +89,30 @@ void blur(const Neighbours* neighbours, const float* in, float* out, int32_t beg
   }
 }
 
-// exp(x) for x <= 0 within 2 ulp (polynomial of Cephes' expf); 0 below -87.
+// 2^x for x <= 0 within 3e-7 of itself; 2^-125 below that.
 template <int N>
-inline typename Lanes<N>::Float expNegative(typename Lanes<N>::Float x) {
+inline typename Lanes<N>::Float exp2Negative(typename Lanes<N>::Float x) {
   typedef typename Lanes<N>::Float F;
   typedef typename Lanes<N>::Int I;
   const F shift = broadcast<F>(12582912.0f);  // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
-  const F clamped = x < -87.0f ? broadcast<F>(-87.0f) : x;
-  const F shifted = multiplyAdd(clamped, broadcast<F>(1.44269504f), shift);
-  const F n = shifted - shift;
-  const F r = multiplyAdd(n, broadcast<F>(2.12194440e-4f), multiplyAdd(n, broadcast<F>(-0.693359375f), clamped));
-  F y = broadcast<F>(1.9875691500e-4f);
-  y = multiplyAdd(y, r, broadcast<F>(1.3981999507e-3f));
-  y = multiplyAdd(y, r, broadcast<F>(8.3334519073e-3f));
-  y = multiplyAdd(y, r, broadcast<F>(4.1665795894e-2f));
-  y = multiplyAdd(y, r, broadcast<F>(1.6666665459e-1f));
-  y = multiplyAdd(y, r, broadcast<F>(5.0000001201e-1f));
-  y = multiplyAdd(y, r * r, r) + 1.0f;
-  const F power = (F)(((I)shifted << 23) + (127 << 23));
-  return x < -87.0f ? F{} : y * power;
+  const F clamped = x > -125.0f ? x : broadcast<F>(-125.0f);
+  const F shifted = clamped + shift;
+  const F r = clamped - (shifted - shift);
+  F y = broadcast<F>(0.0013276471f);
+  y = multiplyAdd(y, r, broadcast<F>(0.0096755416f));
+  y = multiplyAdd(y, r, broadcast<F>(0.0555071328f));
+  y = multiplyAdd(y, r, broadcast<F>(0.2402211972f));
+  y = multiplyAdd(y, r, broadcast<F>(0.6931469671f));
+  y = multiplyAdd(y, r, broadcast<F>(1.0f));
+  return (F)((I)y + ((I)shifted << 23));
 }
 
-inline void expAll(float* values, int n) {
+inline void exp2All(float* values, int n) {
   int i = 0;
   for (; i + CRF_LANES <= n; i += CRF_LANES) {
-    store(values + i, expNegative<CRF_LANES>(load<Lanes<CRF_LANES>::Float>(values + i)));
+    store(values + i, exp2Negative<CRF_LANES>(load<Lanes<CRF_LANES>::Float>(values + i)));
   }
-  for (; i < n; i += 4) store(values + i, expNegative<4>(load<F4>(values + i)));
+  for (; i < n; i += 4) store(values + i, exp2Negative<4>(load<F4>(values + i)));
 }
 
 struct Add {
@@ -174,8 +167,8 @@ void softmax(float* rows, const float* bias, float* last, int pixels, int dynami
     store(last + p, -top);
   }
   const int padded = (pixels + 3) / 4 * 4;
-  expAll(rows, padded * channels);
-  expAll(last, padded);
+  exp2All(rows, padded * channels);
+  exp2All(last, padded);
   for (int p = 0; p < pixels; p += 4) {
     float* block = rows + p * channels;
     const F4 rest = load<F4>(last + p);
@@ -196,7 +189,7 @@ template <int N>
 inline void sigmoid(float* rows, const float* bias, float* last) {
   typedef typename Lanes<N>::Float F;
   const F x = multiplyAdd(load<F>(rows), broadcast<F>(2.0f), load<F>(bias));
-  const F small = expNegative<N>(x > 0.0f ? -x : x);
+  const F small = exp2Negative<N>(x > 0.0f ? -x : x);
   const F winner = 1.0f / (1.0f + small);
   const F loser = small * winner;
   store(rows, F(x > 0.0f ? winner : loser));
@@ -210,8 +203,8 @@ void softmax<1>(float* rows, const float* bias, float* last, int pixels, int) {
   for (; p < pixels; p += 4) sigmoid<4>(rows + p, bias + p, last + p);
 }
 
-// log(x) of positive normal floats within 2 ulp (polynomial of Cephes' logf).
-void logAll(float* values, int n) {
+// log2(x) of positive normal floats (polynomial of Cephes' logf).
+void log2All(float* values, int n) {
   typedef Lanes<CRF_LANES>::Float F;
   typedef Lanes<CRF_LANES>::Int I;
   for (int i = 0; i < n; i += CRF_LANES) {
@@ -228,14 +221,14 @@ void logAll(float* values, int n) {
     y = multiplyAdd(y, m, broadcast<F>(2.0000714765e-1f));
     y = multiplyAdd(y, m, broadcast<F>(-2.4999993993e-1f));
     y = multiplyAdd(y, m, broadcast<F>(3.3333331174e-1f));
-    y = y * m * (m * m) - 2.12194440e-4f * e - 0.5f * (m * m);
-    store(values + i, F(m + y + 0.693359375f * e));
+    y = y * m * (m * m) - 0.5f * (m * m);
+    store(values + i, F((m + y) * 1.44269504f + e));
   }
 }
 
 template <int C>
 RowKernels kernels(int channels) {
-  return {channels, gather<C>, scatter<C>, sum<C>, blur<C>, softmax<C>, logAll};
+  return {channels, gather<C>, scatter<C>, sum<C>, blur<C>, softmax<C>, log2All};
 }
 
 }  // namespace

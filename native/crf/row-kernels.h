@@ -23,11 +23,11 @@ struct RowKernels {
   void (*sum)(const uint32_t* first, const int32_t* slot, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int channels);
   // out[v] = scale * (in[v] + (in[before] + in[after]) / 2), for begin <= v < end
   void (*blur)(const Neighbours* neighbours, const float* in, float* out, int32_t begin, int32_t end, float scale, int channels);
-  // Label probabilities of a block from logits relative to the last label: bias + rows + (sum of rows), 0 for the last.
+  // Label probabilities of a block from base-2 logits: bias + rows + (sum of rows), the last label's being 0.
   // rows is overwritten with the probabilities, last receives the last label's. Reads up to a multiple of 4 pixels.
   void (*softmax)(float* rows, const float* bias, float* last, int pixels, int channels);
-  // values[i] = log(values[i]), for positive values; n is a multiple of 16
-  void (*log)(float* values, int n);
+  // values[i] = log2(values[i]), for positive normal values; n is a multiple of 16
+  void (*log2)(float* values, int n);
 };
 
 // Floats a row for a number of labels: the last label's message follows from the others', so it has no channel.

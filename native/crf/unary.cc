@@ -21,7 +21,7 @@ void blockEnergies(const Problem& problem, const RowKernels& kernels, size_t at,
   if (problem.unary == Unary::energies) {
     for (int p = 0; p < pixels; p++) {
       if (!(std::fabs(plane[p]) <= kLargest)) refuse(at + p, plane[p], "no energy between -1e6 and 1e6");
-      energies[p] = plane[p];
+      energies[p] = plane[p] * kLog2e;
     }
     return;
   }
@@ -41,7 +41,7 @@ void blockEnergies(const Problem& problem, const RowKernels& kernels, size_t at,
     }
   }
   std::fill(energies + pixels, energies + kBlock, 1.0f);
-  kernels.log(energies, kBlock);
+  kernels.log2(energies, kBlock);
   for (int p = 0; p < pixels; p++) energies[p] = -energies[p];
 }
 
@@ -58,8 +58,8 @@ void planesBias(const Problem& problem, const RowKernels& kernels, const Block& 
 
 void labelsBias(const Problem& problem, int channels, const Block& block, float* rows) {
   const int last = problem.labels - 1;
-  const float given = float(-std::log(problem.gtProb));
-  const float other = float(-std::log((1.0 - problem.gtProb) / last));
+  const float given = float(-std::log2(problem.gtProb));
+  const float other = float(-std::log2((1.0 - problem.gtProb) / last));
   for (int p = 0; p < block.count; p++, rows += channels) {
     const int32_t label = problem.labelMap[block.pixel + p];
     std::fill(rows, rows + last, label == last ? given - other : 0.0f);

@@ -5,7 +5,9 @@
 
 namespace tagmask::crf {
 
-// bias[slot][c] = U[last] - U[c] for the pixels of the block; channels beyond the labels are hugely negative.
+constexpr float kLog2e = 1.44269504f;  // the mean field works with base-2 exponentials
+
+// bias[slot][c] = (U[last] - U[c]) / ln 2 for the pixels of the block; channels beyond the labels are hugely negative.
 // Throws BadInput where a score or energy is no finite number.
 void unaryBias(const Problem& problem, const RowKernels& kernels, const Block& block, float* bias);
 

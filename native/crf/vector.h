@@ -21,7 +21,6 @@ struct Lanes<1> {
 };
 typedef Lanes<4>::Float F4;
 typedef Lanes<8>::Float F8;
-typedef Lanes<16>::Float F16;
 
 template <class T>
 inline T load(const float* from) {
@@ -45,9 +44,6 @@ inline T broadcast(float value) {
 inline float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline F4 multiplyAdd(F4 a, F4 b, F4 c) { return _mm_fmadd_ps(a, b, c); }
 inline F8 multiplyAdd(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
-#if CRF_LANES == 16
-inline F16 multiplyAdd(F16 a, F16 b, F16 c) { return _mm512_fmadd_ps(a, b, c); }
-#endif
 #else
 template <class T>
 inline T multiplyAdd(T a, T b, T c) {

@@ -90,10 +90,10 @@ function crfRequest(picture: CrfPicture, threads: number, name: string): CrfRequ
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
     throw new InputError(name, `the picture is ${width} x ${height}`, { field: 'image' })
   }
-  if (data.length !== pixels * 3) {
-    throw new InputError(name, `the picture has ${data.length} bytes`, {
+  if (!(data instanceof Uint8Array) || data.length !== pixels * 3) {
+    throw new InputError(name, `the picture has ${data?.length} bytes`, {
       field: 'image.data',
-      expected: `expected ${pixels * 3} for ${width} x ${height} RGB`,
+      expected: `expected a Uint8Array of ${pixels * 3} for ${width} x ${height} RGB`,
     })
   }
   if (!Number.isInteger(iterations) || iterations < 0 || iterations > 2 ** 20) {
@@ -122,7 +122,7 @@ type UnaryRequest = Pick<
 function unaryRequest(unary: Unary, pixels: number, name: string): UnaryRequest {
   if (unary instanceof Float32Array)
     return { labels: labelCount(unary, pixels, 'unary', name), energies: unary }
-  if (unary.kind === 'scores') {
+  if (unary?.kind === 'scores') {
     const { scores, clip, scale } = unary
     return {
       labels: labelCount(scores, pixels, 'unary.scores', name),
@@ -130,6 +130,10 @@ function unaryRequest(unary: Unary, pixels: number, name: string): UnaryRequest 
       ...(clip !== undefined && { clip }),
       ...(scale !== undefined && { scale }),
     }
+  }
+  if (unary?.kind !== 'labels') {
+    const expected = 'expected a Float32Array of energies, unaryFromScores or unaryFromLabels'
+    throw new InputError(name, 'is none', { field: 'unary', expected })
   }
   const { labelMap, labels, gtProb } = unary
   if (labelMap.length !== pixels) {
