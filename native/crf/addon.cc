@@ -27,7 +27,9 @@ class Request {
 
   double number(const char* field) const {
     const Napi::Value value = object_.Get(field);
-    if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) throw BadInput(field, "not a finite number");
+    if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) {
+      throw BadInput(field, "not a finite number");
+    }
     return value.As<Napi::Number>().DoubleValue();
   }
 
@@ -41,9 +43,13 @@ class Request {
   template <class T>
   std::vector<T> array(const char* field, napi_typedarray_type type, size_t length) const {
     const Napi::Value value = object_.Get(field);
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) throw BadInput(field, "not the right kind of typed array");
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+      throw BadInput(field, "not the right kind of typed array");
+    }
     const auto array = value.As<Napi::TypedArrayOf<T>>();
-    if (array.ElementLength() != length) throw BadInput(field, "holds " + std::to_string(array.ElementLength()) + " values, not " + std::to_string(length));
+    if (array.ElementLength() != length) {
+      throw BadInput(field, "holds " + std::to_string(array.ElementLength()) + " values, not " + std::to_string(length));
+    }
     return std::vector<T>(array.Data(), array.Data() + length);
   }
 
@@ -52,7 +58,10 @@ class Request {
     if (!has(field)) return std::nullopt;
     const std::vector<double> values = array<double>(field, napi_float64_array, length);
     for (size_t i = 0; i < length; i++) {
-      if (!std::isfinite(values[i]) || (i + 1 < length && !(float(values[i]) > 0)) || std::fabs(values[i]) > 1e6) throw BadInput(field, "deviations must be positive, and all numbers at most 1e6");
+      const bool deviation = i + 1 < length;
+      if (!(std::fabs(values[i]) <= 1e6) || (deviation && !(float(values[i]) > 0))) {
+        throw BadInput(field, "deviations must be positive, and all numbers at most 1e6");
+      }
     }
     Kernel kernel;
     kernel.sx = float(values[0]);
@@ -82,7 +91,9 @@ Problem readProblem(const Request& request) {
   problem.iterations = request.integer("iterations", 0, 1 << 20);
   problem.threads = request.integer("threads", 1, 256);
   const size_t pixels = problem.pixels();
-  if (pixels > kMaxPixels || pixels * size_t(problem.labels) > kMaxValues) throw BadInput("image", "too many pixels and labels");
+  if (pixels > kMaxPixels || pixels * size_t(problem.labels) > kMaxValues) {
+    throw BadInput("image", "too many pixels and labels");
+  }
   problem.gaussian = request.kernel("gaussian", 3);
   problem.bilateral = request.kernel("bilateral", 6);
   problem.rgb = request.array<uint8_t>("image", napi_uint8_array, pixels * 3);
@@ -92,7 +103,8 @@ Problem readProblem(const Request& request) {
     if (!(problem.gtProb > 0 && problem.gtProb < 1)) throw BadInput("gtProb", "not between 0 and 1");
     problem.labelMap = request.array<int32_t>("labelMap", napi_int32_array, pixels);
     for (const int32_t label : problem.labelMap) {
-      if (label >= problem.labels) throw BadInput("unary", "holds label " + std::to_string(label) + " of " + std::to_string(problem.labels));
+      if (label < problem.labels) continue;
+      throw BadInput("unary", "holds label " + std::to_string(label) + " of " + std::to_string(problem.labels));
     }
     return problem;
   }
@@ -100,8 +112,12 @@ Problem readProblem(const Request& request) {
   problem.unary = request.has("scores") ? Unary::scores : Unary::energies;
   problem.clip = request.optionalNumber("clip");
   problem.scale = request.optionalNumber("scale");
-  if (problem.clip && !(*problem.clip >= 1e-37f && *problem.clip <= 1)) throw BadInput("clip", "not between 1e-37 and 1");
-  if (problem.scale && !(*problem.scale > 0 && *problem.scale <= 1)) throw BadInput("scale", "not above 0 and at most 1");
+  if (problem.clip && !(*problem.clip >= 1e-37f && *problem.clip <= 1)) {
+    throw BadInput("clip", "not between 1e-37 and 1");
+  }
+  if (problem.scale && !(*problem.scale > 0 && *problem.scale <= 1)) {
+    throw BadInput("scale", "not above 0 and at most 1");
+  }
   problem.planes = request.array<float>(planes, napi_float32_array, pixels * problem.labels);
   return problem;
 }

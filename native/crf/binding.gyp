@@ -1,7 +1,7 @@
 {
-  # The kernels are compiled once per instruction set and picked at run time; everything else is baseline code (AVX-512
-  # was measured: no faster). Without
-  # contraction, so that the lattice falls on the same vertices everywhere; fused multiply-adds are said outright.
+  # The kernels are compiled once per instruction set and picked at run time (AVX-512 was measured: no faster); the rest
+  # is baseline code. No contraction, so that the lattice falls on the same vertices everywhere: fused multiply-adds
+  # are said outright.
   'target_defaults': {
     'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
     'cflags': ['-O3', '-ffp-contract=off'],
@@ -33,12 +33,6 @@
         }],
         ['OS=="linux"', { 'libraries': ['-pthread'] }],
       ],
-    },
-    {
-      'target_name': 'copy_addon',
-      'type': 'none',
-      'dependencies': ['tagmask_crf'],
-      'copies': [{ 'destination': '../../build/addons/crf', 'files': ['<(PRODUCT_DIR)/tagmask_crf.node'] }],
     },
   ],
   'conditions': [

@@ -1,4 +1,5 @@
 // Lattice construction: every pixel's simplex, a number for every vertex that occurs, and who neighbours whom.
+// The numbers never matter: rows are summed in the order of the segments.
 #include "lattice.h"
 
 #include <algorithm>
@@ -36,13 +37,13 @@ KeyLayout keyLayout(const float (&extent)[D], const char* field) {
   return layout;
 }
 
-void findNeighbours(const VertexTable& table, const KeyLayout& layout, Lattice& lattice) {
+void findNeighbours(const VertexTable& table, const KeyLayout& layout, Lattice& lattice, Team& team) {
   const int32_t count = table.size();
   const int dimensions = lattice.taps - 1;
-  lattice.vertices = count;
-  Neighbours* neighbours = lattice.neighbours.resize(size_t(count) * lattice.taps);
-  std::fill_n(neighbours, size_t(count) * lattice.taps, Neighbours{count, count});
-  for (int axis = 0; axis <= dimensions; axis++, neighbours += count) {
+  Neighbours* all = lattice.neighbours.resize(size_t(count) * lattice.taps);
+  team.each(lattice.taps, [&](int axis) {
+    Neighbours* neighbours = all + size_t(axis) * count;
+    std::fill_n(neighbours, count, Neighbours{count, count});
     const auto step = [&](int32_t v) {  // all coordinates fall by 1, the axis's own rises by the dimensions
       const uint64_t key = table.key(v);
       return layout.unit[axis] + ((key & 7) == 0 ? key + dimensions - layout.all : key - 1);
@@ -54,39 +55,67 @@ void findNeighbours(const VertexTable& table, const KeyLayout& layout, Lattice& 
       neighbours[v].before = before;
       neighbours[before].after = v;
     }
+  });
+}
+
+// Numbers the vertices of all segments' tables; lists the rows of each vertex.
+void joinSegments(const std::vector<VertexTable>& segments, VertexTable& whole, Lattice& lattice) {
+  lattice.firstRow.assign(1, 0);
+  for (const VertexTable& table : segments) lattice.firstRow.push_back(lattice.rows() + table.size());
+  int32_t* vertexOfRow = lattice.vertexOfRow.resize(lattice.rows());
+  for (const VertexTable& table : segments) {
+    for (int32_t v = 0; v < table.size(); v++) {
+      whole.prefetch(table.key(std::min(v + kAhead, table.size() - 1)));
+      *vertexOfRow++ = whole.findOrInsert(table.key(v));
+    }
   }
+  lattice.vertices = whole.size();
+  uint32_t* next = lattice.firstOfVertex.resize(size_t(whole.size()) + 2);
+  std::fill_n(next, size_t(whole.size()) + 2, 0);
+  int32_t* rowOfVertex = lattice.rowOfVertex.resize(lattice.rows());
+  for (int32_t r = 0; r < lattice.rows(); r++) next[lattice.vertexOfRow[r] + 2]++;
+  for (int32_t v = 2; v < whole.size() + 2; v++) next[v] += next[v - 1];
+  for (int32_t r = 0; r < lattice.rows(); r++) rowOfVertex[next[lattice.vertexOfRow[r] + 1]++] = r;
 }
 
 // fill(features, x, y, lanes) writes the scaled features of pixels (x, y) to (x + lanes - 1, y).
 template <int D, class Fill>
-void build(Lattice& lattice, const PixelOrder& order, const KeyLayout& layout, Fill fill) {
+void build(Lattice& lattice, const PixelOrder& order, const KeyLayout& layout, Team& team, Fill fill) {
   constexpr int kTaps = D + 1;
-  const size_t pixels = size_t(order.width) * order.height;
   const FindSimplices find = findSimplices(D);
-  VertexTable table;
   lattice.taps = kTaps;
-  int32_t* vertex = lattice.vertex.resize(pixels * kTaps);
-  float* weight = lattice.weight.resize(pixels * kTaps);
-  float features[D][kLanes] = {};
-  float weights[kLanes * kTaps];
-  uint64_t keys[kLanes * kTaps];
-  for (size_t b = 0; b < order.blocks(); b++) {
-    const Block block = order.block(b);
-    for (int start = 0; start < block.count; start += kLanes) {
-      const int lanes = std::min(kLanes, block.count - start);
-      fill(features, block.x + start, block.y, lanes);
-      find(features, layout, keys, weights);
-      for (int k = 0; k < lanes * kTaps; k++) table.prefetch(keys[k]);
-      weight = std::copy_n(weights, lanes * kTaps, weight);
-      for (int k = 0; k < lanes * kTaps; k++) *vertex++ = table.findOrInsert(keys[k]);
-    }
-  }
-  if (pixels % 4 != 0) {  // pydensecrf pads the pixels to fours with zero features, whose vertices then exist
+  lattice.row.resize(order.pixels() * kTaps);
+  lattice.weight.resize(order.pixels() * kTaps);
+  std::vector<VertexTable> tables(order.segments());
+  team.each(order.segments(), [&](int segment) {
+    VertexTable table;
+    int32_t* row = lattice.row.data() + order.firstSlot(segment) * kTaps;
+    float* weight = lattice.weight.data() + order.firstSlot(segment) * kTaps;
+    float features[D][kLanes] = {};
+    float weights[kLanes * kTaps];
+    uint64_t keys[kLanes * kTaps];
+    order.eachBlock(segment, [&](const Block& block) {
+      for (int start = 0; start < block.count; start += kLanes) {
+        const int lanes = std::min(kLanes, block.count - start);
+        fill(features, block.x + start, block.y, lanes);
+        find(features, layout, keys, weights);
+        for (int k = 0; k < lanes * kTaps; k++) table.prefetch(keys[k]);
+        weight = std::copy_n(weights, lanes * kTaps, weight);
+        for (int k = 0; k < lanes * kTaps; k++) *row++ = table.findOrInsert(keys[k]);
+      }
+    });
+    tables[segment] = std::move(table);
+  });
+  VertexTable whole;
+  if (order.pixels() % 4 != 0) {  // pydensecrf pads the pixels to fours with zero features, whose vertices then exist
     const float zeros[D][kLanes] = {};
+    float weights[kLanes * kTaps];
+    uint64_t keys[kLanes * kTaps];
     find(zeros, layout, keys, weights);
-    for (int r = 0; r <= D; r++) table.findOrInsert(keys[r]);
+    for (int r = 0; r <= D; r++) whole.findOrInsert(keys[r]);
   }
-  findNeighbours(table, layout, lattice);
+  joinSegments(tables, whole, lattice);
+  findNeighbours(whole, layout, lattice, team);
 }
 
 // The diagonal of the embedding (p. 5 of the paper), the blur's own deviation taken out.
@@ -104,12 +133,12 @@ std::vector<float> ramp(int size, float deviation, float scale) {
 
 }  // namespace
 
-void Lattice::buildPlane(const Problem& problem, const Kernel& kernel) {
+void Lattice::buildPlane(const Problem& problem, const Kernel& kernel, Team& team) {
   float scale[2];
   scales(scale);
   const auto xs = ramp(problem.width, kernel.sx, scale[0]), ys = ramp(problem.height, kernel.sy, scale[1]);
   const KeyLayout layout = keyLayout<2>({xs.back(), ys.back()}, "gaussian.sxy");
-  build<2>(*this, problem.order(), layout, [&](float (&features)[2][kLanes], int x, int y, int lanes) {
+  build<2>(*this, problem.order(), layout, team, [&](float (&features)[2][kLanes], int x, int y, int lanes) {
     for (int l = 0; l < lanes; l++) {
       features[0][l] = xs[x + l];
       features[1][l] = ys[y];
@@ -117,13 +146,14 @@ void Lattice::buildPlane(const Problem& problem, const Kernel& kernel) {
   });
 }
 
-void Lattice::buildColour(const Problem& problem, const Kernel& kernel) {
+void Lattice::buildColour(const Problem& problem, const Kernel& kernel, Team& team) {
   float scale[5];
   scales(scale);
   const auto xs = ramp(problem.width, kernel.sx, scale[0]), ys = ramp(problem.height, kernel.sy, scale[1]);
-  const auto reds = ramp(256, kernel.sr, scale[2]), greens = ramp(256, kernel.sg, scale[3]), blues = ramp(256, kernel.sb, scale[4]);
+  const auto reds = ramp(256, kernel.sr, scale[2]), greens = ramp(256, kernel.sg, scale[3]);
+  const auto blues = ramp(256, kernel.sb, scale[4]);
   const KeyLayout layout = keyLayout<5>({xs.back(), ys.back(), reds.back(), greens.back(), blues.back()}, "bilateral");
-  build<5>(*this, problem.order(), layout, [&](float (&features)[5][kLanes], int x, int y, int lanes) {
+  build<5>(*this, problem.order(), layout, team, [&](float (&features)[5][kLanes], int x, int y, int lanes) {
     const uint8_t* rgb = problem.rgb.data() + 3 * (size_t(y) * problem.width + x);
     for (int l = 0; l < lanes; l++, rgb += 3) {
       features[0][l] = xs[x + l];

@@ -1,7 +1,7 @@
 // Mean field: Q <- softmax(-U + sum_k compat_k D_k^-1/2 K_k D_k^-1/2 Q), D_k the row sums of K_k.
 // The filter is linear and Q adds up to 1, so the last label's message is the filtered constant minus the other
-// labels' messages and is never filtered itself. On one thread a block of pixels is sliced, normalised and splatted
-// while its rows are in the cache; on several, the splat is a sum per vertex over the same pixels in the same order.
+// labels' messages and is never filtered itself. A block of pixels is sliced, normalised and splatted again while its
+// rows are in the cache: Q is never stored.
 #include "mean-field.h"
 
 #include <algorithm>
@@ -22,8 +22,7 @@ class Inference {
         order_(problem.order()),
         kernels_(rowKernels(rowChannels(problem.labels))),
         team_(problem.threads),
-        bias_((*lease_).bias),
-        rows_((*lease_).rows) {}
+        bias_((*lease_).bias) {}
 
   void run() {
     prepareBias();
@@ -31,87 +30,64 @@ class Inference {
     step(false, terms_.empty());
     if (terms_.empty()) return;
     for (int i = 1; i <= problem_.iterations; i++) {
-      for (Term* term : terms_) {
-        term->blur(kernels_, term->compat, team_);
-        if (!shared()) term->clearSplatted(kernels_.channels);
-      }
+      for (Term* term : terms_) term->blur(kernels_, term->compat, team_);
       step(true, i == problem_.iterations);
     }
   }
 
  private:
-  bool shared() const { return team_.size() > 1; }
-
-  template <class Task>
-  void eachBlock(Task task) {
-    team_.split(order_.blocks(), 1, [&](size_t begin, size_t end) {
-      for (size_t b = begin; b < end; b++) task(order_.block(b), order_.block(std::min(b + 1, order_.blocks() - 1)));
-    });
-  }
-
   void prepareBias() {
-    const size_t size = (problem_.pixels() + 3) * kernels_.channels;  // softmax reads by fours
-    float* bias = bias_.resize(size);
-    std::fill(bias + problem_.pixels() * kernels_.channels, bias + size, 0.0f);
-    eachBlock([&](const Block& block, const Block&) { unaryBias(problem_, kernels_, block, bias); });
-    if (shared()) rows_.resize(problem_.pixels() * kernels_.channels);
+    const size_t size = order_.pixels() * kernels_.channels, padding = 3 * kernels_.channels;  // softmax reads by fours
+    float* bias = bias_.resize(size + padding);
+    std::fill_n(bias + size, padding, 0.0f);
+    team_.each(order_.segments(), [&](int segment) {
+      order_.eachBlock(segment, [&](const Block& block) { unaryBias(problem_, kernels_, block, bias); });
+    });
   }
 
   void prepareTerms() {
-    Workspace& space = *lease_;
-    const auto add = [&](const std::optional<Kernel>& kernel, Term& term) {
-      if (!kernel || kernel->compat == 0 || problem_.iterations == 0) return;
-      term.compat = kernel->compat * kLog2e;
+    const auto wanted = [&](const std::optional<Kernel>& kernel) {
+      return problem_.iterations > 0 && kernel && kernel->compat != 0;
+    };
+    const auto add = [&](Term& term, float compat) {
+      term.compat = compat * kLog2e;
+      term.normalise(order_, team_);
+      term.resize(kernels_.channels);
       terms_.push_back(&term);
     };
-    add(problem_.bilateral, space.colour);
-    add(problem_.gaussian, space.plane);
-    team_.run([&](int part) {
-      for (size_t k = part; k < terms_.size(); k += team_.size()) {
-        Term& term = *terms_[k];
-        if (&term == &space.colour) {
-          term.lattice.buildColour(problem_, *problem_.bilateral);
-        } else {
-          term.lattice.buildPlane(problem_, *problem_.gaussian);
-        }
-        term.normalise(problem_.pixels());
-        if (shared()) term.invert(problem_.pixels());
-        term.clear(kernels_.channels);
-      }
-    });
+    Workspace& space = *lease_;
+    if (wanted(problem_.bilateral)) {
+      space.colour.lattice.buildColour(problem_, *problem_.bilateral, team_);
+      add(space.colour, problem_.bilateral->compat);
+    }
+    if (wanted(problem_.gaussian)) {
+      space.plane.lattice.buildPlane(problem_, *problem_.gaussian, team_);
+      add(space.plane, problem_.gaussian->compat);
+    }
   }
 
-  // Makes Q of every pixel, from the blurred rows or, at first, from the unary alone; splats it, or writes it out.
+  // Makes Q of every pixel, from the blurred terms or, at first, from the unary alone; splats it, or writes it out.
   void step(bool messages, bool final) {
-    eachBlock([&](const Block& block, const Block& next) {
-      static thread_local Buffer<float> scratch;
+    team_.each(order_.segments(), [&](int segment) {
+      std::vector<float> q(size_t(kBlock) * kernels_.channels);
       float last[kBlock];
-      float* q = scratch.resize(size_t(kBlock) * kernels_.channels);
-      blockProbabilities(block, messages, q, last);
-      if (final) {
-        writeBlock(block, q, last);
-      } else if (shared()) {
-        std::copy_n(q, block.count * kernels_.channels, rows_.data() + block.slot * kernels_.channels);
-      } else {
-        for (Term* term : terms_) term->scatter(kernels_, block.slot, block.count, q);
+      if (!final) {
+        for (Term* term : terms_) term->clear(kernels_, segment);
       }
+      order_.eachBlock(segment, [&](const Block& block) {
+        blockProbabilities(segment, block, messages, q.data(), last);
+        if (final) return writeBlock(block, q.data(), last);
+        for (Term* term : terms_) term->scatter(kernels_, segment, block.slot, block.count, q.data());
+      });
     });
-    if (final || !shared()) return;
-    for (Term* term : terms_) term->gatherSplat(kernels_, rows_.data(), team_);
-  }
-
-  void prefetch(const Block& block) const {
-    const float* bias = bias_.data() + block.slot * kernels_.channels;
-    for (int i = 0; i < block.count * kernels_.channels; i += 16) __builtin_prefetch(bias + i);
-    for (const Term* term : terms_) term->prefetch(block.slot, block.count);
   }
 
   // Q of the pixels of a block in q, the last label's in last.
-  void blockProbabilities(const Block& block, bool messages, float* q, float* last) {
+  void blockProbabilities(int segment, const Block& block, bool messages, float* q, float* last) {
     const int channels = kernels_.channels, count = block.count;
     float* bias = bias_.data() + block.slot * channels;
     if (!messages) std::fill_n(q, count * channels, 0.0f);
-    for (size_t k = 0; messages && k < terms_.size(); k++) terms_[k]->gather(kernels_, block.slot, count, q, k > 0);
+    for (size_t k = 0; messages && k < terms_.size(); k++) terms_[k]->gather(kernels_, segment, block.slot, count, q, k > 0);
     std::fill(q + count * channels, q + (count + 3) / 4 * 4 * channels, 0.0f);
     kernels_.softmax(q, bias, last, count, channels);
     if (messages) return;
@@ -139,7 +115,6 @@ class Inference {
   WorkspaceLease lease_;
   Team team_;
   Buffer<float>& bias_;
-  Buffer<float>& rows_;
   std::vector<Term*> terms_;
 };
 

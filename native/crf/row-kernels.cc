@@ -17,74 +17,77 @@ inline __attribute__((always_inline)) void eachPiece(int channels, F f) {
 }
 
 template <int C, int Taps>
-void gatherRows(const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int dynamic, bool add) {
+void gatherRows(const int32_t* row, const float* weight, const float* values, float* out, int pixels, int dynamic,
+                bool add) {
   const int channels = C ? C : dynamic;
-  for (int p = 0; p < pixels; p++, vertex += Taps, weight += Taps, out += channels) {
-    const float* row[Taps];
-    for (int t = 0; t < Taps; t++) row[t] = values + size_t(vertex[t]) * channels;
+  for (int p = 0; p < pixels; p++, row += Taps, weight += Taps, out += channels) {
+    const float* from[Taps];
+    for (int t = 0; t < Taps; t++) from[t] = values + size_t(row[t]) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       T sum = add ? load<T>(out + c) : zero;
-      for (int t = 0; t < Taps; t++) sum = multiplyAdd(broadcast<T>(weight[t]), load<T>(row[t] + c), sum);
+      for (int t = 0; t < Taps; t++) sum = multiplyAdd(broadcast<T>(weight[t]), load<T>(from[t] + c), sum);
       store(out + c, sum);
     });
   }
 }
 
 template <int C>
-void gather(int taps, const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int channels, bool add) {
-  if (taps == 3) return gatherRows<C, 3>(vertex, weight, values, out, pixels, channels, add);
-  gatherRows<C, 6>(vertex, weight, values, out, pixels, channels, add);
+void gather(int taps, const int32_t* row, const float* weight, const float* values, float* out, int pixels,
+            int channels, bool add) {
+  if (taps == 3) return gatherRows<C, 3>(row, weight, values, out, pixels, channels, add);
+  gatherRows<C, 6>(row, weight, values, out, pixels, channels, add);
 }
 
 template <int C, int Taps>
-void scatterRows(const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int dynamic) {
+void scatterRows(const int32_t* row, const float* weight, float* values, const float* in, int pixels, int dynamic) {
   const int channels = C ? C : dynamic;
-  for (int p = 0; p < pixels; p++, vertex += Taps, weight += Taps, in += channels) {
-    float* row[Taps];
-    for (int t = 0; t < Taps; t++) row[t] = values + size_t(vertex[t]) * channels;
+  for (int p = 0; p < pixels; p++, row += Taps, weight += Taps, in += channels) {
+    float* to[Taps];
+    for (int t = 0; t < Taps; t++) to[t] = values + size_t(row[t]) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       const T value = load<T>(in + c);
-      for (int t = 0; t < Taps; t++) store(row[t] + c, multiplyAdd(broadcast<T>(weight[t]), value, load<T>(row[t] + c)));
+      for (int t = 0; t < Taps; t++) store(to[t] + c, multiplyAdd(broadcast<T>(weight[t]), value, load<T>(to[t] + c)));
     });
   }
 }
 
 template <int C>
-void scatter(int taps, const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int channels) {
-  if (taps == 3) return scatterRows<C, 3>(vertex, weight, values, in, pixels, channels);
-  scatterRows<C, 6>(vertex, weight, values, in, pixels, channels);
+void scatter(int taps, const int32_t* row, const float* weight, float* values, const float* in, int pixels,
+             int channels) {
+  if (taps == 3) return scatterRows<C, 3>(row, weight, values, in, pixels, channels);
+  scatterRows<C, 6>(row, weight, values, in, pixels, channels);
 }
 
 template <int C>
-void sum(const uint32_t* first, const int32_t* slot, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int dynamic) {
+void collect(const uint32_t* first, const int32_t* copy, const float* in, float* out, int32_t begin, int32_t end,
+             int dynamic) {
   const int channels = C ? C : dynamic;
   for (int32_t v = begin; v < end; v++) {
-    float* row = out + size_t(v) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       T total = zero;
-      for (uint32_t e = first[v]; e < first[v + 1]; e++) {
-        total = multiplyAdd(broadcast<T>(weight[e]), load<T>(in + size_t(slot[e]) * channels + c), total);
-      }
-      store(row + c, total);
+      for (uint32_t e = first[v]; e < first[v + 1]; e++) total += load<T>(in + size_t(copy[e]) * channels + c);
+      store(out + size_t(v) * channels + c, total);
     });
   }
 }
 
 template <int C>
-void blur(const Neighbours* neighbours, const float* in, float* out, int32_t begin, int32_t end, float scale, int dynamic) {
+void blur(const Neighbours* neighbours, const int32_t* vertex, const float* in, float* out, int32_t begin,
+          int32_t end, float scale, int dynamic) {
   const int channels = C ? C : dynamic;
-  for (int32_t v = begin; v < end; v++) {
-    const float* row = in + size_t(v) * channels;
+  for (int32_t i = begin; i < end; i++) {
+    const int32_t v = vertex ? vertex[i] : i;
+    const float* self = in + size_t(v) * channels;
     const float* before = in + size_t(neighbours[v].before) * channels;
     const float* after = in + size_t(neighbours[v].after) * channels;
-    float* to = out + size_t(v) * channels;
+    float* to = out + size_t(i) * channels;
     eachPiece(channels, [&](int c, auto zero) {
       typedef decltype(zero) T;
       const T around = load<T>(before + c) + load<T>(after + c);
-      store(to + c, T(scale * multiplyAdd(broadcast<T>(0.5f), around, load<T>(row + c))));
+      store(to + c, T(scale * multiplyAdd(broadcast<T>(0.5f), around, load<T>(self + c))));
     });
   }
 }
@@ -228,7 +231,7 @@ void log2All(float* values, int n) {
 
 template <int C>
 RowKernels kernels(int channels) {
-  return {channels, gather<C>, scatter<C>, sum<C>, blur<C>, softmax<C>, log2All};
+  return {channels, gather<C>, scatter<C>, collect<C>, blur<C>, softmax<C>, log2All};
 }
 
 }  // namespace

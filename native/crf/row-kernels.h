@@ -1,4 +1,4 @@
-// The inner loops of the filter: operations on rows of `channels` floats, one row a pixel or lattice vertex.
+// The inner loops of the filter: operations on rows of `channels` floats, one a pixel or lattice vertex.
 // Compiled once per instruction set (row-kernels.cc); dispatch.cc picks the widest the processor has.
 #pragma once
 #include <cstddef>
@@ -15,14 +15,19 @@ struct Neighbours {
 struct RowKernels {
   int channels;  // floats a row: 1, or a multiple of 4
 
-  // out[p] (+)= sum_t weight[p][t] * values[vertex[p][t]]; taps is 3 (plane) or 6 (plane and colour).
-  void (*gather)(int taps, const int32_t* vertex, const float* weight, const float* values, float* out, int pixels, int channels, bool add);
-  // values[vertex[p][t]] += weight[p][t] * in[p]
-  void (*scatter)(int taps, const int32_t* vertex, const float* weight, float* values, const float* in, int pixels, int channels);
-  // out[v] = sum of weight[e] * in[slot[e]] over first[v] <= e < first[v + 1], for begin <= v < end: scatter, turned round.
-  void (*sum)(const uint32_t* first, const int32_t* slot, const float* weight, const float* in, float* out, int32_t begin, int32_t end, int channels);
-  // out[v] = scale * (in[v] + (in[before] + in[after]) / 2), for begin <= v < end
-  void (*blur)(const Neighbours* neighbours, const float* in, float* out, int32_t begin, int32_t end, float scale, int channels);
+  // out[p] (+)= sum_t weight[p][t] * values[row[p][t]]; taps is 3 (plane) or 6 (plane and colour)
+  void (*gather)(int taps, const int32_t* row, const float* weight, const float* values, float* out, int pixels,
+                 int channels, bool add);
+  // values[row[p][t]] += weight[p][t] * in[p]
+  void (*scatter)(int taps, const int32_t* row, const float* weight, float* values, const float* in, int pixels,
+                  int channels);
+  // out[v] = sum of in[copy[e]] over first[v] <= e < first[v + 1], for begin <= v < end
+  void (*collect)(const uint32_t* first, const int32_t* copy, const float* in, float* out, int32_t begin, int32_t end,
+                  int channels);
+  // out[i] = scale * (in[v] + (in[before] + in[after]) / 2) for begin <= i < end, where v and the neighbours' v is
+  // vertex[i], or i where vertex is null
+  void (*blur)(const Neighbours* neighbours, const int32_t* vertex, const float* in, float* out, int32_t begin,
+               int32_t end, float scale, int channels);
   // Label probabilities of a block from base-2 logits: bias + rows + (sum of rows), the last label's being 0.
   // rows is overwritten with the probabilities, last receives the last label's. Reads up to a multiple of 4 pixels.
   void (*softmax)(float* rows, const float* bias, float* last, int pixels, int channels);

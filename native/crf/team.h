@@ -1,5 +1,6 @@
 // The threads that share one picture. The caller is one of them; with a size of 1 no thread is started.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -18,7 +19,15 @@ class Team {
   int size() const { return int(threads_.size()) + 1; }
   // Calls task(part) for part = 0 .. size() - 1 at once and waits for all; rethrows what a part threw.
   void run(const std::function<void(int part)>& task);
-  // Splits [0, count) into size() ranges whose bounds are multiples of grain.
+  // task(i) for i = 0 .. count - 1, each taken by whoever is free.
+  template <class Task>
+  void each(int count, Task task) {
+    std::atomic<int> next{0};
+    run([&](int) {
+      for (int i = next++; i < count; i = next++) task(i);
+    });
+  }
+  // task(begin, end) for size() ranges that cut [0, count) at multiples of grain.
   template <class Task>
   void split(size_t count, size_t grain, Task task) {
     const size_t grains = (count + grain - 1) / grain;

@@ -1,46 +1,33 @@
 // One pairwise term: the lattice with D^-1/2 in its weights, and the filter on it.
 #pragma once
 #include "lattice.h"
-#include "team.h"
 
 namespace tagmask::crf {
 
 struct Term {
   Lattice lattice;
   float compat = 0;
-  Buffer<float> splatted, blurred;  // [vertices + 1][channels], the last row zero
-  Buffer<float> constant;           // [slots]: compat times the filtered constant 1
+  Buffer<float> constant;  // [slots]: compat times the filtered constant 1
 
   // Normalises the lattice's weights by D^-1/2, D the row sums of the kernel; fills `constant`.
-  void normalise(size_t pixels);
-  // Lists the splat by vertex, for gatherSplat().
-  void invert(size_t pixels);
-  // Sizes the rows and zeroes them.
-  void clear(int channels);
-  void clearSplatted(int channels);
+  void normalise(const PixelOrder& order, Team& team);
+  // Sizes the values for rows of so many channels.
+  void resize(int channels);
 
-  // blurred += messages; the pixels are those from `slot` on.
-  void gather(const RowKernels& kernels, size_t slot, int count, float* messages, bool add) const {
-    kernels.gather(lattice.taps, lattice.vertex.data() + slot * lattice.taps, lattice.weight.data() + slot * lattice.taps,
-                   blurred.data(), messages, count, kernels.channels, add);
-  }
-  void scatter(const RowKernels& kernels, size_t slot, int count, const float* rows) {
-    kernels.scatter(lattice.taps, lattice.vertex.data() + slot * lattice.taps, lattice.weight.data() + slot * lattice.taps,
-                    splatted.data(), rows, count, kernels.channels);
-  }
-  // Splats all rows [slots][channels] at once, each vertex by one thread; adds in scatter()'s order.
-  void gatherSplat(const RowKernels& kernels, const float* rows, Team& team);
-  // blurred = scale * blur(splatted), which is lost.
+  // Before a segment's first scatter().
+  void clear(const RowKernels& kernels, int segment);
+  // Adds the rows' splat; the pixels are those from `slot` on, of the segment.
+  void scatter(const RowKernels& kernels, int segment, size_t slot, int count, const float* rows);
+  // Blurs what was splatted and multiplies it by scale.
   void blur(const RowKernels& kernels, float scale, Team& team);
-  // Fetches what gather() and scatter() read of the pixels from `slot` on.
-  void prefetch(size_t slot, int count) const;
+  // Slices the blurred values: messages (+)= them.
+  void gather(const RowKernels& kernels, int segment, size_t slot, int count, float* messages, bool add) const;
 
  private:
-  void filterOnes(size_t pixels, float* out, float scale);
+  void filterOnes(const PixelOrder& order, float* out, float scale, Team& team);
 
-  Buffer<uint32_t> first_;  // [vertices + 2]: where a vertex's entries begin
-  Buffer<int32_t> slot_;    // of each entry
-  Buffer<float> weight_;
+  Buffer<float> splatted_, blurred_;  // [rows][channels]
+  Buffer<float> values_, spare_;      // [vertices + 1][channels], the last zero
 };
 
 }  // namespace tagmask::crf

@@ -37,7 +37,9 @@ void blockEnergies(const Problem& problem, const RowKernels& kernels, size_t at,
   if (wrong) {
     for (int p = 0; p < pixels; p++) {
       if (!(std::fabs(plane[p]) <= 3e38f)) refuse(at + p, plane[p], "no finite score");
-      if (!problem.clip && !(scale * plane[p] + uniform >= lowest)) refuse(at + p, plane[p], "no positive score, needed without a clip");
+      if (!problem.clip && !(scale * plane[p] + uniform >= lowest)) {
+        refuse(at + p, plane[p], "no positive score, needed without a clip");
+      }
     }
   }
   std::fill(energies + pixels, energies + kBlock, 1.0f);

@@ -10,7 +10,6 @@ namespace tagmask::crf {
 struct Workspace {
   Term colour, plane;
   Buffer<float> bias;  // [slots][channels]
-  Buffer<float> rows;  // [slots][channels], on several threads: Q
 };
 
 // A workspace for as long as the lease lives.
