@@ -24,78 +24,88 @@ export class Attention extends Module {
 
   /** x [B, N, D] */
   forward(x: Tensor, { withWeights = false } = {}): Attended {
-    const qkv = this.qkv.forward(x)
+    const packed = packHeads(this.qkv.forward(x), this.heads)
     const attended = isRecording()
-      ? withWeights || qkv.device !== 'cpu'
-        ? attend(qkv, this.heads)
-        : { tokens: attendLean(qkv, this.heads), weights: undefined }
-      : attendInPlace(qkv, this.heads)
-    return { tokens: this.proj.forward(attended.tokens), weights: withWeights ? attended.weights : undefined }
+      ? withWeights || x.device !== 'cpu'
+        ? attend(packed)
+        : { tokens: attendLean(packed), weights: undefined }
+      : attendInPlace(packed)
+    return {
+      tokens: this.proj.forward(joinHeads(attended.tokens)),
+      weights: withWeights ? attended.weights : undefined,
+    }
   }
 }
 
-/** q, k, v as views [B, heads, N, d] of the packed projection [B, N, 3D]. */
-function split(qkv: Tensor, heads: number): [Tensor, Tensor, Tensor] {
+/** [B, N, 3D] -> contiguous q, k, v of every head [3, B, heads, N, d], as batched products want them. */
+function packHeads(qkv: Tensor, heads: number): Tensor {
   const [batch, length, width] = qkv.shape as [number, number, number]
-  const parts = qkv.reshape(batch, length, 3, heads, width / 3 / heads).permute(2, 0, 3, 1, 4)
-  return [parts.select(0, 0), parts.select(0, 1), parts.select(0, 2)]
-}
-
-/** [B, heads, N, d] -> contiguous [B*heads, N, d], which batched products want. */
-function flat(part: Tensor): Tensor {
-  const [batch, heads, length, d] = part.shape as [number, number, number, number]
-  return part.reshape(batch * heads, length, d)
+  return qkv
+    .reshape(batch, length, 3, heads, width / 3 / heads)
+    .permute(2, 0, 3, 1, 4)
+    .contiguous()
 }
 
 /** Tokens of every head side by side: [B, heads, N, d] -> [B, N, D]. */
-function joined(tokens: Tensor): Tensor {
+function joinHeads(tokens: Tensor): Tensor {
   const [batch, heads, length, d] = tokens.shape as [number, number, number, number]
   return tokens.transpose(1, 2).reshape(batch, length, heads * d)
 }
 
-/** Attention in plain operators, every step kept for autograd. */
-function attend(qkv: Tensor, heads: number): Attended {
-  const [q, k, v] = split(qkv, heads)
+/** Views [B*heads, N, d] of q, k and v. */
+function unpack(packed: Tensor): [Tensor, Tensor, Tensor] {
+  const [, batch, heads, length, d] = packed.shape as [number, number, number, number, number]
+  const flat = packed.reshape(3, batch * heads, length, d)
+  return [flat.select(0, 0), flat.select(0, 1), flat.select(0, 2)]
+}
+
+/** Attention in plain operators, every step kept for autograd. packed [3, B, heads, N, d] -> tokens [B, heads, N, d] */
+function attend(packed: Tensor): Attended {
+  const [q, k, v] = [packed.select(0, 0), packed.select(0, 1), packed.select(0, 2)]
   const weights = q
-    .matmul(k.transpose(-2, -1))
     .mul(q.size(-1) ** -0.5)
+    .matmul(k.transpose(-2, -1))
     .softmax(-1) // [B, h, N, N]
-  return { tokens: joined(weights.matmul(v)), weights }
+  return { tokens: weights.matmul(v), weights }
 }
 
-/** Unrecorded attention: the scores are overwritten by their softmax. */
-function attendInPlace(qkv: Tensor, heads: number): { tokens: Tensor; weights: Tensor } {
-  const [batch, length] = qkv.shape as [number, number]
-  const [q, k, v] = split(qkv, heads).map(flat) as [Tensor, Tensor, Tensor]
-  const weights = ops.mulScalar_(ops.bmm(q, k.transpose(1, 2)), q.size(-1) ** -0.5) // [B*h, N, N]
+/** The same unrecorded; the scores are overwritten by their softmax, and `packed`'s q is scaled where it lies. */
+function attendInPlace(packed: Tensor): { tokens: Tensor; weights: Tensor } {
+  const [, batch, heads, length] = packed.shape as [number, number, number, number]
+  const [q, k, v] = unpack(packed)
+  ops.mulScalar_(q, q.size(-1) ** -0.5)
+  const weights = ops.bmm(q, k.transpose(1, 2)) // [B*h, N, N]
   ops.softmaxOut(weights, -1, false, weights)
-  const tokens = joined(ops.bmm(weights, v).reshape(batch, heads, length, -1))
-  return { tokens, weights: weights.reshape(batch, heads, length, length) }
+  return {
+    tokens: ops.bmm(weights, v).reshape(batch, heads, length, -1),
+    weights: weights.reshape(batch, heads, length, length),
+  }
 }
 
-/** Recorded attention with a derivative by hand: only qkv and the softmaxed weights are kept. */
-function attendLean(qkv: Tensor, heads: number): Tensor {
+/** Recorded attention with a derivative by hand: only q, k, v and the softmaxed weights are kept. */
+function attendLean(packed: Tensor): Tensor {
   return differentiable(
     'attention',
-    [qkv],
+    [packed],
     () => {
-      const { tokens, weights } = attendInPlace(qkv, heads)
-      return { outputs: [tokens], saved: [qkv, weights] }
+      const scaled = packed.detach() // q is scaled in place: nothing else reads `packed`
+      const { tokens, weights } = attendInPlace(scaled)
+      return { outputs: [tokens], saved: [scaled, weights] }
     },
-    ([gradient], [projected, kept]) => {
-      const [batch, length] = projected!.shape as [number, number]
-      const [q, k, v] = split(projected!, heads).map(flat) as [Tensor, Tensor, Tensor]
+    ([gradient], [scaled, kept]) => {
+      const [, batch, heads, length, d] = scaled!.shape as [number, number, number, number, number]
+      const [q, k, v] = unpack(scaled!)
       const weights = kept!.reshape(batch * heads, length, length)
-      const dTokens = flat(gradient!.reshape(batch, length, heads, -1).transpose(1, 2))
-      const dQkv = ops.emptyLike(projected!)
-      const [dq, dk, dv] = split(dQkv, heads) as [Tensor, Tensor, Tensor]
-      ops.copy_(dv, ops.bmm(weights.transpose(1, 2), dTokens).reshape(...dv.shape))
+      const dTokens = gradient!.reshape(batch * heads, length, d)
+      const dPacked = ops.emptyLike(scaled!)
+      const [dq, dk, dv] = unpack(dPacked)
+      ops.bmmOut(weights.transpose(1, 2), dTokens, dv)
       const dScores = ops.bmm(dTokens, v.transpose(1, 2)) // [B*h, N, N]
-      ops.softmaxBackwardOut(dScores, weights, -1, projected!.dtype, dScores)
-      ops.mulScalar_(dScores, q.size(-1) ** -0.5)
-      ops.copy_(dq, ops.bmm(dScores, k).reshape(...dq.shape))
-      ops.copy_(dk, ops.bmm(dScores.transpose(1, 2), q).reshape(...dk.shape))
-      return [dQkv]
+      ops.softmaxBackwardOut(dScores, weights, -1, scaled!.dtype, dScores)
+      ops.bmmOut(dScores, k, dq)
+      ops.mulScalar_(dq, d ** -0.5)
+      ops.bmmOut(dScores.transpose(1, 2), q, dk)
+      return [dPacked]
     },
   )[0]!
 }

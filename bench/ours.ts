@@ -1,0 +1,111 @@
+/** @file Our side of the benchmark, one measurement in a process of its own. Prints one JSON line. Run by bench.ts. */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { type Method, multiScaleMaps } from '../src/methods/index.ts'
+import { mctformer } from '../src/methods/mctformer/index.ts'
+import { adamw, decayGroups } from '../src/optim/index.ts'
+import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
+
+/** One measurement: pictures a second (median of the steps), the process's peak resident bytes, and what leaked. */
+export interface Measurement {
+  readonly rate: number
+  readonly peak: number
+  /** Live tensors and resident bytes after a third of the steps and after the last. */
+  readonly live: readonly [number, number]
+  readonly resident: readonly [number, number]
+  readonly steps: number
+}
+
+const CLASSES = 20
+
+function buildMethod(): Method {
+  manualSeed(0)
+  return mctformer({
+    model: { variant: 'v2', width: 'deit-s', imageSize: 224, patchSize: 16, dropPath: 0.1, decay: 0.996 },
+    numClasses: CLASSES,
+  })
+}
+
+function trainStep(batch: number, precision: Precision, device: string): () => void {
+  const method = buildMethod()
+  method.network.to(device)
+  const optimiser = adamw(decayGroups(method.network, { weightDecay: 0.05, noDecay: method.noDecay }))
+  const images = ops.randn([batch, 3, 224, 224], { device })
+  const targets = ops.toDtype(ops.ltScalar(ops.rand([batch, CLASSES], { device }), 0.1), 'float32')
+  return () =>
+    scope(() => {
+      const { total } = autocast({ precision, device }, () => method.losses(images, targets))
+      backward(total)
+      optimiser.step(1e-4)
+      optimiser.zeroGrad()
+      total.item()
+    })
+}
+
+function mapsStep(precision: Precision, device: string): () => void {
+  const method = buildMethod()
+  method.network.to(device)
+  method.network.eval()
+  const image = ops.randn([1, 3, 375, 500], { device })
+  const classes = Array.from({ length: CLASSES }, (_, k) => k)
+  return () =>
+    scope(
+      () =>
+        void autocast({ precision, device }, () => multiScaleMaps(method, [image], { classes }))
+          .select(0, 0)
+          .mean()
+          .item(),
+    )
+}
+
+function peakResident(): number {
+  const status = readFileSync('/proc/self/status', 'utf8')
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
+}
+
+function measure(
+  step: () => void,
+  images: number,
+  { seconds, steps }: { seconds: number; steps: number },
+): Measurement {
+  for (let i = 0; i < 2; i++) step()
+  const times: number[] = []
+  const end = Date.now() + seconds * 1000
+  let early: { live: number; resident: number } | undefined
+  while (times.length < Math.max(3, steps) || (steps === 0 && Date.now() < end)) {
+    const start = process.hrtime.bigint()
+    step()
+    times.push(Number(process.hrtime.bigint() - start) / 1e9)
+    if (times.length === Math.max(1, Math.floor(steps / 3)))
+      early = { live: memory().live, resident: process.memoryUsage().rss }
+  }
+  const count = times.length
+  const median = times.sort((a, b) => a - b)[Math.floor(count / 2)]!
+  return {
+    rate: images / median,
+    peak: peakResident(),
+    live: [early!.live, memory().live],
+    resident: [early!.resident, process.memoryUsage().rss],
+    steps: count,
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    task: { type: 'string', default: 'train' },
+    precision: { type: 'string', default: 'fp32' },
+    seconds: { type: 'string', default: '20' },
+    steps: { type: 'string', default: '0' },
+    batch: { type: 'string', default: '16' },
+    device: { type: 'string', default: 'cpu' },
+  },
+})
+const precision: Precision = values.precision === 'bf16' ? 'bf16' : 'fp32'
+const batch = Number(values.batch)
+const step =
+  values.task === 'maps' ? mapsStep(precision, values.device) : trainStep(batch, precision, values.device)
+const result = measure(step, values.task === 'maps' ? 1 : batch, {
+  seconds: Number(values.seconds),
+  steps: Number(values.steps),
+})
+process.stdout.write(`${JSON.stringify(result)}\n`)

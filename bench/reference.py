@@ -1,0 +1,152 @@
+"""MCTformer-V2 at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
+
+python3 bench/reference.py --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
+"""
+import argparse
+import json
+import resource
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.scale = (dim // heads) ** -0.5
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        b, n, c = x.shape
+        q, k, v = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        attn = ((q @ k.transpose(-2, -1)) * self.scale).softmax(dim=-1)
+        return self.proj((attn @ v).transpose(1, 2).reshape(b, n, c)), attn
+
+
+class Block(nn.Module):
+    def __init__(self, dim, heads, drop_path):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+        self.drop_path = drop_path
+
+    def drop(self, x):
+        if not self.training or self.drop_path == 0:
+            return x
+        keep = 1 - self.drop_path
+        return x.div(keep) * (keep + torch.rand(x.shape[0], 1, 1)).floor_()
+
+    def forward(self, x):
+        o, weights = self.attn(self.norm1(x))
+        x = x + self.drop(o)
+        return x + self.drop(self.mlp(self.norm2(x))), weights
+
+
+class MCTformerV2(nn.Module):
+    def __init__(self, dim=384, depth=12, heads=6, classes=20, patch=16, side=14):
+        super().__init__()
+        self.patch, self.classes, self.side = patch, classes, side
+        self.cls_token = nn.Parameter(torch.randn(1, classes, dim) * 0.02)
+        self.pos_embed = nn.Parameter(torch.randn(1, classes + side * side, dim) * 0.02)
+        self.patch_embed = nn.Conv2d(3, dim, patch, patch)
+        self.blocks = nn.ModuleList(Block(dim, heads, 0.1 * i / (depth - 1)) for i in range(depth))
+        self.head = nn.Conv2d(dim, classes, 3, padding=1)
+
+    def positions(self, h, w):
+        if h == w == self.side:
+            return self.pos_embed
+        c, d = self.classes, self.pos_embed.shape[-1]
+        grid = self.pos_embed[:, c:].reshape(1, self.side, self.side, d).permute(0, 3, 1, 2)
+        grid = F.interpolate(grid, scale_factor=((h + 0.1) / self.side, (w + 0.1) / self.side), mode='bicubic')
+        return torch.cat([self.pos_embed[:, :c], grid.permute(0, 2, 3, 1).reshape(1, h * w, d)], 1)
+
+    def forward(self, images):
+        b = images.shape[0]
+        x = self.patch_embed(images)
+        h, w = x.shape[-2:]
+        x = torch.cat([self.cls_token.expand(b, -1, -1), x.flatten(2).transpose(1, 2)], 1) + self.positions(h, w)
+        attentions = []
+        for block in self.blocks:
+            x, weights = block(x)
+            attentions.append(weights)
+        c = self.classes
+        maps = self.head(x[:, c:].transpose(1, 2).reshape(b, -1, h, w))
+        return x[:, :c].mean(-1), maps.mean((2, 3)), maps, attentions
+
+
+def train(model, batch):
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    optimiser = torch.optim.AdamW([{'params': rest, 'weight_decay': 0.0}, {'params': decay}], lr=1e-4, weight_decay=0.05)
+    images, targets = torch.randn(batch, 3, 224, 224), (torch.rand(batch, 20) < 0.1).float()
+
+    def step(autocast):
+        with autocast():
+            y, p, _, _ = model(images)
+            loss = F.multilabel_soft_margin_loss(y, targets) + F.multilabel_soft_margin_loss(p.float(), targets)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    return step, batch
+
+
+def maps(model):
+    model.eval()
+    image = torch.randn(1, 3, 375, 500)
+
+    def one(view):
+        y, _, patch_maps, attentions = model(view)
+        h, w = patch_maps.shape[-2:]
+        mean = torch.stack([a.float().mean(1) for a in attentions])
+        c = model.classes
+        attention = mean[-3:].sum(0)[:, :c, c:].reshape(1, c, h, w)
+        cams = attention * F.relu(patch_maps.float())
+        affinity = mean[:, :, c:, c:].sum(0)
+        refined = (affinity.unsqueeze(1) @ cams.reshape(1, c, -1, 1)).reshape(1, c, h, w)
+        return F.interpolate(refined, (375, 500), mode='bilinear', align_corners=False)[0]
+
+    def step(autocast):
+        with torch.no_grad(), autocast():
+            total = one(image) + one(image.flip(-1)).flip(-1)
+            low, high = total.amin((1, 2), True), total.amax((1, 2), True)
+            return (total - low) / (high - low + 1e-8)
+
+    return step, 1
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--task', choices=['train', 'maps'], required=True)
+    parser.add_argument('--precision', choices=['fp32', 'bf16'], default='fp32')
+    parser.add_argument('--seconds', type=float, default=20)
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--batch', type=int, default=16)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    model = MCTformerV2()
+    step, images = train(model, args.batch) if args.task == 'train' else maps(model)
+
+    def autocast():
+        return torch.autocast('cpu', dtype=torch.bfloat16, enabled=args.precision == 'bf16')
+
+    for _ in range(2):
+        step(autocast)
+    times, end = [], time.time() + args.seconds
+    while time.time() < end or len(times) < 3:
+        start = time.time()
+        step(autocast)
+        times.append(time.time() - start)
+    times.sort()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({'rate': images / times[len(times) // 2], 'peak': peak, 'torch': torch.__version__}))
+
+
+main()
