@@ -1,6 +1,6 @@
 /** @file Devices and threads. */
 import { InputError } from '../errors.ts'
-import { native } from './native.ts'
+import { type NativeDescription, native } from './native.ts'
 
 /** 'cpu', or 'cuda' / 'cuda:1' where the loaded libtorch sees such a GPU; throws InputError otherwise. */
 export function checkDevice(device: string): string {
@@ -26,4 +26,9 @@ export function setThreads(count: number): void {
 
 export function threads(): number {
   return native.threads()
+}
+
+/** What the loaded libtorch says of itself: version, BLAS, GPUs. */
+export function describe(): NativeDescription {
+  return native.describe()
 }

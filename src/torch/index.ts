@@ -1,6 +1,6 @@
 /** @file libtorch for TypeScript: tensors, typed operators, autograd, scopes. */
 export { backward, backwardAsync, differentiable, type Forward, isRecording, noGrad } from './autograd.ts'
-export { checkDevice, setThreads, threads } from './device.ts'
+export { checkDevice, describe, setThreads, threads } from './device.ts'
 export type { DType } from './dtype.ts'
 export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'
 export * as ops from './ops.gen.ts'

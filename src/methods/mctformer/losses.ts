@@ -43,13 +43,13 @@ export function mctformerLosses(
   { contrastWeight = 1, contrastLayers = 12 }: LossOptions = {},
 ): Losses {
   const classLoss = multilabelSoftMargin(classLogits, targets)
-  if (patchLogits === undefined) return { total: classLoss, parts: { class: classLoss } }
+  if (patchLogits === undefined) return { total: classLoss, parts: { 'class loss': classLoss } }
   const patchLoss = multilabelSoftMargin(patchLogits, targets)
   const both = classLoss.add(patchLoss)
-  if (classTokens.length === 0) return { total: both, parts: { class: classLoss, patch: patchLoss } }
+  if (classTokens.length === 0) return { total: both, parts: { 'class loss': classLoss, 'patch loss': patchLoss } }
   const contrast = classTokenContrast(classTokens.slice(-contrastLayers), targets)
   return {
     total: both.add(contrast.mul(contrastWeight)),
-    parts: { class: classLoss, patch: patchLoss, contrast },
+    parts: { 'class loss': classLoss, 'patch loss': patchLoss, 'contrast loss': contrast },
   }
 }

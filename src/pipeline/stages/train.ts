@@ -1,8 +1,11 @@
 /** @file Stage `train`: from tagged pictures to weights. */
+import { cpus } from 'node:os'
 import { openEvalLoader, openTrainLoader } from '../../data/loader.ts'
 import type { TrainTransform } from '../../data/transforms/train.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Method } from '../../methods/index.ts'
 import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
+import { describe, threads } from '../../torch/index.ts'
 import { TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -21,6 +24,7 @@ export async function trainStage({
   const { imageSize } = model
   const numClasses = dataset.classes.length
   const method = buildMethod(recipe, { numClasses })
+  await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, log)
   const common = {
     batchSize: settings.batchSize,
@@ -67,6 +71,20 @@ export async function trainStage({
   } finally {
     await Promise.all([loader.close(), valLoader?.close()])
     method.network.dispose()
+  }
+}
+
+/** What the training ran on, for the report. */
+function environment({ device, precision }: Recipe): Record<string, string> {
+  const { version, mkl, openblas, openblasCore } = describe()
+  return {
+    libtorch: version,
+    BLAS: mkl ? 'MKL' : (openblas ?? 'none'),
+    ...(openblasCore === undefined ? {} : { kernels: openblasCore }),
+    processor: cpus()[0]?.model ?? 'unknown',
+    threads: String(threads()),
+    device,
+    precision,
   }
 }
 

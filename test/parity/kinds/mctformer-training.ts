@@ -30,9 +30,9 @@ const trainingConfig = networkConfig.extend({
 
 /** The original's names of our losses. */
 export const LOSS_NAMES: Readonly<Record<string, readonly string[]>> = {
-  class: ['cls_loss', 'mct_loss'],
-  patch: ['pat_loss'],
-  contrast: ['attn_loss'],
+  'class loss': ['cls_loss', 'mct_loss'],
+  'patch loss': ['pat_loss'],
+  'contrast loss': ['attn_loss'],
 }
 
 async function check(fixture: Fixture, options: CheckOptions): Promise<Comparison[]> {
