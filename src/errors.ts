@@ -11,8 +11,15 @@ export class InputError extends TagmaskError {
   readonly file: string
   readonly field: string | undefined
 
-  constructor(file: string, problem: string, { field, expected, cause }: { field?: string; expected?: string; cause?: unknown } = {}) {
-    super(`${file}${field === undefined ? '' : ` (${field})`}: ${problem}${expected === undefined ? '' : `; ${expected}`}`, { cause })
+  constructor(
+    file: string,
+    problem: string,
+    { field, expected, cause }: { field?: string; expected?: string; cause?: unknown } = {},
+  ) {
+    super(
+      `${file}${field === undefined ? '' : ` (${field})`}: ${problem}${expected === undefined ? '' : `; ${expected}`}`,
+      { cause },
+    )
     this.file = file
     this.field = field
   }

@@ -46,7 +46,8 @@ export function mctformerLosses(
   if (patchLogits === undefined) return { total: classLoss, parts: { 'class loss': classLoss } }
   const patchLoss = multilabelSoftMargin(patchLogits, targets)
   const both = classLoss.add(patchLoss)
-  if (classTokens.length === 0) return { total: both, parts: { 'class loss': classLoss, 'patch loss': patchLoss } }
+  if (classTokens.length === 0)
+    return { total: both, parts: { 'class loss': classLoss, 'patch loss': patchLoss } }
   const contrast = classTokenContrast(classTokens.slice(-contrastLayers), targets)
   return {
     total: both.add(contrast.mul(contrastWeight)),

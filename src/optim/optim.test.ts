@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { Module, Parameter } from '../nn/index.ts'
+import { backward, scope, tensor } from '../torch/index.ts'
+import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr, sgd } from './index.ts'
+
+class Point extends Module {
+  readonly weight = new Parameter(tensor([1, -2, 3, -4], [2, 2]))
+  readonly bias = new Parameter(tensor([0.5, 0.25]))
+  readonly posEmbed = new Parameter(tensor([1, 1], [1, 2]))
+}
+
+/** One step on sum(weight^2)/2 + sum(bias): gradients are the weight itself and ones; posEmbed has none. */
+function stepOnce(network: Point, step: () => void): void {
+  scope(() => {
+    backward(network.weight.mul(network.weight).sum().div(2).add(network.bias.sum()))
+    step()
+  })
+}
+
+test('groups spare one-axis tensors, biases and named parameters from decay', () => {
+  const network = new Point()
+  const [spared, decayed] = decayGroups(network, { weightDecay: 0.1, noDecay: new Set(['pos_embed']) })
+  expect([...spared!.parameters.keys()]).toEqual(['bias', 'pos_embed'])
+  expect([...decayed!.parameters.keys()]).toEqual(['weight'])
+  network.dispose()
+})
+
+test('SGD with momentum and coupled decay follows its recurrence', () => {
+  const network = new Point()
+  const optimiser = sgd([{ parameters: network.parameters(), weightDecay: 0.1, lrScale: 2 }], {
+    momentum: 0.9,
+  })
+  let [w, v] = [3, 0]
+  for (let i = 0; i < 3; i++) {
+    stepOnce(network, () => optimiser.step(0.01))
+    optimiser.zeroGrad()
+    v = 0.9 * v + (w + 0.1 * w)
+    w -= 0.02 * v
+  }
+  expect(network.weight.toFloat32Array()[2]).toBeCloseTo(w, 5)
+  expect([...network.posEmbed.toFloat32Array()]).toEqual([1, 1]) // no gradient: not even decayed
+  network.dispose()
+})
+
+test('AdamW: the first step has the length of the learning rate, whatever the gradient', () => {
+  const network = new Point()
+  const optimiser = adamw([{ parameters: network.parameters(), weightDecay: 0 }])
+  stepOnce(network, () => optimiser.step(0.125))
+  expect([...network.weight.toFloat32Array()].map(value => Math.round(value * 1e4) / 1e4)).toEqual([
+    0.875, -1.875, 2.875, -3.875,
+  ])
+  network.dispose()
+})
+
+test('a saved optimiser goes on bit for bit', () => {
+  const [a, b] = [new Point(), new Point()]
+  const [first, second] = [
+    adamw(decayGroups(a, { weightDecay: 0.05 })),
+    adamw(decayGroups(b, { weightDecay: 0.05 })),
+  ]
+  stepOnce(a, () => first.step(0.1))
+  first.zeroGrad()
+  const { tensors, steps } = first.state()
+  b.loadStateDict(a.stateDict())
+  second.loadState(new Map([...tensors].map(([name, value]) => [name, value.toData()])), steps)
+  for (const [network, optimiser] of [
+    [a, first],
+    [b, second],
+  ] as const)
+    stepOnce(network, () => optimiser.step(0.1))
+  expect([...b.weight.toFloat32Array()]).toEqual([...a.weight.toFloat32Array()])
+  a.dispose()
+  b.dispose()
+})
+
+test('schedules: published warm-up off by one, and the cosine by step', () => {
+  const published = cosineEpoch({ lr: 6.25e-5, epochs: 60 })
+  expect([0, 1].map(published)).toEqual([1e-6, 1e-6])
+  expect(published(2)).toBeCloseTo(1.33e-5, 12)
+  expect(published(59)).toBeCloseTo(1.014e-5, 7)
+  const stepwise = cosineStep({ lr: 1e-4, steps: 100, warmupSteps: 10, minLr: 1e-5 })
+  expect([0, 9, 10, 100].map(stepwise)).toEqual([1e-5, 1e-4, 1e-4, 1e-5])
+  expect(scaledLr(5e-4, { batchSize: 64, lrBatch: 512 })).toBe(6.25e-5)
+  expect(scaledLr(5e-4, { batchSize: 64, lrBatch: null })).toBe(5e-4)
+})
