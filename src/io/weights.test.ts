@@ -25,6 +25,17 @@ test('safetensors, both kinds of .pth and .npz, whatever they are called', async
   expect((await readWeights(renamed)).has('embedding/kernel')).toBe(true)
 })
 
+test('a safetensors header of any length is told from a pickle, whose first byte is 0x80', async () => {
+  const firstBytes = new Set<number>()
+  for (let padding = 0; padding < 256; padding += 8) {
+    const path = join(folder, 'padded.safetensors')
+    await writeSafetensors(path, new Map([['w', fromFloat32(Float32Array.of(3))]]), { padding: 'x'.repeat(padding) })
+    firstBytes.add((await readFile(path))[0]!)
+    expect((await readWeights(path)).has('w')).toBe(true)
+  }
+  expect(firstBytes).toContain(0x80)
+})
+
 test.each([
   ['empty.pth', '', /zero bytes/],
   ['page.pth', '<!DOCTYPE html><html><body>404</body></html>', /web page/],

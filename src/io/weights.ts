@@ -17,10 +17,10 @@ export async function readWeights(path: string): Promise<Map<string, TensorData>
   const head = await withFile(path, (file, size) => readRange(path, file, 0, Math.min(256, size)))
   const text = head.toString('latin1')
   if (text.startsWith('PK')) return (await holdsArrays(path)) ? readNpz(path) : (await readPth(path)).tensors
+  // a header of 128 bytes (mod 256) begins like a pickle: look at all nine bytes
+  if (text.startsWith('\0\0\0{', 5)) return (await readSafetensors(path)).tensors
   if (head[0] === 0x80) return (await readPth(path)).tensors
-  if (text[8] === '{' || (path.endsWith('.safetensors') && notWeights(text) === undefined)) {
-    return (await readSafetensors(path)).tensors
-  }
+  if (path.endsWith('.safetensors') && notWeights(text) === undefined) return (await readSafetensors(path)).tensors
   throw new InputError(path, notWeights(text) ?? 'is not a file of weights', { expected: EXPECTED })
 }
 

@@ -23,7 +23,7 @@ export function planLayout(random: Random, size: number): Layout {
   const lead = random.pick(KINDS)
   const ground = random.pick(lead.grounds)
   const horizon = pickHorizon(random, lead)
-  const company = random.chance(0.45) ? 0 : random.chance(0.7) ? 1 : 2
+  const company = random.chance(0.7) ? 0 : random.chance(0.75) ? 1 : 2
   const candidates = KINDS.filter(
     kind => kind !== lead && kind.grounds.includes(ground) && joins(random, kind, horizon),
   )
@@ -31,7 +31,7 @@ export function planLayout(random: Random, size: number): Layout {
   const objects: Placed[] = []
   for (const kind of kinds) {
     const leads = kind === lead
-    const share = leads ? random.between(0.3, company > 0 ? 0.54 : 0.62) : random.between(0.24, 0.42)
+    const share = leads ? random.between(0.44, company > 0 ? 0.6 : 0.68) : random.between(0.24, 0.42)
     const count = random.chance(0.17) ? 2 : 1
     for (let i = 0; i < count; i++) {
       const smaller = i === 0 ? 1 : random.between(0.6, 0.9)

@@ -1,0 +1,84 @@
+/** @file Learning, not luck, makes the maps: with shuffled tags the same training finds the things much less well. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDataset } from '../src/data/dataset.ts'
+import { generateDemo } from '../src/data/demo/index.ts'
+import { randomStream, shuffledIndices } from '../src/data/random.ts'
+import type { ScoreRecord } from '../src/evaluate/index.ts'
+import { existingRunFolder } from '../src/pipeline/run-folder.ts'
+import { runRecipe } from '../src/pipeline/run-recipe.ts'
+import { evaluateStage } from '../src/pipeline/stages/evaluate.ts'
+import { stageTable } from '../src/pipeline/stages/index.ts'
+import { mapsStage } from '../src/pipeline/stages/maps.ts'
+import { silentLog } from '../src/train/log.ts'
+import { readMetrics } from '../src/train/metrics.ts'
+
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-learning-'))
+})
+
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Outcome {
+  readonly score: number
+  readonly firstLoss: number
+  readonly lastLoss: number
+}
+
+/** Trains the demo recipe on the data set `name`; its maps are made and scored with the true tags either way. */
+async function trainAndScore(name: string): Promise<Outcome> {
+  const signal = new AbortController().signal
+  const log = silentLog()
+  const { run } = await runRecipe({
+    recipe: 'mctformer_demo',
+    set: ['data.layout=folder', 'data.valSplit=null', 'train.epochs=8', `data.root=${join(folder, name)}`],
+    runs: folder,
+    name: `run-${name}`,
+    stages: ['train'],
+    table: stageTable,
+    signal,
+    log,
+  })
+  const { recipe } = await existingRunFolder(run.root)
+  const dataset = await openDataset(join(folder, 'true'), { split: 'train' })
+  const context = {
+    recipe: { ...recipe, data: { ...recipe.data, root: dataset.root } },
+    dataset,
+    valDataset: undefined,
+    run,
+    signal,
+    log,
+  }
+  await mapsStage(context)
+  await evaluateStage(context)
+  const { scores } = JSON.parse(await readFile(run.scores, 'utf8')) as { scores: ScoreRecord[] }
+  const losses = (await readMetrics(run.metrics))
+    .filter(({ kind }) => kind === 'epoch')
+    .map(({ loss }) => Number(loss))
+  expect(scores[0]!.metric).toBe('seed')
+  return { score: scores[0]!.miou, firstLoss: losses[0]!, lastLoss: losses.at(-1)! }
+}
+
+/** The same pictures and masks; every picture gets the tags of another. */
+async function shuffleTags(root: string): Promise<void> {
+  const [header, ...rows] = (await readFile(join(root, 'tags.csv'), 'utf8')).trim().split('\n')
+  const cells = rows.map(row => row.split(','))
+  const order = shuffledIndices(rows.length, randomStream(1))
+  const shuffled = cells.map(([file], i) => `${file},${cells[order[i]!]!.slice(1).join(',')}`)
+  await writeFile(join(root, 'tags.csv'), `${[header, ...shuffled].join('\n')}\n`)
+}
+
+test('tags teach where things are; shuffled tags do not', { timeout: 400_000 }, async () => {
+  const settings = { pictures: 320, valPictures: 0, size: 64, seed: 5 }
+  await generateDemo(join(folder, 'true'), settings)
+  await generateDemo(join(folder, 'shuffled'), settings)
+  await shuffleTags(join(folder, 'shuffled'))
+  const learned = await trainAndScore('true')
+  const lost = await trainAndScore('shuffled')
+  expect(learned.lastLoss).toBeLessThan(0.8 * learned.firstLoss)
+  expect(learned.score - lost.score).toBeGreaterThan(5)
+})
