@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: 'test/build.ts',
     pool: 'forks', // the addon holds process-wide state: one process a file
     maxWorkers: 2,
     testTimeout: 60_000,

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,7 +22,6 @@ let dataset: Dataset
 let withBad: Dataset
 
 beforeAll(async () => {
-  buildWorkers()
   root = await mkdtemp(join(tmpdir(), 'tagmask-loader-'))
   const random = randomStream(1)
   const pictures: Picture[] = []
@@ -227,15 +225,3 @@ test.each([
   await expect(pool.run(1, 1)).rejects.toThrow(message)
   await pool.close()
 })
-
-/** Threads run the built files, which must be those of this source. */
-function buildWorkers(): void {
-  try {
-    execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json'], {
-      cwd: join(import.meta.dirname, '../..'),
-      stdio: 'pipe',
-    })
-  } catch {
-    // type errors are npm run lint's to report; the files are written all the same
-  }
-}

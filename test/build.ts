@@ -1,0 +1,10 @@
+/** @file Before any test: worker threads and child processes run the built files, which must be those of this source. */
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+
+export default function build(): void {
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    cwd: join(import.meta.dirname, '..'),
+    stdio: 'inherit',
+  })
+}
