@@ -29,7 +29,9 @@ test('a safetensors header of any length is told from a pickle, whose first byte
   const firstBytes = new Set<number>()
   for (let padding = 0; padding < 256; padding += 8) {
     const path = join(folder, 'padded.safetensors')
-    await writeSafetensors(path, new Map([['w', fromFloat32(Float32Array.of(3))]]), { padding: 'x'.repeat(padding) })
+    await writeSafetensors(path, new Map([['w', fromFloat32(Float32Array.of(3))]]), {
+      padding: 'x'.repeat(padding),
+    })
     firstBytes.add((await readFile(path))[0]!)
     expect((await readWeights(path)).has('w')).toBe(true)
   }

@@ -20,7 +20,8 @@ export async function readWeights(path: string): Promise<Map<string, TensorData>
   // a header of 128 bytes (mod 256) begins like a pickle: look at all nine bytes
   if (text.startsWith('\0\0\0{', 5)) return (await readSafetensors(path)).tensors
   if (head[0] === 0x80) return (await readPth(path)).tensors
-  if (path.endsWith('.safetensors') && notWeights(text) === undefined) return (await readSafetensors(path)).tensors
+  if (path.endsWith('.safetensors') && notWeights(text) === undefined)
+    return (await readSafetensors(path)).tensors
   throw new InputError(path, notWeights(text) ?? 'is not a file of weights', { expected: EXPECTED })
 }
 
