@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { packageRoot } from '../src/pipeline/package-root.ts'
+import { packageRoot } from '../src/io/package-root.ts'
 import { NEUTRAL_KEYS } from '../src/pipeline/recipe/compare.ts'
 import { bundledRecipes } from '../src/pipeline/recipe/find.ts'
 import { type RecipeKey, recipeKeys } from '../src/pipeline/recipe/keys.ts'

@@ -1,7 +1,7 @@
 /** @file The source files and what they import, for the tests of structure. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
-import { packageRoot } from '../src/pipeline/package-root.ts'
+import { packageRoot } from '../src/io/package-root.ts'
 
 /** One import of a file in the repository. */
 export interface Import {

@@ -12,7 +12,6 @@
 #endif
 
 #include <algorithm>
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>

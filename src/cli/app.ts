@@ -1,6 +1,6 @@
 /** @file The command line as stricli sees it: commands, version, texts. */
 import { type Application, buildApplication, buildRouteMap } from '@stricli/core'
-import { packageVersion } from '../pipeline/package-root.ts'
+import { packageVersion } from '../io/package-root.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { report } from './commands/report.ts'

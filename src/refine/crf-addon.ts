@@ -1,9 +1,9 @@
 /** @file Finds and types the dense CRF addon (native/crf). Imports errors only. */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { packageRoot } from '../io/package-root.ts'
 
 /** One picture for the addon: exactly one of `energies`, `scores` and `labelMap`. */
 export interface CrfRequest {
@@ -47,11 +47,4 @@ export function crfAddon(): CrfAddon {
     throw new InputError(path, 'dense CRF addon does not load', { expected: 'run: npm run setup', cause })
   }
   return loaded
-}
-
-/** The folder of package.json, from src/ as from dist/. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url))
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
-  return folder
 }

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { packageRoot } from '../io/package-root.ts'
 import { measureProducts, type Speed } from './measure.ts'
-import { type BuiltAddon, builtAddons, type NativeDescription, native, packageRoot } from './native.ts'
+import { type BuiltAddon, builtAddons, type NativeDescription, native } from './native.ts'
 
 /** A page of text for the terminal. */
 export async function doctorReport(): Promise<string> {
@@ -17,7 +18,7 @@ export async function doctorReport(): Promise<string> {
     'Processor',
     `  ${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     'libtorch',
-    `  ${description.version} (${used!.source}), ${relative(packageRoot, used!.addon) || used!.addon}`,
+    `  ${description.version} (${used!.source}), ${relative(packageRoot(), used!.addon) || used!.addon}`,
     '  why: LIBTORCH first, then the torch of python3, then the system; TAGMASK_LIBTORCH=VERSION picks another',
     'BLAS and threads',
     ...description.libraries.map(path => `  ${path}`),

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { isAbsolute, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { packageRoot } from '../io/package-root.ts'
 
 /** A tensor on the native side; opaque. */
 export type Handle = { readonly __handle: unique symbol }
@@ -72,19 +72,9 @@ export interface BuiltAddon {
   readonly source: string
 }
 
-/** The folder that holds package.json: two or three levels up, in src/ as in dist/. */
-export const packageRoot = findRoot(dirname(fileURLToPath(import.meta.url)))
-
-function findRoot(folder: string): string {
-  if (existsSync(join(folder, 'package.json'))) return folder
-  const parent = dirname(folder)
-  if (parent === folder) throw new InputError('package.json', 'not found above the library')
-  return findRoot(parent)
-}
-
 /** The addons at hand, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
 export function builtAddons(): readonly BuiltAddon[] {
-  const manifest = join(packageRoot, 'build/addons/manifest.json')
+  const manifest = join(packageRoot(), 'build/addons/manifest.json')
   if (!existsSync(manifest))
     throw new InputError(manifest, 'libtorch addon not built', { expected: 'run: npm run setup' })
   const all = JSON.parse(readFileSync(manifest, 'utf8')) as BuiltAddon[]
@@ -113,7 +103,7 @@ function load(): Native {
   const [first] = builtAddons()
   const path = first!.addon
   chooseKernels()
-  const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot, path)) as Native
+  const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot(), path)) as Native
   // libtorch takes one thread on a two-core machine.
   addon.setThreads(Number(process.env.TAGMASK_THREADS) || availableParallelism())
   return addon

@@ -2,8 +2,8 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
+import { packageRoot } from '../../io/package-root.ts'
 import { nearestName } from '../../nearest-name.ts'
-import { packageRoot } from '../package-root.ts'
 
 export interface FoundRecipe {
   readonly file: string
