@@ -6,6 +6,8 @@ export {
   type CosineStepOptions,
   cosineEpoch,
   cosineStep,
+  type PolyStepOptions,
+  polyStep,
   scaledLr,
 } from './schedule.ts'
 export { sgd } from './sgd.ts'

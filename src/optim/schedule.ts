@@ -47,6 +47,17 @@ export function cosineStep({
   }
 }
 
+export interface PolyStepOptions {
+  readonly lr: number
+  readonly steps: number
+  readonly power?: number
+}
+
+/** lr * (1 - step / steps)^power; from `steps` on it stays at the last rate (psa and seg, torchutils.py, PolyOptimizer). */
+export function polyStep({ lr, steps, power = 0.9 }: PolyStepOptions): (step: number) => number {
+  return step => lr * (1 - Math.min(step, Math.max(0, steps - 1)) / steps) ** power
+}
+
 /** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch leaves the rate alone. */
 export function scaledLr(
   lr: number,
