@@ -1,11 +1,11 @@
 /** @file Pictures with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
+export type { BatchSource, LoaderOptions, SampleBatch } from './batch-loader.ts'
 export { type OpenDatasetOptions, openDataset, tagged } from './dataset.ts'
 export {
   type Batch,
-  type BatchLoader,
-  type LoaderOptions,
   openEvalLoader,
   openTrainLoader,
+  type TrainLoader,
   type TrainLoaderOptions,
 } from './loader.ts'
 export type { Dataset, Picture } from './picture.ts'

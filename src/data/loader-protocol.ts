@@ -1,9 +1,8 @@
 /** @file What the loaders and their worker threads say to each other. */
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
-import type { EvalTransform } from './transforms/eval.ts'
+import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
-import type { TrainTransform } from './transforms/train.ts'
 import type { View } from './transforms/views.ts'
 
 /** What a worker is started with. */
@@ -12,10 +11,6 @@ export interface LoaderWorkerData {
   /** Bytes of decoded pictures this worker may keep. */
   readonly cacheBytes: number
 }
-
-export type SampleTransform =
-  | { readonly train: TrainTransform; readonly seed: number }
-  | { readonly eval: EvalTransform }
 
 export interface BatchJob {
   readonly kind: 'batch'
@@ -34,11 +29,15 @@ export interface SampleRequest {
   readonly place: number
   readonly index: number
   readonly path: string
+  /** Further files, such as labels. */
+  readonly files: readonly string[]
 }
 
 export interface BatchTask {
   readonly pixels: SharedArrayBuffer // float32 [B, 3, S, S]
+  readonly labels: SharedArrayBuffer // bytes, as many a sample as its kind has
   readonly epoch: number
+  readonly batch: number
   readonly samples: readonly SampleRequest[]
 }
 

@@ -6,16 +6,12 @@ import {
   type BatchTask,
   badPicture,
   type LoaderWorkerData,
-  type SampleRequest,
-  type SampleTransform,
   type ViewJob,
   type ViewReply,
   type ViewTask,
 } from './loader-protocol.ts'
 import { cachedReader } from './picture-cache.ts'
-import { sampleRandom } from './random.ts'
-import { evalSample } from './transforms/eval.ts'
-import { trainSample } from './transforms/train.ts'
+import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
 import { scaleViews } from './transforms/views.ts'
 import { answerTasks } from './worker-pool.ts'
 
@@ -32,33 +28,29 @@ else
   )
 
 async function fillBatch(
-  { pixels, epoch, samples }: BatchTask,
+  { pixels, labels, epoch, batch, samples }: BatchTask,
   transform: SampleTransform,
 ): Promise<BatchReply> {
-  const { imageSize } = 'train' in transform ? transform.train : transform.eval
-  const length = 3 * imageSize * imageSize
+  const size = sampleSize(transform)
   const bad: BatchReply['bad'][number][] = []
-  for (const sample of samples) {
-    const out = new Float32Array(pixels, sample.place * length * Float32Array.BYTES_PER_ELEMENT, length)
+  for (const { place, index, path, files } of samples) {
     try {
-      await fillSample(sample, { transform, epoch, out })
+      await fillSample(transform, {
+        image: await read(path),
+        files,
+        epoch,
+        batch,
+        index,
+        pixels: new Float32Array(pixels, place * size.pixels * Float32Array.BYTES_PER_ELEMENT, size.pixels),
+        labels: new Uint8Array(labels, place * size.labels, size.labels),
+      })
     } catch (error) {
       const report = badPicture(error)
       if (report === undefined) throw error
-      bad.push({ place: sample.place, report })
+      bad.push({ place, report })
     }
   }
   return { bad }
-}
-
-async function fillSample(
-  { index, path }: SampleRequest,
-  { transform, epoch, out }: { transform: SampleTransform; epoch: number; out: Float32Array },
-): Promise<void> {
-  const image = await read(path)
-  if ('train' in transform)
-    trainSample(image, transform.train, sampleRandom(transform.seed, epoch, index), out)
-  else evalSample(image, transform.eval, out)
 }
 
 async function makeViews({ path }: ViewTask, { scales, unit, normalisation }: ViewJob): Promise<ViewReply> {

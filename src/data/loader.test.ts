@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
 import { readImage, writeImage } from '../io/image.ts'
-import { type BatchLoader, openEvalLoader, openTrainLoader, type TrainLoaderOptions } from './loader.ts'
+import type { BatchSource } from './batch-loader.ts'
+import { type Batch, openEvalLoader, openTrainLoader, type TrainLoaderOptions } from './loader.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { randomStream } from './random.ts'
 import { evalSample } from './transforms/eval.ts'
@@ -48,14 +49,17 @@ const SETTINGS: TrainLoaderOptions = {
 }
 
 /** Everything an epoch gives, copied out of the shared memory. */
-async function collect(loader: BatchLoader, epoch: number, options?: { startBatch?: number }) {
+async function collect(loader: BatchSource<Batch>, epoch: number, options?: { startBatch?: number }) {
   const batches = []
   for await (const batch of loader.epoch(epoch, options))
     batches.push({ ...batch, images: batch.images.slice(), targets: batch.targets.slice() })
   return batches
 }
 
-async function using<T>(loader: BatchLoader, work: (loader: BatchLoader) => Promise<T>): Promise<T> {
+async function using<L extends BatchSource<Batch>, T>(
+  loader: L,
+  work: (loader: L) => Promise<T>,
+): Promise<T> {
   try {
     return await work(loader)
   } finally {

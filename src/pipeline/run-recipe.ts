@@ -10,7 +10,7 @@ import type { Override } from './recipe/overrides.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { runStages, type StageTable } from './run-stages.ts'
-import { STAGES, type StageName } from './stage.ts'
+import { type StageName, stagesOf } from './stage.ts'
 import { weightsIdentity } from './stage-marker.ts'
 
 export interface RunRecipeOptions {
@@ -22,7 +22,8 @@ export interface RunRecipeOptions {
   readonly runs?: string
   /** Name of this run; the recipe's when not given. */
   readonly name?: string | undefined
-  readonly stages?: readonly StageName[]
+  /** All of the recipe when not given. */
+  readonly stages?: readonly StageName[] | undefined
   readonly force?: boolean
   readonly withChanges?: boolean
   readonly table: StageTable
@@ -30,7 +31,7 @@ export interface RunRecipeOptions {
   readonly log: Log
 }
 
-/** Runs the stages; returns the run folder and the stages that had work to do. Data and weights are looked at before the folder is made, so
+/** Runs the stages; returns the run folder, the stages asked for and those that had work to do. Data and weights are looked at before the folder is made, so
  * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
   recipe: recipeName,
@@ -38,13 +39,13 @@ export async function runRecipe({
   overrides = [],
   runs = 'runs',
   name,
-  stages = STAGES,
+  stages: asked,
   force = false,
   withChanges = false,
   table,
   signal,
   log,
-}: RunRecipeOptions): Promise<{ run: RunFolder; worked: StageName[] }> {
+}: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
   const taken = await isRunFolder(recipeName)
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
@@ -57,10 +58,11 @@ export async function runRecipe({
   const release = await lockRun(runFolder(root))
   try {
     const run = await openRunFolder(root, recipe)
+    const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
     const worked = await runStages({ recipe, run, dataset, valDataset, stages, table, signal, log, force })
-    return { run, worked }
+    return { run, stages, worked }
   } finally {
     await release()
   }

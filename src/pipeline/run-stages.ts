@@ -6,7 +6,7 @@ import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
-import { Interrupted, STAGES, type Stage, type StageName } from './stage.ts'
+import { Interrupted, type Stage, type StageName, stagesOf, withInputs } from './stage.ts'
 import { readMarker, stageInputs, writeMarker } from './stage-marker.ts'
 
 /** The functions behind the stage names, loaded when needed. */
@@ -17,7 +17,7 @@ export interface RunStagesOptions {
   readonly run: RunFolder
   readonly dataset: Dataset
   readonly valDataset?: Dataset | undefined
-  /** Which stages; those before them must be done. */
+  /** Which stages; those whose files they read must be done. */
   readonly stages?: readonly StageName[]
   readonly table: StageTable
   readonly signal: AbortSignal
@@ -41,7 +41,7 @@ export async function runStages({
   run,
   dataset,
   valDataset,
-  stages = STAGES,
+  stages = stagesOf(recipe),
   table,
   signal,
   log,
@@ -49,7 +49,14 @@ export async function runStages({
 }: RunStagesOptions): Promise<StageName[]> {
   const inputs = await stageInputs(recipe, [dataset, valDataset])
   const worked: StageName[] = []
-  for (const stage of STAGES.slice(0, 1 + Math.max(...stages.map(name => STAGES.indexOf(name))))) {
+  const absent = stages.find(stage => !stagesOf(recipe).includes(stage))
+  if (absent !== undefined) {
+    throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
+      field: absent,
+      expected: `it has ${stagesOf(recipe).join(', ')}`,
+    })
+  }
+  for (const stage of withInputs(stages, recipe)) {
     const marker = await readMarker(run, stage)
     const done = marker?.state === 'done' && marker.inputs === inputs[stage]
     if (!stages.includes(stage)) {

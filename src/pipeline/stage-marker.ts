@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../io/atomic.ts'
 import { flatten, isNeutralKey } from './recipe/compare.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
-import { STAGES, type StageName } from './stage.ts'
+import { INPUTS, STAGES, type StageName } from './stage.ts'
 
 /** What a stage's marker says. */
 export interface StageMarker {
@@ -21,7 +21,7 @@ export interface StageMarker {
   readonly finished: string | null
 }
 
-/** The sections each stage reads besides those of the stages before it. */
+/** The sections each stage reads besides those of the stages whose files it reads. */
 const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   train: ['method', 'model', 'weights', 'data', 'normalise', 'train', 'seed', 'precision'],
   maps: ['maps'],
@@ -29,25 +29,25 @@ const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   report: ['report'],
 }
 
-/** For each stage, the hash of what its result depends on: its keys, the pictures and tags, the stages before.
+/** For each stage, the hash of what its result depends on: its keys, the pictures and tags, the stages it rests on.
  * Keys that cannot change a result are left out; of a weight file, name and size count. */
 export async function stageInputs(
   recipe: Recipe,
   datasets: readonly (Dataset | undefined)[],
 ): Promise<Record<StageName, string>> {
   const weights = recipe.weights === null ? null : await weightsIdentity(recipe.weights)
-  let before = hash([
+  const data = hash([
     weights,
     datasets.map(dataset => (dataset === undefined ? null : datasetIdentity(dataset))),
   ])
   const inputs: Partial<Record<StageName, string>> = {}
   for (const stage of STAGES) {
     const keys = SECTIONS[stage].flatMap(section => [...flatten({ [section]: recipe[section] })])
-    before = hash([
-      before,
+    inputs[stage] = hash([
+      data,
+      INPUTS[stage].map(input => inputs[input]),
       keys.filter(([key]) => !isNeutralKey(key) && key !== 'weights').sort(([a], [b]) => (a < b ? -1 : 1)),
     ])
-    inputs[stage] = before
   }
   return inputs as Record<StageName, string>
 }

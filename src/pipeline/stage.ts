@@ -9,6 +9,29 @@ import type { RunFolder } from './run-folder.ts'
 export const STAGES = ['train', 'maps', 'evaluate', 'report'] as const
 export type StageName = (typeof STAGES)[number]
 
+/** The stages whose files each stage reads. */
+export const INPUTS: Readonly<Record<StageName, readonly StageName[]>> = {
+  train: [],
+  maps: ['train'],
+  evaluate: ['maps'],
+  report: ['evaluate'],
+}
+
+/** When a recipe has a stage; those not named here are in every recipe. */
+const WANTED: Partial<Record<StageName, (recipe: Recipe) => boolean>> = {}
+
+/** The stages of a recipe, in order. */
+export function stagesOf(recipe: Recipe): StageName[] {
+  return STAGES.filter(stage => WANTED[stage]?.(recipe) ?? true)
+}
+
+/** The given stages and all that theirs rest on in this recipe, in order. */
+export function withInputs(stages: readonly StageName[], recipe: Recipe): StageName[] {
+  const needed = new Set(stages)
+  for (const stage of needed) for (const input of INPUTS[stage]) needed.add(input)
+  return stagesOf(recipe).filter(stage => needed.has(stage))
+}
+
 /** Everything a stage may use. What it finds in its own outputs was made from the same inputs: go on from there. */
 export interface StageContext {
   readonly recipe: Recipe

@@ -1,25 +1,31 @@
 /** @file The training loop, readable from top to bottom. Killed at any moment, it goes on as if it had never stopped. */
 import { setImmediate } from 'node:timers/promises'
-import type { Batch, BatchLoader } from '../data/loader.ts'
+import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 import { TagmaskError } from '../errors.ts'
-import type { Method } from '../methods/method.ts'
+import type { Losses } from '../methods/method.ts'
+import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, type Precision, scope, tensor } from '../torch/index.ts'
+import { autocast, backward, type Precision, scope } from '../torch/index.ts'
 import { checkpointFiles, loadState, type Position, saveState, saveWeights } from './checkpoint.ts'
 import type { Log } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
-import { validate } from './validate.ts'
+import type { Validation } from './validate.ts'
 
-export interface TrainOptions {
-  readonly method: Method
+/** Learning rate from the epoch and the step, both from 0. */
+export type LearningRate = (at: { epoch: number; step: number }) => number
+
+/** What every training is given; `B` is what its loader yields. */
+export interface TrainOptions<B extends SampleBatch> {
+  /** Name of the stage, before its progress and messages. */
+  readonly title?: string
+  readonly network: Module
+  /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
+  readonly losses: (batch: B) => Losses
   readonly optimiser: Optimiser
-  /** Learning rate from the epoch, the step, and the steps in an epoch. */
-  readonly learningRate: (at: { epoch: number; step: number }) => number
-  readonly loader: BatchLoader
-  /** Pictures with tags to validate on, and how often (epochs; 0: never). */
-  readonly validation?: { readonly loader: BatchLoader; readonly every: number } | undefined
-  readonly numClasses: number
-  readonly imageSize: number
+  readonly learningRate: LearningRate
+  readonly loader: BatchSource<B>
+  /** How the network is judged, and how often (epochs; 0: never). */
+  readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
   readonly epochs: number
   readonly precision: Precision
   readonly device: string
@@ -45,21 +51,21 @@ const START: Position = { epoch: 0, batch: 0, step: 0, sums: {}, pictures: 0, be
  * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort (the state is
  * saved) and TagmaskError when a loss is not finite (the last checkpoint stays).
  */
-export async function train(options: TrainOptions): Promise<void> {
-  const { method, optimiser, loader, epochs, checkpoints, signal, log } = options
-  const state = { network: method.network, optimiser }
+export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
+  const { title = 'train', network, optimiser, loader, epochs, checkpoints, signal, log } = options
+  const state = { network, optimiser }
   let at = (await loadState(checkpoints, state)) ?? START
-  if (at.step > 0) log.info(`train: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
+  if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resumeStep: at.step })
   const progress = log.progress({
-    title: 'train',
+    title,
     total: epochs * loader.batches,
     start: at.step,
     unit: 'steps',
   })
   let saved = Date.now()
   try {
-    method.network.train()
+    network.train()
     for (; at.epoch < epochs; at = await endEpoch(options, at, metrics)) {
       const began = { time: Date.now(), pictures: at.pictures }
       for await (const batch of loader.epoch(at.epoch, { startBatch: at.batch })) {
@@ -100,7 +106,7 @@ export async function train(options: TrainOptions): Promise<void> {
         'pictures/s': rate,
       })
     }
-    await saveWeights(checkpointFiles(checkpoints).last, method.network, { epochs: String(epochs) })
+    await saveWeights(checkpointFiles(checkpoints).last, network, { epochs: String(epochs) })
   } finally {
     progress.finish()
     await metrics.close()
@@ -108,15 +114,13 @@ export async function train(options: TrainOptions): Promise<void> {
 }
 
 /** One update from one batch; returns the losses by name, their total as `loss`. */
-function trainStep(
-  { method, optimiser, precision, device, imageSize, numClasses }: TrainOptions,
-  batch: Batch,
+function trainStep<B extends SampleBatch>(
+  { losses, optimiser, precision, device }: TrainOptions<B>,
+  batch: B,
   lr: number,
 ): Record<'loss' | string, number> & { loss: number } {
   return scope(() => {
-    const images = tensor(batch.images, [batch.size, 3, imageSize, imageSize]).to({ device })
-    const targets = tensor(batch.targets, [batch.size, numClasses]).to({ device })
-    const { total, parts } = autocast({ precision, device }, () => method.losses(images, targets))
+    const { total, parts } = autocast({ precision, device }, () => losses(batch))
     backward(total)
     optimiser.step(lr)
     optimiser.zeroGrad()
@@ -128,8 +132,11 @@ function trainStep(
 }
 
 /** Validates, keeps the best weights, and saves the state at the start of the next epoch. */
-async function endEpoch(options: TrainOptions, at: Position, metrics: MetricsWriter): Promise<Position> {
-  const { method, optimiser, validation, checkpoints, epochs, log } = options
+async function endEpoch<B extends SampleBatch>(
+  { network, optimiser, validation, checkpoints, epochs, log }: TrainOptions<B>,
+  at: Position,
+  metrics: MetricsWriter,
+): Promise<Position> {
   let { best } = at
   const epoch = at.epoch + 1
   if (
@@ -137,22 +144,21 @@ async function endEpoch(options: TrainOptions, at: Position, metrics: MetricsWri
     validation.every > 0 &&
     (epoch % validation.every === 0 || epoch === epochs)
   ) {
-    const means = await validate(method, validation.loader, options)
+    const { means, decisive } = await validation.run()
     await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
-    const value = means['mAP class-wise']
-    log.info(
-      `epoch ${epoch}: validation mAP class-wise ${value.toFixed(2)}, mAP per image ${means['mAP per image'].toFixed(2)}`,
-    )
+    const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
+    log.info(`epoch ${epoch}: validation ${shown.join(', ')}`)
+    const value = means[decisive]!
     if (best === null || value > best.value) {
       best = { epoch: at.epoch, value }
-      await saveWeights(checkpointFiles(checkpoints).best, method.network, {
+      await saveWeights(checkpointFiles(checkpoints).best, network, {
         epoch: String(epoch),
-        'mAP class-wise': String(value),
+        [decisive]: String(value),
       })
     }
   }
   const next: Position = { epoch, batch: 0, step: at.step, sums: {}, pictures: 0, best }
-  await saveState(checkpoints, { network: method.network, optimiser }, next)
+  await saveState(checkpoints, { network, optimiser }, next)
   return next
 }
 
@@ -169,6 +175,6 @@ function summed(
 function notFinite({ epoch, step }: Position, lr: number): TagmaskError {
   return new TagmaskError(
     `the loss is not finite in epoch ${epoch + 1}, step ${step}, at learning rate ${lr}; ` +
-      'lower train.optimiser.lr or use --precision fp32, then run again: training goes on from the last checkpoint',
+      'lower the learning rate or use --precision fp32, then run again: training goes on from the last checkpoint',
   )
 }

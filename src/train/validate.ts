@@ -1,15 +1,22 @@
 /** @file Validation against image tags: mAP, class-wise and as the authors compute it. */
-import type { BatchLoader } from '../data/loader.ts'
-import { type MapName, meanAveragePrecision } from '../evaluate/average-precision.ts'
+import type { BatchSource } from '../data/batch-loader.ts'
+import type { Batch } from '../data/loader.ts'
+import { meanAveragePrecision } from '../evaluate/average-precision.ts'
 import type { Method } from '../methods/method.ts'
 import { autocast, noGrad, type Precision, scope, tensor } from '../torch/index.ts'
+
+/** What a validation found: means in percent, and the name of the one by which the best weights are kept. */
+export interface Validation {
+  readonly means: Readonly<Record<string, number>>
+  readonly decisive: string
+}
 
 /** Runs the network over all batches of the loader in eval mode; both means in percent. */
 export async function validate(
   method: Method,
-  loader: BatchLoader,
+  loader: BatchSource<Batch>,
   { numClasses, device, precision }: { numClasses: number; device: string; precision: Precision },
-): Promise<Record<MapName, number>> {
+): Promise<Validation> {
   const scores: Float32Array[] = []
   const targets: Float32Array[] = []
   method.network.eval()
@@ -34,7 +41,10 @@ export async function validate(
     targets: joined(targets),
     classes: numClasses,
   })
-  return { 'mAP per image': 100 * means['mAP per image'], 'mAP class-wise': 100 * means['mAP class-wise'] }
+  return {
+    means: { 'mAP class-wise': 100 * means['mAP class-wise'], 'mAP per image': 100 * means['mAP per image'] },
+    decisive: 'mAP class-wise',
+  }
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {

@@ -1,6 +1,5 @@
 /** @file `tagmask demo`: generates pictures, trains on their tags, draws the masks. */
 import { buildCommand, type Command } from '@stricli/core'
-import { STAGES } from '../../pipeline/stage.ts'
 import type { CliContext } from '../context.ts'
 import { type RunFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
@@ -19,6 +18,6 @@ Examples:
   },
   parameters: { flags: runFlags },
   async func(flags) {
-    await runWithFlags(this, flags, 'mctformer_demo', STAGES)
+    await runWithFlags(this, flags, 'mctformer_demo')
   },
 })

@@ -3,13 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { fromHere } from '../../pipeline/run-folder.ts'
 import { runRecipe } from '../../pipeline/run-recipe.ts'
-import { Interrupted, STAGES, type StageName } from '../../pipeline/stage.ts'
+import { Interrupted, type StageName } from '../../pipeline/stage.ts'
 import { stageTable } from '../../pipeline/stages/index.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 
 interface StageCommandOptions {
-  readonly stages: readonly StageName[]
+  /** All of the recipe when not given. */
+  readonly stages?: readonly StageName[]
   readonly brief: string
   /** Paragraphs and examples under --help. */
   readonly description: string
@@ -45,7 +46,7 @@ export async function runWithFlags(
   { log, signal }: CliContext,
   flags: RunFlags,
   recipe: string,
-  stages: readonly StageName[],
+  stages?: readonly StageName[],
 ): Promise<void> {
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
   try {
@@ -63,10 +64,10 @@ export async function runWithFlags(
       signal,
       log,
     }
-    const { run, worked } = await runRecipe(options)
-    if (stages.includes('evaluate') && !worked.includes('evaluate'))
+    const { run, stages: asked, worked } = await runRecipe(options)
+    if (asked.includes('evaluate') && !worked.includes('evaluate'))
       log.info(await readFile(run.scoresTable, 'utf8'))
-    if (stages.includes('report')) log.info(`report: ${fromHere(run.report)}`)
+    if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
   } catch (error) {
     if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
     throw error
@@ -74,7 +75,6 @@ export async function runWithFlags(
 }
 
 export const run = stageCommand({
-  stages: STAGES,
   brief: 'All stages of a recipe: tags in, masks out',
   description: `Trains on picture tags, makes class maps, scores them where masks exist, and writes a report.
 Everything goes into runs/NAME/; the resolved recipe is written first. A stage that is done is skipped, one that was

@@ -5,8 +5,9 @@ import type { TrainTransform } from '../../data/transforms/train.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Method } from '../../methods/index.ts'
 import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
-import { describe, threads } from '../../torch/index.ts'
-import { TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
+import { describe, tensor, threads } from '../../torch/index.ts'
+import { type LearningRate, TrainingStopped, train } from '../../train/loop.ts'
+import { validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -48,13 +49,19 @@ export async function trainStage({
       : openEvalLoader(valDataset, { ...common, transform: { imageSize, ...normalise } })
   try {
     await train({
-      method,
+      network: method.network,
+      losses: ({ images, targets, size }) =>
+        method.losses(
+          tensor(images, [size, 3, imageSize, imageSize]).to({ device }),
+          tensor(targets, [size, numClasses]).to({ device }),
+        ),
       optimiser: buildOptimiser(method, settings.optimiser),
       learningRate: learningRate(settings, loader.batches),
       loader,
-      validation: valLoader === undefined ? undefined : { loader: valLoader, every },
-      numClasses,
-      imageSize,
+      validation:
+        valLoader === undefined
+          ? undefined
+          : { run: () => validate(method, valLoader, { numClasses, device, precision }), every },
       epochs: settings.epochs,
       precision,
       device,
@@ -98,7 +105,7 @@ function buildOptimiser(
 function learningRate(
   { schedule, optimiser, epochs, batchSize }: Recipe['train'],
   batches: number,
-): TrainOptions['learningRate'] {
+): LearningRate {
   const lr = scaledLr(optimiser.lr, { batchSize, lrBatch: optimiser.lrBatch })
   if (schedule.kind === 'cosine-epoch') {
     const rate = cosineEpoch({ ...schedule, lr, epochs })

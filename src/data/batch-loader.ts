@@ -1,0 +1,169 @@
+/** @file Batches of samples made ahead on worker threads, the same whatever the number of threads: what every training loader is built on. */
+import { type InputError, TagmaskError } from '../errors.ts'
+import { workerUrl } from '../io/worker-url.ts'
+import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
+import type { Picture } from './picture.ts'
+import { type SampleTransform, sampleSize } from './samples.ts'
+import { openWorkerPool } from './worker-pool.ts'
+
+/** `size` is smaller than asked when pictures were bad. */
+export interface SampleBatch {
+  /** Number of the batch in its epoch. */
+  readonly index: number
+  readonly size: number
+}
+
+/** One epoch at a time; from `startBatch` on, the batches are those of an unbroken epoch. */
+export interface BatchSource<B extends SampleBatch> {
+  /** Batches in an epoch. */
+  readonly batches: number
+  epoch(epoch: number, options?: { startBatch?: number }): AsyncGenerator<B, void>
+  close(): Promise<void>
+}
+
+export interface LoaderOptions {
+  readonly batchSize: number
+  readonly workers?: number
+  /** Batches made ahead of the one in use. */
+  readonly prefetch?: number
+  /** Bytes of decoded pictures to keep in memory, all workers together. */
+  readonly cacheBytes?: number
+  /** Throw on a picture that cannot be read, instead of leaving it out. */
+  readonly strict?: boolean
+  /** Called once for each picture that cannot be read. */
+  readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
+}
+
+/** What the worker threads made: `images` [size, 3, S, S] and `labels` [size, ...] lie in shared memory that is used
+ * again: valid until the next batch is asked for. */
+export interface RawBatch extends SampleBatch {
+  readonly images: Float32Array
+  readonly labels: Uint8Array
+  readonly pictures: readonly Picture[]
+}
+
+export interface BatchPlan<B> extends LoaderOptions {
+  readonly pictures: readonly Picture[]
+  readonly dropLast: boolean
+  readonly transform: SampleTransform
+  /** Pictures of an epoch in order. */
+  readonly order: (epoch: number) => Uint32Array
+  /** Further files a sample is made from, beside its picture. */
+  readonly files?: (picture: Picture) => readonly string[]
+  readonly batch: (raw: RawBatch) => B
+}
+
+interface Slot {
+  readonly pixels: SharedArrayBuffer
+  readonly images: Float32Array
+  readonly labels: Uint8Array<SharedArrayBuffer>
+}
+
+/** Starts the threads; batches are made `prefetch` ahead of the one in use. */
+export function openBatchLoader<B extends SampleBatch>({
+  pictures,
+  transform,
+  order,
+  dropLast,
+  files = () => [],
+  batch: toBatch,
+  batchSize,
+  workers = 1,
+  prefetch = 3,
+  cacheBytes = 0,
+  strict = false,
+  onBadPicture,
+}: BatchPlan<B>): BatchSource<B> {
+  const { pixels: sampleLength, labels: labelLength } = sampleSize(transform)
+  const batches = dropLast ? Math.floor(pictures.length / batchSize) : Math.ceil(pictures.length / batchSize)
+  const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
+    size: workers,
+    workerData: {
+      job: { kind: 'batch', transform },
+      cacheBytes: cacheBytes / workers,
+    } satisfies LoaderWorkerData,
+  })
+  const free = Array.from({ length: prefetch + 1 }, (): Slot => {
+    const pixels = new SharedArrayBuffer(batchSize * sampleLength * Float32Array.BYTES_PER_ELEMENT)
+    const labels = new Uint8Array(new SharedArrayBuffer(batchSize * labelLength))
+    return { pixels, images: new Float32Array(pixels), labels }
+  })
+  const reported = new Set<Picture>()
+  let running = false
+
+  async function fill(
+    { pixels, images, labels }: Slot,
+    chosen: Uint32Array,
+    at: { epoch: number; index: number },
+  ) {
+    const requests = Array.from(chosen, (index, place) => {
+      const picture = pictures[index]!
+      return { place, index, path: picture.image, files: files(picture) }
+    })
+    // a picture always goes to the same worker, which may have it in its cache
+    const replies = await Promise.all(
+      Array.from({ length: workers }, (_, worker) => {
+        const samples = requests.filter(({ index }) => index % workers === worker)
+        if (samples.length === 0) return { bad: [] }
+        return pool.run(worker, { pixels, labels: labels.buffer, epoch: at.epoch, batch: at.index, samples })
+      }),
+    )
+    const bad = new Map(replies.flatMap(reply => reply.bad).map(({ place, report }) => [place, report]))
+    const good = [...chosen.keys()].filter(place => !bad.has(place))
+    for (const [to, from] of good.entries()) {
+      if (to === from) continue
+      images.copyWithin(to * sampleLength, from * sampleLength, (from + 1) * sampleLength)
+      labels.copyWithin(to * labelLength, from * labelLength, (from + 1) * labelLength)
+    }
+    return {
+      problems: [...bad].map(([place, report]) => ({ picture: pictures[chosen[place]!]!, report })),
+      batch: toBatch({
+        index: at.index,
+        size: good.length,
+        images: images.subarray(0, good.length * sampleLength),
+        labels: labels.subarray(0, good.length * labelLength),
+        pictures: good.map(place => pictures[chosen[place]!]!),
+      }),
+    }
+  }
+
+  async function* batchesOf(epoch: number, startBatch: number): AsyncGenerator<B, void> {
+    if (running) throw new TagmaskError('a loader runs one epoch at a time')
+    running = true
+    const indices = order(epoch)
+    const ahead: { slot: Slot; filled: ReturnType<typeof fill> }[] = []
+    let next = startBatch
+    try {
+      for (;;) {
+        while (next < batches && free.length > 0) {
+          const slot = free.pop()!
+          const chosen = indices.subarray(next * batchSize, (next + 1) * batchSize)
+          const filled = fill(slot, chosen, { epoch, index: next++ })
+          filled.catch(() => undefined) // seen when its turn comes
+          ahead.push({ slot, filled })
+        }
+        const first = ahead[0]
+        if (first === undefined) return
+        const { problems, batch } = await first.filled
+        for (const { picture, report } of problems) {
+          if (strict) throw inputError(report)
+          if (!reported.has(picture)) onBadPicture?.(picture, inputError(report))
+          reported.add(picture)
+        }
+        if (batch.size > 0) yield batch
+        ahead.shift()
+        free.push(first.slot)
+      }
+    } finally {
+      await Promise.allSettled(ahead.map(({ filled }) => filled)) // a worker may still write into them
+      free.push(...ahead.map(({ slot }) => slot))
+      running = false
+    }
+  }
+
+  return {
+    batches,
+    epoch: (epoch, { startBatch = 0 } = {}) => batchesOf(epoch, startBatch),
+    close: () => pool.close(),
+  }
+}
