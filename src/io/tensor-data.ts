@@ -76,7 +76,8 @@ export function toFloat32Array(tensor: TensorData): Float32Array {
     const bytes = alignedBytes(tensor.data, 4)
     return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
   }
-  return Float32Array.from(elements(tensor))
+  const values = elements(tensor)
+  return values instanceof Float32Array ? values : new Float32Array(values)
 }
 
 /** The elements as float64 (int64 beyond 2^53 are rounded). May be a view of `data`: do not write to it. */
@@ -85,7 +86,7 @@ export function toFloat64Array(tensor: TensorData): Float64Array {
     const bytes = alignedBytes(tensor.data, 8)
     return new Float64Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 8)
   }
-  return Float64Array.from(elements(tensor))
+  return new Float64Array(elements(tensor))
 }
 
 /** The bytes themselves where they start on a multiple of `alignment`, else a copy that does. */
@@ -127,20 +128,29 @@ function elements({ dtype, data }: TensorData): ArrayLike<number> {
   }
 }
 
-/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
+/** The value of every half, by its bits; 256 kB, made when first needed. */
+let halves: Float32Array | undefined
+
 function decodeHalf(bits: Uint16Array): Float32Array {
-  return Float32Array.from(bits, half => {
-    const exponent = (half >> 10) & 31
-    const fraction = half & 1023
-    const sign = half & 0x8000 ? -1 : 1
-    if (exponent === 0) return sign * fraction * 2 ** -24
-    if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
-    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-  })
+  halves ??= Float32Array.from({ length: 1 << 16 }, (_, half) => halfValue(half))
+  const values = new Float32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]!]!
+  return values
+}
+
+/** IEEE 754 half precision: 1 sign, 5 exponent, 10 fraction bits. */
+function halfValue(half: number): number {
+  const exponent = (half >> 10) & 31
+  const fraction = half & 1023
+  const sign = half & 0x8000 ? -1 : 1
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
 /** bfloat16 is the upper half of a float32. */
 function decodeBrain(bits: Uint16Array): Float32Array {
-  const words = Uint32Array.from(bits, brain => brain << 16)
+  const words = new Uint32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) words[i] = bits[i]! << 16
   return new Float32Array(words.buffer)
 }
