@@ -9,22 +9,38 @@ export interface Conv2dOptions {
   readonly kernel: number
   readonly stride?: number
   readonly padding?: number
+  readonly dilation?: number
+  readonly bias?: boolean
+  /** Draws the weight. Default: torch.nn.Conv2d's. */
+  readonly init?: (shape: readonly [number, number, number, number]) => Tensor
 }
 
-/** torch.nn.Conv2d with a square kernel and a bias. */
+/** torch.nn.Conv2d with a square kernel. */
 export class Conv2d extends Module {
   readonly weight: Parameter
-  readonly bias: Parameter
+  readonly bias: Parameter | undefined
   readonly stride: number
   readonly padding: number
+  readonly dilation: number
 
-  constructor({ inChannels, outChannels, kernel, stride = 1, padding = 0 }: Conv2dOptions) {
+  constructor({
+    inChannels,
+    outChannels,
+    kernel,
+    stride = 1,
+    padding = 0,
+    dilation = 1,
+    bias = true,
+    init,
+  }: Conv2dOptions) {
     super()
     const fanIn = inChannels * kernel * kernel
-    this.weight = new Parameter(fanInUniform([outChannels, inChannels, kernel, kernel], fanIn))
-    this.bias = new Parameter(fanInUniform([outChannels], fanIn))
+    const shape = [outChannels, inChannels, kernel, kernel] as const
+    this.weight = new Parameter(init === undefined ? fanInUniform(shape, fanIn) : init(shape))
+    this.bias = bias ? new Parameter(fanInUniform([outChannels], fanIn)) : undefined
     this.stride = stride
     this.padding = padding
+    this.dilation = dilation
   }
 
   /** [B, in, H, W] -> [B, out, H', W'] */
@@ -33,6 +49,7 @@ export class Conv2d extends Module {
       bias: this.bias,
       stride: [this.stride, this.stride],
       padding: [this.padding, this.padding],
+      dilation: [this.dilation, this.dilation],
     })
   }
 }

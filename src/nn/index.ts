@@ -1,7 +1,10 @@
 /** @file Layers and networks with PyTorch's parameter names. */
+export { FrozenBatchNorm2d } from './batch-norm.ts'
 export { Conv2d, type Conv2dOptions } from './conv.ts'
 export { Residual } from './drop-path.ts'
-export { fanInUniform, truncatedNormal } from './init.ts'
+export { Dropout, Dropout2d } from './dropout.ts'
+export { GroupNorm } from './group-norm.ts'
+export { fanInUniform, kaimingNormal, truncatedNormal, xavierUniform } from './init.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear, type LinearOptions } from './linear.ts'
 export { Buffer, Module, Parameter, type StateDict, StateDictError } from './module.ts'

@@ -14,3 +14,16 @@ export function fanInUniform(shape: readonly number[], fanIn: number): Tensor {
   const bound = 1 / Math.sqrt(fanIn)
   return noGrad(() => ops.uniform_(ops.empty(shape), { from: -bound, to: bound }))
 }
+
+/** Normal(0, sqrt(2 / fan in)) for a convolution followed by a ReLU: torch.nn.init.kaiming_normal_. shape [out, in, k, k] */
+export function kaimingNormal(shape: readonly number[]): Tensor {
+  const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1)
+  return noGrad(() => ops.normal_(ops.empty(shape), { mean: 0, std: Math.sqrt(2 / fanIn) }))
+}
+
+/** Uniform in +-gain * sqrt(6 / (fan in + fan out)): torch.nn.init.xavier_uniform_. shape [out, in, k, k] */
+export function xavierUniform(shape: readonly number[], { gain = 1 } = {}): Tensor {
+  const area = shape.slice(2).reduce((product, extent) => product * extent, 1)
+  const bound = gain * Math.sqrt(6 / (area * (shape[0]! + shape[1]!)))
+  return noGrad(() => ops.uniform_(ops.empty(shape), { from: -bound, to: bound }))
+}

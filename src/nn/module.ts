@@ -3,7 +3,7 @@ import { TagmaskError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { fromData, keep, noGrad, ops, scope, Tensor } from '../torch/index.ts'
 
-/** A tensor that is learned: a leaf with a gradient, outside every scope. */
+/** A tensor that is learned, unless it is frozen: a leaf with a gradient, outside every scope. */
 export class Parameter extends Tensor {
   constructor(initial: Tensor) {
     super(keep(initial).handle)
@@ -102,12 +102,20 @@ export abstract class Module {
     return this.train(false)
   }
 
+  /** Its parameters stay as they are in training, and backward does no work for them. */
+  freeze(): this {
+    for (const parameter of this.parameters().values()) parameter.requiresGrad = false
+    return this
+  }
+
   /** Moves every parameter and buffer; handles taken before are then of the old device. */
   to(device: string): this {
     for (const [key, value] of Object.entries(this)) {
       if (!(value instanceof Parameter || value instanceof Buffer) || value.device === device) continue
       const moved = noGrad(() => value.to({ device }))
-      Object.assign(this, { [key]: value instanceof Parameter ? new Parameter(moved) : new Buffer(moved) })
+      const own = value instanceof Parameter ? new Parameter(moved) : new Buffer(moved)
+      own.requiresGrad = value.requiresGrad
+      Object.assign(this, { [key]: own })
       value.dispose()
     }
     for (const child of this.children()) child.to(device)

@@ -1,6 +1,19 @@
 import { expect, test } from 'vitest'
-import { memory, noGrad, ops, scope, tensor } from '../torch/index.ts'
-import { Buffer, Conv2d, LayerNorm, Linear, Module, Parameter, Residual, StateDictError } from './index.ts'
+import { backward, memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
+import {
+  Buffer,
+  Conv2d,
+  Dropout2d,
+  FrozenBatchNorm2d,
+  kaimingNormal,
+  LayerNorm,
+  Linear,
+  Module,
+  Parameter,
+  Residual,
+  StateDictError,
+  xavierUniform,
+} from './index.ts'
 
 class Nested extends Module {
   readonly clsToken = new Parameter(ops.zeros([1, 2]))
@@ -83,5 +96,91 @@ test('LayerNorm has mean 0 and variance 1, eps inside the root', () => {
     ])
       expect(got).toBeCloseTo(want! * unit, 5)
     norm.dispose()
+  })
+})
+
+test('a frozen batch norm is that of eval, keeps PyTorch names, and hands gradients down as autograd would', () => {
+  scope(() => {
+    const norm = new FrozenBatchNorm2d({ features: 2 })
+    expect([...norm.stateDict().keys()]).toEqual([
+      'weight',
+      'bias',
+      'running_mean',
+      'running_var',
+      'num_batches_tracked',
+    ])
+    const values = { weight: [2, -1], bias: [0.5, 1], running_mean: [1, 0], running_var: [4, 0.25] }
+    const state = new Map(Object.entries(values).map(([name, list]) => [name, tensor(list)]))
+    state.set('num_batches_tracked', ops.full([], 7, { dtype: 'int64' }))
+    norm.loadStateDict(state)
+    expect(norm.numBatchesTracked.item()).toBe(7)
+    const x = tensor([1, 3, -5, 0.5, 2, -1], [1, 2, 1, 3])
+    const plain = (input: Tensor): Tensor =>
+      ops
+        .batchNorm(input, norm.weight, norm.bias, norm.runningMean, norm.runningVar, false, 0, 1e-5, false)
+        .relu()
+    const gradients = [plain, (input: Tensor) => norm.train().forwardRelu(input)].map(forward => {
+      const input = x.clone()
+      input.requiresGrad = true
+      const output = forward(input)
+      backward(output.mul(tensor([1, 2, 3, 4, 5, 6], [1, 2, 1, 3])).sum())
+      return { output: [...output.toFloat32Array()], gradient: [...input.grad!.toFloat32Array()] }
+    })
+    expect(gradients[1]!.output).toEqual(gradients[0]!.output)
+    for (const [i, want] of gradients[0]!.gradient.entries())
+      expect(gradients[1]!.gradient[i]).toBeCloseTo(want, 4)
+    expect(norm.weight.grad).toBeUndefined()
+    expect([...noGrad(() => norm.forwardRelu(x)).toFloat32Array()]).toEqual(gradients[0]!.output)
+    norm.dispose()
+  })
+})
+
+test('Dropout2d drops whole channels and keeps the expectation; in eval it does nothing', () => {
+  scope(() => {
+    const dropout = new Dropout2d({ rate: 0.25 })
+    const dropped = noGrad(() => dropout.forward(ops.ones([50, 40, 2, 2])))
+    const channels = dropped.mean([2, 3]).toFloat32Array()
+    expect([...new Set(channels)].sort()).toEqual([0, Math.fround(1 / 0.75)])
+    expect(channels.reduce((sum, value) => sum + value, 0) / 2000).toBeCloseTo(1, 1)
+    const x = ops.ones([1, 3, 2, 2])
+    expect(dropout.eval().forward(x)).toBe(x)
+  })
+})
+
+test('a convolution without bias, dilated, is the sum it stands for; frozen, it has no gradient', () => {
+  scope(() => {
+    const conv = new Conv2d({
+      inChannels: 1,
+      outChannels: 1,
+      kernel: 3,
+      padding: 2,
+      dilation: 2,
+      bias: false,
+      init: shape => ops.ones(shape),
+    })
+    expect([...conv.stateDict().keys()]).toEqual(['weight'])
+    const x = ops.zeros([1, 1, 5, 5])
+    ops.fill_(x.select(2, 0).select(2, 0), 1) // one corner
+    const reached = [...noGrad(() => conv.forward(x)).toFloat32Array()]
+    expect(reached.flatMap((value, i) => (value === 0 ? [] : [i]))).toEqual([0, 2, 10, 12])
+    const input = ops.ones([1, 1, 5, 5])
+    input.requiresGrad = true
+    backward(conv.freeze().forward(input).sum())
+    expect(conv.weight.grad).toBeUndefined()
+    expect(input.grad).toBeDefined()
+    expect(conv.to('cpu').weight.requiresGrad).toBe(false)
+    conv.dispose()
+  })
+})
+
+test('Kaiming and Xavier draw what PyTorch draws: by fan in, by fan in and out', () => {
+  scope(() => {
+    const deviation = (values: Float32Array): number =>
+      Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+    expect(deviation(kaimingNormal([200, 50, 2, 2]).toFloat32Array())).toBeCloseTo(Math.sqrt(2 / 200), 2)
+    const uniform = xavierUniform([60, 30, 2, 2], { gain: 3 }).toFloat32Array()
+    const bound = 3 * Math.sqrt(6 / 360)
+    expect(Math.max(...uniform.map(Math.abs))).toBeLessThanOrEqual(bound)
+    expect(deviation(uniform)).toBeCloseTo(bound / Math.sqrt(3), 2)
   })
 })

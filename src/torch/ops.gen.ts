@@ -405,6 +405,18 @@ export function exp_(self: Tensor): Tensor {
   return callInto(exp_Op, [self], self)
 }
 
+const sign_Op = operator('aten::sign_', '')
+/** aten::sign_(Tensor(a!) self) -> Tensor(a!) */
+export function sign_(self: Tensor): Tensor {
+  return callInto(sign_Op, [self], self)
+}
+
+const elu_Op = operator('aten::elu_', '')
+/** aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!) */
+export function elu_(self: Tensor, { alpha, scale, inputScale }: { alpha?: number | undefined; scale?: number | undefined; inputScale?: number | undefined } = {}): Tensor {
+  return callInto(elu_Op, [self, alpha, scale, inputScale], self)
+}
+
 const mmOutOp = operator('aten::mm', 'out')
 /** aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!) */
 export function mmOut(self: Tensor, mat2: Tensor, out: Tensor): Tensor {
@@ -445,6 +457,12 @@ const mulOutOp = operator('aten::mul', 'out')
 /** aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!) */
 export function mulOut(self: Tensor, other: Tensor, out: Tensor): Tensor {
   return callInto(mulOutOp, [self, other, out], out)
+}
+
+const subOutOp = operator('aten::sub', 'out')
+/** aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!) */
+export function subOut(self: Tensor, other: Tensor, out: Tensor, { alpha }: { alpha?: number | undefined } = {}): Tensor {
+  return callInto(subOutOp, [self, other, alpha, out], out)
 }
 
 const sumOutOp = operator('aten::sum', 'IntList_out')

@@ -1,0 +1,126 @@
+/** @file What the dense stages (AffinityNet, segmentation) stand on: a network that gives feature maps of a picture. */
+import { InputError } from '../errors.ts'
+import type { TensorData } from '../io/tensor-data.ts'
+import { Module, type Parameter, StateDictError } from '../nn/index.ts'
+import { ops, scope, type Tensor } from '../torch/index.ts'
+import { Resnet38, type Resnet38Options } from './resnet38/index.ts'
+import { adaptVisionTransformer, VisionTransformer, type VisionTransformerOptions } from './vit/index.ts'
+
+/** A map at each of three depths, from the shallow to the deep. */
+export type Levels = readonly [Tensor, Tensor, Tensor]
+
+/** Feature maps at three depths, all of one size. */
+export interface DenseBackbone {
+  readonly network: Module
+  /** Pixels from one position of a feature map to the next. */
+  readonly stride: number
+  /** Channels of each level, from the shallow to the deep. */
+  readonly channels: readonly [number, number, number]
+  /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
+  forward(images: Tensor): Levels
+  /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */
+  adapt(
+    weights: ReadonlyMap<string, TensorData>,
+    options: { file: string },
+  ): ReadonlyMap<string, Tensor | TensorData>
+}
+
+/** ResNet38 at stride 8; levels conv4, conv5 and conv6. */
+export function resnet38Backbone(options: Resnet38Options = {}): DenseBackbone {
+  const network = new Resnet38(options)
+  const { width = 64 } = options
+  return {
+    network,
+    stride: 8,
+    channels: [8 * width, 16 * width, 64 * width],
+    forward(images) {
+      const { conv4, conv5, conv6 } = network.forward(images)
+      return [conv4, conv5, conv6]
+    },
+    adapt: weights => weights,
+  }
+}
+
+export interface VitBackboneOptions extends VisionTransformerOptions {
+  /** Of the feature maps; must divide patchSize. */
+  readonly stride?: number
+}
+
+/**
+ * A vision transformer read after a third, two thirds and all of its blocks. Features are spread bilinearly from
+ * patchSize to `stride`, half of it by default: the heads draw borders from the differences between neighbours, and the
+ * published radius of 5 positions would otherwise reach over 80 pixels instead of 40.
+ */
+export function vitBackbone({ stride, ...options }: VitBackboneOptions): DenseBackbone {
+  const { depth, embedDim, patchSize } = options
+  const fine = stride ?? (patchSize % 2 === 0 ? patchSize / 2 : patchSize)
+  const network = new VisionTransformer(options)
+  const layers = [1, 2, 3].map(third => Math.ceil((third * depth) / 3))
+  const distinct = [...new Set(layers)]
+  return {
+    network,
+    stride: fine,
+    channels: [embedDim, embedDim, embedDim],
+    forward: images =>
+      scope(() => {
+        const [rows, columns] = [Math.ceil(images.size(2) / fine), Math.ceil(images.size(3) / fine)]
+        const maps = network
+          .forward(images, distinct)
+          .map(map => spread(map, patchSize / fine, { rows, columns }))
+        const [shallow, middle, deep] = layers.map(layer => maps[distinct.indexOf(layer)]!)
+        return [shallow!, middle!, deep!] as const
+      }),
+    adapt: (weights, options) => adaptVisionTransformer(network, weights, options),
+  }
+}
+
+/** Bilinear by a whole factor, then cut to the positions that lie on the picture. [B, D, h, w] -> [B, D, rows, columns] */
+function spread(map: Tensor, factor: number, { rows, columns }: { rows: number; columns: number }): Tensor {
+  if (factor === 1) return map
+  return scope(() => {
+    const size = [map.size(2) * factor, map.size(3) * factor]
+    const fine = ops.upsampleBilinear2d(map, size, false)
+    return fine.narrow(2, 0, rows).narrow(3, 0, columns)
+  })
+}
+
+/** A backbone and the head on it under one set of names, as the published networks have them. */
+export class DenseNetwork<Head extends Module> extends Module {
+  readonly backbone: DenseBackbone
+  readonly head: Head
+
+  constructor({ backbone, head }: { backbone: DenseBackbone; head: Head }) {
+    super()
+    this.backbone = backbone
+    this.head = head
+  }
+
+  override parameters(): Map<string, Parameter> {
+    return new Map([...this.backbone.network.parameters(), ...this.head.parameters()])
+  }
+
+  override stateDict(): Map<string, Tensor> {
+    return new Map([...this.backbone.network.stateDict(), ...this.head.stateDict()])
+  }
+
+  /** Starts from weights of a backbone or of a whole network (strict=False). Throws InputError naming `file`. */
+  loadPretrained(
+    weights: ReadonlyMap<string, TensorData>,
+    { file }: { file: string },
+  ): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+    return scope(() => {
+      const adapted = this.backbone.adapt(weights, { file })
+      if (![...this.backbone.network.stateDict().keys()].some(name => adapted.has(name))) {
+        throw new InputError(file, 'holds no weight of the backbone', {
+          expected: `names such as ${[...this.backbone.network.parameters().keys()].slice(0, 2).join(', ')}`,
+        })
+      }
+      try {
+        return this.loadStateDict(adapted, { strict: false })
+      } catch (cause) {
+        if (!(cause instanceof StateDictError)) throw cause
+        throw new InputError(file, cause.message, { expected: 'weights of the same backbone', cause })
+      }
+    })
+  }
+}

@@ -1,0 +1,103 @@
+/** @file Weights of a DeiT or of an MCTformer, whatever its class tokens and grid, for another vision transformer. */
+import { InputError } from '../../errors.ts'
+import type { TensorData } from '../../io/tensor-data.ts'
+import { fromData, ops, type Tensor } from '../../torch/index.ts'
+import type { VisionTransformer } from './vision-transformer.ts'
+
+export interface Positions {
+  /** Of the class tokens [1, tokens, D]. */
+  readonly classes: Tensor
+  /** Of the patches [1, n*n, D]. */
+  readonly patches: Tensor
+  /** Whether they are MCTformer+'s own, already at its resolution. */
+  readonly separate: boolean
+}
+
+/** Position embeddings however the file keeps them; undefined when it has none. Throws InputError naming `file`. */
+export function pretrainedPositions(
+  weights: ReadonlyMap<string, TensorData>,
+  file: string,
+): Positions | undefined {
+  const [all, ownClasses, ownPatches] = ['pos_embed', 'pos_embed_cls', 'pos_embed_pat'].map(name =>
+    pretrainedTensor(weights, name),
+  )
+  if (ownClasses !== undefined && ownPatches !== undefined)
+    return { classes: ownClasses, patches: ownPatches, separate: true }
+  if (all === undefined) return undefined
+  const tokens = weights.get('cls_token')!.shape[1]!
+  const extra = tokens + (weights.has('dist_token') ? 1 : 0) // a distilled DeiT has a second token
+  const count = all.size(1) - extra
+  if (!Number.isInteger(Math.sqrt(count))) {
+    throw new InputError(file, `${count} positions beside ${extra} tokens are not a square grid`, {
+      field: 'pos_embed',
+      expected: 'positions of a square training image',
+    })
+  }
+  return { classes: all.narrow(1, 0, tokens), patches: all.narrow(1, extra, count), separate: false }
+}
+
+/** One tensor of the file as float32. */
+export function pretrainedTensor(weights: ReadonlyMap<string, TensorData>, name: string): Tensor | undefined {
+  const found = weights.get(name)
+  return found === undefined ? undefined : fromData(found).to({ dtype: 'float32' })
+}
+
+/** By size, not by scale factors; the same size is left exactly as it is. [1, n*n, D] -> [1, side*side, D] */
+export function resizePositions(
+  patches: Tensor,
+  side: number,
+  { filter = 'bicubic' }: { filter?: 'bicubic' | 'bilinear' } = {},
+): Tensor {
+  const [, count, width] = patches.shape as [number, number, number]
+  const from = Math.round(Math.sqrt(count))
+  if (from === side) return patches
+  const grid = patches.reshape(1, from, from, width).permute(0, 3, 1, 2)
+  const resize = filter === 'bilinear' ? ops.upsampleBilinear2d : ops.upsampleBicubic2d
+  return resize(grid, [side, side], false)
+    .permute(0, 2, 3, 1)
+    .reshape(1, side * side, width)
+}
+
+/** Class tokens, or their positions, for another number of them: repeated from one, averaged to one. [1, n, D] -> [1, count, D] */
+export function fitTokens(tokens: Tensor, count: number): Tensor {
+  if (tokens.size(1) === count) return tokens
+  return count === 1 ? tokens.mean(1, { keepdim: true }) : tokens.expand(1, count, -1).contiguous()
+}
+
+/** The file's weights with class tokens and positions that fit `network`; heads keep their names. Throws InputError. */
+export function adaptVisionTransformer(
+  network: VisionTransformer,
+  weights: ReadonlyMap<string, TensorData>,
+  { file, filter = network.resample }: { file: string; filter?: 'bicubic' | 'bilinear' },
+): Map<string, Tensor | TensorData> {
+  const [, count, width] = network.clsToken.shape as [number, number, number]
+  const token = pretrainedTensor(weights, 'cls_token')
+  const depth =
+    1 + Math.max(-1, ...[...weights.keys()].map(name => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)))
+  if (token === undefined || token.size(2) !== width || depth !== network.blocks.length) {
+    const found =
+      token === undefined
+        ? 'these are not the weights of a DeiT or MCTformer'
+        : `weights of another architecture: ${depth} blocks of width ${token.size(2)}`
+    throw new InputError(file, found, {
+      field: token === undefined ? 'cls_token' : 'blocks',
+      expected: `the backbone has ${network.blocks.length} blocks of width ${width}`,
+    })
+  }
+  if (token.size(1) !== count && token.size(1) !== 1 && count !== 1) {
+    throw new InputError(file, `an MCTformer of ${token.size(1)} classes for a backbone of ${count}`, {
+      field: 'cls_token',
+      expected: 'weights of the same classes, or of a DeiT (one class token)',
+    })
+  }
+  const adapted = new Map<string, Tensor | TensorData>(weights)
+  for (const name of ['dist_token', 'pos_embed', 'pos_embed_cls', 'pos_embed_pat']) adapted.delete(name)
+  adapted.set('cls_token', fitTokens(token, count))
+  const positions = pretrainedPositions(weights, file)
+  if (positions !== undefined) {
+    const { classes, patches } = positions
+    const parts = [fitTokens(classes, count), resizePositions(patches, network.side, { filter })]
+    adapted.set('pos_embed', ops.cat(parts, { dim: 1 }))
+  }
+  return adapted
+}
