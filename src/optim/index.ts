@@ -6,8 +6,10 @@ export {
   type CosineStepOptions,
   cosineEpoch,
   cosineStep,
+  type PolyFloorOptions,
   type PolyStepOptions,
+  polyFloor,
   polyStep,
   scaledLr,
 } from './schedule.ts'
-export { sgd } from './sgd.ts'
+export { polySgdMomentum, sgd } from './sgd.ts'

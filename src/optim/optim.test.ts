@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Module, Parameter } from '../nn/index.ts'
 import { backward, scope, tensor } from '../torch/index.ts'
-import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr, sgd } from './index.ts'
+import { adamw, cosineEpoch, cosineStep, decayGroups, polyFloor, scaledLr, sgd } from './index.ts'
 
 class Point extends Module {
   readonly weight = new Parameter(tensor([1, -2, 3, -4], [2, 2]))
@@ -40,6 +40,31 @@ test('SGD with momentum and coupled decay follows its recurrence', () => {
   expect(network.weight.toFloat32Array()[2]).toBeCloseTo(w, 5)
   expect([...network.posEmbed.toFloat32Array()]).toEqual([1, 1]) // no gradient: not even decayed
   network.dispose()
+})
+
+test('Nesterov momentum looks ahead along the buffer', () => {
+  const network = new Point()
+  const groups = [{ parameters: network.parameters(), weightDecay: 0.1 }]
+  const optimiser = sgd(groups, { momentum: 0.9, nesterov: true })
+  let [w, v] = [3, 0]
+  for (let i = 0; i < 3; i++) {
+    stepOnce(network, () => optimiser.step(0.01))
+    optimiser.zeroGrad()
+    const g = w + 0.1 * w
+    v = 0.9 * v + g
+    w -= 0.01 * (g + 0.9 * v)
+  }
+  expect(network.weight.toFloat32Array()[2]).toBeCloseTo(w, 5)
+  network.dispose()
+})
+
+test('poly with a floor: full rate at step 0, a warm-up to the curve, minLr at the end and after', () => {
+  const plain = polyFloor({ lr: 1e-4, steps: 50 })
+  expect([0, 25, 50, 60].map(plain)).toEqual([1e-4, 9e-5 * 0.5 ** 0.9 + 1e-5, 1e-5, 1e-5])
+  const warm = polyFloor({ lr: 2e-3, steps: 30, warmupSteps: 7, minLr: 0 })
+  expect(warm(0)).toBe(2e-3)
+  expect(warm(7) / warm(1)).toBeCloseTo(7, 10)
+  expect(warm(7)).toBeCloseTo(2e-3 * (1 - 7 / 30) ** 0.9, 12)
 })
 
 test('AdamW: the first step has the length of the learning rate, whatever the gradient', () => {

@@ -58,6 +58,29 @@ export function polyStep({ lr, steps, power = 0.9 }: PolyStepOptions): (step: nu
   return step => lr * (1 - Math.min(step, Math.max(0, steps - 1)) / steps) ** power
 }
 
+export interface PolyFloorOptions extends PolyStepOptions {
+  readonly minLr?: number
+  readonly warmupSteps?: number
+}
+
+/**
+ * (lr - minLr) (1 - step / steps)^power + minLr, from `steps` on `minLr` (segm/optim/scheduler.py). The warm-up rises to
+ * the rate at its end divided among its steps; step 0 runs at `lr` even then, as published.
+ */
+export function polyFloor({
+  lr,
+  steps,
+  power = 0.9,
+  minLr = 1e-5,
+  warmupSteps = 0,
+}: PolyFloorOptions): (step: number) => number {
+  const share = (step: number): number => {
+    if (step >= warmupSteps) return (1 - Math.min(step, steps) / steps) ** power
+    return (step / warmupSteps) * (1 - warmupSteps / steps) ** power
+  }
+  return step => (step === 0 ? lr : (lr - minLr) * share(step) + minLr)
+}
+
 /** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch leaves the rate alone. */
 export function scaledLr(
   lr: number,

@@ -1,10 +1,10 @@
-/** @file Stochastic gradient descent with momentum and coupled weight decay, as torch.optim.SGD. */
+/** @file Stochastic gradient descent with (Nesterov) momentum and coupled weight decay, as torch.optim.SGD. */
 import { ops } from '../torch/index.ts'
 import { type Optimiser, optimiser, type ParameterGroup } from './optimiser.ts'
 
 export function sgd(
   groups: readonly ParameterGroup[],
-  { momentum = 0 }: { momentum?: number } = {},
+  { momentum = 0, nesterov = false }: { momentum?: number; nesterov?: boolean } = {},
 ): Optimiser {
   return optimiser(groups, {
     kinds: momentum === 0 ? [] : ['momentum_buffer'],
@@ -16,7 +16,24 @@ export function sgd(
       }
       ops.foreachMulScalar_(buffer, momentum)
       ops.foreachAdd_(buffer, gradients)
-      ops.foreachAdd_(parameters, buffer, { alpha: -lr })
+      if (nesterov) ops.foreachAdd_(parameters, gradients, { alpha: -lr })
+      ops.foreachAdd_(parameters, buffer, { alpha: nesterov ? -lr * momentum : -lr })
     },
   })
+}
+
+/**
+ * The momentum that the PolyOptimizer of PSA and of MCTformer's segmentation gives to SGD. As published it hands over the
+ * weight decay in its place, so that there is next to none, and only groups with a decay of their own are decayed.
+ */
+export function polySgdMomentum({
+  momentum,
+  weightDecay,
+  handed,
+}: {
+  momentum: number
+  weightDecay: number
+  handed: 'published' | 'corrected'
+}): number {
+  return handed === 'published' ? weightDecay : momentum
 }
