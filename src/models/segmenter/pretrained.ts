@@ -1,0 +1,76 @@
+/** @file What a Segmenter starts from: a DeiT, an augreg ViT, a class network of the same width, or another Segmenter. */
+import { InputError } from '../../errors.ts'
+import type { TensorData } from '../../io/tensor-data.ts'
+import { StateDictError } from '../../nn/index.ts'
+import { fromData, ops, scope, Tensor } from '../../torch/index.ts'
+import { adaptVisionTransformer, fromAugreg, isAugreg } from '../vit/index.ts'
+import type { Segmenter } from './segmenter.ts'
+
+const ENCODER = 'encoder.'
+
+/**
+ * Loads a backbone into the encoder, or a Segmenter into both parts; heads of other labels are left out. Several class
+ * tokens become their mean. Returns names without a value and values without a name. Throws InputError naming `file`.
+ */
+export function loadSegmenter(
+  network: Segmenter,
+  weights: ReadonlyMap<string, TensorData>,
+  { file }: { file: string },
+): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+  return scope(() => {
+    const whole = weights.has('decoder.cls_emb')
+    if (whole) checkLabels(network, weights.get('decoder.cls_emb')!, file)
+    const source = new Map<string, Tensor | TensorData>()
+    for (const [name, value] of adaptEncoder(network, weights, file)) source.set(ENCODER + name, value)
+    if (whole) for (const [name, value] of weights) if (name.startsWith('decoder.')) source.set(name, value)
+    try {
+      return network.loadStateDict(source, { strict: whole })
+    } catch (cause) {
+      if (!(cause instanceof StateDictError)) throw cause
+      throw new InputError(file, cause.message, {
+        expected: whole ? 'weights of the same Segmenter' : 'weights of the same width, depth and heads',
+        cause,
+      })
+    }
+  })
+}
+
+/** The encoder's weights under its own names; positions bilinear as in the original, or bicubic as timm loads augreg. */
+function adaptEncoder(
+  { encoder }: Segmenter,
+  weights: ReadonlyMap<string, TensorData>,
+  file: string,
+): Map<string, Tensor | TensorData> {
+  const augreg = isAugreg(weights)
+  const own = [...weights].flatMap(([name, value]) =>
+    name.startsWith(ENCODER) ? [[name.slice(ENCODER.length), value] as const] : [],
+  )
+  const named = augreg ? fromAugreg(weights, { file }) : own.length > 0 ? new Map(own) : weights
+  const filter = augreg ? 'bicubic' : 'bilinear'
+  const adapted = adaptVisionTransformer(encoder, named, { file, filter })
+  const patches = adapted.get('patch_embed.proj.weight')
+  if (patches !== undefined)
+    adapted.set('patch_embed.proj.weight', resizePatches(patches, encoder.patchEmbed.proj.stride))
+  const head = encoder.head.weight.shape.join()
+  if (adapted.get('head.weight')?.shape.join() !== head) {
+    adapted.delete('head.weight')
+    adapted.delete('head.bias')
+  }
+  return adapted
+}
+
+/** Patch filters for another side of the patch, bicubic (checkpoint_filter_fn). [D, 3, p, p] */
+function resizePatches(filters: Tensor | TensorData, side: number): Tensor | TensorData {
+  if (filters.shape.at(-1) === side) return filters
+  const tensor = filters instanceof Tensor ? filters : fromData(filters)
+  return ops.upsampleBicubic2d(tensor.to({ dtype: 'float32' }), [side, side], false)
+}
+
+function checkLabels({ decoder }: Segmenter, { shape: [, found] }: TensorData, file: string): void {
+  const labels = decoder.clsEmb.size(1)
+  if (found === labels) return
+  throw new InputError(file, `a Segmenter of ${found} labels for a network of ${labels}`, {
+    field: 'decoder.cls_emb',
+    expected: `weights for the data's ${labels - 1} classes and the background (early files of the authors have 60 labels)`,
+  })
+}

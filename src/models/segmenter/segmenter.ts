@@ -1,0 +1,55 @@
+/** @file The Segmenter: a vision transformer and a mask transformer, from pictures to label logits (segm/model/segmenter.py). */
+import { Module } from '../../nn/index.ts'
+import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
+import { MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
+
+export interface SegmenterOptions extends SegmenterEncoderOptions {
+  /** Background included. */
+  readonly labels: number
+  /** Of the decoder; its heads and MLP are shaped as the encoder's unless given. */
+  readonly decoder?: Partial<Omit<MaskTransformerOptions, 'labels' | 'embedDim'>>
+}
+
+/** Logits [B, labels, H, W] of pictures of that size. */
+export interface SegmenterLogits {
+  readonly last: Tensor
+  /** Of the masks before the decoder's last block; where they were asked for. */
+  readonly early: Tensor | undefined
+}
+
+export class Segmenter extends Module {
+  readonly encoder: SegmenterEncoder
+  readonly decoder: MaskTransformer
+
+  constructor({ labels, decoder = {}, ...encoder }: SegmenterOptions) {
+    super()
+    const { embedDim, heads, mlpRatio } = encoder
+    this.encoder = new SegmenterEncoder(encoder)
+    this.decoder = new MaskTransformer({ embedDim, heads, mlpRatio, labels, ...decoder })
+  }
+
+  /** images [B, 3, H, W], normalised, of any size -> logits [B, labels, H, W] */
+  forward(images: Tensor): Tensor {
+    return this.logits(images).last
+  }
+
+  /** As `forward`; `withEarly` adds what the authors' evaluation mixes in (see mixBlocks). */
+  logits(images: Tensor, { withEarly = false } = {}): SegmenterLogits {
+    return scope(() => {
+      const grid = this.encoder.grid(images)
+      const tokens = this.encoder.encode(images)
+      const patches = tokens.narrow(1, 1, grid.rows * grid.columns)
+      const { last, early } = this.decoder.forward(patches, grid, { withEarly })
+      return { last: this.spread(last, images), early: early && this.spread(early, images) }
+    })
+  }
+
+  /** Bilinear to the pictures with their padding, which is then cut off. masks [B, labels, h, w] */
+  private spread(masks: Tensor, images: Tensor): Tensor {
+    const { stride: patch } = this.encoder.patchEmbed.proj
+    const [height, width] = images.shape.slice(-2) as [number, number]
+    const padded = ops.upsampleBilinear2d(masks, [masks.size(2) * patch, masks.size(3) * patch], false)
+    return padded.narrow(2, 0, height).narrow(3, 0, width)
+  }
+}

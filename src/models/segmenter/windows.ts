@@ -1,0 +1,116 @@
+/** @file Inference with sliding windows of the training size, at several scales, mirrored or not (segm/model/utils.py, eval/miou.py). */
+import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Segmenter, SegmenterLogits } from './segmenter.ts'
+
+export interface WindowOptions {
+  /** Side of a window, pixels: that of the training crop. */
+  readonly window: number
+  /** Pixels from one window to the next; the last one ends at the border. */
+  readonly stride: number
+  /** Also look at the mirror image of each view. */
+  readonly flip?: boolean
+  /** Also read the masks before the decoder's last block. */
+  readonly withEarly?: boolean
+}
+
+/** Of each label at each pixel [labels, H, W]; `early`: by the masks before the decoder's last block. */
+export interface WindowScores {
+  readonly last: Tensor
+  readonly early: Tensor | undefined
+}
+
+/**
+ * Probabilities for a picture of `size` from views of it [1, 3, h, w] at any scale, normalised: the mean over views of
+ * the softmax of logits averaged over windows. Call in eval mode.
+ */
+export function windowScores(
+  network: Segmenter,
+  views: readonly Tensor[],
+  { width, height }: { readonly width: number; readonly height: number },
+  { window, stride, flip = true, withEarly = false }: WindowOptions,
+): WindowScores {
+  return noGrad(() =>
+    scope(() => {
+      const { device } = views[0]!
+      const zeros = (): Tensor => ops.zeros([network.decoder.clsEmb.size(1), height, width], { device })
+      const sums = { last: zeros(), early: withEarly ? zeros() : undefined }
+      for (const view of views) {
+        scope(() => {
+          const images = flip ? ops.cat([view, view.flip(-1)]) : view
+          const { last, early } = slidingLogits(network, images, { window, stride, withEarly })
+          ops.add_(sums.last, viewScores(last, { width, height }))
+          if (sums.early !== undefined && early !== undefined)
+            ops.add_(sums.early, viewScores(early, { width, height }))
+        })
+      }
+      for (const sum of Object.values(sums)) if (sum !== undefined) ops.divScalar_(sum, views.length)
+      return sums
+    }),
+  )
+}
+
+/**
+ * last + weight * early: the block ensemble of the authors' evaluation (eval/miou.py, weight 0.8), which no paper mentions.
+ * The scores of a pixel then add up to 1 + weight. [labels, H, W]
+ */
+export function mixBlocks({ last, early }: WindowScores, { weight }: { weight: number }): Tensor {
+  return early === undefined ? last : ops.add(last, early, { alpha: weight })
+}
+
+/** Left or upper edges of the windows along a side: every `stride`, and one that ends at the border. */
+export function windowAnchors(
+  length: number,
+  { window, stride }: { window: number; stride: number },
+): number[] {
+  const last = length - window
+  return [...Array.from({ length: Math.ceil(last / stride) }, (_, i) => i * stride), last]
+}
+
+/** Size of a view whose shorter side is enlarged to the window, cut to whole pixels; larger views stay. */
+export function enlargedSize(
+  { height, width }: { height: number; width: number },
+  window: number,
+): { height: number; width: number } {
+  if (Math.min(height, width) >= window) return { height, width }
+  if (height < width) return { height: window, width: Math.trunc((width / height) * window) }
+  return { height: Math.trunc((height / width) * window), width: window }
+}
+
+/** Mean over windows of the logits [B, labels, h, w] of views [B, 3, h, w], enlarged where they are below the window. */
+function slidingLogits(
+  network: Segmenter,
+  images: Tensor,
+  { window, stride, withEarly }: { window: number; stride: number; withEarly: boolean },
+): SegmenterLogits {
+  return scope(() => {
+    const [batch, , h, w] = images.shape as [number, number, number, number]
+    const { height, width } = enlargedSize({ height: h, width: w }, window)
+    const view = height === h && width === w ? images : ops.upsampleBilinear2d(images, [height, width], false)
+    const { device } = images
+    const labels = network.decoder.clsEmb.size(1)
+    const zeros = (channels: number): Tensor => ops.zeros([batch, channels, height, width], { device })
+    const count = zeros(1)
+    const sums = { last: zeros(labels), early: withEarly ? zeros(labels) : undefined }
+    for (const top of windowAnchors(height, { window, stride })) {
+      for (const left of windowAnchors(width, { window, stride })) {
+        const part = (tensor: Tensor): Tensor => tensor.narrow(2, top, window).narrow(3, left, window)
+        scope(() => {
+          const { last, early } = network.logits(part(view), { withEarly })
+          ops.add_(part(sums.last), last)
+          if (sums.early !== undefined && early !== undefined) ops.add_(part(sums.early), early)
+          ops.addScalar_(part(count), 1)
+        })
+      }
+    }
+    return { last: ops.div_(sums.last, count), early: sums.early && ops.div_(sums.early, count) }
+  })
+}
+
+/** Softmax at the picture's size of the logits [1 or 2, labels, h, w] of a view and its mirror image, averaged: [labels, H, W]. */
+function viewScores(logits: Tensor, { width, height }: { width: number; height: number }): Tensor {
+  return scope(() => {
+    const scores = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1)
+    if (scores.size(0) === 1) return scores.select(0, 0).contiguous()
+    return scores.select(0, 0).add(scores.select(0, 1).flip(-1)).div(2)
+  })
+}
