@@ -40,9 +40,9 @@ export function multiScaleMaps(
   )
 }
 
-/** Each map stretched to [0, 1]: (v - min) / (max - min + 1e-8). [K, H, W] */
-function minMax(maps: Tensor): Tensor {
-  const low = ops.amin(maps, { dim: [1, 2], keepdim: true })
-  const high = ops.amax(maps, { dim: [1, 2], keepdim: true })
+/** Each map stretched to [0, 1]: (v - min) / (max - min + 1e-8). [..., H, W] */
+export function minMax(maps: Tensor): Tensor {
+  const low = ops.amin(maps, { dim: [-2, -1], keepdim: true })
+  const high = ops.amax(maps, { dim: [-2, -1], keepdim: true })
   return maps.sub(low).div(high.sub(low).add(1e-8))
 }
