@@ -101,8 +101,7 @@ export function placeLabels(
   out.fill(PADDING[padding])
   for (let y = 0; y < cut.height; y++) {
     const row = rows[placement.top + y]! * width
-    for (let x = 0; x < cut.width; x++)
-      out[y * side + x] = data[row + columns[columnOf(placement, x)]!]!
+    for (let x = 0; x < cut.width; x++) out[y * side + x] = data[row + columns[columnOf(placement, x)]!]!
   }
 }
 

@@ -12,21 +12,22 @@ import { type Comparison, compareAbsolute, mismatch } from '../comparison.ts'
 const PROBABILITY = 1e-3 // largest absolute difference
 const CHANGED = 5e-4 // largest share of pixels whose best label differs
 
-const termsSchema = z.object({
+/** A set of pairwise terms as golden files write it. */
+export const crfTerms = z.object({
   gauss: z.tuple([z.number(), z.number()]),
   bilateral: z.tuple([z.number(), z.number(), z.number()]),
 })
-type Terms = z.infer<typeof termsSchema>
+type Terms = z.infer<typeof crfTerms>
 
 const configSchema = z.object({
   labels: z.number().int(),
   iterations: z.number().int(),
-  params: z.record(z.string(), termsSchema),
+  params: z.record(z.string(), crfTerms),
   gt_prob: z.number().optional(),
   zero_unsure: z.boolean().optional(),
 })
 
-const camConfigSchema = z.object({ crf: termsSchema.extend({ t: z.number().int() }) })
+const camConfigSchema = z.object({ crf: crfTerms.extend({ t: z.number().int() }) })
 
 /** Runs the CRF on the inputs of a `crf_*` file; one comparison for each q and out tensor, one more for q's argmax. */
 export async function checkCrf(fixture: SafetensorsFile): Promise<Comparison[]> {
@@ -109,14 +110,16 @@ function runParameters({ iterations, params }: Config, run: string): CrfParamete
   }
 }
 
-function pairwiseTerms({ gauss, bilateral }: Terms): Pick<CrfParameters, 'gaussian' | 'bilateral'> {
+/** The same as parameters of ours. */
+export function pairwiseTerms({ gauss, bilateral }: Terms): Pick<CrfParameters, 'gaussian' | 'bilateral'> {
   return {
     gaussian: { sxy: gauss[0], compat: gauss[1] },
     bilateral: { sxy: bilateral[0], srgb: bilateral[1], compat: bilateral[2] },
   }
 }
 
-function compareProbabilities(
+/** Probabilities [labels, height, width], and which label is the most probable. */
+export function compareProbabilities(
   tensor: string,
   got: Float32Array,
   want: Float32Array,
@@ -130,7 +133,7 @@ function compareProbabilities(
 }
 
 /** Label maps: both errors are the share of pixels that differ. */
-function compareLabels(tensor: string, got: Uint8Array, want: Uint8Array): Comparison {
+export function compareLabels(tensor: string, got: Uint8Array, want: Uint8Array): Comparison {
   const changed = want.reduce((count, label, i) => count + (label === got[i] ? 0 : 1), 0) / want.length
   return {
     tensor,

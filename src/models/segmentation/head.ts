@@ -1,0 +1,63 @@
+/** @file What turns feature maps into label logits: the published head, and a light one for vision transformers. */
+import { Conv2d, kaimingNormal, Module, xavierUniform } from '../../nn/index.ts'
+import { ops, scope, type Tensor } from '../../torch/index.ts'
+
+/** levels: feature maps from the shallow to the deep, each [B, channels, h, w] -> logits [B, labels, h, w] */
+export interface SegmentationHead extends Module {
+  forward(levels: readonly Tensor[]): Tensor
+}
+
+export interface HeadOptions {
+  /** Channels of each level. */
+  readonly channels: readonly number[]
+  /** Background included. */
+  readonly labels: number
+}
+
+/** Two 3 x 3 convolutions of dilation 12 on the deepest level, at the names of seg/network/resnet38_seg.py. */
+export class DilatedHead extends Module implements SegmentationHead {
+  readonly fc8SegConv1: Conv2d
+  readonly fc8SegConv2: Conv2d
+
+  constructor({ channels, labels, hidden = 512 }: HeadOptions & { readonly hidden?: number }) {
+    super()
+    const dilated = { kernel: 3, padding: 12, dilation: 12, init: xavierUniform }
+    this.fc8SegConv1 = new Conv2d({ inChannels: channels.at(-1)!, outChannels: hidden, ...dilated })
+    this.fc8SegConv2 = new Conv2d({ inChannels: hidden, outChannels: labels, ...dilated })
+  }
+
+  forward(levels: readonly Tensor[]): Tensor {
+    return scope(() => this.fc8SegConv2.forward(this.fc8SegConv1.forward(levels.at(-1)!).relu()))
+  }
+}
+
+/**
+ * All levels side by side, mixed per position, then with their neighbours. Attention has seen the whole picture: dilation
+ * would add nothing, and what is missing in the last tokens, where a thing ends, is in the earlier ones.
+ */
+export class LightHead extends Module implements SegmentationHead {
+  readonly mix: Conv2d
+  readonly join: Conv2d
+  readonly classify: Conv2d
+
+  constructor({ channels, labels, hidden = 256 }: HeadOptions & { readonly hidden?: number }) {
+    super()
+    const inChannels = channels.reduce((sum, count) => sum + count, 0)
+    this.mix = new Conv2d({ inChannels, outChannels: hidden, kernel: 1, init: kaimingNormal })
+    this.join = new Conv2d({
+      inChannels: hidden,
+      outChannels: hidden,
+      kernel: 3,
+      padding: 1,
+      init: kaimingNormal,
+    })
+    this.classify = new Conv2d({ inChannels: hidden, outChannels: labels, kernel: 1 })
+  }
+
+  forward(levels: readonly Tensor[]): Tensor {
+    return scope(() => {
+      const mixed = scope(() => this.mix.forward(ops.cat(levels, { dim: 1 })).relu())
+      return this.classify.forward(this.join.forward(mixed).relu())
+    })
+  }
+}

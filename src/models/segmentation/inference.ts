@@ -1,0 +1,89 @@
+/** @file From a picture to label probabilities and labels: one scale, several, with or without mirror images (seg/infer_seg.py). */
+import type { LabelMap } from '../../io/indexed-png.ts'
+import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { SegmentationNetwork } from './network.ts'
+
+export interface MultiScaleOptions {
+  /** Sizes at which the picture is looked at, relative to its own. */
+  readonly scales: readonly number[]
+  /** Also look at the mirror image at each scale. */
+  readonly flip: boolean
+  /** max: the largest probability over all views, as published (they then add up to more than 1); mean: their average. */
+  readonly combine: 'max' | 'mean'
+  /** Whether resizing the input maps corner to corner, as published; logits always go back without. */
+  readonly alignCorners: boolean
+}
+
+export interface Probabilities {
+  /** Of the picture alone, at its own size [C, H, W]. */
+  readonly single: Tensor
+  /** Of all views together [C, H, W]. */
+  readonly multi: Tensor
+}
+
+/** Label probabilities of a picture [1, 3, H, W], normalised. Call in eval mode. */
+export function labelProbabilities(
+  network: Pick<SegmentationNetwork, 'forward'>,
+  image: Tensor,
+  { scales, flip, combine, alignCorners }: MultiScaleOptions,
+): Probabilities {
+  const [height, width] = image.shape.slice(-2) as [number, number]
+  const look = (scale: number, mirrored: boolean): Tensor =>
+    scope(() => {
+      const size = [height, width].map(side => Math.max(1, Math.trunc(side * scale)))
+      const view = scale === 1 ? image : ops.upsampleBilinear2d(image, size, alignCorners)
+      const logits = network.forward(mirrored ? view.flip(-1) : view)
+      const full = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1).select(0, 0)
+      return mirrored ? full.flip(-1) : full
+    })
+  return noGrad(() =>
+    scope(() => {
+      const single = look(1, false)
+      const views = scales.flatMap(scale =>
+        (flip ? [false, true] : [false]).map(mirrored => [scale, mirrored] as const),
+      )
+      let multi: Tensor | undefined
+      for (const [scale, mirrored] of views) {
+        const before = multi
+        multi = scope(() => {
+          const next = scale === 1 && !mirrored ? single : look(scale, mirrored)
+          if (before === undefined) return next.clone()
+          return combine === 'max' ? ops.maximum(before, next) : ops.add_(before, next)
+        })
+        if (before !== multi && before !== undefined) before.dispose()
+      }
+      return { single, multi: combine === 'mean' ? multi!.div(views.length) : multi! }
+    }),
+  )
+}
+
+/**
+ * The most probable label of each pixel, the lowest where several are. Probabilities [C, h, w] of another size than
+ * asked for are spread bilinearly, one label at a time: a photo of 12 megapixels would need a gigabyte at once.
+ */
+export function bestLabels(
+  probabilities: Tensor,
+  { width, height }: { readonly width: number; readonly height: number },
+): LabelMap {
+  return noGrad(() =>
+    scope(() => {
+      const [labels, h, w] = probabilities.shape as [number, number, number]
+      if (h === height && w === width) {
+        const best = ops.argmax(probabilities, { dim: 0 })
+        return { width, height, data: best.to({ dtype: 'uint8' }).toData().data }
+      }
+      const plane = (label: number): Tensor =>
+        ops.upsampleBilinear2d(probabilities.narrow(0, label, 1).unsqueeze(0), [height, width], false)
+      const highest = plane(0)
+      const best = ops.zeros(highest.shape, { dtype: 'uint8', device: highest.device })
+      for (let label = 1; label < labels; label++) {
+        scope(() => {
+          const next = plane(label)
+          ops.maskedFill_(best, ops.gtScalar(next.sub(highest), 0), label)
+          ops.copy_(highest, ops.maximum(next, highest))
+        })
+      }
+      return { width, height, data: best.toData().data }
+    }),
+  )
+}
