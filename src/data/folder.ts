@@ -28,7 +28,10 @@ export async function openFolder(
   root: string,
   { split, classes }: { split: string; classes?: readonly string[] | undefined },
 ): Promise<Dataset> {
-  const files = await listPictures(root)
+  const files = await listPictures(
+    join(root, 'images'),
+    'put the pictures (jpg, jpeg, png or webp) into images/',
+  )
   const tagFile = await readTagFile(root)
   if (tagFile === undefined)
     throw new InputError(root, 'has neither tags.csv nor tags.json', {
@@ -68,12 +71,17 @@ export async function openFolder(
   return { name: basename(root), root, split, classes: [...names], pictures, warnings }
 }
 
-/** Paths below images/ with forward slashes, sorted. */
-async function listPictures(root: string): Promise<string[]> {
-  const folder = join(root, 'images')
-  const expected = 'put the pictures (jpg, jpeg, png or webp) into images/'
-  if ((await stat(folder).catch(() => undefined)) === undefined)
-    throw new InputError(folder, 'no such folder', { expected })
+/** Every picture of a folder and those below it, without tags or masks. Throws InputError when there is none. */
+export async function openPictures(folder: string): Promise<Picture[]> {
+  const files = await listPictures(folder, 'give a folder of pictures (jpg, jpeg, png or webp)')
+  return files.map(file => ({ id: idOf(file), image: join(folder, file), tags: [], mask: undefined }))
+}
+
+/** Paths below the folder with forward slashes, sorted. */
+async function listPictures(folder: string, expected: string): Promise<string[]> {
+  const found = await stat(folder).catch(() => undefined)
+  if (found === undefined) throw new InputError(folder, 'no such folder', { expected })
+  if (!found.isDirectory()) throw new InputError(folder, 'is a file, not a folder', { expected })
   const files = (await listBelow(folder)).filter(name => ENDINGS.has(extname(name).toLowerCase()))
   if (files.length === 0) throw new InputError(folder, 'holds no pictures', { expected })
   const seen = new Map<string, string>()

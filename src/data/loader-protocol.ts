@@ -21,6 +21,7 @@ export interface ViewJob {
   readonly kind: 'views'
   readonly scales: readonly number[]
   readonly unit: number
+  readonly longestSide: number
   readonly normalisation: Normalisation
 }
 

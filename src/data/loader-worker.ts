@@ -53,10 +53,12 @@ async function fillBatch(
   return { bad }
 }
 
-async function makeViews({ path }: ViewTask, { scales, unit, normalisation }: ViewJob): Promise<ViewReply> {
+async function makeViews({ path }: ViewTask, { longestSide, ...options }: ViewJob): Promise<ViewReply> {
   try {
     const image = await read(path)
-    return { image, views: scaleViews(image, { scales, unit, normalisation }) }
+    const fit = Math.min(1, longestSide / Math.max(image.width, image.height))
+    const scales = options.scales.map(scale => scale * fit)
+    return { image, views: scaleViews(image, { ...options, scales }) }
   } catch (error) {
     const bad = badPicture(error)
     if (bad === undefined) throw error

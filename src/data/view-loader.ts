@@ -19,6 +19,8 @@ export interface ViewOptions {
   readonly scales: readonly number[]
   /** Sizes are rounded to multiples of this many pixels. */
   readonly unit?: number
+  /** Scales of larger pictures are relative to what fits into this many pixels. */
+  readonly longestSide?: number
   readonly normalisation?: Normalisation
   readonly workers?: number
   /** Pictures made ahead of the one in use. */
@@ -33,6 +35,7 @@ export async function* loadViews(
   {
     scales,
     unit = 1,
+    longestSide = Number.POSITIVE_INFINITY,
     normalisation = IMAGENET,
     workers = 1,
     prefetch = 2,
@@ -43,7 +46,7 @@ export async function* loadViews(
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
-      job: { kind: 'views', scales, unit, normalisation },
+      job: { kind: 'views', scales, unit, longestSide, normalisation },
       cacheBytes: 0,
     } satisfies LoaderWorkerData,
   })

@@ -1,0 +1,47 @@
+/** @file Pictures with a label for every pixel in batches: what a segmentation network is trained on. */
+import { InputError } from '../errors.ts'
+import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
+import type { Picture } from './picture.ts'
+import { randomStream, shuffledIndices } from './random.ts'
+import type { SegmentTransform } from './transforms/segment.ts'
+
+/** `images` [size, 3, S, S] and `labels` [size, S, S] (255: none) lie in shared memory: valid until the next batch. */
+export interface LabelledBatch extends SampleBatch {
+  readonly images: Float32Array
+  readonly labels: Uint8Array
+}
+
+export interface LabelledLoaderOptions extends LoaderOptions {
+  readonly transform: SegmentTransform
+  readonly seed: number
+  /** The label PNG of a picture. */
+  readonly labelFile: (picture: Picture) => string
+}
+
+/**
+ * Loads pictures in an order drawn from (seed, epoch), whole batches only. The original chunks 200 shuffles laid end to
+ * end, so that what is left of one epoch begins the next; here it is left out. Throws InputError when there is not one batch.
+ */
+export function openLabelledLoader(
+  pictures: readonly Picture[],
+  { transform, seed, labelFile, ...options }: LabelledLoaderOptions,
+): BatchSource<LabelledBatch> {
+  if (pictures.length < options.batchSize) {
+    throw new InputError(
+      'segment.batchSize',
+      `is ${options.batchSize}, and ${pictures.length} pictures have labels`,
+      {
+        expected: 'a batch must not be larger: label more pictures or lower it',
+      },
+    )
+  }
+  return openBatchLoader({
+    ...options,
+    pictures,
+    dropLast: true,
+    transform: { segment: transform, seed },
+    order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
+    files: picture => [labelFile(picture)],
+    batch: ({ index, size, images, labels }) => ({ index, size, images, labels }),
+  })
+}
