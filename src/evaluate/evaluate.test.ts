@@ -166,8 +166,9 @@ describe('confusion and mIoU', () => {
       [1, 1],
       [1, 1],
     ])
-    const { miou, fp, fn } = meanIou(confusion)
+    const { miou, fp, fn, precision, recall } = meanIou(confusion)
     expect([miou, fp, fn].map(value => Math.round(value))).toEqual([75, 0, 25])
+    expect([precision, recall]).toEqual([100, 75])
   })
 
   test('an absent class is 0 in the mean, or left out of it', () => {
@@ -175,6 +176,13 @@ describe('confusion and mIoU', () => {
     addPicture(confusion, { prediction: grid(2, [0, 1]), truth: grid(2, [0, 1]), ...files })
     expect(meanIou(confusion).miou).toBeCloseTo(200 / 3)
     expect(meanIou(confusion, { absent: 'skip' }).miou).toBeCloseTo(100)
+  })
+
+  test('precision is over the predicted classes, recall over the true ones', () => {
+    const confusion = createConfusion(4)
+    addPicture(confusion, { prediction: grid(4, [0, 0, 2, 2]), truth: grid(4, [0, 1, 1, 2]), ...files })
+    const { precision, recall } = meanIou(confusion) // precision 1/2, -, 1/2, -; recall 1, 0, 1, -
+    expect([precision, recall]).toEqual([50, 200 / 3])
   })
 
   test('counts beyond 32 bits', () => {
@@ -250,6 +258,7 @@ describe('names and tables', () => {
     expect(text).toMatch(/^boat +33\.33 +33\.33 +33\.33$/m)
     expect(text).toMatch(/^cat .*\(no pixel\)$/m)
     expect(text).toMatch(/^mean +22\.22/m)
+    expect(text).toMatch(/^precision 50\.00, recall 50\.00$/m)
     expect(text).toContain('warning: The threshold 0.40 of seed was chosen on the same train masks')
   })
 

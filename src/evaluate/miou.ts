@@ -17,6 +17,10 @@ export interface MiouResult {
   readonly miou: number
   readonly fp: number
   readonly fn: number
+  /** Right share of a label's prediction, mean over the labels that are predicted (WeakTr's "Prediction"). */
+  readonly precision: number
+  /** Found share of a label's truth, mean over the labels that are true somewhere. */
+  readonly recall: number
 }
 
 /** What a label does that neither the ground truth nor the prediction holds: count as 0 in the mean, as in
@@ -41,6 +45,8 @@ export function meanIou(confusion: Confusion, { absent = 'zero' }: { absent?: Ab
       predictedPixels,
     }
   })
+  const shares = (of: Float64Array): number =>
+    mean(Array.from(both, (hit, label) => (100 * hit) / of[label]!).filter(Number.isFinite))
   const counted =
     absent === 'zero'
       ? labels
@@ -50,6 +56,8 @@ export function meanIou(confusion: Confusion, { absent = 'zero' }: { absent?: Ab
     miou: mean(counted.map(({ iou }) => iou)),
     fp: mean(counted.map(({ fp }) => fp)),
     fn: mean(counted.map(({ fn }) => fn)),
+    precision: shares(predicted),
+    recall: shares(truth),
   }
 }
 

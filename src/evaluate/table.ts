@@ -20,6 +20,8 @@ export interface ScoreRecord {
   readonly miou: number
   readonly fp: number
   readonly fn: number
+  readonly precision: number
+  readonly recall: number
   readonly classes: readonly ClassRow[]
   readonly curve?: readonly SweepPoint[]
   readonly warnings: readonly string[]
@@ -51,6 +53,8 @@ export function scoreRecord(
     miou: result.miou,
     fp: result.fp,
     fn: result.fn,
+    precision: result.precision,
+    recall: result.recall,
     classes: classRows(score, classes),
     ...(curve === undefined ? {} : { curve }),
     warnings: scoreWarnings(score),
@@ -60,7 +64,7 @@ export function scoreRecord(
 /** The score as lines for a terminal: what it is, one row a class, the means, the warnings. */
 export function formatScore(score: Score, classes: readonly string[]): string {
   const rows = classRows(score, classes)
-  const { miou, fp, fn } = score.result
+  const { miou, fp, fn, precision, recall } = score.result
   const width = Math.max(...rows.map(({ name }) => name.length), 'class'.length)
   const line = (name: string, cells: readonly string[], note = '') =>
     `${name.padEnd(width)}  ${cells.map(cell => cell.padStart(6)).join('  ')}${note}`
@@ -72,6 +76,7 @@ export function formatScore(score: Score, classes: readonly string[]): string {
     ...rows.map(row => line(row.name, numbers(row.iou, row.fp, row.fn), row.absent ? '  (no pixel)' : '')),
     '-'.repeat(width + 24),
     line('mean', numbers(miou, fp, fn)),
+    `precision ${precision.toFixed(2)}, recall ${recall.toFixed(2)}`,
     ...scoreWarnings(score).flatMap(warning => ['', `warning: ${warning}`]),
   ].join('\n')
 }

@@ -22,11 +22,22 @@ export interface Optimiser {
   loadState(tensors: ReadonlyMap<string, TensorData>, steps: number): void
 }
 
-/** Two groups as timm 0.4.12 makes them: no decay for one-axis tensors, biases and the names in `noDecay`. */
+/** What weight decay reaches. weights: not one-axis tensors, biases and named exceptions; all: everything. */
+export type Decays = 'weights' | 'all'
+
+export interface DecayOptions {
+  readonly weightDecay: number
+  readonly decays?: Decays
+  /** The exceptions. */
+  readonly noDecay?: ReadonlySet<string>
+}
+
+/** Two groups as timm 0.4.12 makes them of a network (weights), or one, as of a list of parameters (all). */
 export function decayGroups(
   network: Module,
-  { weightDecay, noDecay = new Set() }: { weightDecay: number; noDecay?: ReadonlySet<string> },
+  { weightDecay, decays = 'weights', noDecay = new Set() }: DecayOptions,
 ): ParameterGroup[] {
+  if (decays === 'all') return [{ parameters: network.parameters(), weightDecay }]
   const spared = ([name, { shape }]: [string, Parameter]): boolean =>
     shape.length === 1 || name.endsWith('.bias') || noDecay.has(name)
   const all = [...network.parameters()]

@@ -157,7 +157,7 @@ describe('what is wrong is found', () => {
   })
 
   test('a kind of file nobody knows, and a file that cannot be read', async () => {
-    const foreign = await changed('mctformer_v2', { config: config => ({ ...config, model: 'WeakTr' }) })
+    const foreign = await changed('mctformer_v2', { config: config => ({ ...config, model: 'Foreign' }) })
     expect(foreign.kind).toBeUndefined()
     expect(foreign.problem).toMatch(/a kind of file this runner does not know; known: MCTformer/)
     const broken = await changed('mctformer_v2', { metadata: { config: '{' } })

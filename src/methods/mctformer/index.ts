@@ -1,7 +1,7 @@
 /** @file MCTformer as a method: V1, V2 and MCTformer+. */
-import { deit } from '../../models/vit/index.ts'
+import { noDecay, vitSizes } from '../../models/vit/index.ts'
+import { loadClassTokenWeights } from '../class-token-weights.ts'
 import type { Method } from '../method.ts'
-import { loadPretrained } from './adapt.ts'
 import { type LossOptions, mctformerLosses } from './losses.ts'
 import { type ClassMapOptions, mctformerMaps } from './maps.ts'
 import { Mctformer } from './model.ts'
@@ -10,9 +10,6 @@ import type { MctformerModelRecipe } from './recipe.ts'
 export { mctformerLosses } from './losses.ts'
 export { mctformerMaps } from './maps.ts'
 export { Mctformer, type MctformerOptions } from './model.ts'
-
-/** timm's list: MCTformer+'s own two position embeddings are not on it, and so do decay. */
-export const noDecay: ReadonlySet<string> = new Set(['pos_embed', 'cls_token'])
 
 export interface MctformerSettings {
   readonly model: MctformerModelRecipe
@@ -23,18 +20,17 @@ export interface MctformerSettings {
 
 /** Builds the network of a recipe with its losses and class maps. */
 export function mctformer({ model, numClasses, losses = {}, maps = {} }: MctformerSettings): Method {
-  const { variant, imageSize, patchSize, dropPath, decay, width } = model
-  const size = typeof width === 'string' ? deit[width] : { ...width, mlpRatio: 4 }
-  const network = new Mctformer({ ...size, variant, numClasses, imageSize, patchSize, dropPath, decay })
+  const { width, unet, ...rest } = model
+  const network = new Mctformer({ ...vitSizes(width), ...rest, numClasses, unet: unet ?? undefined })
   return {
     network,
     noDecay,
     losses: (images, targets) => mctformerLosses(network.forward(images), targets, losses),
     logits(images) {
       const { classLogits, patchLogits } = network.forward(images)
-      return variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits
+      return model.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits
     },
     classMaps: images => mctformerMaps(network, images, maps).maps,
-    loadPretrained: (weights, options) => loadPretrained(network, weights, options),
+    loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

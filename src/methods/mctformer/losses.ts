@@ -1,6 +1,7 @@
 /** @file The training losses of MCTformer V1, V2 and plus (engine.py, train_one_epoch). */
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Losses } from '../method.ts'
+import { multilabelSoftMargin } from '../multilabel-soft-margin.ts'
 import type { MctformerOutput } from './model.ts'
 
 export interface LossOptions {
@@ -8,11 +9,6 @@ export interface LossOptions {
   readonly contrastWeight?: number
   /** Plus: how many of the last layers it reads. */
   readonly contrastLayers?: number
-}
-
-/** Multi-label soft margin: the mean over classes and pictures of the binary cross entropy. logits, targets [B, C] */
-export function multilabelSoftMargin(logits: Tensor, targets: Tensor): Tensor {
-  return ops.binaryCrossEntropyWithLogits(logits, targets)
 }
 
 /**
@@ -36,21 +32,21 @@ export function classTokenContrast(classTokens: readonly Tensor[], targets: Tens
   })
 }
 
-/** Total and named parts. V1: class loss; V2: + patch loss; plus: + contrast. targets [B, C] in {0, 1} */
+/** Total and named parts. V1: class loss; V2: + patch loss; plus: + contrast; with a U-Net + its loss. targets [B, C] in {0, 1} */
 export function mctformerLosses(
-  { classLogits, patchLogits, classTokens }: MctformerOutput,
+  { classLogits, patchLogits, classTokens, unet }: MctformerOutput,
   targets: Tensor,
   { contrastWeight = 1, contrastLayers = 12 }: LossOptions = {},
 ): Losses {
-  const classLoss = multilabelSoftMargin(classLogits, targets)
-  if (patchLogits === undefined) return { total: classLoss, parts: { 'class loss': classLoss } }
-  const patchLoss = multilabelSoftMargin(patchLogits, targets)
-  const both = classLoss.add(patchLoss)
-  if (classTokens.length === 0)
-    return { total: both, parts: { 'class loss': classLoss, 'patch loss': patchLoss } }
-  const contrast = classTokenContrast(classTokens.slice(-contrastLayers), targets)
-  return {
-    total: both.add(contrast.mul(contrastWeight)),
-    parts: { 'class loss': classLoss, 'patch loss': patchLoss, 'contrast loss': contrast },
+  let total = multilabelSoftMargin(classLogits, targets)
+  const parts: Record<string, Tensor> = { 'class loss': total }
+  const add = (name: string, loss: Tensor, weight = 1): void => {
+    parts[name] = loss
+    total = total.add(loss.mul(weight))
   }
+  if (patchLogits !== undefined) add('patch loss', multilabelSoftMargin(patchLogits, targets))
+  if (classTokens.length > 0)
+    add('contrast loss', classTokenContrast(classTokens.slice(-contrastLayers), targets), contrastWeight)
+  if (unet !== undefined) add('unet loss', multilabelSoftMargin(unet.logits, targets))
+  return { total, parts }
 }

@@ -1,8 +1,9 @@
-/** @file Class maps of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity. */
+/** @file Class maps of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity; the U-Net's. */
 import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { type AttentionType, combineMaps } from '../combine-maps.ts'
+import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
+import { type Fusion, fuseMaps } from './fusion.ts'
 import type { Mctformer } from './model.ts'
-
-export type AttentionType = 'fused' | 'mct' | 'patchcam'
 
 export interface ClassMapOptions {
   /** fused: attention x patch maps (plus: the root of it); mct: attention alone; patchcam: patch maps alone. */
@@ -11,10 +12,14 @@ export interface ClassMapOptions {
   readonly layers?: number
   /** Spread each map along the patch-to-patch attention. */
   readonly refine?: boolean
+  /** Which affinity is made of that attention. */
+  readonly affinity?: AffinityKind
+  /** How the maps of a network's U-Net join these. */
+  readonly fusion?: Fusion
 }
 
 export interface ClassMaps {
-  /** [B, C, h, w], one value a patch; not normalised. */
+  /** [B, C, h, w], one value a patch, or, fused with the U-Net's, one for each 4 x 4 pixels; not normalised. */
   readonly maps: Tensor
   /** [B, C]: class logits; for plus the mean of class and patch logits. */
   readonly logits: Tensor
@@ -29,7 +34,13 @@ export interface ClassMaps {
 export function mctformerMaps(
   network: Mctformer,
   images: Tensor,
-  { attention = 'fused', layers = 3, refine = true }: ClassMapOptions = {},
+  {
+    attention = 'fused',
+    layers = 3,
+    refine = true,
+    affinity: kind = 'published',
+    fusion = 'geometric',
+  }: ClassMapOptions = {},
 ): ClassMaps {
   return scope(() => {
     const { numClasses, variant, blocks } = network
@@ -38,38 +49,21 @@ export function mctformerMaps(
     const used = Math.min(layers, blocks.length)
     const attended = ops.zeros([batch, numClasses, patches], { device })
     const affinity = ops.zeros([batch, patches, patches], { device })
-    const { classLogits, patchLogits, patchMaps } = network.forward(images, (weights, layer) => {
+    const { classLogits, patchLogits, patchMaps, unet } = network.forward(images, (weights, layer) => {
       const mean = weights.to({ dtype: 'float32' }).mean(1).narrow(2, numClasses, patches) // [B, N, h*w]
       ops.add_(affinity, mean.narrow(1, numClasses, patches))
       if (layer >= blocks.length - used) ops.add_(attended, mean.narrow(1, 0, numClasses))
     })
     const plus = variant === 'plus'
     if (plus) ops.divScalar_(attended, used)
-    const coarse = combine(attended.reshape(batch, numClasses, rows, columns), patchMaps?.relu(), {
-      attention,
-      root: plus,
-    })
+    const grid = attended.reshape(batch, numClasses, rows, columns)
+    const fused = combineMaps(grid, patchMaps?.relu(), attention)
+    const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
+    const maps = refine ? refineMaps(coarse, affinity, { affinity: kind }) : coarse
     return {
-      maps: refine ? refineMaps(coarse, affinity) : coarse,
+      maps: unet === undefined || fusion === 'none' ? maps : fuseMaps(maps, unet.maps, { fusion }),
       logits: plus ? classLogits.add(patchLogits!).div(2) : classLogits,
       affinity,
     }
   })
-}
-
-/** One step along the affinity, out_i = sum_j A_ij cam_j, without normalisation. maps [B, C, h, w], affinity [B, h*w, h*w] */
-export function refineMaps(maps: Tensor, affinity: Tensor): Tensor {
-  const flat = maps.reshape(maps.size(0), maps.size(1), -1)
-  return flat.matmul(affinity.transpose(1, 2)).reshape(...maps.shape)
-}
-
-function combine(
-  attended: Tensor,
-  patchMaps: Tensor | undefined,
-  { attention, root }: { attention: AttentionType; root: boolean },
-): Tensor {
-  if (attention === 'mct' || patchMaps === undefined) return attended
-  if (attention === 'patchcam') return patchMaps
-  const fused = attended.mul(patchMaps)
-  return root ? fused.sqrt() : fused
 }

@@ -1,16 +1,16 @@
-/** @file What a recipe says about MCTformer: the network, its losses, its class maps. Imports zod only, so that reading a recipe loads no libtorch. */
+/** @file What a recipe says about MCTformer: the network, its losses, its class maps. Loads no libtorch. */
 import { z } from 'zod'
+import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
-const customWidth = z
-  .strictObject({
-    embedDim: z.int().min(8).describe('channels of a token'),
-    depth: z.int().min(1).describe('number of transformer blocks'),
-    heads: z.int().min(1).describe('attention heads; must divide embedDim'),
-  })
-  .refine(width => width.embedDim % width.heads === 0, {
-    path: ['heads'],
-    message: 'does not divide embedDim; expected heads such that embedDim / heads is whole',
-  })
+const unetRecipe = z.strictObject({
+  width: z
+    .int()
+    .min(8)
+    .refine(width => width % 8 === 0, 'is not a multiple of 8; expected 8, 16, 24, ...')
+    .default(32)
+    .describe('channels at the finest level, a multiple of 8; they double at each coarser one'),
+  levels: z.int().min(1).max(6).default(3).describe('levels, at strides of 4, 8, 16, ... pixels'),
+})
 
 /** `model` section: sizes of the network (MCTformer, section 3; MCTformer+ for `plus`). */
 export const mctformerModelRecipe = z
@@ -21,33 +21,27 @@ export const mctformerModelRecipe = z
       .describe(
         'v1: class tokens only; v2: class and patch tokens; plus: MCTformer+ (ranking pooling, contrast)',
       ),
-    width: z
-      .union([z.enum(['deit-ti', 'deit-s', 'deit-b']), customWidth])
-      .default('deit-s')
-      .describe('a DeiT width (192, 384, 768 channels; 12 blocks), or {embedDim, depth, heads}'),
+    width: widthField,
     imageSize: z
       .int()
       .min(8)
       .default(224)
       .describe('side of the training crop, pixels; published: 224 for v1 and v2, 448 for plus'),
-    patchSize: z.int().min(1).default(16).describe('side of a patch, pixels; must divide imageSize'),
-    dropPath: z
-      .number()
-      .min(0)
-      .lt(1)
-      .default(0.1)
-      .describe('drop-path probability of the last block; rises linearly from 0 at the first'),
+    ...vitFields,
     decay: z
       .number()
       .gt(0)
       .max(1)
       .default(0.996)
       .describe('plus only: weight of the next lower response in global weighted ranking pooling'),
+    unet: unetRecipe
+      .nullable()
+      .default(null)
+      .describe(
+        'the U-Net global-feature module, whose class maps join those of the transformer ({}: with its defaults); null: none',
+      ),
   })
-  .refine(model => model.imageSize % model.patchSize === 0, {
-    path: ['imageSize'],
-    message: 'is not a multiple of model.patchSize; expected a whole number of patches',
-  })
+  .refine(...wholePatches)
 
 /** `train.losses` section. */
 export const mctformerLossRecipe = z.strictObject({
@@ -61,12 +55,7 @@ export const mctformerLossRecipe = z.strictObject({
 
 /** The part of the `maps` section that belongs to the method; the pipeline adds scales, flip and storage. */
 export const mctformerMapsFields = {
-  attention: z
-    .enum(['fused', 'mct', 'patchcam'])
-    .default('fused')
-    .describe(
-      'class-to-patch attention times patch maps (fused), attention alone (mct; v1 has only this), patch maps alone (patchcam)',
-    ),
+  ...attentionMapsFields,
   layers: z
     .int()
     .min(1)
@@ -74,10 +63,12 @@ export const mctformerMapsFields = {
     .describe(
       'number of last layers whose class-to-patch attention is used; published: 3 for v1 and v2, 12 for plus',
     ),
-  refine: z
-    .boolean()
-    .default(true)
-    .describe('spread the maps with the patch-to-patch attention of all layers (patch affinity)'),
+  fusion: z
+    .enum(['geometric', 'mean', 'unet', 'none'])
+    .default('geometric')
+    .describe(
+      "read where model.unet is set: root of the product of both maps (geometric), their mean (mean), the U-Net's alone (unet), the transformer's alone (none)",
+    ),
 }
 
 /** What does not fit together between sections, as path and message (problem; what would be right). */
@@ -105,6 +96,20 @@ export function checkMctformer({
     problems.push({ path: ['train', 'losses', 'contrastLayers'], message })
   }
   return problems
+}
+
+/** What `tagmask ablate` compares: the reproduction's two additions, alone and together. A U-Net of the recipe's own is kept. */
+export function mctformerVariants({ unet }: MctformerModelRecipe): { name: string; set: string[] }[] {
+  const set = (on: { unet: boolean; transposed: boolean }): string[] => [
+    `model.unet=${on.unet ? JSON.stringify(unet ?? {}) : 'null'}`,
+    `maps.affinity=${on.transposed ? 'transposed' : 'published'}`,
+  ]
+  return [
+    { name: 'baseline', set: set({ unet: false, transposed: false }) },
+    { name: 'unet', set: set({ unet: true, transposed: false }) },
+    { name: 'transposed', set: set({ unet: false, transposed: true }) },
+    { name: 'both', set: set({ unet: true, transposed: true }) },
+  ]
 }
 
 export type MctformerModelRecipe = z.output<typeof mctformerModelRecipe>

@@ -1,6 +1,6 @@
 /** @file Multi-head self-attention, with its weights where a method reads them. */
-import { Linear, Module, truncatedNormal } from '../../nn/index.ts'
-import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
+import { Dropout, Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { differentiable, isRecording, noGrad, ops, type Tensor } from '../../torch/index.ts'
 
 export interface Attended {
   /** [B, N, D] */
@@ -9,29 +9,50 @@ export interface Attended {
   readonly weights: Tensor | undefined
 }
 
+/** One layer's attention as it is made. Not recorded, and freed once read: copy what is to stay. */
+export interface AttentionState {
+  /** Softmaxed attention [B, heads, N, N]. */
+  readonly weights: Tensor
+  /** Scaled queries, and keys, both [B, heads, N, d]: `attentionRows` makes the weights of them again. */
+  readonly queries: Tensor
+  readonly keys: Tensor
+}
+
+export type AttentionReader = (state: AttentionState) => void
+
+export interface AttentionOptions {
+  /** Return the weights, recorded: for losses that reach into the attention. */
+  readonly withWeights?: boolean
+  readonly read?: AttentionReader | undefined
+}
+
 /** Rows of `qkv` are ordered q | k | v, each split into contiguous heads (timm's vision_transformer.py). */
 export class Attention extends Module {
   readonly qkv: Linear
   readonly proj: Linear
   readonly heads: number
+  /** Of the weights, and of the output. */
+  readonly drop: Dropout
 
-  constructor({ embedDim, heads }: { embedDim: number; heads: number }) {
+  constructor({ embedDim, heads, dropout = 0 }: { embedDim: number; heads: number; dropout?: number }) {
     super()
     this.heads = heads
+    this.drop = new Dropout({ rate: dropout })
     this.qkv = new Linear({ inFeatures: embedDim, outFeatures: 3 * embedDim, init: truncatedNormal })
     this.proj = new Linear({ inFeatures: embedDim, outFeatures: embedDim, init: truncatedNormal })
   }
 
   /** x [B, N, D] */
-  forward(x: Tensor, { withWeights = false } = {}): Attended {
+  forward(x: Tensor, { withWeights = false, read }: AttentionOptions = {}): Attended {
     const packed = packHeads(this.qkv.forward(x), this.heads)
-    const attended = isRecording()
-      ? withWeights || x.device !== 'cpu'
-        ? attend(packed)
-        : { tokens: attendLean(packed), weights: undefined }
-      : attendInPlace(packed)
+    const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
+    const attended = plain
+      ? attend(packed, this.drop, read)
+      : isRecording()
+        ? { tokens: attendLean(packed, read), weights: undefined }
+        : attendInPlace(packed, read)
     return {
-      tokens: this.proj.forward(joinHeads(attended.tokens)),
+      tokens: this.drop.forward(this.proj.forward(joinHeads(attended.tokens))),
       weights: withWeights ? attended.weights : undefined,
     }
   }
@@ -60,36 +81,39 @@ function unpack(packed: Tensor): [Tensor, Tensor, Tensor] {
 }
 
 /** Attention in plain operators, every step kept for autograd. packed [3, B, heads, N, d] -> tokens [B, heads, N, d] */
-function attend(packed: Tensor): Attended {
+function attend(packed: Tensor, drop: Dropout, read?: AttentionReader): Attended {
   const [q, k, v] = [packed.select(0, 0), packed.select(0, 1), packed.select(0, 2)]
-  const weights = q
-    .mul(q.size(-1) ** -0.5)
-    .matmul(k.transpose(-2, -1))
-    .softmax(-1) // [B, h, N, N]
-  return { tokens: weights.matmul(v), weights }
+  const queries = q.mul(q.size(-1) ** -0.5)
+  const weights = queries.matmul(k.transpose(-2, -1)).softmax(-1) // [B, h, N, N]
+  noGrad(() => read?.({ weights, queries, keys: k }))
+  return { tokens: drop.forward(weights).matmul(v), weights }
+}
+
+/** Softmaxed attention [B*heads, n, N] of scaled queries [B*heads, n, d] to keys [B*heads, N, d]; not recorded. */
+export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
+  const weights = ops.bmm(queries, keys.transpose(1, 2))
+  return ops.softmaxOut(weights, -1, false, weights)
 }
 
 /** The same unrecorded; the scores are overwritten by their softmax, and `packed`'s q is scaled where it lies. */
-function attendInPlace(packed: Tensor): { tokens: Tensor; weights: Tensor } {
+function attendInPlace(packed: Tensor, read?: AttentionReader): { tokens: Tensor; weights: Tensor } {
   const [, batch, heads, length] = packed.shape as [number, number, number, number]
   const [q, k, v] = unpack(packed)
   ops.mulScalar_(q, q.size(-1) ** -0.5)
-  const weights = ops.bmm(q, k.transpose(1, 2)) // [B*h, N, N]
-  ops.softmaxOut(weights, -1, false, weights)
-  return {
-    tokens: ops.bmm(weights, v).reshape(batch, heads, length, -1),
-    weights: weights.reshape(batch, heads, length, length),
-  }
+  const rows = attentionRows(q, k) // [B*h, N, N]
+  const weights = rows.reshape(batch, heads, length, length)
+  read?.({ weights, queries: packed.select(0, 0), keys: packed.select(0, 1) })
+  return { tokens: ops.bmm(rows, v).reshape(batch, heads, length, -1), weights }
 }
 
 /** Recorded attention with a derivative by hand: only q, k, v and the softmaxed weights are kept. */
-function attendLean(packed: Tensor): Tensor {
+function attendLean(packed: Tensor, read?: AttentionReader): Tensor {
   return differentiable(
     'attention',
     [packed],
     () => {
       const scaled = packed.detach() // q is scaled in place: nothing else reads `packed`
-      const { tokens, weights } = attendInPlace(scaled)
+      const { tokens, weights } = attendInPlace(scaled, read)
       return { outputs: [tokens], saved: [scaled, weights] }
     },
     ([gradient], [scaled, kept]) => {

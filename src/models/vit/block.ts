@@ -1,7 +1,7 @@
 /** @file One pre-norm transformer block. */
 import { LayerNorm, Module, Residual } from '../../nn/index.ts'
-import { scope, type Tensor } from '../../torch/index.ts'
-import { type Attended, Attention } from './attention.ts'
+import { noGrad, scope, type Tensor } from '../../torch/index.ts'
+import { type Attended, Attention, type AttentionOptions } from './attention.ts'
 import { Mlp } from './mlp.ts'
 
 export interface BlockOptions {
@@ -9,6 +9,15 @@ export interface BlockOptions {
   readonly heads: number
   readonly mlpRatio: number
   readonly dropPath: number
+  /** Of the layer norms. */
+  readonly eps?: number
+  /** Dropout of the attention weights, of the attention layer's output, and of both layers of the MLP. */
+  readonly dropout?: number
+}
+
+export interface BlockForwardOptions extends AttentionOptions {
+  /** Sees the output [B, N, D] of the attention layer, before drop-path and the residual sum; not recorded. */
+  readonly readBranch?: ((branch: Tensor) => void) | undefined
 }
 
 export class Block extends Module {
@@ -18,19 +27,20 @@ export class Block extends Module {
   readonly mlp: Mlp
   readonly residual: Residual
 
-  constructor({ embedDim, heads, mlpRatio, dropPath }: BlockOptions) {
+  constructor({ embedDim, heads, mlpRatio, dropPath, eps = 1e-6, dropout = 0 }: BlockOptions) {
     super()
-    this.norm1 = new LayerNorm({ features: embedDim })
-    this.attn = new Attention({ embedDim, heads })
-    this.norm2 = new LayerNorm({ features: embedDim })
-    this.mlp = new Mlp({ embedDim, mlpRatio })
+    this.norm1 = new LayerNorm({ features: embedDim, eps })
+    this.attn = new Attention({ embedDim, heads, dropout })
+    this.norm2 = new LayerNorm({ features: embedDim, eps })
+    this.mlp = new Mlp({ embedDim, mlpRatio, dropout })
     this.residual = new Residual({ rate: dropPath })
   }
 
   /** x [B, N, D]: x + Attn(LN(x)), then + MLP(LN(x)). What autograd does not keep is freed on the way. */
-  forward(x: Tensor, { withWeights = false } = {}): Attended {
+  forward(x: Tensor, { readBranch, ...options }: BlockForwardOptions = {}): Attended {
     const attended = scope(() => {
-      const { tokens, weights } = scope(() => this.attn.forward(this.norm1.forward(x), { withWeights }))
+      const { tokens, weights } = scope(() => this.attn.forward(this.norm1.forward(x), options))
+      noGrad(() => readBranch?.(tokens))
       return { tokens: this.residual.forward(x, tokens), weights }
     })
     return scope(() => {

@@ -1,7 +1,24 @@
 /** @file The parts vision transformers are built from. */
-export { type Attended, Attention } from './attention.ts'
+export { type Attended, Attention, type AttentionState, attentionRows } from './attention.ts'
+export { fromAugreg, isAugreg } from './augreg.ts'
 export { Block, blocks } from './block.ts'
+export {
+  type BlockVisitor,
+  type ClassTokenOptions,
+  ClassTokenTransformer,
+  type Grid,
+  noDecay,
+} from './class-token-transformer.ts'
 export { Mlp } from './mlp.ts'
 export { PatchEmbed } from './patch-embed.ts'
 export { resamplePositions } from './pos-embed.ts'
-export { deit, type VitOptions } from './widths.ts'
+export {
+  adaptVisionTransformer,
+  fitTokens,
+  type Positions,
+  pretrainedPositions,
+  pretrainedTensor,
+  resizePositions,
+} from './pretrained.ts'
+export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'
+export { deit, type VitOptions, type VitWidth, vitSizes } from './widths.ts'

@@ -1,13 +1,23 @@
 /** @file The feed-forward half of a block: fc1, exact GELU, fc2. */
-import { Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { Dropout, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
 
 export class Mlp extends Module {
   readonly fc1: Linear
   readonly fc2: Linear
+  readonly drop: Dropout
 
-  constructor({ embedDim, mlpRatio }: { embedDim: number; mlpRatio: number }) {
+  constructor({
+    embedDim,
+    mlpRatio,
+    dropout = 0,
+  }: {
+    embedDim: number
+    mlpRatio: number
+    dropout?: number
+  }) {
     super()
+    this.drop = new Dropout({ rate: dropout })
     this.fc1 = new Linear({ inFeatures: embedDim, outFeatures: embedDim * mlpRatio, init: truncatedNormal })
     this.fc2 = new Linear({ inFeatures: embedDim * mlpRatio, outFeatures: embedDim, init: truncatedNormal })
   }
@@ -15,13 +25,14 @@ export class Mlp extends Module {
   /** [B, N, D] -> [B, N, D] */
   forward(x: Tensor): Tensor {
     const hidden = this.fc1.forward(x) // [B, N, ratio*D]
-    if (!isRecording() || hidden.device !== 'cpu') return this.fc2.forward(ops.gelu(hidden))
-    return leanSecondHalf(hidden, this.fc2)
+    if (!isRecording() || hidden.device !== 'cpu' || this.drop.active)
+      return this.drop.forward(this.fc2.forward(this.drop.forward(ops.gelu(hidden))))
+    return leanSecondHalf(hidden, this.fc2.weight, this.fc2.bias!)
   }
 }
 
 /** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is computed again in backward. */
-function leanSecondHalf(hidden: Tensor, { weight, bias }: Linear): Tensor {
+function leanSecondHalf(hidden: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const { dtype } = hidden
   const [inner, outer] = [weight.size(1), weight.size(0)]
   const low = (tensor: Tensor): Tensor => tensor.to({ dtype })

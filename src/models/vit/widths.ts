@@ -18,3 +18,13 @@ export const deit = {
   'deit-s': { ...DEIT, embedDim: 384, heads: 6 },
   'deit-b': { ...DEIT, embedDim: 768, heads: 12 },
 } as const satisfies Record<string, VitOptions>
+
+/** A DeiT by its name, or sizes of one's own. */
+export type VitWidth =
+  | keyof typeof deit
+  | { readonly embedDim: number; readonly depth: number; readonly heads: number }
+
+/** Sizes of the blocks; own widths have DeiT's feed-forward layers. */
+export function vitSizes(width: VitWidth): Pick<VitOptions, 'embedDim' | 'depth' | 'heads' | 'mlpRatio'> {
+  return typeof width === 'string' ? deit[width] : { ...width, mlpRatio: DEIT.mlpRatio }
+}

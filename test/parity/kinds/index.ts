@@ -7,7 +7,25 @@ import { mctformerEval } from './mctformer-eval.ts'
 import { mctformerPosembed } from './mctformer-posembed.ts'
 import { mctformerSchedule } from './mctformer-schedule.ts'
 import { mctformerTraining } from './mctformer-training.ts'
+import { psaAffinity } from './psa-affinity.ts'
+import { psaLabels } from './psa-labels.ts'
+import { psaSegSchedules } from './psa-seg-schedules.ts'
+import { psaSegTransforms } from './psa-seg-transforms.ts'
+import { psaTraining } from './psa-training.ts'
+import { psaWalk } from './psa-walk.ts'
+import { segForward } from './seg-forward.ts'
+import { segInference } from './seg-inference.ts'
+import { segTraining } from './seg-training.ts'
 import { checkTransforms } from './transforms.ts'
+import { weaktrCam } from './weaktr-cam.ts'
+import { weaktrEval } from './weaktr-eval.ts'
+import { weaktrEvaluation } from './weaktr-evaluation.ts'
+import { weaktrGradclip } from './weaktr-gradclip.ts'
+import { weaktrRetrain } from './weaktr-retrain.ts'
+import { weaktrRetrainInfer } from './weaktr-retrain-infer.ts'
+import { weaktrRetrainSchedule } from './weaktr-retrain-schedule.ts'
+import { weaktrSchedule } from './weaktr-schedule.ts'
+import { weaktrTraining } from './weaktr-training.ts'
 
 export const kinds: readonly Kind[] = [
   mctformerTraining,
@@ -15,6 +33,24 @@ export const kinds: readonly Kind[] = [
   mctformerCam,
   mctformerPosembed,
   mctformerSchedule,
+  weaktrTraining,
+  weaktrEval,
+  weaktrCam,
+  weaktrSchedule,
+  weaktrEvaluation,
+  psaAffinity,
+  psaLabels,
+  psaTraining,
+  psaWalk,
+  psaSegSchedules,
+  psaSegTransforms,
+  segForward,
+  segTraining,
+  segInference,
+  weaktrGradclip,
+  weaktrRetrain,
+  weaktrRetrainInfer,
+  weaktrRetrainSchedule,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),

@@ -2,24 +2,20 @@
 import { z } from 'zod'
 import { denormalise } from '../../../src/data/transforms/normalise.ts'
 import { scaleViews, type View } from '../../../src/data/transforms/views.ts'
-import { fromUint8, type TensorData, toFloat32Array } from '../../../src/io/tensor-data.ts'
-import { type ClassMapOptions, mctformerMaps, refineMaps } from '../../../src/methods/mctformer/maps.ts'
+import { fromUint8, type TensorData } from '../../../src/io/tensor-data.ts'
+import { type ClassMapOptions, mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
 import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
+import { refineMaps } from '../../../src/methods/patch-affinity.ts'
 import { noGrad, ops, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
-import { compareOutputs, TOLERANCE } from '../compare-tensors.ts'
-import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
-import {
-  type CheckOptions,
-  type Fixture,
-  type Kind,
-  parseConfig,
-  tensorOf,
-  tensorsUnder,
-} from '../fixture.ts'
+import { compareOutputs } from '../compare-tensors.ts'
+import { type Comparison, compareExact } from '../comparison.ts'
+import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
+import { weightsOf } from '../weights.ts'
 import { checkCamCrf } from './crf.ts'
 import { flatMaps } from './mctformer-eval.ts'
-import { isMctformer, networkConfig, patchAttention, weightsOf, withNetwork } from './mctformer-network.ts'
+import { isMctformer, networkConfig, patchAttention, withNetwork } from './mctformer-network.ts'
+import { checkViews, viewsConfig } from './views.ts'
 
 export const mctformerCam: Kind = {
   name: 'MCTformer class maps',
@@ -27,18 +23,13 @@ export const mctformerCam: Kind = {
   check,
 }
 
-const colour = z.tuple([z.number(), z.number(), z.number()])
-
 const camConfig = networkConfig.extend({
   weights_file: z.string().optional(),
-  scales: z.array(z.number().positive()).min(1),
+  ...viewsConfig.shape,
   layer_index: z.int().positive(),
   attention_type: z.enum(['fused', 'patchcam', 'mct']),
   patch_attn_refine: z.boolean(),
   minmax_eps: z.literal(1e-8),
-  positive_classes: z.array(z.int().nonnegative()).min(1),
-  mean: colour,
-  std: colour,
 })
 type Config = z.infer<typeof camConfig>
 
@@ -47,7 +38,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
   const { shape, data } = tensorOf(fixture, 'in.image_rgb')
   const [height = 0, width = 0] = shape
   const views = scaleViews({ width, height, data }, { scales: config.scales, normalisation: config })
-  const comparisons = checkInputs(fixture, views, config)
+  const comparisons = checkViews(fixture, views, config)
   const finals = await withNetwork(config, await weightsOf(fixture, config.weights_file), options, network =>
     noGrad(() =>
       scope(() => {
@@ -60,27 +51,6 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
     ),
   )
   return [...comparisons, ...(await checkCrf(fixture, views[0]!, { maps: finals, config }))]
-}
-
-/** `in.scaled.<2i>` are what the original made of the picture: our views must be the same, and are used. */
-function checkInputs(
-  fixture: Fixture,
-  views: readonly View[],
-  { positive_classes: classes }: Config,
-): Comparison[] {
-  const labels = toFloat32Array(tensorOf(fixture, 'in.labels'))
-  const positive = [...labels.keys()].filter(index => labels[index]! > 0)
-  return [
-    compareExact('config.positive_classes', positive, classes),
-    ...[...tensorsUnder(fixture, 'in.scaled.')].map(([pass, want]) =>
-      compareFloat(
-        `in.scaled.${pass}`,
-        views[Number(pass) / 2]?.data ?? [],
-        toFloat32Array(want),
-        TOLERANCE.output,
-      ),
-    ),
-  ]
 }
 
 /** Pass 2i is scale i, pass 2i + 1 its mirror image. */

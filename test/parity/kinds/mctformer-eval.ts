@@ -1,12 +1,14 @@
 /** @file Parity of MCTformer's forward in eval mode: position embeddings, logits, class maps, patch attention. */
 import { z } from 'zod'
-import { type AttentionType, mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
+import type { AttentionType } from '../../../src/methods/combine-maps.ts'
+import { mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
 import { fromData, noGrad, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import type { Comparison } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorsUnder } from '../fixture.ts'
-import { isMctformer, networkConfig, patchAttention, weightsOf, withNetwork } from './mctformer-network.ts'
+import { weightsOf } from '../weights.ts'
+import { isMctformer, networkConfig, patchAttention, withNetwork } from './mctformer-network.ts'
 
 export const mctformerEval: Kind = {
   name: 'MCTformer in eval mode',

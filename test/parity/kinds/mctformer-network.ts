@@ -1,11 +1,9 @@
 /** @file The MCTformer that a golden file describes, with its weights. */
-import { dirname, join } from 'node:path'
 import { z } from 'zod'
-import { InputError } from '../../../src/errors.ts'
 import type { TensorData } from '../../../src/io/tensor-data.ts'
 import { Mctformer, type Variant } from '../../../src/methods/mctformer/model.ts'
 import { ops, scope, type Tensor } from '../../../src/torch/index.ts'
-import { type CheckOptions, type Content, type Fixture, readFixture, tensorsUnder } from '../fixture.ts'
+import type { CheckOptions, Content } from '../fixture.ts'
 
 const VARIANTS = { MCTformerV1: 'v1', MCTformerV2: 'v2', MCTformerPlus: 'plus' } as const satisfies Record<
   string,
@@ -77,15 +75,6 @@ export async function withNetwork<T>(
   } finally {
     network.dispose()
   }
-}
-
-/** `weights.*` of the file itself or of the one beside it that `weightsFile` names. */
-export async function weightsOf(fixture: Fixture, weightsFile?: string): Promise<Map<string, TensorData>> {
-  const holder =
-    weightsFile === undefined ? fixture : await readFixture(join(dirname(fixture.path), weightsFile))
-  const weights = tensorsUnder(holder, 'weights.')
-  if (weights.size === 0) throw new InputError(holder.path, 'holds no weights.*')
-  return weights
 }
 
 /** Head-averaged patch-to-patch attention of every block [depth, B, h*w, h*w]. */

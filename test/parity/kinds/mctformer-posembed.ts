@@ -1,7 +1,7 @@
 /** @file Parity of pretrained tokens and positions after MCTformer's --finetune block (`config.cases`). */
 import { z } from 'zod'
 import type { TensorData } from '../../../src/io/tensor-data.ts'
-import { loadPretrained } from '../../../src/methods/mctformer/adapt.ts'
+import { loadClassTokenWeights } from '../../../src/methods/class-token-weights.ts'
 import { scope } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import type { Comparison } from '../comparison.ts'
@@ -52,7 +52,7 @@ function check(fixture: Fixture): Comparison[] {
           if (!/^(pos_embed|cls_token)/.test(parameter)) weights.set(parameter, value.toData())
         for (const entry of ['pos_embed', 'cls_token'])
           weights.set(entry, tensorOf(fixture, `in.${name}.${entry}`))
-        loadPretrained(network, weights, { file: fixture.path })
+        loadClassTokenWeights(network, weights, { file: fixture.path })
         const outputs = [...network.stateDict()].map(
           ([entry, value]) => [`out.${name}.${entry}`, value] as const,
         )

@@ -1,12 +1,13 @@
 /** @file Parity of MCTformer's learning rates, parameter groups and first AdamW steps with timm 0.4.12. */
 import { z } from 'zod'
 import { toFloat64Array } from '../../../src/io/tensor-data.ts'
-import { mctformerLosses, noDecay } from '../../../src/methods/mctformer/index.ts'
+import { mctformerLosses } from '../../../src/methods/mctformer/index.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
-import { adamw, cosineEpoch, decayGroups } from '../../../src/optim/index.ts'
+import { noDecay } from '../../../src/models/vit/index.ts'
+import { adamw, decayGroups } from '../../../src/optim/index.ts'
 import { backward, fromData, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareTensor, keyBias } from '../compare-tensors.ts'
-import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
+import { type Comparison, compareFloat } from '../comparison.ts'
 import {
   type CheckOptions,
   type Fixture,
@@ -15,7 +16,9 @@ import {
   tensorOf,
   tensorsUnder,
 } from '../fixture.ts'
-import { createNetwork, modelName, networkConfig, weightsOf, withNetwork } from './mctformer-network.ts'
+import { checkRun, timmRun, weightDecayOf } from '../groups.ts'
+import { weightsOf } from '../weights.ts'
+import { createNetwork, modelName, networkConfig, withNetwork } from './mctformer-network.ts'
 
 export const mctformerSchedule: Kind = {
   name: 'MCTformer schedule and optimiser',
@@ -24,31 +27,10 @@ export const mctformerSchedule: Kind = {
   check,
 }
 
-const RATE_TOLERANCE = 1e-12 // a few operations in float64 on both sides
-
 const sizes = networkConfig.omit({ model: true })
 
 const scheduleConfig = z.object({
-  runs: z.record(
-    z.string(),
-    z.object({
-      model: modelName,
-      model_config: sizes,
-      epochs: z.int().positive(),
-      base_lr_after_linear_scaling: z.number(),
-      warmup_lr: z.number(),
-      warmup_epochs: z.int().nonnegative(),
-      min_lr: z.number(),
-      groups: z.array(
-        z.object({
-          weight_decay: z.number(),
-          eps: z.literal(1e-8),
-          betas: z.tuple([z.literal(0.9), z.literal(0.999)]),
-          params: z.array(z.string()),
-        }),
-      ),
-    }),
-  ),
+  runs: z.record(z.string(), timmRun.extend({ model: modelName, model_config: sizes })),
   steps: z.object({
     model: modelName,
     model_config: sizes,
@@ -71,40 +53,14 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
     options,
     network => checkTrajectory(network, fixture, { steps, ...options }),
   )
-  return [...Object.entries(runs).flatMap(([name, run]) => checkRun(fixture, name, run)), ...trajectory]
+  return [...Object.entries(runs).flatMap(([name, run]) => checkGroups(fixture, name, run)), ...trajectory]
 }
 
-function checkRun(fixture: Fixture, name: string, run: Run): Comparison[] {
-  const rates = tensorOf(fixture, `lr.${name}`)
-  const rate = cosineEpoch({
-    lr: run.base_lr_after_linear_scaling,
-    epochs: run.epochs,
-    warmupEpochs: run.warmup_epochs,
-    warmupLr: run.warmup_lr,
-    minLr: run.min_lr,
-  })
+function checkGroups(fixture: Fixture, name: string, run: Run): Comparison[] {
   const network = createNetwork({ ...run.model_config, model: run.model })
   try {
-    const weightDecay = Math.max(...run.groups.map(group => group.weight_decay))
-    const groups = decayGroups(network, { weightDecay, noDecay })
-    const [epochs = 0] = rates.shape
-    const expected = Array.from({ length: epochs }, (_, epoch) =>
-      groups.map(({ lrScale = 1 }) => rate(epoch) * lrScale),
-    )
-    const at = `config.runs.${name}.groups`
-    return [
-      compareFloat(`lr.${name}`, expected.flat(), toFloat64Array(rates), RATE_TOLERANCE),
-      compareExact(
-        `${at}.weight_decay`,
-        groups.map(group => group.weightDecay),
-        run.groups.map(group => group.weight_decay),
-      ),
-      ...groups.map((group, i) => {
-        const [ours, theirs] = [new Set(group.parameters.keys()), new Set(run.groups[i]?.params)]
-        const strays = [...ours, ...theirs].filter(entry => ours.has(entry) !== theirs.has(entry))
-        return { ...compareExact(`${at}.${i}.params`, [strays.length], [0]), note: strays.join(', ') }
-      }),
-    ]
+    const groups = decayGroups(network, { weightDecay: weightDecayOf(run), noDecay })
+    return checkRun(fixture, name, { run, groups })
   } finally {
     network.dispose()
   }

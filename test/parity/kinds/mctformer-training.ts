@@ -3,17 +3,12 @@ import { z } from 'zod'
 import { type LossOptions, mctformerLosses } from '../../../src/methods/mctformer/losses.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
-import { compareOutputs, compareTensor, keyBias, TOLERANCE } from '../compare-tensors.ts'
-import { type Comparison, compareExact, mismatch } from '../comparison.ts'
-import {
-  type CheckOptions,
-  type Fixture,
-  type Kind,
-  parseConfig,
-  tensorOf,
-  tensorsUnder,
-} from '../fixture.ts'
-import { isMctformer, networkConfig, weightsOf, withNetwork } from './mctformer-network.ts'
+import { compareOutputs } from '../compare-tensors.ts'
+import type { Comparison } from '../comparison.ts'
+import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
+import { checkGradients } from '../gradients.ts'
+import { weightsOf } from '../weights.ts'
+import { isMctformer, networkConfig, withNetwork } from './mctformer-network.ts'
 
 export const mctformerTraining: Kind = {
   name: 'MCTformer training step',
@@ -75,23 +70,4 @@ function checkStep(network: Mctformer, fixture: Fixture, { suffix, losses, devic
     if (classTokens.length > 0) outputs.set('train.all_x_cls', ops.stack(classTokens))
   }
   return [...compareOutputs(fixture, outputs), ...checkGradients(fixture, parameters, { suffix })]
-}
-
-/** `grad.*` is complete: a parameter that it lacks must have no gradient. `grad_alt.*` is a choice. */
-function checkGradients(
-  fixture: Fixture,
-  parameters: ReadonlyMap<string, Tensor>,
-  { suffix }: { suffix: string },
-): Comparison[] {
-  const wanted = tensorsUnder(fixture, `grad${suffix}.`)
-  return [...parameters].flatMap(([parameter, { grad }]): Comparison[] => {
-    const name = `grad${suffix}.${parameter}`
-    const want = wanted.get(parameter)
-    if (want !== undefined && grad !== undefined)
-      return [compareTensor(name, grad, want, { tolerance: TOLERANCE.gradient, ...keyBias(parameter, want) })]
-    if (want !== undefined) return [mismatch(name, 'has no gradient')]
-    if (suffix !== '') return []
-    if (grad !== undefined) return [mismatch(name, 'has a gradient, and none in the original')]
-    return [{ ...compareExact(name, [], []), note: 'none, as in the original' }]
-  })
 }

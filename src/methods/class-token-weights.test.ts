@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
-import { InputError } from '../../errors.ts'
-import { readSafetensors } from '../../io/safetensors.ts'
-import { fromFloat32, type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
-import { loadPretrained } from './adapt.ts'
-import { Mctformer, type MctformerOptions } from './model.ts'
+import { InputError } from '../errors.ts'
+import { readSafetensors } from '../io/safetensors.ts'
+import { fromFloat32, type TensorData, toFloat32Array } from '../io/tensor-data.ts'
+import { loadClassTokenWeights } from './class-token-weights.ts'
+import { Mctformer, type MctformerOptions } from './mctformer/model.ts'
 
 const DEIT = fileURLToPath(
-  new URL('../../../../shared/data/weights/deit_tiny_patch16_224.safetensors', import.meta.url),
+  new URL('../../../shared/data/weights/deit_tiny_patch16_224.safetensors', import.meta.url),
 )
 
 const small = {
@@ -80,7 +80,7 @@ describe('weights of a DeiT', () => {
   test.for([false, true])('one class token becomes one per class (distilled: %s)', distilled => {
     const weights = deitWeights({ distilled })
     const network = build()
-    const { missing, unexpected } = loadPretrained(network, weights, { file: 'deit.safetensors' })
+    const { missing, unexpected } = loadClassTokenWeights(network, weights, { file: 'deit.safetensors' })
     expect(missing).toEqual(['head.weight', 'head.bias'])
     expect(unexpected).toEqual([])
     expect(values(network, 'cls_token')).toEqual(times(4, rows(weights, 'cls_token', 0)))
@@ -95,7 +95,7 @@ describe('weights of a DeiT', () => {
   test('MCTformer+ copies every position into a 2 x 2 block', () => {
     const weights = deitWeights()
     const network = build({ variant: 'plus', imageSize: 16 })
-    const { missing } = loadPretrained(network, weights, { file: 'deit.safetensors' })
+    const { missing } = loadClassTokenWeights(network, weights, { file: 'deit.safetensors' })
     expect(missing).toEqual(['head.weight', 'head.bias'])
     expect(values(network, 'pos_embed')).toEqual(rows(weights, 'pos_embed', 0))
     expect(values(network, 'pos_embed_cls')).toEqual(times(4, rows(weights, 'pos_embed', 0, 1)))
@@ -110,16 +110,16 @@ describe('weights of a DeiT', () => {
     const { tensors } = await readSafetensors(DEIT)
     const tiny = { embedDim: 192, depth: 12, heads: 3, patchSize: 16, mlpRatio: 4 }
     const network = build({ ...tiny, numClasses: 20, imageSize: 224, baseImageSize: 224 })
-    expect(loadPretrained(network, tensors, { file: DEIT })).toEqual({
+    expect(loadClassTokenWeights(network, tensors, { file: DEIT })).toEqual({
       missing: ['head.weight', 'head.bias'],
       unexpected: [],
     })
     expect(values(network, 'cls_token')).toEqual(times(20, rows(tensors, 'cls_token', 0)))
     expect(values(network, 'pos_embed').slice(20 * 192)).toEqual(rows(tensors, 'pos_embed', 1))
-    expect(() => loadPretrained(build({ ...tiny, patchSize: 8 }), tensors, { file: DEIT })).toThrow(
+    expect(() => loadClassTokenWeights(build({ ...tiny, patchSize: 8 }), tensors, { file: DEIT })).toThrow(
       /deit_tiny.*of another shape: patch_embed\.proj\.weight \[192,3,16,16\] for \[192,3,8,8\]/,
     )
-    expect(() => loadPretrained(build({ ...tiny, depth: 2 }), tensors, { file: DEIT })).toThrow(
+    expect(() => loadClassTokenWeights(build({ ...tiny, depth: 2 }), tensors, { file: DEIT })).toThrow(
       /deit_tiny.*\(model\.width\): weights of another architecture: 12 blocks of width 192; .* 2 blocks of width 192/,
     )
   })
@@ -129,7 +129,7 @@ describe('weights of another MCTformer', () => {
   test.for(['v1', 'v2', 'plus'] as const)('%s: its own checkpoint comes back whole', variant => {
     const weights = weightsOf(build({ variant }))
     const network = build({ variant })
-    expect(loadPretrained(network, weights, { file: 'best.safetensors' })).toEqual({
+    expect(loadClassTokenWeights(network, weights, { file: 'best.safetensors' })).toEqual({
       missing: [],
       unexpected: [],
     })
@@ -140,7 +140,7 @@ describe('weights of another MCTformer', () => {
     // 10 classes and 4 x 4 patches: 26 positions, as one class token and 5 x 5 patches would have
     const weights = weightsOf(build({ numClasses: 10 }))
     const network = build({ numClasses: 10 })
-    loadPretrained(network, weights, { file: 'best.safetensors' })
+    loadClassTokenWeights(network, weights, { file: 'best.safetensors' })
     expect(weightsOf(network)).toEqual(weights)
   })
 
@@ -150,7 +150,7 @@ describe('weights of another MCTformer', () => {
   ] as const)('%s weights in a %s network keep their positions', ([from, to, missing]) => {
     const weights = weightsOf(build({ variant: from }))
     const network = build({ variant: to })
-    const adapted = loadPretrained(network, weights, { file: 'best.safetensors' })
+    const adapted = loadClassTokenWeights(network, weights, { file: 'best.safetensors' })
     expect(adapted).toEqual({ missing, unexpected: [] })
     const all = (state: ReadonlyMap<string, TensorData>, variant: string): number[] =>
       variant === 'plus'
@@ -161,18 +161,18 @@ describe('weights of another MCTformer', () => {
 
   test('of other classes are refused', () => {
     const weights = weightsOf(build({ numClasses: 3 }))
-    expect(() => loadPretrained(build(), weights, { file: 'best.safetensors' })).toThrow(
-      /best\.safetensors \(cls_token\): an MCTformer of 3 classes for a network of 4; weights of the same classes/,
+    expect(() => loadClassTokenWeights(build(), weights, { file: 'best.safetensors' })).toThrow(
+      /best\.safetensors \(cls_token\): 3 class tokens for a network of 4 classes; weights of the same classes/,
     )
   })
 })
 
 test('weights of something else are refused by name', () => {
   const load = (weights: Map<string, TensorData>): unknown =>
-    loadPretrained(build(), weights, { file: 'resnet.safetensors' })
+    loadClassTokenWeights(build(), weights, { file: 'resnet.safetensors' })
   const weights = deitWeights()
   expect(() => load(new Map([['conv1.weight', weights.get('head.weight')!]]))).toThrow(
-    /resnet\.safetensors \(cls_token\): these are not the weights of a DeiT or MCTformer/,
+    /resnet\.safetensors \(cls_token\): these are not the weights of a DeiT, MCTformer or WeakTr/,
   )
   expect(() => load(weights.set('pos_embed', fromFloat32(new Float32Array(6 * 15), [1, 15, 6])))).toThrow(
     /resnet\.safetensors \(pos_embed\): 14 positions beside 1 tokens are not a square grid/,

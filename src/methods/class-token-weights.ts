@@ -1,0 +1,103 @@
+/** @file DeiT's weights for networks with a class token per class: one becomes many, positions fit the grid (main.py, --finetune). */
+import { InputError } from '../errors.ts'
+import type { TensorData } from '../io/tensor-data.ts'
+import {
+  type ClassTokenTransformer,
+  fitTokens,
+  type Positions,
+  pretrainedPositions,
+  pretrainedTensor,
+  resizePositions,
+} from '../models/vit/index.ts'
+import { StateDictError } from '../nn/index.ts'
+import { ops, scope, type Tensor, tensor } from '../torch/index.ts'
+import type { Adapted } from './method.ts'
+
+/**
+ * Loads DeiT weights, or those of another such network of the same class count, into `network`. A local file is treated
+ * as a named one (MCTformer's own code repeats tokens for downloads only). Throws InputError naming `file`.
+ */
+export function loadClassTokenWeights(
+  network: ClassTokenTransformer,
+  weights: ReadonlyMap<string, TensorData>,
+  { file }: { file: string },
+): Adapted {
+  return scope(() => {
+    checkGeometry(network, weights, file)
+    const own = network.stateDict()
+    const source = new Map<string, Tensor | TensorData>(weights)
+    for (const name of weights.keys()) {
+      const foreignHead =
+        /^head\b/.test(name) && weights.get(name)?.shape.join() !== own.get(name)?.shape.join()
+      if (foreignHead || /^(head_dist\b|dist_token$|pos_embed)/.test(name)) source.delete(name)
+    }
+    source.set('cls_token', fitTokens(pretrainedTensor(weights, 'cls_token')!, network.numClasses))
+    const positions = pretrainedPositions(weights, file)
+    if (positions !== undefined)
+      for (const [name, value] of adaptPositions(network, positions)) source.set(name, value)
+    const unused = weights.get('pos_embed') // of MCTformer+, which carries DeiT's along
+    if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
+      source.set('pos_embed', unused)
+    try {
+      return network.loadStateDict(source, { strict: false })
+    } catch (cause) {
+      if (!(cause instanceof StateDictError)) throw cause
+      throw new InputError(file, cause.message, {
+        expected: 'weights of the same model.patchSize and width',
+        cause,
+      })
+    }
+  })
+}
+
+function adaptPositions(
+  { numClasses, side, posEmbedPat }: ClassTokenTransformer,
+  { classes, patches, separate }: Positions,
+): Map<string, Tensor> {
+  const perClass = fitTokens(classes, numClasses)
+  if (posEmbedPat === undefined)
+    return new Map([['pos_embed', ops.cat([perClass, resizePositions(patches, side)], { dim: 1 })]])
+  return new Map([
+    ['pos_embed_cls', perClass],
+    ['pos_embed_pat', separate ? resizePositions(patches, side) : doubled(patches, side)],
+  ])
+}
+
+/** MCTformer+ copies each position into a 2 x 2 block; for other grids than the double, resampling takes its place. */
+function doubled(patches: Tensor, side: number): Tensor {
+  const [, count, width] = patches.shape as [number, number, number]
+  const from = Math.round(Math.sqrt(count))
+  if (side !== 2 * from) return resizePositions(patches, side)
+  const index = tensor(Array.from({ length: side }, (_, i) => Math.floor(i / 2))).to({ dtype: 'int64' })
+  const grid = patches.reshape(1, from, from, width)
+  return ops.indexSelect(ops.indexSelect(grid, 1, index), 2, index).reshape(1, side * side, width)
+}
+
+function checkGeometry(
+  network: ClassTokenTransformer,
+  weights: ReadonlyMap<string, TensorData>,
+  file: string,
+): void {
+  const [, , width] = network.clsToken.shape
+  const [, tokens, found] = weights.get('cls_token')?.shape ?? []
+  const depth =
+    1 + Math.max(-1, ...[...weights.keys()].map(name => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)))
+  if (found === undefined || depth === 0) {
+    throw new InputError(file, 'these are not the weights of a DeiT, MCTformer or WeakTr', {
+      field: found === undefined ? 'cls_token' : 'blocks',
+      expected: 'a vision transformer with cls_token, pos_embed and blocks.*',
+    })
+  }
+  if (found !== width || depth !== network.blocks.length) {
+    throw new InputError(file, `weights of another architecture: ${depth} blocks of width ${found}`, {
+      field: 'model.width',
+      expected: `the recipe's network has ${network.blocks.length} blocks of width ${width}`,
+    })
+  }
+  if (tokens !== 1 && tokens !== network.numClasses) {
+    throw new InputError(file, `${tokens} class tokens for a network of ${network.numClasses} classes`, {
+      field: 'cls_token',
+      expected: 'weights of the same classes, or of a DeiT (one class token)',
+    })
+  }
+}

@@ -1,0 +1,66 @@
+/** @file What the recipes of several methods say in the same words. Imports zod only, so that reading a recipe loads no libtorch. */
+import { z } from 'zod'
+
+const customWidth = z
+  .strictObject({
+    embedDim: z.int().min(8).describe('channels of a token'),
+    depth: z.int().min(1).describe('number of transformer blocks'),
+    heads: z.int().min(1).describe('attention heads; must divide embedDim'),
+  })
+  .refine(width => width.embedDim % width.heads === 0, {
+    path: ['heads'],
+    message: 'does not divide embedDim; expected heads such that embedDim / heads is whole',
+  })
+
+/** `model.width` of a vision transformer. */
+export const widthField = z
+  .union([z.enum(['deit-ti', 'deit-s', 'deit-b']), customWidth])
+  .default('deit-s')
+  .describe('a DeiT width (192, 384, 768 channels; 12 blocks), or {embedDim, depth, heads}')
+
+export type WidthRecipe = z.output<typeof widthField>
+
+/** Further `model` fields of a vision transformer. */
+export const vitFields = {
+  patchSize: z.int().min(1).default(16).describe('side of a patch, pixels; must divide imageSize'),
+  dropPath: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe('drop-path probability of the last block; rises linearly from 0 at the first'),
+}
+
+interface Cropped {
+  readonly imageSize: number
+  readonly patchSize: number
+}
+
+/** To be given to `refine` on a `model` section. */
+export const wholePatches: [(model: Cropped) => boolean, { path: string[]; message: string }] = [
+  model => model.imageSize % model.patchSize === 0,
+  {
+    path: ['imageSize'],
+    message: 'is not a multiple of model.patchSize; expected a whole number of patches',
+  },
+]
+
+/** `maps` fields of methods that have class-to-patch attention, patch maps and patch affinity. */
+export const attentionMapsFields = {
+  attention: z
+    .enum(['fused', 'mct', 'patchcam'])
+    .default('fused')
+    .describe(
+      'class-to-patch attention times patch maps (fused), attention alone (mct; v1 has only this), patch maps alone (patchcam)',
+    ),
+  refine: z
+    .boolean()
+    .default(true)
+    .describe('spread the maps with the patch-to-patch attention of all layers (patch affinity)'),
+  affinity: z
+    .enum(['published', 'transposed'])
+    .default('published')
+    .describe(
+      'read where refine is true: the attention S as it is (published), or S + S^T, which has no direction (transposed)',
+    ),
+}

@@ -1,0 +1,30 @@
+/** @file WeakTr's CAM network as a method. */
+import { noDecay, vitSizes } from '../../models/vit/index.ts'
+import { loadClassTokenWeights } from '../class-token-weights.ts'
+import type { Method } from '../method.ts'
+import { weaktrLosses } from './losses.ts'
+import { type ClassMapOptions, weaktrMaps } from './maps.ts'
+import { Weaktr } from './model.ts'
+import type { WeaktrModelRecipe } from './recipe.ts'
+
+export { Weaktr, type WeaktrOptions } from './model.ts'
+
+export interface WeaktrSettings {
+  readonly model: WeaktrModelRecipe
+  readonly numClasses: number
+  readonly maps?: ClassMapOptions
+}
+
+/** Builds the network of a recipe with its losses and class maps. */
+export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
+  const { width, ...rest } = model
+  const network = new Weaktr({ ...vitSizes(width), ...rest, numClasses })
+  return {
+    network,
+    noDecay,
+    losses: (images, targets) => weaktrLosses(network.forward(images), targets),
+    logits: images => network.forward(images).classLogits,
+    classMaps: images => weaktrMaps(network, images, maps).maps,
+    loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
+  }
+}

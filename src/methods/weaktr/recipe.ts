@@ -1,0 +1,75 @@
+/** @file What a recipe says about WeakTr: the network with its fusion, its class maps. Loads no libtorch. */
+import { z } from 'zod'
+import { vitSizes } from '../../models/vit/widths.ts'
+import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
+
+const adaptive = z.strictObject({
+  kind: z
+    .literal('aaf')
+    .describe('adaptive attention fusion: a learned weight for every head of every layer'),
+  generation: z
+    .enum(['v1', 'v2', 'v3'])
+    .default('v3')
+    .describe(
+      'what the weights are made from, as three generations of published checkpoints have it: the pooled attention itself (v1), the output of the block (v2), the output of its attention layer (v3)',
+    ),
+  pool: z
+    .enum(['max', 'avg'])
+    .default('max')
+    .describe('how it is pooled; v1 with avg gives every head the same: rows of attention sum to 1'),
+  reduction: z
+    .number()
+    .min(1)
+    .default(8)
+    .describe('heads of all layers to one hidden number; published: 8 for v3, 4 for v1'),
+  featReduction: z
+    .number()
+    .min(1)
+    .default(8)
+    .describe('channels of a head to one hidden number; v1 has no features'),
+})
+
+const meanSum = z.strictObject({
+  kind: z.literal('mean-sum').describe('mean over the heads, sum over the layers; nothing is learned'),
+})
+
+/** `model` section. */
+export const weaktrModelRecipe = z
+  .strictObject({
+    width: widthField,
+    imageSize: z.int().min(8).default(224).describe('side of the training crop, pixels'),
+    ...vitFields,
+    fusion: z
+      .discriminatedUnion('kind', [adaptive, meanSum])
+      .prefault({ kind: 'aaf' })
+      .describe('how the attention of all heads becomes one'),
+  })
+  .refine(...wholePatches)
+
+/** The part of the `maps` section that belongs to the method. */
+export const weaktrMapsFields = attentionMapsFields
+
+/** What does not fit together, as path and message (problem; what would be right). */
+export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): { path: string[]; message: string }[] {
+  const { fusion, width } = model
+  if (fusion.kind !== 'aaf') return []
+  const { depth, heads, embedDim } = vitSizes(width)
+  const limits = { reduction: depth * heads, featReduction: embedDim / heads }
+  return (['reduction', 'featReduction'] as const).flatMap(key => {
+    if (fusion[key] <= limits[key] || (key === 'featReduction' && fusion.generation === 'v1')) return []
+    const what = key === 'reduction' ? 'heads of all layers' : 'channels of a head'
+    const message = `leaves nothing of ${limits[key]} ${what}; expected at most ${limits[key]}`
+    return [{ path: ['model', 'fusion', key], message }]
+  })
+}
+
+/** What `tagmask ablate` compares: all heads alike against weights for each, those of the recipe where it has any. */
+export function weaktrVariants({ fusion }: WeaktrModelRecipe): { name: string; set: string[] }[] {
+  const aaf = fusion.kind === 'aaf' ? fusion : { kind: 'aaf' }
+  return [
+    { name: 'mean-sum', set: ['model.fusion={"kind":"mean-sum"}'] },
+    { name: 'aaf', set: [`model.fusion=${JSON.stringify(aaf)}`] },
+  ]
+}
+
+export type WeaktrModelRecipe = z.output<typeof weaktrModelRecipe>

@@ -1,0 +1,140 @@
+/** @file A vision transformer with one class token per class before the patch tokens: the body of MCTformer and WeakTr. */
+import { InputError } from '../../errors.ts'
+import { type Conv2d, LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
+import { ops, scope, type Tensor } from '../../torch/index.ts'
+import type { AttentionState } from './attention.ts'
+import { type Block, blocks } from './block.ts'
+import { PatchEmbed } from './patch-embed.ts'
+import { resamplePositions } from './pos-embed.ts'
+import type { VitOptions } from './widths.ts'
+
+export interface ClassTokenOptions extends VitOptions {
+  readonly numClasses: number
+  /** Side of the training crop. */
+  readonly imageSize: number
+}
+
+/** Patches of a picture. */
+export interface Grid {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** What may be seen of every block on the way; layers count from 0, tokens are class tokens first. */
+export interface BlockVisitor {
+  /** The layer's attention, as Attention hands it to its reader: not recorded, freed afterwards. */
+  readonly attention?: (state: AttentionState, layer: number) => void
+  /** Output [B, N, D] of the attention layer before the residual sum: not recorded, freed afterwards. */
+  readonly branch?: (branch: Tensor, layer: number) => void
+  /** Output [B, N, D] of the whole block, recorded. */
+  readonly output?: (tokens: Tensor, layer: number) => void
+}
+
+/** timm's list of what weight decay leaves alone beside biases; positions of their own names are not on it, and so do decay. */
+export const noDecay: ReadonlySet<string> = new Set(['pos_embed', 'cls_token'])
+
+export abstract class ClassTokenTransformer extends Module {
+  readonly clsToken: Parameter
+  readonly posEmbed: Parameter
+  /** Of networks that keep the positions of class and patch tokens apart, and leave `posEmbed` unused. */
+  readonly posEmbedCls: Parameter | undefined
+  readonly posEmbedPat: Parameter | undefined
+  readonly patchEmbed: PatchEmbed
+  readonly blocks: Block[]
+  /** Part of every checkpoint, never used: tokens come straight out of the last block. */
+  readonly norm: LayerNorm
+  readonly numClasses: number
+  /** Patches along a side of the training crop. */
+  readonly side: number
+
+  /** `unusedSize`: image size of a `posEmbed` that checkpoints carry beside separate positions. */
+  constructor(
+    { numClasses, imageSize, ...vit }: ClassTokenOptions,
+    { unusedSize }: { unusedSize?: number | undefined } = {},
+  ) {
+    super()
+    const { embedDim, patchSize } = vit
+    this.numClasses = numClasses
+    this.side = Math.floor(imageSize / patchSize)
+    const positions = (count: number): Parameter => new Parameter(truncatedNormal([1, count, embedDim]))
+    this.clsToken = positions(numClasses)
+    if (unusedSize === undefined) {
+      this.posEmbed = positions(numClasses + this.side ** 2)
+    } else {
+      this.posEmbed = positions(1 + Math.floor(unusedSize / patchSize) ** 2)
+      this.posEmbedCls = positions(numClasses)
+      this.posEmbedPat = positions(this.side ** 2)
+    }
+    this.patchEmbed = new PatchEmbed(vit)
+    this.blocks = blocks(vit)
+    this.norm = new LayerNorm({ features: embedDim })
+  }
+
+  /** Whole patches in pictures [B, 3, H, W]. Throws InputError for pictures smaller than a patch. */
+  grid(images: Tensor): Grid {
+    const patch = this.patchEmbed.proj.stride
+    const [rows, columns] = [Math.floor(images.size(2) / patch), Math.floor(images.size(3) / patch)]
+    if (rows === 0 || columns === 0) {
+      throw new InputError('image', `${images.size(3)} x ${images.size(2)} pixels is smaller than a patch`, {
+        expected: `at least ${patch} x ${patch}`,
+      })
+    }
+    return { rows, columns }
+  }
+
+  /** Position embeddings for pictures [B, 3, H, W]: of all tokens, or of the patch tokens where they are apart. */
+  positions(images: Tensor): Tensor {
+    const { rows, columns } = this.grid(images)
+    const square = images.size(2) === images.size(3)
+    if (rows * columns === this.side ** 2 && square) return this.posEmbedPat ?? this.posEmbed
+    if (this.posEmbedPat !== undefined) {
+      // The original never resamples in training and fails on another size; there is no reason to.
+      return resamplePositions(this.posEmbedPat, { rows, columns, fudge: 0 })
+    }
+    const patches = this.posEmbed.narrow(1, this.numClasses, this.side ** 2)
+    return ops.cat(
+      [
+        this.posEmbed.narrow(1, 0, this.numClasses),
+        resamplePositions(patches, { rows, columns, fudge: 0.1 }),
+      ],
+      { dim: 1 },
+    )
+  }
+
+  /** Tokens [B, C + h*w, D] out of the last block, class tokens first; images [B, 3, H, W], normalised. */
+  protected tokens(images: Tensor, { attention, branch, output }: BlockVisitor = {}): Tensor {
+    let x = this.embed(images)
+    this.blocks.forEach((block, layer) => {
+      x = scope(
+        () =>
+          block.forward(x, {
+            read: attention && (state => attention(state, layer)),
+            readBranch: branch && (tokens => branch(tokens, layer)),
+          }).tokens,
+      )
+      output?.(x, layer)
+    })
+    return x
+  }
+
+  /** Responses F [B, C, h, w] of a convolution over the patch tokens among `tokens`, in float32. */
+  protected responses(head: Conv2d, tokens: Tensor, { rows, columns }: Grid): Tensor {
+    return scope(() => {
+      const patches = tokens.narrow(1, this.numClasses, rows * columns)
+      const grid = patches.transpose(1, 2).reshape(tokens.size(0), -1, rows, columns)
+      return head.forward(grid).to({ dtype: 'float32' })
+    })
+  }
+
+  private embed(images: Tensor): Tensor {
+    return scope(() => {
+      const batch = images.size(0)
+      const { rows, columns } = this.grid(images)
+      const positions = this.positions(images)
+      const patches = this.patchEmbed.forward(images).reshape(batch, rows * columns, -1)
+      const classes = this.clsToken.expand(batch, -1, -1)
+      if (this.posEmbedCls === undefined) return ops.cat([classes, patches], { dim: 1 }).add(positions)
+      return ops.cat([classes.add(this.posEmbedCls), patches.add(positions)], { dim: 1 })
+    })
+  }
+}
