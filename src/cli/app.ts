@@ -3,12 +3,13 @@ import { type Application, buildApplication, buildRouteMap } from '@stricli/core
 import { packageVersion } from '../io/package-root.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { predict } from './commands/predict.ts'
 import { report } from './commands/report.ts'
-import { evaluate, maps, run, train } from './commands/run.ts'
+import { evaluate, maps, run, segment, train } from './commands/run.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
-const routes = { run, train, maps, evaluate, report, demo, doctor }
+const routes = { run, train, maps, evaluate, segment, predict, report, demo, doctor }
 
 /** The application `tagmask`. */
 export const app: Application<CliContext> = buildApplication(

@@ -2,19 +2,38 @@
 import { InputError } from '../errors.ts'
 import { readWeights } from '../io/weights.ts'
 import { type Method, methods } from '../methods/index.ts'
+import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
 import type { Log } from '../train/log.ts'
 import type { Recipe } from './recipe/schema.ts'
 
+/** Sets threads and seed as the recipe says; returns the device. Throws InputError for one that is not there. */
+export function prepareTorch({ threads, device, seed }: Recipe): string {
+  if (threads !== null) setThreads(threads)
+  manualSeed(seed)
+  return checkDevice(device)
+}
+
 /** Builds the method's network with freshly drawn weights. Throws InputError for a device that is not there. */
 export function buildMethod(recipe: Recipe, { numClasses }: { numClasses: number }): Method {
-  if (recipe.threads !== null) setThreads(recipe.threads)
-  const device = checkDevice(recipe.device)
-  manualSeed(recipe.seed)
-  const { model, train, maps } = recipe
-  const method = methods[recipe.method]({ model, numClasses, losses: train.losses, maps })
+  const device = prepareTorch(recipe)
+  const method = methodOf(recipe, numClasses)
   method.network.to(device)
   return method
+}
+
+function methodOf(recipe: Recipe, numClasses: number): Method {
+  switch (recipe.method) {
+    case 'mctformer':
+      return methods.mctformer({
+        model: recipe.model,
+        numClasses,
+        losses: recipe.train.losses,
+        maps: recipe.maps,
+      })
+    case 'weaktr':
+      return methods.weaktr({ model: recipe.model, numClasses, maps: recipe.maps })
+  }
 }
 
 /** Starts from the recipe's pretrained weights, if it names any, and says what they left to chance. */
@@ -27,10 +46,10 @@ export async function startFromWeights(method: Method, recipe: Recipe, log: Log)
 }
 
 /** Loads weights that a training wrote. Throws InputError naming the file when they do not fit. */
-export async function loadTrained(method: Method, file: string): Promise<void> {
+export async function loadTrained(network: Module, file: string): Promise<void> {
   const weights = await readWeights(file)
   try {
-    method.network.loadStateDict(weights)
+    network.loadStateDict(weights)
   } catch (cause) {
     throw new InputError(file, cause instanceof Error ? cause.message : String(cause), {
       expected: 'weights of the same recipe; train again, or use the recipe they were trained with',

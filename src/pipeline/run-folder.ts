@@ -25,6 +25,13 @@ export interface RunFolder {
   readonly maps: string
   /** Label PNGs made from the maps at the best threshold. */
   readonly masks: string
+  /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
+  readonly segmentCheckpoints: string
+  readonly segmentMetrics: string
+  /** SPLIT/WAY/ID.png: labels that the segmentation network gives at one scale, several, and with the dense CRF. */
+  readonly predictions: string
+  readonly predictionScores: string
+  readonly predictionTable: string
   /** PNG files that the report shows. */
   readonly pictures: string
   readonly scores: string
@@ -48,6 +55,11 @@ export function runFolder(root: string): RunFolder {
     environment: at('environment.json'),
     maps: at('maps'),
     masks: at('masks'),
+    segmentCheckpoints: at('segment'),
+    segmentMetrics: at('segment-metrics.jsonl'),
+    predictions: at('predictions'),
+    predictionScores: at('prediction-scores.json'),
+    predictionTable: at('prediction-scores.txt'),
     pictures: at('pictures'),
     scores: at('scores.json'),
     scoresTable: at('scores.txt'),

@@ -11,7 +11,7 @@ import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder }
 import { lockRun } from './run-lock.ts'
 import { runStages, type StageTable } from './run-stages.ts'
 import { type StageName, stagesOf } from './stage.ts'
-import { weightsIdentity } from './stage-marker.ts'
+import { weightsIdentities } from './stage-marker.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
@@ -26,6 +26,8 @@ export interface RunRecipeOptions {
   readonly stages?: readonly StageName[] | undefined
   readonly force?: boolean
   readonly withChanges?: boolean
+  /** Run folders from which stages may be taken that they have done from the same inputs. */
+  readonly siblings?: readonly string[]
   readonly table: StageTable
   readonly signal: AbortSignal
   readonly log: Log
@@ -42,6 +44,7 @@ export async function runRecipe({
   stages: asked,
   force = false,
   withChanges = false,
+  siblings = [],
   table,
   signal,
   log,
@@ -54,14 +57,15 @@ export async function runRecipe({
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
   if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
   const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
-  if (recipe.weights !== null) await weightsIdentity(recipe.weights)
+  await weightsIdentities(recipe)
   const release = await lockRun(runFolder(root))
   try {
     const run = await openRunFolder(root, recipe)
     const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
-    const worked = await runStages({ recipe, run, dataset, valDataset, stages, table, signal, log, force })
+    const options = { recipe, run, dataset, valDataset, stages, table, signal, log, force, siblings }
+    const worked = await runStages(options)
     return { run, stages, worked }
   } finally {
     await release()

@@ -55,6 +55,8 @@ function tableWith(
     train: stage('train', run => join(run.checkpoints, 'last')),
     maps: stage('maps', run => join(run.maps, 'a')),
     evaluate: stage('evaluate', run => run.scores),
+    segment: stage('segment', run => run.segmentMetrics),
+    predict: stage('predict', run => run.predictionScores),
     report: stage('report', run => run.report),
   }
 }
@@ -95,6 +97,24 @@ describe('stages', () => {
   ])('%s runs %j again', async (set, again) => {
     await go(recipeWith())
     expect(await go(recipeWith(set))).toEqual(again)
+  })
+
+  it.each([
+    ['segment.epochs=3', ['segment', 'predict', 'report']],
+    ['predict.flip=false', ['predict', 'report']],
+    ['segment.logEvery=3', []],
+    ['seed=3', ['train', 'maps', 'evaluate', 'segment', 'predict', 'report']],
+  ])('with a section segment there are two more, and %s runs %j again', async (set, again) => {
+    const all = ['train', 'maps', 'evaluate', 'segment', 'predict', 'report']
+    expect(await go(recipeWith('segment={}'))).toEqual(all)
+    expect(await go(recipeWith('segment={}', set))).toEqual(again)
+  })
+
+  it('refuse a weight file that is not there before anything is done, by its key', async () => {
+    await expect(go(recipeWith('segment.weights=/nowhere/res38.pth'))).rejects.toThrow(
+      '/nowhere/res38.pth (segment.weights): there is no such weight file; give a .safetensors or .pth file with --set segment.weights=FILE',
+    )
+    expect(calls).toEqual([])
   })
 
   it('run again when a tag changes', async () => {

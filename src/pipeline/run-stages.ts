@@ -1,13 +1,15 @@
 /** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
 import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { relative } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import { InputError } from '../errors.ts'
 import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
 import type { Recipe } from './recipe/schema.ts'
-import { fromHere, type RunFolder } from './run-folder.ts'
+import { fromHere, type RunFolder, runFolder } from './run-folder.ts'
 import { Interrupted, type Stage, type StageName, stagesOf, withInputs } from './stage.ts'
-import { readMarker, stageInputs, writeMarker } from './stage-marker.ts'
+import { readMarker, type StageMarker, stageInputs, writeMarker } from './stage-marker.ts'
+import { takeOver } from './take-stage.ts'
 
 /** The functions behind the stage names, loaded when needed. */
 export type StageTable = Readonly<Record<StageName, () => Promise<Stage>>>
@@ -24,13 +26,17 @@ export interface RunStagesOptions {
   readonly log: Log
   /** Run the stages again from the start although they are done. */
   readonly force?: boolean
+  /** Other run folders; a stage that one of them has done from the same inputs is taken from there. */
+  readonly siblings?: readonly string[]
 }
 
 /** Outputs of each stage, cleared when it starts afresh; weights that took hours are set aside instead. */
 const OUTPUTS: Record<StageName, { keys: readonly (keyof RunFolder)[]; keep: boolean }> = {
-  train: { keys: ['checkpoints', 'metrics'], keep: true },
+  train: { keys: ['checkpoints', 'metrics', 'environment'], keep: true },
   maps: { keys: ['maps'], keep: false },
   evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'], keep: false },
+  segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: true },
+  predict: { keys: ['predictions', 'predictionScores', 'predictionTable'], keep: false },
   report: { keys: ['report', 'pictures'], keep: false },
 }
 
@@ -46,6 +52,7 @@ export async function runStages({
   signal,
   log,
   force = false,
+  siblings = [],
 }: RunStagesOptions): Promise<StageName[]> {
   const inputs = await stageInputs(recipe, [dataset, valDataset])
   const worked: StageName[] = []
@@ -68,8 +75,15 @@ export async function runStages({
       continue
     }
     if (signal.aborted) throw new Interrupted(`the start of the stage ${stage}`)
+    const twin = force ? undefined : await doneElsewhere(siblings, stage, inputs[stage])
     const resumed = marker?.state === 'running' && marker.inputs === inputs[stage] && !force
-    if (!resumed) await clearOutputs(run, stage, log)
+    if (!resumed || twin !== undefined) await clearOutputs(run, stage, log)
+    if (twin !== undefined) {
+      for (const key of OUTPUTS[stage].keys) await takeOver(twin.run[key], run[key])
+      await writeMarker(run, { ...twin.marker, takenFrom: relative(run.root, twin.run.root) })
+      log.info(`${stage}: taken from ${fromHere(twin.run.root)}, which made it from the same inputs`)
+      continue
+    }
     const started = resumed ? marker.started : new Date().toISOString()
     const common = { stage, inputs: inputs[stage], version: packageVersion(), started }
     await writeMarker(run, { ...common, state: 'running', finished: null })
@@ -79,6 +93,19 @@ export async function runStages({
     worked.push(stage)
   }
   return worked
+}
+
+/** The first run that has done the stage from the same inputs. */
+async function doneElsewhere(
+  siblings: readonly string[],
+  stage: StageName,
+  inputs: string,
+): Promise<{ run: RunFolder; marker: StageMarker } | undefined> {
+  for (const run of siblings.map(runFolder)) {
+    const marker = await readMarker(run, stage)
+    if (marker?.state === 'done' && marker.inputs === inputs) return { run, marker }
+  }
+  return undefined
 }
 
 function notDone(run: RunFolder, stage: StageName, { changed }: { changed: boolean }): InputError {

@@ -19,6 +19,8 @@ export interface StageMarker {
   readonly version: string
   readonly started: string
   readonly finished: string | null
+  /** The run folder, seen from this one, that made the outputs. */
+  readonly takenFrom?: string
 }
 
 /** The sections each stage reads besides those of the stages whose files it reads. */
@@ -26,6 +28,8 @@ const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   train: ['method', 'model', 'weights', 'data', 'normalise', 'train', 'seed', 'precision'],
   maps: ['maps'],
   evaluate: ['evaluate'],
+  segment: ['segment'],
+  predict: ['predict'],
   report: ['report'],
 }
 
@@ -35,14 +39,16 @@ export async function stageInputs(
   recipe: Recipe,
   datasets: readonly (Dataset | undefined)[],
 ): Promise<Record<StageName, string>> {
-  const weights = recipe.weights === null ? null : await weightsIdentity(recipe.weights)
+  const weights = await weightsIdentities(recipe)
   const data = hash([
-    weights,
+    weights.get('weights') ?? null,
     datasets.map(dataset => (dataset === undefined ? null : datasetIdentity(dataset))),
   ])
   const inputs: Partial<Record<StageName, string>> = {}
   for (const stage of STAGES) {
-    const keys = SECTIONS[stage].flatMap(section => [...flatten({ [section]: recipe[section] })])
+    const keys = SECTIONS[stage]
+      .flatMap(section => [...flatten({ [section]: recipe[section] })])
+      .map(([key, value]) => [key, weights.get(key) ?? value] as const)
     inputs[stage] = hash([
       data,
       INPUTS[stage].map(input => inputs[input]),
@@ -87,20 +93,33 @@ function datasetIdentity({ classes, pictures }: Dataset): string {
   return hash([classes, pictures.map(({ id, tags }) => [id, tags])])
 }
 
-/** Name and size of a weight file. Throws InputError when there is none. */
-export async function weightsIdentity(path: string): Promise<[string, number]> {
+/** Keys of a recipe that name a weight file, and the flag that sets them. */
+const WEIGHT_KEYS: readonly { readonly key: string; readonly flag: string }[] = [
+  { key: 'weights', flag: '--weights' },
+  { key: 'segment.weights', flag: '--set segment.weights=FILE' },
+]
+
+/** Name and size of every weight file of the recipe, by its key. Throws InputError when there is no such file. */
+export async function weightsIdentities(recipe: Recipe): Promise<Map<string, [string, number]>> {
+  const values = flatten(recipe)
+  const found = new Map<string, [string, number]>()
+  for (const { key, flag } of WEIGHT_KEYS) {
+    const path = values.get(key)
+    if (typeof path === 'string') found.set(key, await fileIdentity(path, { key, flag }))
+  }
+  return found
+}
+
+async function fileIdentity(
+  path: string,
+  { key, flag }: { key: string; flag: string },
+): Promise<[string, number]> {
+  const expected = `give a .safetensors or .pth file with ${flag}`
   const file = await stat(path).catch((cause: unknown) => {
-    throw new InputError(path, 'there is no such weight file', {
-      field: 'weights',
-      expected: 'give a .safetensors or .pth file with --weights',
-      cause,
-    })
+    throw new InputError(path, 'there is no such weight file', { field: key, expected, cause })
   })
   if (file.isFile()) return [basename(path), file.size]
-  throw new InputError(path, 'is a folder', {
-    field: 'weights',
-    expected: 'give a .safetensors or .pth file with --weights',
-  })
+  throw new InputError(path, 'is a folder', { field: key, expected })
 }
 
 function hash(value: unknown): string {

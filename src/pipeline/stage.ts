@@ -6,7 +6,7 @@ import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
 /** The stages in the order in which they run. */
-export const STAGES = ['train', 'maps', 'evaluate', 'report'] as const
+export const STAGES = ['train', 'maps', 'evaluate', 'segment', 'predict', 'report'] as const
 export type StageName = (typeof STAGES)[number]
 
 /** The stages whose files each stage reads. */
@@ -14,11 +14,16 @@ export const INPUTS: Readonly<Record<StageName, readonly StageName[]>> = {
   train: [],
   maps: ['train'],
   evaluate: ['maps'],
-  report: ['evaluate'],
+  segment: ['train', 'evaluate'],
+  predict: ['segment'],
+  report: ['evaluate', 'predict'],
 }
 
 /** When a recipe has a stage; those not named here are in every recipe. */
-const WANTED: Partial<Record<StageName, (recipe: Recipe) => boolean>> = {}
+const WANTED: Partial<Record<StageName, (recipe: Recipe) => boolean>> = {
+  segment: ({ segment }) => segment !== null,
+  predict: ({ segment }) => segment !== null,
+}
 
 /** The stages of a recipe, in order. */
 export function stagesOf(recipe: Recipe): StageName[] {

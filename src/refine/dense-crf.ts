@@ -176,6 +176,11 @@ function checkDeviations(values: readonly number[], field: string, name: string)
   }
 }
 
+/** Threads to use when none are asked for: TAGMASK_THREADS, or as many as there are processors. */
+export function crfThreads(): number {
+  return threadCount(undefined, 'dense CRF')
+}
+
 function threadCount(asked: number | undefined, name: string): number {
   const threads = asked ?? (Number(process.env.TAGMASK_THREADS) || availableParallelism())
   if (Number.isInteger(threads) && threads > 0) return Math.min(threads, 256)

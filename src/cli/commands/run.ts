@@ -1,4 +1,4 @@
-/** @file `tagmask run`, `train`, `maps`, `evaluate`: one command over all stages, and one for each. */
+/** @file `tagmask run`, `train`, `maps`, `evaluate`, `segment`: one command over all stages, and one for each. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { fromHere } from '../../pipeline/run-folder.ts'
@@ -65,8 +65,12 @@ export async function runWithFlags(
       log,
     }
     const { run, stages: asked, worked } = await runRecipe(options)
-    if (asked.includes('evaluate') && !worked.includes('evaluate'))
-      log.info(await readFile(run.scoresTable, 'utf8'))
+    const tables: [StageName, string][] = [
+      ['evaluate', run.scoresTable],
+      ['predict', run.predictionTable],
+    ]
+    for (const [stage, file] of tables)
+      if (asked.includes(stage) && !worked.includes(stage)) log.info(await readFile(file, 'utf8'))
     if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
   } catch (error) {
     if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
@@ -117,4 +121,17 @@ Needs the stage maps of the same run, and masks in the data set.
 Examples:
   tagmask evaluate runs/thirty
   tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
+})
+
+export const segment = stageCommand({
+  stages: ['segment'],
+  brief: 'Train the segmentation network of a run from its pseudo masks',
+  description: `Writes segment/ and segment-metrics.jsonl into the run folder. Pictures without a pseudo mask are named and left out.
+Ctrl-C ends after the step, with a checkpoint; the same command goes on from there. Then: tagmask predict.
+Needs the stages before it in the same run, and a section segment in the recipe.
+
+Examples:
+  tagmask segment runs/mctformer_demo
+  tagmask segment runs/thirty --set segment.epochs=20 --resume-with-changes
+  tagmask segment runs/voc --set segment.backbone=resnet38 --set segment.weights=res38_cls.pth --device cuda`,
 })

@@ -6,6 +6,8 @@ import {
   mctformerMapsFields,
   mctformerModelRecipe,
 } from '../../methods/mctformer/recipe.ts'
+import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
+import { predictRecipe, segmentRecipe } from './segment.ts'
 import { trainFields } from './training.ts'
 
 const data = z.strictObject({
@@ -46,20 +48,22 @@ const data = z.strictObject({
     .describe('the generated data set; read when layout is demo'),
 })
 
-const maps = z.strictObject({
-  checkpoint: z
-    .enum(['last', 'best'])
-    .default('last')
-    .describe('weights to use: the last, as the published scripts do, or the best by validation mAP'),
-  scales: z
-    .array(z.number().gt(0).max(8))
-    .min(1)
-    .default([1])
-    .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
-  flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
-  ...mctformerMapsFields,
-  storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
-})
+/** The `maps` section around the fields of a method. */
+const mapsSection = <F extends z.ZodRawShape>(fields: F) =>
+  z.strictObject({
+    checkpoint: z
+      .enum(['last', 'best'])
+      .default('last')
+      .describe('weights to use: the last, as the published scripts do, or the best by validation mAP'),
+    scales: z
+      .array(z.number().gt(0).max(8))
+      .min(1)
+      .default([1])
+      .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
+    flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
+    ...fields,
+    storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
+  })
 
 const sweep = z
   .strictObject({
@@ -100,11 +104,29 @@ const evaluate = z.strictObject({
 const triple = z.tuple([z.number(), z.number(), z.number()])
 const positiveTriple = z.tuple([z.number().gt(0), z.number().gt(0), z.number().gt(0)])
 
-/** The whole recipe. Strict at every level: an unknown key is an error, not a silent default. */
-export const recipeSchema = z
-  .strictObject({
-    method: z.literal('mctformer').describe('which method to run'),
-    model: mctformerModelRecipe.prefault({}).describe('the network'),
+/** What a method brings to the recipe: its name, and the sections that are its own or have fields of its own. */
+interface MethodSections<M extends string, Model, Train, Maps> {
+  readonly method: z.ZodLiteral<M>
+  readonly model: Model
+  readonly train: Train
+  readonly maps: Maps
+}
+
+/** The recipe of one method. Strict at every level: an unknown key is an error, not a silent default. */
+const recipeOf = <
+  M extends string,
+  Model extends z.ZodType,
+  Train extends z.ZodType,
+  Maps extends z.ZodType,
+>({
+  method,
+  model,
+  train,
+  maps,
+}: MethodSections<M, Model, Train, Maps>) =>
+  z.strictObject({
+    method,
+    model,
     weights: z
       .string()
       .min(1)
@@ -121,15 +143,13 @@ export const recipeSchema = z
       })
       .prefault({})
       .describe('normalisation of pixels; the default is that of ImageNet'),
-    train: z
-      .strictObject({
-        ...trainFields,
-        losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
-      })
-      .prefault({})
-      .describe('the training loop'),
-    maps: maps.prefault({}).describe('making class maps'),
+    train,
+    maps,
     evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
+    segment: segmentRecipe
+      .default(null)
+      .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
+    predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
     report: z
       .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
       .prefault({})
@@ -150,16 +170,40 @@ export const recipeSchema = z
       .default(false)
       .describe('end the run at the first bad picture instead of naming and skipping it'),
   })
-  .check(context => {
-    const { data, train, maps } = context.value
-    for (const { path, message } of checkMctformer(context.value)) {
-      context.issues.push({ code: 'custom', path, message, input: context.value })
-    }
-    if (maps.checkpoint === 'best' && (data.valSplit === null || train.validateEvery === 0)) {
-      const message = 'needs a validation; expected data.valSplit and train.validateEvery to be set, or last'
-      context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
-    }
-  })
+
+const mctformer = recipeOf({
+  method: z.literal('mctformer').describe('which method to run'),
+  model: mctformerModelRecipe.prefault({}).describe('the network'),
+  train: z
+    .strictObject({
+      ...trainFields,
+      losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
+    })
+    .prefault({})
+    .describe('the training loop'),
+  maps: mapsSection(mctformerMapsFields).prefault({}).describe('making class maps'),
+})
+
+const weaktr = recipeOf({
+  method: z.literal('weaktr').describe('which method to run'),
+  model: weaktrModelRecipe.prefault({}).describe('the network'),
+  train: z.strictObject(trainFields).prefault({}).describe('the training loop'),
+  maps: mapsSection(weaktrMapsFields).prefault({}).describe('making class maps'),
+})
+
+/** The whole recipe: one for each method, told apart by `method`. */
+export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).check(context => {
+  const { data, train, maps } = context.value
+  const own =
+    context.value.method === 'mctformer' ? checkMctformer(context.value) : checkWeaktr(context.value)
+  for (const { path, message } of own) {
+    context.issues.push({ code: 'custom', path, message, input: context.value })
+  }
+  if (maps.checkpoint === 'best' && (data.valSplit === null || train.validateEvery === 0)) {
+    const message = 'needs a validation; expected data.valSplit and train.validateEvery to be set, or last'
+    context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
+  }
+})
 
 /** A recipe with every default filled in. */
 export type Recipe = z.output<typeof recipeSchema>

@@ -2,10 +2,7 @@
 import { z } from 'zod'
 
 const optimiser = z.strictObject({
-  kind: z
-    .literal('adamw')
-    .default('adamw')
-    .describe('AdamW; no decay on one-dimensional tensors, biases, class tokens and position embeddings'),
+  kind: z.literal('adamw').default('adamw').describe('AdamW'),
   lr: z.number().gt(0).default(5e-4).describe('learning rate at the peak of the schedule'),
   lrBatch: z
     .int()
@@ -21,6 +18,12 @@ const optimiser = z.strictObject({
     .describe('decay of the running mean and of the running square of the gradient'),
   eps: z.number().gt(0).default(1e-8).describe('added to the root of the running square'),
   weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
+  decays: z
+    .enum(['weights', 'all'])
+    .default('weights')
+    .describe(
+      'what it reaches: not one-dimensional tensors, biases, class tokens and position embeddings (weights); everything, as WeakTr is published (all)',
+    ),
 })
 
 const warmupEpochs = z.number().min(0).default(5).describe('length of the linear warm-up, epochs')
@@ -105,17 +108,8 @@ const augment = z.strictObject({
     .describe('RandomErasing with a normal value per pixel; false: none'),
 })
 
-/** Fields of the `train` section; a method adds its `losses`. */
-export const trainFields = {
-  epochs: z.int().min(1).default(60).describe('passes over the training pictures'),
-  batchSize: z.int().min(1).default(64).describe('pictures in a step'),
-  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
-  optimiser: optimiser.prefault({}).describe('how weights are updated'),
-  schedule: z
-    .discriminatedUnion('kind', [cosineEpoch, cosineStep])
-    .prefault({ kind: 'cosine-epoch' })
-    .describe('learning rate over time'),
-  augment: augment.prefault({}).describe('random changes to training pictures'),
+/** Fields of every section that trains: none of them changes the result. */
+export const checkpointFields = {
   checkpointMinutes: z
     .number()
     .gt(0)
@@ -127,12 +121,26 @@ export const trainFields = {
     .nullable()
     .default(null)
     .describe('also write a checkpoint every so many steps; null: by time only'),
+  logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
+}
+
+/** Fields of the `train` section; a method adds its `losses`. */
+export const trainFields = {
+  epochs: z.int().min(1).default(60).describe('passes over the training pictures'),
+  batchSize: z.int().min(1).default(64).describe('pictures in a step'),
+  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
+  optimiser: optimiser.prefault({}).describe('how weights are updated'),
+  schedule: z
+    .discriminatedUnion('kind', [cosineEpoch, cosineStep])
+    .prefault({ kind: 'cosine-epoch' })
+    .describe('learning rate over time'),
+  augment: augment.prefault({}).describe('random changes to training pictures'),
   validateEvery: z
     .int()
     .min(0)
     .default(1)
     .describe('epochs between two validations on data.valSplit; 0: never'),
-  logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
+  ...checkpointFields,
 }
 
 export type OptimiserRecipe = z.output<typeof optimiser>

@@ -42,7 +42,8 @@ function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn
   })
 }
 
-function drawMask(photo: RgbImage, mask: LabelMap, id: string): RgbImage {
+/** A mask over its photo, in the colours of the report. Throws InputError, naming `id`, when the sizes differ. */
+export function drawMask(photo: RgbImage, mask: LabelMap, id: string): RgbImage {
   assertSize(photo, mask, id)
   return drawOver(photo, (i, grey) => {
     const label = mask.data[i]!

@@ -6,5 +6,7 @@ export const stageTable: StageTable = {
   train: async () => (await import('./train.ts')).trainStage,
   maps: async () => (await import('./maps.ts')).mapsStage,
   evaluate: async () => (await import('./evaluate.ts')).evaluateStage,
+  segment: async () => (await import('./segment.ts')).segmentStage,
+  predict: async () => (await import('./predict.ts')).predictStage,
   report: async () => (await import('./report.ts')).reportStage,
 }

@@ -15,7 +15,7 @@ import { Interrupted, type StageContext } from '../stage.ts'
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
   const { maps: settings, normalise, strict } = recipe
   const method = buildMethod(recipe, { numClasses: dataset.classes.length })
-  await loadTrained(method, checkpointFiles(run.checkpoints)[settings.checkpoint])
+  await loadTrained(method.network, checkpointFiles(run.checkpoints)[settings.checkpoint])
   method.network.eval()
   const file = ({ id }: Picture): string => join(run.maps, `${id}.safetensors`)
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)

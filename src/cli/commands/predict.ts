@@ -1,0 +1,77 @@
+/** @file `tagmask predict`: masks from the segmentation network of a run, of its own pictures or of any folder. */
+import { resolve } from 'node:path'
+import { buildCommand, type Command } from '@stricli/core'
+import { InputError } from '../../errors.ts'
+import { loadRecipe } from '../../pipeline/recipe/load.ts'
+import { existingRunFolder } from '../../pipeline/run-folder.ts'
+import type { CliContext } from '../context.ts'
+import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import { runWithFlags } from './run.ts'
+
+interface PredictFlags extends RunFlags {
+  readonly images?: string
+  readonly out?: string
+  readonly crf?: boolean
+  readonly overlays?: boolean
+}
+
+const path = { kind: 'parsed', parse: (value: string) => value, optional: true, placeholder: 'DIR' } as const
+const onOff = { kind: 'boolean', optional: true, withNegated: false } as const
+
+export const predict: Command<CliContext> = buildCommand<PredictFlags, [string], CliContext>({
+  docs: {
+    brief: 'Masks from the trained segmentation network of a run',
+    customUsage: ['runs/NAME --images DIR --out DIR [--crf] [--overlays] [flags]', 'runs/NAME [flags]'],
+    fullDescription: `With --images: a mask for every picture of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
+the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its picture. Pictures that have a mask are skipped.
+Without: the stage predict of the run: masks of its validation pictures at one scale, several, and with the dense
+CRF, scored as val, val ms and val ms+crf where there are masks to compare with.
+Needs the stage segment of the run.
+
+Examples:
+  tagmask predict runs/mctformer_demo --images photos --out masks --crf --overlays
+  tagmask predict runs/mctformer_demo --images photos --out quick --set predict.scales='[1]' --set predict.flip=false
+  tagmask predict runs/mctformer_demo`,
+  },
+  parameters: {
+    flags: {
+      ...runFlags,
+      images: { ...path, brief: 'Folder of pictures (jpg, jpeg, png, webp)' },
+      out: { ...path, brief: 'Folder for the masks' },
+      crf: { ...onOff, brief: 'Draw borders along colours by the dense CRF; slower' },
+      overlays: { ...onOff, brief: 'Also write each mask laid over its picture' },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        { parse: value => value, placeholder: 'RUN', brief: 'Run folder; a recipe without --images' },
+      ],
+    },
+  },
+  async func(flags, target) {
+    const { images, out, crf = false, overlays = false } = flags
+    if (images === undefined) {
+      const flag = out !== undefined ? '--out' : crf ? '--crf' : overlays ? '--overlays' : undefined
+      if (flag !== undefined)
+        throw new InputError(flag, 'needs --images', { expected: 'say which pictures: --images DIR' })
+      await runWithFlags(this, flags, target, ['predict'])
+      return
+    }
+    if (out === undefined)
+      throw new InputError('--out', 'is not given', { expected: 'say where the masks go: --out DIR' })
+    const { run } = await existingRunFolder(target)
+    const { recipe } = await loadRecipe(run.recipe, { set: flags.set ?? [], overrides: overridesOf(flags) })
+    const { predictFolder } = await import('../../pipeline/predict-folder.ts')
+    await predictFolder({
+      run,
+      recipe,
+      images,
+      out: resolve(out),
+      crf,
+      overlays,
+      force: flags.force ?? false,
+      signal: this.signal,
+      log: this.log,
+    })
+  },
+})

@@ -1,0 +1,103 @@
+/** @file Labels of pictures from a trained segmentation network: one scale, several, and refined by the dense CRF. */
+
+import type { Picture } from '../data/picture.ts'
+import { denormalise, type Normalisation } from '../data/transforms/normalise.ts'
+import type { View } from '../data/transforms/views.ts'
+import { loadViews } from '../data/view-loader.ts'
+import type { InputError } from '../errors.ts'
+import type { RgbImage } from '../io/image.ts'
+import type { LabelMap } from '../io/indexed-png.ts'
+import { bestLabels, labelProbabilities, type SegmentationNetwork } from '../models/segmentation/index.ts'
+import { unaryFromScores } from '../refine/crf-unary.ts'
+import { denseCrf } from '../refine/dense-crf.ts'
+import { autocast, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
+import type { PredictRecipe } from './recipe/segment.ts'
+
+/** How a prediction was made; the folder that it is written to. */
+export const WAYS = ['single', 'ms', 'ms-crf'] as const
+export type Way = (typeof WAYS)[number]
+
+export interface PredictOptions
+  extends Pick<PredictRecipe, 'scales' | 'flip' | 'combine' | 'alignCorners' | 'crf' | 'longestSide'> {
+  /** What is wanted; ms-crf needs `crf`. */
+  readonly ways: readonly Way[]
+  readonly normalisation: Normalisation
+  readonly workers: number
+  readonly device: string
+  readonly precision: Precision
+  readonly strict: boolean
+  readonly onBadPicture: (picture: Picture, error: InputError) => void
+}
+
+/** A picture with its labels, all of the picture's own size. */
+export interface Prediction {
+  readonly picture: Picture
+  readonly image: RgbImage
+  readonly labels: ReadonlyMap<Way, LabelMap>
+}
+
+const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a float for every pixel and label
+
+/**
+ * Yields the pictures in order. The CRF works on threads of its own while the network looks at the next pictures; those
+ * that cannot be read are reported and left out, or thrown when `strict`. The network must be in eval mode.
+ */
+export async function* predictPictures(
+  network: SegmentationNetwork,
+  pictures: readonly Picture[],
+  options: PredictOptions,
+): AsyncGenerator<Prediction, void> {
+  const { normalisation, workers, longestSide, strict, onBadPicture } = options
+  const views = loadViews(pictures, {
+    scales: [1],
+    longestSide,
+    normalisation,
+    workers,
+    strict,
+    onBadPicture,
+  })
+  const waiting: Promise<Prediction>[] = []
+  for await (const {
+    picture,
+    image,
+    views: [view],
+  } of views) {
+    const prediction = predictOne(network, { picture, image, view: view! }, options)
+    prediction.catch(() => undefined) // seen when its turn comes
+    waiting.push(prediction)
+    if (waiting.length >= IN_FLIGHT) yield await waiting.shift()!
+  }
+  for (const prediction of waiting) yield await prediction
+}
+
+/** The network's part is done when the promise is returned; the CRF may still run. */
+async function predictOne(
+  network: SegmentationNetwork,
+  { picture, image, view }: { picture: Picture; image: RgbImage; view: View },
+  options: PredictOptions,
+): Promise<Prediction> {
+  const { ways, crf, device, precision, normalisation } = options
+  const labels = new Map<Way, LabelMap>()
+  const scores = scope(() => {
+    const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
+    const { single, multi } = autocast({ precision, device }, () =>
+      labelProbabilities(network, input, options),
+    )
+    if (ways.includes('single')) labels.set('single', bestLabels(single, image))
+    if (ways.includes('ms')) labels.set('ms', bestLabels(multi, image))
+    return ways.includes('ms-crf') ? multi.toFloat32Array() : undefined
+  })
+  if (scores === undefined || crf === null) return { picture, image, labels }
+  const whole = view.width === image.width && view.height === image.height
+  const seen = whole ? image : denormalise(view, normalisation)
+  const refined = await denseCrf({ image: seen, unary: unaryFromScores(scores), name: picture.id, ...crf })
+  scope(() => {
+    const planes: Tensor = tensor(refined, [
+      refined.length / (seen.width * seen.height),
+      seen.height,
+      seen.width,
+    ])
+    labels.set('ms-crf', bestLabels(planes, image))
+  })
+  return { picture, image, labels }
+}

@@ -1,0 +1,80 @@
+/** @file The pseudo masks of a run, looked through before anything is trained on them. Part of the stage `segment`; imports no torch. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Picture } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import { assertLabels } from '../../evaluate/index.ts'
+import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
+import type { Log } from '../../train/log.ts'
+import { fromHere } from '../run-folder.ts'
+import { Interrupted, type StageContext } from '../stage.ts'
+
+/** The file of one picture's pseudo mask. */
+export function pseudoMaskFile(folder: string, { id }: Pick<Picture, 'id'>): string {
+  return join(folder, `${id}.png`)
+}
+
+/**
+ * The pictures that have a pseudo mask. Names those that have none, and classes without a pixel anywhere. Throws InputError
+ * naming the file for a label that is no class, and when no picture has a mask at all.
+ */
+export async function withPseudoMasks(
+  { dataset: { pictures, classes }, recipe, log, signal }: StageContext,
+  folder: string,
+): Promise<Picture[]> {
+  const progress = log.progress({ title: 'pseudo masks', total: pictures.length })
+  const seen = new Uint8Array(256)
+  const without: string[] = []
+  const found: Picture[] = []
+  for (const [i, picture] of pictures.entries()) {
+    if (signal.aborted) throw new Interrupted('the pseudo masks')
+    const file = pseudoMaskFile(folder, picture)
+    const mask = (await exists(file)) ? await readMask(file, { strict: recipe.strict, log }) : undefined
+    if (mask === undefined) without.push(picture.id)
+    else {
+      assertLabels(mask.data, classes.length + 1, fromHere(file))
+      for (const label of mask.data) seen[label] = 1
+      found.push(picture)
+    }
+    progress.update(i + 1)
+  }
+  progress.finish()
+  if (found.length === 0) {
+    throw new InputError(fromHere(folder), `holds no mask for any of the ${pictures.length} pictures`, {
+      expected: 'run the stage refine of this run first',
+    })
+  }
+  if (without.length > 0) {
+    const some = `${without.slice(0, 3).join(', ')}${without.length > 3 ? ', ...' : ''}`
+    log.warn(
+      `${without.length} of ${pictures.length} pictures have no pseudo mask and are not trained on: ${some}`,
+    )
+  }
+  const unseen = classes.filter((_, k) => seen[k + 1] === 0)
+  if (unseen.length > 0)
+    log.warn(
+      `no pseudo mask has a pixel of ${unseen.join(', ')}: the network cannot learn ${unseen.length === 1 ? 'it' : 'them'}`,
+    )
+  return found
+}
+
+/** Undefined, and named, when it cannot be read. */
+async function readMask(
+  file: string,
+  { strict, log }: { strict: boolean; log: Log },
+): Promise<LabelMap | undefined> {
+  try {
+    return await readLabelMap(file)
+  } catch (error) {
+    if (strict || !(error instanceof InputError)) throw error
+    log.warn(error.message)
+    return undefined
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
