@@ -44,7 +44,7 @@ function isBelow({ path }: RecipeKey, section: RecipeKey): boolean {
 
 function table(keys: readonly RecipeKey[]): string {
   const rows = keys.map(key => {
-    const only = key.kind === undefined || key.path.endsWith('.kind') ? '' : ` (only \`kind: ${key.kind}\`)`
+    const only = key.only.length === 0 ? '' : ` (only \`${key.only.join('`, `')}\`)`
     return `| \`${key.path}\` | ${defaultOf(key)} | ${cell(key.expected)} | ${cell(key.description)}${only} |`
   })
   return `\n| key | default | may be | meaning |\n|---|---|---|---|\n${rows.join('\n')}\n`

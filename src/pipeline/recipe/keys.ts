@@ -21,7 +21,7 @@ interface Node {
   readonly exclusiveMaximum?: number
 }
 
-/** One key. `kind` names the alternative it belongs to, where a section comes in several (`train.schedule`). */
+/** One key. */
 export interface RecipeKey {
   readonly path: string
   readonly description: string
@@ -30,7 +30,8 @@ export interface RecipeKey {
   /** Undefined when the key must be given, and for sections. */
   readonly default: unknown
   readonly section: boolean
-  readonly kind: string | undefined
+  /** Settings of which it is a part: `method: weaktr`, and `kind: ...` where a section comes in several. */
+  readonly only: readonly string[]
 }
 
 let root: Node | undefined
@@ -40,23 +41,43 @@ function schemaRoot(): Node {
   return root
 }
 
-/** Every key in the order of the schema, sections before their contents. */
+/** Every key, sections before their contents. What methods have in common stands once. */
 export function recipeKeys(): RecipeKey[] {
-  return childrenOf(schemaRoot(), '', undefined)
+  const recipes = alternatives(schemaRoot())
+  const same = new Map<string, { key: RecipeKey; expected: Set<string>; methods: string[] }>()
+  for (const recipe of recipes) {
+    for (const key of childrenOf(recipe, '', [])) {
+      const identity = JSON.stringify([key.path, key.description, key.default, key.only])
+      const entry = same.get(identity) ?? { key, expected: new Set(), methods: [] }
+      entry.expected.add(key.expected)
+      entry.methods.push(methodOf(recipe))
+      same.set(identity, entry)
+    }
+  }
+  return [...same.values()].map(({ key, expected, methods }) => ({
+    ...key,
+    expected: [...expected].join(' or '),
+    only: [...(methods.length < recipes.length ? [`method: ${methods.join(' or ')}`] : []), ...key.only],
+  }))
 }
 
-/** Names that may stand in the section at `path`; empty when it is no section. */
-export function keysAt(path: readonly PropertyKey[]): string[] {
+/**
+ * Names that may stand in the section at `path`; empty when it is no section. In the recipe `tree` when it is given,
+ * else in any method's.
+ */
+export function keysAt(path: readonly PropertyKey[], tree?: unknown): string[] {
   return [
     ...new Set(
-      nodesAt(path).flatMap(node => objects(node).flatMap(({ properties }) => Object.keys(properties ?? {}))),
+      nodesAt(path, tree).flatMap(node =>
+        objects(node).flatMap(({ properties }) => Object.keys(properties ?? {})),
+      ),
     ),
   ]
 }
 
-/** What may stand at `path`, in words; undefined for a path that does not exist. */
-export function expectedAt(path: readonly PropertyKey[]): string | undefined {
-  const nodes = nodesAt(path)
+/** What may stand at `path` in the recipe `tree`, in words; undefined for a path that does not exist. */
+export function expectedAt(path: readonly PropertyKey[], tree: unknown): string | undefined {
+  const nodes = nodesAt(path, tree)
   return nodes.length === 0 ? undefined : [...new Set(nodes.map(inWords))].join(', or ')
 }
 
@@ -73,7 +94,18 @@ export function isTextAt(path: readonly PropertyKey[]): boolean {
   )
 }
 
-function nodesAt(path: readonly PropertyKey[]): Node[] {
+/** The recipes that `tree` may be: that of its method, or all. */
+function recipesFor(tree: unknown): readonly Node[] {
+  const all = alternatives(schemaRoot())
+  const own = isTree(tree) ? all.filter(recipe => methodOf(recipe) === tree.method) : []
+  return own.length === 0 ? all : own
+}
+
+function methodOf({ properties }: Node): string {
+  return String(properties?.method?.const)
+}
+
+function nodesAt(path: readonly PropertyKey[], tree?: unknown): Node[] {
   return path.reduce<Node[]>(
     (nodes, key) =>
       nodes.flatMap(node =>
@@ -85,13 +117,14 @@ function nodesAt(path: readonly PropertyKey[]): Node[] {
           return child === undefined ? [] : [child]
         }),
       ),
-    [schemaRoot()],
+    [...recipesFor(tree)],
   )
 }
 
-function childrenOf(node: Node, prefix: string, kind: string | undefined): RecipeKey[] {
+function childrenOf(node: Node, prefix: string, only: readonly string[]): RecipeKey[] {
   return objects(node).flatMap((option, _, options) => {
-    const ownKind = options.length > 1 ? String(option.properties?.kind?.const) : kind
+    const kind = option.properties?.kind?.const
+    const ownOnly = options.length > 1 && kind !== undefined ? [...only, `kind: ${kind}`] : only
     return Object.entries(option.properties ?? {}).flatMap(([name, child]) => {
       const path = prefix === '' ? name : `${prefix}.${name}`
       const section = objects(child).length > 0
@@ -103,9 +136,9 @@ function childrenOf(node: Node, prefix: string, kind: string | undefined): Recip
           child.default ??
           (isTree(node.default) && node.default[name] === child.const ? child.const : undefined),
         section: section && alternatives(child).every(isObject),
-        kind: ownKind,
+        only: name === 'kind' ? only : ownOnly,
       }
-      return [key, ...childrenOf(child, path, ownKind)]
+      return [key, ...childrenOf(child, path, ownOnly)]
     })
   })
 }

@@ -43,7 +43,7 @@ function problemsOfIssue(issue: Issue, input: unknown, prefix: readonly Property
   const path = [...prefix, ...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map(key => unknownKey(key, path))
+      return issue.keys.map(key => unknownKey(key, path, input))
     case 'custom': {
       const [problem, expected] = splitAt(issue.message, '; ')
       return [{ path, problem: `${show(valueAt(input, path))} ${problem}`, expected }]
@@ -67,14 +67,21 @@ function problemsOfIssue(issue: Issue, input: unknown, prefix: readonly Property
   }
 }
 
-function unknownKey(key: string, section: readonly PropertyKey[]): Problem {
-  const known = keysAt(section)
+function unknownKey(key: string, section: readonly PropertyKey[], input: unknown): Problem {
+  const known = keysAt(section, input)
   const path = [...section, key]
   if (known.includes(key)) {
     return {
       path,
       problem: `does not belong to this kind of ${String(section[section.length - 1])}`,
       expected: 'remove it or change kind',
+    }
+  }
+  if (keysAt(section).includes(key)) {
+    return {
+      path,
+      problem: `does not belong to the method ${String(valueAt(input, ['method']))}`,
+      expected: 'remove it or change method',
     }
   }
   const near = nearestName(key, known)
@@ -87,7 +94,7 @@ function unknownKey(key: string, section: readonly PropertyKey[]): Problem {
 
 function wrongValue(path: readonly PropertyKey[], input: unknown): Problem {
   const value = valueAt(input, path)
-  const expected = expectedAt(path)
+  const expected = expectedAt(path, input)
   return {
     path,
     problem: value === undefined ? 'is missing' : `is ${show(value)}`,

@@ -33,7 +33,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'an unknown key far from any',
       'method: mctformer\nmodel: { zzzz: 3 }\n',
-      'my.yaml:2 (model.zzzz): there is no key zzzz; keys there are variant, width, imageSize, patchSize, dropPath, decay',
+      'my.yaml:2 (model.zzzz): there is no key zzzz; keys there are variant, width, imageSize, patchSize, dropPath, decay, unet',
     ],
     [
       'an unknown section',
@@ -65,8 +65,33 @@ describe('errors name the place, the key and what would be right', () => {
       'method: mctformer\nmodel: { variant: v3 }\n',
       'my.yaml:2 (model.variant): is "v3"; expected v1, v2 or plus',
     ],
-    ['a wrong method', 'method: weaktr\n', 'my.yaml:1 (method): is "weaktr"; expected mctformer'],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer'],
+    ['a wrong method', 'method: weak\n', 'my.yaml:1 (method): is "weak"; expected mctformer, or weaktr'],
+    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, or weaktr'],
+    [
+      'a key of another method',
+      'method: weaktr\nmodel: { variant: v2 }\n',
+      'my.yaml:2 (model.variant): does not belong to the method weaktr; remove it or change method',
+    ],
+    [
+      'a section of another method',
+      'method: weaktr\ntrain: { losses: {} }\n',
+      'my.yaml:2 (train.losses): does not belong to the method weaktr; remove it or change method',
+    ],
+    [
+      'an unknown key, where another method has more',
+      'method: weaktr\nmodel: { varian: v2 }\n',
+      'my.yaml:2 (model.varian): there is no key varian; keys there are width, imageSize, patchSize, dropPath, fusion',
+    ],
+    [
+      'a key of the other fusion',
+      'method: weaktr\nmodel: { fusion: { kind: mean-sum, pool: max } }\n',
+      'my.yaml:2 (model.fusion.pool): does not belong to this kind of fusion; remove it or change kind',
+    ],
+    [
+      'a reduction that leaves nothing',
+      'method: weaktr\nmodel: { width: { embedDim: 96, depth: 3, heads: 3 }, fusion: { kind: aaf, reduction: 10 } }\n',
+      'my.yaml:2 (model.fusion.reduction): 10 leaves nothing of 9 heads of all layers; expected at most 9',
+    ],
     [
       'a wrong width',
       'method: mctformer\nmodel: { width: deit-x }\n',
@@ -165,7 +190,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a section that is a value',
       'method: mctformer\ntrain: 5\n',
-      'my.yaml:2 (train): is 5; expected a section {epochs, batchSize, dropLast, optimiser, schedule, augment, checkpointMinutes, checkpointSteps, validateEvery, logEvery, losses}',
+      'my.yaml:2 (train): is 5; expected a section {epochs, batchSize, dropLast, optimiser, schedule, augment, validateEvery, checkpointMinutes, checkpointSteps, logEvery, losses}',
     ],
     [
       'a key given twice',
@@ -209,7 +234,7 @@ describe('--set', () => {
     ['lr=1e-4', 'there is no key lr; did you mean train.optimiser.lr?'],
     [
       'model.zzz=1',
-      'there is no key model.zzz; keys there are variant, width, imageSize, patchSize, dropPath, decay',
+      'there is no key model.zzz; keys there are variant, width, imageSize, patchSize, dropPath, decay, unet',
     ],
     ['train.epochs.x=1', 'there is no key train.epochs.x; train.epochs is a single value'],
     [
@@ -265,7 +290,8 @@ describe('finding a recipe', () => {
     for (const name of names) {
       const { recipe } = await loadRecipe(name)
       const variant = /mctformer-(v1|v2|plus)_/.exec(name)?.[1]
-      if (variant !== undefined) expect(recipe.model.variant).toBe(variant)
+      if (variant !== undefined) expect(recipe.model).toMatchObject({ variant })
+      expect(recipe.method).toBe(/^[a-z]+/.exec(name)?.[0])
       const width = /_(deit-\w+)_/.exec(name)?.[1]
       if (width !== undefined) expect(recipe.model.width).toBe(width)
     }
@@ -312,12 +338,8 @@ describe('the resolved recipe', () => {
         fc.string({ minLength: 1 }),
         (lr, seed, split) => {
           const base = parseRecipe(minimal, 'x')
-          const recipe: Recipe = {
-            ...base,
-            seed,
-            data: { ...base.data, split },
-            train: { ...base.train, optimiser: { ...base.train.optimiser, lr } },
-          }
+          const train = { ...base.train, optimiser: { ...base.train.optimiser, lr } }
+          const recipe = { ...base, seed, data: { ...base.data, split }, train } as Recipe
           expect(parseRecipe(formatRecipe(recipe), 'x')).toEqual(recipe)
         },
       ),

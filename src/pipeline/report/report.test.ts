@@ -50,6 +50,8 @@ const score: ScoreRecord = {
   miou: 47.22,
   fp: 20,
   fn: 30,
+  precision: 70,
+  recall: 60,
   classes: [
     { name: 'background', iou: 80, fp: 10, fn: 10, absent: false },
     { name: 'boat', iou: 14.44, fp: 30, fn: 50, absent: false },

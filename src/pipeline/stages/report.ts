@@ -17,6 +17,7 @@ import { readMarker } from '../stage-marker.ts'
 import type { ScoresFile } from './evaluate.ts'
 import { type Choice, chooseExamples } from './examples.ts'
 import type { PictureScore } from './masks.ts'
+import { attentionWords, networkWords } from './method-words.ts'
 
 /** Writes report.html and pictures/. A picture that cannot be read is named and left out, or ends the stage
  * under `strict`. */
@@ -95,9 +96,9 @@ async function readExample(
 }
 
 function subtitleOf({ recipe, dataset }: StageContext): string {
-  const { method, model, train } = recipe
+  const { train } = recipe
   const count = dataset.pictures.length.toLocaleString('en-US')
-  return `${method} ${model.variant}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${train.epochs} epochs`
+  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${train.epochs} epochs`
 }
 
 function widthOf({ model: { width } }: Recipe): string {
@@ -116,7 +117,7 @@ function settingsOf(recipe: Recipe): FactGroup[] {
     {
       title: 'Network',
       facts: facts({
-        network: `${recipe.method} ${model.variant}`,
+        network: networkWords(recipe),
         width: widthOf(recipe),
         picture: `${model.imageSize} pixels, patches of ${model.patchSize}`,
         'drop-path': model.dropPath,
@@ -143,7 +144,7 @@ function settingsOf(recipe: Recipe): FactGroup[] {
     {
       title: 'Class maps',
       facts: facts({
-        attention: `${maps.attention}, last ${maps.layers} layers`,
+        attention: attentionWords(recipe),
         'patch affinity': maps.refine ? 'on' : 'off',
         scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
         checkpoint: maps.checkpoint,

@@ -97,9 +97,9 @@ function environment({ device, precision }: Recipe): Record<string, string> {
 
 function buildOptimiser(
   { network, noDecay }: Method,
-  { betas, eps, weightDecay }: Recipe['train']['optimiser'],
+  { betas, eps, weightDecay, decays }: Recipe['train']['optimiser'],
 ) {
-  return adamw(decayGroups(network, { weightDecay, noDecay }), { betas, eps })
+  return adamw(decayGroups(network, { weightDecay, decays, noDecay }), { betas, eps })
 }
 
 function learningRate(
