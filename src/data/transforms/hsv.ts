@@ -26,40 +26,31 @@ export function rgbToHsv({ width, height, data: source }: RgbImage): RgbImage {
   return { width, height, data }
 }
 
-/** The inverse, in single precision, rounded to bytes. */
+/** A byte as a share of 255. */
+const SHARE = Float32Array.from({ length: 256 }, (_, value) => value * Math.fround(1 / 255))
+
+/** Where each hue lies among the six edges of the colour circle: which, and how far along. */
+const POSITION = Float32Array.from({ length: HUES }, (_, hue) => hue * Math.fround(6 / HUES))
+const EDGE = Uint8Array.from(POSITION)
+const ALONG = POSITION.map((position, hue) => position - EDGE[hue]!)
+
+/** The inverse, in single precision, cut to bytes; 1 - s h is rounded once, as by OpenCV's kernels with fused products. */
 export function hsvToRgb({ width, height, data: source }: RgbImage): RgbImage {
   const data = new Uint8Array(source.length)
   for (let i = 0; i < source.length; i += 3) {
-    const position = Math.fround(source[i]! * PER_HUE)
-    const sector = Math.trunc(position)
-    const h = Math.fround(position - sector)
-    const v = Math.fround(source[i + 2]! * PER_BYTE)
-    const vs = Math.fround(v * Math.fround(source[i + 1]! * PER_BYTE))
-    const vsh = Math.fround(vs * h)
-    const shades = [v, Math.fround(v - vs), Math.fround(v - vsh), Math.fround(v - Math.fround(vs - vsh))]
-    const [r, g, b] = SECTORS[sector % 6]!
-    data[i] = byte(shades[r]!)
-    data[i + 1] = byte(shades[g]!)
-    data[i + 2] = byte(shades[b]!)
+    const h = ALONG[source[i]!]!
+    const s = SHARE[source[i + 1]!]!
+    const v = SHARE[source[i + 2]!]!
+    const full = Math.fround(v * 255)
+    const none = Math.fround(Math.fround(v * Math.fround(1 - s)) * 255)
+    const falling = Math.fround(Math.fround(v * Math.fround(1 - s * h)) * 255)
+    const rising = Math.fround(Math.fround(v * Math.fround(1 - s * Math.fround(1 - h))) * 255)
+    const edge = EDGE[source[i]!]!
+    data[i] = edge === 0 || edge === 5 ? full : edge === 1 ? falling : edge === 4 ? rising : none
+    data[i + 1] = edge === 1 || edge === 2 ? full : edge === 3 ? falling : edge === 0 ? rising : none
+    data[i + 2] = edge === 3 || edge === 4 ? full : edge === 5 ? falling : edge === 2 ? rising : none
   }
   return { width, height, data }
-}
-
-const PER_HUE = Math.fround(6 / HUES)
-const PER_BYTE = Math.fround(1 / 255)
-
-/** Which shade red, green and blue have in each sixth of the hues. */
-const SECTORS = [
-  [0, 3, 1],
-  [2, 0, 1],
-  [1, 0, 3],
-  [1, 2, 0],
-  [3, 1, 0],
-  [0, 1, 2],
-] as const
-
-function byte(share: number): number {
-  return Math.max(0, Math.min(255, roundHalfEven(Math.fround(share * 255))))
 }
 
 function reciprocals(of: number): Int32Array {
