@@ -1,0 +1,51 @@
+/** @file affinity/labels/ID.safetensors: a picture's class maps through the dense CRF twice, what AffinityNet's labels are made from. */
+import { InputError } from '../errors.ts'
+import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
+import { type TensorData, toFloat32Array } from '../io/tensor-data.ts'
+
+/** Scores by label, background first, then the classes present in ascending order: each volume [channels, height, width]. */
+export interface ScoreVolumes {
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+  /** Of the low exponent: what may be foreground. */
+  readonly low: Float32Array
+  /** Of the high exponent: what is surely background. */
+  readonly high: Float32Array
+}
+
+/** Writes both volumes [channels, height, width] with the classes behind the channels, atomically. */
+export async function writeScoreVolumes(
+  path: string,
+  { low, high, classes }: { low: TensorData; high: TensorData; classes: readonly number[] },
+): Promise<void> {
+  await writeSafetensors(
+    path,
+    new Map([
+      ['low', low],
+      ['high', high],
+    ]),
+    { classes: JSON.stringify(classes) },
+  )
+}
+
+/** Reads both volumes as float32. Throws InputError when the file is missing, cut short, or of another kind. */
+export async function readScoreVolumes(path: string): Promise<ScoreVolumes> {
+  const { tensors } = await readSafetensors(path)
+  const [low, high] = [tensors.get('low'), tensors.get('high')]
+  const [channels, height, width] = low?.shape ?? []
+  if (
+    low === undefined ||
+    high === undefined ||
+    channels === undefined ||
+    height === undefined ||
+    width === undefined ||
+    low.shape.length > 3 ||
+    low.shape.join() !== high.shape.join()
+  ) {
+    throw new InputError(path, 'holds no label scores', {
+      expected: 'two tensors low and high of one shape [channels, height, width]; delete it and run again',
+    })
+  }
+  return { width, height, channels, low: toFloat32Array(low), high: toFloat32Array(high) }
+}

@@ -1,0 +1,171 @@
+/** @file The transform of AffinityNet's training: a picture and its label scores cut and flipped alike (psa/voc12/data.py). */
+import { InputError } from '../../errors.ts'
+import type { RgbImage } from '../../io/image.ts'
+import type { Random } from '../random.ts'
+import type { ScoreVolumes } from '../score-volumes.ts'
+import { type ColourJitterOptions, colourJitter } from './colour-jitter.ts'
+import { flipHorizontal } from './crop.ts'
+import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
+
+/** Of positions that nothing is known about. */
+const UNSURE = 255
+/** Cells whose best score is below this lie beside the picture. */
+const NO_SCORE = 1e-5
+
+export interface AffinityTransform extends Normalisation {
+  /** Side of the square the network sees, a multiple of `stride`. */
+  readonly cropSize: number
+  /** Pixels from one label to the next. */
+  readonly stride: number
+  /** Probability of a mirror image. */
+  readonly flip: number
+  readonly jitter: ColourJitterOptions | false
+  /** Beside a picture smaller than the crop: published: black; corrected: the mean colour, as when the network is used. */
+  readonly padding: 'published' | 'corrected'
+}
+
+/** What PSA trains with. */
+export const AFFINITY_TRANSFORM: AffinityTransform = {
+  cropSize: 448,
+  stride: 8,
+  flip: 0.5,
+  jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 },
+  padding: 'published',
+  ...IMAGENET,
+}
+
+/** Where a picture lies: pixels from (left, top) on, at (x, y) of the square. */
+interface Cut {
+  readonly left: number
+  readonly top: number
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * One training sample: normalised pixels [3, S, S] and labels [S / stride, S / stride] into `out`. A label is 0 where even
+ * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the picture.
+ * Throws InputError naming `file` when the scores are of another size than the picture.
+ */
+export function affinitySample(
+  { image, scores, file }: { image: RgbImage; scores: ScoreVolumes; file: string },
+  transform: AffinityTransform,
+  random: Random,
+  out: { readonly pixels: Float32Array; readonly labels: Uint8Array },
+): void {
+  if (scores.width !== image.width || scores.height !== image.height) {
+    throw new InputError(file, `the label scores are ${scores.width} x ${scores.height} pixels`, {
+      expected: `the picture has ${image.width} x ${image.height}`,
+    })
+  }
+  const { cropSize, jitter, padding, flip, stride } = transform
+  const coloured = jitter === false ? image : colourJitter(image, jitter, random)
+  const cut = drawCut(image, cropSize, random)
+  const mirrored = random.uniform(0, 1) < flip
+  const square = pasted(coloured, cut, cropSize)
+  normalise(mirrored ? flipHorizontal(square) : square, transform, out.pixels)
+  if (padding === 'corrected') blank(out.pixels, mirrored ? mirror(cut, cropSize) : cut, cropSize)
+  labelCells(scores, cut, { side: cropSize / stride, stride, mirrored, labels: out.labels })
+}
+
+/** A random place, the column drawn first: of the square in the picture, or of the picture in the square. */
+export function drawCut(
+  image: { readonly width: number; readonly height: number },
+  cropSize: number,
+  random: Pick<Random, 'integer'>,
+): Cut {
+  const along = (side: number): [number, number] => {
+    const place = random.integer(0, Math.abs(side - cropSize))
+    return side > cropSize ? [place, 0] : [0, place]
+  }
+  const [left, x] = along(image.width)
+  const [top, y] = along(image.height)
+  return { left, top, x, y, width: Math.min(cropSize, image.width), height: Math.min(cropSize, image.height) }
+}
+
+function pasted({ width, data }: RgbImage, cut: Cut, side: number): RgbImage {
+  const square = new Uint8Array(side * side * 3)
+  for (let row = 0; row < cut.height; row++) {
+    const from = ((cut.top + row) * width + cut.left) * 3
+    square.set(data.subarray(from, from + cut.width * 3), ((cut.y + row) * side + cut.x) * 3)
+  }
+  return { width: side, height: side, data: square }
+}
+
+function mirror(cut: Cut, side: number): Cut {
+  return { ...cut, x: side - cut.x - cut.width }
+}
+
+/** Zero, the mean colour, everywhere but where the picture lies. */
+function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number): void {
+  for (let row = 0; row < 3 * side; row++) {
+    const line = pixels.subarray(row * side, (row + 1) * side)
+    const inside = row % side >= y && row % side < y + height
+    line.fill(0, 0, inside ? x : side)
+    if (inside) line.fill(0, x + width)
+  }
+}
+
+/** Mean scores of each cell, and the label they give. */
+function labelCells(
+  { width, channels, low, high }: ScoreVolumes,
+  cut: Cut,
+  { side, stride, mirrored, labels }: { side: number; stride: number; mirrored: boolean; labels: Uint8Array },
+): void {
+  const cells = side * side
+  const columns = Int32Array.from({ length: cut.width }, (_, i) => {
+    const column = Math.floor((cut.x + i) / stride)
+    return mirrored ? side - 1 - column : column
+  })
+  const sums = [low, high].map(volume =>
+    cellSums(volume, { width, channels, cut, columns, side, stride }),
+  ) as [Float64Array, Float64Array]
+  for (let cell = 0; cell < cells; cell++) {
+    const [likely, certain] = [best(sums[0], cell, cells), best(sums[1], cell, cells)]
+    const known = Math.max(likely.sum, certain.sum) / (stride * stride) >= NO_SCORE
+    if (!known) labels[cell] = UNSURE
+    else if (certain.channel === 0) labels[cell] = 0
+    else labels[cell] = likely.channel === 0 ? UNSURE : likely.channel
+  }
+}
+
+interface CellOptions {
+  readonly width: number
+  readonly channels: number
+  readonly cut: Cut
+  /** Cell column of each column of the cut. */
+  readonly columns: Int32Array
+  readonly side: number
+  readonly stride: number
+}
+
+/** [channels, cells] */
+function cellSums(
+  volume: Float32Array,
+  { width, channels, cut, columns, side, stride }: CellOptions,
+): Float64Array {
+  const area = volume.length / channels
+  const sums = new Float64Array(channels * side * side)
+  for (let channel = 0; channel < channels; channel++) {
+    for (let row = 0; row < cut.height; row++) {
+      const from = channel * area + (cut.top + row) * width + cut.left
+      const line = (channel * side + Math.floor((cut.y + row) / stride)) * side
+      for (let i = 0; i < cut.width; i++) {
+        const to = line + columns[i]!
+        sums[to] = sums[to]! + volume[from + i]!
+      }
+    }
+  }
+  return sums
+}
+
+/** The channel of the largest sum in a cell, the first of equals. */
+function best(sums: Float64Array, cell: number, cells: number): { channel: number; sum: number } {
+  let [channel, sum] = [0, sums[cell]!]
+  for (let i = cell + cells, c = 1; i < sums.length; i += cells, c++) {
+    if (sums[i]! > sum) [channel, sum] = [c, sums[i]!]
+  }
+  return { channel, sum }
+}

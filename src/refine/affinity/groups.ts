@@ -1,0 +1,35 @@
+/** @file PSA's parameter groups (train_aff.py): what is new learns faster than what is pretrained. */
+import type { Module, Parameter } from '../../nn/index.ts'
+import type { ParameterGroup } from '../../optim/index.ts'
+import type { AffinityNet } from './network.ts'
+
+/** Biases and norms learn at twice the rate, without decay. */
+const BIAS_SCALE = 2
+
+/** Weights and biases of the backbone, then of the head; frozen parameters are in none. */
+export function affinityGroups(
+  { backbone, head }: AffinityNet,
+  { weightDecay, headScale }: { weightDecay: number; headScale: number },
+): ParameterGroup[] {
+  return [
+    { network: backbone.network, scale: 1 },
+    { network: head, scale: headScale },
+  ].flatMap(({ network, scale }) => [
+    { parameters: trained(network, isWeight), weightDecay, lrScale: scale },
+    {
+      parameters: trained(network, entry => !isWeight(entry)),
+      weightDecay: 0,
+      lrScale: scale * BIAS_SCALE,
+    },
+  ])
+}
+
+function trained(network: Module, wanted: (parameter: Parameter) => boolean): Map<string, Parameter> {
+  return new Map(
+    [...network.parameters()].filter(([, parameter]) => parameter.requiresGrad && wanted(parameter)),
+  )
+}
+
+function isWeight({ shape }: Parameter): boolean {
+  return shape.length > 1
+}

@@ -1,0 +1,68 @@
+/** @file Class maps of a picture after the random walk: what the pseudo masks are made from (infer_aff.py). */
+import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import type { Affinities } from './picture-affinities.ts'
+import { randomWalk, type WalkOptions } from './random-walk.ts'
+
+export interface WalkedPicture {
+  readonly width: number
+  readonly height: number
+  /** Class maps in [0, 1], each [height, width]. */
+  readonly maps: ReadonlyMap<number, Float32Array>
+}
+
+/**
+ * The maps after the walk, each [height, width] and over what a background of 1 becomes: in [0, 1], and a pixel is
+ * background where none is above the background constant (published: 0.39). The walk is linear, so this is the original's
+ * argmax for that constant, and for every other at once.
+ */
+export function walkedMaps(
+  { width, height, maps }: WalkedPicture,
+  affinities: Affinities,
+  options: WalkOptions = {},
+): Map<number, Float32Array> {
+  const rows = walkedScores({ width, height, maps }, affinities, options)
+  return scope(() => {
+    const fine = upsampledScores(rows, { width, height }, affinities) // [K + 1, height, width]
+    const shares = fine
+      .narrow(0, 1, maps.size)
+      .div(fine.narrow(0, 0, 1))
+      .toFloat32Array()
+    const area = width * height
+    return new Map([...maps.keys()].map((key, i) => [key, shares.subarray(i * area, (i + 1) * area)]))
+  })
+}
+
+/** A background of 1 and each map, averaged over the cells of the grid (beside the picture: 0), walked: [K + 1, rows, columns]. */
+export function walkedScores(
+  { width, height, maps }: WalkedPicture,
+  { affinity, grid, stride }: Affinities,
+  options: WalkOptions = {},
+): Float32Array {
+  const planes = new Float32Array((maps.size + 1) * width * height).fill(1, 0, width * height)
+  for (const [i, map] of [...maps.values()].entries()) planes.set(map, (i + 1) * width * height)
+  const cells = scope(() => {
+    const [right, below] = [grid.columns * stride - width, grid.rows * stride - height]
+    const padded = ops.constantPadNd(tensor(planes, [maps.size + 1, height, width]), [0, right, 0, below])
+    return ops.avgPool2d(padded, [stride, stride]).toFloat32Array()
+  })
+  return randomWalk(cells, affinity, grid, options)
+}
+
+/** Scores [K, rows, columns] of a grid at the picture's own size, bilinear: [K, height, width]. */
+export function upsampledScores(
+  scores: Float32Array,
+  { width, height }: Pick<WalkedPicture, 'width' | 'height'>,
+  { grid: { rows, columns }, stride }: Pick<Affinities, 'grid' | 'stride'>,
+): Tensor {
+  return scope(() =>
+    ops
+      .upsampleBilinear2d(
+        tensor(scores, [1, scores.length / rows / columns, rows, columns]),
+        [rows * stride, columns * stride],
+        false,
+      )
+      .select(0, 0)
+      .narrow(1, 0, height)
+      .narrow(2, 0, width),
+  )
+}

@@ -1,0 +1,178 @@
+/** @file Parity of the random walk with psa/infer_aff.py, on given affinities and on the network's (`psa_random_walk`). */
+import { z } from 'zod'
+import { normalise } from '../../../src/data/transforms/normalise.ts'
+import { predictLabels } from '../../../src/evaluate/index.ts'
+import { toFloat32Array } from '../../../src/io/tensor-data.ts'
+import {
+  type Affinities,
+  type Grid,
+  type PairOptions,
+  pairOffsets,
+  pairStarts,
+  pictureAffinities,
+  randomWalk,
+  upsampledScores,
+  type WalkedPicture,
+  type WalkOptions,
+  walkedMaps,
+  walkedScores,
+} from '../../../src/refine/affinity/index.ts'
+import { scope, tensor } from '../../../src/torch/index.ts'
+import { TOLERANCE } from '../compare-tensors.ts'
+import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
+import {
+  type CheckOptions,
+  type Fixture,
+  type Kind,
+  parseConfig,
+  tensorOf,
+  tensorsUnder,
+} from '../fixture.ts'
+import { denseMatrix, withAffinityNet } from './psa-network.ts'
+import { weightRule } from './resnet38-rule.ts'
+
+export const psaWalk: Kind = {
+  name: 'random walk',
+  matches: ({ source, has }) => /infer_aff\.py/.test(source) && has('in.affinity'),
+  check,
+}
+
+const walkConfig = z.object({
+  grid: z.tuple([z.int(), z.int()]),
+  bg_thr: z.number(),
+  num_labels: z.int(),
+  classes: z.array(z.int()),
+  runs: z.array(z.tuple([z.number(), z.int()])),
+  network_rule: weightRule,
+  network_run: z.object({ beta: z.number(), logt: z.int(), bg_thr: z.number() }),
+})
+type Config = z.infer<typeof walkConfig>
+
+const STRIDE = 8
+
+async function check(fixture: Fixture, options: CheckOptions): Promise<readonly Comparison[]> {
+  const config = parseConfig(fixture, walkConfig)
+  const picture = pictureOf(fixture, config)
+  const [rows, columns] = config.grid
+  const given = givenPlanes(toFloat32Array(tensorOf(fixture, 'in.affinity')), { rows, columns })
+  return [
+    compareExact('config.grid', config.grid, [
+      Math.ceil(picture.height / STRIDE),
+      Math.ceil(picture.width / STRIDE),
+    ]),
+    compareExact('config.classes', [...picture.maps.keys()], config.classes),
+    ...(given === undefined
+      ? [mismatch('in.affinity', 'has an entry that is no pair of radius 5')]
+      : config.runs.flatMap(([beta, logt], run) =>
+          checkRun(fixture, picture, {
+            prefix: `given.${run}`,
+            affinities: { affinity: given, grid: { rows, columns }, stride: STRIDE },
+            walk: { beta, logt, pairs: 'corrected' },
+            threshold: config.bg_thr,
+            labels: config.num_labels,
+          }),
+        )),
+    ...(await checkNetwork(fixture, picture, config, options)),
+  ]
+}
+
+interface Run {
+  readonly prefix: string
+  readonly affinities: Affinities
+  readonly walk: WalkOptions
+  readonly threshold: number
+  readonly labels: number
+}
+
+function checkRun(fixture: Fixture, picture: WalkedPicture, run: Run): Comparison[] {
+  const { prefix, affinities, walk, threshold, labels } = run
+  const { grid } = affinities
+  const scores = walkedScores(picture, affinities, walk).map((score, i) =>
+    i < grid.rows * grid.columns ? score * threshold : score,
+  )
+  const maps = walkedMaps(picture, affinities, walk)
+  const prediction = predictLabels({ ...picture, maps }, { labels, threshold, file: fixture.path })
+  return [...tensorsUnder(fixture, `${prefix}.`)].flatMap(([name, want]): Comparison[] => {
+    const full = `${prefix}.${name}`
+    const floats = (got: ArrayLike<number>): Comparison[] => [
+      compareFloat(full, got, toFloat32Array(want), TOLERANCE.output),
+    ]
+    if (name === 'affinity') return floats(denseMatrix(affinities.affinity, grid, walk))
+    if (name === 'trans') return floats(transitions(affinities, walk))
+    if (name === 'cam_rw') return floats(allLabels(scores, picture, { grid, labels }))
+    if (name === 'pred') return [compareExact(full, prediction.data, want.data)]
+    if (name !== 'cam_up') return []
+    const padded = { width: grid.columns * STRIDE, height: grid.rows * STRIDE }
+    return floats(scope(() => upsampledScores(scores, padded, affinities).toFloat32Array()))
+  })
+}
+
+/** The same with the affinities of a network with weights by rule. */
+function checkNetwork(
+  fixture: Fixture,
+  picture: WalkedPicture,
+  { network_rule, network_run, num_labels: labels }: Config,
+  options: CheckOptions,
+): Promise<Comparison[]> {
+  const { beta, logt, bg_thr: threshold } = network_run
+  const { data } = tensorOf(fixture, 'in.image_rgb')
+  const pixels = normalise({ ...picture, data })
+  return withAffinityNet(network_rule, options, network => {
+    const affinities = scope(() =>
+      pictureAffinities(network, tensor(pixels, [1, 3, picture.height, picture.width]).to(options)),
+    )
+    return checkRun(fixture, picture, {
+      prefix: 'network',
+      affinities,
+      walk: { beta, logt },
+      threshold,
+      labels,
+    })
+  })
+}
+
+function pictureOf(fixture: Fixture, { classes }: Config): WalkedPicture {
+  const [height, width] = tensorOf(fixture, 'in.image_rgb').shape as [number, number, number]
+  const maps = new Map(classes.map(key => [key, toFloat32Array(tensorOf(fixture, `in.cam.${key}`))]))
+  return { width, height, maps }
+}
+
+/** A symmetric matrix [N, N] as planes of pairs; undefined where it has entries beyond them. */
+function givenPlanes(matrix: Float32Array, grid: Grid): Float32Array | undefined {
+  const area = grid.rows * grid.columns
+  const options: PairOptions = { pairs: 'corrected' }
+  const offsets = pairOffsets()
+  const planes = new Float32Array(offsets.length * area)
+  for (const [plane, offset] of offsets.entries()) {
+    const start = pairStarts(grid, offset, options)
+    for (let y = start.top; y < start.top + start.rows; y++) {
+      for (let x = start.left; x < start.left + start.columns; x++) {
+        const i = y * grid.columns + x
+        planes[plane * area + i] = matrix[i * area + i + offset.dy * grid.columns + offset.dx]!
+      }
+    }
+  }
+  const rebuilt = denseMatrix(planes, grid, options)
+  return rebuilt.every((value, i) => value === matrix[i]) ? planes : undefined
+}
+
+/** T^(2^logt) itself: the walk of every unit vector. */
+function transitions({ affinity, grid }: Affinities, walk: WalkOptions): Float32Array {
+  const area = grid.rows * grid.columns
+  const identity = new Float32Array(area * area)
+  for (let i = 0; i < area; i++) identity[i * area + i] = 1
+  return randomWalk(identity, affinity, grid, walk)
+}
+
+/** [1, labels, rows, columns]: zero for the classes that are not in the picture. */
+function allLabels(
+  scores: Float32Array,
+  { maps }: WalkedPicture,
+  { grid, labels }: { grid: Grid; labels: number },
+): Float32Array {
+  const area = grid.rows * grid.columns
+  const all = new Float32Array(labels * area)
+  for (const [i, label] of [0, ...[...maps.keys()].map(key => key + 1)].entries())
+    all.set(scores.subarray(i * area, (i + 1) * area), label * area)
+  return all
+}
