@@ -2,6 +2,7 @@
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { Tensor } from '../torch/index.ts'
+import type { HeadWeights } from './head-weights.ts'
 
 /** One training step's losses: `total` is differentiated, `parts` are shown under their names. */
 export interface Losses {
@@ -27,6 +28,8 @@ export interface Method {
   logits(images: Tensor): Tensor
   /** [B, C, h, w] at the network's resolution, not normalised. */
   classMaps(images: Tensor): Tensor
+  /** Of methods that weigh attention heads: their weights in all class maps so far; undefined before the first. */
+  headWeights?(): HeadWeights | undefined
   /** Loads weights of a backbone or of the method itself; `file` is named in errors. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted
 }

@@ -23,6 +23,8 @@ export interface RunFolder {
   readonly environment: string
   /** One safetensors file for each picture: `cam` [K, H, W], metadata `classes`. */
   readonly maps: string
+  /** How much each attention head counted in the maps, of methods that weigh heads. */
+  readonly headWeights: string
   /** Label PNGs made from the maps at the best threshold. */
   readonly masks: string
   /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
@@ -54,6 +56,7 @@ export function runFolder(root: string): RunFolder {
     metrics: at('metrics.jsonl'),
     environment: at('environment.json'),
     maps: at('maps'),
+    headWeights: at('head-weights.json'),
     masks: at('masks'),
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),

@@ -33,7 +33,7 @@ export interface RunStagesOptions {
 /** Outputs of each stage, cleared when it starts afresh; weights that took hours are set aside instead. */
 const OUTPUTS: Record<StageName, { keys: readonly (keyof RunFolder)[]; keep: boolean }> = {
   train: { keys: ['checkpoints', 'metrics', 'environment'], keep: true },
-  maps: { keys: ['maps'], keep: false },
+  maps: { keys: ['maps', 'headWeights'], keep: false },
   evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'], keep: false },
   segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: true },
   predict: { keys: ['predictions', 'predictionScores', 'predictionTable'], keep: false },

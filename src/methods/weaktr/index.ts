@@ -1,6 +1,8 @@
 /** @file WeakTr's CAM network as a method. */
 import { noDecay, vitSizes } from '../../models/vit/index.ts'
+import { scope } from '../../torch/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
+import { headWeightMeter } from '../head-weights.ts'
 import type { Method } from '../method.ts'
 import { weaktrLosses } from './losses.ts'
 import { type ClassMapOptions, weaktrMaps } from './maps.ts'
@@ -19,12 +21,19 @@ export interface WeaktrSettings {
 export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
   const { width, ...rest } = model
   const network = new Weaktr({ ...vitSizes(width), ...rest, numClasses })
+  const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
   return {
     network,
     noDecay,
     losses: (images, targets) => weaktrLosses(network.forward(images), targets),
     logits: images => network.forward(images).classLogits,
-    classMaps: images => weaktrMaps(network, images, maps).maps,
+    classMaps: images =>
+      scope(() => {
+        const made = weaktrMaps(network, images, maps)
+        if (model.fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
+        return made.maps
+      }),
+    headWeights: meter.read,
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

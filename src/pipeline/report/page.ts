@@ -1,5 +1,6 @@
 /** @file The whole page, put together from its sections. */
 import { type EmbeddedExample, examplesSection } from './examples-section.ts'
+import { headWeightsSection } from './head-weights-section.ts'
 import { html, type Markup } from './html.ts'
 import { metricCharts } from './metric-charts.ts'
 import type { Fact, ReportData } from './report-data.ts'
@@ -9,7 +10,7 @@ import { lineChart } from './svg-chart.ts'
 
 /** The page as HTML. Its policy forbids loading anything, so that it stays whole wherever it is moved. */
 export function renderPage(data: ReportData, examples: readonly EmbeddedExample[]): string {
-  const { title, subtitle, classes, scores, metrics, settings, facts, warnings } = data
+  const { title, subtitle, classes, scores, metrics, settings, facts, warnings, headWeights } = data
   const charts = [...metricCharts(metrics), ...sweepCharts(scores)].map(lineChart)
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -21,6 +22,7 @@ export function renderPage(data: ReportData, examples: readonly EmbeddedExample[
 <div class="top">${scoreCards(scores)}${warningBox([...scores.flatMap(score => score.warnings), ...warnings])}</div>
 ${examplesSection(examples, classes)}
 ${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
+${headWeightsSection(headWeights)}
 ${classTables(scores)}
 ${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, beside this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
 ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(facts)}</div></section>`}

@@ -2,6 +2,7 @@
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
+import type { HeadWeights } from '../../methods/head-weights.ts'
 import type { MetricsRecord } from '../../train/metrics.ts'
 
 /** Everything that a report shows; an empty list leaves its section out. */
@@ -15,6 +16,8 @@ export interface ReportData {
   readonly examples: readonly Example[]
   /** Rows of metrics.jsonl: losses, lr and mAP are drawn. */
   readonly metrics: readonly MetricsRecord[]
+  /** Of methods that weigh attention heads. */
+  readonly headWeights?: HeadWeights | undefined
   /** The settings that matter to a reader, in groups. */
   readonly settings: readonly FactGroup[]
   /** Versions, seed, device, speed. */

@@ -190,6 +190,33 @@ describe('overlays', () => {
   })
 })
 
+test('weights of attention heads: a cell for each, from dark to light, and nothing without them', async () => {
+  const without = await write('no-heads')
+  expect(without).not.toContain('Attention heads')
+  const page = await write('heads', {
+    headWeights: {
+      views: 2206,
+      mean: [
+        [0.25, 0.5],
+        [0.75, 0.4],
+        [0.3, 0.35],
+      ],
+      deviation: [
+        [0, 0.01],
+        [0.125, 0],
+        [0, 0],
+      ],
+    },
+  })
+  expect(page).toContain(
+    'mean over 2,206 views of pictures; the most that one varies from view to view is ± 0.125',
+  )
+  expect(page.match(/<rect /g)).toHaveLength(6)
+  expect(page).toContain('<title>layer 1, head 2: 0.750 ± 0.125</title>')
+  expect(page).toMatch(/class="on-light"[^>]*>0\.75</)
+  expect(page).toMatch(/class="on-dark"[^>]*>0\.25</)
+})
+
 describe('charts', () => {
   test('rows of metrics become losses, rates and mAP; steps are faint beside epochs', () => {
     const charts = metricCharts([

@@ -61,6 +61,7 @@ h3 { font-size: 15px; margin: 0 0 10px; }
 .chart .faint { stroke-width: 1.2; opacity: .35; }
 .chart .dot { fill: var(--colour); stroke: var(--card); stroke-width: 2; }
 .chart .mark { stroke: var(--soft); stroke-dasharray: 3 4; }
+.chart.heads .on-dark { fill: #fff; } .chart.heads .on-light { fill: #16130c; }
 .c0 { --colour: var(--c0); } .c1 { --colour: var(--c1); } .c2 { --colour: var(--c2); } .c3 { --colour: var(--c3); } .c4 { --colour: var(--c4); } .c5 { --colour: var(--c5); }
 .table { overflow-x: auto; padding: 8px 22px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }

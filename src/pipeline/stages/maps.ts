@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { loadViews } from '../../data/view-loader.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
 import { type Method, multiScaleMaps } from '../../methods/index.ts'
 import { autocast, ops, scope, tensor } from '../../torch/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
@@ -11,7 +12,8 @@ import { writeClassMaps } from '../class-map-file.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
-/** Writes maps/ID.safetensors for every picture with a tag; those already there are kept. */
+/** Writes maps/ID.safetensors for every picture with a tag, those already there are kept; and head-weights.json over
+ * the pictures mapped since the stage was last interrupted, where the method weighs attention heads. */
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
   const { maps: settings, normalise, strict } = recipe
   const method = buildMethod(recipe, { numClasses: dataset.classes.length })
@@ -50,6 +52,8 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
       }
     }
     await writing
+    const weights = method.headWeights?.()
+    if (weights !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(weights)}\n`)
   } finally {
     progress.finish()
     method.network.dispose()

@@ -5,6 +5,7 @@ import { InputError } from '../../errors.ts'
 import { readImage } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { packageVersion } from '../../io/package-root.ts'
+import type { HeadWeights } from '../../methods/index.ts'
 import { formatDuration } from '../../train/duration.ts'
 import { readMetrics } from '../../train/metrics.ts'
 import { readClassMaps } from '../class-map-file.ts'
@@ -36,6 +37,7 @@ export async function reportStage(context: StageContext): Promise<void> {
     scores: file.scores,
     examples: await readExamples(context, { choices, threshold: file.threshold }),
     metrics: await readMetrics(run.metrics),
+    headWeights: await readJson<HeadWeights>(run.headWeights).catch(() => undefined),
     settings: settingsOf(recipe),
     facts: await factsOf(recipe, run),
     warnings: [...new Set([...dataset.warnings, ...log.warnings])],
