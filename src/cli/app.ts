@@ -1,6 +1,7 @@
 /** @file The command line as stricli sees it: commands, version, texts. */
 import { type Application, buildApplication, buildRouteMap } from '@stricli/core'
 import { packageVersion } from '../io/package-root.ts'
+import { ablate } from './commands/ablate.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { predict } from './commands/predict.ts'
@@ -9,7 +10,7 @@ import { evaluate, maps, run, segment, train } from './commands/run.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
-const routes = { run, train, maps, evaluate, segment, predict, report, demo, doctor }
+const routes = { run, train, maps, evaluate, segment, predict, ablate, report, demo, doctor }
 
 /** The application `tagmask`. */
 export const app: Application<CliContext> = buildApplication(

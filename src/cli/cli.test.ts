@@ -46,12 +46,23 @@ describe('--help', () => {
   it('lists every command with a sentence', async () => {
     const { code, out } = await tagmask('--help')
     expect(code).toBe(0)
-    for (const name of ['run', 'train', 'maps', 'evaluate', 'report', 'demo', 'doctor']) {
+    for (const name of [
+      'run',
+      'train',
+      'maps',
+      'evaluate',
+      'segment',
+      'predict',
+      'ablate',
+      'report',
+      'demo',
+      'doctor',
+    ]) {
       expect(out).toMatch(new RegExp(`^  ${name} +[A-Z]`, 'm'))
     }
   })
 
-  it.each(['run', 'train', 'maps', 'evaluate', 'report', 'demo', 'doctor'])(
+  it.each(['run', 'train', 'maps', 'evaluate', 'segment', 'predict', 'ablate', 'report', 'demo', 'doctor'])(
     '%s has an example',
     async name => {
       const { code, out } = await tagmask(name, '--help')
@@ -74,7 +85,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, train, maps, evaluate, report, demo, doctor',
+      'there is no command frobnicate; commands are run, train, maps, evaluate, segment, predict, ablate, report, demo, doctor',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'b is too much: only 1 name is expected (--help lists all)'],
@@ -89,6 +100,14 @@ describe('wrong use ends with 2 and one line', () => {
     [['run', 'x', '--precision', 'fp64'], '--precision fp64: expected fp32 or bf16 (--help lists all)'],
     [['run', 'x', '--seed', 'five'], '--seed five: Cannot convert five to a number (--help lists all)'],
     [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],
+    [
+      ['ablate', 'x', '--seeds', '0,0'],
+      '--seeds 0,0: expected different whole numbers, as in 0,1,2 (--help lists all)',
+    ],
+    [
+      ['ablate', 'x', '--seeds', 'one'],
+      '--seeds one: expected different whole numbers, as in 0,1,2 (--help lists all)',
+    ],
   ])('%j', async (args, message) => {
     expect(await tagmask(...args)).toMatchObject({ code: 2, out: '', err: `${message}\n` })
   })
@@ -115,6 +134,14 @@ describe('bad input ends with 1 and one message without a stack', () => {
     [
       ['run', 'mctformer_demo', '--seed', '-1'],
       'error: --seed -1 (seed): is -1; expected a whole number, at least 0',
+    ],
+    [
+      ['ablate', 'mctformer_demo', '--variant', 'maps.layers'],
+      'error: --variant maps.layers: does not begin with a name; write --variant name=key=value,key=value; letters, digits and . _ + - make a name',
+    ],
+    [
+      ['ablate', 'mctformer_demo', '--variants', 'baseline,unets'],
+      'error: --variants: there is no variant unets; did you mean unet?',
     ],
     [
       ['run', 'mctformer-v2_deit-s_voc12'],

@@ -1,0 +1,100 @@
+/** @file `tagmask ablate`: variants of a recipe over seeds, as a table of means and deviations. */
+import { buildCommand, type Command } from '@stricli/core'
+import { ablate as runAblation } from '../../pipeline/ablate.ts'
+import { formatAblation } from '../../pipeline/ablation-table.ts'
+import { parseVariant } from '../../pipeline/ablation-variant.ts'
+import { fromHere } from '../../pipeline/run-folder.ts'
+import { Interrupted } from '../../pipeline/stage.ts'
+import { stageTable } from '../../pipeline/stages/index.ts'
+import type { CliContext } from '../context.ts'
+import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+
+interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
+  readonly seeds: readonly number[]
+  readonly variants?: readonly string[]
+  readonly variant?: readonly string[]
+}
+
+const { seed: _seed, force: _force, ...shared } = runFlags
+
+export const ablate: Command<CliContext> = buildCommand<AblateFlags, [string], CliContext>({
+  docs: {
+    brief: 'Compare variants of a recipe over seeds: mean and deviation',
+    customUsage: [
+      'RECIPE --data DIR [--seeds 0,1,2] [--variants NAME,...] [--variant NAME=KEY=VALUE,...]... [flags]',
+    ],
+    fullDescription: `Runs every variant with every seed as a run of its own in runs/ablate-NAME/, and prints and writes the table of
+scores (ablation.md, ablation.json). What is done is skipped, and a stage that another variant has already done from the
+same inputs is taken from there: variants that differ in their maps alone are trained once.
+
+MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both.
+
+Examples:
+  tagmask ablate mctformer_demo
+  tagmask ablate mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors --variants baseline,unet
+  tagmask ablate mctformer_demo --seeds 0,1 --variant three=maps.layers=3 --variant one=maps.layers=1,maps.scales='[1]'`,
+  },
+  parameters: {
+    flags: {
+      ...shared,
+      seeds: {
+        kind: 'parsed',
+        parse: parseSeeds,
+        default: '0,1,2',
+        placeholder: 'N,N,...',
+        brief: 'Seeds, one run of each variant for each',
+      },
+      variants: {
+        kind: 'parsed',
+        parse: (text: string) => text.split(',').map(name => name.trim()),
+        optional: true,
+        placeholder: 'NAME,...',
+        brief: 'Which variants to compare; the first is what the others are measured against',
+      },
+      variant: {
+        kind: 'parsed',
+        parse: (text: string) => text,
+        optional: true,
+        variadic: true,
+        placeholder: 'NAME=KEY=VALUE,...',
+        brief: 'A variant of your own; may be repeated',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [{ parse: value => value, placeholder: 'RECIPE', brief: 'Recipe file or bundled name' }],
+    },
+  },
+  async func(flags, recipe) {
+    const { set = [], name, runs, seeds, variants: only, variant: own = [] } = flags
+    const { log, signal } = this
+    try {
+      const { folder, ablation } = await runAblation({
+        recipe,
+        set,
+        overrides: overridesOf(flags),
+        runs,
+        name,
+        variants: own.map(parseVariant),
+        only,
+        seeds,
+        withChanges: flags['resume-with-changes'] ?? false,
+        table: stageTable,
+        signal,
+        log,
+      })
+      log.info(`\n${formatAblation(ablation)}\n\nablation: ${fromHere(folder)}`)
+    } catch (error) {
+      if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
+      throw error
+    }
+  },
+})
+
+function parseSeeds(text: string): number[] {
+  const seeds = text.split(',').map(Number)
+  const whole = seeds.every(seed => Number.isInteger(seed) && seed >= 0)
+  if (!/^[\d, ]+$/.test(text) || !whole || new Set(seeds).size < seeds.length)
+    throw new SyntaxError('expected different whole numbers, as in 0,1,2')
+  return seeds
+}

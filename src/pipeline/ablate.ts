@@ -1,0 +1,109 @@
+/** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; what two have in common is made once. Imports no torch. */
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { InputError } from '../errors.ts'
+import { writeFileAtomic } from '../io/atomic.ts'
+import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
+import { defaultVariants, pickVariants, type Variant } from './ablation-variant.ts'
+import { openRunData, openSplit } from './open-data.ts'
+import { loadRecipe } from './recipe/load.ts'
+import type { Recipe } from './recipe/schema.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
+import { type RunRecipeOptions, runRecipe } from './run-recipe.ts'
+import type { StageName } from './stage.ts'
+import type { ScoresFile } from './stages/evaluate.ts'
+
+export interface AblateOptions
+  extends Pick<
+    RunRecipeOptions,
+    'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'table' | 'signal' | 'log'
+  > {
+  /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
+  readonly name?: string | undefined
+  /** Variants of one's own, beside the method's. */
+  readonly variants?: readonly Variant[]
+  /** Which are compared, by name; all when not given, or only one's own where there are any. */
+  readonly only?: readonly string[] | undefined
+  readonly seeds?: readonly number[]
+}
+
+/**
+ * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
+ * variant has done from the same inputs is taken from there. Writes ablation.json and ablation.md after each run.
+ * Throws InputError, before anything is run, for a wrong variant or pictures without masks; Interrupted after an abort.
+ */
+export async function ablate({
+  recipe,
+  set = [],
+  overrides = [],
+  runs = 'runs',
+  name,
+  variants: own = [],
+  only,
+  seeds = [0, 1, 2],
+  ...rest
+}: AblateOptions): Promise<{ folder: string; ablation: Ablation }> {
+  const loaded = await loadRecipe(recipe, { set, overrides })
+  const variants = chooseVariants(loaded.recipe, own, only)
+  for (const variant of variants) await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
+  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log })
+  const folder = `ablate-${name ?? loaded.name}`
+  const done: AblationRun[] = []
+  let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
+  for (const seed of seeds) {
+    const siblings: string[] = []
+    for (const { name, set: changes } of variants) {
+      rest.log.info(`ablate: ${name}, seed ${seed}`)
+      const { run, stages } = await runRecipe({
+        ...rest,
+        recipe,
+        set: [...set, ...changes, `seed=${seed}`],
+        overrides,
+        runs,
+        name: join(folder, `${name}-seed${seed}`),
+        siblings,
+      })
+      siblings.push(run.root)
+      done.push({ variant: name, seed, folder: fromHere(run.root), scores: await readScores(run, stages) })
+      ablation = { ...ablation, rows: ablationRows(variants, done) }
+      const at = (file: string): string => resolve(runs, folder, file)
+      await writeFileAtomic(at('ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`)
+      await writeFileAtomic(at('ablation.md'), `${formatAblation(ablation)}\n`)
+    }
+  }
+  return { folder: resolve(runs, folder), ablation }
+}
+
+function chooseVariants(
+  recipe: Recipe,
+  own: readonly Variant[],
+  only: readonly string[] | undefined,
+): readonly Variant[] {
+  const all = [...own, ...defaultVariants(recipe).filter(({ name }) => own.every(one => one.name !== name))]
+  const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : all
+  const twice = chosen.find(({ name }, i) => chosen.findIndex(one => one.name === name) !== i)
+  if (twice === undefined) return chosen
+  throw new InputError('--variant', `there are two variants ${twice.name}`, {
+    expected: 'give each its own name',
+  })
+}
+
+async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {
+  const { recipe: placed, dataset } = await openRunData(recipe, options)
+  const split = recipe.evaluate.split ?? dataset.split
+  const { pictures } =
+    split === dataset.split ? dataset : await openSplit(placed, { split, classes: dataset.classes })
+  if (pictures.some(({ mask }) => mask !== undefined)) return
+  throw new InputError(dataset.root, `no picture of ${split} has a mask`, {
+    expected: 'an ablation compares scores: give pictures with masks, or use tagmask run for each variant',
+  })
+}
+
+/** The scores of the maps, and of the predictions where the recipe has that stage. */
+async function readScores(run: RunFolder, stages: readonly StageName[]): Promise<AblationRun['scores']> {
+  const files = [run.scores, ...(stages.includes('predict') ? [run.predictionScores] : [])]
+  const contents = await Promise.all(files.map(file => readFile(file, 'utf8')))
+  return contents
+    .flatMap(text => (JSON.parse(text) as Pick<ScoresFile, 'scores'>).scores)
+    .map(({ metric, split, threshold, miou }) => ({ metric, split, threshold, miou }))
+}

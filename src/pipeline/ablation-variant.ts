@@ -1,0 +1,53 @@
+/** @file What an ablation compares: variants of one recipe, each a name and the keys it sets. Imports no torch. */
+import { InputError } from '../errors.ts'
+import { mctformerVariants } from '../methods/mctformer/recipe.ts'
+import { weaktrVariants } from '../methods/weaktr/recipe.ts'
+import { nearestName } from '../nearest-name.ts'
+import { parseSet } from './recipe/overrides.ts'
+import type { Recipe } from './recipe/schema.ts'
+
+export interface Variant {
+  /** Part of its runs' names. */
+  readonly name: string
+  /** `key=value` texts, as after --set. */
+  readonly set: readonly string[]
+}
+
+/** What is compared unless the person says otherwise; the first is what the others are measured against. */
+export function defaultVariants(recipe: Recipe): readonly Variant[] {
+  switch (recipe.method) {
+    case 'mctformer':
+      return mctformerVariants(recipe.model)
+    case 'weaktr':
+      return weaktrVariants(recipe.model)
+  }
+}
+
+/** Reads `name=key=value,key=value`; `name=` is the recipe as it stands. Commas inside a value part nothing, unless a
+ * key and = follow. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
+export function parseVariant(text: string): Variant {
+  const at = text.indexOf('=')
+  const name = text.slice(0, at)
+  if (!/^[a-z0-9][\w.+-]*$/i.test(name) || at < 0) {
+    throw new InputError(`--variant ${text}`, 'does not begin with a name', {
+      expected: 'write --variant name=key=value,key=value; letters, digits and . _ + - make a name',
+    })
+  }
+  const settings = text.slice(at + 1)
+  const set = settings === '' ? [] : settings.split(/,(?=\s*[a-z]\w*(?:\.\w+)*\s*=)/i).map(one => one.trim())
+  for (const one of set) parseSet(one)
+  return { name, set }
+}
+
+/** Those named, in that order. Throws InputError for a name that is none of them. */
+export function pickVariants(all: readonly Variant[], names: readonly string[]): Variant[] {
+  const known = all.map(({ name }) => name)
+  return names.map(name => {
+    const found = all.find(variant => variant.name === name)
+    if (found !== undefined) return found
+    const near = nearestName(name, known)
+    throw new InputError('--variants', `there is no variant ${name}`, {
+      expected: near === undefined ? `variants are ${known.join(', ')}` : `did you mean ${near}?`,
+    })
+  })
+}
