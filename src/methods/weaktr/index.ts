@@ -1,9 +1,9 @@
 /** @file WeakTr's CAM network as a method. */
 import { noDecay, vitSizes } from '../../models/vit/index.ts'
 import { scope } from '../../torch/index.ts'
-import { loadClassTokenWeights } from '../class-token-weights.ts'
 import { headWeightMeter } from '../head-weights.ts'
 import type { Method } from '../method.ts'
+import { loadPretrained } from './adapt.ts'
 import { weaktrLosses } from './losses.ts'
 import { type ClassMapOptions, weaktrMaps } from './maps.ts'
 import { Weaktr } from './model.ts'
@@ -34,6 +34,6 @@ export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method
         return made.maps
       }),
     headWeights: meter.read,
-    loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
+    loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { InputError } from '../../errors.ts'
 import {
   autocast,
   backward,
@@ -13,6 +14,7 @@ import {
   tensor,
 } from '../../torch/index.ts'
 import { multiScaleMaps } from '../multi-scale.ts'
+import { loadPretrained } from './adapt.ts'
 import type { AdaptiveAttentionFusion, FusionOptions } from './fusion.ts'
 import { weaktrLosses } from './losses.ts'
 import { forwardKeeping, spreadMaps, weaktrMaps } from './maps.ts'
@@ -307,4 +309,46 @@ test('the state dict has the published names and shapes', async () => {
   )
   expect(ours).toEqual(published)
   network.dispose()
+})
+
+describe('weights of a file', () => {
+  const weightsOf = (network: Weaktr) =>
+    new Map([...network.stateDict()].map(([name, value]) => [name, value.toData()] as const))
+
+  /** What loading weights of `from` into a network of `to` ends in. */
+  function load(from: FusionOptions, to: FusionOptions, { without = /^$/ } = {}): unknown {
+    const [source, target] = [build(from, sizes), build(to, sizes)]
+    try {
+      const weights = new Map([...weightsOf(source)].filter(([name]) => !without.test(name)))
+      const adapted = loadPretrained(target, weights, { file: 'checkpoint_best.pth' })
+      const same = [...weights].every(
+        ([name, value]) => weightsOf(target).get(name)?.data.join() === value.data.join(),
+      )
+      return { ...adapted, same }
+    } catch (error) {
+      expect(error).toBeInstanceOf(InputError)
+      return (error as Error).message
+    } finally {
+      for (const network of [source, target]) network.dispose()
+    }
+  }
+
+  test.for(FUSIONS)('come back whole: %o', fusion => {
+    expect(load(fusion, fusion)).toEqual({ missing: [], unexpected: [], same: true })
+  })
+
+  test('without a fusion leave it as drawn', () => {
+    const found = load({ kind: 'aaf' }, { kind: 'aaf' }, { without: /^adaptive/ })
+    expect(found).toMatchObject({ unexpected: [], same: true })
+    expect((found as { missing: string[] }).missing).toHaveLength(6)
+  })
+
+  test('of another generation are refused by name', () => {
+    expect(load({ kind: 'aaf', generation: 'v1' }, { kind: 'aaf' })).toMatch(
+      /^checkpoint_best\.pth \(model\.fusion\): weights of another fusion of attention heads: fc\.0\.weight \[4,4\], fc\.2\.weight \[4,4\]; the recipe's has attn_feat_ffn\.0\.bias \[2\], .*v1 has fc/,
+    )
+    expect(load({ kind: 'aaf' }, { kind: 'mean-sum' })).toMatch(
+      /; the recipe has mean-sum, which has no weights$/,
+    )
+  })
 })
