@@ -8,6 +8,7 @@ import type { CliContext } from './context.ts'
 export interface RunFlags {
   readonly data?: string
   readonly weights?: string
+  readonly checkpoint?: string
   readonly set?: readonly string[]
   readonly name?: string
   readonly runs: string
@@ -37,6 +38,13 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     optional: true,
     placeholder: 'FILE',
     brief: 'Weights to start from (.safetensors or .pth), as of DeiT',
+  },
+  checkpoint: {
+    kind: 'parsed',
+    parse: text,
+    optional: true,
+    placeholder: 'FILE',
+    brief: 'Trained weights of the whole network, as the authors publish them: nothing is trained',
   },
   set: {
     kind: 'parsed',
@@ -111,6 +119,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
 export function overridesOf({
   data,
   weights,
+  checkpoint,
   device,
   precision,
   seed,
@@ -120,6 +129,11 @@ export function overridesOf({
   const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
     [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
+    [
+      ['maps', 'weights'],
+      checkpoint === undefined ? undefined : resolve(checkpoint),
+      `--checkpoint ${checkpoint}`,
+    ],
     [['device'], device, `--device ${device}`],
     [['precision'], precision, `--precision ${precision}`],
     [['seed'], seed, `--seed ${seed}`],

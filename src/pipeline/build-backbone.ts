@@ -12,8 +12,8 @@ import { type FrozenPart, Resnet38 } from '../models/resnet38/index.ts'
 import { adaptVisionTransformer, deit, VisionTransformer } from '../models/vit/index.ts'
 import { type Module, StateDictError } from '../nn/index.ts'
 import { scope } from '../torch/index.ts'
-import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
+import { trainedWeights } from './build-method.ts'
 import type { BackboneName } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -45,9 +45,9 @@ export function buildBackbone(
 export async function startBackbone<Head extends Module>(
   network: DenseNetwork<Head>,
   { backbone, weights: file }: { readonly backbone: BackboneName; readonly weights: string | null },
-  { run, log, stage }: { run: RunFolder; log: Log; stage: string },
+  { recipe, run, log, stage }: { recipe: Recipe; run: RunFolder; log: Log; stage: string },
 ): Promise<void> {
-  const from = file ?? (backbone === 'model' ? checkpointFiles(run.checkpoints).last : undefined)
+  const from = file ?? (backbone === 'model' ? trainedWeights(recipe, run) : undefined)
   if (from === undefined) {
     log.warn(
       `${stage}: ${backbone} starts from random weights; ${stage}.weights names a file with better ones`,

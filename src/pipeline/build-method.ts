@@ -4,8 +4,10 @@ import { readWeights } from '../io/weights.ts'
 import { type Method, methods } from '../methods/index.ts'
 import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
+import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
 import type { Recipe } from './recipe/schema.ts'
+import type { RunFolder } from './run-folder.ts'
 
 /** Sets threads and seed as the recipe says; returns the device. Throws InputError for one that is not there. */
 export function prepareTorch({ threads, device, seed }: Recipe): string {
@@ -43,6 +45,22 @@ export async function startFromWeights(method: Method, recipe: Recipe, log: Log)
   const { missing } = method.loadPretrained(weights, { file: recipe.weights })
   const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${missing.join(', ')}`
   log.info(`weights from ${recipe.weights} (${drawn})`)
+}
+
+/** The file of weights that class maps are made with: the recipe's own, or what the stage train wrote. */
+export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): string {
+  return maps.weights ?? checkpointFiles(checkpoints)[maps.checkpoint]
+}
+
+/** Loads published weights of the whole network, of any number of positions. Throws InputError where some are missing. */
+export async function loadPublished(method: Method, file: string): Promise<void> {
+  const { missing } = method.loadPretrained(await readWeights(file), { file })
+  if (missing.length === 0) return
+  const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
+  throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
+    field: 'maps.weights',
+    expected: 'weights of the trained network; weights to start a training from are given with --weights',
+  })
 }
 
 /** Loads weights that a training wrote. Throws InputError naming the file when they do not fit. */

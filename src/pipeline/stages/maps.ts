@@ -6,8 +6,7 @@ import { loadViews } from '../../data/view-loader.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { type Method, multiScaleMaps } from '../../methods/index.ts'
 import { autocast, ops, scope, tensor } from '../../torch/index.ts'
-import { checkpointFiles } from '../../train/checkpoint.ts'
-import { buildMethod, loadTrained } from '../build-method.ts'
+import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../build-method.ts'
 import { writeClassMaps } from '../class-map-file.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -17,7 +16,9 @@ import { Interrupted, type StageContext } from '../stage.ts'
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
   const { maps: settings, normalise, strict } = recipe
   const method = buildMethod(recipe, { numClasses: dataset.classes.length })
-  await loadTrained(method.network, checkpointFiles(run.checkpoints)[settings.checkpoint])
+  const weights = trainedWeights(recipe, run)
+  if (settings.weights === null) await loadTrained(method.network, weights)
+  else await loadPublished(method, weights)
   method.network.eval()
   const file = ({ id }: Picture): string => join(run.maps, `${id}.safetensors`)
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)

@@ -1,0 +1,58 @@
+/** @file Trained weights from elsewhere: maps are made with them, nothing is trained; a file that lacks some is refused. */
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
+import { runRecipe } from '../src/pipeline/run-recipe.ts'
+import { stageTable } from '../src/pipeline/stages/index.ts'
+import { silentLog } from '../src/train/log.ts'
+
+let folder: string
+let published: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-published-'))
+  const { run } = await go('own')
+  published = join(run.checkpoints, 'last.safetensors')
+}, 120_000)
+
+afterAll(() => rm(folder, { recursive: true }))
+
+const SMALL = [
+  'data.demo={pictures: 16, valPictures: 4, size: 48, seed: 3}',
+  'model.imageSize=48',
+  'train.epochs=1',
+  'train.batchSize=8',
+  'maps.scales=[1]',
+  'threads=1',
+]
+
+function go(name: string, ...set: string[]) {
+  return runRecipe({
+    recipe: 'mctformer_demo',
+    set: [...SMALL, ...set],
+    runs: folder,
+    name,
+    stages: set.length === 0 ? ['train', 'maps', 'evaluate'] : ['maps', 'evaluate'],
+    table: stageTable,
+    signal: new AbortController().signal,
+    log: silentLog(),
+  })
+}
+
+test('maps of published weights are those of the run that trained them', { timeout: 60_000 }, async () => {
+  const { run, worked } = await go('elsewhere', `maps.weights=${published}`)
+  expect(worked).toEqual(['maps', 'evaluate'])
+  await expect(stat(run.metrics)).rejects.toThrow('ENOENT')
+  expect(await readFile(run.scores, 'utf8')).toBe(await readFile(join(folder, 'own', 'scores.json'), 'utf8'))
+})
+
+test('weights that lack parameters are refused, naming them', { timeout: 60_000 }, async () => {
+  const { tensors } = await readSafetensors(published)
+  const file = join(folder, 'headless.safetensors')
+  await writeSafetensors(file, new Map([...tensors].filter(([name]) => !name.startsWith('head.'))))
+  await expect(go('headless', `maps.weights=${file}`)).rejects.toThrow(
+    `${file} (maps.weights): lacks 2 of the network's parameters: head.weight, head.bias; weights of the trained network`,
+  )
+})
