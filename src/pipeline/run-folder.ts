@@ -27,6 +27,16 @@ export interface RunFolder {
   readonly headWeights: string
   /** Label PNGs made from the maps at the best threshold. */
   readonly masks: string
+  /** What AffinityNet learns from: for each picture its maps twice through the dense CRF. */
+  readonly affinityLabels: string
+  readonly affinityCheckpoints: string
+  readonly affinityMetrics: string
+  /** Class maps after the random walk, in the form of `maps`. */
+  readonly refined: string
+  /** ID.png: the labels that segmentation is trained on. */
+  readonly pseudoMasks: string
+  readonly refineScores: string
+  readonly refineTable: string
   /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
   readonly segmentCheckpoints: string
   readonly segmentMetrics: string
@@ -58,6 +68,13 @@ export function runFolder(root: string): RunFolder {
     maps: at('maps'),
     headWeights: at('head-weights.json'),
     masks: at('masks'),
+    affinityLabels: at('affinity/labels'),
+    affinityCheckpoints: at('affinity/checkpoints'),
+    affinityMetrics: at('affinity-metrics.jsonl'),
+    refined: at('refined'),
+    pseudoMasks: at('pseudo-masks'),
+    refineScores: at('refine-scores.json'),
+    refineTable: at('refine-scores.txt'),
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),
     predictions: at('predictions'),

@@ -55,6 +55,8 @@ function tableWith(
     train: stage('train', run => join(run.checkpoints, 'last')),
     maps: stage('maps', run => join(run.maps, 'a')),
     evaluate: stage('evaluate', run => run.scores),
+    affinity: stage('affinity', run => run.affinityMetrics),
+    refine: stage('refine', run => run.refineScores),
     segment: stage('segment', run => run.segmentMetrics),
     predict: stage('predict', run => run.predictionScores),
     report: stage('report', run => run.report),
@@ -103,11 +105,24 @@ describe('stages', () => {
     ['segment.epochs=3', ['segment', 'predict', 'report']],
     ['predict.flip=false', ['predict', 'report']],
     ['segment.logEvery=3', []],
-    ['seed=3', ['train', 'maps', 'evaluate', 'segment', 'predict', 'report']],
-  ])('with a section segment there are two more, and %s runs %j again', async (set, again) => {
-    const all = ['train', 'maps', 'evaluate', 'segment', 'predict', 'report']
+    ['refine.background=0.5', ['refine', 'segment', 'predict', 'report']],
+    ['affinity.epochs=3', []],
+    ['seed=3', ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'report']],
+  ])('with a section segment there are three more, and %s runs %j again', async (set, again) => {
+    const all = ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'report']
     expect(await go(recipeWith('segment={}'))).toEqual(all)
     expect(await go(recipeWith('segment={}', set))).toEqual(again)
+  })
+
+  it.each([
+    ['affinity.epochs=3', ['affinity', 'refine', 'report']],
+    ['affinity.logEvery=3', []],
+    ['refine.walk.beta=4', ['refine', 'report']],
+    ['evaluate.threshold=0.5', ['evaluate', 'refine', 'report']],
+  ])('with refine.method affinity there are two more, and %s runs %j again', async (set, again) => {
+    const all = ['train', 'maps', 'evaluate', 'affinity', 'refine', 'report']
+    expect(await go(recipeWith('refine.method=affinity'))).toEqual(all)
+    expect(await go(recipeWith('refine.method=affinity', set))).toEqual(again)
   })
 
   it('refuse a weight file that is not there before anything is done, by its key', async () => {

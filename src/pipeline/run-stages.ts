@@ -30,14 +30,25 @@ export interface RunStagesOptions {
   readonly siblings?: readonly string[]
 }
 
-/** Outputs of each stage, cleared when it starts afresh; weights that took hours are set aside instead. */
-const OUTPUTS: Record<StageName, { keys: readonly (keyof RunFolder)[]; keep: boolean }> = {
-  train: { keys: ['checkpoints', 'metrics', 'environment'], keep: true },
-  maps: { keys: ['maps', 'headWeights'], keep: false },
-  evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'], keep: false },
-  segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: true },
-  predict: { keys: ['predictions', 'predictionScores', 'predictionTable'], keep: false },
-  report: { keys: ['report', 'pictures'], keep: false },
+interface Outputs {
+  readonly keys: readonly (keyof RunFolder)[]
+  /** Those of them that took hours to make. */
+  readonly keep?: readonly (keyof RunFolder)[]
+}
+
+/** Outputs of each stage, cleared when it starts afresh; those to keep are set aside instead. */
+const OUTPUTS: Record<StageName, Outputs> = {
+  train: { keys: ['checkpoints', 'metrics', 'environment'], keep: ['checkpoints', 'metrics', 'environment'] },
+  maps: { keys: ['maps', 'headWeights'] },
+  evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'] },
+  affinity: {
+    keys: ['affinityLabels', 'affinityCheckpoints', 'affinityMetrics'],
+    keep: ['affinityCheckpoints', 'affinityMetrics'],
+  },
+  refine: { keys: ['refined', 'pseudoMasks', 'refineScores', 'refineTable'] },
+  segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: ['segmentCheckpoints', 'segmentMetrics'] },
+  predict: { keys: ['predictions', 'predictionScores', 'predictionTable'] },
+  report: { keys: ['report', 'pictures'] },
 }
 
 /** Runs the stages asked for and returns those that had work to do. Throws InputError when a stage before them is
@@ -119,11 +130,12 @@ function notDone(run: RunFolder, stage: StageName, { changed }: { changed: boole
 }
 
 async function clearOutputs(run: RunFolder, stage: StageName, log: Log): Promise<void> {
-  const { keys, keep } = OUTPUTS[stage]
-  for (const path of keys.map(key => run[key])) {
+  const { keys, keep = [] } = OUTPUTS[stage]
+  for (const key of keys) {
+    const path = run[key]
     const found = await stat(path).catch(() => undefined)
     if (found === undefined) continue
-    if (keep) await setAside(path, log)
+    if (keep.includes(key)) await setAside(path, log)
     else await rm(path, { recursive: true })
     if (found.isDirectory()) await mkdir(path, { recursive: true })
   }

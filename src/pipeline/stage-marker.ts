@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../io/atomic.ts'
 import { flatten, isNeutralKey } from './recipe/compare.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
-import { INPUTS, STAGES, type StageName } from './stage.ts'
+import { INPUTS, STAGES, type StageName, stagesOf } from './stage.ts'
 
 /** What a stage's marker says. */
 export interface StageMarker {
@@ -28,6 +28,8 @@ const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   train: ['method', 'model', 'weights', 'data', 'normalise', 'train', 'seed', 'precision'],
   maps: ['maps'],
   evaluate: ['evaluate'],
+  affinity: ['affinity'],
+  refine: ['refine'],
   segment: ['segment'],
   predict: ['predict'],
   report: ['report'],
@@ -44,6 +46,7 @@ export async function stageInputs(
     weights.get('weights') ?? null,
     datasets.map(dataset => (dataset === undefined ? null : datasetIdentity(dataset))),
   ])
+  const own = stagesOf(recipe)
   const inputs: Partial<Record<StageName, string>> = {}
   for (const stage of STAGES) {
     const keys = SECTIONS[stage]
@@ -51,7 +54,7 @@ export async function stageInputs(
       .map(([key, value]) => [key, weights.get(key) ?? value] as const)
     inputs[stage] = hash([
       data,
-      INPUTS[stage].map(input => inputs[input]),
+      INPUTS[stage].filter(input => own.includes(input)).map(input => inputs[input]),
       keys.filter(([key]) => !isNeutralKey(key) && key !== 'weights').sort(([a], [b]) => (a < b ? -1 : 1)),
     ])
   }
@@ -96,6 +99,8 @@ function datasetIdentity({ classes, pictures }: Dataset): string {
 /** Keys of a recipe that name a weight file, and the flag that sets them. */
 const WEIGHT_KEYS: readonly { readonly key: string; readonly flag: string }[] = [
   { key: 'weights', flag: '--weights' },
+  { key: 'maps.weights', flag: '--checkpoint' },
+  { key: 'affinity.weights', flag: '--set affinity.weights=FILE' },
   { key: 'segment.weights', flag: '--set segment.weights=FILE' },
 ]
 

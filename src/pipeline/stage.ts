@@ -2,11 +2,21 @@
 import type { Dataset } from '../data/dataset.ts'
 import { TagmaskError } from '../errors.ts'
 import type { Log } from '../train/log.ts'
+import { walks } from './recipe/refine.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
 /** The stages in the order in which they run. */
-export const STAGES = ['train', 'maps', 'evaluate', 'segment', 'predict', 'report'] as const
+export const STAGES = [
+  'train',
+  'maps',
+  'evaluate',
+  'affinity',
+  'refine',
+  'segment',
+  'predict',
+  'report',
+] as const
 export type StageName = (typeof STAGES)[number]
 
 /** The stages whose files each stage reads. */
@@ -14,13 +24,18 @@ export const INPUTS: Readonly<Record<StageName, readonly StageName[]>> = {
   train: [],
   maps: ['train'],
   evaluate: ['maps'],
-  segment: ['train', 'evaluate'],
+  affinity: ['maps'],
+  refine: ['evaluate', 'affinity'],
+  segment: ['train', 'refine'],
   predict: ['segment'],
-  report: ['evaluate', 'predict'],
+  report: ['evaluate', 'refine', 'predict'],
 }
 
 /** When a recipe has a stage; those not named here are in every recipe. */
 const WANTED: Partial<Record<StageName, (recipe: Recipe) => boolean>> = {
+  train: ({ maps }) => maps.weights === null,
+  affinity: ({ refine }) => walks(refine),
+  refine: ({ refine, segment }) => refine.method !== 'none' || segment !== null,
   segment: ({ segment }) => segment !== null,
   predict: ({ segment }) => segment !== null,
 }

@@ -1,36 +1,57 @@
 /** @file Class maps through the dense CRF, as MCTformer exports them for AffinityNet (la_crf, ha_crf). Torch-free. */
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
+import type { LabelMap } from '../io/indexed-png.ts'
 import type { CrfParameters } from './crf-parameters.ts'
 import { unaryFromScores } from './crf-unary.ts'
-import { type CrfThreads, denseCrf } from './dense-crf.ts'
+import { type CrfThreads, denseCrf, mostProbableLabels } from './dense-crf.ts'
 
-export interface CamCrfOptions extends Partial<CrfParameters>, CrfThreads {
+interface CamCrfPicture extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
   /** Class map in [0, 1] of each class present (0-based), [height, width] of the picture. */
   readonly cams: ReadonlyMap<number, Float32Array>
-  /** Exponent of the background score: 1 makes confident foreground, 12 confident background. */
-  readonly alpha: number
   readonly name?: string
 }
 
 /**
- * Probabilities by label, 0 the background and class + 1, from the scores [(1 - max cam)^alpha, cams], which are not
+ * The score of the background beside the maps: (1 - strongest map)^alpha, or the same everywhere. Of exponents, 1 makes
+ * confident foreground, 12 confident background.
+ */
+export type CamCrfOptions = CamCrfPicture & ({ readonly alpha: number } | { readonly background: number })
+
+/**
+ * Probabilities by label, 0 the background and class + 1, from the scores [background, cams], which are not
  * normalised (mctformer spec section 8, engine._crf_with_alpha). Rejects with InputError.
  */
-export async function crfClassMaps({
-  image,
-  cams,
-  alpha,
-  name = 'class maps',
-  ...crf
-}: CamCrfOptions): Promise<Map<number, Float32Array>> {
+export async function crfClassMaps(options: CamCrfOptions): Promise<Map<number, Float32Array>> {
+  const { image, cams } = options
+  const probabilities = await camCrf(options)
   const pixels = image.width * image.height
-  if (!(alpha > 0 && Number.isFinite(alpha))) {
-    throw new InputError(name, `is ${alpha}`, { field: 'alpha', expected: 'expected a positive number' })
+  return new Map(labelsOf(cams).map((key, i) => [key, probabilities.slice(i * pixels, (i + 1) * pixels)]))
+}
+
+/** The most probable label of every pixel, of the same scores. Rejects with InputError. */
+export async function crfLabels(options: CamCrfOptions): Promise<LabelMap> {
+  const labels = labelsOf(options.cams)
+  const best = mostProbableLabels(await camCrf(options), options.image)
+  return { ...best, data: best.data.map(i => labels[i]!) }
+}
+
+function labelsOf(cams: ReadonlyMap<number, Float32Array>): number[] {
+  return [0, ...Array.from(cams.keys(), key => key + 1)]
+}
+
+async function camCrf(options: CamCrfOptions): Promise<Float32Array> {
+  const { image, cams, name = 'class maps', iterations, gaussian, bilateral, threads } = options
+  const pixels = image.width * image.height
+  const [field, value] =
+    'alpha' in options ? (['alpha', options.alpha] as const) : (['background', options.background] as const)
+  const least = field === 'alpha' ? Number.MIN_VALUE : 0
+  if (!(value >= least && Number.isFinite(value))) {
+    const expected = `expected a ${field === 'alpha' ? 'positive number' : 'number of at least 0'}`
+    throw new InputError(name, `is ${value}`, { field, expected })
   }
   const scores = new Float32Array((cams.size + 1) * pixels)
-  const highest = new Float32Array(pixels)
   let label = 1
   for (const [key, cam] of cams) {
     if (cam.length !== pixels) {
@@ -40,10 +61,21 @@ export async function crfClassMaps({
       })
     }
     scores.set(cam, label++ * pixels)
-    for (let p = 0; p < pixels; p++) highest[p] = Math.max(highest[p]!, cam[p]!)
   }
-  for (let p = 0; p < pixels; p++) scores[p] = Math.fround(1 - highest[p]!) ** alpha
-  const probabilities = await denseCrf({ image, unary: unaryFromScores(scores), name, ...crf })
-  const keys = [0, ...Array.from(cams.keys(), key => key + 1)]
-  return new Map(keys.map((key, i) => [key, probabilities.slice(i * pixels, (i + 1) * pixels)]))
+  if (field === 'background') scores.fill(value, 0, pixels)
+  else {
+    const highest = new Float32Array(pixels)
+    for (const cam of cams.values())
+      for (let p = 0; p < pixels; p++) highest[p] = Math.max(highest[p]!, cam[p]!)
+    for (let p = 0; p < pixels; p++) scores[p] = Math.fround(1 - highest[p]!) ** value
+  }
+  return denseCrf({
+    image,
+    unary: unaryFromScores(scores),
+    name,
+    ...(iterations !== undefined && { iterations }),
+    ...(gaussian !== undefined && { gaussian }),
+    ...(bilateral !== undefined && { bilateral }),
+    ...(threads !== undefined && { threads }),
+  })
 }

@@ -1,4 +1,4 @@
-/** @file `tagmask run`, `train`, `maps`, `evaluate`, `segment`: one command over all stages, and one for each. */
+/** @file `tagmask run`, `train`, `maps`, `evaluate`, `affinity`, `segment`: one command over all stages, and one for each. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { fromHere } from '../../pipeline/run-folder.ts'
@@ -121,6 +121,18 @@ Needs the stage maps of the same run, and masks in the data set.
 Examples:
   tagmask evaluate runs/thirty
   tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
+})
+
+export const affinity = stageCommand({
+  stages: ['affinity'],
+  brief: 'Train the AffinityNet of a run from its class maps',
+  description: `Writes affinity/ (labels, the maps twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C ends
+after the step, with a checkpoint; the same command goes on from there. Then: tagmask refine.
+Needs the stages before it in the same run, and refine.method affinity in the recipe.
+
+Examples:
+  tagmask affinity runs/thirty
+  tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda`,
 })
 
 export const segment = stageCommand({

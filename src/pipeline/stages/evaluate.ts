@@ -45,7 +45,8 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   const split = recipe.evaluate.split ?? dataset.split
   const scored = split === dataset.split ? dataset : await openSplit(recipe, { split, classes })
   const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
-  const swept = pictures.length === 0 ? undefined : await sweepPictures(context, { pictures, split })
+  const swept =
+    pictures.length === 0 ? undefined : await sweepPictures(context, { pictures, split, maps: run.maps })
   const score = swept === undefined ? undefined : pickScore(recipe, { ...swept, split })
   const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
   await writeMasks(context, { threshold, scored })
@@ -63,10 +64,10 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   log.info(`\n${table}\n`)
 }
 
-/** One pass over the pictures that have both a mask and a map. */
-async function sweepPictures(
-  { recipe, dataset, run, log, signal }: StageContext,
-  { pictures, split }: { pictures: readonly Picture[]; split: string },
+/** One pass over the pictures that have both a mask and a map in the folder `maps`. */
+export async function sweepPictures(
+  { recipe, dataset, log, signal }: StageContext,
+  { pictures, split, maps: folder }: { pictures: readonly Picture[]; split: string; maps: string },
 ): Promise<{ sweep: ThresholdSweep; count: number }> {
   const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe) })
   const progress = log.progress({ title: 'evaluate', total: pictures.length })
@@ -74,7 +75,7 @@ async function sweepPictures(
   let count = 0
   for (const [i, { id, mask }] of pictures.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, picture ${i}`)
-    const mapFile = join(run.maps, `${id}.safetensors`)
+    const mapFile = join(folder, `${id}.safetensors`)
     if (mask === undefined || !(await exists(mapFile))) missing.push(id)
     else {
       try {
@@ -96,7 +97,7 @@ async function sweepPictures(
   }
   if (count === 0) {
     throw new InputError(
-      run.maps,
+      folder,
       `holds no class map that can be scored for any of the ${pictures.length} pictures of ${split}`,
       {
         expected: 'evaluate.split must name pictures of data.split, for which maps are made',

@@ -1,0 +1,162 @@
+/** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
+import { z } from 'zod'
+import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
+import { backbone } from './backbone.ts'
+import { crfSection } from './crf.ts'
+import { checkpointFields } from './training.ts'
+
+const sgd = z.strictObject({
+  kind: z.literal('sgd').describe('SGD with momentum, as published'),
+  lr: z.number().gt(0).default(0.01).describe('learning rate of the backbone at the first step'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('share of the last step that is made again'),
+  weightDecay: z.number().min(0).default(5e-4).describe('coupled weight decay'),
+  handed: z
+    .enum(['published', 'corrected'])
+    .default('corrected')
+    .describe('published: the weight decay is also handed over in the place of the momentum: next to none'),
+})
+
+const adamw = z.strictObject({
+  kind: z.literal('adamw').describe('AdamW; no decay on one-dimensional tensors'),
+  lr: z.number().gt(0).default(5e-5).describe('learning rate of the backbone at the first step'),
+  weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
+})
+
+const share = z.number().min(0).max(1)
+
+const jitter = z.strictObject({
+  brightness: share.default(0.3).describe('factor 1 +- this'),
+  contrast: share.default(0.3).describe('factor 1 +- this'),
+  saturation: share.default(0.3).describe('factor 1 +- this'),
+  hue: z.number().min(0).max(0.5).default(0.1).describe('+- this share of the colour circle'),
+})
+
+const pairs = z.enum(['published', 'corrected']).default('corrected')
+
+/** `affinity` section: read where `refine.method` asks for AffinityNet. */
+export const affinityRecipe = z.strictObject({
+  backbone,
+  weights: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained class network for backbone model, else random ones',
+    ),
+  labels: z
+    .strictObject({
+      low: z
+        .number()
+        .gt(0)
+        .default(1)
+        .describe(
+          'exponent of the background score (1 - strongest map)^low that what is foreground must beat',
+        ),
+      high: z
+        .number()
+        .gt(0)
+        .default(12)
+        .describe('exponent of the background score that what is surely background must still win with'),
+      crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF that both go through'),
+    })
+    .prefault({})
+    .describe('what the network learns from: the maps twice through the dense CRF'),
+  radius: z
+    .int()
+    .min(2)
+    .max(16)
+    .default(5)
+    .describe('pairs of places nearer than this are learned and walked, in positions of the feature map'),
+  pairs: pairs.describe(
+    'published: no pair starts at the left, right and lower border of a picture, so that scores there hardly move; corrected: all pairs',
+  ),
+  cropSize: z
+    .int()
+    .min(8)
+    .default(448)
+    .describe('side of the training crop, pixels; a multiple of the patch size, of 8 for resnet38'),
+  epochs: z.int().min(1).default(5).describe('passes over the pictures that have class maps'),
+  batchSize: z.int().min(1).default(8).describe('pictures in a step'),
+  optimiser: z
+    .discriminatedUnion('kind', [sgd, adamw])
+    .prefault({ kind: 'adamw' })
+    .describe('how weights are updated'),
+  headFactor: z
+    .number()
+    .gt(0)
+    .default(10)
+    .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
+  power: z.number().min(0).default(0.9).describe('learning rate at step s of n: lr * (1 - s / n)^power'),
+  augment: z
+    .strictObject({
+      flip: share.default(0.5).describe('probability of a horizontal flip'),
+      jitter: z
+        .union([jitter, z.literal(false)])
+        .prefault({})
+        .describe('random changes of colour; false: none'),
+      padding: z
+        .enum(['published', 'corrected'])
+        .default('corrected')
+        .describe(
+          'beside a picture smaller than the crop; published: black; corrected: the mean colour, as when the network is used',
+        ),
+    })
+    .prefault({})
+    .describe('random changes to training pictures'),
+  ...checkpointFields,
+})
+
+/** `refine` section. */
+export const refineRecipe = z.strictObject({
+  method: z
+    .enum(['none', 'crf', 'affinity', 'affinity+crf'])
+    .default('none')
+    .describe(
+      'from class maps to pseudo masks; none: the masks of evaluate; crf: the maps through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: and then the CRF',
+    ),
+  background: z
+    .union([z.number().gt(0).lt(1), z.literal('sweep')])
+    .default(0.39)
+    .describe(
+      'score of the background beside the maps (published: 0.39), or sweep: what fits the masks at hand best, which says nothing of other pictures',
+    ),
+  walk: z
+    .strictObject({
+      beta: z
+        .number()
+        .gt(0)
+        .default(8)
+        .describe('power of each affinity: the higher, the less reaches over a border'),
+      logt: z.int().min(0).max(12).default(6).describe('the walk takes 2^logt steps'),
+    })
+    .prefault({})
+    .describe('the random walk'),
+  crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of the methods that have one'),
+})
+
+export type AffinityRecipe = z.output<typeof affinityRecipe>
+export type RefineRecipe = z.output<typeof refineRecipe>
+
+/** Whether the method needs AffinityNet. */
+export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
+  return method === 'affinity' || method === 'affinity+crf'
+}
+
+/** What does not fit together, as path and message (problem; what would be right). */
+export function checkAffinity({
+  affinity: { cropSize, backbone: name, radius },
+  model: { patchSize },
+}: {
+  readonly affinity: AffinityRecipe
+  readonly model: { readonly patchSize: number }
+}): { path: string[]; message: string }[] {
+  const unit = name === 'resnet38' ? 8 : name === 'model' ? patchSize : 16
+  const path = ['affinity', 'cropSize']
+  if (cropSize % unit !== 0)
+    return [{ path, message: `is not a multiple of ${unit}; expected whole patches of ${name}` }]
+  const stride = name === 'resnet38' || unit % 2 === 1 ? unit : unit / 2
+  const least = Math.ceil(((2 * radius - 1) * stride) / unit) * unit
+  if (cropSize >= least) return []
+  return [{ path, message: `has no pair of radius ${radius}; expected at least ${least}` }]
+}

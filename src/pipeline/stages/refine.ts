@@ -1,0 +1,123 @@
+/** @file Stage `refine`: from class maps to the pseudo masks that segmentation is trained on. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Picture } from '../../data/dataset.ts'
+import { normalise } from '../../data/transforms/normalise.ts'
+import { predictLabels } from '../../evaluate/index.ts'
+import { writeLabelMap } from '../../io/indexed-png.ts'
+import { pictureAffinities, walkedMaps } from '../../refine/affinity/index.ts'
+import { crfLabels } from '../../refine/cam-crf.ts'
+import { crfThreads } from '../../refine/dense-crf.ts'
+import { autocast, ops, scope, tensor } from '../../torch/index.ts'
+import { loadAffinity } from '../build-affinity.ts'
+import { readClassMaps, writeClassMaps } from '../class-map-file.ts'
+import { eachPicture } from '../each-picture.ts'
+import { walks } from '../recipe/refine.ts'
+import type { StageContext } from '../stage.ts'
+import { takeOver } from '../take-stage.ts'
+import { mapFile, readMapsAndImage, withMaps } from './affinity-labels.ts'
+import { pseudoMaskFile } from './pseudo-masks.ts'
+import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
+
+/**
+ * Writes pseudo-masks/ID.png, for the walk also refined/ID.safetensors, and how well they meet the masks where there are
+ * any; what is there is kept. Pictures without maps are named and have none.
+ */
+export async function refineStage(context: StageContext): Promise<void> {
+  const { recipe, run } = context
+  const { method } = recipe.refine
+  await mkdir(run.pseudoMasks, { recursive: true })
+  const pictures = await withMaps(context)
+  if (method === 'none') return takeSeedMasks(context, pictures)
+  if (walks(recipe.refine)) {
+    await mkdir(run.refined, { recursive: true })
+    await walkPictures(context, pictures)
+  }
+  const maps = walks(recipe.refine) ? run.refined : run.maps
+  const background = await chooseBackground(context, maps)
+  await writePseudoMasks(context, pictures, { maps, background: background.value })
+  await scorePseudoMasks(context, background)
+}
+
+/** The masks of evaluate, which has scored them, are the pseudo masks. */
+async function takeSeedMasks(
+  { recipe, run, signal, log }: StageContext,
+  pictures: readonly Picture[],
+): Promise<void> {
+  await eachPicture(
+    pictures,
+    picture => pseudoMaskFile(run.pseudoMasks, picture),
+    ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
+    { title: 'pseudo masks', lacks: 'no pseudo mask', strict: recipe.strict, signal, log },
+  )
+}
+
+/** Class maps after the random walk, one picture at a time. */
+async function walkPictures(context: StageContext, pictures: readonly Picture[]): Promise<void> {
+  const { recipe, dataset, run, signal, log } = context
+  const { device, precision, normalise: normalisation } = recipe
+  const { radius, pairs } = recipe.affinity
+  const { storage } = recipe.maps
+  const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
+  try {
+    await eachPicture(
+      pictures,
+      picture => mapFile(run.refined, picture),
+      async (picture, file) => {
+        const { image, ...seed } = await readMapsAndImage(mapFile(run.maps, picture), picture)
+        const { width, height } = image
+        const affinities = scope(() => {
+          const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
+          return autocast({ precision, device }, () => pictureAffinities(network, input, { radius, pairs }))
+        })
+        const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
+        const cam = scope(() => {
+          const planes = [...maps.values()].map(map => tensor(map, [height, width]))
+          return ops.toDtype(ops.stack(planes), storage).toData()
+        })
+        await writeClassMaps(file, { cam, classes: [...maps.keys()] })
+      },
+      { title: 'walk', lacks: 'no refined map', strict: recipe.strict, signal, log },
+    )
+  } finally {
+    network.dispose()
+  }
+}
+
+/** Labels of every picture whose maps are in the folder. */
+async function writePseudoMasks(
+  { recipe, dataset, run, signal, log }: StageContext,
+  pictures: readonly Picture[],
+  { maps, background }: { maps: string; background: number },
+): Promise<void> {
+  const { method, crf } = recipe.refine
+  const labels = dataset.classes.length + 1
+  await eachPicture(
+    pictures,
+    picture => pseudoMaskFile(run.pseudoMasks, picture),
+    async (picture, file) => {
+      const source = mapFile(maps, picture)
+      if (method === 'affinity') {
+        const prediction = predictLabels(await readClassMaps(source), {
+          labels,
+          threshold: background,
+          file: source,
+        })
+        return writeLabelMap(file, prediction)
+      }
+      const { image, maps: cams } = await readMapsAndImage(source, picture)
+      return writeLabelMap(
+        file,
+        await crfLabels({ image, cams, background, name: source, threads: 1, ...crf }),
+      )
+    },
+    {
+      title: 'pseudo masks',
+      lacks: 'no pseudo mask',
+      atOnce: method === 'affinity' ? 1 : crfThreads(),
+      strict: recipe.strict,
+      signal,
+      log,
+    },
+  )
+}
