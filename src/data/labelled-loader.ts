@@ -1,20 +1,29 @@
-/** @file Pictures with a label for every pixel in batches: what a segmentation network is trained on. */
+/** @file Pictures with labels in batches: what segmentation networks and AffinityNet are trained on. */
 import { InputError } from '../errors.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
 import type { Picture } from './picture.ts'
 import { randomStream, shuffledIndices } from './random.ts'
+import type { AffinityTransform } from './transforms/affinity.ts'
+import type { RetrainTransform } from './transforms/retrain.ts'
 import type { SegmentTransform } from './transforms/segment.ts'
 
-/** `images` [size, 3, S, S] and `labels` [size, S, S] (255: none) lie in shared memory: valid until the next batch. */
+/**
+ * `images` [size, 3, S, S] and `labels` (255: none) lie in shared memory: valid until the next batch. Labels are [size, S, S]
+ * for segmentation, [size, S / stride, S / stride] for AffinityNet.
+ */
 export interface LabelledBatch extends SampleBatch {
   readonly images: Float32Array
   readonly labels: Uint8Array
 }
 
 export interface LabelledLoaderOptions extends LoaderOptions {
-  readonly transform: SegmentTransform
+  /** By the stage that trains. */
+  readonly transform:
+    | { readonly segment: SegmentTransform }
+    | { readonly retrain: RetrainTransform }
+    | { readonly affinity: AffinityTransform }
   readonly seed: number
-  /** The label PNG of a picture. */
+  /** The labels of a picture: a label PNG for segmentation, score volumes for AffinityNet. */
   readonly labelFile: (picture: Picture) => string
 }
 
@@ -27,19 +36,18 @@ export function openLabelledLoader(
   { transform, seed, labelFile, ...options }: LabelledLoaderOptions,
 ): BatchSource<LabelledBatch> {
   if (pictures.length < options.batchSize) {
+    const stage = 'affinity' in transform ? 'affinity' : 'segment'
     throw new InputError(
-      'segment.batchSize',
+      `${stage}.batchSize`,
       `is ${options.batchSize}, and ${pictures.length} pictures have labels`,
-      {
-        expected: 'a batch must not be larger: label more pictures or lower it',
-      },
+      { expected: 'a batch must not be larger: label more pictures or lower it' },
     )
   }
   return openBatchLoader({
     ...options,
     pictures,
     dropLast: true,
-    transform: { segment: transform, seed },
+    transform: { ...transform, seed },
     order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
     files: picture => [labelFile(picture)],
     batch: ({ index, size, images, labels }) => ({ index, size, images, labels }),

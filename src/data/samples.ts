@@ -2,7 +2,10 @@
 import type { RgbImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
 import { randomStream, sampleRandom } from './random.ts'
+import { readScoreVolumes } from './score-volumes.ts'
+import { type AffinityTransform, affinitySample } from './transforms/affinity.ts'
 import { type EvalTransform, evalSample } from './transforms/eval.ts'
+import { type RetrainTransform, retrainSample } from './transforms/retrain.ts'
 import { type SegmentTransform, segmentSample } from './transforms/segment.ts'
 import { type TrainTransform, trainSample } from './transforms/train.ts'
 
@@ -10,6 +13,8 @@ import { type TrainTransform, trainSample } from './transforms/train.ts'
 export type SampleTransform =
   | { readonly train: TrainTransform; readonly seed: number }
   | { readonly segment: SegmentTransform; readonly seed: number }
+  | { readonly retrain: RetrainTransform; readonly seed: number }
+  | { readonly affinity: AffinityTransform; readonly seed: number }
   | { readonly eval: EvalTransform }
 
 /** Where a sample comes from and goes to. */
@@ -29,9 +34,13 @@ export interface SampleFrame {
 
 /** Length of a sample: float32 values of its pixels, bytes of its labels. */
 export function sampleSize(transform: SampleTransform): { pixels: number; labels: number } {
-  if ('segment' in transform) {
-    const area = transform.segment.cropSize ** 2
-    return { pixels: 3 * area, labels: area }
+  if ('segment' in transform || 'retrain' in transform) {
+    const { cropSize } = 'segment' in transform ? transform.segment : transform.retrain
+    return { pixels: 3 * cropSize ** 2, labels: cropSize ** 2 }
+  }
+  if ('affinity' in transform) {
+    const { cropSize, stride } = transform.affinity
+    return { pixels: 3 * cropSize ** 2, labels: (cropSize / stride) ** 2 }
   }
   const { imageSize } = 'train' in transform ? transform.train : transform.eval
   return { pixels: 3 * imageSize * imageSize, labels: 0 }
@@ -41,6 +50,8 @@ export function sampleSize(transform: SampleTransform): { pixels: number; labels
 export async function fillSample(transform: SampleTransform, frame: SampleFrame): Promise<void> {
   const { image, epoch, index, pixels } = frame
   if ('segment' in transform) await fillSegmentSample(transform, frame)
+  else if ('retrain' in transform) await fillRetrainSample(transform, frame)
+  else if ('affinity' in transform) await fillAffinitySample(transform, frame)
   else if ('train' in transform)
     trainSample(image, transform.train, sampleRandom(transform.seed, epoch, index), pixels)
   else evalSample(image, transform.eval, pixels)
@@ -60,4 +71,22 @@ async function fillSegmentSample(
     { scale: scaling.uniform(smallest, largest), random },
     { pixels, labels },
   )
+}
+
+async function fillRetrainSample(
+  { retrain, seed }: { retrain: RetrainTransform; seed: number },
+  { image, files, epoch, index, pixels, labels }: SampleFrame,
+): Promise<void> {
+  const [labelFile = ''] = files
+  const sample = { image, labels: await readLabelMap(labelFile), labelFile }
+  retrainSample(sample, retrain, sampleRandom(seed, epoch, index), { pixels, labels })
+}
+
+async function fillAffinitySample(
+  { affinity, seed }: { affinity: AffinityTransform; seed: number },
+  { image, files, epoch, index, pixels, labels }: SampleFrame,
+): Promise<void> {
+  const [file = ''] = files
+  const scores = await readScoreVolumes(file)
+  affinitySample({ image, scores, file }, affinity, sampleRandom(seed, epoch, index), { pixels, labels })
 }

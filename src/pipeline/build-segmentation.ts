@@ -1,6 +1,7 @@
 /** @file The segmentation network of a recipe, to be trained or with what a run has trained. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Normalisation } from '../data/transforms/normalise.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import {
@@ -9,6 +10,8 @@ import {
   type SegmentationNetwork,
   segmentationNetwork,
 } from '../models/segmentation/index.ts'
+import { Segmenter } from '../models/segmenter/index.ts'
+import { deit } from '../models/vit/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import { buildBackbone } from './build-backbone.ts'
 import { loadTrained, prepareTorch } from './build-method.ts'
@@ -16,19 +19,47 @@ import type { Recipe } from './recipe/schema.ts'
 import type { SegmentRecipe } from './recipe/segment.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 
+/** What the stages segment and predict work with. */
+export type LabelNetwork = SegmentationNetwork | Segmenter
+
 /**
- * Builds it with freshly drawn weights: ResNet38 with the published head, a vision transformer with a light one.
- * `labels` counts the background.
+ * Builds it with freshly drawn weights: ResNet38 with the published head, a vision transformer with a light one or as a
+ * Segmenter. `labels` counts the background.
  */
 export function buildSegmentation(
   recipe: Recipe,
-  { backbone: name }: SegmentRecipe,
+  settings: SegmentRecipe,
   { labels }: { labels: number },
-): SegmentationNetwork {
+): LabelNetwork {
+  const { network, backbone: name } = settings
+  if (network === 'segmenter') return buildSegmenter(recipe, settings, { labels })
   const backbone = buildBackbone(name, recipe, { numClasses: labels - 1, frozen: ['conv1a'] })
   return segmentationNetwork(backbone, channels =>
     name === 'resnet38' ? new DilatedHead({ channels, labels }) : new LightHead({ channels, labels }),
   )
+}
+
+/** Its position embeddings are for the training crop. */
+function buildSegmenter(
+  { model }: Recipe,
+  { backbone, cropSize: imageSize }: SegmentRecipe,
+  { labels }: { labels: number },
+): Segmenter {
+  if (backbone === 'resnet38') {
+    throw new InputError('segment.backbone', 'is resnet38', {
+      expected: 'a vision transformer (model or deit-*) for the segmenter',
+    })
+  }
+  if (backbone !== 'model') return new Segmenter({ ...deit[backbone], imageSize, labels })
+  const { width, patchSize, dropPath } = model
+  const size = typeof width === 'string' ? deit[width] : { ...width, mlpRatio: 4 }
+  return new Segmenter({ ...size, patchSize, dropPath, imageSize, labels })
+}
+
+/** What the segmentation network is shown: crops of this side, pixels so normalised. Throws InputError without a section segment. */
+export function shownTo({ segment, normalise }: Recipe): { cropSize: number; normalisation: Normalisation } {
+  if (segment === null) throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
+  return { cropSize: segment.cropSize, normalisation: segment.normalise ?? normalise }
 }
 
 const namesFile = (run: RunFolder): string => join(run.segmentCheckpoints, 'labels.txt')
@@ -42,7 +73,7 @@ export async function writeLabelNames(run: RunFolder, classes: readonly string[]
 export async function loadSegmentation(
   recipe: Recipe,
   run: RunFolder,
-): Promise<{ network: SegmentationNetwork; classes: readonly string[] }> {
+): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
   const text = await readFile(namesFile(run), 'utf8').catch(() => undefined)
   if (text === undefined || recipe.segment === null) {
     throw new InputError(fromHere(run.root), 'has no trained segmentation network', {

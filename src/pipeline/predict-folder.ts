@@ -1,5 +1,4 @@
 /** @file `tagmask predict RUN --images FOLDER`: masks of any pictures with the segmentation network of a run. */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
 import type { Picture } from '../data/picture.ts'
@@ -7,7 +6,8 @@ import { InputError } from '../errors.ts'
 import { writeImage } from '../io/image.ts'
 import { writeLabelMap } from '../io/indexed-png.ts'
 import type { Log } from '../train/log.ts'
-import { loadSegmentation } from './build-segmentation.ts'
+import { loadSegmentation, shownTo } from './build-segmentation.ts'
+import { exists } from './each-picture.ts'
 import { predictPictures, type Way } from './predict-pictures.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { drawMask } from './report/index.ts'
@@ -43,7 +43,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     !force && (await exists(file(picture))) && (!overlays || (await exists(overlayFile(picture))))
   const done = await Promise.all(pictures.map(isDone))
   const open = pictures.filter((_, i) => !done[i])
-  const { predict, normalise, device, precision, strict } = recipe
+  const { predict, device, precision, strict } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
   const way: Way = crf ? 'ms-crf' : 'ms'
@@ -57,7 +57,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     const predictions = predictPictures(network, open, {
       ...predict,
       ways: [way],
-      normalisation: normalise,
+      ...shownTo(recipe),
       workers: recipe.data.workers ?? 1,
       device,
       precision,
@@ -79,11 +79,4 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     `masks in ${fromHere(out)}; labels: 0 background, ${classes.map((name, k) => `${k + 1} ${name}`).join(', ')}`,
   )
   return count
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -7,10 +7,12 @@ import { loadViews } from '../data/view-loader.ts'
 import type { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
-import { bestLabels, labelProbabilities, type SegmentationNetwork } from '../models/segmentation/index.ts'
+import { bestLabels, labelProbabilities, type Probabilities } from '../models/segmentation/index.ts'
+import { Segmenter, segmenterProbabilities } from '../models/segmenter/index.ts'
 import { unaryFromScores } from '../refine/crf-unary.ts'
 import { denseCrf } from '../refine/dense-crf.ts'
 import { autocast, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
+import type { LabelNetwork } from './build-segmentation.ts'
 import type { PredictRecipe } from './recipe/segment.ts'
 
 /** How a prediction was made; the folder that it is written to. */
@@ -18,10 +20,15 @@ export const WAYS = ['single', 'ms', 'ms-crf'] as const
 export type Way = (typeof WAYS)[number]
 
 export interface PredictOptions
-  extends Pick<PredictRecipe, 'scales' | 'flip' | 'combine' | 'alignCorners' | 'crf' | 'longestSide'> {
+  extends Pick<
+    PredictRecipe,
+    'scales' | 'flip' | 'combine' | 'alignCorners' | 'windows' | 'crf' | 'crfLabels' | 'longestSide'
+  > {
   /** What is wanted; ms-crf needs `crf`. */
   readonly ways: readonly Way[]
   readonly normalisation: Normalisation
+  /** Side of the training crop: what a Segmenter looks at. */
+  readonly cropSize: number
   readonly workers: number
   readonly device: string
   readonly precision: Precision
@@ -43,7 +50,7 @@ const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a floa
  * that cannot be read are reported and left out, or thrown when `strict`. The network must be in eval mode.
  */
 export async function* predictPictures(
-  network: SegmentationNetwork,
+  network: LabelNetwork,
   pictures: readonly Picture[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
@@ -72,7 +79,7 @@ export async function* predictPictures(
 
 /** The network's part is done when the promise is returned; the CRF may still run. */
 async function predictOne(
-  network: SegmentationNetwork,
+  network: LabelNetwork,
   { picture, image, view }: { picture: Picture; image: RgbImage; view: View },
   options: PredictOptions,
 ): Promise<Prediction> {
@@ -80,24 +87,45 @@ async function predictOne(
   const labels = new Map<Way, LabelMap>()
   const scores = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
-    const { single, multi } = autocast({ precision, device }, () =>
-      labelProbabilities(network, input, options),
-    )
+    const { single, multi } = autocast({ precision, device }, () => probabilities(network, input, options))
     if (ways.includes('single')) labels.set('single', bestLabels(single, image))
     if (ways.includes('ms')) labels.set('ms', bestLabels(multi, image))
-    return ways.includes('ms-crf') ? multi.toFloat32Array() : undefined
+    return ways.includes('ms-crf') ? chosenScores(multi, options) : undefined
   })
   if (scores === undefined || crf === null) return { picture, image, labels }
   const whole = view.width === image.width && view.height === image.height
   const seen = whole ? image : denormalise(view, normalisation)
-  const refined = await denseCrf({ image: seen, unary: unaryFromScores(scores), name: picture.id, ...crf })
+  const { keys, planes } = scores
+  const refined = await denseCrf({ image: seen, unary: unaryFromScores(planes), name: picture.id, ...crf })
   scope(() => {
-    const planes: Tensor = tensor(refined, [
-      refined.length / (seen.width * seen.height),
-      seen.height,
-      seen.width,
-    ])
-    labels.set('ms-crf', bestLabels(planes, image))
+    const best = bestLabels(tensor(refined, [keys.length, seen.height, seen.width]), image)
+    labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })
   })
   return { picture, image, labels }
+}
+
+/** A Segmenter looks through windows of the size it was trained with, other networks at the whole picture. */
+function probabilities(network: LabelNetwork, input: Tensor, options: PredictOptions): Probabilities {
+  if (!(network instanceof Segmenter)) return labelProbabilities(network, input, options)
+  const { scales, flip, windows, cropSize: window } = options
+  const stride = windows.stride ?? Math.ceil((2 / 3) * window)
+  return segmenterProbabilities(network, input, { ...windows, scales, flip, window, stride })
+}
+
+/** The labels that the CRF chooses from, and their scores one after the other. scores [labels, H, W] */
+function chosenScores(
+  scores: Tensor,
+  { crfLabels }: Pick<PredictOptions, 'crfLabels'>,
+): { readonly keys: readonly number[]; readonly planes: Float32Array } {
+  const [labels, height, width] = scores.shape as [number, number, number]
+  const planes = scores.toFloat32Array()
+  const all = Array.from({ length: labels }, (_, label) => label)
+  if (crfLabels === 'all') return { keys: all, planes }
+  const present = new Set(bestLabels(scores, { width, height }).data)
+  const keys = all.filter(label => present.has(label))
+  const area = height * width
+  const chosen = new Float32Array(keys.length * area)
+  for (const [i, label] of keys.entries())
+    chosen.set(planes.subarray(label * area, (label + 1) * area), i * area)
+  return { keys, planes: chosen }
 }

@@ -1,6 +1,6 @@
 /** @file Cross entropy whose gradient stops at pixels that cost more than their surroundings: likely wrong labels (WeakTr, online retraining). */
-import { InputError } from '../../errors.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { checkPatchSize } from './patch-size.ts'
 
 const IGNORED = 255
 
@@ -66,27 +66,5 @@ export function clipGradients(losses: Tensor, { startValue, patchSize }: Gradien
     })
     // as the original adds and subtracts it, so that the values agree to the last bit
     return bound === undefined ? losses : ops.clamp(losses.sub(bound), { max: 0 }).add(bound)
-  })
-}
-
-/** Throws InputError unless squares of `patchSize` tile the crop; the original fails inside PyTorch. */
-export function checkPatchSize({
-  height,
-  width,
-  patchSize,
-}: {
-  height: number
-  width: number
-  patchSize: number
-}): void {
-  if (height % patchSize === 0 && width % patchSize === 0) return
-  const fitting = Array.from({ length: Math.min(height, width) }, (_, i) => i + 1)
-    .filter(side => height % side === 0 && width % side === 0)
-    .sort((a, b) => Math.abs(a - patchSize) - Math.abs(b - patchSize))
-    .slice(0, 3)
-    .sort((a, b) => a - b)
-  throw new InputError('gradient clipping', `${patchSize} does not divide a crop of ${height} x ${width}`, {
-    field: 'patchSize',
-    expected: `expected a side that divides both, such as ${fitting.join(', ')}`,
   })
 }

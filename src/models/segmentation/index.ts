@@ -1,7 +1,6 @@
 /** @file Segmentation networks: any dense backbone with a head, their loss, and inference at several scales. */
 export {
   type ClippedLoss,
-  checkPatchSize,
   clipGradients,
   type GradientClippingOptions,
   gradientClippingLoss,

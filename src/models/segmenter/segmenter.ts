@@ -1,8 +1,10 @@
 /** @file The Segmenter: a vision transformer and a mask transformer, from pictures to label logits (segm/model/segmenter.py). */
+import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
 import { MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
+import { loadSegmenter } from './pretrained.ts'
 
 export interface SegmenterOptions extends SegmenterEncoderOptions {
   /** Background included. */
@@ -43,6 +45,14 @@ export class Segmenter extends Module {
       const { last, early } = this.decoder.forward(patches, grid, { withEarly })
       return { last: this.spread(last, images), early: early && this.spread(early, images) }
     })
+  }
+
+  /** Starts from weights of a backbone or of a whole Segmenter; see loadSegmenter. Throws InputError naming `file`. */
+  loadPretrained(
+    weights: ReadonlyMap<string, TensorData>,
+    options: { file: string },
+  ): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+    return loadSegmenter(this, weights, options)
   }
 
   /** Bilinear to the pictures with their padding, which is then cut off. masks [B, labels, h, w] */

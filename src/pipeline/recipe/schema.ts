@@ -7,7 +7,9 @@ import {
   mctformerModelRecipe,
 } from '../../methods/mctformer/recipe.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
-import { predictRecipe, segmentRecipe } from './segment.ts'
+import { normalisation } from './normalisation.ts'
+import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
+import { checkSegment, predictRecipe, segmentRecipe } from './segment.ts'
 import { trainFields } from './training.ts'
 
 const data = z.strictObject({
@@ -55,6 +57,14 @@ const mapsSection = <F extends z.ZodRawShape>(fields: F) =>
       .enum(['last', 'best'])
       .default('last')
       .describe('weights to use: the last, as the published scripts do, or the best by validation mAP'),
+    weights: z
+      .string()
+      .min(1)
+      .nullable()
+      .default(null)
+      .describe(
+        'file with trained weights of the whole network, as the authors publish them: then nothing is trained; null: those of the stage train',
+      ),
     scales: z
       .array(z.number().gt(0).max(8))
       .min(1)
@@ -101,9 +111,6 @@ const evaluate = z.strictObject({
     ),
 })
 
-const triple = z.tuple([z.number(), z.number(), z.number()])
-const positiveTriple = z.tuple([z.number().gt(0), z.number().gt(0), z.number().gt(0)])
-
 /** What a method brings to the recipe: its name, and the sections that are its own or have fields of its own. */
 interface MethodSections<M extends string, Model, Train, Maps> {
   readonly method: z.ZodLiteral<M>
@@ -134,18 +141,16 @@ const recipeOf = <
       .default(null)
       .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
     data: data.prefault({}).describe('pictures and tags'),
-    normalise: z
-      .strictObject({
-        mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B that is subtracted, 0 to 1'),
-        std: positiveTriple
-          .default([0.229, 0.224, 0.225])
-          .describe('deviation of R, G, B that is divided by, 0 to 1'),
-      })
+    normalise: normalisation
       .prefault({})
       .describe('normalisation of pixels; the default is that of ImageNet'),
     train,
     maps,
     evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
+    refine: refineRecipe.prefault({}).describe('from class maps to pseudo masks'),
+    affinity: affinityRecipe
+      .prefault({})
+      .describe('the network that learns which places belong together, for refine.method affinity'),
     segment: segmentRecipe
       .default(null)
       .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
@@ -196,7 +201,8 @@ export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).
   const { data, train, maps } = context.value
   const own =
     context.value.method === 'mctformer' ? checkMctformer(context.value) : checkWeaktr(context.value)
-  for (const { path, message } of own) {
+  const affine = walks(context.value.refine) ? checkAffinity(context.value) : []
+  for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) {
     context.issues.push({ code: 'custom', path, message, input: context.value })
   }
   if (maps.checkpoint === 'best' && (data.valSplit === null || train.validateEvery === 0)) {

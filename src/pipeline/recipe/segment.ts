@@ -1,14 +1,18 @@
 /** @file The sections `segment` and `predict`: the network trained from pseudo masks, and how it is asked. */
 import { z } from 'zod'
+import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
+import { normalisation } from './normalisation.ts'
+import { segmentAugment } from './segment-augment.ts'
 import { checkpointFields } from './training.ts'
 
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(7e-4).describe('learning rate of the backbone at the first step'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('share of the last step that is made again'),
+  nesterov: z.boolean().default(false).describe('look ahead along the momentum, as WeakTr is published'),
   weightDecay: z.number().min(0).default(1e-5).describe('coupled weight decay'),
   handed: z
     .enum(['published', 'corrected'])
@@ -24,28 +28,28 @@ const adamw = z.strictObject({
   weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
 })
 
-const augment = z.strictObject({
-  scale: z
-    .tuple([z.number().gt(0), z.number().gt(0)])
-    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
-    .default([0.7, 1.3])
-    .describe('factor on both sides of a picture before it is cut, [smallest, largest]'),
-  scalePer: z
-    .enum(['batch', 'picture'])
-    .default('picture')
-    .describe('whether all pictures of a batch share one factor, as published, or each has its own'),
-  flip: z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip'),
-  padding: z
-    .enum(['background', 'ignore'])
-    .default('ignore')
-    .describe(
-      'what is learned beside a picture that is smaller than the crop: background, as published, or nothing',
-    ),
+const clipping = z.strictObject({
+  startValue: z
+    .number()
+    .min(0)
+    .default(1.2)
+    .describe('clips in steps whose mean loss is not above this; published: 1.2 for DeiT-S, 1.0 for ViT-S'),
+  patchSize: z
+    .int()
+    .min(1)
+    .default(120)
+    .describe('side of the squares whose mean loss is the local bound, pixels; must divide cropSize'),
 })
 
 /** `segment` section; null leaves out the stages segment and predict. */
 export const segmentRecipe = z
   .strictObject({
+    network: z
+      .enum(['convolutional', 'segmenter'])
+      .default('convolutional')
+      .describe(
+        "convolutional: a head of convolutions on the backbone; segmenter: a mask transformer on a vision transformer, WeakTr's",
+      ),
     backbone,
     weights: z
       .string()
@@ -53,8 +57,12 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'file with weights to start from (.safetensors, .pth), as res38_cls.pth; null: those of the trained class network for backbone model, else random ones',
+        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained class network for backbone model, else random ones',
       ),
+    normalise: normalisation
+      .nullable()
+      .default(null)
+      .describe('normalisation of pixels; null: that of the class network'),
     cropSize: z.int().min(8).default(321).describe('side of the training crop, pixels'),
     epochs: z.int().min(1).default(30).describe('passes over the pictures that have a pseudo mask'),
     batchSize: z.int().min(1).default(4).describe('pictures in a step'),
@@ -67,8 +75,25 @@ export const segmentRecipe = z
       .gt(0)
       .default(10)
       .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
-    power: z.number().min(0).default(0.9).describe('learning rate at step s of n: lr * (1 - s / n)^power'),
-    augment: augment.prefault({}).describe('random changes to training pictures'),
+    layerDecay: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(1)
+      .describe('segmenter only: further factor on the learning rate for every layer down the backbone'),
+    minLr: z.number().min(0).default(0).describe('learning rate of the backbone at the end'),
+    power: z
+      .number()
+      .min(0)
+      .default(0.9)
+      .describe('learning rate at step s of n: minLr + (lr - minLr) (1 - s / n)^power'),
+    clipping: clipping
+      .nullable()
+      .default(null)
+      .describe(
+        "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; null: without",
+      ),
+    augment: segmentAugment.prefault({}).describe('random changes to training pictures'),
     ...checkpointFields,
   })
   .nullable()
@@ -93,6 +118,38 @@ export const predictRecipe = z.strictObject({
     .nullable()
     .prefault({})
     .describe('dense CRF for val ms+crf; null: without'),
+  crfLabels: z
+    .enum(['all', 'best'])
+    .default('all')
+    .describe(
+      'labels the CRF chooses from: all, or those that are the best of some pixel, as WeakTr is published; the fewer, the faster',
+    ),
+  windows: z
+    .strictObject({
+      stride: z
+        .int()
+        .min(1)
+        .nullable()
+        .default(null)
+        .describe('pixels from one window to the next; null: two thirds of segment.cropSize, as published'),
+      shortSide: z
+        .int()
+        .min(8)
+        .nullable()
+        .default(null)
+        .describe(
+          'the shorter side of a picture at scale 1, pixels; published: 520; null: that of the picture itself',
+        ),
+      blockEnsemble: z
+        .number()
+        .min(0)
+        .default(0)
+        .describe(
+          "weight of the masks before the decoder's last block; the authors' evaluation takes 0.8, which no paper mentions",
+        ),
+    })
+    .prefault({})
+    .describe('segmenter only: it looks through windows of segment.cropSize'),
   trainSplit: z.boolean().default(false).describe('also predict and score the pictures that were trained on'),
   longestSide: z
     .int()
@@ -102,6 +159,41 @@ export const predictRecipe = z.strictObject({
       'larger pictures are made smaller for the network, pixels; masks have their own size all the same',
     ),
 })
+
+/** What does not fit together in the two sections, as path and message (problem; what would be right). */
+export function checkSegment({
+  segment,
+  predict,
+}: {
+  segment: z.output<typeof segmentRecipe>
+  predict: PredictRecipe
+}): { path: string[]; message: string }[] {
+  if (segment === null) return []
+  const { network, backbone: name, clipping: clip, cropSize, layerDecay } = segment
+  const problems: { path: string[]; message: string }[] = []
+  const problem = (path: string, message: string): void => {
+    problems.push({ path: path.split('.'), message })
+  }
+  if (clip !== null && cropSize % clip.patchSize !== 0) {
+    const fitting = fittingPatchSizes({ height: cropSize, width: cropSize, patchSize: clip.patchSize })
+    problem(
+      'segment.clipping.patchSize',
+      `does not divide segment.cropSize (${cropSize}); expected a divisor, such as ${fitting.join(', ')}`,
+    )
+  }
+  if (network === 'segmenter') {
+    if (name === 'resnet38')
+      problem('segment.backbone', 'is no vision transformer; expected model or deit-* for the segmenter')
+    if (predict.combine === 'max') problem('predict.combine', 'is not for the segmenter; expected mean')
+    if (predict.alignCorners) problem('predict.alignCorners', 'is not for the segmenter; expected false')
+    return problems
+  }
+  if (predict.windows.blockEnsemble > 0)
+    problem('predict.windows.blockEnsemble', 'needs the segmenter; expected 0, or segment.network segmenter')
+  if (layerDecay < 1)
+    problem('segment.layerDecay', 'needs the segmenter; expected 1, or segment.network segmenter')
+  return problems
+}
 
 export type SegmentRecipe = NonNullable<z.output<typeof segmentRecipe>>
 export type PredictRecipe = z.output<typeof predictRecipe>

@@ -1,5 +1,5 @@
 /** @file Stage `predict`: what the trained segmentation network makes of the validation pictures, and its scores. */
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset, Picture } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
@@ -15,7 +15,8 @@ import {
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
-import { loadSegmentation } from '../build-segmentation.ts'
+import { loadSegmentation, shownTo } from '../build-segmentation.ts'
+import { exists } from '../each-picture.ts'
 import { predictPictures, WAYS, type Way } from '../predict-pictures.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RunFolder } from '../run-folder.ts'
@@ -88,7 +89,7 @@ async function predictSet(
     const predictions = predictPictures(network, open, {
       ...recipe.predict,
       ways,
-      normalisation: recipe.normalise,
+      ...shownTo(recipe),
       workers: recipe.data.workers ?? 1,
       device: recipe.device,
       precision: recipe.precision,
@@ -140,11 +141,4 @@ async function notDone(
     pictures.map(async picture => (await Promise.all(files(picture).map(exists))).every(Boolean)),
   )
   return pictures.filter((_, i) => !done[i])
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

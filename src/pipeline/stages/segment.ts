@@ -1,23 +1,24 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
 import { mkdir } from 'node:fs/promises'
-import { openLabelledLoader } from '../../data/labelled-loader.ts'
-import type { SegmentTransform } from '../../data/transforms/segment.ts'
+import { type LabelledLoaderOptions, openLabelledLoader } from '../../data/labelled-loader.ts'
 import { InputError } from '../../errors.ts'
-import { type SegmentationNetwork, segmentationLoss } from '../../models/segmentation/index.ts'
+import type { Losses } from '../../methods/index.ts'
+import { gradientClippingLoss, segmentationLoss } from '../../models/segmentation/index.ts'
+import { Segmenter, segmenterGroups } from '../../models/segmenter/index.ts'
 import {
   adamw,
   decayGroups,
   type Optimiser,
   type ParameterGroup,
+  polyFloor,
   polySgdMomentum,
-  polyStep,
   sgd,
 } from '../../optim/index.ts'
-import { fromData, tensor } from '../../torch/index.ts'
+import { fromData, type Tensor, tensor } from '../../torch/index.ts'
 import { TrainingStopped, train } from '../../train/loop.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
-import { buildSegmentation, writeLabelNames } from '../build-segmentation.ts'
+import { buildSegmentation, type LabelNetwork, shownTo, writeLabelNames } from '../build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -29,12 +30,12 @@ export async function segmentStage(context: StageContext): Promise<void> {
   const { segment: settings, seed, precision, strict } = recipe
   if (settings === null)
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  const masks = run.masks
+  const masks = run.pseudoMasks
   const pictures = await withPseudoMasks(context, masks)
   const device = prepareTorch(recipe)
   const labels = dataset.classes.length + 1
   const network = buildSegmentation(recipe, settings, { labels })
-  await startBackbone(network, settings, { run, log, stage: 'segment' })
+  await startBackbone(network, settings, { recipe, run, log, stage: 'segment' })
   network.to(device)
   await mkdir(run.segmentCheckpoints, { recursive: true })
   await writeLabelNames(run, dataset.classes)
@@ -50,8 +51,9 @@ export async function segmentStage(context: StageContext): Promise<void> {
     onBadPicture: ({ id }, error) => log.warn(`${id} is left out: ${error.message}`),
   })
   try {
-    const rate = polyStep({
+    const rate = polyFloor({
       lr: settings.optimiser.lr,
+      minLr: settings.minLr,
       steps: epochs * loader.batches,
       power: settings.power,
     })
@@ -62,7 +64,7 @@ export async function segmentStage(context: StageContext): Promise<void> {
         const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
         const shape = [size, cropSize, cropSize]
         const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
-        return { total: segmentationLoss(network.forward(pixels), target), parts: {} }
+        return lossesOf(network.forward(pixels), target, settings)
       },
       optimiser: buildOptimiser(network, settings),
       learningRate: ({ step }) => rate(step),
@@ -86,24 +88,47 @@ export async function segmentStage(context: StageContext): Promise<void> {
   }
 }
 
+/** logits [B, labels, h, w], wanted [B, S, S] */
+function lossesOf(logits: Tensor, wanted: Tensor, { clipping }: SegmentRecipe): Losses {
+  if (clipping === null) return { total: segmentationLoss(logits, wanted), parts: {} }
+  const { total, unclipped } = gradientClippingLoss(logits, wanted, clipping)
+  return { total, parts: { 'unclipped loss': unclipped } }
+}
+
+function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
+  const groups = groupsOf(network, settings)
+  const { optimiser } = settings
+  if (optimiser.kind === 'adamw') return adamw(groups)
+  return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
+}
+
 /** The head starts from nothing and learns faster; as published, it is also what SGD's groups are told apart by. */
-function buildOptimiser(
-  { backbone, head }: SegmentationNetwork,
-  { optimiser: settings, headFactor }: SegmentRecipe,
-): Optimiser {
-  const faster = (group: ParameterGroup): ParameterGroup => ({ ...group, lrScale: headFactor })
-  if (settings.kind === 'adamw') {
-    const options = { weightDecay: settings.weightDecay, noDecay: new Set(['pos_embed', 'cls_token']) }
-    return adamw([...decayGroups(backbone.network, options), ...decayGroups(head, options).map(faster)])
+function groupsOf(
+  network: LabelNetwork,
+  { optimiser, headFactor, layerDecay }: SegmentRecipe,
+): ParameterGroup[] {
+  const handed = optimiser.kind === 'sgd' && optimiser.handed === 'published'
+  const weightDecay = handed ? 0 : optimiser.weightDecay
+  const faster = (group: ParameterGroup): ParameterGroup => ({
+    ...group,
+    lrScale: (group.lrScale ?? 1) * headFactor,
+  })
+  if (network instanceof Segmenter)
+    return segmenterGroups(network, { weightDecay, encoderLr: 1 / headFactor, layerDecay }).map(faster)
+  const { backbone, head } = network
+  if (optimiser.kind === 'adamw') {
+    const options = { weightDecay, noDecay: new Set(['pos_embed', 'cls_token']) }
+    return [...decayGroups(backbone.network, options), ...decayGroups(head, options).map(faster)]
   }
-  const weightDecay = settings.handed === 'published' ? 0 : settings.weightDecay
-  const groups = [
+  return [
     { parameters: backbone.network.parameters(), weightDecay },
     faster({ parameters: head.parameters(), weightDecay }),
   ]
-  return sgd(groups, { momentum: polySgdMomentum(settings) })
 }
 
-function transformOf({ normalise }: Recipe, { cropSize, augment }: SegmentRecipe): SegmentTransform {
-  return { cropSize, ...augment, ...normalise }
+function transformOf(recipe: Recipe, { augment }: SegmentRecipe): LabelledLoaderOptions['transform'] {
+  const { cropSize, normalisation } = shownTo(recipe)
+  const common = { cropSize, ...normalisation }
+  if (augment.kind === 'rescale') return { retrain: { ...augment, ...common } }
+  return { segment: { ...augment, ...common } }
 }

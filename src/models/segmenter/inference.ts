@@ -1,0 +1,45 @@
+/** @file From a picture to label scores with a Segmenter: its views at several scales, looked at through windows. */
+import { rescaledSize } from '../../data/transforms/retrain.ts'
+import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Segmenter } from './segmenter.ts'
+import { mixBlocks, windowScores } from './windows.ts'
+
+export interface SegmenterInferenceOptions {
+  /** Sizes at which the picture is looked at, relative to that of scale 1. */
+  readonly scales: readonly number[]
+  /** Also look at the mirror image at each scale. */
+  readonly flip: boolean
+  /** Side of a window, pixels: that of the training crop. */
+  readonly window: number
+  readonly stride: number
+  /** The shorter side at scale 1; null: the picture's own. */
+  readonly shortSide: number | null
+  /** Weight of the masks before the decoder's last block (mixBlocks). */
+  readonly blockEnsemble: number
+}
+
+/** The longer side of a view is at most this many shorter ones, as published. */
+const MAX_RATIO = 8
+
+/** Scores of the picture [1, 3, H, W] at scale 1 alone, and of all views [labels, H, W]; as labelProbabilities gives them. */
+export function segmenterProbabilities(
+  network: Segmenter,
+  image: Tensor,
+  { scales, flip, window, stride, shortSide, blockEnsemble }: SegmenterInferenceOptions,
+): { readonly single: Tensor; readonly multi: Tensor } {
+  const [height, width] = image.shape.slice(-2) as [number, number]
+  const look = (at: readonly number[], mirrored: boolean): Tensor =>
+    scope(() => {
+      const short = shortSide ?? Math.min(height, width)
+      const views = at.map(scale => {
+        const bounds = { long: MAX_RATIO * short * scale, short: short * scale }
+        const size = rescaledSize({ width, height }, bounds)
+        const same = size.width === width && size.height === height
+        return same ? image : ops.upsampleBilinear2d(image, [size.height, size.width], false)
+      })
+      const withEarly = blockEnsemble > 0
+      const options = { window, stride, flip: mirrored, withEarly }
+      return mixBlocks(windowScores(network, views, { width, height }, options), { weight: blockEnsemble })
+    })
+  return noGrad(() => scope(() => ({ single: look([1], false), multi: look(scales, flip) })))
+}

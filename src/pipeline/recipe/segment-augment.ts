@@ -1,0 +1,72 @@
+/** @file The section `segment.augment`: how training pictures are scaled, cut and changed. */
+import { z } from 'zod'
+import { PHOTOMETRIC } from '../../data/transforms/photometric.ts'
+import { RETRAIN_TRANSFORM } from '../../data/transforms/retrain.ts'
+
+const range = (low: number, high: number, text: string) =>
+  z
+    .tuple([z.number().gt(0), z.number().gt(0)])
+    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
+    .default([low, high])
+    .describe(text)
+
+const flip = z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip')
+
+const scaleAugment = z.strictObject({
+  kind: z
+    .literal('scale')
+    .default('scale')
+    .optional()
+    .describe("scale, as MCTformer's: a factor on the picture's own size"),
+  scale: range(0.7, 1.3, 'factor on both sides of a picture before it is cut, [smallest, largest]'),
+  scalePer: z
+    .enum(['batch', 'picture'])
+    .default('picture')
+    .describe('whether all pictures of a batch share one factor, as published, or each has its own'),
+  flip,
+  padding: z
+    .enum(['background', 'ignore'])
+    .default('ignore')
+    .describe(
+      'what is learned beside a picture that is smaller than the crop: background, as published, or nothing',
+    ),
+})
+
+const photometricAugment = z.strictObject({
+  brightness: z.number().min(0).default(PHOTOMETRIC.brightness).describe('largest change, grey levels'),
+  contrast: range(...PHOTOMETRIC.contrast, 'factor on all values, [smallest, largest]'),
+  saturation: range(...PHOTOMETRIC.saturation, 'factor on the saturation, [smallest, largest]'),
+  hue: z.int().min(1).max(90).default(PHOTOMETRIC.hue).describe('largest turn, of 180'),
+})
+
+const rescaleAugment = z.strictObject({
+  kind: z
+    .literal('rescale')
+    .describe("rescale, as WeakTr's online retraining: a factor on one size for all pictures"),
+  shortSide: z
+    .int()
+    .min(8)
+    .default(RETRAIN_TRANSFORM.shortSide)
+    .describe('the shorter side of a picture at factor 1, pixels'),
+  maxRatio: z
+    .number()
+    .min(1)
+    .default(RETRAIN_TRANSFORM.maxRatio)
+    .describe('the longer side is at most this many shorter sides'),
+  scale: range(...RETRAIN_TRANSFORM.scale, 'factor on the shorter side, [smallest, largest]'),
+  labelShare: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(RETRAIN_TRANSFORM.labelShare)
+    .describe(
+      'a crop is drawn again, ten times at most, while one label has at least this share of it; 1: never',
+    ),
+  flip,
+  photometric: z
+    .union([photometricAugment, z.literal(false)])
+    .prefault({})
+    .describe('brightness, contrast, saturation and hue, each changed in half of the pictures; false: none'),
+})
+
+export const segmentAugment = z.discriminatedUnion('kind', [scaleAugment, rescaleAugment])
