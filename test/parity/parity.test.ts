@@ -77,6 +77,10 @@ describe('what is wrong is found', () => {
     ['mctformer_posembed', 'out.plus_small.pos_embed_pat', 3e-4],
     ['mctformer_schedule', 'step3.head.weight', 3e-4],
     ['mctformer_schedule', 'loss.steps', 3e-4],
+    ['weaktr_cam', 'train.aaf_weight', 3e-4],
+    ['weaktr_cam', 'grad_avg.adaptive_attention_fusion.attn_feat_ffn.0.bias', 3e-3],
+    ['weaktr_cam_v1', 'grad.adaptive_attention_fusion.fc.0.weight', 3e-3],
+    ['weaktr_cam_schedule', 'out.pos_embed', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {
     const report = await changed(name, { tensors: tensors => nudge(tensors, tensor, relative) })
     expect(failing(report)).toEqual([tensor])
@@ -89,6 +93,8 @@ describe('what is wrong is found', () => {
     ['mctformer_v2_cam', 'mctformer_v2', 'eval.cam_patchcam.3', 3e-4],
     ['mctformer_v2_cam', 'mctformer_v2', 'eval.crf_12.2', 3e-3],
     ['mctformer_v1_cam', 'mctformer_v1', 'in.scaled.2', 3e-4],
+    ['weaktr_cam_eval', 'weaktr_cam', 'eval.rect.patch_attn', 3e-4],
+    ['weaktr_cam_maps', 'weaktr_cam', 'eval.cam_norefine.3', 3e-4],
   ] as const)('a changed value beside its weights: %s, %s', async ([name, weights, tensor, relative]) => {
     const { tensors, metadata } = await readFixture(fixture(weights))
     await writeSafetensors(join(temporary, `${weights}.safetensors`), tensors, metadata)
@@ -130,7 +136,7 @@ describe('what is wrong is found', () => {
     expect(tableOf(report)).toContain('shape [2,5] for [5,2]')
   })
 
-  test.for(['mctformer_v2', 'mctformer_schedule', 'mctformer_posembed'])(
+  test.for(['mctformer_v2', 'mctformer_schedule', 'mctformer_posembed', 'weaktr_cam', 'weaktr_evaluation'])(
     'a tensor of unknown meaning: %s',
     async name => {
       const report = await changed(name, {

@@ -16,6 +16,8 @@ export const networkConfig = z.object({
   reduction: z.number().positive(),
   feat_reduction: z.number().positive(),
   pool: z.enum(['max', 'avg']),
+  /** Ours to add: the authors' files are of v3. */
+  generation: z.enum(['v1', 'v2', 'v3']).default('v3'),
   aaf_hidden: z.int().positive(),
   aaf_feat_hidden: z.int().positive(),
   mlp_ratio: z.number().positive(),
@@ -48,7 +50,13 @@ export function createNetwork(
     patchSize: config.patch_size,
     mlpRatio: config.mlp_ratio,
     dropPath: config.drop_path,
-    fusion: { kind: 'aaf', pool, reduction: config.reduction, featReduction: config.feat_reduction },
+    fusion: {
+      kind: 'aaf',
+      generation: config.generation,
+      pool,
+      reduction: config.reduction,
+      featReduction: config.feat_reduction,
+    },
   })
 }
 

@@ -38,6 +38,7 @@ function check(fixture: Fixture): Comparison[] {
   const network = createNetwork({
     ...model_config,
     pool: 'max',
+    generation: 'v3',
     mlp_ratio: 4,
     qkv_bias: true,
     layer_norm_eps: 1e-6,
