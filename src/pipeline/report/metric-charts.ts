@@ -1,15 +1,16 @@
 /** @file Which charts the rows of metrics.jsonl make: losses, learning rate, validation mAP. */
 import type { MetricsRecord } from '../../train/metrics.ts'
+import type { Training } from './report-data.ts'
 import type { Chart, Series } from './svg-chart.ts'
 
 /** The charts that the rows hold data for. Step rows of the losses are drawn faint where epoch rows exist. */
-export function metricCharts(rows: readonly MetricsRecord[]): Chart[] {
+export function metricCharts({ of, rows }: Training): Chart[] {
   const losses = series(rows, ({ kind }, name) => kind !== 'validation' && !isOther(name))
   const rates = series(rows, (_, name) => name === 'lr')
   const precision = series(rows, (_, name) => name.includes('mAP'))
   const charts: Chart[] = [
-    { title: 'Training loss', x: 'step', series: losses },
-    { title: 'Learning rate', x: 'step', series: rates, yIncludes: [0] },
+    { title: `Training loss, ${of}`, x: 'step', series: losses },
+    { title: `Learning rate, ${of}`, x: 'step', series: rates, yIncludes: [0] },
     { title: 'Validation of the tags, %', x: 'step', series: precision },
   ]
   return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))

@@ -4,14 +4,14 @@ import { headWeightsSection } from './head-weights-section.ts'
 import { html, type Markup } from './html.ts'
 import { metricCharts } from './metric-charts.ts'
 import type { Fact, ReportData } from './report-data.ts'
-import { classTables, scoreCards, sweepCharts } from './scores-section.ts'
+import { classTables, scoreCards, scoreTable, sweepCharts } from './scores-section.ts'
 import { STYLE } from './style.ts'
 import { lineChart } from './svg-chart.ts'
 
 /** The page as HTML. Its policy forbids loading anything, so that it stays whole wherever it is moved. */
 export function renderPage(data: ReportData, examples: readonly EmbeddedExample[]): string {
-  const { title, subtitle, classes, scores, metrics, settings, facts, warnings, headWeights } = data
-  const charts = [...metricCharts(metrics), ...sweepCharts(scores)].map(lineChart)
+  const { title, subtitle, classes, scores, trainings, settings, facts, warnings, headWeights } = data
+  const charts = [...trainings.flatMap(metricCharts), ...sweepCharts(scores)].map(lineChart)
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
@@ -20,6 +20,7 @@ export function renderPage(data: ReportData, examples: readonly EmbeddedExample[
 <body><main>
 <header><p class="eyebrow">tagmask report</p><h1>${title}</h1><p class="subtitle">${subtitle}</p></header>
 <div class="top">${scoreCards(scores)}${warningBox([...scores.flatMap(score => score.warnings), ...warnings])}</div>
+${scoreTable(scores)}
 ${examplesSection(examples, classes)}
 ${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
 ${headWeightsSection(headWeights)}

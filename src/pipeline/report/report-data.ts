@@ -14,8 +14,8 @@ export interface ReportData {
   readonly classes: readonly string[]
   readonly scores: readonly ScoreRecord[]
   readonly examples: readonly Example[]
-  /** Rows of metrics.jsonl: losses, lr and mAP are drawn. */
-  readonly metrics: readonly MetricsRecord[]
+  /** In the order of the pipeline. */
+  readonly trainings: readonly Training[]
   /** Of methods that weigh attention heads. */
   readonly headWeights?: HeadWeights | undefined
   /** The settings that matter to a reader, in groups. */
@@ -24,6 +24,13 @@ export interface ReportData {
   readonly facts: readonly Fact[]
   /** Bad pictures and the like, one sentence each; those of the scores are added. */
   readonly warnings: readonly string[]
+}
+
+/** Rows of metrics.jsonl of one training: losses, lr and mAP are drawn. */
+export interface Training {
+  /** What was trained, as in "class network". */
+  readonly of: string
+  readonly rows: readonly MetricsRecord[]
 }
 
 /** One picture and what the stages made of it, in the order of the pipeline. */

@@ -72,7 +72,12 @@ const data: ReportData = {
   classes: ['boat', 'cat'],
   scores: [score],
   examples: [example],
-  metrics: [0, 1, 2].map(step => ({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })),
+  trainings: [
+    {
+      of: 'class network',
+      rows: [0, 1, 2].map(step => ({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })),
+    },
+  ],
   settings: [{ title: 'Training', facts: [{ name: 'epochs', value: '20' }] }],
   facts: [{ name: 'seed', value: '0' }],
   warnings: ['bad.jpg was left out'],
@@ -93,6 +98,24 @@ describe('report.html', () => {
     expect(text).toContain('bad.jpg was left out')
     expect(text).toContain('best 47.22 at 0.40')
     expect(text).toContain('cat (no pixel)')
+  })
+
+  test('lists every stage where there are several scores, the cards only the first and the last', async () => {
+    const later = (metric: ScoreRecord['metric'], miou: number): ScoreRecord => {
+      const { curve: _, ...rest } = score
+      return { ...rest, metric, split: 'val', threshold: null, miou }
+    }
+    const page = await write('stages', {
+      scores: [score, later('mask', 55.5), later('val', 50.25), later('val ms+crf', 56.75)],
+      trainings: ['class network', 'segmentation'].map(of => ({ of, rows: data.trainings[0]!.rows })),
+    })
+    const text = page.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
+    expect(page.match(/class="card score"/g)).toHaveLength(2)
+    expect(text).toContain('val ms+crf mIoU on val 56.75 %')
+    expect(text).toContain('mask val 1,103 none 55.50')
+    expect(text).toContain('seed train 1,103 0.40 47.22')
+    expect(page.match(/<details/g)).toHaveLength(4)
+    expect(text).toContain('Training loss, segmentation')
   })
 
   test('loads nothing from elsewhere', async () => {
@@ -120,7 +143,7 @@ describe('report.html', () => {
         },
       ],
       examples: [{ ...example, tags: [evil], note: evil, columns: [{ kind: 'photo', title: evil }] }],
-      metrics: [{ kind: 'step', step: 0, [`loss${evil}`]: 1 }],
+      trainings: [{ of: evil, rows: [{ kind: 'step', step: 0, [`loss${evil}`]: 1 }] }],
       settings: [{ title: evil, facts: [{ name: evil, value: evil }] }],
       facts: [{ name: evil, value: evil }],
       warnings: [evil],
@@ -131,7 +154,7 @@ describe('report.html', () => {
   })
 
   test('without masks it says that nothing is scored', async () => {
-    const page = await write('unscored', { scores: [], metrics: [], warnings: [] })
+    const page = await write('unscored', { scores: [], trainings: [], warnings: [] })
     expect(page).toContain('Not scored')
     expect(page).not.toContain('<svg')
     expect(page).not.toContain('class="warnings"')
@@ -219,12 +242,13 @@ test('weights of attention heads: a cell for each, from dark to light, and nothi
 
 describe('charts', () => {
   test('rows of metrics become losses, rates and mAP; steps are faint beside epochs', () => {
-    const charts = metricCharts([
+    const rows = [
       { kind: 'step', step: 0, epoch: 0, loss: 2, lr: 0.1 },
       { kind: 'step', step: 1, loss: null, lr: 0.2 },
       { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, 'pictures/s': 9 },
       { kind: 'validation', step: 1, epoch: 0, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
-    ])
+    ]
+    const charts = metricCharts({ of: 'class network', rows })
     expect(
       charts.map(({ title, series }) => [
         title,
@@ -232,14 +256,14 @@ describe('charts', () => {
       ]),
     ).toEqual([
       [
-        'Training loss',
+        'Training loss, class network',
         [
           ['loss', [[0, 2]], true],
           ['loss', [[1, 1.5]], false],
         ],
       ],
       [
-        'Learning rate',
+        'Learning rate, class network',
         [
           [
             'lr',

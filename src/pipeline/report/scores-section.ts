@@ -10,13 +10,15 @@ import { html, type Markup } from './html.ts'
 import { classColour, cssColour } from './palette.ts'
 import type { Chart } from './svg-chart.ts'
 
-/** A card for each score: what it is, its value, and everything needed to compare it with another. */
+/** A card for the first and the last score: what it is, its value, and everything needed to compare it with another. */
 export function scoreCards(scores: readonly ScoreRecord[]): Markup {
   if (scores.length === 0) {
     return html`<div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. Maps and masks were made all the same.</p></div>`
   }
-  return html`${scores.map(
-    ({ metric, split, threshold, pictures, miou, fp, fn }) => html`<div class="card score">
+  return html`${scores
+    .filter((_, i) => i === 0 || i === scores.length - 1)
+    .map(
+      ({ metric, split, threshold, pictures, miou, fp, fn }) => html`<div class="card score">
 <p class="name">${metric} mIoU on ${split}</p>
 <p class="value">${miou.toFixed(2)}<small> %</small></p>
 <dl class="facts">
@@ -25,7 +27,20 @@ export function scoreCards(scores: readonly ScoreRecord[]): Markup {
 ${threshold !== null && html`<dt>how chosen</dt><dd>${describeChoice(threshold.choice)}</dd>`}
 <dt>FP / FN</dt><dd>${fp.toFixed(2)} / ${fn.toFixed(2)} % of the union</dd>
 </dl></div>`,
-  )}`
+    )}`
+}
+
+/** All scores in the order of the pipeline, where the cards do not show them all. */
+export function scoreTable(scores: readonly ScoreRecord[]): Markup {
+  if (scores.length < 3) return html``
+  return html`<section><h2>Stage by stage</h2>
+<p class="lead">From the first maps to the last masks; compare only scores of the same split.</p>
+<div class="card table"><table class="stages">
+<thead><tr><th>score</th><th>split</th><th>pictures</th><th>threshold</th><th></th><th>mIoU</th><th>FP</th><th>FN</th></tr></thead>
+<tbody>${scores.map(
+    ({ metric, split, pictures, threshold, miou, fp, fn }) =>
+      html`<tr><td>${metric}</td><td>${split}</td><td>${pictures.toLocaleString('en-US')}</td><td>${threshold === null ? 'none' : formatThreshold(threshold.value)}</td><td class="bar">${bar(miou, 'var(--accent)')}</td>${numbers(miou, fp, fn)}</tr>`,
+  )}</tbody></table></div></section>`
 }
 
 /** mIoU, FP and FN over the threshold for each score that was picked from a sweep, the best point marked. */
@@ -57,12 +72,17 @@ export function classTables(scores: readonly ScoreRecord[]): Markup {
   return html`<section><h2>Per class</h2>
 <p class="lead">IoU, and the shares of the union that were painted wrongly (FP) or missed (FN), in percent.</p>
 ${scores.map(
-  ({ metric, split, classes, miou, fp, fn }) => html`<div class="card table"><table>
+  (score, i) =>
+    html`<details class="card table"${i === scores.length - 1 && html` open`}><summary>${score.metric} on ${score.split}</summary>${classTable(score)}</details>`,
+)}</section>`
+}
+
+function classTable({ metric, split, classes, miou, fp, fn }: ScoreRecord): Markup {
+  return html`<table>
 <thead><tr><th>${metric} on ${split}</th><th></th><th>IoU</th><th>FP</th><th>FN</th></tr></thead>
 <tbody>${classes.map(classRow)}
 <tr><td>mean</td><td class="bar">${bar(miou, 'var(--accent)')}</td>${numbers(miou, fp, fn)}</tr>
-</tbody></table></div>`,
-)}</section>`
+</tbody></table>`
 }
 
 function classRow({ name, iou, fp, fn, absent }: ClassRow, label: number): Markup {

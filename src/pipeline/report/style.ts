@@ -73,6 +73,8 @@ td .name { display: inline-flex; align-items: center; gap: 9px; }
 .track { display: block; height: 10px; border-radius: 5px; background: var(--track); overflow: hidden; }
 .track i { display: block; height: 100%; border-radius: 5px; background: var(--colour); }
 tr:last-child td { border-bottom: 0; font-weight: 600; }
+.stages tr:last-child td { font-weight: inherit; } .stages td.bar { width: 34%; } .stages td:nth-child(2) { text-align: left; } .stages th:nth-child(2) { text-align: left; }
+details.table { margin-bottom: 12px; } summary { cursor: pointer; font-weight: 600; padding: 8px 0; }
 .absent { color: var(--soft); }
 .groups { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(330px, 100%), 1fr)); gap: 16px; align-items: start; }
 footer { color: var(--soft); font-size: 13.5px; margin-top: 48px; }

@@ -23,6 +23,7 @@ const WIDTH = 540
 const HEIGHT = 280
 const PLOT = { left: 58, right: 524, top: 14, bottom: 232 }
 const MOST_POINTS = 300
+const LEAST = 1e-290 // a smaller range has no round step that a double could hold
 
 /** The chart as a figure with its title and legend. Points that are not finite are left out. */
 export function lineChart({ title, x: xTitle, series, mark, xIncludes = [], yIncludes = [] }: Chart): Markup {
@@ -80,7 +81,10 @@ function scale(
 ): Scale {
   let low = values.reduce((a, b) => Math.min(a, b))
   let high = values.reduce((a, b) => Math.max(a, b))
-  if (low === high) [low, high] = low === 0 ? [0, 1] : [low - Math.abs(low) / 2, high + Math.abs(high) / 2]
+  if (high - low < LEAST) {
+    const half = Math.abs(low) / 2
+    ;[low, high] = half < LEAST ? [0, 1] : [low - half, high + half]
+  }
   const step = niceStep((high - low) / 5)
   const first = tight ? Math.ceil(low / step - 1e-9) : Math.floor(low / step + 1e-9)
   const last = tight ? Math.floor(high / step + 1e-9) : Math.ceil(high / step - 1e-9)

@@ -1,11 +1,42 @@
 /** @file Which pictures the report shows: good, typical and bad ones over all classes, the same ones every time. */
-import type { Picture } from '../../data/dataset.ts'
+import type { Dataset, Picture } from '../../data/dataset.ts'
+import { openSplit } from '../open-data.ts'
+import { readStageFile } from '../score-file.ts'
+import { type StageContext, stagesOf } from '../stage.ts'
 import type { PictureScore } from './masks.ts'
+import type { PredictionScoresFile } from './prediction-scores.ts'
 
 /** A picture to show, and the words beside its name. */
 export interface Choice {
   readonly picture: Picture
   readonly note: string | undefined
+}
+
+/** Pictures of one split that are to be shown. */
+export interface ChosenSet {
+  readonly set: Dataset
+  readonly choices: readonly Choice[]
+}
+
+/** Of the pictures whose maps are scored. */
+export async function trainingExamples({ recipe, dataset, run }: StageContext): Promise<ChosenSet> {
+  const scores = await readStageFile<readonly PictureScore[]>(run.pictureScores, 'evaluate')
+  const split = recipe.evaluate.split ?? dataset.split
+  const { classes } = dataset
+  const set = split === dataset.split ? dataset : await openSplit(recipe, { split, classes })
+  return { set, choices: chooseExamples(set.pictures, { scores, count: recipe.report.pictures }) }
+}
+
+/** Half as many of the validation pictures, by their predictions; none without a segmentation network. */
+export async function validationExamples({
+  recipe,
+  valDataset: set,
+  run,
+}: StageContext): Promise<ChosenSet[]> {
+  if (set === undefined || !stagesOf(recipe).includes('predict')) return []
+  const { pictures } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
+  const count = Math.ceil(recipe.report.pictures / 2)
+  return [{ set, choices: chooseExamples(set.pictures, { scores: pictures, count }) }]
 }
 
 const BANDS = ['among the best', 'typical', 'among the worst'] as const

@@ -5,6 +5,7 @@ import type { Dataset } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import {
   addPicture,
+  type Confusion,
   createConfusion,
   type LabelGrid,
   labelCounts,
@@ -73,10 +74,15 @@ async function scorePicture({
     if (error instanceof InputError) return []
     throw error
   }
+  return [{ id, miou: pictureMiou(confusion) }]
+}
+
+/** Mean IoU over the labels in truth or prediction of one picture, percent. */
+export function pictureMiou(confusion: Confusion): number {
   const { truth, predicted, both } = labelCounts(confusion)
   const unions = Array.from(both, (hit, k) => ({ hit, union: truth[k]! + predicted[k]! - hit })).filter(
     ({ union }) => union > 0,
   )
   const sum = unions.reduce((total, { hit, union }) => total + hit / union, 0)
-  return [{ id, miou: unions.length === 0 ? 0 : (100 * sum) / unions.length }]
+  return unions.length === 0 ? 0 : (100 * sum) / unions.length
 }

@@ -1,11 +1,11 @@
 /** @file The pseudo masks of a run, looked through before anything is trained on them. Part of the stage `segment`; imports no torch. */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import { assertLabels } from '../../evaluate/index.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import type { Log } from '../../train/log.ts'
+import { exists } from '../each-picture.ts'
 import { fromHere } from '../run-folder.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
@@ -70,11 +70,4 @@ async function readMask(
     log.warn(error.message)
     return undefined
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

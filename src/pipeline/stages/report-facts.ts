@@ -1,0 +1,139 @@
+/** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
+import { packageVersion } from '../../io/package-root.ts'
+import { formatDuration } from '../../train/duration.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { Fact, FactGroup } from '../report/index.ts'
+import type { RunFolder } from '../run-folder.ts'
+import { type StageContext, stagesOf } from '../stage.ts'
+import { readMarker } from '../stage-marker.ts'
+import { attentionWords, networkWords } from './method-words.ts'
+
+/** One line: method, size, data. */
+export function subtitleOf({ recipe, dataset }: StageContext): string {
+  const { train } = recipe
+  const count = dataset.pictures.length.toLocaleString('en-US')
+  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${train.epochs} epochs`
+}
+
+/** The settings that matter to a reader, a group for each stage. */
+export function settingsOf(recipe: Recipe): FactGroup[] {
+  return [...classNetwork(recipe), ...pseudoMasks(recipe), ...segmentation(recipe)]
+}
+
+/** Versions, seed, device, and how long each stage took. `environment` is what the training wrote down. */
+export async function factsOf(
+  recipe: Recipe,
+  run: RunFolder,
+  environment: Readonly<Record<string, string>>,
+): Promise<Fact[]> {
+  const { seed, precision, device } = recipe
+  const times: Fact[] = []
+  for (const stage of stagesOf(recipe).filter(name => name !== 'report')) {
+    const marker = await readMarker(run, stage)
+    if (marker?.finished == null) continue
+    const seconds = (Date.parse(marker.finished) - Date.parse(marker.started)) / 1000
+    times.push({ name: `${stage}, start to end`, value: formatDuration(seconds) })
+  }
+  return [
+    { name: 'tagmask', value: `${packageVersion()}, Node ${process.version}` },
+    ...facts(environment),
+    { name: 'seed', value: String(seed) },
+    { name: 'device', value: `${device}, ${precision}` },
+    ...times,
+  ]
+}
+
+function classNetwork(recipe: Recipe): FactGroup[] {
+  const { model, train, maps, evaluate, weights } = recipe
+  const { optimiser, schedule, augment } = train
+  const lr = optimiser.lrBatch === null ? optimiser.lr : (optimiser.lr * train.batchSize) / optimiser.lrBatch
+  return [
+    {
+      title: 'Network',
+      facts: facts({
+        network: networkWords(recipe),
+        width: widthOf(recipe),
+        picture: `${model.imageSize} pixels, patches of ${model.patchSize}`,
+        'drop-path': model.dropPath,
+        'started from': weights ?? 'random weights',
+      }),
+    },
+    {
+      title: 'Training',
+      facts: facts({
+        epochs: train.epochs,
+        batch: train.batchSize,
+        optimiser: `${optimiser.kind}, weight decay ${optimiser.weightDecay}`,
+        'learning rate': `${Number(lr.toPrecision(6))}, ${schedule.kind}, ${schedule.warmupEpochs} epochs of warm-up`,
+        augmentation: [
+          'crop',
+          'flip',
+          augment.randAugment === false ? '' : 'RandAugment',
+          augment.erasing === false ? '' : 'erasing',
+        ]
+          .filter(name => name !== '')
+          .join(', '),
+      }),
+    },
+    {
+      title: 'Class maps',
+      facts: facts({
+        attention: attentionWords(recipe),
+        'patch affinity': maps.refine ? 'on' : 'off',
+        scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
+        checkpoint: maps.checkpoint,
+        'absent classes': evaluate.absent === 'zero' ? 'count as IoU 0' : 'left out of the mean',
+      }),
+    },
+  ]
+}
+
+function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
+  if (refine.method === 'none') return []
+  const walked = refine.method === 'affinity' || refine.method === 'affinity+crf'
+  return [
+    {
+      title: 'Pseudo masks',
+      facts: facts({
+        made: {
+          crf: 'maps through the dense CRF',
+          affinity: 'random walk along learned affinities',
+          'affinity+crf': 'random walk along learned affinities, then the dense CRF',
+        }[refine.method],
+        background: refine.background,
+        ...(walked && {
+          'affinity network': affinity.backbone === 'model' ? 'size of the class network' : affinity.backbone,
+          'its training': `${affinity.epochs} epochs, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
+          walk: `2^${refine.walk.logt} steps, affinities to the power of ${refine.walk.beta}`,
+        }),
+      }),
+    },
+  ]
+}
+
+function segmentation({ segment, predict }: Recipe): FactGroup[] {
+  if (segment === null) return []
+  const { backbone, epochs, batchSize, cropSize, optimiser } = segment
+  return [
+    {
+      title: 'Segmentation',
+      facts: facts({
+        network: `${segment.network}, ${backbone === 'model' ? 'size of the class network' : backbone}`,
+        'started from': segment.weights ?? (backbone === 'model' ? 'the class network' : 'random weights'),
+        training: `${epochs} epochs, batch ${batchSize}, crops of ${cropSize} pixels`,
+        optimiser: `${optimiser.kind}, learning rate ${optimiser.lr}`,
+        'val ms': `scales ${predict.scales.join(', ')}${predict.flip ? ', each with its mirror image' : ''}, ${predict.combine}`,
+      }),
+    },
+  ]
+}
+
+function widthOf({ model: { width } }: Recipe): string {
+  return typeof width === 'string'
+    ? width
+    : `${width.embedDim} channels, ${width.depth} blocks, ${width.heads} heads`
+}
+
+function facts(values: Readonly<Record<string, string | number>>): Fact[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value: String(value) }))
+}
