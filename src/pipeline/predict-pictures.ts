@@ -13,11 +13,8 @@ import { unaryFromScores } from '../refine/crf-unary.ts'
 import { denseCrf } from '../refine/dense-crf.ts'
 import { autocast, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { LabelNetwork } from './build-segmentation.ts'
+import type { Way } from './prediction-file.ts'
 import type { PredictRecipe } from './recipe/segment.ts'
-
-/** How a prediction was made; the folder that it is written to. */
-export const WAYS = ['single', 'ms', 'ms-crf'] as const
-export type Way = (typeof WAYS)[number]
 
 export interface PredictOptions
   extends Pick<

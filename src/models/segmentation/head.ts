@@ -40,7 +40,8 @@ export class LightHead extends Module implements SegmentationHead {
   readonly join: Conv2d
   readonly classify: Conv2d
 
-  constructor({ channels, labels, hidden = 256 }: HeadOptions & { readonly hidden?: number }) {
+  /** As wide as the deepest level unless told: at 256 it would cost a small backbone ten times its own time. */
+  constructor({ channels, labels, hidden = channels.at(-1)! }: HeadOptions & { readonly hidden?: number }) {
     super()
     const inChannels = channels.reduce((sum, count) => sum + count, 0)
     this.mix = new Conv2d({ inChannels, outChannels: hidden, kernel: 1, init: kaimingNormal })
