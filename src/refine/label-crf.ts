@@ -20,7 +20,7 @@ export interface LabelCrfOptions extends Partial<CrfParameters>, CrfThreads {
  * The most probable labels when each pixel's own has probability gtProb (WeakTr/tool/imutils.py, crf_inference_label).
  * Rejects with InputError for a label that is not among those present.
  */
-export async function crfLabels({
+export async function crfHardLabels({
   image,
   labels,
   present,

@@ -133,6 +133,18 @@ export const refineRecipe = z.strictObject({
     .prefault({})
     .describe('the random walk'),
   crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of the methods that have one'),
+  unary: z
+    .enum(['scores', 'labels'])
+    .default('scores')
+    .describe(
+      'what the dense CRF starts from: the scores of maps and background, or the labels of the higher score, each believed by gtProb, as WeakTr does (labels)',
+    ),
+  gtProb: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.7)
+    .describe('read where unary is labels: probability that a label is right'),
 })
 
 export type AffinityRecipe = z.output<typeof affinityRecipe>

@@ -3,11 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { normalise } from '../../data/transforms/normalise.ts'
-import { predictLabels } from '../../evaluate/index.ts'
-import { writeLabelMap } from '../../io/indexed-png.ts'
+import { type ClassMaps, predictLabels } from '../../evaluate/index.ts'
+import { type LabelMap, writeLabelMap } from '../../io/indexed-png.ts'
 import { pictureAffinities, walkedMaps } from '../../refine/affinity/index.ts'
 import { crfLabels } from '../../refine/cam-crf.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
+import { crfHardLabels } from '../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../torch/index.ts'
 import { loadAffinity } from '../build-affinity.ts'
 import { readClassMaps, writeClassMaps } from '../class-map-file.ts'
@@ -90,26 +91,23 @@ async function writePseudoMasks(
   pictures: readonly Picture[],
   { maps, background }: { maps: string; background: number },
 ): Promise<void> {
-  const { method, crf } = recipe.refine
+  const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await eachPicture(
     pictures,
     picture => pseudoMaskFile(run.pseudoMasks, picture),
     async (picture, file) => {
       const source = mapFile(maps, picture)
-      if (method === 'affinity') {
-        const prediction = predictLabels(await readClassMaps(source), {
-          labels,
-          threshold: background,
-          file: source,
-        })
-        return writeLabelMap(file, prediction)
-      }
-      const { image, maps: cams } = await readMapsAndImage(source, picture)
-      return writeLabelMap(
-        file,
-        await crfLabels({ image, cams, background, name: source, threads: 1, ...crf }),
-      )
+      const predict = (cams: ClassMaps): LabelMap =>
+        predictLabels(cams, { labels, threshold: background, file: source })
+      if (method === 'affinity') return writeLabelMap(file, predict(await readClassMaps(source)))
+      const { image, ...cams } = await readMapsAndImage(source, picture)
+      const common = { image, name: source, threads: 1, ...crf }
+      const mask =
+        unary === 'scores'
+          ? crfLabels({ ...common, cams: cams.maps, background })
+          : crfHardLabels({ ...common, labels: predict(cams), present: presentLabels(cams), gtProb })
+      return writeLabelMap(file, await mask)
     },
     {
       title: 'pseudo masks',
@@ -120,4 +118,9 @@ async function writePseudoMasks(
       log,
     },
   )
+}
+
+/** Background and the classes that have a map. */
+function presentLabels({ maps }: ClassMaps): number[] {
+  return [0, ...Array.from(maps.keys(), k => k + 1)]
 }

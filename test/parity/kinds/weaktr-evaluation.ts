@@ -12,7 +12,7 @@ import {
   sweepCurve,
 } from '../../../src/evaluate/threshold-sweep.ts'
 import { type TensorData, toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
-import { crfLabels } from '../../../src/refine/label-crf.ts'
+import { crfHardLabels } from '../../../src/refine/label-crf.ts'
 import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
 import { type Fixture, type Kind, parseConfig, tensorOf, tensorsUnder } from '../fixture.ts'
 import { compareLabels, crfTerms, pairwiseTerms } from './crf.ts'
@@ -78,7 +78,7 @@ async function comparePicture(fixture: Fixture, i: number, { maps, config }: Pic
   const { num_classes: labels, crf_threshold: threshold, crf } = config
   const prediction = predictLabels(maps, { labels, threshold, file: `in.cam.${i}` })
   const { width, height } = prediction
-  const refined = await crfLabels({
+  const refined = await crfHardLabels({
     image: { width, height, data: tensorOf(fixture, `in.image_rgb.${i}`).data },
     labels: prediction,
     present: [0, ...Array.from(maps.maps.keys(), k => k + 1)],
