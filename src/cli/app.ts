@@ -5,12 +5,26 @@ import { ablate } from './commands/ablate.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { predict } from './commands/predict.ts'
+import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
-import { evaluate, maps, run, segment, train } from './commands/run.ts'
+import { affinity, evaluate, maps, run, segment, train } from './commands/run.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
-const routes = { run, train, maps, evaluate, segment, predict, ablate, report, demo, doctor }
+const routes = {
+  run,
+  train,
+  maps,
+  evaluate,
+  affinity,
+  refine,
+  segment,
+  predict,
+  ablate,
+  report,
+  demo,
+  doctor,
+}
 
 /** The application `tagmask`. */
 export const app: Application<CliContext> = buildApplication(

@@ -1,0 +1,112 @@
+/** @file `tagmask refine`: pseudo masks from class maps, as the stage of a run or by the dense CRF on any folder. */
+import { resolve } from 'node:path'
+import { buildCommand, type Command, numberParser } from '@stricli/core'
+import { InputError } from '../../errors.ts'
+import { refineMaps } from '../../pipeline/refine-maps.ts'
+import { fromHere } from '../../pipeline/run-folder.ts'
+import * as sets from '../../refine/crf-parameters.ts'
+import type { CliContext } from '../context.ts'
+import { type RunFlags, runFlags } from '../run-flags.ts'
+import { runWithFlags } from './run.ts'
+
+/** The papers' parameters by the name of a flag's value. */
+const PARAMETERS = {
+  'class-maps': sets.CLASS_MAP_CRF,
+  'mctformer-masks': sets.MCTFORMER_MASK_CRF,
+  'weaktr-voc-labels': sets.WEAKTR_VOC_LABEL_CRF,
+  'weaktr-voc-masks': sets.WEAKTR_VOC_MASK_CRF,
+  'weaktr-coco-masks': sets.WEAKTR_COCO_MASK_CRF,
+  labels: sets.LABEL_CRF,
+  'semformer-labels': sets.SEMFORMER_LABEL_CRF,
+  'afa-masks': sets.AFA_MASK_CRF,
+} as const satisfies Record<string, sets.CrfParameters>
+type ParameterName = keyof typeof PARAMETERS
+const NAMES = Object.keys(PARAMETERS) as ParameterName[]
+
+interface RefineFlags extends RunFlags {
+  readonly method?: 'crf'
+  readonly images?: string
+  readonly out?: string
+  readonly alpha?: number
+  readonly parameters?: ParameterName
+}
+
+const path = { kind: 'parsed', parse: (value: string) => value, optional: true, placeholder: 'DIR' } as const
+
+export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], CliContext>({
+  docs: {
+    brief: 'Pseudo masks from class maps',
+    customUsage: [
+      'runs/NAME [flags]',
+      'MAPS --method crf --images DIR --out DIR [--alpha N] [--parameters SET]',
+    ],
+    fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the class maps as the recipe says. Needs the stages before
+it (tagmask run does them all).
+With --method crf: a folder of class maps (ID.safetensors, as maps/ of a run) through the dense CRF, without any
+network: DIR/ID.png, a PNG whose palette indices are the labels. The background scores (1 - strongest map)^alpha.
+
+Examples:
+  tagmask refine runs/mctformer_demo
+  tagmask refine runs/mctformer_demo/maps --method crf --images photos --out masks
+  tagmask refine runs/thirty/maps --method crf --images VOC2012/JPEGImages --out masks --alpha 8 --parameters afa-masks`,
+  },
+  parameters: {
+    flags: {
+      ...runFlags,
+      method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of class maps' },
+      images: { ...path, brief: 'The pictures that the maps were made from' },
+      out: { ...path, brief: 'Folder for the masks' },
+      alpha: {
+        kind: 'parsed',
+        parse: numberParser,
+        optional: true,
+        placeholder: 'N',
+        brief: 'Exponent of the background score: more is more foreground; 4 when not given',
+      },
+      parameters: {
+        kind: 'enum',
+        values: NAMES,
+        optional: true,
+        brief: 'Parameters of the CRF, of the paper that is named; class-maps when not given',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        { parse: value => value, placeholder: 'RUN', brief: 'Run folder or recipe, or a folder of maps' },
+      ],
+    },
+  },
+  async func(flags, target) {
+    const { method, images, out, alpha, parameters } = flags
+    if (method === undefined) {
+      const given = Object.entries({ images, out, alpha, parameters }).find(
+        ([, value]) => value !== undefined,
+      )
+      if (given !== undefined) {
+        throw new InputError(`--${given[0]}`, 'is for a folder of class maps', {
+          expected: 'add --method crf',
+        })
+      }
+      await runWithFlags(this, flags, target, ['refine'])
+      return
+    }
+    for (const [name, value] of Object.entries({ images, out })) {
+      if (value === undefined)
+        throw new InputError(`--${name}`, 'is not given', { expected: `--method crf needs --${name} DIR` })
+    }
+    const folder = resolve(out!)
+    await refineMaps({
+      maps: target,
+      images: images!,
+      out: folder,
+      alpha: alpha ?? 4,
+      parameters: PARAMETERS[parameters ?? 'class-maps'],
+      strict: flags.strict ?? false,
+      force: flags.force ?? false,
+      signal: this.signal,
+      log: this.log,
+    })
+    this.log.info(`masks in ${fromHere(folder)}`)
+  },
+})
