@@ -67,10 +67,14 @@ export async function runWithFlags(
     const { run, stages: asked, worked } = await runRecipe(options)
     const tables: [StageName, string][] = [
       ['evaluate', run.scoresTable],
+      ['refine', run.refineTable],
       ['predict', run.predictionTable],
     ]
-    for (const [stage, file] of tables)
-      if (asked.includes(stage) && !worked.includes(stage)) log.info(await readFile(file, 'utf8'))
+    for (const [stage, file] of tables) {
+      if (!asked.includes(stage) || worked.includes(stage)) continue
+      const table = await readFile(file, 'utf8').catch(() => undefined) // refine may have scored nothing
+      if (table !== undefined) log.info(table)
+    }
     if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
   } catch (error) {
     if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
