@@ -21,7 +21,15 @@ const CLASSES = 20
 function buildMethod(): Method {
   manualSeed(0)
   return mctformer({
-    model: { variant: 'v2', width: 'deit-s', imageSize: 224, patchSize: 16, dropPath: 0.1, decay: 0.996 },
+    model: {
+      variant: 'v2',
+      width: 'deit-s',
+      imageSize: 224,
+      patchSize: 16,
+      dropPath: 0.1,
+      decay: 0.996,
+      unet: null,
+    },
     numClasses: CLASSES,
   })
 }

@@ -5,7 +5,11 @@ import { mctformer } from '../src/methods/mctformer/index.ts'
 import { adamw, decayGroups } from '../src/optim/index.ts'
 import { autocast, backward, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
-test.each<Precision>(['fp32', 'bf16'])('200 training steps in %s', async precision => {
+test.each<[Precision, string, { width: number; levels: number } | null]>([
+  ['fp32', 'without', null],
+  ['bf16', 'without', null],
+  ['bf16', 'with', { width: 8, levels: 3 }],
+])('200 training steps in %s, %s a U-Net', async (precision, _, unet) => {
   const { network, losses, noDecay } = mctformer({
     model: {
       variant: 'plus',
@@ -14,6 +18,7 @@ test.each<Precision>(['fp32', 'bf16'])('200 training steps in %s', async precisi
       patchSize: 16,
       dropPath: 0.1,
       decay: 0.996,
+      unet,
     },
     numClasses: 4,
   })

@@ -15,9 +15,16 @@ export function fuseMaps(
   { fusion }: { fusion: Exclude<Fusion, 'none'> },
 ): Tensor {
   return scope(() => {
-    const fine = minMax(evidence.sigmoid())
+    const fine = minMax(classShares(evidence))
     if (fusion === 'unet') return fine
     const coarse = minMax(ops.upsampleBilinear2d(maps, evidence.shape.slice(-2), false))
     return fusion === 'mean' ? coarse.add(fine).div(2) : coarse.mul(fine).sqrt()
   })
+}
+
+/** Each place divided among the classes and "none of them", whose evidence is 0. [B, C, H', W'] both */
+function classShares(evidence: Tensor): Tensor {
+  const [batch, classes, ...size] = evidence.shape as [number, number, number, number]
+  const none = ops.zeros([batch, 1, ...size], { device: evidence.device })
+  return ops.cat([evidence, none], { dim: 1 }).softmax(1).narrow(1, 0, classes)
 }

@@ -3,7 +3,7 @@ import { Unet, type UnetOptions } from '../../models/unet/index.ts'
 import { type ClassTokenOptions, ClassTokenTransformer, type Grid } from '../../models/vit/index.ts'
 import { Conv2d, Linear, truncatedNormal } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
-import { averagePool, maskedPool, rankingPool } from './pooling.ts'
+import { averagePool, rankingPool } from './pooling.ts'
 
 export type Variant = 'v1' | 'v2' | 'plus'
 
@@ -94,7 +94,7 @@ export class Mctformer extends ClassTokenTransformer {
         patches: fixed.narrow(1, this.numClasses, patches),
         grid,
       })
-      return { maps, logits: maskedPool(maps) }
+      return { maps, logits: averagePool(maps) }
     })
   }
 }

@@ -87,7 +87,7 @@ describe.for(['v1', 'v2', 'plus'] as const)('MCTformer %s with a U-Net', variant
 test('maps are fused after each is stretched to [0, 1]', () => {
   scope(() => {
     const coarse = tensor([0, 8, 4, 2], [1, 1, 2, 2])
-    const evidence = tensor([-1, 3, 1, -5], [1, 1, 2, 2])
+    const evidence = tensor([-1, 3, 1, -5], [1, 1, 2, 2]) // of one class: its share is the sigmoid
     const [a, b] = [bytes(minMax(coarse)), bytes(minMax(evidence.sigmoid()))]
     const fused = (fusion: 'geometric' | 'mean' | 'unet'): number[] =>
       bytes(fuseMaps(coarse, evidence, { fusion }))

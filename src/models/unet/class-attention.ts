@@ -19,14 +19,15 @@ export interface Informed {
 const KEY = 32 // channels of queries and keys
 
 /**
- * Cross-attention of one head: queries from pixels, keys and values from the class tokens. The scores q.k are the
- * evidence for each class; a pixel of no class attends to nothing (a further score that is always 0).
+ * Cross-attention of one head: queries from pixels, keys and values from the class tokens; a pixel of no class attends
+ * to nothing (a further score that is always 0). The evidence for a class is the query times the class's own key: its
+ * token knows the tags from the whole picture, and evidence read off the token would not say where.
  */
 export class ClassAttention extends Module {
   readonly query: Conv2d
   readonly key: Linear
   readonly value: Linear
-  /** What tells the classes apart while their tokens are still the same, as DeiT's weights leave them. */
+  /** Added to the keys from the tokens, which are all the same at first where DeiT's weights are taken. */
   readonly classKey: Parameter
 
   constructor({ width, embedDim, numClasses }: ClassAttentionOptions) {
@@ -42,14 +43,14 @@ export class ClassAttention extends Module {
     return scope(() => {
       const [batch, , height, width] = pixels.shape as [number, number, number, number]
       const queries = this.query.forward(pixels).reshape(batch, KEY, -1) // [B, d, H*W]
-      const keys = this.key.forward(classTokens).add(this.classKey) // [B, C, d]
-      const scores = keys.matmul(queries).to({ dtype: 'float32' }) // [B, C, H*W]
+      const evidence = this.classKey.matmul(queries).to({ dtype: 'float32' }) // [B, C, H*W]
+      const scores = this.key.forward(classTokens).matmul(queries).add(evidence)
       const nothing = ops.zeros([batch, 1, height * width], { device: pixels.device })
-      const attention = ops.cat([scores, nothing], { dim: 1 }).softmax(1).narrow(1, 0, scores.size(1))
+      const attention = ops.cat([scores, nothing], { dim: 1 }).softmax(1).narrow(1, 0, evidence.size(1))
       const values = this.value.forward(classTokens).transpose(1, 2) // [B, w, C]
       return {
         pixels: pixels.add(values.matmul(attention).reshape(...pixels.shape)),
-        evidence: scores.reshape(batch, -1, height, width),
+        evidence: evidence.reshape(batch, -1, height, width),
       }
     })
   }

@@ -163,6 +163,16 @@ describe('errors name the place, the key and what would be right', () => {
       'my.yaml:2 (evaluate.sweep.stop): 0.2 is below start; expected start <= stop',
     ],
     [
+      'a U-Net of an odd width',
+      'method: mctformer\nmodel: { unet: { width: 20 } }\n',
+      'my.yaml:2 (model.unet.width): 20 is not a multiple of 8; expected 8, 16, 24, ...',
+    ],
+    [
+      'a U-Net that is no section',
+      'method: mctformer\nmodel: { unet: true }\n',
+      'my.yaml:2 (model.unet): is true; expected a section {width, levels} or null',
+    ],
+    [
       'more layers than blocks',
       'method: mctformer\nmaps: { layers: 13 }\n',
       "my.yaml:2 (maps.layers): 13 is more than the network's 12 blocks; expected at most 12",
