@@ -1,7 +1,7 @@
 /** @file The AffinityNet of a recipe, to be trained or with what a run has trained. */
 
 import { adamw, type Optimiser, polySgdMomentum, sgd } from '../optim/index.ts'
-import { type AffinityNet, affinityGroups, affinityNet } from '../refine/affinity/index.ts'
+import { type AffinityNet, affinityGroups, affinityNet, SMALL } from '../refine/affinity/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import { buildBackbone } from './build-backbone.ts'
 import { loadTrained, prepareTorch } from './build-method.ts'
@@ -12,7 +12,9 @@ import type { RunFolder } from './run-folder.ts'
 /** Builds it with freshly drawn weights; of ResNet38 the first stages are frozen, as published. */
 export function buildAffinity(recipe: Recipe, { numClasses }: { numClasses: number }): AffinityNet {
   const frozen = ['conv1a', 'b2', 'b2_1', 'b2_2'] as const
-  return affinityNet(buildBackbone(recipe.affinity.backbone, recipe, { numClasses, frozen }))
+  const { backbone: name } = recipe.affinity
+  const backbone = buildBackbone(name, recipe, { numClasses, frozen })
+  return affinityNet(backbone, name === 'resnet38' ? {} : { reduced: SMALL })
 }
 
 /** What the run has trained, in eval mode on the recipe's device. Throws InputError when it does not fit. */

@@ -17,7 +17,7 @@ export async function affinityStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, signal, log } = context
   const { affinity: settings, normalise, seed, precision, strict } = recipe
   const { cropSize, batchSize, epochs, radius, pairs } = settings
-  await mkdir(run.affinityLabels, { recursive: true })
+  for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withMaps(context)
   await writeAffinityLabels(context, mapped)
   const labelled = await Promise.all(

@@ -1,7 +1,7 @@
 /** @file AffinityNet (Ahn and Kwak 2018): pairwise affinities learned from class maps, and the random walk along them. */
 export { affinityGroups } from './groups.ts'
 export { affinityLosses } from './losses.ts'
-export { AffinityHead, AffinityNet, affinityNet } from './network.ts'
+export { AffinityHead, AffinityNet, affinityNet, type Reduced, SMALL } from './network.ts'
 export { pairAffinity } from './pair-affinity.ts'
 export { PAIR, pairLabels } from './pair-labels.ts'
 export { type Grid, type Offset, type PairOptions, type PairRule, pairOffsets, pairStarts } from './pairs.ts'

@@ -3,8 +3,14 @@ import { type DenseBackbone, DenseNetwork, type Levels } from '../../models/dens
 import { Conv2d, kaimingNormal, Module, xavierUniform } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
-/** Channels that each level is reduced to (resnet38_aff.py). */
-const REDUCED = [64, 128, 256] as const
+/** Channels that each level is reduced to. */
+export type Reduced = readonly [number, number, number]
+
+/** Of ResNet38 (resnet38_aff.py). */
+const PUBLISHED: Reduced = [64, 128, 256]
+
+/** Of small backbones: comparing pairs would otherwise cost more than the backbone. */
+export const SMALL: Reduced = [32, 32, 64]
 
 /** 1 x 1 convolutions with ELU: each level reduced, all joined and mixed. Names f8_3, f8_4, f8_5, f9 as published. */
 export class AffinityHead extends Module {
@@ -13,9 +19,9 @@ export class AffinityHead extends Module {
   readonly f8_5: Conv2d
   readonly f9: Conv2d
 
-  constructor({ channels }: Pick<DenseBackbone, 'channels'>) {
+  constructor({ channels, reduced = PUBLISHED }: { channels: DenseBackbone['channels']; reduced?: Reduced }) {
     super()
-    const [first, second, third] = REDUCED
+    const [first, second, third] = reduced
     const all = first + second + third
     this.f8_3 = pointwise(channels[0], first, kaimingNormal)
     this.f8_4 = pointwise(channels[1], second, kaimingNormal)
@@ -23,7 +29,7 @@ export class AffinityHead extends Module {
     this.f9 = pointwise(all, all, shape => xavierUniform(shape, { gain: 4 }))
   }
 
-  /** Levels [B, channels, h, w] -> features [B, 448, h, w] */
+  /** Levels [B, channels, h, w] -> features [B, reduced together, h, w]: 448 as published */
   forward([shallow, middle, deep]: Levels): Tensor {
     return scope(() => {
       const reduced = ops.cat(
@@ -40,15 +46,15 @@ export class AffinityHead extends Module {
 }
 
 export class AffinityNet extends DenseNetwork<AffinityHead> {
-  /** images [B, 3, H, W], normalised -> features [B, 448, ceil(H/stride), ceil(W/stride)] */
+  /** images [B, 3, H, W], normalised -> features [B, D, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Tensor {
     return scope(() => this.head.forward(this.backbone.forward(images)))
   }
 }
 
 /** The network on a backbone; what the published one freezes is frozen in `resnet38Backbone`. */
-export function affinityNet(backbone: DenseBackbone): AffinityNet {
-  return new AffinityNet({ backbone, head: new AffinityHead(backbone) })
+export function affinityNet(backbone: DenseBackbone, options: { reduced?: Reduced } = {}): AffinityNet {
+  return new AffinityNet({ backbone, head: new AffinityHead({ ...options, channels: backbone.channels }) })
 }
 
 function pointwise(
