@@ -1,4 +1,4 @@
-/** @file The U-Net global-feature module (reproduction, section 3.2; its sizes are ours: docs/adr/0004-unet.md). */
+/** @file The U-Net global-feature module (reproduction, section 3.2; its sizes are ours: docs/adr/0003-unet.md). */
 import { Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { ClassAttention } from './class-attention.ts'
