@@ -57,6 +57,7 @@ const show = ({ rate, peak }: Side): string => `${rate.toFixed(2)}/s ${(peak / 1
 const { values } = parseArgs({
   options: {
     python: { type: 'string' },
+    method: { type: 'string' }, // one of them alone
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '8' },
     'leak-steps': { type: 'string', default: '200' },
@@ -72,12 +73,14 @@ console.log(
     : `PyTorch: ${execFileSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' }).trim()} of ${python}`,
 )
 console.log(
-  'MCTformer-V2, DeiT-S; median of rounds taken in turns; rate in pictures, memory is the peak of the process\n',
+  'DeiT-S (MCTformer-V2, WeakTr); median of rounds taken in turns; rate in pictures, memory is the peak of the process\n',
 )
 const defaults: Side[] = []
-for (const task of ['train', 'maps']) {
+const cases = ['mctformer', 'weaktr'].flatMap(method => ['train', 'maps'].map(task => ({ method, task })))
+for (const { method, task } of cases) {
+  if (values.method !== undefined && values.method !== method) continue
   for (const precision of ['fp32', 'bf16']) {
-    const args = ['--task', task, '--precision', precision, '--seconds', values.seconds]
+    const args = ['--method', method, '--task', task, '--precision', precision, '--seconds', values.seconds]
     const sides = { ours: [] as Side[], plain: [] as Side[], same: [] as Side[] }
     for (let round = 0; round < Number(values.rounds); round++) {
       sides.ours.push(ours([...args, '--device', values.device]))
@@ -86,7 +89,7 @@ for (const task of ['train', 'maps']) {
       sides.same.push(reference(python, args, SAME_KERNELS))
     }
     const own = best(sides.ours)
-    console.log(`${task} ${precision}: tagmask ${show(own)}`)
+    console.log(`${method} ${task} ${precision}: tagmask ${show(own)}`)
     if (python === undefined) continue
     const [plain, same] = [best(sides.plain), best(sides.same)]
     if (precision === 'fp32') defaults.push(plain)

@@ -1,8 +1,7 @@
 /** @file Our side of the benchmark, one measurement in a process of its own. Prints one JSON line. Run by bench.ts. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Method, multiScaleMaps } from '../src/methods/index.ts'
-import { mctformer } from '../src/methods/mctformer/index.ts'
+import { type Method, methods, multiScaleMaps } from '../src/methods/index.ts'
 import { adamw, decayGroups } from '../src/optim/index.ts'
 import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
@@ -18,24 +17,21 @@ export interface Measurement {
 
 const CLASSES = 20
 
-function buildMethod(): Method {
+const SIZE = { width: 'deit-s', imageSize: 224, patchSize: 16, dropPath: 0.1 } as const
+
+function buildMethod(name: string): Method {
   manualSeed(0)
-  return mctformer({
-    model: {
-      variant: 'v2',
-      width: 'deit-s',
-      imageSize: 224,
-      patchSize: 16,
-      dropPath: 0.1,
-      decay: 0.996,
-      unet: null,
-    },
-    numClasses: CLASSES,
-  })
+  const numClasses = CLASSES
+  if (name === 'mctformer')
+    return methods.mctformer({ model: { ...SIZE, variant: 'v2', decay: 0.996, unet: null }, numClasses })
+  const fusion = { kind: 'aaf', generation: 'v3', pool: 'max', reduction: 8, featReduction: 8 } as const
+  return methods.weaktr({ model: { ...SIZE, fusion }, numClasses })
 }
 
-function trainStep(batch: number, precision: Precision, device: string): () => void {
-  const method = buildMethod()
+function trainStep(
+  method: Method,
+  { batch, precision, device }: { batch: number; precision: Precision; device: string },
+): () => void {
   method.network.to(device)
   const optimiser = adamw(decayGroups(method.network, { weightDecay: 0.05, noDecay: method.noDecay }))
   const images = ops.randn([batch, 3, 224, 224], { device })
@@ -50,8 +46,10 @@ function trainStep(batch: number, precision: Precision, device: string): () => v
     })
 }
 
-function mapsStep(precision: Precision, device: string): () => void {
-  const method = buildMethod()
+function mapsStep(
+  method: Method,
+  { precision, device }: { precision: Precision; device: string },
+): () => void {
   method.network.to(device)
   method.network.eval()
   const image = ops.randn([1, 3, 375, 500], { device })
@@ -100,6 +98,7 @@ function measure(
 
 const { values } = parseArgs({
   options: {
+    method: { type: 'string', default: 'mctformer' },
     task: { type: 'string', default: 'train' },
     precision: { type: 'string', default: 'fp32' },
     seconds: { type: 'string', default: '20' },
@@ -110,8 +109,9 @@ const { values } = parseArgs({
 })
 const precision: Precision = values.precision === 'bf16' ? 'bf16' : 'fp32'
 const batch = Number(values.batch)
-const step =
-  values.task === 'maps' ? mapsStep(precision, values.device) : trainStep(batch, precision, values.device)
+const method = buildMethod(values.method)
+const options = { batch, precision, device: values.device }
+const step = values.task === 'maps' ? mapsStep(method, options) : trainStep(method, options)
 const result = measure(step, values.task === 'maps' ? 1 : batch, {
   seconds: Number(values.seconds),
   steps: Number(values.steps),

@@ -1,6 +1,6 @@
-"""MCTformer-V2 at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
+"""MCTformer-V2 and WeakTr at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
 
-python3 bench/reference.py --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
+python3 bench/reference.py --method mctformer|weaktr --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
 """
 import argparse
 import json
@@ -45,7 +45,7 @@ class Block(nn.Module):
     def forward(self, x):
         o, weights = self.attn(self.norm1(x))
         x = x + self.drop(o)
-        return x + self.drop(self.mlp(self.norm2(x))), weights
+        return x + self.drop(self.mlp(self.norm2(x))), weights, o
 
 
 class MCTformerV2(nn.Module):
@@ -73,11 +73,47 @@ class MCTformerV2(nn.Module):
         x = torch.cat([self.cls_token.expand(b, -1, -1), x.flatten(2).transpose(1, 2)], 1) + self.positions(h, w)
         attentions = []
         for block in self.blocks:
-            x, weights = block(x)
+            x, weights, _ = block(x)
             attentions.append(weights)
         c = self.classes
         maps = self.head(x[:, c:].transpose(1, 2).reshape(b, -1, h, w))
         return x[:, :c].mean(-1), maps.mean((2, 3)), maps, attentions
+
+
+class WeakTr(MCTformerV2):
+    """As its authors write it: the attention of all layers kept, stacked, copied, weighted twice (models.py, AAF.py)."""
+
+    def __init__(self, dim=384, depth=12, heads=6):
+        super().__init__(dim, depth, heads)
+        count, d = depth * heads, dim // heads
+        self.heads = heads
+        self.among = nn.Sequential(
+            nn.Linear(count, count // 8, bias=False), nn.ReLU(), nn.Linear(count // 8, count, bias=False), nn.Sigmoid()
+        )
+        self.each = nn.Sequential(nn.Linear(d, d // 8), nn.Linear(d // 8, 1))
+
+    def fused(self, images):
+        b, c = images.shape[0], self.classes
+        x = self.patch_embed(images)
+        h, w = x.shape[-2:]
+        x = torch.cat([self.cls_token.expand(b, -1, -1), x.flatten(2).transpose(1, 2)], 1) + self.positions(h, w)
+        attentions, features = [], []
+        for block in self.blocks:
+            x, weights, branch = block(x)
+            attentions.append(weights)
+            features.append(branch)
+        maps = self.head(x[:, c:].transpose(1, 2).reshape(b, -1, h, w))
+        n, depth = x.shape[1], len(self.blocks)
+        attention = torch.stack(attentions).detach().clone().permute(1, 2, 0, 3, 4).contiguous().view(b, -1, n, n)
+        feature = torch.stack(features).detach().clone().view(depth, b, n, -1, self.heads)
+        feature = feature.permute(1, 4, 0, 2, 3).contiguous().view(b, self.heads * depth, n, -1)
+        each = self.each(feature.amax(2)).view(b, -1)
+        weight = self.among(each).view(b, -1, 1, 1)
+        cross, patch = attention * weight.expand_as(attention), attention * weight.expand_as(attention)
+        coarse = F.relu(maps.detach().clone())
+        cams = cross.mean(1)[:, :c, c:].reshape(b, c, h, w) * coarse
+        fine = (patch.mean(1)[:, c:, c:].unsqueeze(1) @ cams.view(b, c, -1, 1)).reshape(b, c, h, w)
+        return (x[:, :c].mean(-1), maps.mean((2, 3)), fine.mean((2, 3))), fine
 
 
 def train(model, batch):
@@ -88,8 +124,8 @@ def train(model, batch):
 
     def step(autocast):
         with autocast():
-            y, p, _, _ = model(images)
-            loss = F.multilabel_soft_margin_loss(y, targets) + F.multilabel_soft_margin_loss(p.float(), targets)
+            logits = model.fused(images)[0] if isinstance(model, WeakTr) else model(images)[:2]
+            loss = sum(F.multilabel_soft_margin_loss(each.float(), targets) for each in logits)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -102,6 +138,8 @@ def maps(model):
     image = torch.randn(1, 3, 375, 500)
 
     def one(view):
+        if isinstance(model, WeakTr):
+            return F.interpolate(model.fused(view)[1].float(), (375, 500), mode='bilinear', align_corners=False)[0]
         y, _, patch_maps, attentions = model(view)
         h, w = patch_maps.shape[-2:]
         mean = torch.stack([a.float().mean(1) for a in attentions])
@@ -123,6 +161,7 @@ def maps(model):
 
 def main():
     parser = argparse.ArgumentParser()
+    parser.add_argument('--method', choices=['mctformer', 'weaktr'], default='mctformer')
     parser.add_argument('--task', choices=['train', 'maps'], required=True)
     parser.add_argument('--precision', choices=['fp32', 'bf16'], default='fp32')
     parser.add_argument('--seconds', type=float, default=20)
@@ -131,7 +170,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = MCTformerV2()
+    model = WeakTr() if args.method == 'weaktr' else MCTformerV2()
     step, images = train(model, args.batch) if args.task == 'train' else maps(model)
 
     def autocast():
