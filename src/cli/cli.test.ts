@@ -42,35 +42,25 @@ async function tagmask(...args: string[]) {
   return { code, ...written, listeners: events.listenerCount('SIGINT') }
 }
 
+const COMMANDS = 'run train maps evaluate affinity refine segment predict ablate report demo doctor'.split(
+  ' ',
+)
+
 describe('--help', () => {
   it('lists every command with a sentence', async () => {
     const { code, out } = await tagmask('--help')
     expect(code).toBe(0)
-    for (const name of [
-      'run',
-      'train',
-      'maps',
-      'evaluate',
-      'segment',
-      'predict',
-      'ablate',
-      'report',
-      'demo',
-      'doctor',
-    ]) {
+    for (const name of COMMANDS) {
       expect(out).toMatch(new RegExp(`^  ${name} +[A-Z]`, 'm'))
     }
   })
 
-  it.each(['run', 'train', 'maps', 'evaluate', 'segment', 'predict', 'ablate', 'report', 'demo', 'doctor'])(
-    '%s has an example',
-    async name => {
-      const { code, out } = await tagmask(name, '--help')
-      expect(code).toBe(0)
-      expect(out).toContain(`Examples:\n  tagmask ${name}`)
-      expect(Math.max(...out.split('\n').map(line => line.length))).toBeLessThan(150)
-    },
-  )
+  it.each(COMMANDS)('%s has an example', async name => {
+    const { code, out } = await tagmask(name, '--help')
+    expect(code).toBe(0)
+    expect(out).toContain(`Examples:\n  tagmask ${name}`)
+    expect(Math.max(...out.split('\n').map(line => line.length))).toBeLessThan(150)
+  })
 
   it('--version is the version of the package', async () => {
     expect(await tagmask('--version')).toMatchObject({
@@ -85,7 +75,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, train, maps, evaluate, segment, predict, ablate, report, demo, doctor',
+      'there is no command frobnicate; commands are run, train, maps, evaluate, affinity, refine, segment, predict, ablate, report, demo, doctor',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'b is too much: only 1 name is expected (--help lists all)'],
@@ -100,6 +90,10 @@ describe('wrong use ends with 2 and one line', () => {
     [['run', 'x', '--precision', 'fp64'], '--precision fp64: expected fp32 or bf16 (--help lists all)'],
     [['run', 'x', '--seed', 'five'], '--seed five: Cannot convert five to a number (--help lists all)'],
     [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],
+    [
+      ['refine', 'x', '--method', 'crf', '--parameters', 'mine'],
+      '--parameters mine: expected class-maps, mctformer-masks, weaktr-voc-labels, weaktr-voc-masks, weaktr-coco-masks, labels, semformer-labels, afa-masks (--help lists all)',
+    ],
     [
       ['ablate', 'x', '--seeds', '0,0'],
       '--seeds 0,0: expected different whole numbers, as in 0,1,2 (--help lists all)',
@@ -146,6 +140,24 @@ describe('bad input ends with 1 and one message without a stack', () => {
     [
       ['run', 'mctformer-v2_deit-s_voc12'],
       'error: --data: is not given; say where the pictures and tags lie: --data DIR',
+    ],
+    [
+      ['predict', 'runs/x', '--images', 'photos'],
+      'error: --out: is not given; say where the masks go: --out DIR',
+    ],
+    [['predict', 'runs/x', '--crf'], 'error: --crf: needs --images; say which pictures: --images DIR'],
+    [
+      ['predict', '/no/such/run', '--images', 'photos', '--out', 'masks'],
+      'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
+    ],
+    [['refine', 'runs/x', '--alpha', '8'], 'error: --alpha: is for a folder of class maps; add --method crf'],
+    [
+      ['refine', 'maps', '--method', 'crf', '--out', 'masks'],
+      'error: --images: is not given; --method crf needs --images DIR',
+    ],
+    [
+      ['refine', '/no/such/maps', '--method', 'crf', '--images', '.', '--out', '/tmp/masks'],
+      'error: /no/such/maps: is no folder that can be listed; give a folder of class maps (ID.safetensors), such as maps/ of a run',
     ],
     [
       ['report', '/no/such/run'],

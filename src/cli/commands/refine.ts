@@ -20,15 +20,19 @@ const PARAMETERS = {
   'semformer-labels': sets.SEMFORMER_LABEL_CRF,
   'afa-masks': sets.AFA_MASK_CRF,
 } as const satisfies Record<string, sets.CrfParameters>
-type ParameterName = keyof typeof PARAMETERS
-const NAMES = Object.keys(PARAMETERS) as ParameterName[]
+
+function parseParameters(name: string): sets.CrfParameters {
+  const found = Object.entries(PARAMETERS).find(([known]) => known === name)?.[1]
+  if (found !== undefined) return found
+  throw new Error(`expected ${Object.keys(PARAMETERS).join(', ')}`)
+}
 
 interface RefineFlags extends RunFlags {
   readonly method?: 'crf'
   readonly images?: string
   readonly out?: string
   readonly alpha?: number
-  readonly parameters?: ParameterName
+  readonly parameters?: sets.CrfParameters
 }
 
 const path = { kind: 'parsed', parse: (value: string) => value, optional: true, placeholder: 'DIR' } as const
@@ -44,6 +48,7 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
 it (tagmask run does them all).
 With --method crf: a folder of class maps (ID.safetensors, as maps/ of a run) through the dense CRF, without any
 network: DIR/ID.png, a PNG whose palette indices are the labels. The background scores (1 - strongest map)^alpha.
+Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 
 Examples:
   tagmask refine runs/mctformer_demo
@@ -64,10 +69,11 @@ Examples:
         brief: 'Exponent of the background score: more is more foreground; 4 when not given',
       },
       parameters: {
-        kind: 'enum',
-        values: NAMES,
+        kind: 'parsed',
+        parse: parseParameters,
         optional: true,
-        brief: 'Parameters of the CRF, of the paper that is named; class-maps when not given',
+        placeholder: 'SET',
+        brief: 'Parameters of the CRF by the paper that uses them; class-maps when not given',
       },
     },
     positional: {
@@ -101,7 +107,7 @@ Examples:
       images: images!,
       out: folder,
       alpha: alpha ?? 4,
-      parameters: PARAMETERS[parameters ?? 'class-maps'],
+      parameters: parameters ?? PARAMETERS['class-maps'],
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
