@@ -157,7 +157,7 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
 
 /** What does not fit together, as path and message (problem; what would be right). */
 export function checkAffinity({
-  affinity: { cropSize, backbone: name, radius },
+  affinity: { cropSize, backbone: name, radius, pairs },
   model: { patchSize },
 }: {
   readonly affinity: AffinityRecipe
@@ -168,7 +168,8 @@ export function checkAffinity({
   if (cropSize % unit !== 0)
     return [{ path, message: `is not a multiple of ${unit}; expected whole patches of ${name}` }]
   const stride = name === 'resnet38' || unit % 2 === 1 ? unit : unit / 2
-  const least = Math.ceil(((2 * radius - 1) * stride) / unit) * unit
+  const places = pairs === 'published' ? 2 * radius - 1 : 2 // along a side, for one pair
+  const least = Math.ceil((places * stride) / unit) * unit
   if (cropSize >= least) return []
   return [{ path, message: `has no pair of radius ${radius}; expected at least ${least}` }]
 }
