@@ -1,5 +1,5 @@
 /** @file The little that fusion needs of every layer's attention, taken as the blocks make it. */
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
 
 /**
  * The weights of the heads are known only after the last block. Kept until then are the rows of the class tokens and
@@ -54,16 +54,29 @@ export function addAttention(
 
 /**
  * Heads fused by their weights [B, heads * depth]: the mean of weight times attention (models.py). x
- * [B, heads, depth, ...] -> [B, ...]. Not a matrix product, which bf16 would round.
+ * [B, heads, depth, ...] -> [B, ...], in float32 also under autocast; only the weights have a gradient.
  */
 export function fuseHeads(x: Tensor, headWeights: Tensor): Tensor {
   return scope(() => {
     const [batch, heads, depth, ...rest] = x.shape as [number, number, number, ...number[]]
     const flat = x.reshape(batch, heads * depth, -1)
-    return headWeights
-      .unsqueeze(-1)
-      .mul(flat)
-      .mean(1)
-      .reshape(batch, ...rest)
+    const share = headWeights.div(heads * depth).unsqueeze(1) // [B, 1, heads * depth]
+    const fused =
+      isRecording() && x.device !== 'cpu' ? share.transpose(1, 2).mul(flat).sum(1) : weightedSum(share, flat)
+    return fused.reshape(batch, ...rest)
   })
+}
+
+/** [B, 1, K] x [B, K, M] -> [B, 1, M]; written into its place, where autocast does not round. The product itself is never made. */
+function weightedSum(share: Tensor, flat: Tensor): Tensor {
+  const { device } = flat
+  const product = (a: Tensor, b: Tensor): Tensor =>
+    ops.bmmOut(a, b, ops.empty([a.size(0), a.size(1), b.size(2)], { device }))
+  if (!isRecording()) return product(share, flat)
+  return differentiable(
+    'fuse heads',
+    [share],
+    () => ({ outputs: [product(share, flat)], saved: [flat] }),
+    ([gradient], [kept]) => [product(gradient!, kept!.transpose(1, 2))],
+  )[0]!
 }

@@ -1,6 +1,6 @@
 /** @file The feed-forward half of a block: fc1, exact GELU, fc2. */
 import { Dropout, Linear, Module, truncatedNormal } from '../../nn/index.ts'
-import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
+import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
 
 export class Mlp extends Module {
   readonly fc1: Linear
@@ -45,8 +45,7 @@ function leanSecondHalf(hidden: Tensor, weight: Tensor, bias: Tensor): Tensor {
     }),
     ([gradient], [kept, matrix]) => {
       const dOut = gradient!.reshape(-1, outer) // [B*N, D]
-      const activation = ops.gelu(kept!).reshape(-1, inner)
-      const dWeight = ops.mm(dOut.transpose(0, 1), activation)
+      const dWeight = scope(() => ops.mm(dOut.transpose(0, 1), ops.gelu(kept!).reshape(-1, inner)))
       const dHidden = ops.mm(dOut, low(matrix!)).reshape(...kept!.shape)
       return [
         ops.geluBackward(dHidden, kept!),
