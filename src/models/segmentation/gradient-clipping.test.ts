@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { backward, fromData, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { backward, fromData, manualSeed, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { clipGradients, gradientClippingLoss, pixelCrossEntropy } from './gradient-clipping.ts'
 
 const crops = fc.record({
@@ -91,16 +91,40 @@ test('pixels without a label cost nothing and stay in the mean', () => {
   })
 })
 
-test('coarse logits are spread to the labels', () => {
-  scope(() => {
-    const logits = ops.randn([2, 3, 2, 2])
-    const labels = ops.zeros([2, 8, 8], { dtype: 'int64' })
-    const options = { startValue: 0, patchSize: 4 }
-    const full = ops.upsampleBilinear2d(logits, [8, 8], false)
-    expect(gradientClippingLoss(logits, labels, options).total.item()).toBe(
-      gradientClippingLoss(full, labels, options).total.item(),
-    )
-  })
+test('coarse logits are spread to the labels; the derivative by hand is that of autograd', () => {
+  fc.assert(
+    fc.property(crops, ({ batch, rows, columns, patchSize, startValue, seed }) =>
+      scope(() => {
+        manualSeed(seed)
+        const size = [rows * patchSize, columns * patchSize]
+        const logits = ops.randn([batch, 3, rows, columns]).mul(3)
+        const picks = ops.floor(ops.rand([batch, ...size]).mul(4))
+        const labels = ops.maskedFill(picks, ops.eqScalar(picks, 3), 255).to({ dtype: 'int64' })
+        const gradient = (loss: (leaf: Tensor) => Tensor): Tensor => {
+          const leaf = logits.clone()
+          leaf.requiresGrad = true
+          backward(loss(leaf).mul(2))
+          return leaf.grad!
+        }
+        const options = { startValue, patchSize }
+        let value: Tensor | undefined
+        const lean = gradient(leaf => {
+          value = gradientClippingLoss(leaf, labels, options).total
+          return value
+        })
+        let wanted: Tensor | undefined
+        const plain = gradient(leaf => {
+          const full = ops.upsampleBilinear2d(leaf, size, false)
+          wanted = clipGradients(pixelCrossEntropy(full, labels), options).mean()
+          return wanted
+        })
+        expect(value!.item()).toBe(wanted!.item())
+        const largest = ops.amax(ops.abs(plain)).item()
+        expect(ops.amax(ops.abs(lean.sub(plain))).item()).toBeLessThanOrEqual(1e-5 * largest)
+      }),
+    ),
+    { numRuns: 30 },
+  )
 })
 
 test('a patch size that does not divide the crop is refused, with sides that do', () => {

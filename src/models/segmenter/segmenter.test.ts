@@ -81,14 +81,26 @@ test('logits have the size of the picture, whatever it is; what is missing to wh
           scope(() => {
             const images = ops.randn([batch, 3, height, width])
             const [below, right] = [(4 - (height % 4)) % 4, (4 - (width % 4)) % 4]
-            const padded = network.forward(ops.constantPadNd(images, [0, right, 0, below]))
-            const logits = network.forward(images)
+            const padded = network.logits(ops.constantPadNd(images, [0, right, 0, below])).last
+            const logits = network.logits(images).last
             expect(difference(logits, padded.narrow(2, 0, height).narrow(3, 0, width))).toBeLessThan(1e-5)
           }),
         ),
       ),
       { numRuns: 20 },
     )
+  })
+})
+
+test('for a loss that spreads them, logits come by patches where whole ones cover the picture', () => {
+  withNetwork({}, network => {
+    network.eval()
+    const [whole, cut] = [ops.randn([1, 3, 12, 8]), ops.randn([1, 3, 13, 8])]
+    const coarse = noGrad(() => network.forward(whole))
+    expect(coarse.shape).toEqual([1, 3, 3, 2])
+    const spread = ops.upsampleBilinear2d(coarse, [12, 8], false)
+    expect(difference(spread, noGrad(() => network.logits(whole)).last)).toBe(0)
+    expect(noGrad(() => network.forward(cut)).shape).toEqual([1, 3, 13, 8])
   })
 })
 
@@ -108,7 +120,7 @@ test('all but the classifier of the encoder learns', () => {
       network
         .train()
         .forward(ops.randn([2, 3, 16, 16]))
-        .mul(ops.randn([2, 3, 16, 16]))
+        .mul(ops.randn([2, 3, 4, 4]))
         .sum(),
     )
     const idle = [...network.parameters()].flatMap(([name, { grad }]) => (grad === undefined ? [name] : []))
@@ -187,10 +199,10 @@ describe('windows', () => {
       network.eval()
       const image = ops.randn([1, 3, 16, 16])
       const size = { width: 16, height: 16 }
-      const plain = noGrad(() => ops.softmax(network.forward(image), 1).select(0, 0))
+      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1).select(0, 0))
       const mirrored = noGrad(() =>
         ops
-          .softmax(network.forward(image.flip(-1)), 1)
+          .softmax(network.logits(image.flip(-1)).last, 1)
           .select(0, 0)
           .flip(-1),
       )

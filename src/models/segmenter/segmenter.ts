@@ -3,7 +3,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
-import { MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
+import { type Masks, MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
 import { loadSegmenter } from './pretrained.ts'
 
 export interface SegmenterOptions extends SegmenterEncoderOptions {
@@ -31,18 +31,20 @@ export class Segmenter extends Module {
     this.decoder = new MaskTransformer({ embedDim, heads, mlpRatio, labels, ...decoder })
   }
 
-  /** images [B, 3, H, W], normalised, of any size -> logits [B, labels, H, W] */
+  /**
+   * images [B, 3, H, W], normalised -> logits [B, labels, h, w] for a loss that spreads them: of patches where whole ones
+   * cover the pictures, else of pixels.
+   */
   forward(images: Tensor): Tensor {
-    return this.logits(images).last
+    const { stride: patch } = this.encoder.patchEmbed.proj
+    const whole = images.size(2) % patch === 0 && images.size(3) % patch === 0
+    return scope(() => (whole ? this.masks(images).last : this.logits(images).last))
   }
 
-  /** As `forward`; `withEarly` adds what the authors' evaluation mixes in (see mixBlocks). */
+  /** Logits of pictures of any size; `withEarly` adds what the authors' evaluation mixes in (see mixBlocks). */
   logits(images: Tensor, { withEarly = false } = {}): SegmenterLogits {
     return scope(() => {
-      const grid = this.encoder.grid(images)
-      const tokens = this.encoder.encode(images)
-      const patches = tokens.narrow(1, 1, grid.rows * grid.columns)
-      const { last, early } = this.decoder.forward(patches, grid, { withEarly })
+      const { last, early } = this.masks(images, { withEarly })
       return { last: this.spread(last, images), early: early && this.spread(early, images) }
     })
   }
@@ -53,6 +55,14 @@ export class Segmenter extends Module {
     options: { file: string },
   ): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
     return loadSegmenter(this, weights, options)
+  }
+
+  private masks(images: Tensor, options?: { withEarly: boolean }): Masks {
+    return scope(() => {
+      const grid = this.encoder.grid(images)
+      const tokens = this.encoder.encode(images)
+      return this.decoder.forward(tokens.narrow(1, 1, grid.rows * grid.columns), grid, options)
+    })
   }
 
   /** Bilinear to the pictures with their padding, which is then cut off. masks [B, labels, h, w] */

@@ -1,10 +1,15 @@
 /** @file Parity of WeakTr's online retraining: the first step with its gradients, then losses, rates and weights of further steps. */
 import { z } from 'zod'
 import { toFloat64Array } from '../../../src/io/tensor-data.ts'
-import { clipGradients, pixelCrossEntropy } from '../../../src/models/segmentation/index.ts'
+import {
+  clipGradients,
+  type GradientClippingOptions,
+  gradientClippingLoss,
+  pixelCrossEntropy,
+} from '../../../src/models/segmentation/index.ts'
 import type { Segmenter } from '../../../src/models/segmenter/index.ts'
 import { polyFloor, sgd } from '../../../src/optim/index.ts'
-import { backward, fromData, scope, type Tensor } from '../../../src/torch/index.ts'
+import { backward, fromData, noGrad, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareOutputs, compareTensor, keyBias, TOLERANCE } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
 import {
@@ -78,25 +83,16 @@ function checkTraining(
       const batch = step % config.iters_per_epoch
       const images = fromData(tensorOf(fixture, `in.images.${batch}`)).to({ device })
       const labels = fromData(tensorOf(fixture, `in.labels.${batch}`)).to({ device, dtype: 'int64' })
-      const prediction = network.forward(images)
-      const pixels = pixelCrossEntropy(prediction, labels)
-      const clipped = clipGradients(pixels, {
-        startValue: config.start_value,
-        patchSize: config.clip_patch,
-      })
-      const loss = clipped.mean()
-      backward(loss)
-      if (step === 0) {
-        const outputs = { seg_pred: prediction, pixel_loss: pixels, clipped_loss: clipped }
-        const named = Object.entries(outputs).map(([name, value]) => [`train.${name}`, value] as const)
-        comparisons.push(...compareOutputs(fixture, new Map(named)))
-        comparisons.push(...compareGradients(fixture, network, config))
-      }
+      const options = { startValue: config.start_value, patchSize: config.clip_patch }
+      if (step === 0) comparisons.push(...compareFirst(fixture, network, { images, labels, options }))
+      const { total, unclipped } = gradientClippingLoss(network.forward(images), labels, options)
+      backward(total)
+      if (step === 0) comparisons.push(...compareGradients(fixture, network, config))
       optimiser.step(rate(step))
       optimiser.zeroGrad()
       comparisons.push(...compareParameters(fixture, network, step + 1))
-      means.push(pixels.mean().item())
-      return loss.item()
+      means.push(unclipped.item())
+      return total.item()
     }),
   )
   for (const average of optimiser.state().tensors.values()) average.dispose()
@@ -115,6 +111,28 @@ function checkTraining(
     ...compareGroups('config.groups', groups, config.groups),
     ...comparisons,
   ]
+}
+
+/** Logits and losses of the first step, pixel by pixel. */
+function compareFirst(
+  fixture: Fixture,
+  network: Segmenter,
+  { images, labels, options }: { images: Tensor; labels: Tensor; options: GradientClippingOptions },
+): Comparison[] {
+  return noGrad(() =>
+    scope(() => {
+      const { last } = network.logits(images)
+      const pixels = pixelCrossEntropy(last, labels)
+      return compareOutputs(
+        fixture,
+        new Map([
+          ['train.seg_pred', last],
+          ['train.pixel_loss', pixels],
+          ['train.clipped_loss', clipGradients(pixels, options)],
+        ]),
+      )
+    }),
+  )
 }
 
 /** `grad.*` is a choice; the parameters without any gradient are all named. */
