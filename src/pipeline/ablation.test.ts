@@ -97,6 +97,8 @@ describe('an ablation', () => {
       'maps.scales=[1]',
       'maps.refine=true',
       'report.pictures=1',
+      'refine.method=none',
+      'segment=null',
       'threads=1',
     ],
     runs: join(folder, 'runs'),
