@@ -1,6 +1,6 @@
 /** @file Our tensors against the golden ones of a file, by name. */
 import { type TensorData, toFloat64Array } from '../../src/io/tensor-data.ts'
-import type { Tensor } from '../../src/torch/index.ts'
+import { noGrad, ops, type Tensor } from '../../src/torch/index.ts'
 import { type Comparison, compareFloat, mismatch } from './comparison.ts'
 import type { Fixture } from './fixture.ts'
 
@@ -47,4 +47,9 @@ export function keyBias(parameter: string, { shape }: TensorData): { without?: r
   if (!parameter.endsWith('attn.qkv.bias')) return {}
   const width = shape[0]! / 3
   return { without: [width, 2 * width] }
+}
+
+/** Every n-th value of a tensor that is too large to be compared as a whole, counted in C order. */
+export function everyNth(tensor: Tensor, n: number): Float32Array {
+  return noGrad(() => ops.slice(tensor.detach().reshape(-1), { step: n }).toFloat32Array())
 }

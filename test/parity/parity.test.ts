@@ -21,7 +21,7 @@ test('the fixtures are there', () => {
   expect(files.filter(name => name.startsWith('mctformer_'))).toHaveLength(13)
 })
 
-test.for(files)('%s', async name => {
+test.for(files)('%s', { timeout: 180_000 }, async name => {
   const report = await check(fixture(basename(name, '.safetensors')))
   expect(report.problem).toBeUndefined()
   expect(report.comparisons.filter(({ ok }) => !ok)).toEqual([])
@@ -81,6 +81,8 @@ describe('what is wrong is found', () => {
     ['weaktr_cam', 'grad_avg.adaptive_attention_fusion.attn_feat_ffn.0.bias', 3e-3],
     ['weaktr_cam_v1', 'grad.adaptive_attention_fusion.fc.0.weight', 3e-3],
     ['weaktr_cam_schedule', 'out.pos_embed', 3e-4],
+    ['psa_aff_labels', 'out.x.1', 3e-4],
+    ['psa_random_walk', 'given.1.trans', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {
     const report = await changed(name, { tensors: tensors => nudge(tensors, tensor, relative) })
     expect(failing(report)).toEqual([tensor])

@@ -11,8 +11,8 @@ import {
   pairAffinity,
   pairLabels,
 } from '../../../src/refine/affinity/index.ts'
-import { backward, fromData, noGrad, ops, scope, type Tensor } from '../../../src/torch/index.ts'
-import { TOLERANCE } from '../compare-tensors.ts'
+import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
+import { everyNth, TOLERANCE } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
 import {
   type CheckOptions,
@@ -183,7 +183,7 @@ function checkGradients(fixture: Fixture, network: AffinityNet, { sample_stride 
           ? []
           : [mismatch(`grad.${name}`, 'has a gradient, and none in the original')]
       if (grad === undefined) return [mismatch(`grad.${name}`, 'has no gradient')]
-      const got = every(grad, sample_stride[name] ?? 1)
+      const got = everyNth(grad, sample_stride[name] ?? 1)
       return [compareFloat(`grad.${name}`, got, toFloat32Array(want), TOLERANCE.gradient)]
     }),
   ]
@@ -192,14 +192,5 @@ function checkGradients(fixture: Fixture, network: AffinityNet, { sample_stride 
 /** Every n-th value of each parameter, n as the file has it. */
 function sampled(network: AffinityNet, { sample_stride }: Config): Map<string, Float32Array> {
   const parameters = [...network.parameters()].filter(([name]) => name in sample_stride)
-  return new Map(parameters.map(([name, parameter]) => [name, every(parameter, sample_stride[name]!)]))
-}
-
-function every(tensor: Tensor, stride: number): Float32Array {
-  return noGrad(() =>
-    tensor
-      .detach()
-      .toFloat32Array()
-      .filter((_, i) => i % stride === 0),
-  )
+  return new Map(parameters.map(([name, parameter]) => [name, everyNth(parameter, sample_stride[name]!)]))
 }

@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { type SegmentationNetwork, segmentationLoss } from '../../../src/models/segmentation/index.ts'
 import { polySgdMomentum, polyStep, sgd } from '../../../src/optim/index.ts'
-import { backward, fromData, noGrad, scope, type Tensor } from '../../../src/torch/index.ts'
-import { TOLERANCE } from '../compare-tensors.ts'
+import { backward, fromData, scope } from '../../../src/torch/index.ts'
+import { everyNth, TOLERANCE } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
 import {
   type CheckOptions,
@@ -131,7 +131,7 @@ function checkGradients(fixture: Fixture, network: SegmentationNetwork, config: 
           ? []
           : [mismatch(`grad.${name}`, 'has a gradient, and none in the original')]
       if (grad === undefined) return [mismatch(`grad.${name}`, 'has no gradient')]
-      const got = every(grad, config.sample_stride[name] ?? 1)
+      const got = everyNth(grad, config.sample_stride[name] ?? 1)
       return [compareFloat(`grad.${name}`, got, toFloat32Array(want), TOLERANCE.gradient)]
     }),
   ]
@@ -140,14 +140,5 @@ function checkGradients(fixture: Fixture, network: SegmentationNetwork, config: 
 /** Every n-th value of each parameter, n as the file has it. */
 function sampled(network: SegmentationNetwork, { sample_stride }: Config): Map<string, Float32Array> {
   const parameters = [...network.parameters()].filter(([name]) => name in sample_stride)
-  return new Map(parameters.map(([name, parameter]) => [name, every(parameter, sample_stride[name]!)]))
-}
-
-function every(tensor: Tensor, stride: number): Float32Array {
-  return noGrad(() =>
-    tensor
-      .detach()
-      .toFloat32Array()
-      .filter((_, i) => i % stride === 0),
-  )
+  return new Map(parameters.map(([name, parameter]) => [name, everyNth(parameter, sample_stride[name]!)]))
 }
