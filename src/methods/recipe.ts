@@ -22,6 +22,11 @@ export type WidthRecipe = z.output<typeof widthField>
 
 /** Further `model` fields of a vision transformer. */
 export const vitFields = {
+  imageSize: z
+    .int()
+    .min(8)
+    .default(224)
+    .describe('side of the training crop, pixels; published: 224, for MCTformer+ 448'),
   patchSize: z.int().min(1).default(16).describe('side of a patch, pixels; must divide imageSize'),
   dropPath: z
     .number()

@@ -19,6 +19,9 @@ function stepOnce(network: Point, step: () => void): void {
 
 test('groups spare one-axis tensors, biases and named parameters from decay', () => {
   const network = new Point()
+  expect(decayGroups(network, { weightDecay: 0.1, decays: 'all', noDecay: new Set(['pos_embed']) })).toEqual([
+    { parameters: network.parameters(), weightDecay: 0.1 },
+  ])
   const [spared, decayed] = decayGroups(network, { weightDecay: 0.1, noDecay: new Set(['pos_embed']) })
   expect([...spared!.parameters.keys()]).toEqual(['bias', 'pos_embed'])
   expect([...decayed!.parameters.keys()]).toEqual(['weight'])

@@ -22,11 +22,6 @@ export const mctformerModelRecipe = z
         'v1: class tokens only; v2: class and patch tokens; plus: MCTformer+ (ranking pooling, contrast)',
       ),
     width: widthField,
-    imageSize: z
-      .int()
-      .min(8)
-      .default(224)
-      .describe('side of the training crop, pixels; published: 224 for v1 and v2, 448 for plus'),
     ...vitFields,
     decay: z
       .number()

@@ -37,7 +37,6 @@ const meanSum = z.strictObject({
 export const weaktrModelRecipe = z
   .strictObject({
     width: widthField,
-    imageSize: z.int().min(8).default(224).describe('side of the training crop, pixels'),
     ...vitFields,
     fusion: z
       .discriminatedUnion('kind', [adaptive, meanSum])

@@ -12,7 +12,7 @@ import {
   type Tensor,
   tensor,
 } from '../../torch/index.ts'
-import { Attention, blocks, Mlp, resamplePositions } from './index.ts'
+import { Attention, attentionRows, blocks, Mlp, resamplePositions } from './index.ts'
 
 /** Length of a - b over the length of b. */
 function relative(a: Tensor, b: Tensor): number {
@@ -156,4 +156,36 @@ test('stochastic depth grows linearly, and the first block never drops', () => {
   const [only] = blocks({ embedDim: 4, heads: 1, mlpRatio: 1, dropPath: 0.2, depth: 1 })
   expect(only!.residual.rate).toBe(0)
   for (const block of [...made, only!]) block.dispose()
+})
+
+test('a reader sees the attention of every way to compute it, and can make it again from queries and keys', () => {
+  scope(() => {
+    manualSeed(3)
+    const attention = new Attention({ embedDim: 6, heads: 2 })
+    for (const parameter of attention.parameters().values()) noGrad(() => ops.normal_(parameter))
+    const x = ops.randn([2, 5, 6])
+    const seen: Float32Array[] = []
+    const options = {
+      read: ({ weights, queries, keys }: { weights: Tensor; queries: Tensor; keys: Tensor }) => {
+        seen.push(weights.toFloat32Array())
+        const again = attentionRows(queries.reshape(4, 5, 3), keys.reshape(4, 5, 3)).reshape(2, 2, 5, 5)
+        expect(relative(again, weights)).toBeLessThan(1e-6)
+        expect(
+          weights
+            .sum(-1)
+            .toFloat32Array()
+            .every(sum => Math.abs(sum - 1) < 1e-5),
+        ).toBe(true)
+      },
+    }
+    const { weights } = attention.forward(x, { ...options, withWeights: true }) // recorded, in plain operators
+    attention.forward(x, options) // recorded, derivative by hand
+    noGrad(() => attention.forward(x, options)) // in place
+    for (const values of seen) {
+      const got = tensor(values, [2, 2, 5, 5])
+      expect(relative(got, weights!)).toBeLessThan(1e-6)
+    }
+    expect(seen).toHaveLength(3)
+    attention.dispose()
+  })
 })
