@@ -36,7 +36,12 @@ export async function validationExamples({
   if (set === undefined || !stagesOf(recipe).includes('predict')) return []
   const { pictures } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
   const count = Math.ceil(recipe.report.pictures / 2)
-  return [{ set, choices: chooseExamples(set.pictures, { scores: pictures, count }) }]
+  const choices = chooseExamples(set.pictures, { scores: pictures, count })
+  const noted = choices.map(({ picture, note }) => ({
+    picture,
+    note: `${set.split}, not trained on${note === undefined ? '' : `: ${note}`}`,
+  }))
+  return [{ set, choices: noted }]
 }
 
 const BANDS = ['among the best', 'typical', 'among the worst'] as const

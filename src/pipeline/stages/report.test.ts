@@ -1,20 +1,22 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { openDataset, type Picture } from '../../data/dataset.ts'
 import { generateDemo } from '../../data/demo/index.ts'
-import { readLabelMap } from '../../io/indexed-png.ts'
+import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { silentLog } from '../../train/log.ts'
 import { openMetrics } from '../../train/metrics.ts'
 import { writeClassMaps } from '../class-map-file.ts'
+import { predictionFile } from '../prediction-file.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import { openRunFolder } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
 import { evaluateStage } from './evaluate.ts'
 import { chooseExamples } from './examples.ts'
+import { scorePredictions } from './prediction-scores.ts'
 import { reportStage } from './report.ts'
 
 const picture = (id: string, ...tags: number[]): Picture => ({
@@ -100,6 +102,67 @@ it('writes a report from the files of a run', async () => {
   expect(html).toContain('among the best')
   expect(html.match(/<article/g)?.length).toBe(4)
   expect((await readdir(run.pictures)).filter(name => name.endsWith('-seed.png')).length).toBe(4)
+})
+
+it('shows pseudo masks and predictions beside the maps, and pictures that were not trained on', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  const root = join(folder, 'demo')
+  await generateDemo(root, { pictures: 4, valPictures: 2, size: 32 })
+  const [dataset, valDataset] = await Promise.all(['train', 'val'].map(split => openDataset(root, { split })))
+  const set = ['refine.method=crf', 'segment={}', 'report.pictures=2', 'data.valSplit=val']
+  const recipe = parseRecipe('method: mctformer\n', 'x', [`data.root=${root}`, ...set].map(parseSet))
+  const run = await openRunFolder(join(folder, 'run'), recipe)
+  await mkdir(run.pseudoMasks)
+  for (const { split, pictures } of [dataset!, valDataset!]) {
+    for (const { id, tags, mask } of pictures) {
+      const truth = await readLabelMap(mask ?? '')
+      for (const way of ['single', 'ms', 'ms-crf'] as const) {
+        const file = predictionFile(run, { split, way, id })
+        await mkdir(dirname(file), { recursive: true })
+        await writeLabelMap(file, truth)
+      }
+      if (split === 'val') continue
+      await writeLabelMap(join(run.pseudoMasks, `${id}.png`), truth)
+      const cam = fromFloat32(new Float32Array(tags.length * 32 * 32).fill(0.5), [tags.length, 32, 32])
+      await writeClassMaps(join(run.maps, `${id}.safetensors`), { cam, classes: tags })
+    }
+  }
+  for (const file of [run.metrics, run.segmentMetrics]) {
+    const metrics = await openMetrics(file)
+    await metrics.append({ kind: 'epoch', step: 0, loss: 1 })
+    await metrics.close()
+  }
+  const signal = new AbortController().signal
+  const context = { recipe, run, dataset: dataset!, valDataset, signal, log: silentLog() }
+  await evaluateStage(context)
+  const { scores } = JSON.parse(await readFile(run.scores, 'utf8'))
+  await writeFile(run.refineScores, JSON.stringify({ scores: [{ ...scores[0], metric: 'seed+crf' }] }))
+  await scorePredictions(context, [valDataset!])
+  await reportStage(context)
+  const html = await readFile(run.report, 'utf8')
+  const titles = (id: string) =>
+    [...html.matchAll(new RegExp(`alt="${id}: ([^"]*)"`, 'g'))].map(match =>
+      match[1]!.replace(/^map of .*/, 'map'),
+    )
+  const after = ['prediction', 'prediction, CRF', 'ground truth', 'mistakes, prediction, CRF']
+  const trained = dataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  expect(trained).toHaveLength(2)
+  for (const { id, tags } of trained)
+    expect(titles(id)).toEqual(['photo', ...tags.map(() => 'map'), 'seed', 'pseudo mask', ...after])
+  const unseen = valDataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  expect(unseen).toHaveLength(1)
+  expect(titles(unseen[0]!.id)).toEqual(['photo', ...after])
+  const text = html.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
+  expect(text).toContain('val, not trained on: mIoU 100.0, among the best')
+  for (const score of ['seed train 4', 'seed+crf train 4', 'val val 2', 'val ms val 2', 'val ms+crf val 2'])
+    expect(text).toContain(score)
+  for (const training of ['class network', 'segmentation'])
+    expect(text).toContain(`Training loss, ${training}`)
+  expect(text).not.toContain('Training loss, AffinityNet')
+  await rm(run.predictionScores)
+  await expect(reportStage(context)).rejects.toThrow(
+    `${run.predictionScores}: is missing or damaged; run the stage predict again: tagmask predict RUN --force`,
+  )
 })
 
 it('says what to do when the scores are missing', async () => {
