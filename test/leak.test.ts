@@ -5,10 +5,10 @@ import { mctformer } from '../src/methods/mctformer/index.ts'
 import { adamw, decayGroups } from '../src/optim/index.ts'
 import { autocast, backward, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
-test.each<[Precision, string, { width: number; levels: number } | null]>([
+test.each<[Precision, string, { width: number; levels: number; lrScale: number } | null]>([
   ['fp32', 'without', null],
   ['bf16', 'without', null],
-  ['bf16', 'with', { width: 8, levels: 3 }],
+  ['bf16', 'with', { width: 8, levels: 3, lrScale: 1 }],
 ])('200 training steps in %s, %s a U-Net', async (precision, _, unet) => {
   const { network, losses, noDecay } = mctformer({
     model: {

@@ -23,6 +23,8 @@ export interface Method {
   readonly network: Module
   /** Parameters that weight decay leaves alone although they have more than one axis. */
   readonly noDecay: ReadonlySet<string>
+  /** Factor on the learning rate of a parameter, by its name; 1 for all when not given. */
+  readonly lrScale?: (name: string) => number
   losses(images: Tensor, targets: Tensor): Losses
   /** [B, C], for validation. */
   logits(images: Tensor): Tensor

@@ -20,11 +20,20 @@ function stepOnce(network: Point, step: () => void): void {
 test('groups spare one-axis tensors, biases and named parameters from decay', () => {
   const network = new Point()
   expect(decayGroups(network, { weightDecay: 0.1, decays: 'all', noDecay: new Set(['pos_embed']) })).toEqual([
-    { parameters: network.parameters(), weightDecay: 0.1 },
+    { parameters: network.parameters(), weightDecay: 0.1, lrScale: 1 },
   ])
   const [spared, decayed] = decayGroups(network, { weightDecay: 0.1, noDecay: new Set(['pos_embed']) })
   expect([...spared!.parameters.keys()]).toEqual(['bias', 'pos_embed'])
   expect([...decayed!.parameters.keys()]).toEqual(['weight'])
+  const faster = decayGroups(network, { weightDecay: 0.1, lrScale: name => (name === 'weight' ? 10 : 1) })
+  expect(
+    faster.map(({ parameters, weightDecay, lrScale }) => [[...parameters.keys()], weightDecay, lrScale]),
+  ).toEqual([
+    [[], 0, 10],
+    [['weight'], 0.1, 10],
+    [['bias'], 0, 1],
+    [['pos_embed'], 0.1, 1],
+  ])
   network.dispose()
 })
 

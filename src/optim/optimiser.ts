@@ -30,21 +30,27 @@ export interface DecayOptions {
   readonly decays?: Decays
   /** The exceptions. */
   readonly noDecay?: ReadonlySet<string>
+  /** Factor on the learning rate of a parameter, by its name. */
+  readonly lrScale?: (name: string) => number
 }
 
-/** Two groups as timm 0.4.12 makes them of a network (weights), or one, as of a list of parameters (all). */
+/** For each factor on the learning rate, two groups as timm 0.4.12 makes them of a network (weights), or one, as of a
+ * list of parameters (all). */
 export function decayGroups(
   network: Module,
-  { weightDecay, decays = 'weights', noDecay = new Set() }: DecayOptions,
+  { weightDecay, decays = 'weights', noDecay = new Set(), lrScale = () => 1 }: DecayOptions,
 ): ParameterGroup[] {
-  if (decays === 'all') return [{ parameters: network.parameters(), weightDecay }]
   const spared = ([name, { shape }]: [string, Parameter]): boolean =>
     shape.length === 1 || name.endsWith('.bias') || noDecay.has(name)
   const all = [...network.parameters()]
-  return [
-    { parameters: new Map(all.filter(spared)), weightDecay: 0 },
-    { parameters: new Map(all.filter(entry => !spared(entry))), weightDecay },
-  ]
+  return [...new Set(all.map(([name]) => lrScale(name)))].flatMap(scale => {
+    const own = all.filter(([name]) => lrScale(name) === scale)
+    if (decays === 'all') return [{ parameters: new Map(own), weightDecay, lrScale: scale }]
+    return [
+      { parameters: new Map(own.filter(spared)), weightDecay: 0, lrScale: scale },
+      { parameters: new Map(own.filter(entry => !spared(entry))), weightDecay, lrScale: scale },
+    ]
+  })
 }
 
 /** A slice of a group that is updated together: parallel lists, as libtorch's _foreach operators take them. */

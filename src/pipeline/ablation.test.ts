@@ -42,7 +42,10 @@ describe('variants', () => {
     const recipe = parseRecipe('method: mctformer\nmodel: { unet: { width: 16 } }\n', 'x')
     const variants = defaultVariants(recipe)
     expect(variants.map(({ name }) => name)).toEqual(['baseline', 'unet', 'transposed', 'both'])
-    expect(variants[3]!.set).toEqual(['model.unet={"width":16,"levels":3}', 'maps.affinity=transposed'])
+    expect(variants[3]!.set).toEqual([
+      'model.unet={"width":16,"levels":3,"lrScale":1}',
+      'maps.affinity=transposed',
+    ])
     expect(pickVariants(variants, ['both', 'unet']).map(({ name }) => name)).toEqual(['both', 'unet'])
     expect(() => pickVariants(variants, ['unets'])).toThrow(
       '--variants: there is no variant unets; did you mean unet?',

@@ -25,6 +25,7 @@ export function mctformer({ model, numClasses, losses = {}, maps = {} }: Mctform
   return {
     network,
     noDecay,
+    lrScale: name => (name.startsWith('unet.') ? (unet?.lrScale ?? 1) : 1),
     losses: (images, targets) => mctformerLosses(network.forward(images), targets, losses),
     logits(images) {
       const { classLogits, patchLogits } = network.forward(images)

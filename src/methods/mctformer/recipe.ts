@@ -10,6 +10,11 @@ const unetRecipe = z.strictObject({
     .default(32)
     .describe('channels at the finest level, a multiple of 8; they double at each coarser one'),
   levels: z.int().min(1).max(6).default(3).describe('levels, at strides of 4, 8, 16, ... pixels'),
+  lrScale: z
+    .number()
+    .gt(0)
+    .default(1)
+    .describe('factor on the learning rate: it starts from nothing, also beside a pretrained transformer'),
 })
 
 /** `model` section: sizes of the network (MCTformer, section 3; MCTformer+ for `plus`). */

@@ -96,10 +96,10 @@ function environment({ device, precision }: Recipe): Record<string, string> {
 }
 
 function buildOptimiser(
-  { network, noDecay }: Method,
+  { network, noDecay, lrScale = () => 1 }: Method,
   { betas, eps, weightDecay, decays }: Recipe['train']['optimiser'],
 ) {
-  return adamw(decayGroups(network, { weightDecay, decays, noDecay }), { betas, eps })
+  return adamw(decayGroups(network, { weightDecay, decays, noDecay, lrScale }), { betas, eps })
 }
 
 function learningRate(
