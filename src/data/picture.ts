@@ -6,6 +6,8 @@ export interface Picture {
   readonly image: string
   readonly tags: readonly number[]
   readonly mask: string | undefined
+  /** Label of each number in the mask file, where they differ. */
+  readonly maskLabels?: Uint8Array
 }
 
 /** `warnings` are sentences for a person: pictures without a row, without tags, without a mask. */

@@ -20,10 +20,10 @@ const data = z.strictObject({
     .default(null)
     .describe('folder of the data set; usually given by --data'),
   layout: z
-    .enum(['auto', 'voc', 'folder', 'demo'])
+    .enum(['auto', 'voc', 'coco', 'folder', 'demo'])
     .default('auto')
     .describe(
-      'voc: VOC 2012 folders; folder: images/ with tags.csv; demo: generated pictures, made when absent; auto: looks',
+      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its pictures; folder: images/ with tags.csv; demo: generated pictures, made when absent; auto: looks',
     ),
   split: z.string().min(1).default('train').describe('pictures to train on and to make maps for'),
   valSplit: z

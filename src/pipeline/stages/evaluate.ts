@@ -1,7 +1,9 @@
 /** @file Stage `evaluate`: class maps against masks at every threshold, then masks at the best one. Imports no torch. */
+
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
+import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import {
   addMaps,
@@ -19,7 +21,6 @@ import {
   type ThresholdSweep,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { readLabelMap } from '../../io/indexed-png.ts'
 import { readClassMaps } from '../class-map-file.ts'
 import { openSplit } from '../open-data.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -73,13 +74,13 @@ export async function sweepPictures(
   const progress = log.progress({ title: 'evaluate', total: pictures.length })
   const missing: string[] = []
   let count = 0
-  for (const [i, { id, mask }] of pictures.entries()) {
+  for (const [i, { id, mask, maskLabels }] of pictures.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, picture ${i}`)
     const mapFile = join(folder, `${id}.safetensors`)
     if (mask === undefined || !(await exists(mapFile))) missing.push(id)
     else {
       try {
-        const [maps, truth] = await Promise.all([readClassMaps(mapFile), readLabelMap(mask)])
+        const [maps, truth] = await Promise.all([readClassMaps(mapFile), readTruth({ mask, maskLabels })])
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask })
         count++
       } catch (error) {

@@ -1,7 +1,8 @@
 /** @file masks/ID.png at one threshold, and how well each picture is met. Part of the stage `evaluate`. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Dataset } from '../../data/dataset.ts'
+import type { Dataset, Picture } from '../../data/dataset.ts'
+import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import {
   addPicture,
@@ -12,7 +13,7 @@ import {
   predictLabels,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { writeLabelMap } from '../../io/indexed-png.ts'
 import { readClassMaps } from '../class-map-file.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
@@ -28,7 +29,7 @@ export async function writeMasks(
   { threshold, scored }: { threshold: number; scored: Dataset },
 ): Promise<void> {
   const files = (await readdir(run.maps)).filter(file => file.endsWith('.safetensors')).sort()
-  const truths = new Map(scored.pictures.map(({ id, mask }) => [id, mask]))
+  const truths = new Map(scored.pictures.map(picture => [picture.id, picture]))
   const labels = dataset.classes.length + 1
   const progress = log.progress({ title: 'masks', total: files.length })
   const scores: PictureScore[] = []
@@ -39,9 +40,9 @@ export async function writeMasks(
     try {
       const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
       await writeLabelMap(join(run.masks, `${id}.png`), prediction)
-      const truthFile = truths.get(id)
-      if (truthFile !== undefined)
-        scores.push(...(await scorePicture({ id, prediction, labels, file, truthFile })))
+      const { mask, maskLabels } = truths.get(id) ?? {}
+      if (mask !== undefined)
+        scores.push(...(await scorePicture({ id, prediction, labels, file, mask, maskLabels })))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
       log.warn(`${id} has no mask: ${error.message}`)
@@ -58,18 +59,20 @@ async function scorePicture({
   prediction,
   labels,
   file,
-  truthFile,
+  mask,
+  maskLabels,
 }: {
   id: string
   prediction: LabelGrid
   labels: number
   file: string
-  truthFile: string
+  mask: string
+  maskLabels: Picture['maskLabels'] | undefined
 }): Promise<PictureScore[]> {
   const confusion = createConfusion(labels)
   try {
-    const truth = await readLabelMap(truthFile)
-    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile })
+    const truth = await readTruth({ mask, maskLabels })
+    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
   } catch (error) {
     if (error instanceof InputError) return []
     throw error

@@ -1,5 +1,7 @@
 /** @file How well predictions meet the masks: val, val ms, val ms+crf. Part of the stage `predict`; imports no torch. */
+
 import type { Dataset } from '../../data/dataset.ts'
+import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import {
   addPicture,
@@ -63,12 +65,12 @@ async function scoreSet(
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const each: PictureScore[] = []
-  for (const { id, mask } of pictures) {
+  for (const { id, mask, maskLabels } of pictures) {
     if (signal.aborted) throw new Interrupted('the scores of predict')
     const file = predictionFile(run, { split, way, id })
     if (mask === undefined || !(await exists(file))) continue
     try {
-      const [prediction, truth] = await Promise.all([readLabelMap(file), readLabelMap(mask)])
+      const [prediction, truth] = await Promise.all([readLabelMap(file), readTruth({ mask, maskLabels })])
       const confusion = createConfusion(labels)
       addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
       mergeConfusion(total, confusion)

@@ -1,5 +1,7 @@
 /** @file The background score of the pseudo masks, and how well they meet the masks. Part of the stage `refine`; imports no torch. */
+
 import type { Dataset } from '../../data/dataset.ts'
+import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import {
   addPicture,
@@ -57,12 +59,12 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   const { scored, split } = await scoredSplit(context)
   const confusion = createConfusion(classes.length + 1)
   let pictures = 0
-  for (const { id, mask } of scored.pictures) {
+  for (const { id, mask, maskLabels } of scored.pictures) {
     if (signal.aborted) throw new Interrupted('the scores of the pseudo masks')
     const file = pseudoMaskFile(run.pseudoMasks, { id })
     if (mask === undefined || !(await exists(file))) continue
     try {
-      const [prediction, truth] = await Promise.all([readLabelMap(file), readLabelMap(mask)])
+      const [prediction, truth] = await Promise.all([readLabelMap(file), readTruth({ mask, maskLabels })])
       addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
       pictures++
     } catch (error) {

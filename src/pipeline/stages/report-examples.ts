@@ -1,5 +1,7 @@
 /** @file The example pictures of the report: what every stage made of each, side by side. Imports no torch. */
+
 import { join } from 'node:path'
+import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import { readImage } from '../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
@@ -41,10 +43,10 @@ async function readExample(
   { picture, note }: Choice,
   { split, threshold }: { split: string; threshold: number },
 ): Promise<Example> {
-  const { id, image, tags, mask } = picture
+  const { id, image, tags, mask, maskLabels } = picture
   const names = (k: number) => context.dataset.classes[k] ?? `class ${k}`
   const masks = await stageMasks(context, id, split)
-  const truth = mask === undefined ? undefined : await readLabelMap(mask)
+  const truth = mask === undefined ? undefined : await readTruth({ mask, maskLabels })
   const last = masks.at(-1)
   const columns: Column[] = [
     { kind: 'photo', title: 'photo' },
