@@ -33,7 +33,7 @@ export async function withPseudoMasks(
     if (mask === undefined) without.push(picture.id)
     else {
       assertLabels(mask.data, classes.length + 1, fromHere(file))
-      for (const label of mask.data) seen[label] = 1
+      for (let p = 0; p < mask.data.length; p++) seen[mask.data[p]!] = 1
       found.push(picture)
     }
     progress.update(i + 1)

@@ -221,15 +221,12 @@ describe('pseudo masks that are not as they should be', () => {
 
   it('weights of another network are refused by name', async () => {
     const stage = await context()
-    const other = {
+    const { last: weights } = checkpointFiles(run.checkpoints)
+    const recipe = {
       ...stage.recipe,
-      segment: {
-        ...stage.recipe.segment!,
-        backbone: 'deit-ti' as const,
-        weights: checkpointFiles(run.checkpoints).last,
-      },
+      segment: { ...stage.recipe.segment!, backbone: 'deit-ti' as const, weights },
     }
-    await expect(segmentStage({ ...stage, recipe: other })).rejects.toThrow(
+    await expect(segmentStage({ ...stage, recipe })).rejects.toThrow(
       /last\.safetensors \(blocks\): weights of another architecture: 2 blocks of width 16; the backbone has 12 blocks of width 192$/,
     )
   })
