@@ -1,7 +1,17 @@
 import { expect, test } from 'vitest'
 import { Module, Parameter } from '../nn/index.ts'
 import { backward, scope, tensor } from '../torch/index.ts'
-import { adamw, cosineEpoch, cosineStep, decayGroups, polyFloor, scaledLr, sgd } from './index.ts'
+import {
+  adamw,
+  cosineEpoch,
+  cosineStep,
+  decayGroups,
+  polyFloor,
+  polySgdMomentum,
+  polyStep,
+  scaledLr,
+  sgd,
+} from './index.ts'
 
 class Point extends Module {
   readonly weight = new Parameter(tensor([1, -2, 3, -4], [2, 2]))
@@ -119,4 +129,16 @@ test('schedules: published warm-up off by one, and the cosine by step', () => {
   expect([0, 9, 10, 100].map(stepwise)).toEqual([1e-5, 1e-4, 1e-4, 1e-5])
   expect(scaledLr(5e-4, { batchSize: 64, lrBatch: 512 })).toBe(6.25e-5)
   expect(scaledLr(5e-4, { batchSize: 64, lrBatch: null })).toBe(5e-4)
+})
+
+test('the poly rate falls to its power and stays at the last step; published SGD gets the decay as momentum', () => {
+  const rate = polyStep({ lr: 0.1, steps: 10 })
+  expect(rate(0)).toBe(0.1)
+  expect(rate(5)).toBeCloseTo(0.1 * 0.5 ** 0.9, 12)
+  expect(rate(9)).toBeCloseTo(0.1 * 0.1 ** 0.9, 12)
+  expect(rate(25)).toBe(rate(9))
+  expect(polyStep({ lr: 1, steps: 4, power: 1 })(1)).toBe(0.75)
+  const given = { momentum: 0.9, weightDecay: 5e-4 }
+  expect(polySgdMomentum({ ...given, handed: 'published' })).toBe(5e-4)
+  expect(polySgdMomentum({ ...given, handed: 'corrected' })).toBe(0.9)
 })
