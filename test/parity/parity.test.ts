@@ -81,6 +81,9 @@ describe('what is wrong is found', () => {
     ['weaktr_cam', 'grad_avg.adaptive_attention_fusion.attn_feat_ffn.0.bias', 3e-3],
     ['weaktr_cam_v1', 'grad.adaptive_attention_fusion.fc.0.weight', 3e-3],
     ['weaktr_cam_schedule', 'out.pos_embed', 3e-4],
+    ['weaktr_retrain', 'grad.decoder.cls_emb', 3e-3],
+    ['weaktr_retrain', 'step4.encoder.norm.weight', 3e-4],
+    ['weaktr_gradclip', 'out.1.clipped_loss', 3e-4],
     ['psa_aff_labels', 'out.x.1', 3e-4],
     ['psa_random_walk', 'given.1.trans', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {
@@ -97,6 +100,8 @@ describe('what is wrong is found', () => {
     ['mctformer_v1_cam', 'mctformer_v1', 'in.scaled.2', 3e-4],
     ['weaktr_cam_eval', 'weaktr_cam', 'eval.rect.patch_attn', 3e-4],
     ['weaktr_cam_maps', 'weaktr_cam', 'eval.cam_norefine.3', 3e-4],
+    ['weaktr_retrain_infer', 'weaktr_retrain', 'eval.odd.multi1', 3e-4],
+    ['weaktr_retrain_infer', 'weaktr_retrain', 'eval.window.prob', 3e-4],
   ] as const)('a changed value beside its weights: %s, %s', async ([name, weights, tensor, relative]) => {
     const { tensors, metadata } = await readFixture(fixture(weights))
     await writeSafetensors(join(temporary, `${weights}.safetensors`), tensors, metadata)

@@ -1,6 +1,5 @@
 /** @file Segmentation networks: any dense backbone with a head, their loss, and inference at several scales. */
 export {
-  type ClippedLoss,
   clipGradients,
   type GradientClippingOptions,
   gradientClippingLoss,

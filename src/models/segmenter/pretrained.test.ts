@@ -5,7 +5,8 @@ import { readNpz } from '../../io/npy.ts'
 import { fromFloat32, type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
 import { fromData, manualSeed, ops, scope, type Tensor } from '../../torch/index.ts'
 import { fromAugreg, isAugreg } from '../vit/index.ts'
-import { loadSegmenter, Segmenter, type SegmenterOptions } from './index.ts'
+import { Segmenter, type SegmenterOptions } from './index.ts'
+import { loadSegmenter } from './pretrained.ts'
 
 const SMALL = {
   labels: 3,

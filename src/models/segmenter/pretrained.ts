@@ -3,7 +3,7 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { StateDictError } from '../../nn/index.ts'
 import { fromData, ops, scope, Tensor } from '../../torch/index.ts'
-import { adaptVisionTransformer, fromAugreg, isAugreg } from '../vit/index.ts'
+import { adaptVisionTransformer } from '../vit/index.ts'
 import type { Segmenter } from './segmenter.ts'
 
 const ENCODER = 'encoder.'
@@ -35,19 +35,16 @@ export function loadSegmenter(
   })
 }
 
-/** The encoder's weights under its own names; positions bilinear as in the original, or bicubic as timm loads augreg. */
+/** The encoder's weights under its own names. */
 function adaptEncoder(
   { encoder }: Segmenter,
   weights: ReadonlyMap<string, TensorData>,
   file: string,
 ): Map<string, Tensor | TensorData> {
-  const augreg = isAugreg(weights)
   const own = [...weights].flatMap(([name, value]) =>
     name.startsWith(ENCODER) ? [[name.slice(ENCODER.length), value] as const] : [],
   )
-  const named = augreg ? fromAugreg(weights, { file }) : own.length > 0 ? new Map(own) : weights
-  const filter = augreg ? 'bicubic' : 'bilinear'
-  const adapted = adaptVisionTransformer(encoder, named, { file, filter })
+  const adapted = adaptVisionTransformer(encoder, own.length > 0 ? new Map(own) : weights, { file })
   const patches = adapted.get('patch_embed.proj.weight')
   if (patches !== undefined)
     adapted.set('patch_embed.proj.weight', resizePatches(patches, encoder.patchEmbed.proj.stride))

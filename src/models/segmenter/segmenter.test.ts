@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { backward, manualSeed, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { deit } from '../vit/index.ts'
-import { Segmenter, type SegmenterOptions, segmenterGroups } from './index.ts'
+import { Segmenter, type SegmenterOptions, segmenterGroups, segmenterProbabilities } from './index.ts'
 import { enlargedSize, mixBlocks, windowAnchors, windowScores } from './windows.ts'
 
 const SMALL = {
@@ -212,6 +212,36 @@ describe('windows', () => {
       expect(one.early).toBeUndefined()
       const both = windowScores(network, [image], size, options)
       expect(difference(both.last, plain.add(mirrored).div(2))).toBeLessThan(1e-6)
+    })
+  })
+
+  test('a picture is looked at in the sizes asked for, by its shorter side', () => {
+    withNetwork({}, network => {
+      const image = ops.randn([1, 3, 20, 30])
+      const size = { width: 30, height: 20 }
+      const options = { window: 16, stride: 8, blockEnsemble: 0 }
+      const views = [[16, 24] as const, [24, 36] as const].map(shape =>
+        ops.upsampleBilinear2d(image, shape, false),
+      )
+      const wanted = windowScores(network.eval(), views, size, options).last
+      const { single, multi } = segmenterProbabilities(network, image, {
+        ...options,
+        scales: [1, 1.5],
+        flip: true,
+        shortSide: 16,
+      })
+      expect(difference(multi, wanted)).toBeLessThan(1e-6)
+      const alone = windowScores(network, [views[0]!], size, { ...options, flip: false }).last
+      expect(difference(single, alone)).toBeLessThan(1e-6)
+      const own = segmenterProbabilities(network, image, {
+        ...options,
+        scales: [1],
+        flip: false,
+        shortSide: null,
+      })
+      expect(
+        difference(own.multi, windowScores(network, [image], size, { ...options, flip: false }).last),
+      ).toBe(0)
     })
   })
 

@@ -2,6 +2,7 @@
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
+import { fromAugreg, isAugreg } from './augreg.ts'
 import type { VisionTransformer } from './vision-transformer.ts'
 
 export interface Positions {
@@ -64,12 +65,18 @@ export function fitTokens(tokens: Tensor, count: number): Tensor {
   return count === 1 ? tokens.mean(1, { keepdim: true }) : tokens.expand(1, count, -1).contiguous()
 }
 
-/** The file's weights with class tokens and positions that fit `network`; heads keep their names. Throws InputError. */
+/**
+ * The file's weights with class tokens and positions that fit `network`; heads keep their names. Positions are spread as
+ * the network does it, those of augreg bicubically, as timm loads them. Throws InputError.
+ */
 export function adaptVisionTransformer(
   network: VisionTransformer,
-  weights: ReadonlyMap<string, TensorData>,
-  { file, filter = network.resample }: { file: string; filter?: 'bicubic' | 'bilinear' },
+  given: ReadonlyMap<string, TensorData>,
+  { file }: { file: string },
 ): Map<string, Tensor | TensorData> {
+  const augreg = isAugreg(given)
+  const weights = augreg ? fromAugreg(given, { file }) : given
+  const filter = augreg ? 'bicubic' : network.resample
   const [, count, width] = network.clsToken.shape as [number, number, number]
   const token = pretrainedTensor(weights, 'cls_token')
   const depth =

@@ -3,8 +3,13 @@ import { z } from 'zod'
 import { IMAGENET, type Normalisation } from '../../../src/data/transforms/normalise.ts'
 import { roundedNormalisation } from '../../../src/data/transforms/retrain.ts'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
-import { mixBlocks, type Segmenter, windowScores } from '../../../src/models/segmenter/index.ts'
-import { enlargedSize, windowAnchors } from '../../../src/models/segmenter/windows.ts'
+import {
+  enlargedSize,
+  mixBlocks,
+  type Segmenter,
+  windowAnchors,
+  windowScores,
+} from '../../../src/models/segmenter/index.ts'
 import { fromData, noGrad, ops, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
