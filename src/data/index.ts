@@ -1,6 +1,8 @@
 /** @file Pictures with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
 export type { BatchSource, LoaderOptions, SampleBatch } from './batch-loader.ts'
 export { type OpenDatasetOptions, openDataset, tagged } from './dataset.ts'
+export { openPictures } from './folder.ts'
+export { type LabelledBatch, type LabelledLoaderOptions, openLabelledLoader } from './labelled-loader.ts'
 export {
   type Batch,
   openEvalLoader,
@@ -15,6 +17,7 @@ export { IMAGENET, type Normalisation, normalise } from './transforms/normalise.
 export { RAND_AUGMENT, type RandAugmentOptions, randAugment } from './transforms/rand-augment.ts'
 export { RANDOM_ERASING, type RandomErasingOptions, randomErasing } from './transforms/random-erasing.ts'
 export { type Box, type Filter, resize } from './transforms/resize.ts'
+export { SEGMENT_TRANSFORM, type SegmentTransform, segmentSample } from './transforms/segment.ts'
 export { TRAIN_TRANSFORM, type TrainTransform, trainSample } from './transforms/train.ts'
 export { scaleViews, type View } from './transforms/views.ts'
 export { loadViews, type PictureViews, type ViewOptions } from './view-loader.ts'
