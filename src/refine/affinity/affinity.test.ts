@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { resnet38Backbone } from '../../models/dense-backbone.ts'
-import { backward, manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { autocast, backward, manualSeed, noGrad, ops, scope, tensor } from '../../torch/index.ts'
 import {
   affinityGroups,
   affinityLosses,
@@ -18,6 +18,7 @@ import {
   walkedMaps,
   walkedScores,
 } from './index.ts'
+import { plainPairAffinity } from './pair-affinity.ts'
 
 const RULES: readonly PairRule[] = ['published', 'corrected']
 
@@ -102,28 +103,10 @@ describe('pair affinity', () => {
       const [rows, columns, channels] = [7, 11, 3]
       const values = ops.rand([2, channels, rows, columns])
       const weights = ops.rand([2, 34, rows, columns])
-      const plain = (x: Tensor): Tensor => {
-        const planes = pairOffsets().map(offset => {
-          const start = pairStarts({ rows, columns }, offset, { pairs })
-          const part = (top: number, left: number) =>
-            x.narrow(2, top, start.rows).narrow(3, left, start.columns)
-          const distance = part(start.top, start.left).sub(
-            part(start.top + offset.dy, start.left + offset.dx),
-          )
-          const padding = [
-            start.left,
-            columns - start.left - start.columns,
-            start.top,
-            rows - start.top - start.rows,
-          ]
-          return ops.constantPadNd(ops.exp(ops.abs(distance).mean(1).mul(-1)), padding)
-        })
-        return ops.stack(planes, { dim: 1 })
-      }
-      const [want, got] = [plain, (x: Tensor) => pairAffinity(x, { pairs })].map(affinity => {
+      const [want, got] = [plainPairAffinity, pairAffinity].map(affinity => {
         const x = values.clone()
         x.requiresGrad = true
-        const planes = affinity(x)
+        const planes = affinity(x, { pairs })
         backward(planes.mul(weights).sum())
         return { planes: planes.detach().toFloat32Array(), gradient: x.grad!.toFloat32Array() }
       })
@@ -132,7 +115,35 @@ describe('pair affinity', () => {
         expect(Math.max(...difference)).toBeLessThan(1e-5)
       }
       expect(Math.max(...want!.gradient)).toBeGreaterThan(0.05)
+      const [plane, y, x] = [12, 1, 5] // one of the second picture's pairs by the formula
+      const { dy, dx } = pairOffsets()[plane]!
+      const at = (row: number, column: number) =>
+        values.select(0, 1).select(1, row).select(1, column).toFloat32Array()
+      const [from, to] = [at(y, x), at(y + dy, x + dx)]
+      const distance = from.reduce((sum, value, i) => sum + Math.abs(value - to[i]!), 0) / channels
+      expect(got!.planes[((34 + plane) * rows + y) * columns + x]).toBeCloseTo(Math.exp(-distance), 5)
     })
+  })
+
+  test('in bf16 a step is that of fp32 within its precision', () => {
+    manualSeed(1)
+    const network = affinityNet(resnet38Backbone({ width: 4 })).eval()
+    const losses = (['fp32', 'bf16'] as const).map(precision =>
+      scope(() => {
+        const codes = tensor(new Float32Array(34 * 100).fill(PAIR.different), [1, 34, 10, 10])
+        manualSeed(2)
+        const images = ops.rand([1, 3, 80, 80])
+        const { total } = autocast({ precision }, () =>
+          affinityLosses(pairAffinity(network.forward(images), { pairs: 'corrected' }), codes),
+        )
+        backward(total)
+        const gradient = ops.norm(network.parameters().get('b3.conv_branch2a.weight')!.grad!).item()
+        for (const parameter of network.parameters().values()) parameter.grad = undefined
+        return [total.item(), gradient]
+      }),
+    )
+    for (const i of [0, 1]) expect(losses[1]![i]! / losses[0]![i]!).toBeCloseTo(1, 1)
+    network.dispose()
   })
 
   test('a map too small for any pair has none', () => {

@@ -1,5 +1,5 @@
 /** @file Affinities of pairs from feature maps, with a derivative by hand: no copy of the features for each offset. */
-import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Grid, type Offset, type PairOptions, pairOffsets, pairStarts, type Region } from './pairs.ts'
 
 /**
@@ -8,10 +8,10 @@ import { type Grid, type Offset, type PairOptions, pairOffsets, pairStarts, type
  * operators autograd would keep the differences, [B, C, h, w] for each of the 34 offsets.
  */
 export function pairAffinity(features: Tensor, options: PairOptions = {}): Tensor {
+  if (isRecording() && features.device !== 'cpu') return plainPairAffinity(features, options)
   return scope(() => {
     const x = features.to({ dtype: 'float32' }).permute(0, 2, 3, 1).contiguous() // [B, h, w, C]
     const places = pairPlaces({ rows: x.size(1), columns: x.size(2) }, options)
-    if (isRecording() && x.device !== 'cpu') return recorded(x, places)
     return differentiable(
       'pair affinity',
       [x],
@@ -94,16 +94,18 @@ function cut(map: Tensor, { top, left, rows, columns }: Region): Tensor {
 }
 
 /** The same in plain operators, for devices on which derivatives by hand do not run. */
-function recorded(x: Tensor, places: readonly Place[]): Tensor {
-  const [, rows, columns] = x.shape as [number, number, number]
-  const shifted = (region: Region): Tensor =>
-    x.narrow(1, region.top, region.rows).narrow(2, region.left, region.columns)
-  const planes = places.map(({ from, to }) => {
-    if (from.rows * from.columns === 0)
-      return noGrad(() => ops.zeros([x.size(0), rows, columns], { device: x.device }))
-    const affinity = ops.exp(ops.neg(ops.abs(shifted(from).sub(shifted(to))).mean(-1)))
-    const [right, below] = [columns - from.left - from.columns, rows - from.top - from.rows]
-    return ops.constantPadNd(affinity, [from.left, right, from.top, below])
+export function plainPairAffinity(features: Tensor, options: PairOptions = {}): Tensor {
+  return scope(() => {
+    const [batch, , rows, columns] = features.shape as [number, number, number, number]
+    const x = features.to({ dtype: 'float32' })
+    const part = ({ top, left, ...size }: Region): Tensor =>
+      x.narrow(2, top, size.rows).narrow(3, left, size.columns)
+    const planes = pairPlaces({ rows, columns }, options).map(({ from, to }) => {
+      if (from.rows * from.columns === 0) return ops.zeros([batch, rows, columns], { device: x.device })
+      const affinity = ops.exp(ops.neg(ops.abs(part(from).sub(part(to))).mean(1)))
+      const [right, below] = [columns - from.left - from.columns, rows - from.top - from.rows]
+      return ops.constantPadNd(affinity, [from.left, right, from.top, below])
+    })
+    return ops.stack(planes, { dim: 1 })
   })
-  return ops.stack(planes, { dim: 1 })
 }
