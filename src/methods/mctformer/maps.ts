@@ -16,6 +16,8 @@ export interface ClassMapOptions {
   readonly affinity?: AffinityKind
   /** How the maps of a network's U-Net join these. */
   readonly fusion?: Fusion
+  /** The U-Net's share in them: 0, as without one, to 1, its maps alone. */
+  readonly unetShare?: number
 }
 
 export interface ClassMaps {
@@ -40,6 +42,7 @@ export function mctformerMaps(
     refine = true,
     affinity: kind = 'published',
     fusion = 'geometric',
+    unetShare: share = 0.5,
   }: ClassMapOptions = {},
 ): ClassMaps {
   return scope(() => {
@@ -61,7 +64,7 @@ export function mctformerMaps(
     const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
     const maps = refine ? refineMaps(coarse, affinity, { affinity: kind }) : coarse
     return {
-      maps: unet === undefined || fusion === 'none' ? maps : fuseMaps(maps, unet.maps, { fusion }),
+      maps: unet === undefined || share === 0 ? maps : fuseMaps(maps, unet.maps, { fusion, share }),
       logits: plus ? classLogits.add(patchLogits!).div(2) : classLogits,
       affinity,
     }

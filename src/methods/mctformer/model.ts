@@ -78,12 +78,16 @@ export class Mctformer extends ClassTokenTransformer {
         : variant === 'v2'
           ? averagePool(patchMaps)
           : rankingPool(patchMaps, { decay: this.decay })
-    const unet = this.unet && this.unetOutput(this.unet, images, tokens)
+    const unet = this.unet && this.unetOutput(this.unet, images, { tokens, patchMaps })
     return { classLogits, patchLogits, patchMaps, classTokens, unet, grid }
   }
 
   /** The U-Net on the part of the pictures that the patches cover; the transformer learns nothing from it. */
-  private unetOutput(unet: Unet, images: Tensor, tokens: Tensor): UnetOutput {
+  private unetOutput(
+    unet: Unet,
+    images: Tensor,
+    { tokens, patchMaps }: { tokens: Tensor; patchMaps: Tensor | undefined },
+  ): UnetOutput {
     return scope(() => {
       const grid = this.grid(images)
       const [patches, patch] = [grid.rows * grid.columns, this.patchEmbed.proj.stride]
@@ -92,6 +96,7 @@ export class Mctformer extends ClassTokenTransformer {
       const maps = unet.forward(covered, {
         classes: fixed.narrow(1, 0, this.numClasses),
         patches: fixed.narrow(1, this.numClasses, patches),
+        responses: patchMaps?.detach(),
         grid,
       })
       return { maps, logits: averagePool(maps) }

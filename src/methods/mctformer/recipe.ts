@@ -64,10 +64,16 @@ export const mctformerMapsFields = {
       'number of last layers whose class-to-patch attention is used; published: 3 for v1 and v2, 12 for plus',
     ),
   fusion: z
-    .enum(['geometric', 'mean', 'unet', 'none'])
+    .enum(['geometric', 'mean'])
     .default('geometric')
+    .describe("read where model.unet is set: how the U-Net's maps join the transformer's, as weighted means"),
+  unetShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
     .describe(
-      "read where model.unet is set: root of the product of both maps (geometric), their mean (mean), the U-Net's alone (unet), the transformer's alone (none)",
+      "read where model.unet is set: weight of the U-Net's maps; 0: the maps are those of the transformer",
     ),
 }
 

@@ -70,15 +70,15 @@ describe.for(['v1', 'v2', 'plus'] as const)('MCTformer %s with a U-Net', variant
         build(variant, { withUnet: true }).eval(),
       ]
       const images = ops.randn([2, 3, 45, 26]) // 5 x 3 patches of 8
-      const make = (network: Mctformer, fusion: 'geometric' | 'mean' | 'unet' | 'none'): Tensor =>
-        noGrad(() => mctformerMaps(network, images, { layers: 2, fusion }).maps)
-      for (const fusion of ['geometric', 'mean', 'unet'] as const) {
+      const make = (network: Mctformer, fusion: 'geometric' | 'mean', unetShare = 0.3): Tensor =>
+        noGrad(() => mctformerMaps(network, images, { layers: 2, fusion, unetShare }).maps)
+      for (const fusion of ['geometric', 'mean'] as const) {
         const maps = make(joined, fusion)
         expect(maps.shape).toEqual([2, NUM_CLASSES, 10, 6])
         expect(bytes(maps).every(value => value >= 0 && value <= 1)).toBe(true)
-        expect(bytes(make(plain, fusion))).toEqual(bytes(make(plain, 'none'))) // nothing to fuse with
+        expect(bytes(make(plain, fusion))).toEqual(bytes(make(plain, fusion, 0))) // nothing to fuse with
+        expect(bytes(make(joined, fusion, 0))).toEqual(bytes(make(plain, fusion)))
       }
-      expect(bytes(make(joined, 'none'))).toEqual(bytes(make(plain, 'none')))
       for (const network of [plain, joined]) network.dispose()
     })
   })
@@ -89,20 +89,24 @@ test('maps are fused after each is stretched to [0, 1]', () => {
     const coarse = tensor([0, 8, 4, 2], [1, 1, 2, 2])
     const evidence = tensor([-1, 3, 1, -5], [1, 1, 2, 2]) // of one class: its share is the sigmoid
     const [a, b] = [bytes(minMax(coarse)), bytes(minMax(evidence.sigmoid()))]
-    const fused = (fusion: 'geometric' | 'mean' | 'unet'): number[] =>
-      bytes(fuseMaps(coarse, evidence, { fusion }))
+    const fused = (fusion: 'geometric' | 'mean', share: number): number[] =>
+      bytes(fuseMaps(coarse, evidence, { fusion, share }))
     const close = (got: number[], want: number[]): void =>
       got.forEach((value, i) => {
         expect(value).toBeCloseTo(want[i]!, 5)
       })
-    close(fused('unet'), b)
+    for (const fusion of ['geometric', 'mean'] as const) {
+      close(fused(fusion, 0), a)
+      close(fused(fusion, 1), b)
+    }
+    const pairs = a.map((value, i) => [value, b[i]!] as const)
     close(
-      fused('mean'),
-      a.map((value, i) => (value + b[i]!) / 2),
+      fused('mean', 0.25),
+      pairs.map(([transformer, unet]) => 0.75 * transformer + 0.25 * unet),
     )
     close(
-      fused('geometric'),
-      a.map((value, i) => Math.sqrt(value * b[i]!)),
+      fused('geometric', 0.25),
+      pairs.map(([transformer, unet]) => transformer ** 0.75 * unet ** 0.25),
     )
     expect(a[1]).toBeCloseTo(1, 6)
   })
