@@ -1,6 +1,6 @@
 /** @file The mask transformer (Strudel et al., ICCV 2021): class embeddings look at the patches, and cosines are the masks. */
 import { LayerNorm, Linear, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
-import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks, type Grid } from '../vit/index.ts'
 
 export interface MaskTransformerOptions {
@@ -49,8 +49,8 @@ export class MaskTransformer extends Module {
     return scope(() => {
       const classes = this.clsEmb.expand(patches.size(0), -1, -1)
       let x = scope(() => {
-        const projected = this.projDec.forward(patches)
-        return ops.cat([projected, classes.to({ dtype: projected.dtype })], { dim: 1 }) // [B, h*w + labels, D]
+        const projected = this.projDec.forward(patches).to({ dtype: 'float32' }) // under autocast too: sums stay exact
+        return ops.cat([projected, classes], { dim: 1 }) // [B, h*w + labels, D]
       })
       let early: Tensor | undefined
       for (const block of this.blocks) {
@@ -70,10 +70,28 @@ export class MaskTransformer extends Module {
       const normalised = this.decoderNorm.forward(tokens)
       const patches = unit(normalised.narrow(1, 0, rows * columns).matmul(this.projPatch))
       const classes = unit(normalised.narrow(1, rows * columns, labels).matmul(this.projClasses))
-      const cosines = patches.matmul(classes.transpose(1, 2)).to({ dtype: 'float32' }) // [B, h*w, labels]
-      return this.maskNorm.forward(cosines).transpose(1, 2).reshape(batch, labels, rows, columns)
+      return this.maskNorm
+        .forward(cosines(patches, classes))
+        .transpose(1, 2)
+        .reshape(batch, labels, rows, columns)
     })
   }
+}
+
+/** Products of unit rows [B, n, D] and [B, labels, D]: [B, n, labels], in float32 under autocast too, as the norm that follows amplifies. */
+function cosines(patches: Tensor, classes: Tensor): Tensor {
+  if (patches.device !== 'cpu') return patches.matmul(classes.transpose(1, 2)).to({ dtype: 'float32' })
+  // operators that write into a given tensor are left alone by autocast, and by autograd
+  const product = (a: Tensor, b: Tensor): Tensor =>
+    ops.bmmOut(a, b, ops.empty([a.size(0), a.size(1), b.size(2)]))
+  const forward = (): Tensor => product(patches, classes.transpose(1, 2))
+  if (!isRecording()) return forward()
+  return differentiable(
+    'cosines',
+    [patches, classes],
+    () => ({ outputs: [forward()], saved: [patches, classes] }),
+    ([gradient], [p, c]) => [product(gradient!, c!), product(gradient!.transpose(1, 2), p!)],
+  )[0]!
 }
 
 /** Each row of length 1, in float32. x [B, n, D] */

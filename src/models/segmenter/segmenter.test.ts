@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { backward, manualSeed, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import {
+  autocast,
+  backward,
+  manualSeed,
+  noGrad,
+  ops,
+  type Precision,
+  scope,
+  type Tensor,
+} from '../../torch/index.ts'
 import { deit } from '../vit/index.ts'
 import { Segmenter, type SegmenterOptions, segmenterGroups, segmenterProbabilities } from './index.ts'
 import { enlargedSize, mixBlocks, windowAnchors, windowScores } from './windows.ts'
@@ -137,6 +146,23 @@ test('dropout acts in the decoder alone, and in training alone', () => {
     expect(twice(() => network.encoder.encode(images))).toBe(0)
     network.eval()
     expect(twice(() => network.forward(images))).toBe(0)
+  })
+})
+
+test('in bf16 logits and gradients are those of fp32 but for rounding, and logits are float32', () => {
+  withNetwork({ embedDim: 32, decoder: { dropout: 0 } }, network => {
+    const [images, factors] = [ops.randn([2, 3, 16, 16]), ops.randn([2, 3, 4, 4])]
+    const run = (precision: Precision): Tensor[] => {
+      for (const parameter of network.parameters().values()) parameter.grad = undefined
+      const logits = autocast({ precision }, () => network.forward(images))
+      expect(logits.dtype).toBe('float32')
+      backward(logits.mul(factors).sum())
+      return [logits, network.encoder.posEmbed.grad!, network.decoder.projClasses.grad!]
+    }
+    const [exact, low] = [run('fp32'), run('bf16')]
+    const length = (tensor: Tensor): number => Math.hypot(...tensor.toFloat32Array())
+    for (const [i, want] of exact.entries())
+      expect(length(low[i]!.sub(want)) / length(want)).toBeLessThan(i === 0 ? 0.02 : 0.12)
   })
 })
 
