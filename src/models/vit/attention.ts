@@ -1,6 +1,7 @@
 /** @file Multi-head self-attention, with its weights where a method reads them. */
-import { Dropout, Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { Dropout, type LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, noGrad, ops, type Tensor } from '../../torch/index.ts'
+import { normLinear } from './norm-linear.ts'
 
 export interface Attended {
   /** [B, N, D] */
@@ -24,6 +25,8 @@ export interface AttentionOptions {
   /** Return the weights, recorded: for losses that reach into the attention. */
   readonly withWeights?: boolean
   readonly read?: AttentionReader | undefined
+  /** Goes before the projection to queries, keys and values. */
+  readonly norm?: LayerNorm
 }
 
 /** Rows of `qkv` are ordered q | k | v, each split into contiguous heads (timm's vision_transformer.py). */
@@ -43,8 +46,9 @@ export class Attention extends Module {
   }
 
   /** x [B, N, D] */
-  forward(x: Tensor, { withWeights = false, read }: AttentionOptions = {}): Attended {
-    const packed = packHeads(this.qkv.forward(x), this.heads)
+  forward(x: Tensor, { withWeights = false, read, norm }: AttentionOptions = {}): Attended {
+    const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
+    const packed = packHeads(qkv, this.heads)
     const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
     const attended = plain
       ? attend(packed, this.drop, read)

@@ -15,7 +15,7 @@ export interface BlockOptions {
   readonly dropout?: number
 }
 
-export interface BlockForwardOptions extends AttentionOptions {
+export interface BlockForwardOptions extends Omit<AttentionOptions, 'norm'> {
   /** Sees the output [B, N, D] of the attention layer, before drop-path and the residual sum; not recorded. */
   readonly readBranch?: ((branch: Tensor) => void) | undefined
 }
@@ -39,12 +39,12 @@ export class Block extends Module {
   /** x [B, N, D]: x + Attn(LN(x)), then + MLP(LN(x)). What autograd does not keep is freed on the way. */
   forward(x: Tensor, { readBranch, ...options }: BlockForwardOptions = {}): Attended {
     const attended = scope(() => {
-      const { tokens, weights } = scope(() => this.attn.forward(this.norm1.forward(x), options))
+      const { tokens, weights } = scope(() => this.attn.forward(x, { ...options, norm: this.norm1 }))
       noGrad(() => readBranch?.(tokens))
       return { tokens: this.residual.forward(x, tokens), weights }
     })
     return scope(() => {
-      const branch = scope(() => this.mlp.forward(this.norm2.forward(attended.tokens)))
+      const branch = scope(() => this.mlp.forward(attended.tokens, { norm: this.norm2 }))
       return { tokens: this.residual.forward(attended.tokens, branch), weights: attended.weights }
     })
   }

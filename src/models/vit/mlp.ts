@@ -1,6 +1,7 @@
 /** @file The feed-forward half of a block: fc1, exact GELU, fc2. */
-import { Dropout, Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { Dropout, type LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
+import { normLinear } from './norm-linear.ts'
 
 export class Mlp extends Module {
   readonly fc1: Linear
@@ -22,9 +23,9 @@ export class Mlp extends Module {
     this.fc2 = new Linear({ inFeatures: embedDim * mlpRatio, outFeatures: embedDim, init: truncatedNormal })
   }
 
-  /** [B, N, D] -> [B, N, D] */
-  forward(x: Tensor): Tensor {
-    const hidden = this.fc1.forward(x) // [B, N, ratio*D]
+  /** [B, N, D] -> [B, N, D]; `norm` goes before it. */
+  forward(x: Tensor, { norm }: { norm?: LayerNorm } = {}): Tensor {
+    const hidden = norm === undefined ? this.fc1.forward(x) : normLinear(x, norm, this.fc1) // [B, N, ratio*D]
     if (!isRecording() || hidden.device !== 'cpu' || this.drop.active)
       return this.drop.forward(this.fc2.forward(this.drop.forward(ops.gelu(hidden))))
     return leanSecondHalf(hidden, this.fc2.weight, this.fc2.bias!)

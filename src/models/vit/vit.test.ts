@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Residual } from '../../nn/index.ts'
+import { LayerNorm, Linear, Residual } from '../../nn/index.ts'
 import {
   autocast,
   backward,
@@ -13,6 +13,7 @@ import {
   tensor,
 } from '../../torch/index.ts'
 import { Attention, attentionRows, blocks, Mlp, resamplePositions } from './index.ts'
+import { normLinear } from './norm-linear.ts'
 
 /** Length of a - b over the length of b. */
 function relative(a: Tensor, b: Tensor): number {
@@ -107,6 +108,33 @@ describe('derivatives by hand are those of autograd:', () => {
           const plain = (input: Tensor): Tensor => mlp.fc2.forward(ops.gelu(mlp.fc1.forward(input)))
           compare({ lean: input => mlp.forward(input), plain }, mlp.parameters(), x)
           mlp.dispose()
+        }),
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  test('layer norm and the linear layer after it', () => {
+    fc.assert(
+      fc.property(sizes, ({ batch, length, heads: outFeatures, headDim: features }) =>
+        scope(() => {
+          manualSeed(length)
+          const layers = [
+            new LayerNorm({ features }),
+            new Linear({ inFeatures: features, outFeatures }),
+          ] as const
+          const [norm, linear] = layers
+          for (const layer of layers)
+            for (const parameter of layer.parameters().values()) noGrad(() => ops.normal_(parameter))
+          const parameters = new Map(
+            layers.flatMap((layer, i) =>
+              [...layer.parameters()].map(([name, parameter]) => [`${i}.${name}`, parameter] as const),
+            ),
+          )
+          const plain = (input: Tensor): Tensor => linear.forward(norm.forward(input))
+          const x = ops.randn([batch, length, features])
+          compare({ lean: input => normLinear(input, norm, linear), plain }, parameters, x)
+          for (const layer of layers) layer.dispose()
         }),
       ),
       { numRuns: 12 },
