@@ -9,7 +9,8 @@ export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>(
     customUsage: ['[flags]'],
     brief: 'Try it: generated pictures, trained and masked in minutes',
     fullDescription: `Generates a small set of tagged pictures from a seed (once), trains MCTformer on the tags alone, draws class maps,
-scores them, and prints the table and the path of the report. The recipe is recipes/mctformer_demo.yaml.
+refines them to pseudo masks, trains a segmentation network from those, and prints every stage's table and the path of
+the report. The recipe is recipes/mctformer_demo.yaml.
 
 Examples:
   tagmask demo
