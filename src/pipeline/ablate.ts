@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
 import { defaultVariants, pickVariants, type Variant } from './ablation-variant.ts'
-import { openRunData, openSplit } from './open-data.ts'
+import { openRunData, openScoredSplit } from './open-data.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -90,9 +90,7 @@ function chooseVariants(
 
 async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {
   const { recipe: placed, dataset } = await openRunData(recipe, options)
-  const split = recipe.evaluate.split ?? dataset.split
-  const { pictures } =
-    split === dataset.split ? dataset : await openSplit(placed, { split, classes: dataset.classes })
+  const { split, pictures } = await openScoredSplit({ recipe: placed, dataset })
   if (pictures.some(({ mask }) => mask !== undefined)) return
   throw new InputError(dataset.root, `no picture of ${split} has a mask`, {
     expected: 'an ablation compares scores: give pictures with masks, or use tagmask run for each variant',

@@ -1,9 +1,14 @@
 /** @file maps/ID.safetensors: the class maps of one picture. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
-
+import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { ClassMaps } from '../evaluate/index.ts'
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { type TensorData, toFloat32Array } from '../io/tensor-data.ts'
+
+/** The class maps of one picture, maps/ID.safetensors or refined/ID.safetensors. */
+export function classMapFile(folder: string, { id }: { readonly id: string }): string {
+  return join(folder, `${id}.safetensors`)
+}
 
 /** Writes the maps [K, H, W] of the given foreground classes (from 0), atomically. */
 export async function writeClassMaps(

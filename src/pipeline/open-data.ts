@@ -46,6 +46,15 @@ export async function openSplit(
   return openDataset(data.root, { split, layout: data.layout === 'demo' ? 'folder' : data.layout, classes })
 }
 
+/** The pictures whose maps and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */
+export async function openScoredSplit({
+  recipe,
+  dataset,
+}: Pick<RunData, 'recipe' | 'dataset'>): Promise<Dataset> {
+  const split = recipe.evaluate.split ?? dataset.split
+  return split === dataset.split ? dataset : openSplit(recipe, { split, classes: dataset.classes })
+}
+
 function demoRoot({ data: { demo } }: Recipe, runs: string): string {
   return resolve(runs, 'demo-data', `${demo.pictures}x${demo.size}-seed${demo.seed}`)
 }

@@ -9,7 +9,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { crfClassMaps } from '../../refine/cam-crf.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import { ops, scope, tensor } from '../../torch/index.ts'
-import { readClassMaps } from '../class-map-file.ts'
+import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { eachPicture, exists } from '../each-picture.ts'
 import { fromHere } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
@@ -19,18 +19,13 @@ export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): 
   return join(folder, `${id}.safetensors`)
 }
 
-/** The class maps of one picture. */
-export function mapFile(folder: string, { id }: Pick<Picture, 'id'>): string {
-  return join(folder, `${id}.safetensors`)
-}
-
 /**
  * The pictures that have class maps. Names those with tags that have none, or throws under `strict`. Throws InputError
  * when there are no maps at all.
  */
 export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Picture[]> {
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
-  const there = await Promise.all(tagged.map(picture => exists(mapFile(run.maps, picture))))
+  const there = await Promise.all(tagged.map(picture => exists(classMapFile(run.maps, picture))))
   const absent = tagged.filter((_, i) => !there[i])
   if (absent.length > 0) {
     const names = `${absent
@@ -70,7 +65,7 @@ export async function writeAffinityLabels(
     pictures,
     picture => affinityLabelFile(run.affinityLabels, picture),
     async (picture, file) => {
-      const source = mapFile(run.maps, picture)
+      const source = classMapFile(run.maps, picture)
       const { image, maps: cams } = await readMapsAndImage(source, picture)
       const volumes: TensorData[] = []
       for (const alpha of [low, high]) {

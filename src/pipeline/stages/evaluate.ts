@@ -1,7 +1,4 @@
 /** @file Stage `evaluate`: class maps against masks at every threshold, then masks at the best one. Imports no torch. */
-
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
@@ -21,8 +18,9 @@ import {
   type ThresholdSweep,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { readClassMaps } from '../class-map-file.ts'
-import { openSplit } from '../open-data.ts'
+import { classMapFile, readClassMaps } from '../class-map-file.ts'
+import { exists } from '../each-picture.ts'
+import { openScoredSplit } from '../open-data.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import { writeMasks } from './masks.ts'
@@ -43,8 +41,8 @@ const BLIND_THRESHOLD = 0.4
 export async function evaluateStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
-  const split = recipe.evaluate.split ?? dataset.split
-  const scored = split === dataset.split ? dataset : await openSplit(recipe, { split, classes })
+  const scored = await openScoredSplit(context)
+  const { split } = scored
   const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
   const swept =
     pictures.length === 0 ? undefined : await sweepPictures(context, { pictures, split, maps: run.maps })
@@ -76,7 +74,7 @@ export async function sweepPictures(
   let count = 0
   for (const [i, { id, mask, maskLabels }] of pictures.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, picture ${i}`)
-    const mapFile = join(folder, `${id}.safetensors`)
+    const mapFile = classMapFile(folder, { id })
     if (mask === undefined || !(await exists(mapFile))) missing.push(id)
     else {
       try {
@@ -136,11 +134,4 @@ function thresholdsOf({ evaluate: { sweep, threshold } }: Recipe): number[] {
   const decimals = 10 // 0.1 + 0.2 must be 0.3
   const all = Array.from({ length: count }, (_, i) => Number((start + i * step).toFixed(decimals)))
   return [...new Set(threshold === null ? all : [...all, threshold])].sort((a, b) => a - b)
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
 }

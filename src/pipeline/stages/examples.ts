@@ -1,6 +1,6 @@
 /** @file Which pictures the report shows: good, typical and bad ones over all classes, the same ones every time. */
 import type { Dataset, Picture } from '../../data/dataset.ts'
-import { openSplit } from '../open-data.ts'
+import { openScoredSplit } from '../open-data.ts'
 import { readStageFile } from '../score-file.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
 import type { PictureScore } from './masks.ts'
@@ -19,11 +19,10 @@ export interface ChosenSet {
 }
 
 /** Of the pictures whose maps are scored. */
-export async function trainingExamples({ recipe, dataset, run }: StageContext): Promise<ChosenSet> {
+export async function trainingExamples(context: StageContext): Promise<ChosenSet> {
+  const { recipe, run } = context
   const scores = await readStageFile<readonly PictureScore[]>(run.pictureScores, 'evaluate')
-  const split = recipe.evaluate.split ?? dataset.split
-  const { classes } = dataset
-  const set = split === dataset.split ? dataset : await openSplit(recipe, { split, classes })
+  const set = await openScoredSplit(context)
   return { set, choices: chooseExamples(set.pictures, { scores, count: recipe.report.pictures }) }
 }
 

@@ -1,13 +1,12 @@
 /** @file Stage `maps`: from weights to a class map for each tagged picture. */
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { loadViews } from '../../data/view-loader.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { type Method, multiScaleMaps } from '../../methods/index.ts'
 import { autocast, ops, scope, tensor } from '../../torch/index.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../build-method.ts'
-import { writeClassMaps } from '../class-map-file.ts'
+import { classMapFile, writeClassMaps } from '../class-map-file.ts'
+import { exists } from '../each-picture.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
@@ -20,11 +19,12 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   if (settings.weights === null) await loadTrained(method.network, weights)
   else await loadPublished(method, weights)
   method.network.eval()
-  const file = ({ id }: Picture): string => join(run.maps, `${id}.safetensors`)
+  const file = (picture: Picture): string => classMapFile(run.maps, picture)
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
   const untagged = dataset.pictures.length - tagged.length
   if (untagged > 0) log.info(`maps: ${untagged} pictures have no tag, so no class to map`)
-  const pictures = await missing(tagged, file)
+  const there = await Promise.all(tagged.map(picture => exists(file(picture))))
+  const pictures = tagged.filter((_, i) => !there[i])
   const done = tagged.length - pictures.length
   const progress = log.progress({ title: 'maps', total: tagged.length, start: done })
   let count = done
@@ -78,16 +78,4 @@ function pictureMaps(
     )
     return ops.toDtype(maps, storage).toData()
   })
-}
-
-async function missing(pictures: readonly Picture[], file: (picture: Picture) => string): Promise<Picture[]> {
-  const found = await Promise.all(
-    pictures.map(picture =>
-      stat(file(picture)).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return pictures.filter((_, i) => !found[i])
 }

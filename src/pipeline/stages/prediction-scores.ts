@@ -1,25 +1,19 @@
 /** @file How well predictions meet the masks: val, val ms, val ms+crf. Part of the stage `predict`; imports no torch. */
 
 import type { Dataset } from '../../data/dataset.ts'
-import { readTruth } from '../../data/truth.ts'
-import { InputError } from '../../errors.ts'
 import {
-  addPicture,
-  createConfusion,
   formatScore,
   type MetricName,
   meanIou,
-  mergeConfusion,
   type Score,
   type ScoreRecord,
   scoreRecord,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { readLabelMap } from '../../io/indexed-png.ts'
-import { exists } from '../each-picture.ts'
 import { predictionFile, type Way, waysOf } from '../prediction-file.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
-import { type PictureScore, pictureMiou } from './masks.ts'
+import type { StageContext } from '../stage.ts'
+import type { PictureScore } from './masks.ts'
+import { scoreLabels } from './score-labels.ts'
 
 /** Content of prediction-scores.json. */
 export interface PredictionScoresFile {
@@ -58,28 +52,16 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
 
 /** The score of one split; undefined where no picture has a mask. */
 async function scoreSet(
-  { recipe, run, dataset, signal, log }: StageContext,
+  context: StageContext,
   { split, pictures }: Dataset,
   way: Way,
 ): Promise<{ score: Score | undefined; each: PictureScore[] }> {
-  const labels = dataset.classes.length + 1
-  const total = createConfusion(labels)
-  const each: PictureScore[] = []
-  for (const { id, mask, maskLabels } of pictures) {
-    if (signal.aborted) throw new Interrupted('the scores of predict')
-    const file = predictionFile(run, { split, way, id })
-    if (mask === undefined || !(await exists(file))) continue
-    try {
-      const [prediction, truth] = await Promise.all([readLabelMap(file), readTruth({ mask, maskLabels })])
-      const confusion = createConfusion(labels)
-      addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
-      mergeConfusion(total, confusion)
-      each.push({ id, miou: pictureMiou(confusion) })
-    } catch (error) {
-      if (recipe.strict || !(error instanceof InputError)) throw error
-      log.warn(`${id} is left out of ${METRICS[way]}: ${error.message}`)
-    }
-  }
+  const { recipe, run } = context
+  const { total, each } = await scoreLabels(context, pictures, {
+    file: ({ id }) => predictionFile(run, { split, way, id }),
+    what: METRICS[way],
+    where: 'the scores of predict',
+  })
   if (each.length === 0) return { score: undefined, each }
   const result = meanIou(total, { absent: recipe.evaluate.absent })
   return {

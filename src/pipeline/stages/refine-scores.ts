@@ -1,13 +1,8 @@
 /** @file The background score of the pseudo masks, and how well they meet the masks. Part of the stage `refine`; imports no torch. */
 
-import type { Dataset } from '../../data/dataset.ts'
-import { readTruth } from '../../data/truth.ts'
-import { InputError } from '../../errors.ts'
 import {
-  addPicture,
   bestPoint,
   type ChosenThreshold,
-  createConfusion,
   formatScore,
   formatThreshold,
   meanIou,
@@ -17,12 +12,11 @@ import {
   sweepCurve,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { readLabelMap } from '../../io/indexed-png.ts'
-import { exists } from '../each-picture.ts'
-import { openSplit } from '../open-data.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import { openScoredSplit } from '../open-data.ts'
+import type { StageContext } from '../stage.ts'
 import { sweepPictures } from './evaluate.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
+import { scoreLabels } from './score-labels.ts'
 
 /** Content of refine-scores.json; `scores` is empty when the pictures have no masks. */
 export interface RefineScoresFile {
@@ -39,8 +33,8 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const { recipe, log } = context
   const { background } = recipe.refine
   if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
-  const { scored, split } = await scoredSplit(context)
-  const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
+  const { split, pictures: all } = await openScoredSplit(context)
+  const pictures = all.filter(({ mask }) => mask !== undefined)
   if (pictures.length === 0) {
     log.warn(
       `refine: no picture of ${split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
@@ -54,30 +48,22 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
 
 /** Writes refine-scores.json and refine-scores.txt; prints the table. A picture that cannot be scored is named and left out. */
 export async function scorePseudoMasks(context: StageContext, threshold: ChosenThreshold): Promise<void> {
-  const { recipe, dataset, run, signal, log } = context
+  const { recipe, dataset, run, log } = context
   const { classes } = dataset
-  const { scored, split } = await scoredSplit(context)
-  const confusion = createConfusion(classes.length + 1)
-  let pictures = 0
-  for (const { id, mask, maskLabels } of scored.pictures) {
-    if (signal.aborted) throw new Interrupted('the scores of the pseudo masks')
-    const file = pseudoMaskFile(run.pseudoMasks, { id })
-    if (mask === undefined || !(await exists(file))) continue
-    try {
-      const [prediction, truth] = await Promise.all([readLabelMap(file), readTruth({ mask, maskLabels })])
-      addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
-      pictures++
-    } catch (error) {
-      if (recipe.strict || !(error instanceof InputError)) throw error
-      log.warn(`${id} is left out of the scores: ${error.message}`)
-    }
-  }
+  const scored = await openScoredSplit(context)
+  const { split } = scored
+  const { total, each } = await scoreLabels(context, scored.pictures, {
+    file: picture => pseudoMaskFile(run.pseudoMasks, picture),
+    what: 'the scores',
+    where: 'the scores of the pseudo masks',
+  })
+  const pictures = each.length
   const score: Score = {
     metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
     split,
     threshold,
     pictures,
-    result: meanIou(confusion, { absent: recipe.evaluate.absent }),
+    result: meanIou(total, { absent: recipe.evaluate.absent }),
   }
   const file: RefineScoresFile = {
     scores: pictures === 0 ? [] : [scoreRecord(score, classes)],
@@ -91,11 +77,4 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   await writeFileAtomic(run.refineTable, `${table}\n`)
   await writeFileAtomic(run.refineScores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${table}\n`)
-}
-
-/** The pictures that are scored: those of evaluate. */
-async function scoredSplit({ recipe, dataset }: StageContext): Promise<{ scored: Dataset; split: string }> {
-  const split = recipe.evaluate.split ?? dataset.split
-  const { classes } = dataset
-  return { scored: split === dataset.split ? dataset : await openSplit(recipe, { split, classes }), split }
 }

@@ -11,12 +11,12 @@ import { crfThreads } from '../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../torch/index.ts'
 import { loadAffinity } from '../build-affinity.ts'
-import { readClassMaps, writeClassMaps } from '../class-map-file.ts'
+import { classMapFile, readClassMaps, writeClassMaps } from '../class-map-file.ts'
 import { eachPicture } from '../each-picture.ts'
 import { walks } from '../recipe/refine.ts'
 import type { StageContext } from '../stage.ts'
 import { takeOver } from '../take-stage.ts'
-import { mapFile, readMapsAndImage, withMaps } from './affinity-labels.ts'
+import { readMapsAndImage, withMaps } from './affinity-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
 
@@ -63,9 +63,9 @@ async function walkPictures(context: StageContext, pictures: readonly Picture[])
   try {
     await eachPicture(
       pictures,
-      picture => mapFile(run.refined, picture),
+      picture => classMapFile(run.refined, picture),
       async (picture, file) => {
-        const { image, ...seed } = await readMapsAndImage(mapFile(run.maps, picture), picture)
+        const { image, ...seed } = await readMapsAndImage(classMapFile(run.maps, picture), picture)
         const { width, height } = image
         const affinities = scope(() => {
           const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
@@ -97,7 +97,7 @@ async function writePseudoMasks(
     pictures,
     picture => pseudoMaskFile(run.pseudoMasks, picture),
     async (picture, file) => {
-      const source = mapFile(maps, picture)
+      const source = classMapFile(maps, picture)
       const predict = (cams: ClassMaps): LabelMap =>
         predictLabels(cams, { labels, threshold: background, file: source })
       if (method === 'affinity') return writeLabelMap(file, predict(await readClassMaps(source)))

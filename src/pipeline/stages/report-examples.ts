@@ -5,7 +5,7 @@ import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import { readImage } from '../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
-import { readClassMaps } from '../class-map-file.ts'
+import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
 import { predictionFile } from '../prediction-file.ts'
 import type { Column, Example } from '../report/index.ts'
@@ -74,7 +74,7 @@ async function mapColumns(
   id: string,
   { names, threshold }: { names: (k: number) => string; threshold: number },
 ): Promise<Column[]> {
-  const file = join(run.maps, `${id}.safetensors`)
+  const file = classMapFile(run.maps, { id })
   if (!(await exists(file))) return [] // pictures that nothing was trained on have none
   const { maps } = await readClassMaps(file)
   return [...maps].map(([k, map]) => ({ kind: 'class map', title: `map of ${names(k)}`, map, threshold }))
