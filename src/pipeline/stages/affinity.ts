@@ -4,18 +4,18 @@ import { openLabelledLoader } from '../../data/labelled-loader.ts'
 import { polyStep } from '../../optim/index.ts'
 import { affinityLosses, pairAffinity, pairLabels } from '../../refine/affinity/index.ts'
 import { fromData, tensor } from '../../torch/index.ts'
-import { TrainingStopped, train } from '../../train/loop.ts'
 import { affinityOptimiser, buildAffinity } from '../build-affinity.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { exists } from '../each-picture.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
+import { trainNetwork } from '../train-network.ts'
 import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
 
 /** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; goes on from what is there. */
 export async function affinityStage(context: StageContext): Promise<void> {
-  const { recipe, dataset, run, signal, log } = context
-  const { affinity: settings, normalise, seed, precision, strict } = recipe
+  const { recipe, dataset, run, log } = context
+  const { affinity: settings, normalise, seed, strict } = recipe
   const { cropSize, batchSize, epochs, radius, pairs } = settings
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withMaps(context)
@@ -46,7 +46,7 @@ export async function affinityStage(context: StageContext): Promise<void> {
       steps: epochs * loader.batches,
       power: settings.power,
     })
-    await train({
+    await trainNetwork(context, settings, {
       title: 'affinity',
       network,
       losses({ images, labels, size }) {
@@ -61,19 +61,9 @@ export async function affinityStage(context: StageContext): Promise<void> {
       optimiser: affinityOptimiser(network, settings),
       learningRate: ({ step }) => rate(step),
       loader,
-      epochs,
-      precision,
-      device,
       checkpoints: run.affinityCheckpoints,
       metrics: run.affinityMetrics,
-      checkpointMinutes: settings.checkpointMinutes,
-      checkpointSteps: settings.checkpointSteps,
-      logEvery: settings.logEvery,
-      signal,
-      log,
     })
-  } catch (error) {
-    throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
   } finally {
     await loader.close()
     network.dispose()

@@ -15,19 +15,19 @@ import {
   sgd,
 } from '../../optim/index.ts'
 import { fromData, type Tensor, tensor } from '../../torch/index.ts'
-import { TrainingStopped, train } from '../../train/loop.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { buildSegmentation, type LabelNetwork, shownTo, writeLabelNames } from '../build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
+import { trainNetwork } from '../train-network.ts'
 import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
 
 /** Writes segment/ (state, last weights, names of the labels) and segment-metrics.jsonl; goes on from the state where there is one. */
 export async function segmentStage(context: StageContext): Promise<void> {
-  const { recipe, dataset, run, signal, log } = context
-  const { segment: settings, seed, precision, strict } = recipe
+  const { recipe, dataset, run, log } = context
+  const { segment: settings, seed, strict } = recipe
   if (settings === null)
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
   const masks = run.pseudoMasks
@@ -57,7 +57,7 @@ export async function segmentStage(context: StageContext): Promise<void> {
       steps: epochs * loader.batches,
       power: settings.power,
     })
-    await train({
+    await trainNetwork(context, settings, {
       title: 'segment',
       network,
       losses({ images, labels: wanted, size }) {
@@ -69,19 +69,9 @@ export async function segmentStage(context: StageContext): Promise<void> {
       optimiser: buildOptimiser(network, settings),
       learningRate: ({ step }) => rate(step),
       loader,
-      epochs,
-      precision,
-      device,
       checkpoints: run.segmentCheckpoints,
       metrics: run.segmentMetrics,
-      checkpointMinutes: settings.checkpointMinutes,
-      checkpointSteps: settings.checkpointSteps,
-      logEvery: settings.logEvery,
-      signal,
-      log,
     })
-  } catch (error) {
-    throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
   } finally {
     await loader.close()
     network.dispose()

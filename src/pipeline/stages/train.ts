@@ -6,21 +6,16 @@ import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Method } from '../../methods/index.ts'
 import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
 import { describe, tensor, threads } from '../../torch/index.ts'
-import { type LearningRate, TrainingStopped, train } from '../../train/loop.ts'
+import type { LearningRate } from '../../train/loop.ts'
 import { validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
+import { trainNetwork } from '../train-network.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
-export async function trainStage({
-  recipe,
-  dataset,
-  valDataset,
-  run,
-  signal,
-  log,
-}: StageContext): Promise<void> {
+export async function trainStage(context: StageContext): Promise<void> {
+  const { recipe, dataset, valDataset, run, log } = context
   const { train: settings, normalise, seed, precision, device, strict, model } = recipe
   const { imageSize } = model
   const numClasses = dataset.classes.length
@@ -48,7 +43,7 @@ export async function trainStage({
       ? undefined
       : openEvalLoader(valDataset, { ...common, transform: { imageSize, ...normalise } })
   try {
-    await train({
+    await trainNetwork(context, settings, {
       network: method.network,
       losses: ({ images, targets, size }) =>
         method.losses(
@@ -62,19 +57,9 @@ export async function trainStage({
         valLoader === undefined
           ? undefined
           : { run: () => validate(method, valLoader, { numClasses, device, precision }), every },
-      epochs: settings.epochs,
-      precision,
-      device,
       checkpoints: run.checkpoints,
       metrics: run.metrics,
-      checkpointMinutes: settings.checkpointMinutes,
-      checkpointSteps: settings.checkpointSteps,
-      logEvery: settings.logEvery,
-      signal,
-      log,
     })
-  } catch (error) {
-    throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
   } finally {
     await Promise.all([loader.close(), valLoader?.close()])
     method.network.dispose()
