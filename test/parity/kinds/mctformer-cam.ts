@@ -3,9 +3,8 @@ import { z } from 'zod'
 import { denormalise } from '../../../src/data/transforms/normalise.ts'
 import { scaleViews, type View } from '../../../src/data/transforms/views.ts'
 import { fromUint8, type TensorData } from '../../../src/io/tensor-data.ts'
-import { type ClassMapOptions, mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
+import { mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
-import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
 import { refineMaps } from '../../../src/methods/patch-affinity.ts'
 import { noGrad, ops, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
@@ -13,6 +12,7 @@ import { type Comparison, compareExact } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { weightsOf } from '../weights.ts'
 import { checkCamCrf } from './crf.ts'
+import { finalMaps, mapsConfig } from './final-maps.ts'
 import { flatMaps } from './mctformer-eval.ts'
 import { isMctformer, networkConfig, patchAttention, withNetwork } from './mctformer-network.ts'
 import { checkViews, viewsConfig } from './views.ts'
@@ -24,12 +24,9 @@ export const mctformerCam: Kind = {
 }
 
 const camConfig = networkConfig.extend({
-  weights_file: z.string().optional(),
   ...viewsConfig.shape,
+  ...mapsConfig.shape,
   layer_index: z.int().positive(),
-  attention_type: z.enum(['fused', 'patchcam', 'mct']),
-  patch_attn_refine: z.boolean(),
-  minmax_eps: z.literal(1e-8),
 })
 type Config = z.infer<typeof camConfig>
 
@@ -44,7 +41,11 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
       scope(() => {
         const images = views.map(view => tensor(view.data, [1, 3, view.height, view.width]).to(options))
         comparisons.push(...compareOutputs(fixture, passOutputs(network.eval(), images, config)))
-        const maps = finalMaps(network, images, config)
+        const maps = finalMaps(
+          images,
+          config,
+          (view, options) => mctformerMaps(network, view, { ...options, layers: config.layer_index }).maps,
+        )
         comparisons.push(...compareOutputs(fixture, maps))
         return new Map([...maps].map(([name, map]) => [name, map.toData()]))
       }),
@@ -70,27 +71,6 @@ function passOutputs(network: Mctformer, views: readonly Tensor[], config: Confi
         [`eval.${pass}.upsampled`, full],
         ['eval.last_logits', logits], // the last pass's stays
       ]
-    }),
-  )
-}
-
-/** The maps as they are saved, and with one argument changed. */
-function finalMaps(network: Mctformer, views: readonly Tensor[], config: Config): Map<string, Tensor> {
-  const { attention_type: attention, layer_index: layers, patch_attn_refine: refine } = config
-  const variants: Readonly<Record<string, ClassMapOptions>> = {
-    cam: { attention, refine },
-    cam_norefine: { attention, refine: false },
-    cam_patchcam: { attention: 'patchcam', refine },
-    cam_mct: { attention: 'mct', refine },
-  }
-  const classes = config.positive_classes
-  return new Map(
-    Object.entries(variants).flatMap(([name, options]) => {
-      const method = {
-        classMaps: (images: Tensor) => mctformerMaps(network, images, { ...options, layers }).maps,
-      }
-      const maps = multiScaleMaps(method, views, { classes })
-      return classes.map((index, i): [string, Tensor] => [`eval.${name}.${index}`, maps.select(0, i)])
     }),
   )
 }

@@ -12,8 +12,8 @@ import {
   pairLabels,
 } from '../../../src/refine/affinity/index.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
-import { everyNth, TOLERANCE } from '../compare-tensors.ts'
-import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
+import { TOLERANCE } from '../compare-tensors.ts'
+import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
 import {
   type CheckOptions,
   type Fixture,
@@ -24,6 +24,7 @@ import {
   tensorsUnder,
 } from '../fixture.ts'
 import { allowRounding } from '../rounding.ts'
+import { compareGradients, compareSteps, sampledParameters } from '../sampled-parameters.ts'
 import { withAffinityNet } from './psa-network.ts'
 import { weightRule } from './resnet38-rule.ts'
 
@@ -86,7 +87,7 @@ function checkSteps(fixture: Fixture, network: AffinityNet, run: Run): Compariso
   const momentum = polySgdMomentum({ momentum: 0.9, weightDecay, handed: 'published' })
   const optimiser = sgd(groups, { momentum })
   const rate = polyStep({ lr, steps: max_step })
-  const before = sampled(network, config)
+  const before = sampledParameters(network, config.sample_stride)
   const found = new Map<string, number[]>()
   const note = (name: string, value: number): void =>
     void found.set(name, [...(found.get(name) ?? []), value])
@@ -112,13 +113,13 @@ function checkSteps(fixture: Fixture, network: AffinityNet, run: Run): Compariso
         note(`${name}_loss`, parts[part]!.item())
         note(`${name}_cnt`, codes.filter(found => found === code).length + 1e-5)
       }
-      if (step === 0) comparisons.push(...checkGradients(fixture, network, config))
+      if (step === 0) comparisons.push(...compareGradients(fixture, network, config.sample_stride))
       rates.push(...groups.map(({ lrScale = 1 }) => rate(step) * lrScale))
       optimiser.step(rate(step))
       optimiser.zeroGrad()
     })
   }
-  const after = sampled(network, config)
+  const after = sampledParameters(network, config.sample_stride)
   for (const average of optimiser.state().tensors.values()) average.dispose()
   const losses = tensorsUnder(fixture, 'loss.')
   const { no_grad_but_in_group0: frozen } = config
@@ -149,12 +150,7 @@ function checkSteps(fixture: Fixture, network: AffinityNet, run: Run): Compariso
       config.groups,
     ),
     ...comparisons,
-    ...[...tensorsUnder(fixture, 'delta.')].map(([name, want]) => {
-      const [from, to] = [before.get(name), after.get(name)]
-      if (from === undefined || to === undefined) return mismatch(`delta.${name}`, 'no such parameter')
-      const change = to.map((value, i) => value - from[i]!)
-      return compareFloat(`delta.${name}`, change, toFloat32Array(want), TOLERANCE.gradient)
-    }),
+    ...compareSteps(fixture, before, after),
   ]
 }
 
@@ -167,30 +163,4 @@ function batchOf({ labels, device }: Run, chosen: readonly number[]): Batch {
     codes: pairLabels(all, { rows, columns }),
     grid: { rows, columns },
   }
-}
-
-/** `grad.*` is complete: a parameter that it lacks must have no gradient. */
-function checkGradients(fixture: Fixture, network: AffinityNet, { sample_stride }: Config): Comparison[] {
-  const wanted = tensorsUnder(fixture, 'grad.')
-  const parameters = network.parameters()
-  const absent = [...wanted.keys()].filter(name => !parameters.has(name))
-  return [
-    ...absent.map(name => mismatch(`grad.${name}`, 'no such parameter')),
-    ...[...parameters].flatMap(([name, { grad }]): Comparison[] => {
-      const want = wanted.get(name)
-      if (want === undefined)
-        return grad === undefined
-          ? []
-          : [mismatch(`grad.${name}`, 'has a gradient, and none in the original')]
-      if (grad === undefined) return [mismatch(`grad.${name}`, 'has no gradient')]
-      const got = everyNth(grad, sample_stride[name] ?? 1)
-      return [compareFloat(`grad.${name}`, got, toFloat32Array(want), TOLERANCE.gradient)]
-    }),
-  ]
-}
-
-/** Every n-th value of each parameter, n as the file has it. */
-function sampled(network: AffinityNet, { sample_stride }: Config): Map<string, Float32Array> {
-  const parameters = [...network.parameters()].filter(([name]) => name in sample_stride)
-  return new Map(parameters.map(([name, parameter]) => [name, everyNth(parameter, sample_stride[name]!)]))
 }

@@ -4,17 +4,11 @@ import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { type SegmentationNetwork, segmentationLoss } from '../../../src/models/segmentation/index.ts'
 import { polySgdMomentum, polyStep, sgd } from '../../../src/optim/index.ts'
 import { backward, fromData, scope } from '../../../src/torch/index.ts'
-import { everyNth, TOLERANCE } from '../compare-tensors.ts'
-import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
-import {
-  type CheckOptions,
-  type Fixture,
-  type Kind,
-  parseConfig,
-  tensorOf,
-  tensorsUnder,
-} from '../fixture.ts'
+import { TOLERANCE } from '../compare-tensors.ts'
+import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
+import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { allowRounding } from '../rounding.ts'
+import { compareGradients, compareSteps, sampledParameters } from '../sampled-parameters.ts'
 import { networkConfig, withSegmentation } from './seg-network.ts'
 
 export const segTraining: Kind = {
@@ -60,7 +54,7 @@ function checkSteps(
   ]
   const optimiser = sgd(groups, { momentum })
   const rate = polyStep({ lr: config.lr, steps: config.max_step })
-  const before = sampled(network, config)
+  const before = sampledParameters(network, config.sample_stride)
   const losses: number[] = []
   const rates: number[] = []
   const comparisons: Comparison[] = []
@@ -71,13 +65,13 @@ function checkSteps(
       const loss = segmentationLoss(network.forward(images), labels)
       backward(loss)
       losses.push(loss.item())
-      if (step === 0) comparisons.push(...checkGradients(fixture, network, config))
+      if (step === 0) comparisons.push(...compareGradients(fixture, network, config.sample_stride))
       rates.push(rate(step), rate(step) * 10)
       optimiser.step(rate(step))
       optimiser.zeroGrad()
     })
   }
-  const after = sampled(network, config)
+  const after = sampledParameters(network, config.sample_stride)
   for (const average of optimiser.state().tensors.values()) average.dispose()
   return [
     compareFloat('loss', losses, toFloat32Array(tensorOf(fixture, 'loss')), TOLERANCE.output),
@@ -94,37 +88,6 @@ function checkSteps(
       config.groups.map(group => group.momentum),
     ),
     ...comparisons,
-    ...[...tensorsUnder(fixture, 'delta.')].map(([name, want]) => {
-      const [from, to] = [before.get(name), after.get(name)]
-      if (from === undefined || to === undefined) return mismatch(`delta.${name}`, 'no such parameter')
-      const change = to.map((value, i) => value - from[i]!)
-      return compareFloat(`delta.${name}`, change, toFloat32Array(want), TOLERANCE.gradient)
-    }),
+    ...compareSteps(fixture, before, after),
   ]
-}
-
-/** `grad.*` is complete: a parameter that it lacks must have no gradient. */
-function checkGradients(fixture: Fixture, network: SegmentationNetwork, config: Config): Comparison[] {
-  const wanted = tensorsUnder(fixture, 'grad.')
-  const parameters = network.parameters()
-  const absent = [...wanted.keys()].filter(name => !parameters.has(name))
-  return [
-    ...absent.map(name => mismatch(`grad.${name}`, 'no such parameter')),
-    ...[...parameters].flatMap(([name, { grad }]): Comparison[] => {
-      const want = wanted.get(name)
-      if (want === undefined)
-        return grad === undefined
-          ? []
-          : [mismatch(`grad.${name}`, 'has a gradient, and none in the original')]
-      if (grad === undefined) return [mismatch(`grad.${name}`, 'has no gradient')]
-      const got = everyNth(grad, config.sample_stride[name] ?? 1)
-      return [compareFloat(`grad.${name}`, got, toFloat32Array(want), TOLERANCE.gradient)]
-    }),
-  ]
-}
-
-/** Every n-th value of each parameter, n as the file has it. */
-function sampled(network: SegmentationNetwork, { sample_stride }: Config): Map<string, Float32Array> {
-  const parameters = [...network.parameters()].filter(([name]) => name in sample_stride)
-  return new Map(parameters.map(([name, parameter]) => [name, everyNth(parameter, sample_stride[name]!)]))
 }

@@ -1,14 +1,14 @@
 /** @file Parity of WeakTr's class maps: views, every pass, final maps with their variants. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { scaleViews } from '../../../src/data/transforms/views.ts'
-import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
-import { type ClassMapOptions, weaktrMaps } from '../../../src/methods/weaktr/maps.ts'
+import { weaktrMaps } from '../../../src/methods/weaktr/maps.ts'
 import type { Weaktr } from '../../../src/methods/weaktr/model.ts'
 import { noGrad, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import type { Comparison } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { weightsOf } from '../weights.ts'
+import { finalMaps, mapsConfig } from './final-maps.ts'
 import { checkViews, viewsConfig } from './views.ts'
 import { isWeaktr, networkConfig, withNetwork } from './weaktr-network.ts'
 
@@ -20,10 +20,7 @@ export const weaktrCam: Kind = {
 
 const camConfig = networkConfig.extend({
   ...viewsConfig.shape,
-  weights_file: z.string().optional(),
-  attention_type: z.enum(['fused', 'patchcam', 'mct']),
-  patch_attn_refine: z.boolean(),
-  minmax_eps: z.literal(1e-8),
+  ...mapsConfig.shape,
 })
 type Config = z.infer<typeof camConfig>
 
@@ -41,7 +38,10 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
           const images = views.map(view => tensor(view.data, [1, 3, view.height, view.width]).to(options))
           return [
             ...compareOutputs(fixture, passOutputs(network.eval(), images, config)),
-            ...compareOutputs(fixture, finalMaps(network, images, config)),
+            ...compareOutputs(
+              fixture,
+              finalMaps(images, config, (view, options) => weaktrMaps(network, view, options).maps),
+            ),
           ]
         }),
       ),
@@ -66,23 +66,5 @@ function passOutputs(
           ['eval.last_logits', logits], // the last pass's stays
         ]
       }),
-  )
-}
-
-/** The maps as they are saved, and with one argument changed. */
-function finalMaps(network: Weaktr, views: readonly Tensor[], config: Config): Map<string, Tensor> {
-  const { attention_type: attention, patch_attn_refine: refine, positive_classes: classes } = config
-  const variants: Readonly<Record<string, ClassMapOptions>> = {
-    cam: { attention, refine },
-    cam_norefine: { attention, refine: false },
-    cam_patchcam: { attention: 'patchcam', refine },
-    cam_mct: { attention: 'mct', refine },
-  }
-  return new Map(
-    Object.entries(variants).flatMap(([name, options]) => {
-      const method = { classMaps: (images: Tensor) => weaktrMaps(network, images, options).maps }
-      const maps = multiScaleMaps(method, views, { classes })
-      return classes.map((index, i): [string, Tensor] => [`eval.${name}.${index}`, maps.select(0, i)])
-    }),
   )
 }
