@@ -1,20 +1,14 @@
 /** @file Pictures with labels in batches: what segmentation networks and AffinityNet are trained on. */
 import { InputError } from '../errors.ts'
-import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
+import { type BatchSource, type LoaderOptions, openBatchLoader, type RawBatch } from './batch-loader.ts'
 import type { Picture } from './picture.ts'
 import { randomStream, shuffledIndices } from './random.ts'
 import type { AffinityTransform } from './transforms/affinity.ts'
 import type { RetrainTransform } from './transforms/retrain.ts'
 import type { SegmentTransform } from './transforms/segment.ts'
 
-/**
- * `images` [size, 3, S, S] and `labels` (255: none) lie in shared memory: valid until the next batch. Labels are [size, S, S]
- * for segmentation, [size, S / stride, S / stride] for AffinityNet.
- */
-export interface LabelledBatch extends SampleBatch {
-  readonly images: Float32Array
-  readonly labels: Uint8Array
-}
+/** Labels are [size, S, S] for segmentation, [size, S / stride, S / stride] for AffinityNet; 255: none. */
+export type LabelledBatch = RawBatch
 
 export interface LabelledLoaderOptions extends LoaderOptions {
   /** By the stage that trains. */
@@ -50,6 +44,6 @@ export function openLabelledLoader(
     transform: { ...transform, seed },
     order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
     files: picture => [labelFile(picture)],
-    batch: ({ index, size, images, labels }) => ({ index, size, images, labels }),
+    batch: raw => raw,
   })
 }

@@ -1,9 +1,7 @@
 /** @file Confusion matrices over label maps. Counters are doubles, exact to 2^53 pixels (the authors' 32-bit
- * counters overflow on COCO). Imports only errors. */
+ * counters overflow on COCO). Imports no torch. */
 import { InputError } from '../errors.ts'
-
-/** Label value that is left out of every count. */
-export const IGNORE = 255
+import { IGNORE } from '../io/label-values.ts'
 
 /** The part of a label map that scoring reads: [height, width] label indices, 255 = ignore. */
 export interface LabelGrid {

@@ -1,14 +1,8 @@
 /** @file Every background threshold in one pass. Per pixel only the ground truth, the best class and its score
  * matter, so a histogram over the score yields each threshold's confusion matrix by a cumulative sum. */
 import { InputError } from '../errors.ts'
-import {
-  assertLabels,
-  assertSameSize,
-  type Confusion,
-  createConfusion,
-  IGNORE,
-  type LabelGrid,
-} from './confusion.ts'
+import { IGNORE } from '../io/label-values.ts'
+import { assertLabels, assertSameSize, type Confusion, createConfusion, type LabelGrid } from './confusion.ts'
 import { type AbsentRule, meanIou } from './miou.ts'
 
 /** Class maps of one picture, each [height, width] scores; keys are 0-based foreground classes (class k is

@@ -35,6 +35,8 @@ export interface RunFolder {
   readonly refined: string
   /** ID.png: the labels that segmentation is trained on. */
   readonly pseudoMasks: string
+  /** ID.png: the same, but 254 where the maps are not sure; trained on in their place where the recipe has refine.sure. */
+  readonly sureMasks: string
   readonly refineScores: string
   readonly refineTable: string
   /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
@@ -73,6 +75,7 @@ export function runFolder(root: string): RunFolder {
     affinityMetrics: at('affinity-metrics.jsonl'),
     refined: at('refined'),
     pseudoMasks: at('pseudo-masks'),
+    sureMasks: at('sure-masks'),
     refineScores: at('refine-scores.json'),
     refineTable: at('refine-scores.txt'),
     segmentCheckpoints: at('segment'),

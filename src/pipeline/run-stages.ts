@@ -45,7 +45,7 @@ const OUTPUTS: Record<StageName, Outputs> = {
     keys: ['affinityLabels', 'affinityCheckpoints', 'affinityMetrics'],
     keep: ['affinityCheckpoints', 'affinityMetrics'],
   },
-  refine: { keys: ['refined', 'pseudoMasks', 'refineScores', 'refineTable'] },
+  refine: { keys: ['refined', 'pseudoMasks', 'sureMasks', 'refineScores', 'refineTable'] },
   segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: ['segmentCheckpoints', 'segmentMetrics'] },
   predict: { keys: ['predictions', 'predictionScores', 'predictionTable'] },
   report: { keys: ['report', 'pictures'] },

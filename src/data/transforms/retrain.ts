@@ -2,6 +2,7 @@
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
+import { IGNORE } from '../../io/label-values.ts'
 import type { Random } from '../random.ts'
 import { flipHorizontal } from './crop.ts'
 import { resizeBytes } from './cv2-bytes.ts'
@@ -38,7 +39,6 @@ export const RETRAIN_TRANSFORM: RetrainTransform = {
   ...roundedNormalisation(IMAGENET),
 }
 
-const IGNORED = 255
 const ATTEMPTS = 10
 
 /** mmsegmentation's constants: those for values of 0..255 rounded to two decimals (segm/data/base.py). */
@@ -87,7 +87,7 @@ export function retrainSample(
   const picture = photometric === false ? turned : photometricDistortion(turned, random, photometric)
   out.pixels.fill(0) // beside the picture: the mean colour
   placePixels(normalise(picture, transform), picture, { side, out: out.pixels })
-  out.labels.fill(IGNORED)
+  out.labels.fill(IGNORE)
   placeLabels(labels, size, { box, mirrored, side, out: out.labels })
 }
 
@@ -121,7 +121,7 @@ function isVaried(
   visitLabels(labels, size, box, label => {
     counts[label]!++
   })
-  const present = counts.subarray(0, IGNORED).filter(count => count > 0)
+  const present = counts.subarray(0, IGNORE).filter(count => count > 0)
   const total = present.reduce((sum, count) => sum + count, 0)
   return present.length > 1 && Math.max(...present) / total < share
 }

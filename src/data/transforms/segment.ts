@@ -2,12 +2,13 @@
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
+import { IGNORE } from '../../io/label-values.ts'
 import type { Random } from '../random.ts'
 import { linearTaps, nearestIndices } from './cv2-resize.ts'
 import { IMAGENET, type Normalisation } from './normalise.ts'
 
 /** What the labels say beside a picture that is smaller than the crop. */
-const PADDING = { background: 0, ignore: 255 } as const
+const PADDING = { background: 0, ignore: IGNORE } as const
 
 export interface SegmentTransform extends Normalisation {
   /** Side of the square the network sees. */

@@ -1,8 +1,7 @@
 /** @file Cross entropy whose gradient stops at pixels that cost more than their surroundings: likely wrong labels (WeakTr, online retraining). */
+import { IGNORE } from '../../io/label-values.ts'
 import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { checkPatchSize } from './patch-size.ts'
-
-const IGNORED = 255
 
 const NONE = 0 // at::Reduction
 
@@ -53,7 +52,7 @@ export function gradientClippingLoss(
 export function pixelCrossEntropy(logits: Tensor, labels: Tensor): Tensor {
   return ops.crossEntropyLoss(logits.to({ dtype: 'float32' }), labels, {
     reduction: NONE,
-    ignoreIndex: IGNORED,
+    ignoreIndex: IGNORE,
   })
 }
 

@@ -1,20 +1,30 @@
 /** @file The loss of segmentation: cross entropy at the picture's resolution, without keeping logits of that size. */
+import { IGNORE, UNSURE } from '../../io/label-values.ts'
 import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
-/** Label of pixels that are not learned from. */
-const IGNORED = 255
-
 const SUM = 2 // at::Reduction
+
+export interface SegmentationLossOptions {
+  /**
+   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 0 for the labels that the picture may hold, -1e4 for the
+   * others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
+   */
+  readonly candidates?: Tensor | undefined
+}
 
 /**
  * Mean over the pixels that have a label of the cross entropy of logits [B, C, h, w], spread bilinearly to the size of
  * `labels` [B, H, W] (int64, 255: none); seg/train_seg.py. 0 where no pixel has a label (PyTorch's mean is not a number).
  */
-export function segmentationLoss(logits: Tensor, labels: Tensor): Tensor {
+export function segmentationLoss(
+  logits: Tensor,
+  labels: Tensor,
+  { candidates }: SegmentationLossOptions = {},
+): Tensor {
   return scope(() => {
-    const counted = Math.max(1, ops.ltScalar(labels, IGNORED).sum().item())
-    if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels).div(counted)
-    const { sum, gradient } = lossAndGradient(logits.detach(), labels)
+    const counted = Math.max(1, ops.ltScalar(labels, IGNORE).sum().item())
+    if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels, candidates).div(counted)
+    const { sum, gradient } = lossAndGradient(logits.detach(), labels, candidates)
     return differentiable(
       'segmentation loss',
       [logits],
@@ -24,16 +34,26 @@ export function segmentationLoss(logits: Tensor, labels: Tensor): Tensor {
   })
 }
 
-function summedLoss(logits: Tensor, labels: Tensor): Tensor {
+function summedLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefined): Tensor {
   const full = ops.upsampleBilinear2d(logits, labels.shape.slice(1), false) // [B, C, H, W]
-  return ops.crossEntropyLoss(full, labels, { reduction: SUM, ignoreIndex: IGNORED })
+  const options = { reduction: SUM, ignoreIndex: IGNORE }
+  if (candidates === undefined) return ops.crossEntropyLoss(full, labels, options)
+  const unsure = ops.eqScalar(labels, UNSURE)
+  const sure = ops.crossEntropyLoss(full, ops.maskedFill(labels, unsure, IGNORE), options)
+  const open = ops.logSoftmax(full, 1).add(candidates.reshape(...candidates.shape, 1, 1))
+  const likely = ops.logsumexp(open, [1]) // [B, H, W]: log of the probability that one of them is right
+  return sure.sub(likely.mul(unsure.to({ dtype: 'float32' })).sum())
 }
 
 /**
  * The sum and its gradient [B, C, h, w], picture by picture: logits of full size, and what autograd keeps of them, are
  * then there for one picture only, and backward has nothing left to do.
  */
-function lossAndGradient(logits: Tensor, labels: Tensor): { sum: Tensor; gradient: Tensor } {
+function lossAndGradient(
+  logits: Tensor,
+  labels: Tensor,
+  candidates: Tensor | undefined,
+): { sum: Tensor; gradient: Tensor } {
   return scope(() => {
     const gradient = ops.emptyLike(logits)
     const sum = ops.zeros([], { device: logits.device })
@@ -41,7 +61,7 @@ function lossAndGradient(logits: Tensor, labels: Tensor): { sum: Tensor; gradien
       scope(() => {
         const leaf = logits.narrow(0, picture, 1).clone()
         leaf.requiresGrad = true
-        const loss = summedLoss(leaf, labels.narrow(0, picture, 1))
+        const loss = summedLoss(leaf, labels.narrow(0, picture, 1), candidates?.narrow(0, picture, 1))
         backward(loss)
         noGrad(() => {
           ops.add_(sum, loss)

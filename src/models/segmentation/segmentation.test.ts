@@ -61,6 +61,41 @@ describe('the loss', () => {
     )
   })
 
+  test('of an unsure pixel is that of its candidates together', () => {
+    scope(() => {
+      manualSeed(1)
+      const values = ops.randn([2, 3, 2, 2])
+      const labels = int64([0, 254, 255, 2, 254, 1, 254, 254], [2, 2, 2])
+      const candidates = tensor([0, 0, -1e4, 0, -1e4, -1e4], [2, 3]) // either of the first two; the first alone
+      const own = values.clone()
+      own.requiresGrad = true
+      const loss = segmentationLoss(own, labels, { candidates })
+      backward(loss)
+      const probabilities = values.softmax(1).toFloat32Array() // [2, 3, 2, 2]
+      const of = (picture: number, label: number, pixel: number): number =>
+        probabilities[(picture * 3 + label) * 4 + pixel]!
+      const right = [
+        of(0, 0, 0),
+        of(0, 0, 1) + of(0, 1, 1),
+        of(0, 2, 3),
+        of(1, 0, 0),
+        of(1, 1, 1),
+        of(1, 0, 2),
+        of(1, 0, 3),
+      ]
+      const wanted = -right.reduce((sum, p) => sum + Math.log(p), 0) / right.length
+      expect(loss.item()).toBeCloseTo(wanted, 5)
+      expect(noGrad(() => segmentationLoss(values, labels, { candidates })).item()).toBeCloseTo(wanted, 5)
+      const gradient = own.grad!.toFloat32Array()
+      const at = (picture: number, label: number, pixel: number): number =>
+        gradient[(picture * 3 + label) * 4 + pixel]!
+      const both = of(0, 0, 1) + of(0, 1, 1)
+      expect(at(0, 0, 1)).toBeCloseTo((of(0, 0, 1) - of(0, 0, 1) / both) / right.length, 5)
+      expect(at(0, 2, 1)).toBeCloseTo(of(0, 2, 1) / right.length, 5)
+      expect(at(0, 0, 2)).toBe(0)
+    })
+  })
+
   test('is 0, with no gradient, where no pixel has a label', () => {
     scope(() => {
       const logits = ops.randn([1, 3, 2, 2])

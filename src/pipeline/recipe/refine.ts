@@ -145,6 +145,35 @@ export const refineRecipe = z.strictObject({
     .lt(1)
     .default(0.7)
     .describe('read where unary is labels: probability that a label is right'),
+  sure: z
+    .strictObject({
+      foreground: z
+        .number()
+        .gt(0)
+        .lt(1)
+        .default(0.12)
+        .describe(
+          "share of the pixels of the pictures with a tag, those of its map's highest values, that are labelled with it",
+        ),
+      background: z
+        .number()
+        .gt(0)
+        .lt(1)
+        .default(0.5)
+        .describe(
+          'share of the same pixels, those of the lowest values, that are background where all tags agree',
+        ),
+      margin: z
+        .number()
+        .min(1)
+        .default(1.5)
+        .describe("how many times as strong as any other tag's a map must be, each by its level"),
+    })
+    .nullable()
+    .default(null)
+    .describe(
+      'segmentation is trained on what the maps are sure of; all it learns of other pixels is that they are one of the tags or background; null: on the whole pseudo masks',
+    ),
 })
 
 export type AffinityRecipe = z.output<typeof affinityRecipe>

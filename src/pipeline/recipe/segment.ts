@@ -5,6 +5,7 @@ import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import { normalisation } from './normalisation.ts'
+import type { RefineRecipe } from './refine.ts'
 import { segmentAugment } from './segment-augment.ts'
 import { checkpointFields } from './training.ts'
 
@@ -164,9 +165,11 @@ export const predictRecipe = z.strictObject({
 export function checkSegment({
   segment,
   predict,
+  refine: { sure },
 }: {
   segment: z.output<typeof segmentRecipe>
   predict: PredictRecipe
+  refine: Pick<RefineRecipe, 'sure'>
 }): { path: string[]; message: string }[] {
   if (segment === null) return []
   const { network, backbone: name, clipping: clip, cropSize, layerDecay } = segment
@@ -181,6 +184,8 @@ export function checkSegment({
       `does not divide segment.cropSize (${cropSize}); expected a divisor, such as ${fitting.join(', ')}`,
     )
   }
+  if (clip !== null && sure !== null)
+    problem('segment.clipping', 'is not for unsure pixels; expected null, or refine.sure null')
   if (network === 'segmenter') {
     if (name === 'resnet38')
       problem('segment.backbone', 'is no vision transformer; expected model or deit-* for the segmenter')

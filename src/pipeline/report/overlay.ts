@@ -2,10 +2,9 @@
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
+import { IGNORE } from '../../io/label-values.ts'
 import { classColour, ERROR_COLOURS, mixColours, type Rgb, scoreColour } from './palette.ts'
 import type { ClassMapColumn, Column } from './report-data.ts'
-
-const IGNORE = 255
 
 /** Draws one view over its photo, in the photo's size. Throws InputError, naming `id`, when the sizes differ. */
 export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImage {

@@ -4,6 +4,7 @@ import type { Picture } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import { assertLabels } from '../../evaluate/index.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
+import { UNSURE } from '../../io/label-values.ts'
 import type { Log } from '../../train/log.ts'
 import { exists } from '../each-picture.ts'
 import { fromHere } from '../run-folder.ts'
@@ -15,12 +16,12 @@ export function pseudoMaskFile(folder: string, { id }: Pick<Picture, 'id'>): str
 }
 
 /**
- * The pictures that have a pseudo mask. Names those that have none, and classes without a pixel anywhere. Throws InputError
+ * The pictures that have a pseudo mask in the folder; `unsure`: whether pixels may be 254. Names those that have none, and classes without a pixel anywhere. Throws InputError
  * naming the file for a label that is no class, and when no picture has a mask at all.
  */
 export async function withPseudoMasks(
   { dataset: { pictures, classes }, recipe, log, signal }: StageContext,
-  folder: string,
+  { folder, unsure }: { folder: string; unsure: boolean },
 ): Promise<Picture[]> {
   const progress = log.progress({ title: 'pseudo masks', total: pictures.length })
   const seen = new Uint8Array(256)
@@ -32,7 +33,8 @@ export async function withPseudoMasks(
     const mask = (await exists(file)) ? await readMask(file, { strict: recipe.strict, log }) : undefined
     if (mask === undefined) without.push(picture.id)
     else {
-      assertLabels(mask.data, classes.length + 1, fromHere(file))
+      const known = unsure ? mask.data.filter(label => label !== UNSURE) : mask.data
+      assertLabels(known, classes.length + 1, fromHere(file))
       for (let p = 0; p < mask.data.length; p++) seen[mask.data[p]!] = 1
       found.push(picture)
     }

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { openDataset } from '../../data/dataset.ts'
 import { randomStream } from '../../data/random.ts'
 import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { UNSURE } from '../../io/label-values.ts'
 import { readSafetensors } from '../../io/safetensors.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { checkpointFiles, saveWeights } from '../../train/checkpoint.ts'
@@ -135,6 +136,18 @@ describe('stage refine', () => {
     expect(background).toBeGreaterThan(0.01)
     expect(background).toBeLessThanOrEqual(0.3)
     expect(found[0]!.warnings[0]).toContain('chosen on the same train masks that it is scored on')
+  })
+
+  it('sure: beside the pseudo masks, which stay whole, those that leave open what the maps are not sure of', async () => {
+    const sure = 'refine.sure={foreground: 0.2, background: 0.3}'
+    await go(await prepare(IDS, 'refine.method=crf', 'refine.background=0.35', sure), refineStage)
+    for (const id of IDS) {
+      const { width, data } = await readLabelMap(join(run.sureMasks, `${id}.png`))
+      const known = (x: number): number => (x < 12 ? 1 : x < 24 ? UNSURE : 0)
+      expect([...data]).toEqual(Array.from(data, (_, i) => known(i % width)))
+      expect([...(await readLabelMap(join(run.pseudoMasks, `${id}.png`))).data]).not.toContain(UNSURE)
+    }
+    expect(lines.join('')).toContain("sure masks: of a class from its map's cat 0.90 on")
   })
 
   it('names pictures without maps and goes on; strict ends there', async () => {

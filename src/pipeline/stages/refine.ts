@@ -19,22 +19,24 @@ import { takeOver } from '../take-stage.ts'
 import { readMapsAndImage, withMaps } from './affinity-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
+import { writeSureMasks } from './sure-masks.ts'
 
 /**
- * Writes pseudo-masks/ID.png, for the walk also refined/ID.safetensors, and how well they meet the masks where there are
- * any; what is there is kept. Pictures without maps are named and have none.
+ * Writes pseudo-masks/ID.png, for the walk also refined/ID.safetensors, for `refine.sure` also sure-masks/ID.png, and how
+ * well the first meet the masks where there are any; what is there is kept. Pictures without maps are named and have none.
  */
 export async function refineStage(context: StageContext): Promise<void> {
   const { recipe, run } = context
-  const { method } = recipe.refine
+  const { method, sure } = recipe.refine
   await mkdir(run.pseudoMasks, { recursive: true })
   const pictures = await withMaps(context)
-  if (method === 'none') return takeSeedMasks(context, pictures)
+  const maps = walks(recipe.refine) ? run.refined : run.maps
   if (walks(recipe.refine)) {
     await mkdir(run.refined, { recursive: true })
     await walkPictures(context, pictures)
   }
-  const maps = walks(recipe.refine) ? run.refined : run.maps
+  if (sure !== null) await writeSureMasks(context, pictures, { maps, sure })
+  if (method === 'none') return takeSeedMasks(context, pictures)
   const background = await chooseBackground(context, maps)
   await writePseudoMasks(context, pictures, { maps, background: background.value })
   await scorePseudoMasks(context, background)

@@ -6,6 +6,7 @@ import { openDataset } from '../../data/dataset.ts'
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import { readImage, writeImage } from '../../io/image.ts'
 import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { UNSURE } from '../../io/label-values.ts'
 import { readSafetensors } from '../../io/safetensors.ts'
 import { checkpointFiles, saveWeights } from '../../train/checkpoint.ts'
 import { createLog, type Log } from '../../train/log.ts'
@@ -133,6 +134,24 @@ describe('segment, then predict', () => {
     expect(await readFile(run.predictionTable, 'utf8')).toContain(
       'val ms+crf mIoU on val (2 pictures), no threshold',
     )
+  })
+
+  it('learns from sure masks too, of which most is left open', async () => {
+    const stage = await context(['refine.sure={}', 'predict.crf=null'])
+    await mkdir(run.sureMasks)
+    for (const id of TRAIN) {
+      const { data, ...size } = await readLabelMap(join(run.pseudoMasks, `${id}.png`))
+      const sure = data.map((label, i) => (i % 3 === 0 ? label : UNSURE))
+      await writeLabelMap(join(run.sureMasks, `${id}.png`), { ...size, data: sure })
+    }
+    await segmentStage(stage)
+    await predictStage(stage)
+    const [score] = await scores()
+    expect(score!.classes.find(({ name }) => name === 'cat')!.iou).toBeGreaterThan(60)
+    const file = join(run.sureMasks, 'a.png')
+    const { data, ...size } = await readLabelMap(file)
+    await writeLabelMap(file, { ...size, data: data.fill(77, 0, 1) })
+    await expect(segmentStage(stage)).rejects.toThrow(/sure-masks\/a\.png: holds the label 77/)
   })
 
   it('stopped at any step, ends with the same weights, and with the same predictions', async () => {

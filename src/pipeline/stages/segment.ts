@@ -1,6 +1,7 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
 import { mkdir } from 'node:fs/promises'
 import { type LabelledLoaderOptions, openLabelledLoader } from '../../data/labelled-loader.ts'
+import type { Picture } from '../../data/picture.ts'
 import { InputError } from '../../errors.ts'
 import type { Losses } from '../../methods/index.ts'
 import { gradientClippingLoss, segmentationLoss } from '../../models/segmentation/index.ts'
@@ -24,14 +25,17 @@ import type { StageContext } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
 import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
 
+const NEVER = -1e4 // added to a log probability
+
 /** Writes segment/ (state, last weights, names of the labels) and segment-metrics.jsonl; goes on from the state where there is one. */
 export async function segmentStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { segment: settings, seed, strict } = recipe
   if (settings === null)
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  const masks = run.pseudoMasks
-  const pictures = await withPseudoMasks(context, masks)
+  const unsure = recipe.refine.sure !== null
+  const masks = unsure ? run.sureMasks : run.pseudoMasks
+  const pictures = await withPseudoMasks(context, { folder: masks, unsure })
   const device = prepareTorch(recipe)
   const labels = dataset.classes.length + 1
   const network = buildSegmentation(recipe, settings, { labels })
@@ -60,11 +64,12 @@ export async function segmentStage(context: StageContext): Promise<void> {
     await trainNetwork(context, settings, {
       title: 'segment',
       network,
-      losses({ images, labels: wanted, size }) {
+      losses({ images, labels: wanted, pictures: shown, size }) {
         const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
         const shape = [size, cropSize, cropSize]
         const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
-        return lossesOf(network.forward(pixels), target, settings)
+        const candidates = unsure ? candidatesOf(shown, labels).to({ device }) : undefined
+        return lossesOf(network.forward(pixels), target, { ...settings, candidates })
       },
       optimiser: buildOptimiser(network, settings),
       learningRate: ({ step }) => rate(step),
@@ -79,10 +84,22 @@ export async function segmentStage(context: StageContext): Promise<void> {
 }
 
 /** logits [B, labels, h, w], wanted [B, S, S] */
-function lossesOf(logits: Tensor, wanted: Tensor, { clipping }: SegmentRecipe): Losses {
-  if (clipping === null) return { total: segmentationLoss(logits, wanted), parts: {} }
+function lossesOf(
+  logits: Tensor,
+  wanted: Tensor,
+  { clipping, candidates }: Pick<SegmentRecipe, 'clipping'> & { candidates: Tensor | undefined },
+): Losses {
+  if (clipping === null) return { total: segmentationLoss(logits, wanted, { candidates }), parts: {} }
   const { total, unclipped } = gradientClippingLoss(logits, wanted, clipping)
   return { total, parts: { 'unclipped loss': unclipped } }
+}
+
+/** What unsure pixels may be, [B, labels]: the background and their picture's tags. */
+function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
+  const values = new Float32Array(pictures.length * labels).fill(NEVER)
+  for (const [i, { tags }] of pictures.entries())
+    for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 0
+  return tensor(values, [pictures.length, labels])
 }
 
 function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
