@@ -1,5 +1,5 @@
 /** @file The segmentation network of a recipe, to be trained or with what a run has trained. */
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Normalisation } from '../data/transforms/normalise.ts'
 import { InputError } from '../errors.ts'
@@ -66,6 +66,7 @@ const namesFile = (run: RunFolder): string => join(run.segmentCheckpoints, 'labe
 
 /** Writes labels.txt beside the weights: line k + 1 is label k. */
 export async function writeLabelNames(run: RunFolder, classes: readonly string[]): Promise<void> {
+  await mkdir(run.segmentCheckpoints, { recursive: true })
   await writeFileAtomic(namesFile(run), `${['background', ...classes].join('\n')}\n`)
 }
 

@@ -31,6 +31,8 @@ export interface PredictOptions
   readonly precision: Precision
   readonly strict: boolean
   readonly onBadPicture: (picture: Picture, error: InputError) => void
+  /** The labels that a picture may hold; any when not given. */
+  readonly allowed?: (picture: Picture) => readonly number[]
 }
 
 /** A picture with its labels, all of the picture's own size. */
@@ -85,9 +87,11 @@ async function predictOne(
   const scores = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
     const { single, multi } = autocast({ precision, device }, () => probabilities(network, input, options))
-    if (ways.includes('single')) labels.set('single', bestLabels(single, image))
-    if (ways.includes('ms')) labels.set('ms', bestLabels(multi, image))
-    return ways.includes('ms-crf') ? chosenScores(multi, options) : undefined
+    const allowed = options.allowed?.(picture)
+    const best = (scores: Tensor): LabelMap => bestLabels(onlyAllowed(scores, allowed), image)
+    if (ways.includes('single')) labels.set('single', best(single))
+    if (ways.includes('ms')) labels.set('ms', best(multi))
+    return ways.includes('ms-crf') ? chosenScores(multi, { ...options, keys: allowed }) : undefined
   })
   if (scores === undefined || crf === null) return { picture, image, labels }
   const whole = view.width === image.width && view.height === image.height
@@ -109,16 +113,27 @@ function probabilities(network: LabelNetwork, input: Tensor, options: PredictOpt
   return segmenterProbabilities(network, input, { ...windows, scales, flip, window, stride })
 }
 
+/** Probabilities of labels that the picture cannot hold become 0. scores [labels, H, W] */
+function onlyAllowed(scores: Tensor, allowed: readonly number[] | undefined): Tensor {
+  if (allowed === undefined) return scores
+  const factors = new Float32Array(scores.size(0))
+  for (const label of allowed) factors[label] = 1
+  return scores.mul(tensor(factors, [factors.length, 1, 1]).to({ device: scores.device }))
+}
+
 /** The labels that the CRF chooses from, and their scores one after the other. scores [labels, H, W] */
 function chosenScores(
   scores: Tensor,
-  { crfLabels }: Pick<PredictOptions, 'crfLabels'>,
+  { crfLabels, keys: allowed }: Pick<PredictOptions, 'crfLabels'> & { keys: readonly number[] | undefined },
 ): { readonly keys: readonly number[]; readonly planes: Float32Array } {
   const [labels, height, width] = scores.shape as [number, number, number]
   const planes = scores.toFloat32Array()
-  const all = Array.from({ length: labels }, (_, label) => label)
-  if (crfLabels === 'all') return { keys: all, planes }
-  const present = new Set(bestLabels(scores, { width, height }).data)
+  const all = allowed ?? Array.from({ length: labels }, (_, label) => label)
+  if (crfLabels === 'all' && allowed === undefined) return { keys: all, planes }
+  const present =
+    crfLabels === 'all'
+      ? new Set(all)
+      : new Set(bestLabels(onlyAllowed(scores, allowed), { width, height }).data)
   const keys = all.filter(label => present.has(label))
   const area = height * width
   const chosen = new Float32Array(keys.length * area)

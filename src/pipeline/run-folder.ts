@@ -42,6 +42,10 @@ export interface RunFolder {
   /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
   readonly segmentCheckpoints: string
   readonly segmentMetrics: string
+  /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, what the next was trained on. */
+  readonly segmentRounds: string
+  readonly roundScores: string
+  readonly roundTable: string
   /** SPLIT/WAY/ID.png: labels that the segmentation network gives at one scale, several, and with the dense CRF. */
   readonly predictions: string
   readonly predictionScores: string
@@ -80,6 +84,9 @@ export function runFolder(root: string): RunFolder {
     refineTable: at('refine-scores.txt'),
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),
+    segmentRounds: at('segment-rounds'),
+    roundScores: at('round-scores.json'),
+    roundTable: at('round-scores.txt'),
     predictions: at('predictions'),
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),

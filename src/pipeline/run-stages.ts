@@ -46,7 +46,10 @@ const OUTPUTS: Record<StageName, Outputs> = {
     keep: ['affinityCheckpoints', 'affinityMetrics'],
   },
   refine: { keys: ['refined', 'pseudoMasks', 'sureMasks', 'refineScores', 'refineTable'] },
-  segment: { keys: ['segmentCheckpoints', 'segmentMetrics'], keep: ['segmentCheckpoints', 'segmentMetrics'] },
+  segment: {
+    keys: ['segmentCheckpoints', 'segmentMetrics', 'segmentRounds', 'roundScores', 'roundTable'],
+    keep: ['segmentCheckpoints', 'segmentMetrics'],
+  },
   predict: { keys: ['predictions', 'predictionScores', 'predictionTable'] },
   report: { keys: ['report', 'pictures'] },
 }

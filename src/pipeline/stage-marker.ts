@@ -35,6 +35,12 @@ const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   report: ['report'],
 }
 
+/** Labels for a further round of segmentation are made as predictions are. */
+function sectionsOf(stage: StageName, { segment }: Recipe): readonly (keyof Recipe)[] {
+  const predicts = stage === 'segment' && segment !== null && segment.retrain !== null
+  return predicts ? [...SECTIONS.segment, 'predict'] : SECTIONS[stage]
+}
+
 /** For each stage, the hash of what its result depends on: its keys, the pictures and tags, the stages it rests on.
  * Keys that cannot change a result are left out; of a weight file, name and size count. */
 export async function stageInputs(
@@ -49,7 +55,7 @@ export async function stageInputs(
   const own = stagesOf(recipe)
   const inputs: Partial<Record<StageName, string>> = {}
   for (const stage of STAGES) {
-    const keys = SECTIONS[stage]
+    const keys = sectionsOf(stage, recipe)
       .flatMap(section => [...flatten({ [section]: recipe[section] })])
       .map(([key, value]) => [key, weights.get(key) ?? value] as const)
     inputs[stage] = hash([

@@ -42,6 +42,19 @@ const clipping = z.strictObject({
     .describe('side of the squares whose mean loss is the local bound, pixels; must divide cropSize'),
 })
 
+const retrain = z.strictObject({
+  rounds: z.int().min(1).default(1).describe('how often, each time on the labels of the training before'),
+  scales: z
+    .array(z.number().gt(0).max(8))
+    .min(1)
+    .default([0.75, 1, 1.5])
+    .describe('sizes at which a picture is looked at to label it, and mirrored'),
+  crf: crfSection(MCTFORMER_MASK_CRF)
+    .nullable()
+    .prefault({})
+    .describe('dense CRF that the labels go through; null: without'),
+})
+
 /** `segment` section; null leaves out the stages segment and predict. */
 export const segmentRecipe = z
   .strictObject({
@@ -93,6 +106,12 @@ export const segmentRecipe = z
       .default(null)
       .describe(
         "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; null: without",
+      ),
+    retrain: retrain
+      .nullable()
+      .default(null)
+      .describe(
+        'train again, from the start, on the labels that the trained network gives the training pictures, chosen among their own tags; null: no',
       ),
     augment: segmentAugment.prefault({}).describe('random changes to training pictures'),
     ...checkpointFields,

@@ -2,6 +2,7 @@
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { HeadWeights } from '../../methods/index.ts'
 import { readMetrics } from '../../train/metrics.ts'
+import type { Recipe } from '../recipe/schema.ts'
 import { type Training, writeReport } from '../report/index.ts'
 import { readStageFile } from '../score-file.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
@@ -11,6 +12,7 @@ import type { PredictionScoresFile } from './prediction-scores.ts'
 import type { RefineScoresFile } from './refine-scores.ts'
 import { readExamples } from './report-examples.ts'
 import { factsOf, settingsOf, subtitleOf } from './report-facts.ts'
+import { type RoundScoresFile, roundFiles } from './round-scores.ts'
 
 /** Writes report.html and pictures/. A picture that cannot be read is named and left out, or ends the stage
  * under `strict`. */
@@ -33,23 +35,35 @@ export async function reportStage(context: StageContext): Promise<void> {
   })
 }
 
-/** Of the pseudo masks and of the predictions, where the recipe has them; seed masks taken as they are have no second score. */
+/** Of the pseudo masks, of the labels of the last round and of the predictions, where the recipe has them; seed masks taken as they are have no second score. */
 async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]> {
   const stages = stagesOf(recipe)
   const refined =
     stages.includes('refine') && recipe.refine.method !== 'none'
       ? await readStageFile<RefineScoresFile>(run.refineScores, 'refine')
       : undefined
+  const relabelled = retrains(recipe)
+    ? await readStageFile<RoundScoresFile>(run.roundScores, 'segment')
+    : undefined
   const predicted = stages.includes('predict')
     ? await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
     : undefined
-  return [...(refined?.scores ?? []), ...(predicted?.scores ?? [])]
+  return [...(refined?.scores ?? []), ...(relabelled?.scores ?? []), ...(predicted?.scores ?? [])]
 }
 
-async function readTrainings({ run }: StageContext): Promise<Training[]> {
+function retrains({ segment }: Recipe): boolean {
+  return segment !== null && segment.retrain !== null
+}
+
+async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {
+  const rounds = Array.from({ length: recipe.segment?.retrain?.rounds ?? 0 }, (_, i) => i + 1)
   const files = [
     { of: 'class network', path: run.metrics },
     { of: 'AffinityNet', path: run.affinityMetrics },
+    ...rounds.map(round => ({
+      of: `segmentation, round ${round}`,
+      path: roundFiles(run, round).metrics,
+    })),
     { of: 'segmentation', path: run.segmentMetrics },
   ]
   const trainings = await Promise.all(

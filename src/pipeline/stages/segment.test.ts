@@ -19,6 +19,7 @@ import { openRunFolder, type RunFolder } from '../run-folder.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import { predictStage } from './predict.ts'
 import type { PredictionScoresFile } from './prediction-scores.ts'
+import { type RoundScoresFile, roundFiles } from './round-scores.ts'
 import { segmentStage } from './segment.ts'
 
 // Pictures of 24 x 16 pixels: a bright block, which is the cat, on dark ground; the dog is never seen.
@@ -98,6 +99,30 @@ async function trained(): Promise<Map<string, string>> {
   return new Map([...tensors].map(([name, { data }]) => [name, Buffer.from(data).toString('base64')]))
 }
 
+/** Runs the stage and ends it as Ctrl-C does, after so many steps of the progress of that title. */
+async function stopAt(
+  stage: StageContext,
+  { title, steps }: { title: string; steps: number },
+): Promise<void> {
+  const controller = new AbortController()
+  const stopping: Log = {
+    ...log,
+    progress: options => {
+      const progress = log.progress(options)
+      return {
+        ...progress,
+        update(done, values) {
+          progress.update(done, values)
+          if (options.title === title && done >= steps) controller.abort()
+        },
+      }
+    },
+  }
+  await expect(segmentStage({ ...stage, signal: controller.signal, log: stopping })).rejects.toThrow(
+    Interrupted,
+  )
+}
+
 async function scores(): Promise<readonly ScoreRecord[]> {
   const file: PredictionScoresFile = JSON.parse(await readFile(run.predictionScores, 'utf8'))
   return file.scores
@@ -159,25 +184,7 @@ describe('segment, then predict', () => {
     await segmentStage(await context(short, 'whole'))
     const whole = await trained()
     const stage = await context(short, 'stopped')
-    for (const steps of [1, 3]) {
-      const controller = new AbortController()
-      const stopping: Log = {
-        ...log,
-        progress: options => {
-          const progress = log.progress(options)
-          return {
-            ...progress,
-            update(done, values) {
-              progress.update(done, values)
-              if (options.title === 'segment' && done >= steps) controller.abort()
-            },
-          }
-        },
-      }
-      await expect(segmentStage({ ...stage, signal: controller.signal, log: stopping })).rejects.toThrow(
-        Interrupted,
-      )
-    }
+    for (const steps of [1, 3]) await stopAt(stage, { title: 'segment', steps })
     await segmentStage(stage)
     expect(await trained()).toEqual(whole)
 
@@ -194,6 +201,30 @@ describe('segment, then predict', () => {
     expect(await readFile(join(run.predictions, 'val', 'ms', 'w.png'))).toEqual(
       await readFile(join(run.predictions, 'val', 'single', 'w.png')),
     )
+  })
+
+  it('trains again on its own labels among the tags, stopped or not, and scores them as mask', async () => {
+    const twice = ['segment.epochs=8', 'segment.retrain={scales: [1], crf: null}']
+    await segmentStage(await context(twice, 'whole'))
+    const whole = await trained()
+    const { masks, metrics } = roundFiles(run, 1)
+    expect((await readdir(masks)).sort()).toEqual(TRAIN.map(id => `${id}.png`))
+    for (const id of TRAIN) {
+      const labels = new Set((await readLabelMap(join(masks, `${id}.png`))).data)
+      expect([...labels].every(label => label === 0 || label === 1)).toBe(true) // no dog
+    }
+    expect((await readMetrics(metrics)).length).toBeGreaterThan(0)
+    const { scores: found }: RoundScoresFile = JSON.parse(await readFile(run.roundScores, 'utf8'))
+    expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, pictures: 8 }])
+    expect(found[0]!.classes[1]!.iou).toBeGreaterThan(50)
+    expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 pictures), no threshold')
+
+    const stage = await context(twice, 'stopped')
+    await stopAt(stage, { title: 'segment, round 1 of 2', steps: 5 })
+    await stopAt(stage, { title: 'labels of round 1', steps: 3 })
+    expect((await readdir(roundFiles(run, 1).masks)).length).toBe(3)
+    await segmentStage(stage)
+    expect(await trained()).toEqual(whole)
   })
 
   it('without a validation split it scores the training pictures, without the CRF there is no such score', async () => {

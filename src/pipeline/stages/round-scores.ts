@@ -1,0 +1,42 @@
+/** @file Where the trainings before the last leave their files, and how well the labels of one meet the masks. Part of the stage `segment`; imports no torch. */
+import { join } from 'node:path'
+import { formatScore, meanIou, type Score, type ScoreRecord, scoreRecord } from '../../evaluate/index.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import { openScoredSplit } from '../open-data.ts'
+import type { RunFolder } from '../run-folder.ts'
+import type { StageContext } from '../stage.ts'
+import { pseudoMaskFile } from './pseudo-masks.ts'
+import { scoreLabels } from './score-labels.ts'
+
+/** Content of round-scores.json: `mask` of what the last training learned from; empty when the pictures have no masks. */
+export interface RoundScoresFile {
+  readonly scores: readonly ScoreRecord[]
+}
+
+/** Where one of the trainings before the last leaves what it makes. */
+export function roundFiles(
+  run: RunFolder,
+  round: number,
+): { checkpoints: string; metrics: string; masks: string } {
+  const at = (name: string): string => join(run.segmentRounds, String(round), name)
+  return { checkpoints: at('checkpoints'), metrics: at('metrics.jsonl'), masks: at('masks') }
+}
+
+/** Writes round-scores.json and round-scores.txt; prints the table. */
+export async function scoreRound(context: StageContext, masks: string): Promise<void> {
+  const { recipe, dataset, run, log } = context
+  const { split, pictures } = await openScoredSplit(context)
+  const { total, each } = await scoreLabels(context, pictures, {
+    file: picture => pseudoMaskFile(masks, picture),
+    what: 'the scores',
+    where: 'the scores of the labels of a round',
+  })
+  const result = meanIou(total, { absent: recipe.evaluate.absent })
+  const score: Score = { metric: 'mask', split, threshold: undefined, pictures: each.length, result }
+  const scores = each.length === 0 ? [] : [scoreRecord(score, dataset.classes)]
+  const table =
+    each.length === 0 ? 'No picture has a mask: nothing is scored.' : formatScore(score, dataset.classes)
+  await writeFileAtomic(run.roundTable, `${table}\n`)
+  await writeFileAtomic(run.roundScores, `${JSON.stringify({ scores } satisfies RoundScoresFile, null, 2)}\n`)
+  log.info(`\n${table}\n`)
+}

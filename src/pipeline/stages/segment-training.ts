@@ -1,0 +1,155 @@
+/** @file One training of the segmentation network on label PNGs. Part of the stage `segment`. */
+import { mkdir } from 'node:fs/promises'
+import { type LabelledLoaderOptions, openLabelledLoader } from '../../data/labelled-loader.ts'
+import type { Picture } from '../../data/picture.ts'
+import type { Losses } from '../../methods/index.ts'
+import { gradientClippingLoss, segmentationLoss } from '../../models/segmentation/index.ts'
+import { Segmenter, segmenterGroups } from '../../models/segmenter/index.ts'
+import {
+  adamw,
+  decayGroups,
+  type Optimiser,
+  type ParameterGroup,
+  polyFloor,
+  polySgdMomentum,
+  sgd,
+} from '../../optim/index.ts'
+import { fromData, type Tensor, tensor } from '../../torch/index.ts'
+import { startBackbone } from '../build-backbone.ts'
+import { prepareTorch } from '../build-method.ts'
+import { buildSegmentation, type LabelNetwork, shownTo } from '../build-segmentation.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { SegmentRecipe } from '../recipe/segment.ts'
+import type { StageContext } from '../stage.ts'
+import { trainNetwork } from '../train-network.ts'
+import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
+
+const NEVER = -1e4 // added to a log probability
+
+/** What a training learns from, and where it leaves its weights and metrics. */
+export interface SegmentTraining {
+  /** What it is called in the progress. */
+  readonly title: string
+  /** Folder of label PNGs; `unsure`: whether pixels may be 254. */
+  readonly masks: { readonly folder: string; readonly unsure: boolean }
+  readonly checkpoints: string
+  readonly metrics: string
+}
+
+/**
+ * Trains to the end, going on from the state where there is one, and hands the trained network to `then`, in eval mode.
+ * Throws Interrupted after an abort.
+ */
+export async function trainSegmentation(
+  context: StageContext,
+  settings: SegmentRecipe,
+  { title, masks, checkpoints, metrics }: SegmentTraining,
+  then?: (network: LabelNetwork) => Promise<void>,
+): Promise<void> {
+  const { recipe, dataset, run, log } = context
+  const { seed, strict } = recipe
+  const pictures = await withPseudoMasks(context, masks)
+  const device = prepareTorch(recipe)
+  const labels = dataset.classes.length + 1
+  const network = buildSegmentation(recipe, settings, { labels })
+  await startBackbone(network, settings, { recipe, run, log, stage: 'segment' })
+  network.to(device)
+  await mkdir(checkpoints, { recursive: true })
+  const { cropSize, batchSize, epochs } = settings
+  const loader = openLabelledLoader(pictures, {
+    batchSize,
+    seed,
+    transform: transformOf(recipe, settings),
+    labelFile: picture => pseudoMaskFile(masks.folder, picture),
+    workers: recipe.data.workers ?? 1,
+    cacheBytes: recipe.data.cacheMegabytes * 1e6,
+    strict,
+    onBadPicture: ({ id }, error) => log.warn(`${id} is left out: ${error.message}`),
+  })
+  try {
+    const rate = polyFloor({
+      lr: settings.optimiser.lr,
+      minLr: settings.minLr,
+      steps: epochs * loader.batches,
+      power: settings.power,
+    })
+    await trainNetwork(context, settings, {
+      title,
+      network,
+      losses({ images, labels: wanted, pictures: shown, size }) {
+        const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
+        const shape = [size, cropSize, cropSize]
+        const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
+        const candidates = masks.unsure ? candidatesOf(shown, labels).to({ device }) : undefined
+        return lossesOf(network.forward(pixels), target, { ...settings, candidates })
+      },
+      optimiser: buildOptimiser(network, settings),
+      learningRate: ({ step }) => rate(step),
+      loader,
+      checkpoints,
+      metrics,
+    })
+    network.eval()
+    await then?.(network)
+  } finally {
+    await loader.close()
+    network.dispose()
+  }
+}
+
+/** logits [B, labels, h, w], wanted [B, S, S] */
+function lossesOf(
+  logits: Tensor,
+  wanted: Tensor,
+  { clipping, candidates }: Pick<SegmentRecipe, 'clipping'> & { candidates: Tensor | undefined },
+): Losses {
+  if (clipping === null) return { total: segmentationLoss(logits, wanted, { candidates }), parts: {} }
+  const { total, unclipped } = gradientClippingLoss(logits, wanted, clipping)
+  return { total, parts: { 'unclipped loss': unclipped } }
+}
+
+/** What unsure pixels may be, [B, labels]: the background and their picture's tags. */
+function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
+  const values = new Float32Array(pictures.length * labels).fill(NEVER)
+  for (const [i, { tags }] of pictures.entries())
+    for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 0
+  return tensor(values, [pictures.length, labels])
+}
+
+function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
+  const groups = groupsOf(network, settings)
+  const { optimiser } = settings
+  if (optimiser.kind === 'adamw') return adamw(groups)
+  return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
+}
+
+/** The head starts from nothing and learns faster; as published, it is also what SGD's groups are told apart by. */
+function groupsOf(
+  network: LabelNetwork,
+  { optimiser, headFactor, layerDecay }: SegmentRecipe,
+): ParameterGroup[] {
+  const handed = optimiser.kind === 'sgd' && optimiser.handed === 'published'
+  const weightDecay = handed ? 0 : optimiser.weightDecay
+  const faster = (group: ParameterGroup): ParameterGroup => ({
+    ...group,
+    lrScale: (group.lrScale ?? 1) * headFactor,
+  })
+  if (network instanceof Segmenter)
+    return segmenterGroups(network, { weightDecay, encoderLr: 1 / headFactor, layerDecay }).map(faster)
+  const { backbone, head } = network
+  if (optimiser.kind === 'adamw') {
+    const options = { weightDecay, noDecay: new Set(['pos_embed', 'cls_token']) }
+    return [...decayGroups(backbone.network, options), ...decayGroups(head, options).map(faster)]
+  }
+  return [
+    { parameters: backbone.network.parameters(), weightDecay },
+    faster({ parameters: head.parameters(), weightDecay }),
+  ]
+}
+
+function transformOf(recipe: Recipe, { augment }: SegmentRecipe): LabelledLoaderOptions['transform'] {
+  const { cropSize, normalisation } = shownTo(recipe)
+  const common = { cropSize, ...normalisation }
+  if (augment.kind === 'rescale') return { retrain: { ...augment, ...common } }
+  return { segment: { ...augment, ...common } }
+}
