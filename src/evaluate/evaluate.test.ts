@@ -258,6 +258,7 @@ describe('names and tables', () => {
     expect(text).toMatch(/^boat +33\.33 +33\.33 +33\.33$/m)
     expect(text).toMatch(/^cat .*\(no pixel\)$/m)
     expect(text).toMatch(/^mean +22\.22/m)
+    expect(text).toMatch(/^33\.33 over the 2 of 3 labels that the masks hold$/m)
     expect(text).toMatch(/^precision 50\.00, recall 50\.00$/m)
     expect(text).toContain('warning: The threshold 0.40 of seed was chosen on the same train masks')
   })

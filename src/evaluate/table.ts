@@ -61,6 +61,14 @@ export function scoreRecord(
   }
 }
 
+/** A class that no mask holds drags the mean down, however good the network is: then also the mean of the others. */
+function presentMean({ result: { labels } }: Score): string[] {
+  const present = labels.filter(({ truthPixels }) => truthPixels > 0)
+  if (present.length === labels.length || present.length === 0) return []
+  const miou = present.reduce((sum, { iou }) => sum + iou, 0) / present.length
+  return [`${miou.toFixed(2)} over the ${present.length} of ${labels.length} labels that the masks hold`]
+}
+
 /** The score as lines for a terminal: what it is, one row a class, the means, the warnings. */
 export function formatScore(score: Score, classes: readonly string[]): string {
   const rows = classRows(score, classes)
@@ -76,6 +84,7 @@ export function formatScore(score: Score, classes: readonly string[]): string {
     ...rows.map(row => line(row.name, numbers(row.iou, row.fp, row.fn), row.absent ? '  (no pixel)' : '')),
     '-'.repeat(width + 24),
     line('mean', numbers(miou, fp, fn)),
+    ...presentMean(score),
     `precision ${precision.toFixed(2)}, recall ${recall.toFixed(2)}`,
     ...scoreWarnings(score).flatMap(warning => ['', `warning: ${warning}`]),
   ].join('\n')

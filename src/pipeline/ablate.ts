@@ -10,7 +10,7 @@ import { loadRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import { type RunRecipeOptions, runRecipe } from './run-recipe.ts'
-import type { StageName } from './stage.ts'
+import { type StageName, stagesOf } from './stage.ts'
 import type { ScoresFile } from './stages/evaluate.ts'
 
 export interface AblateOptions
@@ -29,7 +29,7 @@ export interface AblateOptions
 
 /**
  * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
- * variant has done from the same inputs is taken from there. Writes ablation.json and ablation.md after each run.
+ * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage. Writes ablation.json and ablation.md after each run.
  * Throws InputError, before anything is run, for a wrong variant or pictures without masks; Interrupted after an abort.
  */
 export async function ablate({
@@ -47,6 +47,7 @@ export async function ablate({
   const variants = chooseVariants(loaded.recipe, own, only)
   for (const variant of variants) await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
   await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log })
+  const stages = comparedStages(loaded.recipe, variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
@@ -54,7 +55,7 @@ export async function ablate({
     const siblings: string[] = []
     for (const { name, set: changes } of variants) {
       rest.log.info(`ablate: ${name}, seed ${seed}`)
-      const { run, stages } = await runRecipe({
+      const { run } = await runRecipe({
         ...rest,
         recipe,
         set: [...set, ...changes, `seed=${seed}`],
@@ -62,6 +63,7 @@ export async function ablate({
         runs,
         name: join(folder, `${name}-seed${seed}`),
         siblings,
+        stages,
       })
       siblings.push(run.root)
       done.push({ variant: name, seed, folder: fromHere(run.root), scores: await readScores(run, stages) })
@@ -86,6 +88,14 @@ function chooseVariants(
   throw new InputError('--variant', `there are two variants ${twice.name}`, {
     expected: 'give each its own name',
   })
+}
+
+const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
+
+/** All stages where a variant sets a key of one after evaluate; else those that `seed` needs. */
+function comparedStages(recipe: Recipe, variants: readonly Variant[]): StageName[] {
+  const later = variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
+  return stagesOf(recipe).filter(stage => later || SEED_STAGES.includes(stage))
 }
 
 async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {

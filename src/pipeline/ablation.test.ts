@@ -100,8 +100,6 @@ describe('an ablation', () => {
       'maps.scales=[1]',
       'maps.refine=true',
       'report.pictures=1',
-      'refine.method=none',
-      'segment=null',
       'threads=1',
     ],
     runs: join(folder, 'runs'),
@@ -135,7 +133,15 @@ describe('an ablation', () => {
     const lines: string[] = []
     const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
     expect((await ablate({ ...options(), log })).ablation).toEqual(ablation)
-    expect(lines.filter(line => line.includes('done before, skipped')).length).toBe(8 * 4)
+    expect(lines.filter(line => line.includes('done before, skipped')).length).toBe(8 * 3)
+  })
+
+  it('goes on to the predictions where a variant is about them', { timeout: 120_000 }, async () => {
+    const variants = [
+      { name: 'short', set: ['segment.epochs=1', 'segment.cropSize=32', 'segment.batchSize=3'] },
+    ]
+    const { ablation } = await ablate({ ...options(), variants, seeds: [0] })
+    expect(ablation.rows.map(({ metric }) => metric)).toEqual(['seed', 'val', 'val ms', 'val ms+crf'])
   })
 
   it('refuses what cannot be compared before anything runs', async () => {
