@@ -11,7 +11,7 @@ import { bestLabels, labelProbabilities, type Probabilities } from '../models/se
 import { Segmenter, segmenterProbabilities } from '../models/segmenter/index.ts'
 import { unaryFromScores } from '../refine/crf-unary.ts'
 import { denseCrf } from '../refine/dense-crf.ts'
-import { autocast, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
+import { autocast, ops, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { LabelNetwork } from './build-segmentation.ts'
 import type { Way } from './prediction-file.ts'
 import type { PredictRecipe } from './recipe/segment.ts'
@@ -31,8 +31,15 @@ export interface PredictOptions
   readonly precision: Precision
   readonly strict: boolean
   readonly onBadPicture: (picture: Picture, error: InputError) => void
-  /** The labels that a picture may hold; any when not given. */
-  readonly allowed?: (picture: Picture) => readonly number[]
+  /** What else is known of a picture; nothing when not given. */
+  readonly prior?: (picture: Picture) => Promise<LabelPrior>
+}
+
+/** Factors on the probabilities of some labels, each [height, width]; a picture can hold no others. */
+export interface LabelPrior {
+  readonly width: number
+  readonly height: number
+  readonly factors: ReadonlyMap<number, Float32Array>
 }
 
 /** A picture with its labels, all of the picture's own size. */
@@ -76,7 +83,7 @@ export async function* predictPictures(
   for (const prediction of waiting) yield await prediction
 }
 
-/** The network's part is done when the promise is returned; the CRF may still run. */
+/** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
 async function predictOne(
   network: LabelNetwork,
   { picture, image, view }: { picture: Picture; image: RgbImage; view: View },
@@ -84,14 +91,16 @@ async function predictOne(
 ): Promise<Prediction> {
   const { ways, crf, device, precision, normalisation } = options
   const labels = new Map<Way, LabelMap>()
+  const prior = await options.prior?.(picture)
   const scores = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
     const { single, multi } = autocast({ precision, device }, () => probabilities(network, input, options))
-    const allowed = options.allowed?.(picture)
-    const best = (scores: Tensor): LabelMap => bestLabels(onlyAllowed(scores, allowed), image)
-    if (ways.includes('single')) labels.set('single', best(single))
-    if (ways.includes('ms')) labels.set('ms', best(multi))
-    return ways.includes('ms-crf') ? chosenScores(multi, { ...options, keys: allowed }) : undefined
+    const known = (scores: Tensor): Tensor => (prior === undefined ? scores : withPrior(scores, prior))
+    if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
+    const scores = known(multi)
+    if (ways.includes('ms')) labels.set('ms', bestLabels(scores, image))
+    const keys = prior && [...prior.factors.keys()]
+    return ways.includes('ms-crf') ? chosenScores(scores, { ...options, keys }) : undefined
   })
   if (scores === undefined || crf === null) return { picture, image, labels }
   const whole = view.width === image.width && view.height === image.height
@@ -113,12 +122,13 @@ function probabilities(network: LabelNetwork, input: Tensor, options: PredictOpt
   return segmenterProbabilities(network, input, { ...windows, scales, flip, window, stride })
 }
 
-/** Probabilities of labels that the picture cannot hold become 0. scores [labels, H, W] */
-function onlyAllowed(scores: Tensor, allowed: readonly number[] | undefined): Tensor {
-  if (allowed === undefined) return scores
-  const factors = new Float32Array(scores.size(0))
-  for (const label of allowed) factors[label] = 1
-  return scores.mul(tensor(factors, [factors.length, 1, 1]).to({ device: scores.device }))
+/** Probabilities times what is known of the picture; not normalised. scores [labels, H, W] */
+function withPrior(scores: Tensor, { width, height, factors }: LabelPrior): Tensor {
+  const area = width * height
+  const planes = new Float32Array(scores.size(0) * area)
+  for (const [label, plane] of factors) planes.set(plane, label * area)
+  const known = tensor(planes, [1, scores.size(0), height, width]).to({ device: scores.device })
+  return scores.mul(ops.upsampleBilinear2d(known, scores.shape.slice(1), false).select(0, 0))
 }
 
 /** The labels that the CRF chooses from, and their scores one after the other. scores [labels, H, W] */
@@ -130,10 +140,7 @@ function chosenScores(
   const planes = scores.toFloat32Array()
   const all = allowed ?? Array.from({ length: labels }, (_, label) => label)
   if (crfLabels === 'all' && allowed === undefined) return { keys: all, planes }
-  const present =
-    crfLabels === 'all'
-      ? new Set(all)
-      : new Set(bestLabels(onlyAllowed(scores, allowed), { width, height }).data)
+  const present = crfLabels === 'all' ? new Set(all) : new Set(bestLabels(scores, { width, height }).data)
   const keys = all.filter(label => present.has(label))
   const area = height * width
   const chosen = new Float32Array(keys.length * area)

@@ -151,23 +151,21 @@ export const refineRecipe = z.strictObject({
         .number()
         .gt(0)
         .lt(1)
-        .default(0.12)
-        .describe(
-          "share of the pixels of the pictures with a tag, those of its map's highest values, that are labelled with it",
-        ),
+        .default(0.16)
+        .describe("share of a picture, the highest values of a tag's map, that is labelled with the tag"),
       background: z
         .number()
         .gt(0)
         .lt(1)
-        .default(0.5)
-        .describe(
-          'share of the same pixels, those of the lowest values, that are background where all tags agree',
-        ),
+        .default(0.4)
+        .describe('share of it, the lowest values, that is background where the maps of all tags agree'),
       margin: z
         .number()
         .min(1)
         .default(1.5)
-        .describe("how many times as strong as any other tag's a map must be, each by its level"),
+        .describe(
+          "how many times as strong as any other tag's a map must be, each by where its share begins",
+        ),
     })
     .nullable()
     .default(null)

@@ -49,6 +49,13 @@ const retrain = z.strictObject({
     .min(1)
     .default([0.75, 1, 1.5])
     .describe('sizes at which a picture is looked at to label it, and mirrored'),
+  mapWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "power of the class maps, and of the background's score beside them, that the network's probabilities are multiplied by; 0: the network alone",
+    ),
   crf: crfSection(MCTFORMER_MASK_CRF)
     .nullable()
     .prefault({})
