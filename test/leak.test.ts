@@ -8,7 +8,7 @@ import { autocast, backward, memory, ops, type Precision, scope } from '../src/t
 test.each<[Precision, string, { width: number; levels: number; lrScale: number } | null]>([
   ['fp32', 'without', null],
   ['bf16', 'without', null],
-  ['bf16', 'with', { width: 8, levels: 3, lrScale: 1 }],
+  ['bf16', 'with', { width: 8, levels: 3, lrScale: 1, refined: true }],
 ])('200 training steps in %s, %s a U-Net', async (precision, _, unet) => {
   const { network, losses, noDecay } = mctformer({
     model: {

@@ -43,7 +43,7 @@ describe('variants', () => {
     const variants = defaultVariants(recipe)
     expect(variants.map(({ name }) => name)).toEqual(['baseline', 'unet', 'transposed', 'both'])
     expect(variants[3]!.set).toEqual([
-      'model.unet={"width":16,"levels":3,"lrScale":1}',
+      'model.unet={"width":16,"levels":3,"lrScale":1,"refined":true}',
       'maps.affinity=transposed',
     ])
     expect(pickVariants(variants, ['both', 'unet']).map(({ name }) => name)).toEqual(['both', 'unet'])

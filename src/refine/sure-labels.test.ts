@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UNSURE } from '../io/label-values.ts'
+import { sureLabels as batchLabels } from '../methods/mctformer/unet-loss.ts'
+import { scope, tensor } from '../torch/index.ts'
 import { sureLabels } from './sure-labels.ts'
 
 /** Maps of one picture, a row of pixels. */
@@ -38,6 +40,22 @@ describe('sure labels', () => {
     const close = row({ 0: [0.9, 0.8, 0.1, 0.1, 0.1], 1: [0.19, 0.1, 0.1, 0.2, 0.01] })
     expect(sureLabels(close, { ...options, margin: 1.5 }).data[0]).toBe(UNSURE) // 1 and 0.95
     expect(sureLabels(close, { ...options, margin: 1 }).data[0]).toBe(1)
+  })
+
+  test('are those that a U-Net learns from in a batch', () => {
+    const value = fc.double({ min: 0.01, max: 1, noNaN: true })
+    const maps = fc.array(fc.array(value, { minLength: 36, maxLength: 36 }), { minLength: 3, maxLength: 3 })
+    fc.assert(
+      fc.property(maps, ([a, b, absent]) =>
+        scope(() => {
+          const options = { foreground: 0.15, background: 0.4, margin: 1.5 }
+          const batch = tensor([...a!, ...b!, ...absent!], [1, 3, 6, 6])
+          const labels = batchLabels(batch, { tags: tensor([1, 1, 0], [1, 3]), size: [6, 6], ...options })
+          const own = sureLabels(row({ 0: a!, 1: b! }), options)
+          expect([...labels.to({ dtype: 'float32' }).toFloat32Array()]).toEqual([...own.data])
+        }),
+      ),
+    )
   })
 
   test('a map of nothing makes no label, a single pixel one', () => {

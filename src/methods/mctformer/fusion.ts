@@ -18,7 +18,9 @@ export interface FusionOptions {
 export function fuseMaps(maps: Tensor, evidence: Tensor, { fusion, share }: FusionOptions): Tensor {
   return scope(() => {
     const fine = minMax(evidence.sigmoid())
-    const coarse = minMax(ops.upsampleBilinear2d(maps, evidence.shape.slice(-2), false))
+    const coarse = minMax(
+      ops.upsampleBilinear2d(maps.to({ dtype: 'float32' }), evidence.shape.slice(-2), false),
+    )
     return fusion === 'mean'
       ? ops.lerp(coarse, fine, share)
       : ops.pow(coarse, 1 - share).mul(ops.pow(fine, share))

@@ -1,11 +1,13 @@
 /** @file MCTformer as a method: V1, V2 and MCTformer+. */
 import { noDecay, vitSizes } from '../../models/vit/index.ts'
+import type { Tensor } from '../../torch/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
-import type { Method } from '../method.ts'
+import type { Losses, Method } from '../method.ts'
 import { type LossOptions, mctformerLosses } from './losses.ts'
-import { type ClassMapOptions, mctformerMaps } from './maps.ts'
+import { type ClassMapOptions, mapReader, mctformerMaps } from './maps.ts'
 import { Mctformer } from './model.ts'
 import type { MctformerModelRecipe } from './recipe.ts'
+import { unetLoss } from './unet-loss.ts'
 
 export { mctformerLosses } from './losses.ts'
 export { mctformerMaps } from './maps.ts'
@@ -18,6 +20,20 @@ export interface MctformerSettings {
   readonly maps?: ClassMapOptions
 }
 
+/** Of a U-Net too, which learns from the maps that the transformer makes on the way. images [B, 3, H, W], targets [B, C] */
+export function trainingLosses(
+  network: Mctformer,
+  { images, targets }: { images: Tensor; targets: Tensor },
+  { losses = {}, refine = true }: { losses?: LossOptions; refine?: boolean | undefined } = {},
+): Losses {
+  if (network.unet === undefined) return mctformerLosses(network.forward(images), targets, losses)
+  const reader = mapReader(network, images, { refine })
+  const output = network.forward(images, reader.visit)
+  const { total, parts } = mctformerLosses(output, targets, losses)
+  const taught = unetLoss(output.evidence!, { ...reader.read(output), tags: targets })
+  return { total: total.add(taught), parts: { ...parts, 'unet loss': taught } }
+}
+
 /** Builds the network of a recipe with its losses and class maps. */
 export function mctformer({ model, numClasses, losses = {}, maps = {} }: MctformerSettings): Method {
   const { width, unet, ...rest } = model
@@ -26,7 +42,8 @@ export function mctformer({ model, numClasses, losses = {}, maps = {} }: Mctform
     network,
     noDecay,
     lrScale: name => (name.startsWith('unet.') ? (unet?.lrScale ?? 1) : 1),
-    losses: (images, targets) => mctformerLosses(network.forward(images), targets, losses),
+    losses: (images, targets) =>
+      trainingLosses(network, { images, targets }, { losses, refine: unet?.refined }),
     logits(images) {
       const { classLogits, patchLogits } = network.forward(images)
       return model.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits

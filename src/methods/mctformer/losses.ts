@@ -32,9 +32,9 @@ export function classTokenContrast(classTokens: readonly Tensor[], targets: Tens
   })
 }
 
-/** Total and named parts. V1: class loss; V2: + patch loss; plus: + contrast; with a U-Net + its loss. targets [B, C] in {0, 1} */
+/** Total and named parts. V1: class loss; V2: + patch loss; plus: + contrast. A U-Net's loss is its own. targets [B, C] in {0, 1} */
 export function mctformerLosses(
-  { classLogits, patchLogits, classTokens, unet }: MctformerOutput,
+  { classLogits, patchLogits, classTokens }: MctformerOutput,
   targets: Tensor,
   { contrastWeight = 1, contrastLayers = 12 }: LossOptions = {},
 ): Losses {
@@ -47,6 +47,5 @@ export function mctformerLosses(
   if (patchLogits !== undefined) add('patch loss', multilabelSoftMargin(patchLogits, targets))
   if (classTokens.length > 0)
     add('contrast loss', classTokenContrast(classTokens.slice(-contrastLayers), targets), contrastWeight)
-  if (unet !== undefined) add('unet loss', multilabelSoftMargin(unet.logits, targets))
   return { total, parts }
 }

@@ -1,9 +1,9 @@
 /** @file Class maps of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity; the U-Net's. */
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { type AttentionType, combineMaps } from '../combine-maps.ts'
 import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
 import { type Fusion, fuseMaps } from './fusion.ts'
-import type { Mctformer } from './model.ts'
+import type { AttentionVisitor, Mctformer, MctformerOutput } from './model.ts'
 
 export interface ClassMapOptions {
   /** fused: attention x patch maps (plus: the root of it); mct: attention alone; patchcam: patch maps alone. */
@@ -29,43 +29,61 @@ export interface ClassMaps {
   readonly affinity: Tensor
 }
 
-/**
- * Class maps of pictures [B, 3, H, W]. Call without autograd. V1 and V2 sum the attention over the last layers,
- * plus averages it (models.py, forward with return_att; engine.py, generate_attention_maps_ms).
- */
-export function mctformerMaps(
+/** Gathers what class maps are made of while a batch passes through the network. */
+export interface MapReader {
+  readonly visit: AttentionVisitor
+  /** The transformer's maps [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
+  readonly read: (output: MctformerOutput) => Pick<ClassMaps, 'maps' | 'affinity'>
+}
+
+/** For pictures [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with return_att; engine.py, generate_attention_maps_ms). */
+export function mapReader(
   network: Mctformer,
   images: Tensor,
-  {
-    attention = 'fused',
-    layers = 3,
-    refine = true,
-    affinity: kind = 'published',
-    fusion = 'geometric',
-    unetShare: share = 0.5,
-  }: ClassMapOptions = {},
-): ClassMaps {
-  return scope(() => {
-    const { numClasses, variant, blocks } = network
-    const { rows, columns } = network.grid(images)
-    const [batch, patches, { device }] = [images.size(0), rows * columns, images]
-    const used = Math.min(layers, blocks.length)
-    const attended = ops.zeros([batch, numClasses, patches], { device })
-    const affinity = ops.zeros([batch, patches, patches], { device })
-    const { classLogits, patchLogits, patchMaps, unet } = network.forward(images, (weights, layer) => {
+  { attention = 'fused', layers = 3, refine = true, affinity: kind = 'published' }: ClassMapOptions = {},
+): MapReader {
+  const { numClasses, variant, blocks } = network
+  const { rows, columns } = network.grid(images)
+  const [batch, patches, { device }] = [images.size(0), rows * columns, images]
+  const used = Math.min(layers, blocks.length)
+  const attended = ops.zeros([batch, numClasses, patches], { device })
+  const affinity = ops.zeros([batch, patches, patches], { device })
+  const plus = variant === 'plus'
+  return {
+    visit(weights, layer) {
       const mean = weights.to({ dtype: 'float32' }).mean(1).narrow(2, numClasses, patches) // [B, N, h*w]
       ops.add_(affinity, mean.narrow(1, numClasses, patches))
       if (layer >= blocks.length - used) ops.add_(attended, mean.narrow(1, 0, numClasses))
-    })
-    const plus = variant === 'plus'
-    if (plus) ops.divScalar_(attended, used)
-    const grid = attended.reshape(batch, numClasses, rows, columns)
-    const fused = combineMaps(grid, patchMaps?.relu(), attention)
-    const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
-    const maps = refine ? refineMaps(coarse, affinity, { affinity: kind }) : coarse
+    },
+    read({ patchMaps }) {
+      return noGrad(() =>
+        scope(() => {
+          if (plus) ops.divScalar_(attended, used)
+          const grid = attended.reshape(batch, numClasses, rows, columns)
+          const fused = combineMaps(grid, patchMaps?.detach().relu(), attention)
+          const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
+          const maps = refine ? refineMaps(coarse, affinity, { affinity: kind }) : coarse
+          return { maps, affinity }
+        }),
+      )
+    },
+  }
+}
+
+/** Class maps of pictures [B, 3, H, W]. Call without autograd. */
+export function mctformerMaps(
+  network: Mctformer,
+  images: Tensor,
+  { fusion = 'mean', unetShare: share = 0.5, ...options }: ClassMapOptions = {},
+): ClassMaps {
+  return scope(() => {
+    const reader = mapReader(network, images, options)
+    const output = network.forward(images, reader.visit)
+    const { classLogits, patchLogits, evidence } = output
+    const { maps, affinity } = reader.read(output)
     return {
-      maps: unet === undefined || share === 0 ? maps : fuseMaps(maps, unet.maps, { fusion, share }),
-      logits: plus ? classLogits.add(patchLogits!).div(2) : classLogits,
+      maps: evidence === undefined || share === 0 ? maps : fuseMaps(maps, evidence, { fusion, share }),
+      logits: network.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits,
       affinity,
     }
   })

@@ -27,16 +27,9 @@ export interface MctformerOutput {
   readonly patchMaps: Tensor | undefined
   /** Plus: class tokens after every block, each [B, C, D]. */
   readonly classTokens: readonly Tensor[]
-  /** The U-Net's class evidence, a value for each 4 x 4 pixels; undefined without one. */
-  readonly unet: UnetOutput | undefined
+  /** The U-Net's class evidence [B, C, H', W'], a value for each 4 x 4 pixels; undefined without one. */
+  readonly evidence: Tensor | undefined
   readonly grid: Grid
-}
-
-export interface UnetOutput {
-  /** [B, C, H', W'] */
-  readonly maps: Tensor
-  /** Pooled [B, C]. */
-  readonly logits: Tensor
 }
 
 /** Called with each block's attention [B, heads, N, N], class tokens first; it is freed afterwards. */
@@ -78,28 +71,22 @@ export class Mctformer extends ClassTokenTransformer {
         : variant === 'v2'
           ? averagePool(patchMaps)
           : rankingPool(patchMaps, { decay: this.decay })
-    const unet = this.unet && this.unetOutput(this.unet, images, { tokens, patchMaps })
-    return { classLogits, patchLogits, patchMaps, classTokens, unet, grid }
+    const evidence = this.unet && this.evidence(this.unet, images, tokens)
+    return { classLogits, patchLogits, patchMaps, classTokens, evidence, grid }
   }
 
   /** The U-Net on the part of the pictures that the patches cover; the transformer learns nothing from it. */
-  private unetOutput(
-    unet: Unet,
-    images: Tensor,
-    { tokens, patchMaps }: { tokens: Tensor; patchMaps: Tensor | undefined },
-  ): UnetOutput {
+  private evidence(unet: Unet, images: Tensor, tokens: Tensor): Tensor {
     return scope(() => {
       const grid = this.grid(images)
       const [patches, patch] = [grid.rows * grid.columns, this.patchEmbed.proj.stride]
       const covered = images.narrow(2, 0, grid.rows * patch).narrow(3, 0, grid.columns * patch)
       const fixed = tokens.detach()
-      const maps = unet.forward(covered, {
+      return unet.forward(covered, {
         classes: fixed.narrow(1, 0, this.numClasses),
         patches: fixed.narrow(1, this.numClasses, patches),
-        responses: patchMaps?.detach(),
         grid,
       })
-      return { maps, logits: averagePool(maps) }
     })
   }
 }

@@ -15,6 +15,12 @@ const unetRecipe = z.strictObject({
     .gt(0)
     .default(1)
     .describe('factor on the learning rate: it starts from nothing, also beside a pretrained transformer'),
+  refined: z
+    .boolean()
+    .default(true)
+    .describe(
+      "learn from the transformer's maps spread by patch affinity; false where that ruins them, as without pretraining",
+    ),
 })
 
 /** `model` section: sizes of the network (MCTformer, section 3; MCTformer+ for `plus`). */
@@ -65,7 +71,7 @@ export const mctformerMapsFields = {
     ),
   fusion: z
     .enum(['geometric', 'mean'])
-    .default('geometric')
+    .default('mean')
     .describe("read where model.unet is set: how the U-Net's maps join the transformer's, as weighted means"),
   unetShare: z
     .number()

@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
 import { fuseMaps } from './fusion.ts'
-import { mctformerLosses } from './losses.ts'
+import { trainingLosses } from './index.ts'
 import { mctformerMaps } from './maps.ts'
 import { Mctformer, type Variant } from './model.ts'
+import { unetLoss } from './unet-loss.ts'
 
 const NUM_CLASSES = 3
 const UNET = { width: 16, levels: 3 }
@@ -33,7 +34,7 @@ function trained(network: Mctformer): Map<string, number[]> {
   const found = scope(() => {
     const images = ops.randn([4, 3, 32, 32])
     const targets = tensor([1, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 1], [4, NUM_CLASSES])
-    const { total, parts } = mctformerLosses(network.train().forward(images), targets)
+    const { total, parts } = trainingLosses(network.train(), { images, targets })
     backward(total)
     const gradients = [...network.parameters()].map(([name, { grad }]): [string, number[]] => [
       name,
@@ -109,5 +110,31 @@ test('maps are fused after each is stretched to [0, 1]', () => {
       pairs.map(([transformer, unet]) => transformer ** 0.75 * unet ** 0.25),
     )
     expect(a[1]).toBeCloseTo(1, 6)
+  })
+})
+
+function extremes(evidence: Tensor, label: number): { least: number; most: number } {
+  const values = bytes(evidence.narrow(1, label, 1).contiguous())
+  return { least: Math.min(...values), most: Math.max(...values) }
+}
+
+test('the U-Net finds the tag where the transformer is sure of it, and no class that is not tagged', () => {
+  scope(() => {
+    manualSeed(3)
+    const maps = ops.zeros([1, 3, 4, 4])
+    ops.fill_(maps.narrow(1, 0, 1).narrow(3, 0, 1), 1) // class 0 on the left
+    ops.fill_(maps.narrow(1, 2, 1), 5) // class 2 everywhere, but it is not tagged
+    const tags = tensor([1, 0, 0], [1, 3])
+    const evidence = ops.zeros([1, 3, 16, 16])
+    evidence.requiresGrad = true
+    for (let step = 0; step < 60; step++) {
+      backward(unetLoss(evidence, { maps, tags, foreground: 0.2 }))
+      noGrad(() => ops.sub_(evidence, evidence.grad!.mul(300)))
+      evidence.grad = undefined
+    }
+    const [left, right] = [evidence.narrow(3, 0, 2), evidence.narrow(3, 12, 4)]
+    expect(extremes(left, 0).least).toBeGreaterThan(2)
+    expect(extremes(right, 0).most).toBeLessThan(-1)
+    for (const absent of [1, 2]) expect(extremes(evidence, absent).most).toBeLessThan(-1)
   })
 })

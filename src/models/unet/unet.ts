@@ -20,8 +20,6 @@ export interface Tokens {
   readonly classes: Tensor
   /** [B, h*w, D], row by row. */
   readonly patches: Tensor
-  /** What the transformer itself makes of each patch [B, C, h, w], where it does: the evidence starts from there. */
-  readonly responses?: Tensor | undefined
   readonly grid: { readonly rows: number; readonly columns: number }
 }
 
@@ -86,8 +84,7 @@ export class Unet extends Module {
           return { pixels: informed.pixels, evidence: resized(evidence, skip).add(informed.evidence) }
         }))
       }
-      const own = evidence.add(this.head.forward(pixels))
-      return tokens.responses === undefined ? own : own.add(resized(tokens.responses, own))
+      return evidence.add(this.head.forward(pixels))
     })
   }
 

@@ -170,7 +170,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a U-Net that is no section',
       'method: mctformer\nmodel: { unet: true }\n',
-      'my.yaml:2 (model.unet): is true; expected a section {width, levels, lrScale} or null',
+      'my.yaml:2 (model.unet): is true; expected a section {width, levels, lrScale, refined} or null',
     ],
     [
       'more layers than blocks',
