@@ -5,7 +5,7 @@ import { mctformer } from '../src/methods/mctformer/index.ts'
 import { adamw, decayGroups } from '../src/optim/index.ts'
 import { autocast, backward, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
-test.each<[Precision, string, { width: number; levels: number; lrScale: number } | null]>([
+test.each<[Precision, string, { width: number; levels: number; lrScale: number; refined: boolean } | null]>([
   ['fp32', 'without', null],
   ['bf16', 'without', null],
   ['bf16', 'with', { width: 8, levels: 3, lrScale: 1, refined: true }],
