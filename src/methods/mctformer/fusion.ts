@@ -2,7 +2,10 @@
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
 
-/** geometric: T^(1-s) U^s of the transformer's map T and the U-Net's U; mean: (1-s) T + s U. */
+/**
+ * geometric: T^(1-s) U^s of the transformer's map T and the U-Net's evidence U; mean: (1-s) T + s sigmoid(U). The first keeps to what
+ * the transformer sees, the second trusts the U-Net where it alone sees something.
+ */
 export type Fusion = 'geometric' | 'mean'
 
 export interface FusionOptions {
@@ -17,7 +20,7 @@ export interface FusionOptions {
  */
 export function fuseMaps(maps: Tensor, evidence: Tensor, { fusion, share }: FusionOptions): Tensor {
   return scope(() => {
-    const fine = minMax(evidence.sigmoid())
+    const fine = minMax(fusion === 'mean' ? evidence.sigmoid() : evidence)
     const coarse = minMax(
       ops.upsampleBilinear2d(maps.to({ dtype: 'float32' }), evidence.shape.slice(-2), false),
     )

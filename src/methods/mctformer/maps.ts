@@ -74,7 +74,7 @@ export function mapReader(
 export function mctformerMaps(
   network: Mctformer,
   images: Tensor,
-  { fusion = 'mean', unetShare: share = 0.5, ...options }: ClassMapOptions = {},
+  { fusion = 'geometric', unetShare: share = 0.5, ...options }: ClassMapOptions = {},
 ): ClassMaps {
   return scope(() => {
     const reader = mapReader(network, images, options)

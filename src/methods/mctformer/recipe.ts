@@ -71,8 +71,10 @@ export const mctformerMapsFields = {
     ),
   fusion: z
     .enum(['geometric', 'mean'])
-    .default('mean')
-    .describe("read where model.unet is set: how the U-Net's maps join the transformer's, as weighted means"),
+    .default('geometric')
+    .describe(
+      "read where model.unet is set: how the U-Net's maps join the transformer's, as weighted means; geometric keeps to what the transformer sees, mean trusts the U-Net more",
+    ),
   unetShare: z
     .number()
     .min(0)

@@ -88,8 +88,9 @@ describe.for(['v1', 'v2', 'plus'] as const)('MCTformer %s with a U-Net', variant
 test('maps are fused after each is stretched to [0, 1]', () => {
   scope(() => {
     const coarse = tensor([0, 8, 4, 2], [1, 1, 2, 2])
-    const evidence = tensor([-1, 3, 1, -5], [1, 1, 2, 2]) // of one class: its share is the sigmoid
-    const [a, b] = [bytes(minMax(coarse)), bytes(minMax(evidence.sigmoid()))]
+    const evidence = tensor([-1, 3, 1, -5], [1, 1, 2, 2])
+    const a = bytes(minMax(coarse))
+    const stretched = { geometric: bytes(minMax(evidence)), mean: bytes(minMax(evidence.sigmoid())) }
     const fused = (fusion: 'geometric' | 'mean', share: number): number[] =>
       bytes(fuseMaps(coarse, evidence, { fusion, share }))
     const close = (got: number[], want: number[]): void =>
@@ -98,16 +99,15 @@ test('maps are fused after each is stretched to [0, 1]', () => {
       })
     for (const fusion of ['geometric', 'mean'] as const) {
       close(fused(fusion, 0), a)
-      close(fused(fusion, 1), b)
+      close(fused(fusion, 1), stretched[fusion])
     }
-    const pairs = a.map((value, i) => [value, b[i]!] as const)
     close(
       fused('mean', 0.25),
-      pairs.map(([transformer, unet]) => 0.75 * transformer + 0.25 * unet),
+      a.map((value, i) => 0.75 * value + 0.25 * stretched.mean[i]!),
     )
     close(
       fused('geometric', 0.25),
-      pairs.map(([transformer, unet]) => transformer ** 0.75 * unet ** 0.25),
+      a.map((value, i) => value ** 0.75 * stretched.geometric[i]! ** 0.25),
     )
     expect(a[1]).toBeCloseTo(1, 6)
   })
