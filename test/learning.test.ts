@@ -25,7 +25,7 @@ const { pictures, fall, set } = FULL
   : {
       pictures: { pictures: 480, valPictures: 0, size: 64, seed: 5 },
       fall: 5,
-      set: ['train.epochs=18', 'maps.scales=[1]'],
+      set: ['train.epochs=18', 'maps.scales=[1]', 'precision=fp32'],
     }
 
 let folder: string
