@@ -34,10 +34,10 @@ const data = z.strictObject({
     .describe('pictures to validate on; null: no validation'),
   workers: z
     .int()
-    .min(0)
+    .min(1)
     .nullable()
     .default(null)
-    .describe('threads that decode pictures ahead; null: chosen from the cores; 0: none, in the main thread'),
+    .describe('threads that decode pictures ahead; null: chosen from the cores'),
   cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded pictures, MB'),
   demo: z
     .strictObject({
