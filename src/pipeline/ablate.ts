@@ -29,7 +29,8 @@ export interface AblateOptions
 
 /**
  * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
- * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage. Writes ablation.json and ablation.md after each run.
+ * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage.
+ * Writes ablation.json and ablation.md after each run.
  * Throws InputError, before anything is run, for a wrong variant or pictures without masks; Interrupted after an abort.
  */
 export async function ablate({

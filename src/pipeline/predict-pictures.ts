@@ -139,9 +139,9 @@ function chosenScores(
   const [labels, height, width] = scores.shape as [number, number, number]
   const planes = scores.toFloat32Array()
   const all = allowed ?? Array.from({ length: labels }, (_, label) => label)
-  if (crfLabels === 'all' && allowed === undefined) return { keys: all, planes }
-  const present = crfLabels === 'all' ? new Set(all) : new Set(bestLabels(scores, { width, height }).data)
-  const keys = all.filter(label => present.has(label))
+  const present = crfLabels === 'best' ? new Set(bestLabels(scores, { width, height }).data) : undefined
+  const keys = all.filter(label => present?.has(label) ?? true)
+  if (allowed === undefined && keys.length === labels) return { keys, planes }
   const area = height * width
   const chosen = new Float32Array(keys.length * area)
   for (const [i, label] of keys.entries())

@@ -36,7 +36,10 @@ export interface MapReader {
   readonly read: (output: MctformerOutput) => Pick<ClassMaps, 'maps' | 'affinity'>
 }
 
-/** For pictures [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with return_att; engine.py, generate_attention_maps_ms). */
+/**
+ * For pictures [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with
+ * return_att; engine.py, generate_attention_maps_ms).
+ */
 export function mapReader(
   network: Mctformer,
   images: Tensor,

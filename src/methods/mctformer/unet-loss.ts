@@ -13,7 +13,6 @@ export interface UnetLossOptions {
 }
 
 const FAINTEST = 1e-6 // a map that is lower is of nothing
-const NEVER = -1e4 // added to a log probability
 
 /**
  * Cross entropy over "nothing" (score 0) and the classes. Elsewhere than at the sure places a pixel may be nothing or any of
@@ -29,9 +28,7 @@ export function unetLoss(
     const nothing = ops.zeros([batch, 1, height, width], { device: evidence.device })
     const { labels, candidates } = noGrad(() => ({
       labels: sureLabels(maps.to({ dtype: 'float32' }), { tags, size: [height, width], ...options }),
-      candidates: ops.cat([ops.zeros([batch, 1], { device: tags.device }), tags.sub(1).mul(-NEVER)], {
-        dim: 1,
-      }),
+      candidates: ops.cat([ops.ones([batch, 1], { device: tags.device }), tags], { dim: 1 }),
     }))
     return segmentationLoss(ops.cat([nothing, evidence], { dim: 1 }), labels, { candidates })
   })

@@ -3,11 +3,11 @@ import { IGNORE, UNSURE } from '../../io/label-values.ts'
 import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
 const SUM = 2 // at::Reduction
+const NEVER = -1e4 // added to a log probability
 
 export interface SegmentationLossOptions {
   /**
-   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 0 for the labels that the picture may hold, -1e4 for the
-   * others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
+   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 1 for the labels that the picture may hold, 0 for the others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
    */
   readonly candidates?: Tensor | undefined
 }
@@ -40,7 +40,11 @@ function summedLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefin
   if (candidates === undefined) return ops.crossEntropyLoss(full, labels, options)
   const unsure = ops.eqScalar(labels, UNSURE)
   const sure = ops.crossEntropyLoss(full, ops.maskedFill(labels, unsure, IGNORE), options)
-  const open = ops.logSoftmax(full, 1).add(candidates.reshape(...candidates.shape, 1, 1))
+  const excluded = candidates
+    .sub(1)
+    .mul(-NEVER)
+    .reshape(...candidates.shape, 1, 1)
+  const open = ops.logSoftmax(full, 1).add(excluded)
   const likely = ops.logsumexp(open, [1]) // [B, H, W]: log of the probability that one of them is right
   return sure.sub(likely.mul(unsure.to({ dtype: 'float32' })).sum())
 }

@@ -4,7 +4,6 @@ import type { Dataset } from '../../data/dataset.ts'
 import {
   formatScore,
   type MetricName,
-  meanIou,
   type Score,
   type ScoreRecord,
   scoreRecord,
@@ -32,7 +31,13 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
   let pictures: readonly PictureScore[] = []
   for (const set of sets) {
     for (const way of waysOf(recipe)) {
-      const { score, each } = await scoreSet(context, set, way)
+      const { score, each } = await scoreLabels(context, set, {
+        metric: METRICS[way],
+        threshold: undefined,
+        file: ({ id }) => predictionFile(run, { split: set.split, way, id }),
+        what: METRICS[way],
+        where: 'the scores of predict',
+      })
       if (score !== undefined) scores.push(score)
       if (set === sets[0]) pictures = each
     }
@@ -48,24 +53,4 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
   await writeFileAtomic(run.predictionTable, `${text}\n`)
   await writeFileAtomic(run.predictionScores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${text}\n`)
-}
-
-/** The score of one split; undefined where no picture has a mask. */
-async function scoreSet(
-  context: StageContext,
-  { split, pictures }: Dataset,
-  way: Way,
-): Promise<{ score: Score | undefined; each: PictureScore[] }> {
-  const { recipe, run } = context
-  const { total, each } = await scoreLabels(context, pictures, {
-    file: ({ id }) => predictionFile(run, { split, way, id }),
-    what: METRICS[way],
-    where: 'the scores of predict',
-  })
-  if (each.length === 0) return { score: undefined, each }
-  const result = meanIou(total, { absent: recipe.evaluate.absent })
-  return {
-    score: { metric: METRICS[way], split, threshold: undefined, pictures: each.length, result },
-    each,
-  }
 }

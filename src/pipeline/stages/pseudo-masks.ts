@@ -16,8 +16,8 @@ export function pseudoMaskFile(folder: string, { id }: Pick<Picture, 'id'>): str
 }
 
 /**
- * The pictures that have a pseudo mask in the folder; `unsure`: whether pixels may be 254. Names those that have none, and classes without a pixel anywhere. Throws InputError
- * naming the file for a label that is no class, and when no picture has a mask at all.
+ * The pictures that have a pseudo mask in the folder; `unsure`: whether pixels may be 254. Names those that have none, and
+ * classes without a pixel anywhere. Throws InputError naming the file for a label that is no class, and when no picture has a mask at all.
  */
 export async function withPseudoMasks(
   { dataset: { pictures, classes }, recipe, log, signal }: StageContext,

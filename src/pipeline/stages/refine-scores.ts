@@ -5,8 +5,6 @@ import {
   type ChosenThreshold,
   formatScore,
   formatThreshold,
-  meanIou,
-  type Score,
   type ScoreRecord,
   scoreRecord,
   sweepCurve,
@@ -51,28 +49,21 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
   const scored = await openScoredSplit(context)
-  const { split } = scored
-  const { total, each } = await scoreLabels(context, scored.pictures, {
+  const { score } = await scoreLabels(context, scored, {
+    metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
+    threshold,
     file: picture => pseudoMaskFile(run.pseudoMasks, picture),
     what: 'the scores',
     where: 'the scores of the pseudo masks',
   })
-  const pictures = each.length
-  const score: Score = {
-    metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
-    split,
-    threshold,
-    pictures,
-    result: meanIou(total, { absent: recipe.evaluate.absent }),
-  }
   const file: RefineScoresFile = {
-    scores: pictures === 0 ? [] : [scoreRecord(score, classes)],
+    scores: score === undefined ? [] : [scoreRecord(score, classes)],
     background: threshold.value,
     classes,
   }
   const table =
-    pictures === 0
-      ? `No picture of ${split} has a mask: nothing is scored. Pseudo masks were made with background score ${formatThreshold(threshold.value)}.`
+    score === undefined
+      ? `No picture of ${scored.split} has a mask: nothing is scored. Pseudo masks were made with background score ${formatThreshold(threshold.value)}.`
       : formatScore(score, classes)
   await writeFileAtomic(run.refineTable, `${table}\n`)
   await writeFileAtomic(run.refineScores, `${JSON.stringify(file, null, 2)}\n`)

@@ -2,7 +2,6 @@
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { HeadWeights } from '../../methods/index.ts'
 import { readMetrics } from '../../train/metrics.ts'
-import type { Recipe } from '../recipe/schema.ts'
 import { type Training, writeReport } from '../report/index.ts'
 import { readStageFile } from '../score-file.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
@@ -35,24 +34,23 @@ export async function reportStage(context: StageContext): Promise<void> {
   })
 }
 
-/** Of the pseudo masks, of the labels of the last round and of the predictions, where the recipe has them; seed masks taken as they are have no second score. */
+/**
+ * Of the pseudo masks, of the labels of the last round and of the predictions, where the recipe has them; seed masks taken
+ * as they are have no second score.
+ */
 async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]> {
   const stages = stagesOf(recipe)
   const refined =
     stages.includes('refine') && recipe.refine.method !== 'none'
       ? await readStageFile<RefineScoresFile>(run.refineScores, 'refine')
       : undefined
-  const relabelled = retrains(recipe)
+  const relabelled = recipe.segment?.retrain
     ? await readStageFile<RoundScoresFile>(run.roundScores, 'segment')
     : undefined
   const predicted = stages.includes('predict')
     ? await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
     : undefined
   return [...(refined?.scores ?? []), ...(relabelled?.scores ?? []), ...(predicted?.scores ?? [])]
-}
-
-function retrains({ segment }: Recipe): boolean {
-  return segment !== null && segment.retrain !== null
 }
 
 async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {

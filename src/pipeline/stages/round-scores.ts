@@ -1,6 +1,6 @@
 /** @file Where the trainings before the last leave their files, and how well the labels of one meet the masks. Part of the stage `segment`; imports no torch. */
 import { join } from 'node:path'
-import { formatScore, meanIou, type Score, type ScoreRecord, scoreRecord } from '../../evaluate/index.ts'
+import { formatScore, type ScoreRecord, scoreRecord } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { openScoredSplit } from '../open-data.ts'
 import type { RunFolder } from '../run-folder.ts'
@@ -24,18 +24,17 @@ export function roundFiles(
 
 /** Writes round-scores.json and round-scores.txt; prints the table. */
 export async function scoreRound(context: StageContext, masks: string): Promise<void> {
-  const { recipe, dataset, run, log } = context
-  const { split, pictures } = await openScoredSplit(context)
-  const { total, each } = await scoreLabels(context, pictures, {
+  const { dataset, run, log } = context
+  const { score } = await scoreLabels(context, await openScoredSplit(context), {
+    metric: 'mask',
+    threshold: undefined,
     file: picture => pseudoMaskFile(masks, picture),
     what: 'the scores',
     where: 'the scores of the labels of a round',
   })
-  const result = meanIou(total, { absent: recipe.evaluate.absent })
-  const score: Score = { metric: 'mask', split, threshold: undefined, pictures: each.length, result }
-  const scores = each.length === 0 ? [] : [scoreRecord(score, dataset.classes)]
+  const scores = score === undefined ? [] : [scoreRecord(score, dataset.classes)]
   const table =
-    each.length === 0 ? 'No picture has a mask: nothing is scored.' : formatScore(score, dataset.classes)
+    score === undefined ? 'No picture has a mask: nothing is scored.' : formatScore(score, dataset.classes)
   await writeFileAtomic(run.roundTable, `${table}\n`)
   await writeFileAtomic(run.roundScores, `${JSON.stringify({ scores } satisfies RoundScoresFile, null, 2)}\n`)
   log.info(`\n${table}\n`)

@@ -1,14 +1,14 @@
 /** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
-import type { Picture } from '../../data/dataset.ts'
+import type { Dataset, Picture } from '../../data/dataset.ts'
 import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
-import { addPicture, type Confusion, createConfusion, mergeConfusion } from '../../evaluate/index.ts'
+import { addPicture, createConfusion, meanIou, mergeConfusion, type Score } from '../../evaluate/index.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { exists } from '../each-picture.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import { type PictureScore, pictureMiou } from './masks.ts'
 
-export interface ScoreLabelsOptions {
+export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
   /** The label PNG of a picture; pictures without one, or without a mask, take no part. */
   readonly file: (picture: Picture) => string
   /** What a picture that cannot be read is left out of, as in "the scores". */
@@ -17,12 +17,15 @@ export interface ScoreLabelsOptions {
   readonly where: string
 }
 
-/** All pictures together, and each. A picture that cannot be read is named and left out, or ends all under `strict`. */
+/**
+ * The score of a split, undefined where no picture takes part, and each picture's. A picture that cannot be read is named and
+ * left out, or ends all under `strict`.
+ */
 export async function scoreLabels(
   { recipe, dataset, signal, log }: StageContext,
-  pictures: readonly Picture[],
-  { file, what, where }: ScoreLabelsOptions,
-): Promise<{ total: Confusion; each: PictureScore[] }> {
+  { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  { metric, threshold, file, what, where }: ScoreLabelsOptions,
+): Promise<{ score: Score | undefined; each: PictureScore[] }> {
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const each: PictureScore[] = []
@@ -45,5 +48,7 @@ export async function scoreLabels(
       log.warn(`${id} is left out of ${what}: ${error.message}`)
     }
   }
-  return { total, each }
+  if (each.length === 0) return { score: undefined, each }
+  const result = meanIou(total, { absent: recipe.evaluate.absent })
+  return { score: { metric, split, threshold, pictures: each.length, result }, each }
 }

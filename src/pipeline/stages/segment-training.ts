@@ -24,8 +24,6 @@ import type { StageContext } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
 import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
 
-const NEVER = -1e4 // added to a log probability
-
 /** What a training learns from, and where it leaves its weights and metrics. */
 export interface SegmentTraining {
   /** What it is called in the progress. */
@@ -108,11 +106,11 @@ function lossesOf(
   return { total, parts: { 'unclipped loss': unclipped } }
 }
 
-/** What unsure pixels may be, [B, labels]: the background and their picture's tags. */
+/** What unsure pixels may be, [B, labels] in {0, 1}: the background and their picture's tags. */
 function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
-  const values = new Float32Array(pictures.length * labels).fill(NEVER)
+  const values = new Float32Array(pictures.length * labels)
   for (const [i, { tags }] of pictures.entries())
-    for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 0
+    for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 1
   return tensor(values, [pictures.length, labels])
 }
 
