@@ -1,14 +1,10 @@
 /** @file Stage `predict`: what the trained segmentation network makes of the validation pictures, and its scores. */
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import type { Dataset, Picture } from '../../data/dataset.ts'
-import { writeLabelMap } from '../../io/indexed-png.ts'
-import { type LabelNetwork, loadSegmentation, shownTo } from '../build-segmentation.ts'
-import { exists } from '../each-picture.ts'
-import { predictPictures } from '../predict-pictures.ts'
-import { predictionFile, type Way, waysOf } from '../prediction-file.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import type { Dataset } from '../../data/dataset.ts'
+import { type LabelNetwork, loadSegmentation } from '../build-segmentation.ts'
+import { predictionFile, waysOf } from '../prediction-file.ts'
+import type { StageContext } from '../stage.ts'
 import { trainingExamples } from './examples.ts'
+import { labelPictures } from './label-pictures.ts'
 import { scorePredictions } from './prediction-scores.ts'
 
 /**
@@ -34,39 +30,14 @@ export async function predictStage(context: StageContext): Promise<void> {
 }
 
 async function predictSet(
-  { recipe, run, signal, log }: StageContext,
+  context: StageContext,
   network: LabelNetwork,
   { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
 ): Promise<void> {
-  const ways = waysOf(recipe)
-  const fileOf = ({ id }: Picture, way: Way): string => predictionFile(run, { split, way, id })
-  const there = await Promise.all(
-    pictures.map(async picture =>
-      (await Promise.all(ways.map(way => exists(fileOf(picture, way))))).every(Boolean),
-    ),
-  )
-  const open = pictures.filter((_, i) => !there[i])
-  let count = pictures.length - open.length
-  if (open[0] !== undefined)
-    for (const way of ways) await mkdir(dirname(fileOf(open[0], way)), { recursive: true })
-  const progress = log.progress({ title: `predict ${split}`, total: pictures.length, start: count })
-  try {
-    const predictions = predictPictures(network, open, {
-      ...recipe.predict,
-      ways,
-      ...shownTo(recipe),
-      workers: recipe.data.workers ?? 1,
-      device: recipe.device,
-      precision: recipe.precision,
-      strict: recipe.strict,
-      onBadPicture: ({ id }, error) => log.warn(`${id} has no prediction: ${error.message}`),
-    })
-    for await (const { picture, labels } of predictions) {
-      for (const [way, map] of labels) await writeLabelMap(fileOf(picture, way), map)
-      progress.update(++count)
-      if (signal.aborted) throw new Interrupted(`predict ${split}, picture ${count} of ${pictures.length}`)
-    }
-  } finally {
-    progress.finish()
-  }
+  await labelPictures(context, network, pictures, {
+    title: `predict ${split}`,
+    lacks: 'has no prediction',
+    ways: waysOf(context.recipe),
+    fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),
+  })
 }

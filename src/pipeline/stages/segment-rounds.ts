@@ -1,17 +1,15 @@
 /** @file Labels that a trained segmentation network gives the training pictures, for the next to learn from. Part of the stage `segment`. */
-import { mkdir } from 'node:fs/promises'
 import type { Picture } from '../../data/picture.ts'
-import { writeLabelMap } from '../../io/indexed-png.ts'
-import { type LabelNetwork, shownTo } from '../build-segmentation.ts'
+import type { LabelNetwork } from '../build-segmentation.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
-import { exists } from '../each-picture.ts'
-import { type LabelPrior, predictPictures } from '../predict-pictures.ts'
+import type { LabelPrior } from '../predict-pictures.ts'
 import { walks } from '../recipe/refine.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
 import { readStageFile } from '../score-file.ts'
-import { Interrupted, type StageContext } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
 import { withMaps } from './affinity-labels.ts'
 import type { ScoresFile } from './evaluate.ts'
+import { labelPictures } from './label-pictures.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import type { RefineScoresFile } from './refine-scores.ts'
 import { roundFiles, scoreRound } from './round-scores.ts'
@@ -25,41 +23,23 @@ export async function labelForNextRound(
   network: LabelNetwork,
   { round, retrain }: { round: number; retrain: NonNullable<SegmentRecipe['retrain']> },
 ): Promise<void> {
-  const { recipe, dataset, run, signal, log } = context
+  const { recipe, dataset, run } = context
   const { masks } = roundFiles(run, round)
-  const { mapWeight } = retrain
+  const { mapWeight, scales, crf } = retrain
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const background = mapWeight === 0 ? 1 : await backgroundScore(context)
-  await mkdir(masks, { recursive: true })
   const pictures =
     mapWeight === 0 ? dataset.pictures.filter(({ tags }) => tags.length > 0) : await withMaps(context)
-  const there = await Promise.all(pictures.map(picture => exists(pseudoMaskFile(masks, picture))))
-  const open = pictures.filter((_, i) => !there[i])
-  let count = pictures.length - open.length
-  const way = retrain.crf === null ? 'ms' : 'ms-crf'
-  const progress = log.progress({ title: `labels of round ${round}`, total: pictures.length, start: count })
-  try {
-    const predictions = predictPictures(network, open, {
-      ...recipe.predict,
-      ...retrain,
-      flip: true,
-      ways: [way],
-      ...shownTo(recipe),
-      workers: recipe.data.workers ?? 1,
-      device: recipe.device,
-      precision: recipe.precision,
-      strict: recipe.strict,
-      onBadPicture: ({ id }, error) => log.warn(`${id} is left out of the next round: ${error.message}`),
-      prior: picture => priorOf(picture, { maps, background, weight: mapWeight }),
-    })
-    for await (const { picture, labels } of predictions) {
-      await writeLabelMap(pseudoMaskFile(masks, picture), labels.get(way)!)
-      progress.update(++count)
-      if (signal.aborted) throw new Interrupted(`labels of round ${round}, picture ${count}`)
-    }
-  } finally {
-    progress.finish()
-  }
+  await labelPictures(context, network, pictures, {
+    title: `labels of round ${round}`,
+    lacks: 'is left out of the next round',
+    ways: [crf === null ? 'ms' : 'ms-crf'],
+    fileOf: picture => pseudoMaskFile(masks, picture),
+    scales,
+    crf,
+    flip: true,
+    prior: picture => priorOf(picture, { maps, background, weight: mapWeight }),
+  })
   await scoreRound(context, masks)
 }
 

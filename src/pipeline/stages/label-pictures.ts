@@ -1,0 +1,58 @@
+/** @file Pictures that a segmentation network labels, one PNG for each way it looks at them; what is there stays. */
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Picture } from '../../data/picture.ts'
+import { writeLabelMap } from '../../io/indexed-png.ts'
+import { type LabelNetwork, shownTo } from '../build-segmentation.ts'
+import { exists } from '../each-picture.ts'
+import { type PredictOptions, predictPictures } from '../predict-pictures.ts'
+import type { Way } from '../prediction-file.ts'
+import { Interrupted, type StageContext } from '../stage.ts'
+
+export interface LabelPicturesOptions extends Partial<PredictOptions> {
+  /** What it is called in the progress, and where it stood when interrupted. */
+  readonly title: string
+  /** What becomes of a picture that cannot be read, as in "has no prediction". */
+  readonly lacks: string
+  readonly ways: readonly Way[]
+  readonly fileOf: (picture: Picture, way: Way) => string
+}
+
+/** Looks as the section `predict` says where the options say nothing else. Throws Interrupted after an abort. */
+export async function labelPictures(
+  { recipe, signal, log }: StageContext,
+  network: LabelNetwork,
+  pictures: readonly Picture[],
+  { title, lacks, ways, fileOf, ...options }: LabelPicturesOptions,
+): Promise<void> {
+  const there = await Promise.all(
+    pictures.map(async picture =>
+      (await Promise.all(ways.map(way => exists(fileOf(picture, way))))).every(Boolean),
+    ),
+  )
+  const open = pictures.filter((_, i) => !there[i])
+  let count = pictures.length - open.length
+  if (open[0] !== undefined)
+    for (const way of ways) await mkdir(dirname(fileOf(open[0], way)), { recursive: true })
+  const progress = log.progress({ title, total: pictures.length, start: count })
+  try {
+    const predictions = predictPictures(network, open, {
+      ...recipe.predict,
+      ...shownTo(recipe),
+      workers: recipe.data.workers ?? 1,
+      device: recipe.device,
+      precision: recipe.precision,
+      strict: recipe.strict,
+      onBadPicture: ({ id }, error) => log.warn(`${id} ${lacks}: ${error.message}`),
+      ...options,
+      ways,
+    })
+    for await (const { picture, labels } of predictions) {
+      for (const [way, map] of labels) await writeLabelMap(fileOf(picture, way), map)
+      progress.update(++count)
+      if (signal.aborted) throw new Interrupted(`${title}, picture ${count} of ${pictures.length}`)
+    }
+  } finally {
+    progress.finish()
+  }
+}
