@@ -9,6 +9,7 @@ export interface RunFlags {
   readonly data?: string
   readonly weights?: string
   readonly checkpoint?: string
+  readonly select?: keyof typeof SELECT
   readonly set?: readonly string[]
   readonly name?: string
   readonly runs: string
@@ -20,6 +21,13 @@ export interface RunFlags {
   readonly force?: boolean
   readonly 'resume-with-changes'?: boolean
 }
+
+/** Which weights class maps are made with, as values of recipe keys. */
+const SELECT = {
+  last: { checkpoint: 'last' },
+  tags: { checkpoint: 'best', select: 'tags' },
+  'gt-miou': { checkpoint: 'best', select: 'gt-miou' },
+} as const satisfies Record<string, { checkpoint: string; select?: string }>
 
 const text = (value: string) => value
 
@@ -45,6 +53,12 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     optional: true,
     placeholder: 'FILE',
     brief: 'Trained weights of the whole network, as the authors publish them: nothing is trained',
+  },
+  select: {
+    kind: 'enum',
+    values: ['last', 'tags', 'gt-miou'],
+    optional: true,
+    brief: 'Weights for class maps: last, best on tags, or best by masks (not from tags alone)',
   },
   set: {
     kind: 'parsed',
@@ -115,18 +129,31 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
   },
 }
 
+type Given = [path: string[], value: unknown, source: string]
+
+function selected(select: RunFlags['select']): Given[] {
+  if (select === undefined) return []
+  const source = `--select ${select}`
+  const { checkpoint, ...by } = SELECT[select]
+  return [
+    [['maps', 'checkpoint'], checkpoint, source],
+    ...('select' in by ? [[['train', 'select'], by.select, source] satisfies Given] : []),
+  ]
+}
+
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be taken up from anywhere. */
 export function overridesOf({
   data,
   weights,
   checkpoint,
+  select,
   device,
   precision,
   seed,
   threads,
   strict,
 }: RunFlags): Override[] {
-  const given: [path: string[], value: unknown, source: string][] = [
+  const given: Given[] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
     [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
     [
@@ -134,6 +161,7 @@ export function overridesOf({
       checkpoint === undefined ? undefined : resolve(checkpoint),
       `--checkpoint ${checkpoint}`,
     ],
+    ...selected(select),
     [['device'], device, `--device ${device}`],
     [['precision'], precision, `--precision ${precision}`],
     [['seed'], seed, `--seed ${seed}`],

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
-import { defaultVariants, pickVariants, type Variant } from './ablation-variant.ts'
+import { clippingVariants, defaultVariants, pickVariants, type Variant } from './ablation-variant.ts'
 import { openRunData, openScoredSplit } from './open-data.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
@@ -22,9 +22,11 @@ export interface AblateOptions
   readonly name?: string | undefined
   /** Variants of one's own, beside the method's. */
   readonly variants?: readonly Variant[]
-  /** Which are compared, by name; all when not given, or only one's own where there are any. */
+  /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
   readonly only?: readonly string[] | undefined
   readonly seeds?: readonly number[]
+  /** What the seeds fix: a whole run, or the stage segment alone; the stages before it are then made once. */
+  readonly seedsOf?: 'run' | 'segment'
 }
 
 /**
@@ -42,24 +44,29 @@ export async function ablate({
   variants: own = [],
   only,
   seeds = [0, 1, 2],
+  seedsOf = 'run',
   ...rest
 }: AblateOptions): Promise<{ folder: string; ablation: Ablation }> {
   const loaded = await loadRecipe(recipe, { set, overrides })
+  if (seedsOf === 'segment' && loaded.recipe.segment === null) {
+    throw new InputError('--seeds-of segment', `${loaded.name} has no section segment`, { expected: 'run' })
+  }
   const variants = chooseVariants(loaded.recipe, own, only)
   for (const variant of variants) await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
   await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log })
-  const stages = comparedStages(loaded.recipe, variants)
+  const stages = seedsOf === 'segment' ? stagesOf(loaded.recipe) : comparedStages(loaded.recipe, variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
+  const siblings: string[] = []
+  const seedKey = seedsOf === 'run' ? 'seed' : 'segment.seed'
   for (const seed of seeds) {
-    const siblings: string[] = []
     for (const { name, set: changes } of variants) {
       rest.log.info(`ablate: ${name}, seed ${seed}`)
       const { run } = await runRecipe({
         ...rest,
         recipe,
-        set: [...set, ...changes, `seed=${seed}`],
+        set: [...set, ...changes, `${seedKey}=${seed}`],
         overrides,
         runs,
         name: join(folder, `${name}-seed${seed}`),
@@ -82,8 +89,10 @@ function chooseVariants(
   own: readonly Variant[],
   only: readonly string[] | undefined,
 ): readonly Variant[] {
-  const all = [...own, ...defaultVariants(recipe).filter(({ name }) => own.every(one => one.name !== name))]
-  const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : all
+  const preset = defaultVariants(recipe)
+  const named = [...preset, ...clippingVariants(recipe)]
+  const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
+  const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset
   const twice = chosen.find(({ name }, i) => chosen.findIndex(one => one.name === name) !== i)
   if (twice === undefined) return chosen
   throw new InputError('--variant', `there are two variants ${twice.name}`, {

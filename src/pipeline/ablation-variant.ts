@@ -23,6 +23,26 @@ export function defaultVariants(recipe: Recipe): readonly Variant[] {
   }
 }
 
+/** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */
+export function clippingVariants({ segment }: Recipe): readonly Variant[] {
+  if (segment === null || segment.clipping === null) return []
+  const { cropSize, clipping } = segment
+  const { startValue, patchSize } = clipping
+  const fits = (side: number): boolean => Number.isInteger(side) && cropSize % side === 0
+  return [
+    { name: 'clipping', set: [] },
+    { name: 'no-clipping', set: ['segment.clipping=null'] },
+    ...[startValue / 2, startValue * 2].map(value => ({
+      name: `start-${value}`,
+      set: [`segment.clipping.startValue=${value}`],
+    })),
+    ...[patchSize / 2, patchSize * 2, cropSize].filter(fits).map(side => ({
+      name: `patch-${side}`,
+      set: [`segment.clipping.patchSize=${side}`],
+    })),
+  ]
+}
+
 /** Reads `name=key=value,key=value`; `name=` is the recipe as it stands. Commas inside a value part nothing, unless a
  * key and = follow. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
 export function parseVariant(text: string): Variant {

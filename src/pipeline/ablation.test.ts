@@ -6,7 +6,7 @@ import { generateDemo } from '../data/demo/index.ts'
 import { createLog, silentLog } from '../train/log.ts'
 import { type AblateOptions, ablate } from './ablate.ts'
 import { type AblationRun, ablationRows, formatAblation, spread } from './ablation-table.ts'
-import { defaultVariants, parseVariant, pickVariants } from './ablation-variant.ts'
+import { clippingVariants, defaultVariants, parseVariant, pickVariants } from './ablation-variant.ts'
 import { parseRecipe } from './recipe/load.ts'
 import { stageTable } from './stages/index.ts'
 
@@ -50,6 +50,20 @@ describe('variants', () => {
     expect(() => pickVariants(variants, ['unets'])).toThrow(
       '--variants: there is no variant unets; did you mean unet?',
     )
+  })
+
+  it('of gradient clipping are there to be named, as far as they divide the crop', () => {
+    const segment = '{ cropSize: 96, clipping: { startValue: 0.8, patchSize: 32 } }'
+    const recipe = parseRecipe(`method: mctformer\nsegment: ${segment}\n`, 'x')
+    expect(clippingVariants(recipe).map(({ name }) => name)).toEqual([
+      'clipping',
+      'no-clipping',
+      'start-0.4',
+      'start-1.6',
+      'patch-16',
+      'patch-96',
+    ])
+    expect(clippingVariants(parseRecipe('method: mctformer\n', 'x'))).toEqual([])
   })
 })
 
@@ -142,6 +156,30 @@ describe('an ablation', () => {
     ]
     const { ablation } = await ablate({ ...options(), variants, seeds: [0] })
     expect(ablation.rows.map(({ metric }) => metric)).toEqual(['seed', 'val', 'val ms', 'val ms+crf'])
+  })
+
+  it('makes the stages before segment once where seeds are those of segment', {
+    timeout: 120_000,
+  }, async () => {
+    const set = [...options().set!, 'segment={epochs: 1, cropSize: 32, batchSize: 3}']
+    const { folder: at, ablation } = await ablate({
+      ...options(),
+      set,
+      name: 'seeds-of-segment',
+      variants: [{ name: 'one', set: [] }],
+      seedsOf: 'segment',
+    })
+    expect(ablation.rows.map(({ metric, seeds }) => [metric, seeds])).toEqual(
+      ['seed', 'val', 'val ms', 'val ms+crf'].map(metric => [metric, [0, 1]]),
+    )
+    const file = (seed: number, folder: string): string =>
+      join(at, `one-seed${seed}`, folder, 'last.safetensors')
+    expect((await stat(file(1, 'checkpoints'))).ino).toBe((await stat(file(0, 'checkpoints'))).ino)
+    const [zero, one] = await Promise.all([0, 1].map(seed => readFile(file(seed, 'segment'))))
+    expect(one!.equals(zero!)).toBe(false)
+    await expect(ablate({ ...options(), set: [...set, 'segment=null'], seedsOf: 'segment' })).rejects.toThrow(
+      '--seeds-of segment: mctformer_demo has no section segment',
+    )
   })
 
   it('refuses what cannot be compared before anything runs', async () => {

@@ -35,11 +35,15 @@ const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   report: ['report'],
 }
 
-/** Labels for a further round of segmentation are made as predictions are. */
-function sectionsOf(stage: StageName, { segment }: Recipe): readonly (keyof Recipe)[] {
+/** Labels for a further round of segmentation are made as predictions are; weights chosen by masks are chosen as maps are made and scored. */
+function sectionsOf(stage: StageName, { segment, train }: Recipe): readonly (keyof Recipe)[] {
+  if (stage === 'train' && train.select === 'gt-miou') return [...SECTIONS.train, 'maps', 'evaluate']
   const predicts = stage === 'segment' && segment !== null && segment.retrain !== null
   return predicts ? [...SECTIONS.segment, 'predict'] : SECTIONS[stage]
 }
+
+/** What class maps by which weights are chosen do not depend on: they are made at scale 1 and scored at every threshold. */
+const NOT_FOR_A_CHOICE = /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/
 
 /** For each stage, the hash of what its result depends on: its keys, the pictures and tags, the stages it rests on.
  * Keys that cannot change a result are left out; of a weight file, name and size count. */
@@ -57,6 +61,7 @@ export async function stageInputs(
   for (const stage of STAGES) {
     const keys = sectionsOf(stage, recipe)
       .flatMap(section => [...flatten({ [section]: recipe[section] })])
+      .filter(([key]) => stage !== 'train' || !NOT_FOR_A_CHOICE.test(key))
       .map(([key, value]) => [key, weights.get(key) ?? value] as const)
     inputs[stage] = hash([
       data,

@@ -6,7 +6,7 @@ export interface Log {
   info(text: string): void
   /** A line that starts with "warning:"; also kept in `warnings`. */
   warn(text: string): void
-  /** Starts a progress line; only one at a time. */
+  /** Starts a progress line; one that is shown already waits until this one ends. */
   progress(options: ProgressOptions): Progress
   readonly warnings: readonly string[]
 }
@@ -40,12 +40,13 @@ export function createLog({
       line(colour ? `\u001b[33mwarning:\u001b[39m ${text}` : `warning: ${text}`)
     },
     progress(options) {
-      current?.finish()
+      const outer = current
+      outer?.clear()
       const progress = createProgress(options, {
         stream,
         clock,
         colour,
-        onFinish: () => (current = undefined),
+        onFinish: () => (current = outer),
       })
       current = progress
       return progress

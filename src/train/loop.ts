@@ -56,7 +56,7 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
   const state = { network, optimiser }
   let at = (await loadState(checkpoints, state)) ?? START
   if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
-  const metrics = await openMetrics(options.metrics, { resumeStep: at.step })
+  const metrics = await openMetrics(options.metrics, { resume: at })
   const progress = log.progress({
     title,
     total: epochs * loader.batches,
@@ -94,7 +94,7 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
       }
       const seconds = (Date.now() - began.time) / 1000
-      const rate = (at.pictures - began.pictures) / seconds
+      const shown = at.pictures - began.pictures // none where only the end of the epoch was left to do
       const means = Object.fromEntries(
         Object.entries(at.sums).map(([name, sum]) => [name, sum / at.pictures]),
       )
@@ -103,7 +103,7 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
         step: at.step - 1,
         epoch: at.epoch,
         ...means,
-        'pictures/s': rate,
+        ...(shown > 0 && { 'pictures/s': shown / seconds }),
       })
     }
     await saveWeights(checkpointFiles(checkpoints).last, network, { epochs: String(epochs) })
@@ -131,7 +131,7 @@ function trainStep<B extends SampleBatch>(
   })
 }
 
-/** Validates, keeps the best weights, and saves the state at the start of the next epoch. */
+/** Validates, keeps the best weights, and saves the state at the start of the next epoch; also before it validates, which may take long. */
 async function endEpoch<B extends SampleBatch>(
   { network, optimiser, validation, checkpoints, epochs, log }: TrainOptions<B>,
   at: Position,
@@ -144,6 +144,7 @@ async function endEpoch<B extends SampleBatch>(
     validation.every > 0 &&
     (epoch % validation.every === 0 || epoch === epochs)
   ) {
+    await saveState(checkpoints, { network, optimiser }, at)
     const { means, decisive } = await validation.run()
     await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
     const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)

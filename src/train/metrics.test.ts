@@ -13,7 +13,10 @@ beforeEach(async () => {
 
 const step = (index: number): MetricsRecord => ({ kind: 'step', step: index, loss: 1 / (index + 1) })
 
-async function write(records: readonly MetricsRecord[], options?: { resumeStep: number }) {
+async function write(
+  records: readonly MetricsRecord[],
+  options?: { resume: { step: number; epoch: number } },
+) {
   const writer = await openMetrics(path, options)
   for (const record of records) await writer.append(record)
   await writer.close()
@@ -40,8 +43,15 @@ describe('metrics.jsonl', () => {
 
   it('drops what came after the checkpoint when resuming', async () => {
     await write([step(0), step(1), step(2), step(3)])
-    await write([step(2), step(3), step(4)], { resumeStep: 2 })
+    await write([step(2), step(3), step(4)], { resume: { step: 2, epoch: 0 } })
     expect(await readMetrics(path)).toEqual([0, 1, 2, 3, 4].map(step))
+  })
+
+  it('drops what was written at the end of an epoch that is to be ended again', async () => {
+    const end = (epoch: number): MetricsRecord => ({ kind: 'epoch', step: 2 * epoch + 1, epoch, loss: 1 })
+    await write([step(0), step(1), end(0), step(2), step(3), end(1)])
+    await write([end(1)], { resume: { step: 4, epoch: 1 } })
+    expect(await readMetrics(path)).toEqual([step(0), step(1), end(0), step(2), step(3), end(1)])
   })
 
   it('survives a cut at any byte: the resumed file equals the uninterrupted one', async () => {
@@ -53,7 +63,7 @@ describe('metrics.jsonl', () => {
         await writeFile(path, whole.subarray(0, cut))
         const kept = await readMetrics(path)
         expect(kept).toEqual(records.slice(0, kept.length))
-        await write(records.slice(kept.length), { resumeStep: kept.length })
+        await write(records.slice(kept.length), { resume: { step: kept.length, epoch: 0 } })
         expect(await readFile(path)).toEqual(whole)
       }),
       { numRuns: 60 },

@@ -16,14 +16,17 @@ export interface MetricsWriter {
 }
 
 /**
- * Opens the file for appending. With `resumeStep`, records of that step and later (written after the checkpoint that
- * is resumed) and a torn last line are dropped first, so that a resumed run leaves the same file as one never stopped.
+ * Opens the file for appending. With `resume`, records of that step and later (written after the checkpoint that is
+ * resumed), what was written at the end of that epoch, and a torn last line are dropped first, so that a resumed run
+ * leaves the same file as one never stopped.
  */
 export async function openMetrics(
   path: string,
-  { resumeStep = 0 }: { resumeStep?: number } = {},
+  { resume = { step: 0, epoch: 0 } }: { resume?: { readonly step: number; readonly epoch: number } } = {},
 ): Promise<MetricsWriter> {
-  const kept = (await readMetrics(path)).filter(record => record.step < resumeStep)
+  const kept = (await readMetrics(path)).filter(
+    ({ step, kind, epoch }) => step < resume.step && (kind === 'step' || Number(epoch ?? -1) < resume.epoch),
+  )
   await writeFileAtomic(path, kept.map(toLine).join(''))
   const file: FileHandle = await open(path, 'a')
   return {

@@ -11,6 +11,7 @@ import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 
 interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
   readonly seeds: readonly number[]
+  readonly 'seeds-of': 'run' | 'segment'
   readonly variants?: readonly string[]
   readonly variant?: readonly string[]
 }
@@ -30,12 +31,15 @@ same inputs is taken from there: variants that differ in their maps alone are tr
 It ends at the score of the class maps (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
 predict): then all stages run.
 
-MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both.
+MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both; WeakTr's are
+mean-sum and aaf. Where a recipe has segment.clipping there are also, to be named: clipping (as it stands), no-clipping,
+start-VALUE and patch-SIDE of half and twice its start value and patch size.
 
 Examples:
   tagmask ablate mctformer_demo
   tagmask ablate mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors --variants baseline,unet
-  tagmask ablate mctformer_demo --seeds 0,1 --variant three=maps.layers=3 --variant one=maps.layers=1,maps.scales='[1]'`,
+  tagmask ablate mctformer_demo --seeds 0,1 --variant three=maps.layers=3 --variant one=maps.layers=1,maps.scales='[1]'
+  tagmask ablate weaktr_demo --seeds-of segment --variants clipping,no-clipping`,
   },
   parameters: {
     flags: {
@@ -46,6 +50,12 @@ Examples:
         default: '0,1,2',
         placeholder: 'N,N,...',
         brief: 'Seeds, one run of each variant for each',
+      },
+      'seeds-of': {
+        kind: 'enum',
+        values: ['run', 'segment'],
+        default: 'run',
+        brief: 'What they fix: whole runs, or segment alone (what is before it is made once)',
       },
       variants: {
         kind: 'parsed',
@@ -81,6 +91,7 @@ Examples:
         variants: own.map(parseVariant),
         only,
         seeds,
+        seedsOf: flags['seeds-of'],
         withChanges: flags['resume-with-changes'] ?? false,
         table: stageTable,
         signal,

@@ -56,7 +56,7 @@ const mapsSection = <F extends z.ZodRawShape>(fields: F) =>
     checkpoint: z
       .enum(['last', 'best'])
       .default('last')
-      .describe('weights to use: the last, as the published scripts do, or the best by validation mAP'),
+      .describe('weights to use: the last, as most published scripts do, or the best by train.select'),
     weights: z
       .string()
       .min(1)
@@ -205,7 +205,8 @@ export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).
   for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) {
     context.issues.push({ code: 'custom', path, message, input: context.value })
   }
-  if (maps.checkpoint === 'best' && (data.valSplit === null || train.validateEvery === 0)) {
+  const judged = train.validateEvery > 0 && (data.valSplit !== null || train.select === 'gt-miou')
+  if (maps.checkpoint === 'best' && !judged) {
     const message = 'needs a validation; expected data.valSplit and train.validateEvery to be set, or last'
     context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
   }

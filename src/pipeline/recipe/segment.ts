@@ -121,6 +121,14 @@ export const segmentRecipe = z
         'train again, from the start, on the labels that the trained network gives the training pictures, chosen among their own tags; null: no',
       ),
     augment: segmentAugment.prefault({}).describe('random changes to training pictures'),
+    seed: z
+      .int()
+      .min(0)
+      .nullable()
+      .default(null)
+      .describe(
+        'fixes what this stage draws; null: as seed. With another, the stages before it stay as they are',
+      ),
     ...checkpointFields,
   })
   .nullable()

@@ -135,11 +135,13 @@ export const trainFields = {
     .prefault({ kind: 'cosine-epoch' })
     .describe('learning rate over time'),
   augment: augment.prefault({}).describe('random changes to training pictures'),
-  validateEvery: z
-    .int()
-    .min(0)
-    .default(1)
-    .describe('epochs between two validations on data.valSplit; 0: never'),
+  validateEvery: z.int().min(0).default(1).describe('epochs between two validations; 0: never'),
+  select: z
+    .enum(['tags', 'gt-miou'])
+    .default('tags')
+    .describe(
+      "what a validation judges the weights by, and maps.checkpoint best means: mAP against the tags of data.valSplit (tags), or mIoU of class maps against the masks of the pictures that are scored, as WeakTr's authors choose (gt-miou): then masks, not tags alone, have made the result",
+    ),
   ...checkpointFields,
 }
 

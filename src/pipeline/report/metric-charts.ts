@@ -1,4 +1,4 @@
-/** @file Which charts the rows of metrics.jsonl make: losses, learning rate, validation mAP. */
+/** @file Which charts the rows of metrics.jsonl make: losses, learning rate, validation by tags and by masks. */
 import type { MetricsRecord } from '../../train/metrics.ts'
 import type { Training } from './report-data.ts'
 import type { Chart, Series } from './svg-chart.ts'
@@ -8,10 +8,12 @@ export function metricCharts({ of, rows }: Training): Chart[] {
   const losses = series(rows, ({ kind }, name) => kind !== 'validation' && !isOther(name))
   const rates = series(rows, (_, name) => name === 'lr')
   const precision = series(rows, (_, name) => name.includes('mAP'))
+  const fit = series(rows, (_, name) => name === 'gt-mIoU')
   const charts: Chart[] = [
     { title: `Training loss, ${of}`, x: 'step', series: losses },
     { title: `Learning rate, ${of}`, x: 'step', series: rates, yIncludes: [0] },
     { title: 'Validation of the tags, %', x: 'step', series: precision },
+    { title: 'Class maps against masks, %', x: 'step', series: fit },
   ]
   return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))
 }

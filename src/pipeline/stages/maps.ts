@@ -2,12 +2,11 @@
 import type { Picture } from '../../data/dataset.ts'
 import { loadViews } from '../../data/view-loader.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { type Method, multiScaleMaps } from '../../methods/index.ts'
-import { autocast, ops, scope, tensor } from '../../torch/index.ts'
+import { ops, scope } from '../../torch/index.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../build-method.ts'
 import { classMapFile, writeClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
-import type { Recipe } from '../recipe/schema.ts'
+import { pictureMaps } from '../picture-maps.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
 /** Writes maps/ID.safetensors for every picture with a tag, those already there are kept; and head-weights.json over
@@ -42,7 +41,9 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
       },
     })
     for await (const { picture, views: scaled } of views) {
-      const cam = pictureMaps(method, recipe, { picture, views: scaled })
+      const cam = scope(() =>
+        ops.toDtype(pictureMaps(method, recipe, { picture, views: scaled }), settings.storage).toData(),
+      )
       await writing // one file is written while the next picture is computed
       writing = writeClassMaps(file(picture), { cam, classes: picture.tags })
       writing.catch(() => undefined) // seen when awaited
@@ -59,23 +60,4 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
     progress.finish()
     method.network.dispose()
   }
-}
-
-interface Viewed {
-  readonly picture: Picture
-  readonly views: readonly { readonly width: number; readonly height: number; readonly data: Float32Array }[]
-}
-
-function pictureMaps(
-  method: Method,
-  { maps: { flip, storage }, device, precision }: Recipe,
-  { picture, views }: Viewed,
-) {
-  return scope(() => {
-    const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
-    const maps = autocast({ precision, device }, () =>
-      multiScaleMaps(method, images, { classes: picture.tags, flip }),
-    )
-    return ops.toDtype(maps, storage).toData()
-  })
 }

@@ -81,7 +81,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
         attention: attentionWords(recipe),
         'patch affinity': maps.refine ? 'on' : 'off',
         scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
-        checkpoint: maps.checkpoint,
+        checkpoint: checkpointWords(recipe),
         'absent classes': evaluate.absent === 'zero' ? 'count as IoU 0' : 'left out of the mean',
       }),
     },
@@ -126,6 +126,14 @@ function segmentation({ segment, predict }: Recipe): FactGroup[] {
       }),
     },
   ]
+}
+
+function checkpointWords({ maps, train: { select } }: Recipe): string {
+  if (maps.weights !== null) return maps.weights
+  if (maps.checkpoint === 'last') return 'the last'
+  return select === 'tags'
+    ? 'the best by mAP on the validation tags'
+    : 'the best by mIoU against masks of the scored pictures: not from tags alone'
 }
 
 function widthOf({ model: { width } }: Recipe): string {

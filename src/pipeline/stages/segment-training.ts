@@ -44,7 +44,8 @@ export async function trainSegmentation(
   { title, masks, checkpoints, metrics }: SegmentTraining,
   then?: (network: LabelNetwork) => Promise<void>,
 ): Promise<void> {
-  const { recipe, dataset, run, log } = context
+  const { dataset, run, log } = context
+  const recipe = { ...context.recipe, seed: settings.seed ?? context.recipe.seed }
   const { seed, strict } = recipe
   const pictures = await withPseudoMasks(context, masks)
   const device = prepareTorch(recipe)

@@ -7,11 +7,12 @@ import type { Method } from '../../methods/index.ts'
 import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
 import { describe, tensor, threads } from '../../torch/index.ts'
 import type { LearningRate } from '../../train/loop.ts'
-import { validate } from '../../train/validate.ts'
+import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { StageContext } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
+import { picturesWithMasks, validateSeed } from '../validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
 export async function trainStage(context: StageContext): Promise<void> {
@@ -22,6 +23,8 @@ export async function trainStage(context: StageContext): Promise<void> {
   const method = buildMethod(recipe, { numClasses })
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, log)
+  const every = settings.validateEvery
+  const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
   const common = {
     batchSize: settings.batchSize,
     workers: recipe.data.workers ?? 1,
@@ -37,11 +40,19 @@ export async function trainStage(context: StageContext): Promise<void> {
     transform: trainTransform(recipe),
   })
   if (loader.skipped > 0) log.info(`train: ${loader.skipped} pictures without a tag are not trained on`)
-  const every = settings.validateEvery
   const valLoader =
     valDataset === undefined || every === 0
       ? undefined
       : openEvalLoader(valDataset, { ...common, transform: { imageSize, ...normalise } })
+  const validation = async (): Promise<Validation> => {
+    const byTags =
+      valLoader === undefined
+        ? undefined
+        : await validate(method, valLoader, { numClasses, device, precision })
+    if (masked === undefined) return byTags!
+    const byMasks = await validateSeed(context, method, masked)
+    return { ...byMasks, means: { ...byTags?.means, ...byMasks.means } }
+  }
   try {
     await trainNetwork(context, settings, {
       network: method.network,
@@ -53,10 +64,7 @@ export async function trainStage(context: StageContext): Promise<void> {
       optimiser: buildOptimiser(method, settings.optimiser),
       learningRate: learningRate(settings, loader.batches),
       loader,
-      validation:
-        valLoader === undefined
-          ? undefined
-          : { run: () => validate(method, valLoader, { numClasses, device, precision }), every },
+      validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
       checkpoints: run.checkpoints,
       metrics: run.metrics,
     })

@@ -1,0 +1,84 @@
+/** @file Validation against masks: how well the class maps of a network in training fit them (main.py, eval_miou). */
+import type { Picture } from '../data/dataset.ts'
+import { readTruth } from '../data/truth.ts'
+import { loadViews } from '../data/view-loader.ts'
+import { InputError } from '../errors.ts'
+import { addMaps, bestPoint, createSweep, sweepCurve, type ThresholdSweep } from '../evaluate/index.ts'
+import type { Method } from '../methods/index.ts'
+import { scope } from '../torch/index.ts'
+import type { Validation } from '../train/validate.ts'
+import { openScoredSplit } from './open-data.ts'
+import { pictureMaps } from './picture-maps.ts'
+import { Interrupted, type StageContext } from './stage.ts'
+
+/** The pictures by whose masks weights are chosen, told with a warning. Throws InputError where none has a mask. */
+export async function picturesWithMasks(context: StageContext): Promise<readonly Picture[]> {
+  const { split, root, pictures } = await openScoredSplit(context)
+  const masked = pictures.filter(({ mask, tags }) => mask !== undefined && tags.length > 0)
+  if (masked.length === 0) {
+    throw new InputError(root, `no picture of ${split} has a mask to choose weights by`, {
+      field: 'train.select',
+      expected: 'tags, where there are no masks; or a split with masks in evaluate.split',
+    })
+  }
+  context.log.warn(
+    `weights are chosen by the masks of ${masked.length} pictures of ${split} (train.select gt-miou): the result no longer rests on tags alone, and must not be compared with one that does`,
+  )
+  return masked
+}
+
+/** mIoU (percent) of the class maps at scale 1 and at their best threshold, over the pictures. Throws Interrupted after an abort. */
+export async function validateSeed(
+  { recipe, dataset, signal, log }: StageContext,
+  method: Method,
+  pictures: readonly Picture[],
+): Promise<Validation> {
+  const sweep = createSweep(dataset.classes.length + 1)
+  const progress = log.progress({ title: 'maps to choose weights by', total: pictures.length })
+  const leftOut = ({ id }: Picture, error: Error): void =>
+    log.warn(`${id} is left out of the choice of weights: ${error.message}`)
+  let count = 0
+  method.network.eval()
+  try {
+    const views = loadViews(pictures, {
+      scales: [1],
+      normalisation: recipe.normalise,
+      workers: recipe.data.workers ?? 1,
+      strict: recipe.strict,
+      onBadPicture: leftOut,
+    })
+    for await (const { picture, views: scaled } of views) {
+      const maps = scope(() => pictureMaps(method, recipe, { picture, views: scaled }).toFloat32Array())
+      await addPicture(sweep, picture, { ...scaled[0]!, maps }).catch((error: unknown) => {
+        if (recipe.strict || !(error instanceof InputError)) throw error
+        leftOut(picture, error)
+      })
+      progress.update(++count)
+      if (signal.aborted) throw new Interrupted(`choosing weights, picture ${count} of ${pictures.length}`)
+    }
+  } finally {
+    progress.drop()
+    method.network.train()
+  }
+  const { miou, threshold } = bestPoint(sweepCurve(sweep, { absent: recipe.evaluate.absent }))
+  return { means: { 'gt-mIoU': miou, 'its threshold, %': 100 * threshold }, decisive: 'gt-mIoU' }
+}
+
+/** maps [K, height, width], one for each tag */
+async function addPicture(
+  sweep: ThresholdSweep,
+  { image, mask, maskLabels, tags }: Picture,
+  { width, height, maps }: { width: number; height: number; maps: Float32Array },
+): Promise<void> {
+  const area = width * height
+  addMaps(sweep, {
+    maps: {
+      width,
+      height,
+      maps: new Map(tags.map((tag, i) => [tag, maps.subarray(i * area, (i + 1) * area)])),
+    },
+    truth: await readTruth({ mask: mask!, maskLabels }),
+    mapFile: image,
+    truthFile: mask!,
+  })
+}
