@@ -114,11 +114,12 @@ async function predictOne(
   return { picture, image, labels }
 }
 
-/** A Segmenter looks through windows of the size it was trained with, other networks at the whole picture. */
+/** A Segmenter looks through windows, of the size it was trained with unless told otherwise, other networks at the whole picture. */
 function probabilities(network: LabelNetwork, input: Tensor, options: PredictOptions): Probabilities {
   if (!(network instanceof Segmenter)) return labelProbabilities(network, input, options)
-  const { scales, flip, windows, cropSize: window } = options
-  const stride = windows.stride ?? Math.ceil((2 / 3) * window)
+  const { scales, flip, windows, cropSize } = options
+  const window = windows.side ?? cropSize
+  const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))
   return segmenterProbabilities(network, input, { ...windows, scales, flip, window, stride })
 }
 

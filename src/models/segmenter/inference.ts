@@ -2,16 +2,13 @@
 import { rescaledSize } from '../../data/transforms/retrain.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Segmenter } from './segmenter.ts'
-import { mixBlocks, windowScores } from './windows.ts'
+import { mixBlocks, type WindowOptions, windowScores } from './windows.ts'
 
-export interface SegmenterInferenceOptions {
+export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' | 'stride'> {
   /** Sizes at which the picture is looked at, relative to that of scale 1. */
   readonly scales: readonly number[]
   /** Also look at the mirror image at each scale. */
   readonly flip: boolean
-  /** Side of a window, pixels: that of the training crop. */
-  readonly window: number
-  readonly stride: number
   /** The shorter side at scale 1; null: the picture's own. */
   readonly shortSide: number | null
   /** Weight of the masks before the decoder's last block (mixBlocks). */

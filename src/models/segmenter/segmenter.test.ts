@@ -241,6 +241,21 @@ describe('windows', () => {
     })
   })
 
+  test('one window over the whole view is the network itself, whatever the shape; small views stay small', () => {
+    withNetwork({}, network => {
+      network.eval()
+      const [image, small] = [ops.randn([1, 3, 21, 34]), ops.randn([1, 3, 8, 13])]
+      const size = { width: 34, height: 21 }
+      const options = { window: 'whole', stride: 8, flip: false } as const
+      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1).select(0, 0))
+      expect(difference(windowScores(network, [image], size, options).last, plain)).toBeLessThan(1e-6)
+      const spread = noGrad(() =>
+        ops.softmax(ops.upsampleBilinear2d(network.logits(small).last, [21, 34], false), 1).select(0, 0),
+      )
+      expect(difference(windowScores(network, [small], size, options).last, spread)).toBeLessThan(1e-6)
+    })
+  })
+
   test('a picture is looked at in the sizes asked for, by its shorter side', () => {
     withNetwork({}, network => {
       const image = ops.randn([1, 3, 20, 30])

@@ -3,8 +3,8 @@ import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Segmenter, SegmenterLogits } from './segmenter.ts'
 
 export interface WindowOptions {
-  /** Side of a window, pixels: that of the training crop. */
-  readonly window: number
+  /** Side of a window, pixels, as published that of the training crop; whole: one window over the whole view. */
+  readonly window: number | 'whole'
   /** Pixels from one window to the next; the last one ends at the border. */
   readonly stride: number
   /** Also look at the mirror image of each view. */
@@ -57,7 +57,7 @@ export function mixBlocks({ last, early }: WindowScores, { weight }: { weight: n
   return early === undefined ? last : ops.add(last, early, { alpha: weight })
 }
 
-/** Left or upper edges of the windows along a side: every `stride`, and one that ends at the border. */
+/** Left or upper edges of the windows along a side: every `stride`, and one that ends at the border. One alone where the window is as long as the side. */
 export function windowAnchors(
   length: number,
   { window, stride }: { window: number; stride: number },
@@ -80,20 +80,22 @@ export function enlargedSize(
 function slidingLogits(
   network: Segmenter,
   images: Tensor,
-  { window, stride, withEarly }: { window: number; stride: number; withEarly: boolean },
+  { window, stride, withEarly }: Required<Pick<WindowOptions, 'window' | 'stride' | 'withEarly'>>,
 ): SegmenterLogits {
   return scope(() => {
     const [batch, , h, w] = images.shape as [number, number, number, number]
-    const { height, width } = enlargedSize({ height: h, width: w }, window)
+    const { height, width } =
+      window === 'whole' ? { height: h, width: w } : enlargedSize({ height: h, width: w }, window)
+    const [tall, wide] = window === 'whole' ? [height, width] : [window, window]
     const view = height === h && width === w ? images : ops.upsampleBilinear2d(images, [height, width], false)
     const { device } = images
     const labels = network.decoder.clsEmb.size(1)
     const zeros = (channels: number): Tensor => ops.zeros([batch, channels, height, width], { device })
     const count = zeros(1)
     const sums = { last: zeros(labels), early: withEarly ? zeros(labels) : undefined }
-    for (const top of windowAnchors(height, { window, stride })) {
-      for (const left of windowAnchors(width, { window, stride })) {
-        const part = (tensor: Tensor): Tensor => tensor.narrow(2, top, window).narrow(3, left, window)
+    for (const top of windowAnchors(height, { window: tall, stride })) {
+      for (const left of windowAnchors(width, { window: wide, stride })) {
+        const part = (tensor: Tensor): Tensor => tensor.narrow(2, top, tall).narrow(3, left, wide)
         scope(() => {
           const { last, early } = network.logits(part(view), { withEarly })
           ops.add_(part(sums.last), last)

@@ -48,6 +48,12 @@ describe('the sections segment and predict', () => {
       'my.yaml:2 (segment.clipping.patchSize): 128 does not divide segment.cropSize (480); expected a divisor, such as 96, 120, 160',
     ],
     [
+      'clipping of pixels that have no label',
+      '{ cropSize: 480, clipping: {} }',
+      'refine: { sure: { foreground: 0.1, background: 0.4 } }',
+      'my.yaml:2 (segment.clipping): {} is not for the unsure pixels of refine.sure; expected null, or segment.retrain, whose labels leave none',
+    ],
+    [
       'a backbone that is no transformer',
       '{ network: segmenter, backbone: resnet38 }',
       '',

@@ -112,7 +112,7 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; null: without",
+        "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; not while masks hold unsure pixels (refine.sure), but on the labels of retrain; null: without",
       ),
     retrain: retrain
       .nullable()
@@ -161,12 +161,19 @@ export const predictRecipe = z.strictObject({
     ),
   windows: z
     .strictObject({
+      side: z
+        .union([z.int().min(8), z.literal('whole')])
+        .nullable()
+        .default(null)
+        .describe(
+          'side of a window, pixels; null: segment.cropSize, as published; whole: the whole picture at once, for networks trained on crops that are small beside their pictures',
+        ),
       stride: z
         .int()
         .min(1)
         .nullable()
         .default(null)
-        .describe('pixels from one window to the next; null: two thirds of segment.cropSize, as published'),
+        .describe('pixels from one window to the next; null: two thirds of the side, as published'),
       shortSide: z
         .int()
         .min(8)
@@ -184,7 +191,7 @@ export const predictRecipe = z.strictObject({
         ),
     })
     .prefault({})
-    .describe('segmenter only: it looks through windows of segment.cropSize'),
+    .describe('segmenter only: the windows that it looks through'),
   trainSplit: z.boolean().default(false).describe('also predict and score the pictures that were trained on'),
   longestSide: z
     .int()
@@ -206,7 +213,7 @@ export function checkSegment({
   refine: Pick<RefineRecipe, 'sure'>
 }): { path: string[]; message: string }[] {
   if (segment === null) return []
-  const { network, backbone: name, clipping: clip, cropSize, layerDecay } = segment
+  const { network, backbone: name, clipping: clip, retrain, cropSize, layerDecay } = segment
   const problems: { path: string[]; message: string }[] = []
   const problem = (path: string, message: string): void => {
     problems.push({ path: path.split('.'), message })
@@ -218,8 +225,11 @@ export function checkSegment({
       `does not divide segment.cropSize (${cropSize}); expected a divisor, such as ${fitting.join(', ')}`,
     )
   }
-  if (clip !== null && sure !== null)
-    problem('segment.clipping', 'is not for unsure pixels; expected null, or refine.sure null')
+  if (clip !== null && sure !== null && retrain === null)
+    problem(
+      'segment.clipping',
+      'is not for the unsure pixels of refine.sure; expected null, or segment.retrain, whose labels leave none',
+    )
   if (network === 'segmenter') {
     if (name === 'resnet38')
       problem('segment.backbone', 'is no vision transformer; expected model or deit-* for the segmenter')

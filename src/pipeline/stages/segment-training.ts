@@ -102,7 +102,8 @@ function lossesOf(
   wanted: Tensor,
   { clipping, candidates }: Pick<SegmentRecipe, 'clipping'> & { candidates: Tensor | undefined },
 ): Losses {
-  if (clipping === null) return { total: segmentationLoss(logits, wanted, { candidates }), parts: {} }
+  if (clipping === null || candidates !== undefined)
+    return { total: segmentationLoss(logits, wanted, { candidates }), parts: {} }
   const { total, unclipped } = gradientClippingLoss(logits, wanted, clipping)
   return { total, parts: { 'unclipped loss': unclipped } }
 }
