@@ -18,14 +18,21 @@ export interface Measurement {
 const CLASSES = 20
 
 const SIZE = { width: 'deit-s', imageSize: 224, patchSize: 16, dropPath: 0.1 } as const
+const FUSION = {
+  kind: 'aaf',
+  generation: 'v3',
+  pool: 'max',
+  reduction: 8,
+  featReduction: 8,
+  lrScale: 1,
+} as const
 
 function buildMethod(name: string): Method {
   manualSeed(0)
   const numClasses = CLASSES
   if (name === 'mctformer')
     return methods.mctformer({ model: { ...SIZE, variant: 'v2', decay: 0.996, unet: null }, numClasses })
-  const fusion = { kind: 'aaf', generation: 'v3', pool: 'max', reduction: 8, featReduction: 8 } as const
-  return methods.weaktr({ model: { ...SIZE, fusion }, numClasses })
+  return methods.weaktr({ model: { ...SIZE, fusion: FUSION }, numClasses })
 }
 
 function trainStep(

@@ -19,18 +19,20 @@ export interface WeaktrSettings {
 
 /** Builds the network of a recipe with its losses and class maps. */
 export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
-  const { width, ...rest } = model
-  const network = new Weaktr({ ...vitSizes(width), ...rest, numClasses })
+  const { width, fusion, ...rest } = model
+  const network = new Weaktr({ ...vitSizes(width), ...rest, fusion, numClasses })
   const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
   return {
     network,
     noDecay,
+    lrScale: name =>
+      fusion.kind === 'aaf' && name.startsWith('adaptive_attention_fusion.') ? fusion.lrScale : 1,
     losses: (images, targets) => weaktrLosses(network.forward(images), targets),
     logits: images => network.forward(images).classLogits,
     classMaps: images =>
       scope(() => {
         const made = weaktrMaps(network, images, maps)
-        if (model.fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
+        if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
         return made.maps
       }),
     headWeights: meter.read,

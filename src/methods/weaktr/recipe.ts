@@ -27,6 +27,13 @@ const adaptive = z.strictObject({
     .min(1)
     .default(8)
     .describe('channels of a head to one hidden number; v1 has no features'),
+  lrScale: z
+    .number()
+    .gt(0)
+    .default(1)
+    .describe(
+      'its learning rate over that of the transformer; with the rates of a network without pretraining it settles on two or three heads',
+    ),
 })
 
 const meanSum = z.strictObject({

@@ -16,9 +16,11 @@ import {
 import { multiScaleMaps } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
 import type { AdaptiveAttentionFusion, FusionOptions } from './fusion.ts'
+import { weaktr } from './index.ts'
 import { weaktrLosses } from './losses.ts'
 import { forwardKeeping, spreadMaps, weaktrMaps } from './maps.ts'
 import { Weaktr, type WeaktrOptions, type WeaktrOutput } from './model.ts'
+import { weaktrModelRecipe } from './recipe.ts'
 
 const shapes = fc.record({
   numClasses: fc.integer({ min: 1, max: 5 }),
@@ -351,4 +353,20 @@ describe('weights of a file', () => {
       /; the recipe has mean-sum, which has no weights$/,
     )
   })
+})
+
+test('the fusion learns at a rate of its own, nothing else does', () => {
+  const model = weaktrModelRecipe.parse({
+    width: { embedDim: 16, depth: 1, heads: 2 },
+    fusion: { kind: 'aaf', reduction: 1, featReduction: 2, lrScale: 0.1 },
+  })
+  const { network, lrScale } = weaktr({ model, numClasses: 2 })
+  try {
+    const slower = [...network.parameters().keys()].filter(name => lrScale!(name) !== 1)
+    expect(slower).toHaveLength(6)
+    for (const name of slower)
+      expect([name.split('.')[0], lrScale!(name)]).toEqual(['adaptive_attention_fusion', 0.1])
+  } finally {
+    network.dispose()
+  }
 })
