@@ -61,7 +61,7 @@ function usageMessage(error: ArgumentScannerError): string {
     ArgumentParseError: ({ externalFlagNameOrPlaceholder, input, exception }) =>
       `--${externalFlagNameOrPlaceholder} ${input}: ${exception instanceof Error ? exception.message : String(exception)}`,
     EnumValidationError: ({ externalFlagName, input, values }) =>
-      `--${externalFlagName} ${input}: expected ${values.join(' or ')}`,
+      `--${externalFlagName} ${input}: expected ${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
     UnsatisfiedFlagError: ({ externalFlagName, nextFlagName }) =>
       `--${externalFlagName} needs a value${nextFlagName === undefined ? '' : ` before --${nextFlagName}`}`,
     UnexpectedFlagError: ({ externalFlagName, previousInput, input }) =>
