@@ -42,8 +42,29 @@ const clipping = z.strictObject({
     .describe('side of the squares whose mean loss is the local bound, pixels; must divide cropSize'),
 })
 
+const network = z.enum(['convolutional', 'segmenter'])
+const optimiser = z.discriminatedUnion('kind', [sgd, adamw])
+const epochs = z.int().min(1)
+const batchSize = z.int().min(1)
+const headFactor = z.number().gt(0)
+
+const ASIDE = 'null: that of segment'
+
+const first = z.strictObject({
+  network: network.nullable().default(null).describe(ASIDE),
+  epochs: epochs.nullable().default(null).describe(ASIDE),
+  batchSize: batchSize.nullable().default(null).describe(ASIDE),
+  optimiser: optimiser.nullable().default(null).describe(ASIDE),
+  headFactor: headFactor.nullable().default(null).describe(ASIDE),
+  augment: segmentAugment.nullable().default(null).describe(ASIDE),
+})
+
 const retrain = z.strictObject({
   rounds: z.int().min(1).default(1).describe('how often, each time on the labels of the training before'),
+  first: first
+    .nullable()
+    .default(null)
+    .describe('where the networks that make labels are trained otherwise than the last; null: they are not'),
   scales: z
     .array(z.number().gt(0).max(8))
     .min(1)
@@ -65,8 +86,7 @@ const retrain = z.strictObject({
 /** `segment` section; null leaves out the stages segment and predict. */
 export const segmentRecipe = z
   .strictObject({
-    network: z
-      .enum(['convolutional', 'segmenter'])
+    network: network
       .default('convolutional')
       .describe(
         "convolutional: a head of convolutions on the backbone; segmenter: a mask transformer on a vision transformer, WeakTr's",
@@ -85,15 +105,10 @@ export const segmentRecipe = z
       .default(null)
       .describe('normalisation of pixels; null: that of the class network'),
     cropSize: z.int().min(8).default(321).describe('side of the training crop, pixels'),
-    epochs: z.int().min(1).default(30).describe('passes over the pictures that have a pseudo mask'),
-    batchSize: z.int().min(1).default(4).describe('pictures in a step'),
-    optimiser: z
-      .discriminatedUnion('kind', [sgd, adamw])
-      .prefault({ kind: 'adamw' })
-      .describe('how weights are updated'),
-    headFactor: z
-      .number()
-      .gt(0)
+    epochs: epochs.default(30).describe('passes over the pictures that have a pseudo mask'),
+    batchSize: batchSize.default(4).describe('pictures in a step'),
+    optimiser: optimiser.prefault({ kind: 'adamw' }).describe('how weights are updated'),
+    headFactor: headFactor
       .default(10)
       .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
     layerDecay: z
@@ -213,7 +228,8 @@ export function checkSegment({
   refine: Pick<RefineRecipe, 'sure'>
 }): { path: string[]; message: string }[] {
   if (segment === null) return []
-  const { network, backbone: name, clipping: clip, retrain, cropSize, layerDecay } = segment
+  const { backbone: name, clipping: clip, retrain, cropSize, layerDecay } = segment
+  const networks = [segment.network, retrain?.first?.network ?? segment.network]
   const problems: { path: string[]; message: string }[] = []
   const problem = (path: string, message: string): void => {
     problems.push({ path: path.split('.'), message })
@@ -230,7 +246,7 @@ export function checkSegment({
       'segment.clipping',
       'is not for the unsure pixels of refine.sure; expected null, or segment.retrain, whose labels leave none',
     )
-  if (network === 'segmenter') {
+  if (networks.includes('segmenter')) {
     if (name === 'resnet38')
       problem('segment.backbone', 'is no vision transformer; expected model or deit-* for the segmenter')
     if (predict.combine === 'max') problem('predict.combine', 'is not for the segmenter; expected mean')
@@ -242,6 +258,12 @@ export function checkSegment({
   if (layerDecay < 1)
     problem('segment.layerDecay', 'needs the segmenter; expected 1, or segment.network segmenter')
   return problems
+}
+
+/** The settings of the trainings before the last. */
+export function firstTraining(settings: SegmentRecipe): SegmentRecipe {
+  const own = Object.entries(settings.retrain?.first ?? {}).filter(([, value]) => value !== null)
+  return { ...settings, ...Object.fromEntries(own) }
 }
 
 export type SegmentRecipe = NonNullable<z.output<typeof segmentRecipe>>

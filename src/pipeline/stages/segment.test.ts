@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -225,6 +225,31 @@ describe('segment, then predict', () => {
     expect((await readdir(roundFiles(run, 1).masks)).length).toBe(3)
     await segmentStage(stage)
     expect(await trained()).toEqual(whole)
+  })
+
+  it('labels with one network and ends with another, where told to', async () => {
+    const settings = [
+      'segment.epochs=1',
+      'segment.network=segmenter',
+      'segment.clipping={patchSize: 8}',
+      'refine.sure={foreground: 0.2, background: 0.4}',
+      'segment.retrain={scales: [1], crf: null, first: {network: convolutional, epochs: 2, batchSize: 8}}',
+    ]
+    const stage = await context(settings)
+    await mkdir(run.sureMasks)
+    for (const id of TRAIN)
+      await copyFile(join(run.pseudoMasks, `${id}.png`), join(run.sureMasks, `${id}.png`))
+    await segmentStage(stage)
+    const { checkpoints, metrics } = roundFiles(run, 1)
+    const names = async (at: string): Promise<string[]> => [
+      ...(await readSafetensors(checkpointFiles(at).last)).tensors.keys(),
+    ]
+    expect((await names(checkpoints)).filter(name => name.startsWith('decoder.'))).toEqual([])
+    expect(await names(run.segmentCheckpoints)).toContain('decoder.cls_emb')
+    const steps = async (file: string) => (await readMetrics(file)).at(-1)!.step + 1
+    expect([await steps(metrics), await steps(run.segmentMetrics)]).toEqual([2, 2])
+    const last = (await readMetrics(run.segmentMetrics)).at(-1)!
+    expect(last).toHaveProperty('unclipped loss')
   })
 
   it('without a validation split it scores the training pictures, without the CRF there is no such score', async () => {

@@ -1,6 +1,7 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network, in one training or several. */
 import { InputError } from '../../errors.ts'
 import { writeLabelNames } from '../build-segmentation.ts'
+import { firstTraining } from '../recipe/segment.ts'
 import type { StageContext } from '../stage.ts'
 import { roundFiles } from './round-scores.ts'
 import { labelForNextRound } from './segment-rounds.ts'
@@ -22,7 +23,8 @@ export async function segmentStage(context: StageContext): Promise<void> {
   for (let round = 1; retrain !== null && round <= retrain.rounds; round++) {
     const { masks: labelled, checkpoints, metrics } = roundFiles(run, round)
     const title = `segment, round ${round} of ${retrain.rounds + 1}`
-    await trainSegmentation(context, settings, { title, masks, checkpoints, metrics }, network =>
+    const training = { title, masks, checkpoints, metrics }
+    await trainSegmentation(context, firstTraining(settings), training, network =>
       labelForNextRound(context, network, { round, retrain }),
     )
     masks = { folder: labelled, unsure: false }
