@@ -14,7 +14,7 @@ import { denseCrf } from '../refine/dense-crf.ts'
 import { autocast, ops, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { LabelNetwork } from './build-segmentation.ts'
 import type { Way } from './prediction-file.ts'
-import type { PredictRecipe } from './recipe/segment.ts'
+import type { PredictRecipe } from './recipe/predict.ts'
 
 export interface PredictOptions
   extends Pick<

@@ -8,8 +8,9 @@ import {
 } from '../../methods/mctformer/recipe.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
 import { normalisation } from './normalisation.ts'
+import { predictRecipe } from './predict.ts'
 import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
-import { checkSegment, predictRecipe, segmentRecipe } from './segment.ts'
+import { checkSegment, segmentRecipe } from './segment.ts'
 import { trainFields } from './training.ts'
 
 const data = z.strictObject({
