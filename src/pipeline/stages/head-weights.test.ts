@@ -28,6 +28,7 @@ async function run(name: string, ...set: string[]): Promise<RunFolder> {
     'train.batchSize=3',
     'maps.scales=[1, 1.5]',
     'refine.method=none',
+    'segment=null',
   ]
   const { run } = await runRecipe({
     recipe: 'weaktr_demo',
