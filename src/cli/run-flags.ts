@@ -9,7 +9,7 @@ export interface RunFlags {
   readonly data?: string
   readonly weights?: string
   readonly checkpoint?: string
-  readonly select?: keyof typeof SELECT
+  readonly select?: 'last' | 'tags' | 'gt-miou'
   readonly set?: readonly string[]
   readonly name?: string
   readonly runs: string
@@ -21,13 +21,6 @@ export interface RunFlags {
   readonly force?: boolean
   readonly 'resume-with-changes'?: boolean
 }
-
-/** Which weights class maps are made with, as values of recipe keys. */
-const SELECT = {
-  last: { checkpoint: 'last' },
-  tags: { checkpoint: 'best', select: 'tags' },
-  'gt-miou': { checkpoint: 'best', select: 'gt-miou' },
-} as const satisfies Record<string, { checkpoint: string; select?: string }>
 
 const text = (value: string) => value
 
@@ -129,18 +122,6 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
   },
 }
 
-type Given = [path: string[], value: unknown, source: string]
-
-function selected(select: RunFlags['select']): Given[] {
-  if (select === undefined) return []
-  const source = `--select ${select}`
-  const { checkpoint, ...by } = SELECT[select]
-  return [
-    [['maps', 'checkpoint'], checkpoint, source],
-    ...('select' in by ? [[['train', 'select'], by.select, source] satisfies Given] : []),
-  ]
-}
-
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be taken up from anywhere. */
 export function overridesOf({
   data,
@@ -153,7 +134,7 @@ export function overridesOf({
   threads,
   strict,
 }: RunFlags): Override[] {
-  const given: Given[] = [
+  const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
     [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
     [
@@ -161,7 +142,8 @@ export function overridesOf({
       checkpoint === undefined ? undefined : resolve(checkpoint),
       `--checkpoint ${checkpoint}`,
     ],
-    ...selected(select),
+    [['maps', 'checkpoint'], select && (select === 'last' ? 'last' : 'best'), `--select ${select}`],
+    [['train', 'select'], select === 'last' ? undefined : select, `--select ${select}`],
     [['device'], device, `--device ${device}`],
     [['precision'], precision, `--precision ${precision}`],
     [['seed'], seed, `--seed ${seed}`],
