@@ -6,6 +6,7 @@ export const NEUTRAL_KEYS: readonly string[] = [
   'data.root',
   'data.workers',
   'data.cacheMegabytes',
+  'data.maxLost',
   'train.checkpointMinutes',
   'train.checkpointSteps',
   'train.logEvery',

@@ -39,6 +39,14 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe('threads that decode pictures ahead; null: chosen from the cores'),
+  maxLost: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'largest share of the images that a stage may lose because they cannot be read or do not fit into memory; beyond it the stage is not done',
+    ),
   cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded pictures, MB'),
   demo: z
     .strictObject({
