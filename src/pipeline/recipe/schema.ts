@@ -8,6 +8,7 @@ import {
 } from '../../methods/mctformer/recipe.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
 import { normalisation } from './normalisation.ts'
+import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
 import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
 import { checkSegment, segmentRecipe } from './segment.ts'
@@ -169,10 +170,7 @@ const recipeOf = <
       .prefault({})
       .describe('report.html'),
     seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
-    precision: z
-      .enum(['fp32', 'bf16'])
-      .default('fp32')
-      .describe('fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32'),
+    precision,
     device: z
       .string()
       .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
