@@ -128,7 +128,9 @@ function headedColumns(
     }
   }
   if (tags.length > 0) return found({ tags, oneHot: [] }, named ? 2 : 1)
-  const rest = others.filter(c => c !== split && !INDEX.test(names[c]!))
+  const candidates = others.filter(c => c !== split && !INDEX.test(names[c]!))
+  const filled = candidates.filter(isFilled)
+  const rest = filled.length === 0 ? candidates : filled
   const [only] = rest
   const isOneHot = (column: number): boolean =>
     rows.every(({ fields }) => yesOrNo(fields[column] ?? '') !== undefined)
