@@ -139,6 +139,16 @@ test('a table of tags goes before folders, and lists make splits', async () => {
 test('what is no such layout is not taken for one', async () => {
   const loose = await folder(['images/a.jpg', 'images/b.jpg', 'images/sub/c.jpg'])
   await expect(openDataset(loose)).rejects.toThrow('has neither tags.csv nor tags.json')
+  const yolo = await folder(['train/images/a.jpg', 'train/labels/a.txt', 'val/images/b.jpg'])
+  await expect(openDataset(yolo)).rejects.toThrow(
+    'holds no data set that can be recognised: images, but no tags; add tags.csv with the columns file,tags',
+  )
+  await expect(openDataset(await folder(['cat/a.heic', 'dog/b.heic']))).rejects.toThrow(
+    'holds no data set that can be recognised; 2 images are not read (HEIC): cat/a.heic, dog/b.heic; convert them to JPEG or PNG',
+  )
+  await expect(openDataset(await folder(['images/a.jpg', 'tags.xlsx']))).rejects.toThrow(
+    'tags.xlsx: is a workbook, which is not read; save it as tags.csv (CSV) in the spreadsheet',
+  )
   await expect(openDataset(await folder(['notes/a.txt']), { layout: 'class-folders' })).rejects.toThrow(
     'holds no folder for each class; put the images of each class into a folder of its name: cat/1.jpg, dog/1.jpg',
   )

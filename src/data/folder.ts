@@ -15,12 +15,13 @@ import {
   untaggedWarning,
 } from './listing.ts'
 import type { Dataset, Picture } from './picture.ts'
-import { findTagFiles, readTagFile } from './tag-file.ts'
+import { canonicalSplit } from './split-names.ts'
+import { findTagFiles, findWorkbook } from './tag-file.ts'
 import { imageFolder, readTaggedImages, type TaggedImages } from './tagged-images.ts'
 
-/** Whether the folder has a table of tags. */
+/** Whether the folder has a table of tags, or the workbook that it should be saved from. */
 export async function isFolderLayout(root: string): Promise<boolean> {
-  return (await findTagFiles(root)).length > 0
+  return (await findTagFiles(root)).length > 0 || (await findWorkbook(root)) !== undefined
 }
 
 export interface OpenFolderOptions {
@@ -40,10 +41,7 @@ export async function openFolder(
   const images = classFolders
     ? await readClassFolders(root, { known })
     : await readTaggedImages(root, { known })
-  if (images === undefined)
-    throw new InputError(root, 'has neither tags.csv nor tags.json', {
-      expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
-    })
+  if (images === undefined) throw await withoutTags(root)
   const { base, listing, rows, source } = images
   const names = listed ?? sortedTags(images)
   checkClasses(classes === undefined ? source : 'classes', names)
@@ -90,8 +88,8 @@ export async function folderSplits(
 ): Promise<string[]> {
   const listed = await listedSplits(root)
   if (classFolders) return [...listed, ...(await classFolderSplits(root))]
-  const table = await readTagFile(root, { known: (await readClassFile(root)) ?? [] })
-  return [...listed, ...rowSplits(table?.rows.values() ?? [])]
+  const images = await readTaggedImages(root, { known: (await readClassFile(root)) ?? [] })
+  return [...new Set([...listed, ...rowSplits(images?.rows.values() ?? []).map(canonicalSplit)])]
 }
 
 export interface OpenPicturesOptions {
@@ -114,6 +112,17 @@ export async function openPictures(
     tags: [],
     mask: undefined,
   }))
+}
+
+async function withoutTags(root: string): Promise<InputError> {
+  const workbook = await findWorkbook(root)
+  return workbook === undefined
+    ? new InputError(root, 'has neither tags.csv nor tags.json', {
+        expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+      })
+    : new InputError(join(root, workbook), 'is a workbook, which is not read', {
+        expected: 'save it as tags.csv (CSV) in the spreadsheet',
+      })
 }
 
 function sortedTags({ rows, source }: TaggedImages): string[] {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { hasImageEnding } from './image-endings.ts'
 import { tableRows } from './tag-table.ts'
-import { foldWord } from './tag-words.ts'
+import { cleanWord, foldWord } from './tag-words.ts'
 
 const read = (text: string, known: readonly string[] = []) =>
   tableRows('tags.csv', text, { isImage: hasImageEnding, known: new Set(known.map(foldWord)) })
@@ -10,7 +10,7 @@ const read = (text: string, known: readonly string[] = []) =>
 const tagsIn = (text: string, known?: readonly string[]): Record<string, readonly string[]> => {
   const tags: Record<string, string[]> = {}
   for (const row of read(text, known).rows)
-    tags[row.file.trim()] = [...(tags[row.file.trim()] ?? []), ...row.tags]
+    tags[cleanWord(row.file)] = [...(tags[cleanWord(row.file)] ?? []), ...row.tags]
   return tags
 }
 
@@ -53,6 +53,8 @@ describe('one table in many dialects', () => {
       'boxes',
       'filename,width,height,class,xmin\na.jpg,9,9,cat,1\na.jpg,9,9,dog,2\nb.jpg,9,9,bird,1\nc.jpg,9,9,,\n',
     ],
+    ['quotes of a word processor', 'file,tags\n“a.jpg”,“cat”;“dog”\nb.jpg,«bird»\nc.jpg,\n'],
+    ['two columns of one name', 'file,tag,tag\na.jpg,cat,dog\nb.jpg,bird,\nc.jpg,,\n'],
     ['old Macintosh lines', 'file,tags\ra.jpg,cat;dog\rb.jpg,bird\rc.jpg,\r'],
   ])('%s', (_, text) => {
     expect(tagsIn(text)).toEqual(SAME)
@@ -150,6 +152,11 @@ describe('what can be read in two ways is refused', () => {
       'a field too many',
       'file,tags\na.jpg,cat,dog\n',
       'tags.csv (line 2): has 3 fields where the header has 2; separate tags by ";", and quote a name that holds a comma',
+    ],
+    [
+      'a field too many in German',
+      'file;tags\na.jpg;cat;dog\n',
+      'tags.csv (line 2): has 3 fields where the header has 2; separate tags by ",", and quote a name that holds a semicolon',
     ],
     [
       'an open quote in German',
