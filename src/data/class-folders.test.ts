@@ -1,26 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { said } from '../../test/dataset-words.ts'
+import { temporaryFolder as folder } from '../../test/temporary-folder.ts'
 import { listSplits, openDataset } from './dataset.ts'
-
-const made: string[] = []
-
-/** Each file holds its own name unless told otherwise. */
-async function folder(files: Record<string, string> | readonly string[]): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'tagmask-classes-'))
-  made.push(root)
-  const pairs = Array.isArray(files) ? files.map(name => [name, name] as const) : Object.entries(files)
-  for (const [name, content] of pairs) {
-    await mkdir(dirname(join(root, name)), { recursive: true })
-    await writeFile(join(root, name), content)
-  }
-  return root
-}
-
-afterEach(async () => {
-  for (const root of made.splice(0)) await rm(root, { recursive: true, force: true })
-})
 
 async function tagsOf(
   root: string,
@@ -28,12 +11,6 @@ async function tagsOf(
 ): Promise<Record<string, string>> {
   const { pictures, classes } = await openDataset(root, options)
   return Object.fromEntries(pictures.map(({ id, tags }) => [id, tags.map(k => classes[k]!).join('+')]))
-}
-
-async function said(root: string): Promise<{ warnings: string[]; notes: string[] }> {
-  const { warnings, notes = [] } = await openDataset(root)
-  const plain = (lines: readonly string[]) => lines.map(line => line.replaceAll(root, 'ROOT'))
-  return { warnings: plain(warnings), notes: plain(notes) }
 }
 
 test.each(['', 'images/', 'photos/'])('one folder for each class, below %s/', async prefix => {
