@@ -195,6 +195,30 @@ describe('names of classes', () => {
   })
 })
 
+test('rows without a split are named where others have one', async () => {
+  const root = await folder({
+    ...IMAGES,
+    'tags.csv': 'file,tags,split\na,cat,Train\nb,cat,\nc,dog,Validation\n',
+  })
+  expect(Object.keys(await tagsOf(root))).toEqual(['a'])
+  expect((await openDataset(root, { split: 'val' })).pictures.map(({ id }) => id)).toEqual(['c'])
+  expect((await said(root)).warnings).toEqual(['1 picture has no split and is in none: b.jpg'])
+})
+
+test('classes.txt with one name in two cases is refused', async () => {
+  const root = await folder({ ...IMAGES, 'tags.csv': 'file,tags\na,cat\n', 'classes.txt': 'cat\nCat\n' })
+  expect(await refusal(root)).toBe(
+    'ROOT/classes.txt (classes): names "cat" and "Cat", which differ in case alone; case does not tell classes apart: rename one, or take it out',
+  )
+})
+
+test('control characters of a table do not reach the terminal', async () => {
+  const root = await folder({ ...IMAGES, 'tags.csv': 'file,tags\na,cat\nb,cat\n\u001b[2J.jpg,cat\n' })
+  expect((await said(root)).warnings[0]).toBe(
+    'ROOT/tags.csv: names 1 absent picture, left out: "\\u001b[2J.jpg"',
+  )
+})
+
 describe('tags.json', () => {
   const wanted = { a: ['cat', 'dog'], b: ['cat'], c: [] }
   test.each([

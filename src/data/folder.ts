@@ -72,6 +72,7 @@ export async function openFolder(
     warnings: [
       ...images.warnings,
       ...(classFolders ? [] : withoutRow(images)),
+      ...withoutSplit(images, chosen),
       ...untaggedWarning(chosen.filter(file => (tags.get(file) ?? []).length === 0)),
       ...(listed === undefined ? twinNames(imagesOf(rows.values())) : []),
       ...maskWarnings,
@@ -147,6 +148,20 @@ function withoutRow({ listing, rows, source }: TaggedImages): string[] {
   return without.length === 0
     ? []
     : [`${picturesHave(without.length)} no row in ${basename(source)}: ${sample(without)}`]
+}
+
+/** Rows that leave the split blank, where others have one and no list says more. */
+function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[]): string[] {
+  const there = new Set(chosen)
+  const blank = [...rows].filter(([file, row]) => !there.has(file) && (row.split ?? '') === '')
+  return !splits || blank.length === 0
+    ? []
+    : [
+        `${picturesHave(blank.length)} no split and are in none: ${sample(blank.map(([file]) => file))}`.replace(
+          'has no split and are',
+          'has no split and is',
+        ),
+      ]
 }
 
 function withoutMask(pictures: readonly Picture[]): string[] {

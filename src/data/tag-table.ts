@@ -88,7 +88,7 @@ interface Dialect {
 function findDialect(path: string, text: string, { isImage }: TableContext): Dialect {
   if (text.trim() === '') throw new InputError(path, 'is empty', { field: 'header', expected: HEADER })
   const firstLine = /^.*$/m.exec(text.trimStart())?.[0] ?? ''
-  const shown = firstLine.length > 80 ? `${firstLine.slice(0, 80)}...` : firstLine
+  const shown = sample([firstLine.length > 80 ? `${firstLine.slice(0, 80)}...` : firstLine])
   const found: Dialect[] = []
   let broken: unknown
   for (const delimiter of DELIMITERS) {
