@@ -195,6 +195,15 @@ describe('names of classes', () => {
   })
 })
 
+test('a header is one although an image has its name', async () => {
+  const root = await folder({
+    'images/image.jpg': '',
+    'images/b.jpg': '',
+    'tags.csv': 'image,label\nimage,cat\nb,dog\n',
+  })
+  expect(await tagsOf(root)).toEqual({ b: ['dog'], image: ['cat'] })
+})
+
 test('rows without a split are named where others have one', async () => {
   const root = await folder({
     ...IMAGES,

@@ -1,6 +1,7 @@
 /** @file What the columns of a tag table hold: by their names in the header, else by what stands in them. */
 import { InputError } from '../errors.ts'
 import type { CsvRecord } from './csv.ts'
+import { hasImageEnding } from './image-endings.ts'
 import { sample } from './listing.ts'
 import { cleanWord, foldWord, yesOrNo } from './tag-words.ts'
 
@@ -51,7 +52,9 @@ export function findColumns(records: readonly CsvRecord[], context: ColumnContex
     rows.filter(({ fields }) => context.isImage(fields[column] ?? '')).length / Math.max(1, rows.length)
   const shares = names.map((_, column) => share(column))
   const file = fileColumn(names, shares)
-  const headless = context.isImage(first.fields[file ?? 0]!)
+  const cell = first.fields[file ?? 0]!
+  const isHeading = [...FILE_NAMES, ...PERHAPS_FILES].includes(names[file ?? 0]!) && !hasImageEnding(cell)
+  const headless = context.isImage(cell) && !isHeading // an image may be called image.jpg
   if (headless) return headlessColumns(records, file ?? 0, context)
   if (file === undefined) return undefined
   return headedColumns(first.fields, rest, { ...context, file, names })

@@ -74,7 +74,7 @@ export function chooseSplits({ data, evaluate }: Recipe, { there, name, named }:
 function fitting(asked: string, there: readonly string[]): string | undefined {
   if (there.includes(asked)) return asked
   const other = splitSpellings(asked).find(name => there.includes(name))
-  if (other !== undefined) return other
+  if (other !== undefined) return /^train_?aug$/.test(asked) ? asked : other // VOC's two spellings are one name
   return there.some(name => name.startsWith(asked) && /^\d{4}$/.test(name.slice(asked.length)))
     ? asked
     : undefined

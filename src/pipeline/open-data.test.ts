@@ -104,6 +104,7 @@ describe('a bundled recipe takes any data set', () => {
     })
     const published = await open('mctformer-v2_deit-s_voc12')
     expect([published.ids, published.valIds]).toEqual([['a', 'b'], ['c']])
+    expect(published.dataset.split).toBe('train_aug')
     expect((await openScoredSplit(published)).pictures.map(({ id }) => id)).toEqual(['a'])
     expect(published.lines.filter(line => line.startsWith('data.'))).toEqual([])
     const other = await open('weaktr_deit-s_coco14')
