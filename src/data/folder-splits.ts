@@ -1,7 +1,7 @@
 /** @file The splits of a plain folder: list files, the column `split`, folders train/ and val/; without any, all is `train`. */
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { imageNames } from './image-names.ts'
+import { findAll, imageNames } from './image-names.ts'
 import { nonEmptyLines, readText, sample } from './listing.ts'
 import { canonicalSplit, splitSpellings, USUAL_SPLITS } from './split-names.ts'
 import type { TaggedImages } from './tagged-images.ts'
@@ -68,7 +68,12 @@ function listedImages(
 ): string[] {
   const known = imageNames(files, { roots })
   const lines = nonEmptyLines(text)
-  const found = lines.map(name => known.find(name))
+  const found = findAll(known, lines)
+  const unclear = lines.findIndex((_, i) => found[i]!.twins.length > 0)
+  if (unclear >= 0)
+    throw new InputError(path, `${lines[unclear]} can be ${found[unclear]!.twins.slice(0, 2).join(' or ')}`, {
+      expected: 'write the path below the folder of images, with the ending',
+    })
   const absent = lines.filter((_, i) => found[i]!.file === undefined)
   if (absent.length > 0)
     throw new InputError(path, `names ${absent.length} absent pictures: ${sample(absent)}`, {

@@ -195,6 +195,28 @@ describe('names of classes', () => {
   })
 })
 
+test('lists name images in the same ways as tables, and none twice', async () => {
+  const files = {
+    'images/x/a.jpg': '',
+    'images/x/B.JPG': '',
+    'images/y/a.jpg': '',
+    'tags.csv': 'file,tags\nx/a,cat\ny/a,dog\n',
+  }
+  const root = await folder({
+    ...files,
+    'train.txt': 'C:\\photos\\b.jpg\nx/a\n',
+    'val.txt': 'a\n',
+    'test.txt': 'x/B.JPG\nz/b.jpg\n',
+  })
+  expect((await openDataset(root)).pictures.map(({ id }) => id)).toEqual(['x__B', 'x__a'])
+  await expect(openDataset(root, { split: 'val' })).rejects.toThrow(
+    'val.txt: a can be x/a.jpg or y/a.jpg; write the path below the folder of images, with the ending',
+  )
+  await expect(openDataset(root, { split: 'test' })).rejects.toThrow(
+    'test.txt: names 1 absent pictures: z/b.jpg',
+  )
+})
+
 test('a header is one although an image has its name', async () => {
   const root = await folder({
     'images/image.jpg': '',

@@ -62,6 +62,21 @@ export function imageNames(
   }
 }
 
+/**
+ * Finds all of them together. A name that fits loosely (another folder, another ending) means an image only where no other
+ * name means it, so that val/a.jpg is not taken for train/a.jpg.
+ */
+export function findAll(names: ImageNames, asked: readonly string[]): FoundImage[] {
+  const found = asked.map(name => names.find(name))
+  const certain = new Set(found.flatMap(({ file, loosely }) => (file === undefined || loosely ? [] : [file])))
+  const claims = new Map<string, Set<string>>()
+  for (const [i, { file, loosely }] of found.entries())
+    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(asked[i]!))
+  const isTaken = ({ file, loosely }: FoundImage): boolean =>
+    file !== undefined && loosely && (certain.has(file) || claims.get(file)!.size > 1)
+  return found.map(one => (isTaken(one) ? NONE : one))
+}
+
 function once<T>(make: () => T): () => T {
   let made: T | undefined
   return () => {

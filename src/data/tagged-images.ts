@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { type ImageListing, listImages, unreadSentence } from './image-listing.ts'
-import { imageNames } from './image-names.ts'
+import { findAll, imageNames } from './image-names.ts'
 import { listFolder, sample } from './listing.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
@@ -90,22 +90,21 @@ function matchRows(
   { names, unread, listing, base }: MatchContext,
 ): { rows: ReadonlyMap<string, TagRow>; warnings: string[]; notes: string[] } {
   const rows = [...table.rows.values()]
-  const found = rows.map(row => ({ row, ...names.find(row.file) }))
-  const certain = new Set(found.flatMap(({ file, loosely }) => (file === undefined || loosely ? [] : [file])))
-  const claims = new Map<string, Set<string>>()
-  for (const { row, file, loosely } of found)
-    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(row.file))
+  const all = findAll(
+    names,
+    rows.map(({ file }) => file),
+  )
   const matched: { row: TagRow; file: string; loosely: boolean }[] = []
   const absent: string[] = []
   const unreadRows: string[] = []
-  for (const { row, file, twins, loosely } of found) {
+  for (const [i, row] of rows.entries()) {
+    const { file, twins, loosely } = all[i]!
     if (twins.length > 0)
       throw new InputError(table.path, `${row.file} can be ${twins.slice(0, 2).join(' or ')}`, {
         field: row.where,
         expected: 'write the path below the folder of images, with the ending',
       })
-    const isTaken = file !== undefined && loosely && (certain.has(file) || claims.get(file)!.size > 1)
-    if (file !== undefined && !isTaken) matched.push({ row, file, loosely })
+    if (file !== undefined) matched.push({ row, file, loosely })
     else if (unread.find(row.file).file !== undefined) unreadRows.push(row.file)
     else absent.push(row.file)
   }
