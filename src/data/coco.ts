@@ -4,7 +4,7 @@ import { basename, join, parse } from 'node:path'
 import { InputError } from '../errors.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
 import { nearestName } from '../nearest-name.ts'
-import { checkClasses, listFolder, picturesHave, sample } from './listing.ts'
+import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
 import type { Dataset, Picture } from './picture.ts'
 
 const ANNOTATIONS = 'annotations'
@@ -51,12 +51,8 @@ export async function openCoco(
     const stem = parse(file_name).name
     return { id: stem, image: join(folder, file_name), tags: tags.get(id)!, mask: maskOf(stem) }
   })
-  const warnings: string[] = []
   const untagged = pictures.filter(picture => picture.tags.length === 0).map(({ id }) => id)
-  if (untagged.length > 0) {
-    const have = picturesHave(untagged.length)
-    warnings.push(`${have} no tags (kept for maps, skipped in training): ${sample(untagged)}`)
-  }
+  const warnings = untaggedWarning(untagged)
   const maskLabels = await maskNumbering(pictures, indexOf)
   return {
     name: basename(root),

@@ -10,7 +10,7 @@ export interface Picture {
   readonly maskLabels?: Uint8Array
 }
 
-/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask. */
+/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask; `notes` say how it was read. */
 export interface Dataset {
   readonly name: string
   readonly root: string
@@ -18,4 +18,5 @@ export interface Dataset {
   readonly classes: readonly string[]
   readonly pictures: readonly Picture[]
   readonly warnings: readonly string[]
+  readonly notes?: readonly string[]
 }

@@ -12,6 +12,7 @@ import {
   readClassFile,
   readText,
   sample,
+  untaggedWarning,
 } from './listing.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { readTagFile } from './tag-file.ts'
@@ -69,10 +70,7 @@ export async function openVoc(
     return { id, image: join(root, entry.image), tags: tagsOf(id), mask: maskOf(entry) }
   })
   const untagged = pictures.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
-  if (untagged.length > 0) {
-    const have = picturesHave(untagged.length)
-    warnings.push(`${have} no tags (kept for maps, skipped in training): ${sample(untagged)}`)
-  }
+  warnings.push(...untaggedWarning(untagged))
   if (lines.length > entries.length)
     warnings.push(`${path}: ${lines.length - entries.length} repeated lines left out`)
   return { name: basename(root), root, split, classes: [...names], pictures, warnings }
