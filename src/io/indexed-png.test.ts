@@ -110,9 +110,16 @@ test('damaged files are refused by name', async () => {
   await expect(readLabelMap(at('none.png'))).rejects.toThrow(/none\.png: cannot be read/)
 })
 
-test('interlaced rows of less than 8 bits are refused rather than misread', async () => {
+test('interlaced rows of less than 8 bits are put where they belong', async () => {
   const raw = { width: 9, height: 9, channels: 3 } as const
   const pixels = Uint8Array.from({ length: 243 }, (_, i) => (Math.floor(i / 3) % 3) * 100)
-  await sharp(pixels, { raw }).png({ palette: true, colours: 4, progressive: true }).toFile(at('adam7.png'))
-  await expect(readLabelMap(at('adam7.png'))).rejects.toThrow(/\(interlace\): is interlaced with 2 bits/)
+  for (const progressive of [false, true])
+    await sharp(pixels, { raw })
+      .png({ palette: true, colours: 4, progressive })
+      .toFile(at(`adam7-${progressive}.png`))
+  const [plain, interlaced] = await Promise.all(
+    [false, true].map(progressive => readLabelMap(at(`adam7-${progressive}.png`))),
+  )
+  expect(new Set(plain?.data).size).toBe(3)
+  expect(interlaced).toEqual(plain)
 })
