@@ -60,8 +60,7 @@ test('classes are the categories by id without the gaps, tags the annotations of
 
 describe('masks', () => {
   const labels = async ({ pictures }: Dataset, i: number): Promise<number[]> => {
-    const { mask: file, maskLabels } = pictures[i]!
-    return [...(await readTruth({ mask: file!, maskLabels })).data]
+    return [...(await readTruth(pictures[i]!)).data]
   }
 
   test('numbered by category ids become labels', async () => {
@@ -77,7 +76,7 @@ describe('masks', () => {
     await mask('000000000009.png', 0, 1, 3, 255)
     await mask('000000000025.png', 2)
     const dataset = await open()
-    expect(dataset.pictures[0]!.maskLabels).toBeUndefined()
+    expect(dataset.pictures[0]!.maskReading).toBeUndefined()
     expect(await labels(dataset, 0)).toEqual([0, 1, 3, 255])
   })
 
@@ -85,7 +84,7 @@ describe('masks', () => {
     await mask('000000000009.png', 1, 90)
     await mask('000000000025.png', 13, 12)
     await expect(labels(await open(), 1)).rejects.toThrow(
-      /000000000025\.png: holds the number 12, which is no category; the other masks are numbered by category ids/,
+      /000000000025\.png: holds the number 12, which names no class; in these masks the numbers are category ids/,
     )
   })
 

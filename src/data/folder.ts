@@ -11,6 +11,7 @@ import {
   readText,
   sample,
 } from './listing.ts'
+import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { readTagFile, type TagFile, type TagRow } from './tag-file.ts'
 
@@ -68,7 +69,7 @@ export async function openFolder(
   const unmasked = pictures.filter(({ mask }) => mask === undefined).map(({ id }) => id)
   if (unmasked.length > 0 && unmasked.length < pictures.length)
     warnings.push(`${picturesHave(unmasked.length)} no mask (left out of scores): ${sample(unmasked)}`)
-  return { name: basename(root), root, split, classes: [...names], pictures, warnings }
+  return withMaskReading({ name: basename(root), root, split, classes: [...names], pictures, warnings })
 }
 
 /** Every picture of a folder and those below it, without tags or masks. Throws InputError when there is none. */

@@ -28,23 +28,25 @@ const METRICS: Readonly<Record<Way, MetricName>> = { single: 'val', ms: 'val ms'
 export async function scorePredictions(context: StageContext, sets: readonly Dataset[]): Promise<void> {
   const { recipe, dataset, run, log } = context
   const scores: Score[] = []
+  const reasons = new Set<string>()
   let pictures: readonly PictureScore[] = []
   for (const set of sets) {
     for (const way of waysOf(recipe)) {
-      const { score, each } = await scoreLabels(context, set, {
+      const { score, each, unscored } = await scoreLabels(context, set, {
         metric: METRICS[way],
         threshold: undefined,
         file: ({ id }) => predictionFile(run, { split: set.split, way, id }),
         what: METRICS[way],
         where: 'the scores of predict',
       })
-      if (score !== undefined) scores.push(score)
+      if (score === undefined) reasons.add(unscored)
+      else scores.push(score)
       if (set === sets[0]) pictures = each
     }
   }
   const text =
     scores.length === 0
-      ? `No picture of ${sets.map(set => set.split).join(' or ')} has a mask: nothing is scored.`
+      ? `${[...reasons].join('. ')}: nothing is scored.`
       : scores.map(score => formatScore(score, dataset.classes)).join('\n\n\n')
   const file: PredictionScoresFile = {
     scores: scores.map(score => scoreRecord(score, dataset.classes)),
