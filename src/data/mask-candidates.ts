@@ -12,7 +12,7 @@ export interface MaskSample {
   /** Its codes, and the colours of those. */
   readonly codes: ReadonlySet<number>
   readonly colours: ReadonlyMap<number, number>
-  /** Of a mask of 0 and 255 only: share of 255 that lies inside of something, not on its border. */
+  /** Share of 255 that lies inside of something, not on its border; only where the mask holds little else. */
   readonly solid: number | undefined
 }
 
@@ -137,8 +137,8 @@ function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabe
   const marked = samples.filter(sample => keysOf(sample, by).has(key))
   if (2 * marked.filter(sample => keysOf(sample, by).has(0)).length < marked.length) return undefined
   const solid = marked.flatMap(sample => sample.solid ?? [])
-  if (solid.length > 0 && solid.reduce((sum, share) => sum + share, 0) < SOLID * solid.length)
-    return undefined
+  const isSolid = solid.reduce((sum, share) => sum + share, 0) >= SOLID * solid.length
+  if (solid.length > 0 && isSolid !== (key === IGNORE)) return undefined
   const labels = new Map([
     [IGNORE, [IGNORE]],
     [0, [0]],
@@ -148,7 +148,7 @@ function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabe
   const meaning = classes.length === 1 ? `"${classes[0]}"` : 'the class that the image is tagged with'
   return {
     reading: { by, labels, rule: `${name} is ${meaning}` },
-    words: `the masks hold ${held.length === 2 ? 'no class but' : 'only 0 and'} ${name}: it is read as ${meaning}`,
+    words: `the masks hold only ${held.length === 2 ? '0, 255' : by === 'number' ? '0' : 'black'} and ${name}: ${name} is read as ${meaning}`,
   }
 }
 

@@ -1,5 +1,6 @@
 /** @file How the masks of a data set are read: some are looked at, and the reading that agrees with the tags is taken for all. */
 import { InputError } from '../errors.ts'
+import { IGNORE } from '../io/label-values.ts'
 import { readOrientation } from '../io/orientation.ts'
 import { sample as someNames } from './listing.ts'
 import { type Candidate, type MaskSample, readings } from './mask-candidates.ts'
@@ -10,6 +11,7 @@ import { labelOf } from './truth.ts'
 
 const LOOKED_AT = 64 // masks, spread over the split
 const FIRST = 8 // masks that are looked at whatever their size
+const MOST_MARKED = 3 // numbers of a mask in which 255 may be a class
 const MOST_PIXELS = 2 ** 26 // of all that are looked at
 
 /**
@@ -75,35 +77,45 @@ async function lookAt(
 function sampleOf(pixels: MaskPixels, tags: readonly number[]): MaskSample {
   const { coloured, depth, palette, codes } = pixels
   const counts = [...countCodes(codes).keys()]
-  const binary = !coloured && counts.every(code => code === 0 || code === 255) && counts.includes(255)
+  const marked = !coloured && counts.length <= MOST_MARKED && counts.includes(IGNORE)
   return {
     tags,
     pixels: { coloured, depth, palette },
     codes: new Set(counts),
     colours: new Map(counts.map(code => [code, colourOf(pixels, code)])),
-    solid: binary ? solidShare(pixels, 255) : undefined,
+    solid: marked ? solidShare(pixels, IGNORE) : undefined,
   }
 }
 
-/** The first of those that agree best with the tags. */
+/** The first of those that agree best with the tags. One that leaves more numbers without a label than it finds tags is none. */
 function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]): Candidate {
-  const agreement = (candidate: Candidate): number =>
-    samples.reduce((sum, sample) => sum + agreementOf(sample, candidate), 0)
-  const scored = candidates.map(candidate => ({ candidate, score: agreement(candidate) }))
-  return scored.reduce((best, other) => (other.score > best.score ? other : best)).candidate
+  const scored = candidates.map(candidate => {
+    const each = samples.map(sample => compare(sample, candidate))
+    const total = (of: (one: Agreement) => number): number => each.reduce((sum, one) => sum + of(one), 0)
+    return {
+      candidate,
+      score: total(({ hits, others, unknown, missed }) => hits - others - unknown - missed),
+      evident: total(({ hits }) => hits) >= total(({ unknown }) => unknown),
+    }
+  })
+  const usable = scored.filter(({ candidate, evident }) => evident || candidate.reading === undefined)
+  return usable.reduce((best, other) => (other.score > best.score ? other : best)).candidate
 }
 
-/** Tags found in the mask, less labels that are no tag, less numbers of no label, less tags that are not found. */
-function agreementOf({ tags, codes, colours, pixels }: MaskSample, { reading, labels }: Candidate): number {
+/** Tags found in a mask, labels that are no tag, numbers of no label, tags that are not found. */
+type Agreement = Record<'hits' | 'others' | 'unknown' | 'missed', number>
+
+function compare({ tags, codes, colours, pixels }: MaskSample, { reading, labels }: Candidate): Agreement {
   const found = new Set<number>()
-  let strays = 0
+  let unknown = 0
   for (const code of codes) {
     const key = reading?.by === 'colour' ? colours.get(code)! : code
     const label = pixels.coloured && reading?.by !== 'colour' ? undefined : labelOf(reading, key, tags)
-    if (label === 0 || label === 255) continue
-    if (label === undefined || !(label < labels)) strays++
+    if (label === 0 || label === IGNORE) continue
+    if (label === undefined || !(label < labels)) unknown++
     else found.add(label - 1)
   }
   const hits = tags.filter(tag => found.has(tag)).length
-  return hits - (found.size - hits) - strays - (tags.length - hits)
+  const others = tags.length === 0 ? 0 : found.size - hits // an image without tags may show anything
+  return { hits, others, unknown, missed: tags.length - hits }
 }

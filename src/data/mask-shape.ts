@@ -4,7 +4,10 @@ import type { MaskPixels } from './mask-pixels.ts'
 const THIN = 64 // a border is thinner than a 32nd of the shorter side
 
 /** Share of the pixels of `code` all of whose neighbours within a 64th of the shorter side (1 at least) have it, too. */
-export function solidShare({ width, height, codes }: MaskPixels, code: number): number {
+export function solidShare(
+  { width, height, codes }: Pick<MaskPixels, 'width' | 'height' | 'codes'>,
+  code: number,
+): number {
   const reach = Math.max(1, Math.round(Math.min(width, height) / THIN))
   const across = new Uint8Array(codes.length) // the pixels of the row within reach have the code
   let all = 0
