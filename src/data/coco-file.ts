@@ -1,7 +1,7 @@
 /** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each looked over before it is used. */
 import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
-import { leadsOutside } from './file-names.ts'
+import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
 
 /** What is read of it. `file_name` has forward slashes and stays inside the folder. */

@@ -54,7 +54,7 @@ test('classes are the categories by id without the gaps, tags the annotations of
   ])
   expect(pictures[0]!.image).toBe(join(root, 'train2014', images[0]!.file_name))
   expect(warnings).toEqual([
-    '1 picture has no tags (kept for maps, skipped in training): COCO_train2014_000000000030',
+    '1 picture has no tags (not trained on; no class map and no pseudo mask is made of it): COCO_train2014_000000000030',
   ])
 })
 

@@ -1,14 +1,16 @@
 /** @file The layout of COCO, and Roboflow's export of it: a JSON with pictures, categories and tags; masks as label PNGs, if any. */
-import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
 import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
-import { fileNames, listFiles, stemOf } from './file-names.ts'
-import { checkClasses, listFolder, picturesHave, sample } from './listing.ts'
+import { imageId } from './image-listing.ts'
+import { imageNames } from './image-names.ts'
+import { filesBelow, imageStem, isFile } from './image-path.ts'
+import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
+import { splitSpellings } from './split-names.ts'
 
 const ANNOTATIONS = 'annotations'
 const ROBOFLOW = '_annotations.coco.json'
@@ -79,12 +81,8 @@ export async function openCoco(
       mask: maskOf(image),
     }),
   )
-  const warnings = [...instances.warnings]
   const untagged = pictures.filter(picture => picture.tags.length === 0).map(({ id }) => id)
-  if (untagged.length > 0) {
-    const have = picturesHave(untagged.length)
-    warnings.push(`${have} no tags (kept for maps, skipped in training): ${sample(untagged)}`)
-  }
+  const warnings = [...instances.warnings, ...untaggedWarning(untagged)]
   if (classes === undefined) warnings.push(...unusedCategories(names, pictures))
   const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
   return withMaskReading(
@@ -98,7 +96,7 @@ async function findSplit(root: string, split: string): Promise<Part> {
   const parts = await listCocoSplits(root)
   const exact = parts.filter(({ name }) => name === split)
   const years = parts.filter(({ name }) => /^\d{4}$/.test(name.slice(split.length)) && name.startsWith(split))
-  const same = parts.filter(({ name }) => VALIDATION.includes(name) && VALIDATION.includes(split))
+  const same = parts.filter(({ name }) => splitSpellings(split).includes(name))
   const fitting = [exact, years, same].find(({ length }) => length > 0) ?? []
   const [part] = fitting
   if (part !== undefined && fitting.length === 1) return part
@@ -118,8 +116,6 @@ async function findSplit(root: string, split: string): Promise<Part> {
     },
   )
 }
-
-const VALIDATION: readonly string[] = ['val', 'valid', 'validation']
 
 function tagsOf(
   { images, annotations }: Pick<Instances, 'images' | 'annotations'>,
@@ -157,11 +153,11 @@ async function pictureFiles(
 ): Promise<Map<CocoImage, string>> {
   let best: { folder: string; found: Map<CocoImage, string> } | undefined
   for (const folder of folders) {
-    const files = fileNames(await listFiles(folder))
+    const names = imageNames(await filesBelow(folder))
     const found = new Map<CocoImage, string>()
     for (const image of images) {
-      const [file, ...others] = files.find(image.file_name)
-      if (file !== undefined && others.length === 0) found.set(image, join(folder, file))
+      const { file, loosely } = names.find(image.file_name)
+      if (file !== undefined && !loosely) found.set(image, join(folder, file))
     }
     if (found.size > (best?.found.size ?? 0)) best = { folder, found }
     if (found.size === images.length) break
@@ -187,7 +183,7 @@ function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, strin
   return new Map(
     images.map(image => {
       const { file_name } = image
-      const id = stemOf(file_name).replaceAll('/', '__')
+      const id = imageId(file_name)
       const twin = seen.get(id)
       if (twin !== undefined)
         throw new InputError(file, `${file_name} has the name of ${twin}`, {
@@ -207,7 +203,7 @@ async function findMasks(
   images: readonly CocoImage[],
 ): Promise<(image: CocoImage) => string | undefined> {
   const namesOf = ({ file_name }: CocoImage): string[] => {
-    const stem = stemOf(file_name)
+    const stem = imageStem(file_name)
     const number = /\d+$/.exec(stem)?.[0]
     return [basename(stem), ...(number === undefined ? [] : [number])]
   }
@@ -218,7 +214,7 @@ async function findMasks(
     const masks = await listMasks(join(root, folder))
     if (masks.size === 0) continue
     return image => {
-      const stem = stemOf(image.file_name)
+      const stem = imageStem(image.file_name)
       const own = namesOf(image).filter(name => owners.get(name) === 1)
       return [`${part}/${stem}`, stem, ...own.map(name => `${part}/${name}`), ...own]
         .map(name => masks.get(name))
@@ -226,8 +222,4 @@ async function findMasks(
     }
   }
   return () => undefined
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }

@@ -21,7 +21,7 @@ export interface MaskReading {
   readonly rule: string
 }
 
-/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask. */
+/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask; `notes` say how it was read. */
 export interface Dataset {
   readonly name: string
   readonly root: string
@@ -29,4 +29,5 @@ export interface Dataset {
   readonly classes: readonly string[]
   readonly pictures: readonly Picture[]
   readonly warnings: readonly string[]
+  readonly notes?: readonly string[]
 }

@@ -1,13 +1,21 @@
 /** @file The lines of ImageSets/Segmentation/SPLIT.txt: ids, file names, or an image and its mask; names may hold blanks and dots. */
-import { stat } from 'node:fs/promises'
 import { basename, join, parse } from 'node:path'
 import { InputError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
-import { type FileNames, leadsOutside, stemOf } from './file-names.ts'
+import { imageId } from './image-listing.ts'
+import type { ImageNames } from './image-names.ts'
+import { imageStem, isFile, leadsOutside, preferJpeg } from './image-path.ts'
 import { listFolder, readText, sample } from './listing.ts'
+import { splitSpellings } from './split-names.ts'
 
 export const SPLITS = join('ImageSets', 'Segmentation')
-const IMAGES = 'JPEGImages'
+export const IMAGES = 'JPEGImages'
+
+/** The files of JPEGImages/, and the way to find them by name. */
+export interface VocImages {
+  readonly files: readonly string[]
+  readonly names: ImageNames
+}
 
 /** One image of a list. `mask` is what the line says, below the root; it need not be there. */
 export interface Entry {
@@ -21,14 +29,15 @@ export interface Entry {
 export async function readVocList(
   root: string,
   split: string,
-  files: FileNames,
-): Promise<{ path: string; entries: Entry[]; warnings: string[] }> {
+  images: VocImages,
+): Promise<{ path: string; entries: Entry[]; warnings: string[]; notes: string[] }> {
   const { path, lines } = await readSplit(root, split)
   const entries = new Map<string, Entry>()
   const absent: { line: number; name: string }[] = []
+  const loose: string[] = []
   let repeated = 0
   for (const { line, text } of lines) {
-    const entry = await entryOf(text, { root, files, path, line })
+    const entry = await entryOf(text, { root, images, path, line })
     if (typeof entry === 'string') {
       absent.push({ line, name: entry })
       continue
@@ -40,19 +49,25 @@ export async function readVocList(
         expected: 'images are told apart by their names without the ending: rename one of them',
       })
     if (known !== undefined) repeated++
+    else if (entry.loosely) loose.push(`${text} is ${entry.image}`)
     entries.set(entry.id, entry)
   }
-  if (absent.length > 0) throw absentError(path, absent, files)
+  if (absent.length > 0) throw absentError(path, absent, images)
   const warnings = repeated === 0 ? [] : [`${path}: ${repeated} repeated lines left out`]
-  return { path, entries: [...entries.values()], warnings }
+  const notes =
+    loose.length === 0
+      ? []
+      : [
+          `${path}: ${loose.length === 1 ? '1 line names' : `${loose.length} lines name`} another folder or ending than the image has: ${sample(loose)}`,
+        ]
+  return { path, entries: [...entries.values()], warnings, notes }
 }
 
 async function readSplit(
   root: string,
   split: string,
 ): Promise<{ path: string; lines: { line: number; text: string }[] }> {
-  const spellings = ['train_aug', 'trainaug'].includes(split) ? ['train_aug', 'trainaug'] : [split]
-  for (const spelling of spellings) {
+  for (const spelling of splitSpellings(split)) {
     const path = join(root, SPLITS, `${spelling}.txt`)
     const text = await readText(path)
     if (text === undefined) continue
@@ -75,25 +90,32 @@ async function readSplit(
  */
 async function entryOf(
   text: string,
-  { root, files, path, line }: { root: string; files: FileNames; path: string; line: number },
-): Promise<Entry | string> {
-  const columns = columnsOf(text.replaceAll('\\', '/'))
-  for (const [name, mask] of columns) {
-    if (leadsOutside(name) || (mask !== undefined && leadsOutside(mask)))
-      throw new InputError(path, `"${text}" leads outside the data set`, {
-        field: `line ${line}`,
+  context: { root: string; images: VocImages; path: string; line: number },
+): Promise<(Entry & { loosely: boolean }) | string> {
+  const [whole, ...pairs] = columnsOf(text.replaceAll('\\', '/'))
+  for (const part of [whole, ...pairs].flatMap(([name, mask]) => [name, mask ?? '']))
+    if (leadsOutside(part))
+      throw new InputError(context.path, `"${text}" leads outside the data set`, {
+        field: `line ${context.line}`,
         expected: `name images in ${IMAGES}/, without ".."`,
       })
-    const image = await imageOf(name, { root, files, path, line })
-    if (image === undefined) continue
+  let loose: (Entry & { loosely: boolean }) | undefined
+  for (const [name, mask] of [whole, ...pairs]) {
+    const found = await imageOf(name, context)
+    if (found === undefined) continue
+    const { image, loosely } = found
     const inside = image.startsWith(`${IMAGES}/`) ? image.slice(IMAGES.length + 1) : basename(image)
-    return { id: stemOf(inside).replaceAll('/', '__'), image, mask: mask?.replace(/^\/+/, '') }
+    const entry = { id: imageId(inside), image, mask: mask?.replace(/^\/+/, ''), loosely }
+    if (!loosely) return entry
+    if (loose === undefined || mask !== undefined) loose = entry
   }
-  return columns.at(-1)![0]
+  return loose ?? (pairs[0] ?? whole)[0]
 }
 
+type Columns = readonly [name: string, mask: string | undefined]
+
 /** The whole line; then, where what follows a blank can be a mask, the line in two. */
-function columnsOf(line: string): (readonly [name: string, mask: string | undefined])[] {
+function columnsOf(line: string): [Columns, ...Columns[]] {
   const pairs = [...line.matchAll(/\s+/g)].flatMap(({ index, 0: blank }) => {
     const mask = line.slice(index + blank.length)
     return /\.png$/i.test(mask) || mask.includes('/') ? [[line.slice(0, index), mask] as const] : []
@@ -104,28 +126,31 @@ function columnsOf(line: string): (readonly [name: string, mask: string | undefi
 /** Below the root; undefined when there is no such file. */
 async function imageOf(
   name: string,
-  { root, files, path, line }: { root: string; files: FileNames; path: string; line: number },
-): Promise<string | undefined> {
+  { root, images, path, line }: { root: string; images: VocImages; path: string; line: number },
+): Promise<{ image: string; loosely: boolean } | undefined> {
   const at = name.lastIndexOf(`${IMAGES}/`)
   const inside = at < 0 ? name.replace(/^\/+/, '') : name.slice(at + IMAGES.length + 1)
-  const found = files.find(inside)
-  if (found.length > 1)
-    throw new InputError(path, `"${name}" may be ${found.join(' or ')}`, {
+  if (at < 0 && inside.includes('/') && (await isFile(join(root, inside))))
+    return { image: inside, loosely: false }
+  const { file, twins, loosely } = preferJpeg(images.names.find(inside))
+  if (twins.length > 1)
+    throw new InputError(path, `"${name}" may be ${twins.join(' or ')}`, {
       field: `line ${line}`,
       expected: 'write the name with its ending',
     })
-  if (found[0] !== undefined) return `${IMAGES}/${found[0]}`
-  const elsewhere = inside.includes('/') && at < 0 && (await isFile(join(root, inside)))
-  return elsewhere ? inside : undefined
+  return file === undefined ? undefined : { image: `${IMAGES}/${file}`, loosely }
 }
+
+const MOST_COMPARED = 20_000
 
 function absentError(
   path: string,
   absent: readonly { line: number; name: string }[],
-  files: FileNames,
+  { files }: VocImages,
 ): InputError {
   const [first] = absent
-  const near = files.near(first!.name.slice(first!.name.lastIndexOf('/') + 1))
+  const wanted = imageStem(first!.name.slice(first!.name.lastIndexOf('/') + 1))
+  const near = nearestName(wanted, files.slice(0, MOST_COMPARED).map(imageStem))
   const hint = near === undefined ? '' : `: did you mean "${near}"?`
   return new InputError(
     path,
@@ -138,7 +163,7 @@ function absentError(
 function whereOf(name: string): string {
   const path = name.replace(/^\/+/, '')
   if (path.includes('/')) return path
-  return `${IMAGES}/${path === stemOf(path) ? `${path}.jpg` : path}`
+  return `${IMAGES}/${path === imageStem(path) ? `${path}.jpg` : path}`
 }
 
 /** As nonEmptyLines, with the number of each. */
@@ -147,8 +172,4 @@ function numberedLines(text: string): { line: number; text: string }[] {
     .split(/\r\n|\r|\n/)
     .map((content, i) => ({ line: i + 1, text: content.trim() }))
     .filter(({ text: content }) => content !== '')
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }

@@ -1,13 +1,14 @@
 /** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes that they make when VOC's do not fit. */
-import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
-import { type FileNames, stemOf } from './file-names.ts'
+import type { ImageNames } from './image-names.ts'
+import { imageStem, isFolder, preferJpeg } from './image-path.ts'
 import { listFolder, picturesHave, readText, sample } from './listing.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
+import { uniteRows } from './tag-rows.ts'
 import { annotatedClasses } from './voc-annotation.ts'
-import type { Entry } from './voc-list.ts'
+import { type Entry, IMAGES } from './voc-list.ts'
 
 /** What an image is tagged with; `where` names the place in the file. */
 export interface VocTags {
@@ -22,6 +23,7 @@ export interface VocTagSource {
   /** Those of the other splits, too. */
   readonly all: () => Promise<readonly VocTags[]>
   readonly warnings: readonly string[]
+  readonly notes: readonly string[]
 }
 
 const TOGETHER = 64 // annotations read at the same time
@@ -30,54 +32,50 @@ const TOGETHER = 64 // annotations read at the same time
 export async function readVocTags(
   root: string,
   entries: readonly Entry[],
-  files: FileNames,
+  { names, known }: { names: ImageNames; known: readonly string[] },
 ): Promise<VocTagSource> {
-  const file = await readTagFile(root)
-  return file === undefined ? fromAnnotations(root, entries) : fromTable(file, entries, files)
+  const isImage = (name: string): boolean => {
+    const { file, twins } = names.find(name)
+    return file !== undefined || twins.length > 0 || imageStem(name) !== name
+  }
+  const file = await readTagFile(root, { isImage, known })
+  return file === undefined ? fromAnnotations(root, entries) : fromTable(file, entries, names)
 }
 
-async function fromTable(file: TagFile, entries: readonly Entry[], files: FileNames): Promise<VocTagSource> {
-  const byImage = new Map<string, VocTags>()
-  const absent: string[] = []
-  for (const row of file.rows.values()) {
-    const name = row.file.replace(/^.*JPEGImages\//, '')
-    const found = files.find(name)
-    if (found.length > 1)
-      throw new InputError(file.path, `"${row.file}" may be ${found.join(' or ')}`, {
-        field: row.where,
-        expected: 'write the name with its ending',
-      })
-    const [image] = found
-    if (image === undefined) {
-      absent.push(row.file)
-      continue
-    }
-    const known = byImage.get(image)
-    const same = known === undefined || [...known.names].sort().join('\n') === [...row.tags].sort().join('\n')
-    if (!same)
-      throw new InputError(
-        file.path,
-        `${row.file} is ${image}, which stands at ${known.where} with other tags`,
-        {
-          field: row.where,
-          expected: 'give each image one row',
-        },
-      )
-    byImage.set(image, { names: row.tags, file: file.path, where: row.where })
-  }
+function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames): VocTagSource {
+  const rows = [...file.rows.values()].map(row => ({ row, ...preferJpeg(names.find(row.file)) }))
+  const unclear = rows.find(({ twins }) => twins.length > 0)
+  if (unclear !== undefined)
+    throw new InputError(file.path, `"${unclear.row.file}" may be ${unclear.twins.join(' or ')}`, {
+      field: unclear.row.where,
+      expected: 'write the name with its ending',
+    })
+  const absent = rows.filter(row => row.file === undefined).map(({ row }) => row.file)
   if (absent.length > 0)
     throw new InputError(file.path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
-      expected: 'every row must name a picture in JPEGImages/',
+      expected: `every row must name a picture in ${IMAGES}/`,
     })
-  const pairs = entries.map(({ id, image }) => ({ id, row: byImage.get(image.replace(/^JPEGImages\//, '')) }))
-  const without = pairs.filter(({ row }) => row === undefined).map(({ id }) => id)
-  const warnings = [...file.warnings]
+  const imageOf = new Map(rows.map(({ row, file: image }) => [row, image!]))
+  const united = uniteRows(file.path, [...imageOf.keys()], {
+    exclusive: file.exclusive,
+    imageOf: row => imageOf.get(row)!,
+  })
+  const tags = new Map<string, VocTags>()
+  const without: string[] = []
+  for (const { id, image } of entries) {
+    const row = united.rows.get(image.replace(`${IMAGES}/`, ''))
+    if (row === undefined) without.push(id)
+    else tags.set(id, { names: row.tags, file: file.path, where: row.where })
+  }
+  const warnings = [...file.warnings, ...united.warnings]
   if (without.length > 0)
     warnings.push(`${picturesHave(without.length)} no row in ${basename(file.path)}: ${sample(without)}`)
   return {
-    tags: new Map(pairs.flatMap(({ id, row }) => (row === undefined ? [] : [[id, row] as const]))),
-    all: async () => [...byImage.values()],
+    tags,
+    all: async () =>
+      [...united.rows.values()].map(row => ({ names: row.tags, file: file.path, where: row.where })),
     warnings,
+    notes: [...file.notes, ...united.notes],
   }
 }
 
@@ -88,7 +86,7 @@ async function fromAnnotations(root: string, entries: readonly Entry[]): Promise
       expected: 'the tags must come from one of them',
     })
   const pathOf = ({ image }: Entry): string =>
-    join(folder, `${stemOf(image.replace(/^JPEGImages\//, ''))}.xml`)
+    join(folder, `${imageStem(image.replace(`${IMAGES}/`, ''))}.xml`)
   const read = await readAnnotations(entries.map(pathOf))
   const tags = new Map<string, VocTags>()
   const without: string[] = []
@@ -103,7 +101,7 @@ async function fromAnnotations(root: string, entries: readonly Entry[]): Promise
     const names = (await listFolder(folder)).filter(name => name.toLowerCase().endsWith('.xml'))
     return (await readAnnotations(names.map(name => join(folder, name)))).filter(row => row !== undefined)
   }
-  return { tags, all, warnings }
+  return { tags, all, warnings, notes: [] }
 }
 
 /** In the order of the paths; undefined where there is no file. */
@@ -152,8 +150,4 @@ export async function chooseVocClasses(
     field: row.where,
     expected: `${hint} If the classes are your own, list them in classes.txt, one a line`,
   })
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
 }

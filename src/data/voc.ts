@@ -1,12 +1,19 @@
 /** @file The layout of PASCAL VOC 2012: JPEGImages, ImageSets/Segmentation, masks, and tags from tags.csv or the annotations. */
-import { stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { fileNames, listFiles, stemOf } from './file-names.ts'
-import { checkClasses, classIndices, picturesHave, readClassFile, sample } from './listing.ts'
+import { imageNames } from './image-names.ts'
+import { filesBelow, imageStem, isFile, isFolder } from './image-path.ts'
+import {
+  checkClasses,
+  classIndices,
+  picturesHave,
+  readClassFile,
+  sample,
+  untaggedWarning,
+} from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
-import { type Entry, readVocList, SPLITS } from './voc-list.ts'
+import { type Entry, IMAGES, readVocList, SPLITS } from './voc-list.ts'
 import { chooseVocClasses, readVocTags } from './voc-tags.ts'
 
 export { objectNames } from './voc-annotation.ts'
@@ -40,7 +47,7 @@ const MASK_FOLDERS = ['SegmentationClassAug', 'SegmentationClass'] as const
 /** The folder that holds JPEGImages: the one given, its VOC2012, or its VOCdevkit/VOC2012. */
 export async function findVocRoot(root: string): Promise<string | undefined> {
   for (const candidate of [root, join(root, 'VOC2012'), join(root, 'VOCdevkit', 'VOC2012')]) {
-    const parts = await Promise.all(['JPEGImages', SPLITS].map(part => isFolder(join(candidate, part))))
+    const parts = await Promise.all([IMAGES, SPLITS].map(part => isFolder(join(candidate, part))))
     if (parts.every(Boolean)) return candidate
   }
   return undefined
@@ -51,15 +58,15 @@ export async function openVoc(
   root: string,
   { split, classes }: { split: string; classes?: readonly string[] | undefined },
 ): Promise<Dataset> {
-  const files = fileNames(await listFiles(join(root, 'JPEGImages')))
-  const { path, entries, warnings } = await readVocList(root, split, files)
-  const source = await readVocTags(root, entries, files)
+  const files = await filesBelow(join(root, IMAGES))
+  const names = imageNames(files, { roots: [IMAGES] })
+  const { path, entries, warnings, notes } = await readVocList(root, split, { files, names })
   const given = classes ?? (await readClassFile(root))
+  const source = await readVocTags(root, entries, { names, known: given ?? VOC_CLASSES })
   const chosen =
     given === undefined ? await chooseVocClasses(source, VOC_CLASSES) : { names: given, words: [] }
-  const { names } = chosen
-  checkClasses(root, names)
-  const indices = new Map(names.map((name, index) => [name, index]))
+  checkClasses(root, chosen.names)
+  const indices = new Map(chosen.names.map((name, index) => [name, index]))
   const { maskOf, words } = await findMasks(root, path, entries)
   const pictures = entries.map((entry): Picture => {
     const row = source.tags.get(entry.id)
@@ -68,18 +75,14 @@ export async function openVoc(
     return { id: entry.id, image: join(root, entry.image), tags, mask: maskOf.get(entry.id) }
   })
   const untagged = pictures.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
-  const said = [...source.warnings, ...chosen.words]
-  if (untagged.length > 0) {
-    const have = picturesHave(untagged.length)
-    said.push(`${have} no tags (kept for maps, skipped in training): ${sample(untagged)}`)
-  }
   return withMaskReading({
     name: basename(root),
     root,
     split,
-    classes: [...names],
+    classes: [...chosen.names],
     pictures,
-    warnings: [...said, ...warnings, ...words],
+    warnings: [...source.warnings, ...untaggedWarning(untagged), ...warnings, ...words],
+    notes: [...notes, ...source.notes, ...chosen.words],
   })
 }
 
@@ -96,9 +99,9 @@ async function findMasks(
     MASK_FOLDERS.map(async folder => ({ folder, masks: await listMasks(join(root, folder)) })),
   )
   const namesOf = ({ id, image }: Entry): string[] => [
-    stemOf(image.replace(/^JPEGImages\//, '')),
+    imageStem(image.replace(`${IMAGES}/`, '')).normalize('NFC'),
     id,
-    basename(stemOf(image)),
+    basename(imageStem(image)).normalize('NFC'),
   ]
   const found = new Map<string, string>()
   const absent: { mask: string; elsewhere: string | undefined }[] = []
@@ -139,12 +142,4 @@ async function listedMask(root: string, mask: string): Promise<string | undefine
   const tails = folder === undefined ? [mask] : [mask, mask.slice(mask.lastIndexOf(`${folder}/`))]
   for (const tail of tails) if (await isFile(join(root, tail))) return join(root, tail)
   return undefined
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }

@@ -56,11 +56,13 @@ export async function runRecipe({
       ? resolve(recipeName)
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
   if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
-  const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
+  const { named } = loaded
+  const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log, named })
   await weightsIdentities(recipe)
   const release = await lockRun(runFolder(root))
   try {
-    const run = await openRunFolder(root, recipe)
+    const { root: place } = recipe.data
+    const run = await openRunFolder(root, { ...loaded.recipe, data: { ...loaded.recipe.data, root: place } })
     const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)

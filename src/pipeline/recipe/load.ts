@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
+import { flatten } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
@@ -21,6 +22,8 @@ export interface LoadedRecipe {
   readonly file: string
   /** File name without ending; the default name of the run. */
   readonly name: string
+  /** Keys that --set and other flags gave, dotted. */
+  readonly named: ReadonlySet<string>
 }
 
 /** Reads a recipe by file or by the name of a bundled one and fills in every default. Throws InputError that names
@@ -36,7 +39,14 @@ export async function loadRecipe(
       cause,
     })
   })
-  return { recipe: parseRecipe(text, file, [...overrides, ...set.map(parseSet)]), file, name }
+  const all = [...overrides, ...set.map(parseSet)]
+  const named = new Set(
+    all.flatMap(({ path, value }) => [
+      path.join('.'),
+      ...(isTree(value) ? flatten(value, `${path.join('.')}.`).keys() : []),
+    ]),
+  )
+  return { recipe: parseRecipe(text, file, all), file, name, named }
 }
 
 /** The recipe in a YAML text; `file` is named in errors. */
