@@ -145,7 +145,7 @@ export async function chooseVocClasses(
     }
   const [name, row] = [...strange][0]!
   const near = nearestName(name, voc)
-  const hint = near === undefined ? `it is none of VOC's 20 classes` : `did you mean "${near}"?`
+  const hint = near === undefined ? `it is none of VOC's 20 classes.` : `did you mean "${near}"?`
   throw new InputError(row.file, `unknown class "${name}"`, {
     field: row.where,
     expected: `${hint} If the classes are your own, list them in classes.txt, one a line`,
