@@ -61,7 +61,9 @@ export async function readInstances(file: string): Promise<Instances> {
 
 async function parse(file: string): Promise<object> {
   try {
-    const { size } = await stat(file)
+    const found = await stat(file)
+    if (!found.isFile()) throw new InputError(file, 'is not a file', { expected: 'a JSON file is needed' })
+    const { size } = found
     if (size > MAX_BYTES)
       throw new InputError(file, `has ${Math.round(size / 2 ** 20)} MiB`, {
         expected: `at most ${MAX_BYTES / 2 ** 20} MiB are read: leave "segmentation" out, of which nothing is used`,

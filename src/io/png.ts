@@ -73,6 +73,8 @@ export function decodePng(bytes: Uint8Array, file: string, expected: string): Pn
   try {
     rows = inflateSync(packed, { maxOutputLength: needed + SPARE_BYTES })
   } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw damaged('it holds more than its rows', cause)
     throw damaged(cause instanceof Error ? cause.message : String(cause), cause)
   }
   if (rows.length < needed) throw damaged(`${rows.length} of ${needed} bytes`)

@@ -29,10 +29,11 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
   const { recipe, dataset, run, log } = context
   const scores: Score[] = []
   const reasons = new Set<string>()
+  const told = new Set<string>()
   let pictures: readonly PictureScore[] = []
   for (const set of sets) {
     for (const way of waysOf(recipe)) {
-      const { score, each, unscored } = await scoreLabels(context, set, {
+      const { score, each, unscored, maskTags } = await scoreLabels(context, set, {
         metric: METRICS[way],
         threshold: undefined,
         file: ({ id }) => predictionFile(run, { split: set.split, way, id }),
@@ -42,6 +43,8 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
       if (score === undefined) reasons.add(unscored)
       else scores.push(score)
       if (set === sets[0]) pictures = each
+      if (set.split !== dataset.split && !told.has(set.split)) maskTags.tell(log, set.split) // the stage evaluate has told of the others
+      told.add(set.split)
     }
   }
   const text =

@@ -13,6 +13,7 @@ import { readLabelMap } from '../../io/indexed-png.ts'
 import { exists } from '../each-picture.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import { collectLeftOut } from './left-out.ts'
+import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { type PictureScore, pictureMiou } from './masks.ts'
 
 export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
@@ -30,6 +31,8 @@ export interface LabelScores {
   /** Why there is no score, as the beginning of a sentence. */
   readonly unscored: string
   readonly each: readonly PictureScore[]
+  /** Of the masks that take part. */
+  readonly maskTags: MaskTags
 }
 
 /**
@@ -44,6 +47,7 @@ export async function scoreLabels(
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const leftOut = collectLeftOut(recipe)
+  const maskTags = compareMaskTags(dataset.classes)
   const each: PictureScore[] = []
   let [masked, ignored] = [0, 0]
   for (const picture of pictures) {
@@ -59,6 +63,7 @@ export async function scoreLabels(
       const confusion = createConfusion(labels)
       addPicture(confusion, { prediction, truth, predictionFile, truthFile: mask })
       mergeConfusion(total, confusion)
+      maskTags.add(picture, truth.data)
       if (isEmpty(confusion)) ignored++
       else each.push({ id, miou: pictureMiou(confusion) })
     } catch (error) {
@@ -67,9 +72,10 @@ export async function scoreLabels(
   }
   leftOut.tell(log, what)
   const unscored = whyUnscored({ split, masked, ignored, bad: leftOut.count })
-  if (each.length === 0) return { score: undefined, unscored, each }
+  if (each.length === 0) return { score: undefined, unscored, each, maskTags }
   const result = meanIou(total, { absent: recipe.evaluate.absent })
-  return { score: { metric, split, threshold, pictures: each.length + ignored, result }, unscored, each }
+  const score: Score = { metric, split, threshold, pictures: each.length + ignored, result }
+  return { score, unscored, each, maskTags }
 }
 
 function whyUnscored({
