@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,7 +108,9 @@ test('damaged files are refused by name', async () => {
   }
   await writeFile(at('cut.png'), 'no picture at all')
   await expect(readLabelMap(at('cut.png'))).rejects.toThrow(/cannot be decoded/)
-  await expect(readLabelMap(at('none.png'))).rejects.toThrow(/none\.png: cannot be read/)
+  await expect(readLabelMap(at('none.png'))).rejects.toThrow(
+    /none\.png: cannot be read: it is not there; a mask is a PNG of class indices/,
+  )
 })
 
 test('interlaced rows of less than 8 bits are put where they belong', async () => {
@@ -122,4 +125,10 @@ test('interlaced rows of less than 8 bits are put where they belong', async () =
   )
   expect(new Set(plain?.data).size).toBe(3)
   expect(interlaced).toEqual(plain)
+})
+
+test('what is no file is refused, a pipe without waiting for its writer', async () => {
+  await expect(readLabelMap(folder)).rejects.toThrow(new RegExp(`^${folder}: is not a file; a mask is a PNG`))
+  execFileSync('mkfifo', [at('pipe.png')])
+  await expect(readLabelMap(at('pipe.png'))).rejects.toThrow(/pipe\.png: is not a file/)
 })

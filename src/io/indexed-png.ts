@@ -41,7 +41,11 @@ export async function readPng(path: string): Promise<Png> {
     bytes = await readFile(path)
   } catch (cause) {
     if (cause instanceof InputError) throw cause
-    throw new InputError(path, 'cannot be read', { expected: INDEXED, cause })
+    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    throw new InputError(path, `cannot be read${absent ? ': it is not there' : ''}`, {
+      expected: INDEXED,
+      cause,
+    })
   }
   if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: INDEXED })
   return decodePng(bytes, path, INDEXED)
