@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -227,6 +227,13 @@ describe('what is looked over before it is used', () => {
     )
     const broken = [{ id: 1, name: 'a\nb' }]
     expect(await refusal({ images, annotations: [], categories: broken })).toMatch(/has the class "a\\nb"/)
+  })
+
+  test('a file of more bytes than a text may have, before it is read', async () => {
+    await truncate(join(root, FILE), 600 * 2 ** 20)
+    await expect(open()).rejects.toThrow(
+      `${join(root, FILE)}: has 600 MiB; at most 500 MiB are read: leave "segmentation" out, of which nothing is used`,
+    )
   })
 
   test('a crowd tags its image like any other region', async () => {

@@ -45,7 +45,7 @@ export async function readMaskPixels(path: string): Promise<MaskPixels> {
 export function colourOf({ coloured, depth, palette }: MaskPixels, code: number): number {
   if (coloured) return code
   if (palette !== undefined) return palette[code] ?? 0
-  const grey = depth > 8 ? code >> (depth - 8) : code
+  const grey = depth > 8 ? code >> (depth - 8) : Math.round((code * 255) / (2 ** depth - 1))
   return grey * 0x010101
 }
 
