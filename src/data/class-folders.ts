@@ -10,7 +10,7 @@ import { listFolder, picturesHave, reasonOf, sample } from './listing.ts'
 import { canonicalSplit, USUAL_SPLITS } from './split-names.ts'
 import { cleanRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
-import type { TaggedImages } from './tagged-images.ts'
+import { isBeside, type TaggedImages } from './tagged-images.ts'
 
 export const CLASS_FOLDERS = 'put the images of each class into a folder of its name: cat/1.jpg, dog/1.jpg'
 
@@ -28,6 +28,9 @@ interface Found {
 }
 
 const WRAPPERS = ['images', 'imgs', 'photos', 'pictures', 'data', 'dataset']
+
+/** Folders of other layouts: train/images/ beside train/labels/. */
+const NO_CLASSES = [...WRAPPERS, 'masks', 'mask', 'labels', 'label', 'annotations', 'gt', 'groundtruth']
 
 /** Whether the folder looks like this layout. */
 export async function isClassFolders(root: string): Promise<boolean> {
@@ -49,7 +52,7 @@ export async function readClassFolders(
   if (found === undefined || found.placed.every(({ name }) => name === undefined))
     throw new InputError(root, 'holds no folder for each class', { expected: CLASS_FOLDERS })
   const { base, placed } = found
-  const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isNoClass })
+  const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isBeside })
   const { files, tags, shared } = await uniteCopies(base, placed)
   const splits = placed.some(({ split }) => split !== undefined)
   const rows = files.flatMap(({ file, name, split }): TagRow[] =>
@@ -90,7 +93,7 @@ export async function readClassFolders(
 
 async function place(root: string): Promise<(Found & { isCertain: boolean }) | undefined> {
   const base = await baseOf(root)
-  const tree = await listTree(base, { expected: CLASS_FOLDERS, skip: isNoClass })
+  const tree = await listTree(base, { expected: CLASS_FOLDERS, skip: isBeside })
   const files = withoutRuns(tree.files).filter(isReadImage)
   const tops = new Set(files.filter(file => file.includes('/')).map(topOf))
   const inSplits =
@@ -105,7 +108,7 @@ async function place(root: string): Promise<(Found & { isCertain: boolean }) | u
   })
   const classes = new Set(placed.flatMap(({ name }) => name ?? []))
   const loose = placed.filter(({ name }) => name === undefined).length
-  if (classes.size === 0) return undefined
+  if ([...classes].every(name => NO_CLASSES.includes(name.toLowerCase()))) return undefined
   return { base, placed, isCertain: inSplits || classes.size > 1 || loose === 0 }
 }
 
@@ -115,16 +118,11 @@ async function baseOf(root: string): Promise<string> {
   const exact = names.find(name => name === 'images') ?? names.find(name => name.toLowerCase() === 'images')
   const folders: string[] = []
   for (const name of exact === undefined ? names : [exact])
-    if (!isNoClass(name) && (await stat(join(root, name)).catch(() => undefined))?.isDirectory())
+    if (!isBeside(name) && (await stat(join(root, name)).catch(() => undefined))?.isDirectory())
       folders.push(name)
   const [only] = folders
   const isWrapper = only !== undefined && folders.length === 1 && WRAPPERS.includes(only.toLowerCase())
   return isWrapper && !names.some(isReadImage) ? join(root, only) : root
-}
-
-/** masks/ beside the class folders holds no class. */
-function isNoClass(path: string): boolean {
-  return path.toLowerCase() === 'masks'
 }
 
 function topOf(file: string): string {

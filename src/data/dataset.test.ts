@@ -1,27 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { temporaryFolder as folder } from '../../test/temporary-folder.ts'
 import { openDataset, tagged } from './dataset.ts'
 import { objectNames } from './voc.ts'
-
-const made: string[] = []
-
-/** A folder with these files; pictures need no content to be listed. */
-async function folder(files: Record<string, string>): Promise<string> {
-  const root = await mkdtemp(join(tmpdir(), 'tagmask-data-'))
-  made.push(root)
-  for (const [name, content] of Object.entries(files)) {
-    await mkdir(dirname(join(root, name)), { recursive: true })
-    await writeFile(join(root, name), content)
-  }
-  return root
-}
-
-afterEach(async () => {
-  for (const root of made.splice(0)) await rm(root, { recursive: true, force: true })
-})
 
 const THREE = { 'images/a.jpg': '', 'images/b.PNG': '', 'images/sub/c.webp': '', 'images/notes.md': '' }
 

@@ -1,10 +1,12 @@
 /** @file Opening a folder of tagged pictures: VOC's layout, COCO's, a plain one, or class folders; knows names and tags, decodes nothing. */
 import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
-import { isClassFolders } from './class-folders.ts'
+import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
 import { isCocoLayout, listCocoSplits, openCoco } from './coco.ts'
-import { statOf } from './file-tree.ts'
+import { listTree, statOf } from './file-tree.ts'
 import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
+import { isReadImage, unreadFormat } from './image-endings.ts'
+import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { findVocRoot, openVoc } from './voc.ts'
@@ -85,7 +87,21 @@ async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place>
   if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
   if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))
     return { layout: 'folder', root: folder } // which says what is missing
-  throw new InputError(root, 'holds no data set that can be recognised', { expected: LAYOUTS })
+  throw await noDataset(root, folder)
+}
+
+/** What a folder holds that is no data set: images without tags, images that are not read, something else. */
+async function noDataset(root: string, folder: string): Promise<InputError> {
+  const { files } = await listTree(folder, { expected: LAYOUTS })
+  const images = files.filter(isReadImage)
+  const unread = files.filter(name => unreadFormat(name) !== undefined)
+  if (images.length > 0)
+    return new InputError(root, `holds no data set that can be recognised: images, but no tags`, {
+      expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+    })
+  return new InputError(root, 'holds no data set that can be recognised', {
+    expected: unread.length > 0 ? unreadSentence(unread) : LAYOUTS,
+  })
 }
 
 /** The path from the root of the disk. Throws InputError when the working folder is gone. */

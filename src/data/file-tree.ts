@@ -33,6 +33,8 @@ export async function listTree(
       leftOut.push(`${JSON.stringify(path)} (${problem})`)
       return
     }
+    if (files.length + leftOut.length >= MOST_FILES)
+      throw new InputError(folder, `holds more than ${MOST_FILES} files`, { expected })
     if (entry.isFile()) files.push(path)
     else if (entry.isDirectory()) await list(path)
     else if (entry.isSymbolicLink()) await follow(path)
@@ -73,6 +75,7 @@ export async function listTree(
   return { files: files.sort(), leftOut: leftOut.sort() }
 }
 
+const MOST_FILES = 5_000_000 // more than any data set; a whole disk given by mistake
 const READABLE = 'make the folder readable for this user'
 
 /** Undefined when there is nothing. Throws InputError when it cannot be looked at. */

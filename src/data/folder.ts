@@ -16,12 +16,13 @@ import {
 } from './listing.ts'
 import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
-import { findTagFiles, readTagFile } from './tag-file.ts'
+import { canonicalSplit } from './split-names.ts'
+import { findTagFiles, findWorkbook } from './tag-file.ts'
 import { imageFolder, readTaggedImages, type TaggedImages } from './tagged-images.ts'
 
-/** Whether the folder has a table of tags. */
+/** Whether the folder has a table of tags, or the workbook that it should be saved from. */
 export async function isFolderLayout(root: string): Promise<boolean> {
-  return (await findTagFiles(root)).length > 0
+  return (await findTagFiles(root)).length > 0 || (await findWorkbook(root)) !== undefined
 }
 
 export interface OpenFolderOptions {
@@ -41,10 +42,7 @@ export async function openFolder(
   const images = classFolders
     ? await readClassFolders(root, { known })
     : await readTaggedImages(root, { known })
-  if (images === undefined)
-    throw new InputError(root, 'has neither tags.csv nor tags.json', {
-      expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
-    })
+  if (images === undefined) throw await withoutTags(root)
   const { base, listing, rows, source } = images
   const names = listed ?? sortedTags(images)
   checkClasses(classes === undefined ? source : 'classes', names)
@@ -75,6 +73,7 @@ export async function openFolder(
     warnings: [
       ...images.warnings,
       ...(classFolders ? [] : withoutRow(images)),
+      ...withoutSplit(images, chosen),
       ...untaggedWarning(chosen.filter(file => (tags.get(file) ?? []).length === 0)),
       ...(listed === undefined ? twinNames(imagesOf(rows.values())) : []),
       ...maskWarnings,
@@ -91,8 +90,8 @@ export async function folderSplits(
 ): Promise<string[]> {
   const listed = await listedSplits(root)
   if (classFolders) return [...listed, ...(await classFolderSplits(root))]
-  const table = await readTagFile(root, { known: (await readClassFile(root)) ?? [] })
-  return [...listed, ...rowSplits(table?.rows.values() ?? [])]
+  const images = await readTaggedImages(root, { known: (await readClassFile(root)) ?? [] })
+  return [...new Set([...listed, ...rowSplits(images?.rows.values() ?? []).map(canonicalSplit)])]
 }
 
 export interface OpenPicturesOptions {
@@ -117,6 +116,17 @@ export async function openPictures(
   }))
 }
 
+async function withoutTags(root: string): Promise<InputError> {
+  const workbook = await findWorkbook(root)
+  return workbook === undefined
+    ? new InputError(root, 'has neither tags.csv nor tags.json', {
+        expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+      })
+    : new InputError(join(root, workbook), 'is a workbook, which is not read', {
+        expected: 'save it as tags.csv (CSV) in the spreadsheet',
+      })
+}
+
 function sortedTags({ rows, source }: TaggedImages): string[] {
   const names = [...imagesOf(rows.values()).keys()].sort()
   if (names.length === 0)
@@ -139,6 +149,20 @@ function withoutRow({ listing, rows, source }: TaggedImages): string[] {
   return without.length === 0
     ? []
     : [`${picturesHave(without.length)} no row in ${basename(source)}: ${sample(without)}`]
+}
+
+/** Rows that leave the split blank, where others have one and no list says more. */
+function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[]): string[] {
+  const there = new Set(chosen)
+  const blank = [...rows].filter(([file, row]) => !there.has(file) && (row.split ?? '') === '')
+  return !splits || blank.length === 0
+    ? []
+    : [
+        `${picturesHave(blank.length)} no split and are in none: ${sample(blank.map(([file]) => file))}`.replace(
+          'has no split and are',
+          'has no split and is',
+        ),
+      ]
 }
 
 function withoutMask(pictures: readonly Picture[]): string[] {

@@ -44,7 +44,9 @@ export async function listImages(
   const notes = [
     ...(others.length === 0
       ? []
-      : [`${folder}: ${filesAre(others.length)} no images, ignored: ${sample(others)}`]),
+      : [
+          `${folder}: ${others.length === 1 ? '1 file is no image' : `${others.length} files are no images`}, ignored: ${sample(others)}`,
+        ]),
     ...(paged.length === 0
       ? []
       : [`${folder}: ${images(paged.length)} in TIFF or GIF: of several pages or frames the first is read`]),

@@ -25,36 +25,48 @@ export function imageNames(
   const base = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
   const exact = index(files, file => file.normalize('NFC'))
   const exactStem = index(files, file => stemOf(file).normalize('NFC'))
-  const folded = index(files, foldWord)
-  const foldedStem = index(files, file => foldWord(stemOf(file)))
-  const foldedBase = index(files, file => foldWord(base(file)))
-  const foldedBaseStem = index(files, file => foldWord(stemOf(base(file))))
+  // those below are rarely asked
+  const folded = once(() => index(files, foldWord))
+  const foldedStem = once(() => index(files, file => foldWord(stemOf(file))))
+  const foldedBase = once(() => index(files, file => foldWord(base(file))))
+  const foldedBaseStem = once(() => index(files, file => foldWord(stemOf(base(file)))))
   const befores = roots.map(root => `${slashed(root)}/`).filter(root => root !== '/')
+  const foldedBefores = befores.map(foldWord)
+
+  const withoutRoot = (whole: string): string => {
+    const isBare = !whole.includes('/') || exact.has(whole.normalize('NFC'))
+    const at = isBare ? -1 : foldedBefores.findIndex(root => foldWord(whole).startsWith(root))
+    return at < 0 ? whole : whole.slice(befores[at]!.length)
+  }
+  function* tries(asked: string): Generator<{ found: readonly string[] | undefined; loosely: boolean }> {
+    yield { found: exact.get(asked.normalize('NFC')), loosely: false }
+    yield { found: exactStem.get(asked.normalize('NFC')), loosely: false }
+    const key = foldWord(asked)
+    yield { found: folded().get(key), loosely: false }
+    yield { found: foldedStem().get(key), loosely: false }
+    const bare = hasImageEnding(key) ? stemOf(key) : key
+    yield { found: foldedStem().get(bare), loosely: true }
+    const isElsewhere = key.includes('/')
+    yield { found: foldedBase().get(base(key)), loosely: isElsewhere }
+    yield { found: foldedBaseStem().get(base(key)), loosely: isElsewhere }
+    yield { found: foldedBaseStem().get(base(bare)), loosely: true }
+  }
   return {
     find(name) {
-      const whole = slashed(name.trim())
-      const before = befores.find(root => foldWord(whole).startsWith(foldWord(root)))
-      const asked =
-        before === undefined || exact.has(whole.normalize('NFC')) ? whole : whole.slice(before.length)
-      const bare = hasImageEnding(asked) ? stemOf(asked) : asked
-      const isElsewhere = asked.includes('/')
-      const tries: readonly (readonly [ReadonlyMap<string, readonly string[]>, string, boolean])[] = [
-        [exact, asked.normalize('NFC'), false],
-        [exactStem, asked.normalize('NFC'), false],
-        [folded, foldWord(asked), false],
-        [foldedStem, foldWord(asked), false],
-        [foldedStem, foldWord(bare), true],
-        [foldedBase, foldWord(base(asked)), isElsewhere],
-        [foldedBaseStem, foldWord(base(asked)), isElsewhere],
-        [foldedBaseStem, foldWord(base(bare)), true],
-      ]
-      for (const [known, key, loosely] of tries) {
-        const found = known.get(key) ?? []
+      for (const { found = [], loosely } of tries(withoutRoot(slashed(name.trim())))) {
         if (found.length === 1) return { file: found[0], twins: [], loosely }
         if (found.length > 1) return { file: undefined, twins: found, loosely }
       }
       return NONE
     },
+  }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
   }
 }
 

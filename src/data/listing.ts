@@ -3,10 +3,13 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { cleanWord, foldWord } from './tag-words.ts'
 import { type DecodedText, decodeText } from './text-encoding.ts'
 
 /** Labels 0 (background) to 254 fit a mask of 8 bits; 255 is none. */
 export const MOST_CLASSES = 254
+
+const MOST_BYTES = 200e6 // of a table: a million images have a tenth of it
 
 /** Names in a folder; empty when there is none. */
 export async function listFolder(path: string): Promise<string[]> {
@@ -30,10 +33,16 @@ export async function readText(path: string): Promise<string | undefined> {
 export async function readDecoded(path: string): Promise<DecodedText | undefined> {
   let bytes: Uint8Array
   try {
-    if (!(await stat(path)).isFile()) return undefined // a FIFO would never end
+    const found = await stat(path)
+    if (!found.isFile()) return undefined // a FIFO would never end
+    if (found.size > MOST_BYTES)
+      throw new InputError(path, `has ${Math.round(found.size / 1e6)} MB`, {
+        expected: `a table or list has at most ${MOST_BYTES / 1e6} MB`,
+      })
     bytes = await readFile(path)
   } catch (error) {
     if (isMissing(error)) return undefined
+    if (error instanceof InputError) throw error
     throw new InputError(path, `cannot be read (${reasonOf(error)})`, {
       expected: 'make it readable for this user',
       cause: error,
@@ -55,8 +64,18 @@ export async function readClassFile(root: string): Promise<string[] | undefined>
   const path = join(root, 'classes.txt')
   const text = await readText(path)
   if (text === undefined) return undefined
-  const classes = nonEmptyLines(text)
+  const classes = nonEmptyLines(text).map(cleanWord)
   checkClasses(path, classes)
+  const seen = new Map<string, string>()
+  for (const name of classes) {
+    const other = seen.get(foldWord(name))
+    if (other !== undefined)
+      throw new InputError(path, `names "${other}" and "${name}", which differ in case alone`, {
+        field: 'classes',
+        expected: 'case does not tell classes apart: rename one, or take it out',
+      })
+    seen.set(foldWord(name), name)
+  }
   return classes
 }
 
@@ -125,7 +144,10 @@ export function untaggedWarning(names: readonly string[]): string[] {
 
 /** "a, b, c and 4 more" */
 export function sample(names: readonly string[], most = 3): string {
-  const shown = names.slice(0, most).join(', ')
+  const shown = names
+    .slice(0, most)
+    .map(name => (hasControls(name) ? JSON.stringify(name) : name))
+    .join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
 }
 

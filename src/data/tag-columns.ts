@@ -30,6 +30,7 @@ export const TAG_NAMES =
 const NUMBERED_TAG = /^(tag|label|class|category|keyword|klasse|kategorie)\d+$/
 export const SPLIT_NAMES = ['split', 'set', 'subset', 'partition', 'fold']
 const SPLIT_WORDS = /^(train|training|val|valid|validation|dev|test|testing)$/
+const LOOKED_AT = 500 // rows that tell which column names the images
 const INDEX = /^(|unnamed\d*|index|nr)$/
 
 export interface ColumnContext {
@@ -44,9 +45,11 @@ export function findColumns(records: readonly CsvRecord[], context: ColumnContex
   const width = first?.fields.length ?? 0
   if (first === undefined || width < 2) return undefined
   const names = first.fields.map(columnName)
-  const share = (column: number, rows: readonly CsvRecord[]): number =>
+  const step = Math.ceil(rest.length / LOOKED_AT)
+  const rows = rest.filter((_, i) => i % step === 0)
+  const share = (column: number): number =>
     rows.filter(({ fields }) => context.isImage(fields[column] ?? '')).length / Math.max(1, rows.length)
-  const shares = names.map((_, column) => share(column, rest))
+  const shares = names.map((_, column) => share(column))
   const file = fileColumn(names, shares)
   const headless = context.isImage(first.fields[file ?? 0]!)
   if (headless) return headlessColumns(records, file ?? 0, context)
@@ -128,7 +131,9 @@ function headedColumns(
     }
   }
   if (tags.length > 0) return found({ tags, oneHot: [] }, named ? 2 : 1)
-  const rest = others.filter(c => c !== split && !INDEX.test(names[c]!))
+  const candidates = others.filter(c => c !== split && !INDEX.test(names[c]!))
+  const filled = candidates.filter(isFilled)
+  const rest = filled.length === 0 ? candidates : filled
   const [only] = rest
   const isOneHot = (column: number): boolean =>
     rows.every(({ fields }) => yesOrNo(fields[column] ?? '') !== undefined)
@@ -162,7 +167,7 @@ function tagColumns(
     called.some(c => /^tags?$/.test(names[c]!)) || wordy.length === 0 ? called.slice(0, 1) : wordy
   const [tags] = choices
   const same = (column: number): boolean => rows.every(({ fields }) => fields[column] === fields[tags!])
-  if (!choices.every(same))
+  if (!choices.every(column => same(column) || names[column] === names[tags!]))
     throw new InputError(
       path,
       `has tags in ${sample(
@@ -176,7 +181,8 @@ function tagColumns(
     )
   const next = names.findIndex((name, column) => column > tags! && name !== '')
   const nameless = [...names.keys()].slice(tags! + 1, next < 0 ? names.length : next)
-  return [tags!, ...nameless.filter(isFilled), ...numbered]
+  const alike = called.filter(column => names[column] === names[tags!] && column !== tags)
+  return [...new Set([tags!, ...alike, ...nameless.filter(isFilled), ...numbered])]
 }
 
 function notOneHot(

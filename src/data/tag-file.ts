@@ -47,6 +47,11 @@ export async function findTagFiles(root: string): Promise<string[]> {
   ])
 }
 
+/** A workbook of a spreadsheet, by name, that should have been saved as a table. */
+export async function findWorkbook(root: string): Promise<string | undefined> {
+  return (await listFolder(root)).find(name => /^(tags|labels)\.(xlsx?|xlsm|ods|numbers)$/i.test(name))
+}
+
 /** Reads the first tag file; undefined when the folder has none. Throws InputError naming the line. */
 export async function readTagFile(
   root: string,

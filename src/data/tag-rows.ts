@@ -74,6 +74,7 @@ export function uniteRows(
   const rows = new Map<string, TagRow>()
   const same = new Set<string>()
   const united = new Set<string>()
+  const spelt = new Map<string, string>()
   const respelt = new Map<string, string>()
   for (const row of list) {
     const file = imageOf(row)
@@ -81,6 +82,7 @@ export function uniteRows(
     const before = rows.get(file)
     if (before === undefined) {
       rows.set(file, { ...row, file })
+      spelt.set(file, plainName(row))
       continue
     }
     const differs = !sameTags(before, row)
@@ -96,7 +98,8 @@ export function uniteRows(
       )
     if (differs) united.add(file)
     else same.add(file)
-    if (plainName(before) !== plainName(row)) respelt.set(file, `${plainName(before)} and ${plainName(row)}`)
+    const other = spelt.get(file)!
+    if (other !== plainName(row)) respelt.set(file, `${other} and ${plainName(row)}`)
     const tags = [...new Set([...before.tags, ...row.tags])]
     rows.set(file, { ...before, tags, split: before.split || row.split })
   }

@@ -32,7 +32,9 @@ export function tableRows(path: string, whole: string, context: TableContext): T
   const text = whole.replace(/^sep=.\r?\n/i, match => match.replace(/[^\r\n]/g, '')) // Excel's word for its delimiter
   const { records, columns, delimiter } = findDialect(path, text, context)
   const header = columns.headless ? undefined : records[0]
-  const body = (columns.headless ? records : records.slice(1)).map(record => fitted(path, record, header))
+  const body = (columns.headless ? records : records.slice(1)).map(record =>
+    fitted(path, record, { header, delimiter }),
+  )
   const notes: string[] = []
   if (delimiter !== ',') notes.push(`${path}: columns are separated by ${DELIMITER_WORDS[delimiter]}`)
   if (columns.headless) notes.push(`${path}: has no header; its columns are read as images and tags`)
@@ -61,6 +63,13 @@ const DELIMITER_WORDS: Readonly<Record<Delimiter, string>> = {
   '|': '"|"',
 }
 
+const FIELD_ENDS: Readonly<Record<Delimiter, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '\t': 'tab',
+  '|': 'bar',
+}
+
 function columnWords({ tags, oneHot }: Columns, header: CsvRecord): string {
   const names = tags.length > 0 ? tags.map(c => cleanWord(header.fields[c]!)) : oneHot.map(({ name }) => name)
   return sample(
@@ -79,9 +88,11 @@ interface Dialect {
 function findDialect(path: string, text: string, { isImage }: TableContext): Dialect {
   if (text.trim() === '') throw new InputError(path, 'is empty', { field: 'header', expected: HEADER })
   const firstLine = /^.*$/m.exec(text.trimStart())?.[0] ?? ''
+  const shown = sample([firstLine.length > 80 ? `${firstLine.slice(0, 80)}...` : firstLine])
   const found: Dialect[] = []
   let broken: unknown
   for (const delimiter of DELIMITERS) {
+    if (!firstLine.includes(delimiter)) continue
     try {
       const records = parseCsv(text, path, { delimiter }).filter(({ fields }) =>
         fields.some(field => cleanWord(field) !== ''),
@@ -89,16 +100,20 @@ function findDialect(path: string, text: string, { isImage }: TableContext): Dia
       const columns = findColumns(records, { path, isImage })
       if (columns !== undefined) found.push({ delimiter, records, columns })
     } catch (error) {
-      if (firstLine.includes(delimiter)) broken ??= error
+      broken ??= error
     }
   }
   const [best] = found.sort((a, b) => b.columns.certainty - a.columns.certainty)
   if (best !== undefined) return best
-  throw broken ?? new InputError(path, `begins with "${firstLine}"`, { field: 'header', expected: HEADER })
+  throw broken ?? new InputError(path, `begins with "${shown}"`, { field: 'header', expected: HEADER })
 }
 
 /** Fields beyond the header's must be blank; those that are left out are. */
-function fitted(path: string, record: CsvRecord, header: CsvRecord | undefined): CsvRecord {
+function fitted(
+  path: string,
+  record: CsvRecord,
+  { header, delimiter }: { header: CsvRecord | undefined; delimiter: Delimiter },
+): CsvRecord {
   if (header === undefined) return record
   const { line, fields } = record
   const most = header.fields.length
@@ -106,7 +121,7 @@ function fitted(path: string, record: CsvRecord, header: CsvRecord | undefined):
     return { line, fields: fields.slice(0, most) }
   throw new InputError(path, `has ${fields.length} fields where the header has ${most}`, {
     field: `line ${line}`,
-    expected: 'separate tags by ";", and quote a name that holds a comma',
+    expected: `separate tags by "${delimiter === ';' ? ',' : ';'}", and quote a name that holds a ${FIELD_ENDS[delimiter]}`,
   })
 }
 

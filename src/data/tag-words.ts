@@ -9,11 +9,13 @@ export interface Cell {
 
 /** NFC, without invisible characters (byte order marks, zero widths, marks of direction), blanks single and trimmed. */
 export function cleanWord(text: string): string {
+  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text // nothing to clean, as mostly
   return text
     .normalize('NFC')
     .replace(/[\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]/g, '')
     .replace(/[\t\p{Zs}]+/gu, ' ')
     .replace(/^[\s\u200c\u200d]+|[\s\u200c\u200d]+$/g, '')
+    .replace(/^[\u201c\u201d\u201e\u00ab] ?(.*?) ?[\u201c\u201d\u00bb]$/, '$1') // quotes of a word processor
 }
 
 /** What two spellings of one word have in common. */

@@ -44,9 +44,9 @@ async function hasImages(root: string): Promise<boolean> {
   )
 }
 
-/** masks/ lies beside the images, not among them. */
-function isBeside(path: string): boolean {
-  return path.toLowerCase() === 'masks'
+/** masks/, tables and lists lie beside the images, not among them. */
+export function isBeside(path: string): boolean {
+  return path.toLowerCase() === 'masks' || /^[^/]+\.(csv|tsv|txt|json|jsonl|md|html?)$/i.test(path)
 }
 
 /** The images of a folder with its table of tags; undefined when there is no table. Throws InputError as its parts do. */

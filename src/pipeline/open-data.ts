@@ -92,7 +92,11 @@ async function placeData(
   }
   const placed = { ...recipe, data: { ...data, root } }
   if (data.layout !== 'demo') return placed
-  if (data.root !== null && !named.has('data.layout') && (await holdsOtherThanDemo(root))) {
+  if (data.root !== null && (await holdsOtherThanDemo(root))) {
+    if (named.has('data.layout'))
+      throw new InputError(root, 'is in the way and is not a demo data set', {
+        expected: 'choose another folder, or leave out data.layout to read what it holds',
+      })
     log.info(`data.layout demo: ${root} holds no generated set, so it is read as what it is`)
     return { ...placed, data: { ...placed.data, layout: 'auto' } }
   }
