@@ -2,7 +2,7 @@
 import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
-import { isCocoLayout, openCoco } from './coco.ts'
+import { isCocoLayout, listCocoSplits, openCoco } from './coco.ts'
 import { listTree, statOf } from './file-tree.ts'
 import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
 import { isReadImage, unreadFormat } from './image-endings.ts'
@@ -53,9 +53,7 @@ export async function listSplits(
   const { layout, root: folder } = await findLayout(root, asked)
   switch (layout) {
     case 'coco':
-      return (await listFolder(join(folder, 'annotations'))).flatMap(
-        name => /^instances_(.*)\.json$/.exec(name)?.[1] ?? [],
-      )
+      return (await listCocoSplits(folder)).map(({ name }) => name)
     case 'voc':
       return (await listFolder(join(folder, 'ImageSets', 'Segmentation'))).flatMap(name =>
         /\.txt$/i.test(name) ? [parse(name).name] : [],

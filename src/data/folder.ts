@@ -14,6 +14,7 @@ import {
   sample,
   untaggedWarning,
 } from './listing.ts'
+import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { canonicalSplit } from './split-names.ts'
 import { findTagFiles, findWorkbook } from './tag-file.ts'
@@ -63,7 +64,7 @@ export async function openFolder(
       mask: masks.get(file),
     }),
   )
-  return {
+  return withMaskReading({
     name: basename(root),
     root,
     split,
@@ -79,7 +80,7 @@ export async function openFolder(
       ...withoutMask(pictures),
     ],
     notes: images.notes,
-  }
+  })
 }
 
 /** The splits that the folder names; none when all of it is one. */
