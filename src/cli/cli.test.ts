@@ -42,9 +42,8 @@ async function tagmask(...args: string[]) {
   return { code, ...written, listeners: events.listenerCount('SIGINT') }
 }
 
-const COMMANDS = 'run train maps evaluate affinity refine segment predict ablate report demo doctor'.split(
-  ' ',
-)
+const COMMANDS =
+  'run train maps evaluate affinity refine segment predict ablate report demo setup doctor'.split(' ')
 
 describe('--help', () => {
   it('lists every command with a sentence', async () => {
