@@ -21,8 +21,10 @@ export async function writeFileAtomic(
   data: string | Uint8Array | readonly Uint8Array[],
   { durable = false }: WriteOptions = {},
 ): Promise<void> {
-  const name = Buffer.from(basename(path)).subarray(0, 200).toString().replace('\uFFFD', '') // file systems take 255 bytes
-  const temporary = join(dirname(path), `.${name}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
+  const temporary = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
+  )
   const buffers =
     typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : [...data]
   try {

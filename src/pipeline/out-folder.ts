@@ -42,7 +42,7 @@ export interface OutFolder {
 }
 
 /** What a system leaves in folders, and what a killed process of ours does. */
-const LEFT = /^(\.DS_Store|Thumbs\.db|desktop\.ini|\..*\.\d+\.[0-9a-f]{8}\.tmp)$/
+const LEFT = /^(\.DS_Store|Thumbs\.db|desktop\.ini|\.tagmask-.*\.tmp|\..*\.\d+\.[0-9a-f]{8}\.tmp)$/
 type State = 'absent' | 'ours' | 'changed'
 
 /**
@@ -94,8 +94,6 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
       await makeFolder(overlays ? join(out, 'overlays') : out)
       const gone = new Set([...writes, ...differing].filter(file => states.get(file) === 'ours'))
       await inParallel([...gone], file => rm(join(out, file), { force: true }))
-      for (const name of found.filter(name => LEFT.test(name) && name.endsWith('.tmp')))
-        await rm(join(out, name), { force: true })
       const kept = [...record.made].filter(([file]) => made(file) !== undefined && !gone.has(file))
       const used = new Set(kept.map(([, { by }]) => by))
       const makers = [...record.makers].filter(([key]) => used.has(key))

@@ -82,7 +82,7 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
   await folder.begin()
   let lost = 0
   await eachPicture(
-    targets.filter(({ id }) => folder.open.has(id)),
+    targets, // those that are to be made are not there now
     ({ id }) => join(out, `${id}.png`),
     async target => {
       try {
