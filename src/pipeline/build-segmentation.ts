@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Normalisation } from '../data/transforms/normalise.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
+import { MOST_CLASSES } from '../io/label-values.ts'
 import {
   DilatedHead,
   LightHead,
@@ -97,7 +98,11 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
           : `train it first: tagmask segment ${fromHere(run.root)}`,
     })
   }
-  return text.replace(/\n$/, '').split('\n').slice(1).map(parseLabelName)
+  const names = text.replace(/\n$/, '').split('\n').slice(1).map(parseLabelName)
+  if (names.length <= MOST_CLASSES) return names
+  throw new InputError(namesFile(run), `names ${names.length} classes`, {
+    expected: `masks of 8 bits have room for ${MOST_CLASSES}: train with fewer`,
+  })
 }
 
 /** What the run has trained, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */

@@ -32,6 +32,16 @@ it('any class names come back from labels.txt beside the weights', async () => {
     }),
     { numRuns: 40 },
   )
+  await expect(readLabelNames({ ...recipe, segment: null }, run)).rejects.toThrow(
+    /its recipe has no section segment$/,
+  )
+  const many = Array.from({ length: 255 }, (_, k) => `c${k}`)
+  await writeLabelNames(run, many)
+  await expect(readLabelNames(recipe, run)).rejects.toThrow(
+    `${join(run.segmentCheckpoints, 'labels.txt')}: names 255 classes; masks of 8 bits have room for 254: train with fewer`,
+  )
+  await writeLabelNames(run, many.slice(1))
+  expect(await readLabelNames(recipe, run)).toHaveLength(254)
   await writeFile(join(run.segmentCheckpoints, 'labels.txt'), 'background\ncat\n"quoted\n') // as written before
   expect(await readLabelNames(recipe, run)).toEqual(['cat', '"quoted'])
 })

@@ -161,6 +161,17 @@ describe('what tagmask did not write', () => {
     expect(await readFile(at('out', 'c.png'), 'utf8')).toBe('mine')
   })
 
+  it('nor is a place where no folder can be', async () => {
+    await writeFile(at('file'), 'mine')
+    await expect(open({ out: at('file') })).rejects.toThrow(
+      `${at('file')} (--out): is no folder that can be listed; give a new or empty folder`,
+    )
+    const out = await open({ out: '/proc/none/out' })
+    await expect(out.begin()).rejects.toThrow(
+      '/proc/none/out (--out): the folder cannot be made; choose a place that can be written to',
+    )
+  })
+
   it('is not reached through links', async () => {
     await make()
     await symlink(at('photos'), at('out', 'overlays'))

@@ -2,15 +2,15 @@
  * @file A folder that masks are written into and that is not a run's: nothing is written over what we did not write, and
  * masks of another run or other settings are never taken for ours. Imports no torch.
  */
-import { lstat, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { sample } from '../data/listing.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import type { Log } from '../train/log.ts'
 import { hashOf, hashOfFile, inParallel, type Origin, originOf, stateOf } from './file-origin.ts'
 import { appendMade, type Made, type Maker, type OutRecord, readRecord, writeRecord } from './out-record.ts'
-import { fromHere, makeFolder } from './run-folder.ts'
+import { fromHere } from './run-folder.ts'
 
 /** A mask to be made, and the files that it depends on. */
 export interface OutImage {
@@ -91,7 +91,7 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   return {
     open,
     async begin() {
-      await makeFolder(overlays ? join(out, 'overlays') : out)
+      await makeOut(overlays ? join(out, 'overlays') : out)
       const gone = new Set([...writes, ...differing].filter(file => states.get(file) === 'ours'))
       await inParallel([...gone], file => rm(join(out, file), { force: true }))
       const kept = [...record.made].filter(([file]) => made(file) !== undefined && !gone.has(file))
@@ -111,6 +111,26 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   async function put(file: string, data: Uint8Array, from: readonly Origin[]): Promise<void> {
     await appendMade(out, { file, hash: hashOf(data), by: maker.key, from })
     await writeFileAtomic(join(out, file), data)
+  }
+}
+
+async function makeOut(folder: string): Promise<void> {
+  await makeBelow(folder).catch((cause: unknown) => {
+    const expected = 'choose a place that can be written to'
+    throw new InputError(folder, 'the folder cannot be made', { field: '--out', expected, cause })
+  })
+}
+
+/** A folder and those above it. Node's own `recursive` never ends where a folder above it cannot be made (/proc). */
+async function makeBelow(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw error
+    await makeBelow(dirname(folder))
+    await mkdir(folder)
   }
 }
 
@@ -167,7 +187,7 @@ function refuseOthers(
   const [first] = left
   if (first === undefined) return
   const other = makers.get(first.by)
-  const masks = left.filter(({ file }) => !file.includes('/')).length
+  const masks = left.map(({ file }) => file).filter(file => !file.startsWith('overlays/'))
   const how =
     other === undefined || other.command !== maker.command
       ? `by ${other === undefined ? 'something else' : `tagmask ${other.command}`}`
@@ -176,8 +196,8 @@ function refuseOthers(
         : other.weights !== maker.weights
           ? 'with other weights of this run'
           : 'with other settings'
-  const count = masks === 1 ? '1 mask that was made' : `${masks} masks that were made`
-  throw new InputError(out, `holds ${count} ${how}: ${sample(left.map(({ file }) => file))}`, {
+  const count = masks.length === 1 ? '1 mask that was made' : `${masks.length} masks that were made`
+  throw new InputError(out, `holds ${count} ${how}: ${sample(masks.sort())}`, {
     field: '--out',
     expected: force
       ? 'nothing was changed; their images are not among those given, so that --force cannot make them again: give another --out'

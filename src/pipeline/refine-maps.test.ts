@@ -6,6 +6,7 @@ import { writeImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
 import { fromFloat32 } from '../io/tensor-data.ts'
 import { CLASS_MAP_CRF } from '../refine/crf-parameters.ts'
+import { crfThreads } from '../refine/dense-crf.ts'
 import { createLog } from '../train/log.ts'
 import { writeClassMaps } from './class-map-file.ts'
 import { type RefineMapsOptions, refineMaps } from './refine-maps.ts'
@@ -119,6 +120,11 @@ it('parameters that are none', async () => {
   }
   await expect(refine({ threads: 0, out: join(folder, 'none') })).rejects.toThrow(/is 0; expected/)
   expect(await readdir(folder)).not.toContain('none')
+})
+
+it('takes the threads that it is told, whatever TAGMASK_THREADS says', () => {
+  expect(process.env.TAGMASK_THREADS).toBe('1')
+  expect([crfThreads(3), crfThreads(null), crfThreads()]).toEqual([3, 1, 1])
 })
 
 const rewrite = (id: string, cam: Float32Array, classes: readonly number[]) =>

@@ -7,6 +7,7 @@ import type { ClassMaps } from '../evaluate/index.ts'
 import { readImage } from '../io/image.ts'
 import { encodeLabelMap, type LabelMap } from '../io/indexed-png.ts'
 import { legendFiles } from '../io/label-legend.ts'
+import { MOST_CLASSES } from '../io/label-values.ts'
 import { crfLabels } from '../refine/cam-crf.ts'
 import type { CrfParameters } from '../refine/crf-parameters.ts'
 import { crfThreads } from '../refine/dense-crf.ts'
@@ -38,7 +39,6 @@ export interface RefineMapsOptions {
 }
 
 const ENDING = '.safetensors'
-const MOST_LABELS = 254 // 255 is void in a mask of 8 bits
 
 /**
  * Writes out/ID.png, as many pictures at a time as there are threads; returns how many there are. Maps without a picture and
@@ -155,11 +155,11 @@ async function refuseManyClasses(maps: string, ids: readonly string[]): Promise<
   for (const id of ids) {
     const file = mapFile(maps, id)
     const own = await readMapClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
-    const wrong = own.find(k => k < 0 || k >= MOST_LABELS)
+    const wrong = own.find(k => k < 0 || k >= MOST_CLASSES)
     if (wrong !== undefined) {
       throw new InputError(file, `has a map of class ${wrong}`, {
         field: 'classes',
-        expected: `a mask of 8 bits has room for the classes 0 to ${MOST_LABELS - 1}; nothing was written`,
+        expected: `a mask of 8 bits has room for the classes 0 to ${MOST_CLASSES - 1}; nothing was written`,
       })
     }
     for (const k of own) classes.add(k)
