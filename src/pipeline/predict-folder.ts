@@ -1,11 +1,12 @@
 /** @file `tagmask predict RUN --images FOLDER`: masks of any pictures with the segmentation network of a run. */
 import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
+import type { Picture } from '../data/picture.ts'
 import { InputError } from '../errors.ts'
 import { encodeImage } from '../io/image.ts'
 import { encodeLabelMap } from '../io/indexed-png.ts'
 import { legendFiles, legendSvg } from '../io/label-legend.ts'
-import { printable } from '../io/printable.ts'
+import { printable, shortName } from '../io/printable.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
 import { loadSegmentation, readLabelNames, shownTo } from './build-segmentation.ts'
@@ -71,6 +72,10 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
   const way: Way = crf ? 'ms-crf' : 'ms'
   let count = pictures.length - open.length
   let lost = 0
+  const leaveOut = ({ id }: Picture, error: InputError): void => {
+    lost++
+    log.warn(`${shortName(id, { most: 80 })} has no mask: ${error.message}`)
+  }
   const progress = log.progress({ title: 'predict', total: pictures.length, start: count })
   try {
     await folder.begin()
@@ -83,18 +88,19 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       device,
       precision,
       strict,
-      onBadPicture({ id }, error) {
-        lost++
-        log.warn(`${id} has no mask: ${error.message}`)
-      },
+      onBadPicture: leaveOut,
     })
     for await (const { picture, image, labels } of predictions) {
       const mask = labels.get(way)!
-      await folder.write(targets.get(picture.id)!, {
-        mask: encodeLabelMap(mask),
-        ...(overlays && { overlay: await encodeImage(drawMask(image, mask, picture.id)) }),
-      })
-      progress.update(++count)
+      const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
+      const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
+      try {
+        await folder.write(targets.get(picture.id)!, files)
+        progress.update(++count)
+      } catch (error) {
+        if (strict || !isLongName(error)) throw error // a full disk is for all of them
+        leaveOut(picture, error)
+      }
       if (signal.aborted) throw new Interrupted(`predict, picture ${count} of ${pictures.length}`)
     }
   } finally {
@@ -107,6 +113,12 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
   )
   return count
+}
+
+/** Whether a file could not be written because its own name is too long, as of images in deep folders. */
+function isLongName(error: unknown): error is InputError {
+  const cause = error instanceof InputError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENAMETOOLONG'
 }
 
 /** All that decides what a mask looks like. */
