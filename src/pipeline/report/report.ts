@@ -17,7 +17,7 @@ export interface WrittenReport {
   readonly pictures: readonly string[]
 }
 
-const LONGEST_NAME = 240 // bytes, without the ending
+const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
 const EMBEDDED_SIDE = 360 // pixels of an embedded view's longer side, at most: two to a screen pixel
 
 /** What is done with an example that cannot be drawn or written. */
