@@ -12,6 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism, freemem } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { ensureBuildTools } from './install-libtorch.mjs'
@@ -20,11 +21,11 @@ import { SetupError, say } from './setup-log.mjs'
 /** A translation unit with libtorch's headers takes this much memory. */
 const BYTES_PER_JOB = 1.6e9
 
-/** Hash of names and contents below `paths`, and of whatever else decides the result. */
-export function stampOf(paths, ...more) {
+/** Hash of names (in `root`) and contents below `paths`, and of whatever else decides the result. */
+export function stampOf(root, paths, ...more) {
   const hash = createHash('sha256')
   for (const path of paths.flatMap(filesBelow))
-    hash.update(path).update('\0').update(readFileSync(path)).update('\0')
+    hash.update(relative(root, path)).update('\0').update(readFileSync(path)).update('\0')
   for (const text of more) hash.update(JSON.stringify(text) ?? '')
   return hash.digest('hex').slice(0, 16)
 }
@@ -39,11 +40,11 @@ function filesBelow(path) {
 /** Everything that decides what an addon for this libtorch looks like. */
 export function torchStamp(root, libtorch) {
   const { size, mtimeMs } = statSync(join(libtorch.lib, 'libtorch_cpu.so'))
-  return stampOf([join(root, 'native/torch')], { ...libtorch, source: '' }, size, mtimeMs)
+  return stampOf(root, [join(root, 'native/torch')], { ...libtorch, source: '' }, size, mtimeMs)
 }
 
 /** Builds native/torch against `libtorch` into `addon`. Throws SetupError, with the compiler's last lines. */
-export function buildTorchAddon(root, libtorch, addon) {
+export function buildTorchAddon(folders, libtorch, addon) {
   const { version, include, lib, rpath, cxx11abi, cuda } = libtorch
   const links = [`-L${lib}`, '-Wl,--no-as-needed', ...(cuda ? ['-ltorch', '-ltorch_cuda', '-lc10_cuda'] : [])]
   const variables = {
@@ -55,20 +56,24 @@ export function buildTorchAddon(root, libtorch, addon) {
     libtorch_abi: String(cxx11abi),
   }
   say(`building the addon for libtorch ${version} (${libtorch.path}); about a minute on two cores, once`)
-  buildAddon(root, 'torch', addon, variables)
+  buildAddon(folders, 'torch', addon, variables)
 }
 
 /** Builds native/<name> (binding.gyp) and moves tagmask_<name>.node to `addon`; then tries to load it. */
-export function buildAddon(root, name, addon, variables = {}) {
+export function buildAddon({ root, build }, name, addon, variables = {}) {
   ensureBuildTools()
-  const folder = join(root, 'build/native', relative(join(root, 'build/addons'), dirname(addon)))
+  const folder = join(build, 'native', relative(join(build, 'addons'), dirname(addon)))
   mkdirSync(folder, { recursive: true })
   // sources keep their times, so that make compiles only what changed
   cpSync(join(root, 'native', name), folder, { recursive: true, preserveTimestamps: true })
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / BYTES_PER_JOB)))
   const headers = nodeHeaders()
   const common = ['-C', folder, ...(headers === undefined ? [] : ['--nodedir', headers])]
-  const gyp = args => spawnSync(process.execPath, [nodeGyp(), ...args], { encoding: 'utf8', maxBuffer: 1e9 })
+  // binding.gyp asks for node-addon-api from the build folder, which need not lie beside node_modules
+  const modules = dirname(dirname(createRequire(join(root, 'package.json')).resolve('node-addon-api')))
+  const env = { ...process.env, NODE_PATH: [modules, process.env.NODE_PATH].filter(Boolean).join(':') }
+  const gyp = args =>
+    spawnSync(process.execPath, [nodeGyp(), ...args], { env, encoding: 'utf8', maxBuffer: 1e9 })
   const defines = Object.entries(variables).map(([key, value]) => `-D${key}=${value}`)
   const configured = gyp(['configure', ...common, '--', ...defines])
   const { status, stdout, stderr } =

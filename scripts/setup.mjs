@@ -1,22 +1,24 @@
 /**
- * @file Makes a fresh clone ready: npm packages, libtorch, the native addons, the compiled TypeScript.
+ * @file Makes a fresh clone ready: npm packages, libtorch, the native addons, the compiled TypeScript. Of the package as npm
+ * installs it only libtorch and the addons are missing.
  * Idempotent, and quick when nothing is to be done. Node's own modules only: it runs before npm ci.
  *
  *   node scripts/setup.mjs [--libtorch DIR]     DIR: also build for this libtorch (/usr for the system's)
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildAddon, buildTorchAddon, stampOf, torchStamp } from './build-addon.mjs'
 import { describeLibtorch, findLibtorch, OPENBLAS_OPENMP } from './find-libtorch.mjs'
 import { aptInstall, canApt, downloadLibtorch } from './install-libtorch.mjs'
+import { buildFolder, isClone, root } from './places.mjs'
 import { SetupError, say } from './setup-log.mjs'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const MANIFEST = join(root, 'build/addons/manifest.json')
-const FAILURES = join(root, 'build/addons/failed.json')
+/** Set before anything else. */
+let build = ''
+const manifestFile = () => join(build, 'addons/manifest.json')
+const failuresFile = () => join(build, 'addons/failed.json')
 const SOURCES = [
   'src',
   'bench',
@@ -30,7 +32,8 @@ const SOURCES = [
 async function main() {
   const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
   if (process.platform !== 'linux') throw new SetupError('Linux is needed (on Windows: WSL)')
-  installPackages()
+  build = buildFolder()
+  if (isClone) installPackages()
   const first = await setUpLibtorch()
   if (extra !== undefined) {
     const wanted = describeLibtorch(extra, 'added by --libtorch')
@@ -39,8 +42,8 @@ async function main() {
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
   setUpCrf()
-  compile()
-  const others = readJson(MANIFEST, []).filter(({ version }) => version !== first.version)
+  if (isClone) compile()
+  const others = readJson(manifestFile(), []).filter(({ version }) => version !== first.version)
   const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
   say(`ready: libtorch ${first.version} (${first.source}, ${first.path})${also}`)
 }
@@ -50,7 +53,7 @@ function installPackages() {
   const lock = join(root, 'package-lock.json')
   const stampFile = join(root, 'node_modules/.tagmask-lock')
   const installed = join(root, 'node_modules/.package-lock.json')
-  const stamp = stampOf([lock])
+  const stamp = stampOf(root, [lock])
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   const fresh = existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs
   if (!fresh) {
@@ -97,7 +100,7 @@ async function setUpLibtorch() {
 }
 
 function firstThatBuilds(candidates) {
-  const failures = readJson(FAILURES, {})
+  const failures = readJson(failuresFile(), {})
   for (const candidate of candidates) {
     ensureOpenBlas(candidate)
     const stamp = torchStamp(root, candidate)
@@ -112,7 +115,7 @@ function firstThatBuilds(candidates) {
       if (!(error instanceof SetupError) || candidate.source === 'LIBTORCH') throw error
       say(`not used: libtorch ${candidate.version} (${candidate.source}): ${error.message}`)
       // the last hope is tried again next time; others are not, for they take minutes
-      if (candidate !== candidates.at(-1)) writeJson(FAILURES, { ...failures, [stamp]: error.message })
+      if (candidate !== candidates.at(-1)) writeJson(failuresFile(), { ...failures, [stamp]: error.message })
     }
   }
   return undefined
@@ -127,43 +130,57 @@ function ensureOpenBlas({ source, path }) {
 
 /** Builds the addon if it is not current and lists it in the manifest, the one to use first. */
 function record(libtorch, { first }) {
-  const addon = join(root, 'build/addons', `torch-${libtorch.version}`, 'tagmask_torch.node')
+  const addon = join(build, 'addons', `torch-${libtorch.version}`, 'tagmask_torch.node')
   const stamp = torchStamp(root, libtorch)
-  const listed = readJson(MANIFEST, [])
-  const current = listed.find(entry => entry.stamp === stamp && existsSync(join(root, entry.addon)))
-  if (current === undefined) buildTorchAddon(root, libtorch, addon)
+  const listed = readJson(manifestFile(), [])
+  const current = listed.find(entry => entry.stamp === stamp && existsSync(resolve(root, entry.addon)))
+  if (current === undefined) buildTorchAddon({ root, build }, libtorch, addon)
   const { version, source, path, lib, rpath, cxx11abi, cuda } = libtorch
-  const entry = { version, addon: relative(root, addon), source, path, lib, rpath, cxx11abi, cuda, stamp }
+  const inside = relative(root, addon)
+  const entry = {
+    version,
+    addon: inside.startsWith('..') ? addon : inside,
+    source,
+    path,
+    lib,
+    rpath,
+    cxx11abi,
+    cuda,
+    stamp,
+  }
   const others = listed.filter(
     one =>
       one.version !== version &&
-      existsSync(join(root, one.addon)) &&
+      existsSync(resolve(root, one.addon)) &&
       existsSync(join(one.lib ?? '', 'libtorch_cpu.so')),
   )
   const manifest = first ? [entry, ...others] : [...others, entry]
   const before = listed.findIndex(one => one.version === version)
   if (!first && before >= 0 && listed.length === manifest.length)
     manifest.splice(before, 0, ...manifest.splice(-1))
-  if (JSON.stringify(manifest) !== JSON.stringify(listed)) writeJson(MANIFEST, manifest)
+  if (JSON.stringify(manifest) !== JSON.stringify(listed)) writeJson(manifestFile(), manifest)
 }
 
 /** The dense CRF has no libtorch in it: one build for all. */
 function setUpCrf() {
   const sources = join(root, 'native/crf')
   if (!existsSync(join(sources, 'binding.gyp'))) return
-  const addon = join(root, 'build/addons/crf/tagmask_crf.node')
+  const addon = join(build, 'addons/crf/tagmask_crf.node')
   const stampFile = `${addon}.stamp`
-  const stamp = stampOf([sources])
+  const stamp = stampOf(root, [sources])
   if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   say('building the dense CRF')
-  buildAddon(root, 'crf', addon)
+  buildAddon({ root, build }, 'crf', addon)
   writeFileSync(stampFile, stamp)
 }
 
 /** TypeScript to dist/, when a source changed. */
 function compile() {
   const stampFile = join(root, 'dist/.tagmask-stamp')
-  const stamp = stampOf(SOURCES.map(name => join(root, name)))
+  const stamp = stampOf(
+    root,
+    SOURCES.map(name => join(root, name)),
+  )
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   say('compiling TypeScript')
   const tsc = join(root, 'node_modules/typescript/bin/tsc')

@@ -8,6 +8,7 @@ import { predict } from './commands/predict.ts'
 import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
 import { affinity, evaluate, maps, run, segment, train } from './commands/run.ts'
+import { setup } from './commands/setup.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
@@ -23,6 +24,7 @@ const routes = {
   ablate,
   report,
   demo,
+  setup,
   doctor,
 }
 
@@ -31,7 +33,7 @@ export const app: Application<CliContext> = buildApplication(
   buildRouteMap<keyof typeof routes, CliContext>({
     routes,
     docs: {
-      brief: 'From picture tags to pixel masks',
+      brief: 'From image tags to pixel masks',
       fullDescription: `tagmask - weakly supervised semantic segmentation: from picture tags to pixel masks
 
 Examples:

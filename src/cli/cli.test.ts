@@ -42,9 +42,8 @@ async function tagmask(...args: string[]) {
   return { code, ...written, listeners: events.listenerCount('SIGINT') }
 }
 
-const COMMANDS = 'run train maps evaluate affinity refine segment predict ablate report demo doctor'.split(
-  ' ',
-)
+const COMMANDS =
+  'run train maps evaluate affinity refine segment predict ablate report demo setup doctor'.split(' ')
 
 describe('--help', () => {
   it('lists every command with a sentence', async () => {
@@ -75,7 +74,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, train, maps, evaluate, affinity, refine, segment, predict, ablate, report, demo, doctor',
+      'there is no command frobnicate; commands are run, train, maps, evaluate, affinity, refine, segment, predict, ablate, report, demo, setup, doctor',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'b is too much: only 1 name is expected (--help lists all)'],

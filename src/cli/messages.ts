@@ -7,6 +7,7 @@ import {
   text_en,
 } from '@stricli/core'
 import { TagmaskError } from '../errors.ts'
+import { printable } from '../io/printable.ts'
 import { nearestName } from '../nearest-name.ts'
 import { Interrupted } from '../pipeline/stage.ts'
 import { INTERRUPTED } from './interrupt.ts'
@@ -20,11 +21,13 @@ export function applicationText(commands: readonly string[]): ApplicationText {
     ...text_en,
     noCommandRegisteredForInput({ input }) {
       const near = nearestName(input, commands)
-      return `there is no command ${input}${near === undefined ? `; commands are ${commands.join(', ')}` : `; did you mean ${near}?`}`
+      return printable(
+        `there is no command ${input}${near === undefined ? `; commands are ${commands.join(', ')}` : `; did you mean ${near}?`}`,
+      )
     },
     exceptionWhileParsingArguments: exception =>
       exception instanceof ArgumentScannerError
-        ? `${usageMessage(exception)} (--help lists all)`
+        ? printable(`${usageMessage(exception)} (--help lists all)`)
         : errorMessage(exception),
     exceptionWhileRunningCommand: errorMessage,
     exceptionWhileLoadingCommandFunction: errorMessage,
@@ -35,11 +38,11 @@ export function applicationText(commands: readonly string[]): ApplicationText {
 /** One clean message for what the person can mend; the stack and where to report it for what they cannot. */
 export function errorMessage(error: unknown): string {
   if (error instanceof Interrupted) return error.message
-  if (error instanceof TagmaskError) return `error: ${error.message}`
+  if (error instanceof TagmaskError) return printable(`error: ${error.message}`)
   if (isWithoutFolder(error))
     return 'error: the folder you are in is no longer there; change to another one (cd)'
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `unexpected error, a fault of tagmask: please report it with these lines\n${stack}`
+  return `unexpected error, a fault of tagmask: please report it with these lines\n${printable(stack)}`
 }
 
 /** The exit code for an error that ended a command. */

@@ -1,6 +1,7 @@
 /** @file The flags that `run` and the single stages share, and what they mean for the recipe. */
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
+import { InputError } from '../errors.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { CliContext } from './context.ts'
 
@@ -151,4 +152,14 @@ export function overridesOf({
     [['strict'], strict, '--strict'],
   ]
   return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))
+}
+
+/** Throws InputError for a flag that was given and means nothing here; `why` as in "has no effect with --images". */
+export function refuseFlags<F extends RunFlags>(
+  flags: F,
+  names: readonly (keyof F & string)[],
+  why: string,
+): void {
+  const given = names.find(name => flags[name] !== undefined && flags[name] !== false)
+  if (given !== undefined) throw new InputError(`--${given}`, why, { expected: 'leave it out' })
 }

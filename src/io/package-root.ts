@@ -1,5 +1,7 @@
-/** @file Where the package lies, from src/ and from dist/src/ alike, and which version it is. */
+/** @file Where the package and its native addons lie, from src/ and from dist/src/ alike, and which version it is. */
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -16,4 +18,22 @@ export function packageVersion(): string {
   return typeof description === 'object' && description !== null && 'version' in description
     ? String(description.version)
     : 'unknown'
+}
+
+/**
+ * A file of the native addons, such as manifest.json, where the set-up has put it: into the package or, where that is read-only,
+ * into the cache (scripts/places.mjs). Where it would be in the package when there is none.
+ */
+export function addonFile(name: string): string {
+  const root = packageRoot()
+  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tagmask')
+  const hash = createHash('sha256').update(root).digest('hex').slice(0, 8)
+  const folders = [join(root, 'build'), join(cache, `build-${packageVersion()}-${hash}`)]
+  const files = folders.map(folder => join(folder, 'addons', name))
+  return files.find(file => existsSync(file)) ?? files[0]!
+}
+
+/** The command that sets this package up: in a clone, or as npm has installed it. */
+export function setupCommand(): string {
+  return existsSync(join(packageRoot(), 'tsconfig.build.json')) ? 'npm run setup' : 'npx tagmask setup'
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { TagmaskError } from '../errors.ts'
+import { setupCommand } from './package-root.ts'
 
 /**
  * The built file of worker `name` (no ending) in the folder of the module `from` (its import.meta.url).
@@ -12,6 +13,6 @@ export function workerUrl(from: string, name: string): URL {
   const beside = fileURLToPath(new URL(`${name}.js`, from))
   const at = beside.lastIndexOf(`${sep}src${sep}`)
   const path = from.endsWith('.ts') ? `${beside.slice(0, at)}${sep}dist${beside.slice(at)}` : beside
-  if (!existsSync(path)) throw new TagmaskError(`${path} is not built: run npm run setup`)
+  if (!existsSync(path)) throw new TagmaskError(`${path} is not built: run ${setupCommand()}`)
   return pathToFileURL(path)
 }

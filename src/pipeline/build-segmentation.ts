@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Normalisation } from '../data/transforms/normalise.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
+import { MOST_CLASSES } from '../io/label-values.ts'
 import {
   DilatedHead,
   LightHead,
@@ -64,17 +65,30 @@ export function shownTo({ segment, normalise }: Recipe): { cropSize: number; nor
 
 const namesFile = (run: RunFolder): string => join(run.segmentCheckpoints, 'labels.txt')
 
-/** Writes labels.txt beside the weights: line k + 1 is label k. */
+/** Writes labels.txt beside the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
 export async function writeLabelNames(run: RunFolder, classes: readonly string[]): Promise<void> {
   await mkdir(run.segmentCheckpoints, { recursive: true })
-  await writeFileAtomic(namesFile(run), `${['background', ...classes].join('\n')}\n`)
+  const lines = ['background', ...classes].map(name => (isPlainLine(name) ? name : JSON.stringify(name)))
+  await writeFileAtomic(namesFile(run), `${lines.join('\n')}\n`)
 }
 
-/** What the run has trained, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
-export async function loadSegmentation(
-  recipe: Recipe,
-  run: RunFolder,
-): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
+function isPlainLine(name: string): boolean {
+  return (
+    name !== '' && name.trim() === name && !name.startsWith('"') && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)
+  )
+}
+
+function parseLabelName(line: string): string {
+  if (!line.startsWith('"')) return line
+  try {
+    return String(JSON.parse(line))
+  } catch {
+    return line // as names were written before
+  }
+}
+
+/** The foreground classes of what the run has trained. Throws InputError when it has trained nothing. */
+export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<string[]> {
   const text = await readFile(namesFile(run), 'utf8').catch(() => undefined)
   if (text === undefined || recipe.segment === null) {
     throw new InputError(fromHere(run.root), 'has no trained segmentation network', {
@@ -84,9 +98,23 @@ export async function loadSegmentation(
           : `train it first: tagmask segment ${fromHere(run.root)}`,
     })
   }
-  const [, ...classes] = text.trimEnd().split('\n')
+  const names = text.replace(/\n$/, '').split('\n').slice(1).map(parseLabelName)
+  if (names.length <= MOST_CLASSES) return names
+  throw new InputError(namesFile(run), `names ${names.length} classes`, {
+    expected: `masks of 8 bits have room for ${MOST_CLASSES}: train with fewer`,
+  })
+}
+
+/** What the run has trained, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
+export async function loadSegmentation(
+  recipe: Recipe,
+  run: RunFolder,
+): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
+  const classes = await readLabelNames(recipe, run)
+  const { segment } = recipe
+  if (segment === null) throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
   const device = prepareTorch(recipe)
-  const network = buildSegmentation(recipe, recipe.segment, { labels: classes.length + 1 })
+  const network = buildSegmentation(recipe, segment, { labels: classes.length + 1 })
   await loadTrained(network, checkpointFiles(run.segmentCheckpoints).last)
   network.to(device).eval()
   return { network, classes }

@@ -3,16 +3,23 @@ import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
 import type { Picture } from '../data/picture.ts'
 import { InputError } from '../errors.ts'
-import { writeImage } from '../io/image.ts'
-import { writeLabelMap } from '../io/indexed-png.ts'
+import { encodeImage } from '../io/image.ts'
+import { encodeLabelMap } from '../io/indexed-png.ts'
+import { legendFiles, legendSvg } from '../io/label-legend.ts'
+import { printable, shortName } from '../io/printable.ts'
+import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
-import { loadSegmentation, shownTo } from './build-segmentation.ts'
-import { exists } from './each-picture.ts'
+import { loadSegmentation, readLabelNames, shownTo } from './build-segmentation.ts'
+import { hashOfFile } from './file-origin.ts'
+import { refuseLostImages } from './lost-images.ts'
+import { openOutFolder } from './out-folder.ts'
+import { refuseOutPlace } from './out-place.ts'
+import { type Maker, makerOf } from './out-record.ts'
 import { predictPictures } from './predict-pictures.ts'
 import type { Way } from './prediction-file.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { drawMask } from './report/index.ts'
-import { fromHere, makeFolder, type RunFolder } from './run-folder.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
 import { Interrupted } from './stage.ts'
 
 export interface PredictFolderOptions {
@@ -31,53 +38,104 @@ export interface PredictFolderOptions {
   readonly log: Log
 }
 
-/** Writes out/ID.png and out/overlays/ID.png; returns how many. Throws InputError, or Interrupted after an abort. */
+/**
+ * Writes out/ID.png and out/overlays/ID.png; returns how many there are. Throws InputError, also when too many pictures
+ * could not be used, or Interrupted after an abort. Nothing is written over what it did not write.
+ */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
   const { run, recipe, images, out, crf, overlays, force, signal, log } = options
-  const pictures = await openPictures(images, { report: sentence => log.warn(sentence) })
-  const { network, classes } = await loadSegmentation(recipe, run)
-  const overlayFolder = join(out, 'overlays')
-  await makeFolder(overlays ? overlayFolder : out)
-  const file = ({ id }: Picture): string => join(out, `${id}.png`)
-  const overlayFile = ({ id }: Picture): string => join(overlayFolder, `${id}.png`)
-  const isDone = async (picture: Picture): Promise<boolean> =>
-    !force && (await exists(file(picture))) && (!overlays || (await exists(overlayFile(picture))))
-  const done = await Promise.all(pictures.map(isDone))
-  const open = pictures.filter((_, i) => !done[i])
-  const { predict, device, precision, strict } = recipe
+  const { predict, device, precision, strict, data } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
-  const way: Way = crf ? 'ms-crf' : 'ms'
-  const progress = log.progress({
-    title: 'predict',
-    total: pictures.length,
-    start: pictures.length - open.length,
+  await refuseOutPlace(out, {
+    places: [{ path: images, what: 'the folder of the images' }],
+    data: data.root ?? undefined,
   })
+  const pictures = await openPictures(images, { report: sentence => log.warn(sentence) })
+  const classes = await readLabelNames(recipe, run)
+  const names = ['background', ...classes]
+  const targets = new Map(pictures.map(({ id, image }) => [id, { id, from: [image] }]))
+  const folder = await openOutFolder({
+    out,
+    maker: await makerOfMasks(options),
+    images: [...targets.values()],
+    overlays,
+    texts: new Map([
+      ...legendFiles(names),
+      ...(overlays ? [['overlays/legend.svg', legendSvg(names)] as const] : []),
+    ]),
+    force,
+    log,
+  })
+  const { network } = await loadSegmentation(recipe, run)
+  const open = pictures.filter(({ id }) => folder.open.has(id))
+  const way: Way = crf ? 'ms-crf' : 'ms'
   let count = pictures.length - open.length
+  let lost = 0
+  const leaveOut = ({ id }: Picture, error: InputError): void => {
+    lost++
+    log.warn(`${shortName(id, { most: 80 })} has no mask: ${error.message}`)
+  }
+  const progress = log.progress({ title: 'predict', total: pictures.length, start: count })
   try {
+    await folder.begin()
     const predictions = predictPictures(network, open, {
       ...predict,
       ways: [way],
       ...shownTo(recipe),
-      workers: recipe.data.workers ?? 1,
+      workers: data.workers ?? 1,
+      threads: recipe.threads,
       device,
       precision,
       strict,
-      onBadPicture: ({ id }, error) => log.warn(`${id} has no mask: ${error.message}`),
+      onBadPicture: leaveOut,
     })
     for await (const { picture, image, labels } of predictions) {
       const mask = labels.get(way)!
-      if (overlays) await writeImage(overlayFile(picture), drawMask(image, mask, picture.id))
-      await writeLabelMap(file(picture), mask)
-      progress.update(++count)
+      const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
+      const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
+      try {
+        await folder.write(targets.get(picture.id)!, files)
+        progress.update(++count)
+      } catch (error) {
+        if (strict || !isLongName(error)) throw error // a full disk is for all of them
+        leaveOut(picture, error)
+      }
       if (signal.aborted) throw new Interrupted(`predict, picture ${count} of ${pictures.length}`)
     }
   } finally {
     progress.finish()
     network.dispose()
   }
+  refuseLostImages({ title: 'predict', lost, total: pictures.length, maxLost: data.maxLost, log })
+  const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
   log.info(
-    `masks in ${fromHere(out)}; labels: 0 background, ${classes.map((name, k) => `${k + 1} ${name}`).join(', ')}`,
+    `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
   )
   return count
+}
+
+/** Whether a file could not be written because its own name is too long, as of images in deep folders. */
+function isLongName(error: unknown): error is InputError {
+  const cause = error instanceof InputError ? error.cause : undefined
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENAMETOOLONG'
+}
+
+/** All that decides what a mask looks like. */
+async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise<Maker> {
+  const { model, precision, predict, segment } = recipe
+  const { trainSplit, crf: crfParameters, crfLabels, ...look } = predict
+  return makerOf({
+    command: 'predict',
+    run: run.root,
+    recipe: join(run.root, 'recipe.yaml'),
+    weights: await hashOfFile(checkpointFiles(run.segmentCheckpoints).last),
+    settings: {
+      network: [segment?.network, segment?.backbone, model],
+      shown: shownTo(recipe),
+      precision,
+      look,
+      crf: crf ? { ...crfParameters, crfLabels } : null,
+    },
+  })
 }

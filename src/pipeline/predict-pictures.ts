@@ -10,7 +10,7 @@ import type { LabelMap } from '../io/indexed-png.ts'
 import { bestLabels, labelProbabilities, type Probabilities } from '../models/segmentation/index.ts'
 import { Segmenter, segmenterProbabilities } from '../models/segmenter/index.ts'
 import { unaryFromScores } from '../refine/crf-unary.ts'
-import { denseCrf } from '../refine/dense-crf.ts'
+import { crfThreads, denseCrf } from '../refine/dense-crf.ts'
 import { autocast, ops, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { LabelNetwork } from './build-segmentation.ts'
 import type { Way } from './prediction-file.ts'
@@ -27,6 +27,8 @@ export interface PredictOptions
   /** Side of the training crop: what a Segmenter looks at. */
   readonly cropSize: number
   readonly workers: number
+  /** Of the CRF; chosen from the cores when null or not given. */
+  readonly threads?: number | null
   readonly device: string
   readonly precision: Precision
   readonly strict: boolean
@@ -78,9 +80,14 @@ export async function* predictPictures(
     const prediction = predictOne(network, { picture, image, view: view! }, options)
     prediction.catch(() => undefined) // seen when its turn comes
     waiting.push(prediction)
-    if (waiting.length >= IN_FLIGHT) yield await waiting.shift()!
+    if (waiting.length >= inFlight(options)) yield await waiting.shift()!
   }
   for (const prediction of waiting) yield await prediction
+}
+
+/** They share the threads. */
+function inFlight({ threads }: PredictOptions): number {
+  return Math.min(IN_FLIGHT, crfThreads(threads))
 }
 
 /** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
@@ -106,7 +113,13 @@ async function predictOne(
   const whole = view.width === image.width && view.height === image.height
   const seen = whole ? image : denormalise(view, normalisation)
   const { keys, planes } = scores
-  const refined = await denseCrf({ image: seen, unary: unaryFromScores(planes), name: picture.id, ...crf })
+  const refined = await denseCrf({
+    image: seen,
+    unary: unaryFromScores(planes),
+    name: picture.id,
+    threads: Math.floor(crfThreads(options.threads) / inFlight(options)),
+    ...crf,
+  })
   scope(() => {
     const best = bestLabels(tensor(refined, [keys.length, seen.height, seen.width]), image)
     labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })

@@ -1,17 +1,23 @@
 /** @file `tagmask refine --method crf MAPS --images FOLDER`: a folder of class maps through the dense CRF, as label PNGs. Imports no torch. */
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
 import { InputError } from '../errors.ts'
+import type { ClassMaps } from '../evaluate/index.ts'
 import { readImage } from '../io/image.ts'
-import { type LabelMap, writeLabelMap } from '../io/indexed-png.ts'
+import { encodeLabelMap, type LabelMap } from '../io/indexed-png.ts'
+import { legendFiles } from '../io/label-legend.ts'
+import { MOST_CLASSES } from '../io/label-values.ts'
 import { crfLabels } from '../refine/cam-crf.ts'
 import type { CrfParameters } from '../refine/crf-parameters.ts'
 import { crfThreads } from '../refine/dense-crf.ts'
 import type { Log } from '../train/log.ts'
-import { readClassMaps } from './class-map-file.ts'
+import { readClassMaps, readMapClasses } from './class-map-file.ts'
 import { eachPicture } from './each-picture.ts'
-import { makeFolder } from './run-folder.ts'
+import { refuseLostImages } from './lost-images.ts'
+import { type OutImage, openOutFolder } from './out-folder.ts'
+import { refuseOutPlace, runAround } from './out-place.ts'
+import { makerOf } from './out-record.ts'
 
 export interface RefineMapsOptions {
   /** Folder of ID.safetensors, as the stage maps writes them. */
@@ -21,6 +27,10 @@ export interface RefineMapsOptions {
   /** Exponent of the background score (1 - strongest map)^alpha: the larger, the more is foreground. */
   readonly alpha: number
   readonly parameters: CrfParameters
+  /** Chosen from the cores when null. */
+  readonly threads?: number | null
+  /** Largest share of the maps that may come to nothing. */
+  readonly maxLost?: number
   readonly strict: boolean
   /** Make masks again that are there. */
   readonly force: boolean
@@ -31,41 +41,79 @@ export interface RefineMapsOptions {
 const ENDING = '.safetensors'
 
 /**
- * Writes out/ID.png, as many pictures at a time as there are threads. Maps without a picture and files that cannot be read
- * are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of its kind.
+ * Writes out/ID.png, as many pictures at a time as there are threads; returns how many there are. Maps without a picture and
+ * files that cannot be used are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of
+ * its kind, when too many were left out, and before it would write over what it did not write.
  */
-export async function refineMaps(options: RefineMapsOptions): Promise<void> {
-  const { maps, images, out, force, strict, signal, log } = options
-  const found = (await listMaps(maps)).map(name => ({ id: name.slice(0, -ENDING.length) }))
-  const pictures = new Map(
-    (await openPictures(images, { report: sentence => log.warn(sentence) })).map(({ id, image }) => [
-      id,
-      image,
-    ]),
-  )
-  await makeFolder(out)
-  const target = ({ id }: { id: string }): string => join(out, `${id}.png`)
-  if (force) await Promise.all(found.map(map => rm(target(map), { force: true })))
+export async function refineMaps(options: RefineMapsOptions): Promise<number> {
+  const { maps, images, out, alpha, parameters, threads = null, maxLost = 0.5 } = options
+  const { force, strict, signal, log } = options
+  if (!(alpha > 0 && Number.isFinite(alpha)))
+    throw new InputError('--alpha', `is ${alpha}`, { expected: 'expected a number above 0' })
+  const atOnce = crfThreads(threads)
+  await refuseOutPlace(out, {
+    places: [
+      { path: images, what: 'the folder of the images' },
+      { path: maps, what: 'the folder of the maps' },
+    ],
+  })
+  const found = (await listMaps(maps)).map(name => name.slice(0, -ENDING.length))
+  const listed = await openPictures(images, { report: sentence => log.warn(sentence) })
+  const pictures = new Map(listed.map(({ id, image }) => [id, image]))
+  const classes = await refuseManyClasses(maps, found)
+  const targets = found.map((id): OutImage => {
+    const picture = pictures.get(id)
+    return { id, from: [mapFile(maps, id), ...(picture === undefined ? [] : [picture])] }
+  })
+  const folder = await openOutFolder({
+    out,
+    maker: makerOf({
+      command: 'refine --method crf',
+      run: (await runAround(maps)) ?? null,
+      recipe: null,
+      weights: null,
+      settings: { alpha, parameters },
+    }),
+    images: targets,
+    overlays: false,
+    texts: legendFiles(await labelNames(maps, classes)),
+    force,
+    log,
+  })
+  await folder.begin()
+  let lost = 0
   await eachPicture(
-    found,
-    target,
-    async ({ id }, file) => writeLabelMap(file, await refineOne(id, pictures.get(id), options)),
-    { title: 'refine', lacks: 'no mask', atOnce: crfThreads(), strict, signal, log },
+    targets, // those that are to be made are not there now
+    ({ id }) => join(out, `${id}.png`),
+    async target => {
+      try {
+        const mask = await refineOne(target.id, pictures.get(target.id), options)
+        await folder.write(target, { mask: encodeLabelMap(mask) })
+      } catch (error) {
+        lost++
+        throw error
+      }
+    },
+    { title: 'refine', lacks: 'no mask', atOnce, strict, signal, log },
   )
+  refuseLostImages({ title: 'refine', lost, total: found.length, maxLost, log })
+  return found.length - lost
 }
+
+const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
 
 async function refineOne(
   id: string,
   picture: string | undefined,
   { maps, images, alpha, parameters }: RefineMapsOptions,
 ): Promise<LabelMap> {
-  const file = join(maps, `${id}${ENDING}`)
+  const file = mapFile(maps, id)
   if (picture === undefined) {
     throw new InputError(file, `there is no picture ${id} in ${images}`, {
       expected: 'give the folder of the pictures that the maps were made from',
     })
   }
-  const { maps: cams, width, height } = await readClassMaps(file)
+  const { maps: cams, width, height } = scoresIn(await readClassMaps(file), file)
   const image = await readImage(picture)
   if (image.width !== width || image.height !== height) {
     throw new InputError(file, `the maps are ${width} x ${height} pixels`, {
@@ -73,6 +121,70 @@ async function refineOne(
     })
   }
   return crfLabels({ image, cams, alpha, name: file, threads: 1, ...parameters })
+}
+
+/** The maps, when all values are scores from 0 to 1; else throws InputError. */
+function scoresIn(classMaps: ClassMaps, file: string): ClassMaps {
+  let [low, high] = [0, 0]
+  for (const map of classMaps.maps.values()) {
+    for (let i = 0; i < map.length; i++) {
+      const value = map[i]!
+      if (Number.isNaN(value)) {
+        throw new InputError(file, 'holds values that are no numbers (NaN)', {
+          field: 'cam',
+          expected: 'class maps are scores from 0 to 1: make them again',
+        })
+      }
+      if (value < low) low = value
+      if (value > high) high = value
+    }
+  }
+  if (low >= 0 && high <= 1) return classMaps
+  throw new InputError(
+    file,
+    `holds values from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}`,
+    {
+      field: 'cam',
+      expected: 'class maps are scores from 0 to 1: scale each map to them before',
+    },
+  )
+}
+
+/** The classes of all maps. Throws InputError, before any work, when a label would not fit into a mask of 8 bits. */
+async function refuseManyClasses(maps: string, ids: readonly string[]): Promise<number[]> {
+  const classes = new Set<number>()
+  for (const id of ids) {
+    const file = mapFile(maps, id)
+    const own = await readMapClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
+    const wrong = own.find(k => k < 0 || k >= MOST_CLASSES)
+    if (wrong !== undefined) {
+      throw new InputError(file, `has a map of class ${wrong}`, {
+        field: 'classes',
+        expected: `a mask of 8 bits has room for the classes 0 to ${MOST_CLASSES - 1}; nothing was written`,
+      })
+    }
+    for (const k of own) classes.add(k)
+  }
+  return [...classes]
+}
+
+/** Names of all labels: those of the run that the maps are of, else `class K`. */
+async function labelNames(maps: string, classes: readonly number[]): Promise<string[]> {
+  const run = await runAround(maps)
+  const known = run === undefined ? [] : await readNames(join(run, 'labels.json'))
+  const most = Math.max(known.length - 1, ...classes.map(k => k + 1), 0)
+  return Array.from({ length: most + 1 }, (_, label) =>
+    label === 0 ? 'background' : (known[label] ?? `class ${label - 1}`),
+  )
+}
+
+async function readNames(path: string): Promise<string[]> {
+  try {
+    const value = JSON.parse(await readFile(path, 'utf8')) as { name?: unknown }[]
+    return value.slice(0, 256).map(({ name }) => String(name))
+  } catch {
+    return []
+  }
 }
 
 async function listMaps(folder: string): Promise<string[]> {

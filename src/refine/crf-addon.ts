@@ -1,9 +1,8 @@
 /** @file Finds and types the dense CRF addon (native/crf). Imports errors only. */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { packageRoot } from '../io/package-root.ts'
+import { addonFile, setupCommand } from '../io/package-root.ts'
 
 /** One picture for the addon: exactly one of `energies`, `scores` and `labelMap`. */
 export interface CrfRequest {
@@ -38,13 +37,13 @@ let loaded: CrfAddon | undefined
 /** The addon, loaded at the first call. Throws InputError when the set-up has not built it. */
 export function crfAddon(): CrfAddon {
   if (loaded !== undefined) return loaded
-  const path = join(packageRoot(), 'build/addons/crf/tagmask_crf.node')
-  if (!existsSync(path))
-    throw new InputError(path, 'dense CRF addon not built', { expected: 'run: npm run setup' })
+  const path = addonFile('crf/tagmask_crf.node')
+  const expected = `run: ${setupCommand()}`
+  if (!existsSync(path)) throw new InputError(path, 'dense CRF addon not built', { expected })
   try {
     loaded = createRequire(import.meta.url)(path) as CrfAddon
   } catch (cause) {
-    throw new InputError(path, 'dense CRF addon does not load', { expected: 'run: npm run setup', cause })
+    throw new InputError(path, 'dense CRF addon does not load', { expected, cause })
   }
   return loaded
 }

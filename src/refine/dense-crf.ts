@@ -176,9 +176,9 @@ function checkDeviations(values: readonly number[], field: string, name: string)
   }
 }
 
-/** Threads to use when none are asked for: TAGMASK_THREADS, or as many as there are processors. */
-export function crfThreads(): number {
-  return threadCount(undefined, 'dense CRF')
+/** The threads asked for, as `threads` of a recipe; when there are none, TAGMASK_THREADS, or as many as there are processors. */
+export function crfThreads(asked: number | null = null): number {
+  return threadCount(asked ?? undefined, 'dense CRF')
 }
 
 function threadCount(asked: number | undefined, name: string): number {

@@ -1,5 +1,6 @@
 /** @file Devices and threads. */
 import { InputError } from '../errors.ts'
+import { setupCommand } from '../io/package-root.ts'
 import { type NativeDescription, native } from './native.ts'
 
 /** 'cpu', or 'cuda' / 'cuda:1' where the loaded libtorch sees such a GPU; throws InputError otherwise. */
@@ -13,7 +14,7 @@ export function checkDevice(device: string): string {
     throw new InputError('--device', `${device}: libtorch ${version} sees ${cudaDevices} CUDA devices`, {
       expected:
         cudaDevices === 0
-          ? "use 'cpu', or set LIBTORCH to a CUDA build and run: npm run setup"
+          ? `use 'cpu', or set LIBTORCH to a CUDA build and run: ${setupCommand()}`
           : `use cuda:0 to cuda:${cudaDevices - 1}`,
     })
   }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { packageRoot } from '../io/package-root.ts'
+import { packageRoot, setupCommand } from '../io/package-root.ts'
 import { measureProducts, type Speed } from './measure.ts'
 import { type BuiltAddon, builtAddons, type NativeDescription, native } from './native.ts'
 
@@ -66,7 +66,7 @@ function advice(
   }
   if (libraries.some(path => path.includes('openblas-pthread'))) {
     found.push(
-      "OpenBLAS's pthread build is loaded: its threads fight libtorch's; apt-get install libopenblas0-openmp, then npm run setup",
+      `OpenBLAS's pthread build is loaded: its threads fight libtorch's; apt-get install libopenblas0-openmp, then ${setupCommand()}`,
     )
   }
   if (openblasCore === 'Haswell' || openblasCore === 'Zen') {

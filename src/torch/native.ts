@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { packageRoot } from '../io/package-root.ts'
+import { addonFile, packageRoot, setupCommand } from '../io/package-root.ts'
 
 /** A tensor on the native side; opaque. */
 export type Handle = { readonly __handle: unique symbol }
@@ -74,9 +74,9 @@ export interface BuiltAddon {
 
 /** The addons at hand, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
 export function builtAddons(): readonly BuiltAddon[] {
-  const manifest = join(packageRoot(), 'build/addons/manifest.json')
+  const manifest = addonFile('manifest.json')
   if (!existsSync(manifest))
-    throw new InputError(manifest, 'libtorch addon not built', { expected: 'run: npm run setup' })
+    throw new InputError(manifest, 'libtorch addon not built', { expected: `run: ${setupCommand()}` })
   const all = JSON.parse(readFileSync(manifest, 'utf8')) as BuiltAddon[]
   const wanted = process.env.TAGMASK_LIBTORCH
   const fitting = wanted === undefined ? all : all.filter(({ version }) => version.startsWith(wanted))

@@ -1,4 +1,8 @@
-/** @file Where a run says what it does: plain lines, warnings, and a progress line. Imports nothing above src/train. */
+/**
+ * @file Where a run says what it does: plain lines, warnings, and a progress line. What names and files hold cannot steer the
+ * terminal. Imports nothing above src/train.
+ */
+import { printable } from '../io/printable.ts'
 import { createProgress, type Progress, type ProgressOptions, type ProgressStream } from './progress.ts'
 
 /** Lines for a person. While a progress line is shown, lines appear above it. */
@@ -34,10 +38,11 @@ export function createLog({
   }
   return {
     warnings,
-    info: line,
+    info: text => line(printable(text)),
     warn(text) {
       warnings.push(text)
-      line(colour ? `\u001b[33mwarning:\u001b[39m ${text}` : `warning: ${text}`)
+      const shown = printable(text)
+      line(colour ? `\u001b[33mwarning:\u001b[39m ${shown}` : `warning: ${shown}`)
     },
     progress(options) {
       const outer = current

@@ -127,3 +127,23 @@ it.each([
 ])('%d seconds are %s', (seconds, text) => {
   expect(formatDuration(seconds)).toBe(text)
 })
+
+it('what names and files hold cannot steer the terminal', () => {
+  for (const isTTY of [false, true]) {
+    const { written, wait, options } = surroundings({ isTTY })
+    const log = createLog({ ...options, env: { TERM: 'dumb' } })
+    log.info('class \u001b[2Jx')
+    log.warn('a\u202egpj.exe has no mask')
+    const progress = log.progress({ title: 'predict \u001b]0;x\u0007', total: 2 })
+    wait(6)
+    progress.update(1, { at: 'b\u009b31m\nwarning: false' })
+    progress.finish()
+    const text = written.join('').replaceAll('\r\u001b[2K', '')
+    expect(text).toContain('class \\u001b[2Jx\n')
+    expect(text).toContain('a\\u202egpj.exe has no mask\n')
+    expect(text).toContain('predict \\u001b]0;x\\u0007')
+    if (!isTTY) expect(text).toContain('at b\\u009b31m\\nwarning: false\n')
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
+    expect(log.warnings).toEqual(['a\u202egpj.exe has no mask'])
+  }
+})

@@ -1,4 +1,5 @@
 /** @file One progress line: redrawn in place on a terminal, a plain line every few seconds elsewhere. Imports nothing above src/train. */
+import { printable } from '../io/printable.ts'
 import { formatDuration } from './duration.ts'
 
 /** The part of a Node stream that is needed. */
@@ -48,9 +49,10 @@ const BAR = 20
 
 /** A progress line on a stream. The rate is over the last 30 s; ETA is the rest at that rate. */
 export function createProgress(
-  { title, total, start = 0, unit = 'pictures' }: ProgressOptions,
+  { title: name, total, start = 0, unit = 'pictures' }: ProgressOptions,
   { stream, clock, colour = false, onFinish }: ProgressSurroundings,
 ): Progress {
+  const title = printable(name, { oneLine: true })
   const terminal = stream.isTTY === true
   const began = clock()
   let done = start
@@ -133,7 +135,7 @@ function formatRate(rate: number): string {
 }
 
 function showValue([name, value]: [string, number | string]): string {
-  if (typeof value === 'string') return `${name} ${value}`
+  if (typeof value === 'string') return printable(`${name} ${value}`, { oneLine: true })
   if (Number.isInteger(value)) return `${name} ${value}`
   return `${name} ${Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(4)}`
 }

@@ -5,7 +5,7 @@ import { InputError } from '../../errors.ts'
 import { loadRecipe } from '../../pipeline/recipe/load.ts'
 import { existingRunFolder } from '../../pipeline/run-folder.ts'
 import type { CliContext } from '../context.ts'
-import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
 interface PredictFlags extends RunFlags {
@@ -22,8 +22,12 @@ export const predict: Command<CliContext> = buildCommand<PredictFlags, [string],
   docs: {
     brief: 'Masks from the trained segmentation network of a run',
     customUsage: ['runs/NAME --images DIR --out DIR [--crf] [--overlays] [flags]', 'runs/NAME [flags]'],
-    fullDescription: `With --images: a mask for every picture of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
-the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its picture. Pictures that have a mask are skipped.
+    fullDescription: `With --images: a mask for every image of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
+the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its image. Names and colours of the
+labels are in DIR/labels.txt and DIR/labels.json.
+DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
+are there stay, unless their images have changed; those of another run or other settings are refused, or made again
+with --force. Ends with an error when more images than data.maxLost cannot be used.
 Without: the stage predict of the run: masks of its validation pictures at one scale, several, and with the dense
 CRF, scored as val, val ms and val ms+crf where there are masks to compare with.
 Needs the stage segment of the run.
@@ -36,8 +40,8 @@ Examples:
   parameters: {
     flags: {
       ...runFlags,
-      images: { ...path, brief: 'Folder of pictures (jpg, jpeg, png, webp)' },
-      out: { ...path, brief: 'Folder for the masks' },
+      images: { ...path, brief: 'Folder of images; those in its sub-folders count too' },
+      out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       crf: { ...onOff, brief: 'Draw borders along colours by the dense CRF; slower' },
       overlays: { ...onOff, brief: 'Also write each mask laid over its picture' },
     },
@@ -59,6 +63,8 @@ Examples:
     }
     if (out === undefined)
       throw new InputError('--out', 'is not given', { expected: 'say where the masks go: --out DIR' })
+    const foreign = ['data', 'weights', 'checkpoint', 'select', 'name', 'resume-with-changes'] as const
+    refuseFlags(flags, foreign, 'has no effect with --images')
     const { run } = await existingRunFolder(target)
     const { recipe } = await loadRecipe(run.recipe, { set: flags.set ?? [], overrides: overridesOf(flags) })
     const { predictFolder } = await import('../../pipeline/predict-folder.ts')

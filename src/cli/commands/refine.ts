@@ -2,11 +2,12 @@
 import { resolve } from 'node:path'
 import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { InputError } from '../../errors.ts'
+import { parseSet } from '../../pipeline/recipe/overrides.ts'
 import { refineMaps } from '../../pipeline/refine-maps.ts'
 import { fromHere } from '../../pipeline/run-folder.ts'
 import * as sets from '../../refine/crf-parameters.ts'
 import type { CliContext } from '../context.ts'
-import { type RunFlags, runFlags } from '../run-flags.ts'
+import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
@@ -47,7 +48,10 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
     fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the class maps as the recipe says. Needs the stages before
 it (tagmask run does them all).
 With --method crf: a folder of class maps (ID.safetensors, as maps/ of a run) through the dense CRF, without any
-network: DIR/ID.png, a PNG whose palette indices are the labels. The background scores (1 - strongest map)^alpha.
+network: DIR/ID.png, a PNG whose palette indices are the labels, with their names and colours in DIR/labels.txt and
+DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
+DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
+are there stay, unless their maps or images have changed; those of other settings are refused, or made again with --force.
 Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 
 Examples:
@@ -60,7 +64,7 @@ Examples:
       ...runFlags,
       method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of class maps' },
       images: { ...path, brief: 'The pictures that the maps were made from' },
-      out: { ...path, brief: 'Folder for the masks' },
+      out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       alpha: {
         kind: 'parsed',
         parse: numberParser,
@@ -101,6 +105,18 @@ Examples:
       if (value === undefined)
         throw new InputError(`--${name}`, 'is not given', { expected: `--method crf needs --${name} DIR` })
     }
+    const foreign = [
+      'data',
+      'weights',
+      'checkpoint',
+      'select',
+      'name',
+      'device',
+      'precision',
+      'seed',
+    ] as const
+    refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of class maps')
+    overridesOf(flags) // looks at --threads
     const folder = resolve(out!)
     await refineMaps({
       maps: target,
@@ -108,11 +124,26 @@ Examples:
       out: folder,
       alpha: alpha ?? 4,
       parameters: parameters ?? PARAMETERS['class-maps'],
+      threads: flags.threads ?? null,
+      maxLost: maxLostOf(flags),
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
       log: this.log,
     })
-    this.log.info(`masks in ${fromHere(folder)}`)
+    this.log.info(`masks in ${fromHere(folder)}; names and colours of their labels in labels.txt`)
   },
 })
+
+/** Of a recipe's keys, the one that counts without a run. Throws InputError for others. */
+function maxLostOf({ set = [] }: RunFlags): number {
+  let maxLost = 0.5
+  for (const { path, value, source } of set.map(parseSet)) {
+    if (path.join('.') !== 'data.maxLost')
+      throw new InputError(source, 'has no effect on a folder of class maps', { expected: 'leave it out' })
+    if (typeof value !== 'number' || !(value >= 0 && value <= 1))
+      throw new InputError(source, 'is no share', { expected: 'expected a number from 0 to 1' })
+    maxLost = value
+  }
+  return maxLost
+}

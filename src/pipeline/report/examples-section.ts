@@ -1,4 +1,7 @@
 /** @file The part of the page with pictures: each example's views in a row, and what their colours mean. */
+
+import { labelColour } from '../../io/label-legend.ts'
+import { shortName } from '../../io/printable.ts'
 import { html, type Markup, markup } from './html.ts'
 import { classColour, cssColour, ERROR_COLOURS, scoreColour } from './palette.ts'
 import type { Example } from './report-data.ts'
@@ -22,8 +25,8 @@ export function examplesSection(examples: readonly EmbeddedExample[], classes: r
   if (examples.length === 0) return html``
   const kinds = new Set(examples.flatMap(({ example }) => example.columns.map(({ kind }) => kind)))
   return html`<section><h2>Pictures</h2>
-<p class="lead">Every view is laid over its photo. Class names have one colour throughout.</p>
-<div class="keys">${kinds.has('class map') && mapKey()}${kinds.has('errors') && errorKey()}</div>
+<p class="lead">Every view is laid over its photo. Classes have one colour throughout, also in the mask PNGs (labels.txt).</p>
+<div class="keys">${classKey(classes)}${kinds.has('class map') && mapKey()}${kinds.has('errors') && errorKey()}</div>
 ${examples.map(
   ({ example: { id, tags, note }, views }) => html`<article class="card example">
 <header><h3>${id}</h3>${tags.map(tag => chip(tag, classes))}${note !== undefined && html`<span class="note">${note}</span>`}</header>
@@ -34,9 +37,15 @@ ${examples.map(
 )}</section>`
 }
 
+function classKey(classes: readonly string[]): Markup {
+  const item = (name: string, colour: string) =>
+    html`<span title="${name}"><i class="swatch" style="--colour:${colour}"></i>${shortName(name)}</span>`
+  return html`<span class="legend classes">${item('background', cssColour(labelColour(0)))}${classes.map((name, k) => item(name, cssColour(classColour(k))))}</span>`
+}
+
 function chip(tag: string, classes: readonly string[]): Markup {
   const k = classes.indexOf(tag)
-  return html`<span class="tag"><i class="swatch" style="--colour:${k < 0 ? 'var(--soft)' : cssColour(classColour(k))}"></i>${tag}</span>`
+  return html`<span class="tag"><i class="swatch" style="--colour:${k < 0 ? 'var(--soft)' : cssColour(classColour(k))}"></i>${shortName(tag, { most: 60 })}</span>`
 }
 
 function mapKey(): Markup {

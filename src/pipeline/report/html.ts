@@ -1,5 +1,6 @@
 /** @file HTML that is safe by construction: whatever is put into an html`` template is escaped, except markup
- * that itself came from one. Imports nothing. */
+ * that itself came from one. */
+import { printable } from '../../io/printable.ts'
 
 /** Finished HTML; only `html` and `markup` make it. */
 export interface Markup {
@@ -19,9 +20,9 @@ export function markup(text: string): Markup {
   return { markup: text }
 }
 
-/** Text with the five characters replaced that could end an attribute or begin a tag. */
+/** Text with the five characters replaced that could end an attribute or begin a tag, and controls shown as escapes. */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+  return printable(text).replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
 
 function render(value: Fragment): string {

@@ -1,21 +1,8 @@
-/** @file Colours of classes, scores and mistakes, told apart by colour-blind readers too. */
+/** @file Colours of scores and mistakes, told apart by colour-blind readers too, and those of classes as in mask PNGs. */
+import { type LabelColour, labelColour } from '../../io/label-legend.ts'
 
 /** Red, green, blue in 0..255. */
-export type Rgb = readonly [number, number, number]
-
-/** Colours of the first classes (after Okabe and Ito, and Tol), brightest contrasts first. */
-const CLASS_COLOURS: readonly Rgb[] = [
-  [230, 159, 0],
-  [86, 180, 233],
-  [213, 66, 55],
-  [0, 158, 115],
-  [204, 121, 167],
-  [240, 228, 66],
-  [68, 119, 190],
-  [170, 221, 153],
-  [136, 84, 200],
-  [153, 112, 60],
-]
+export type Rgb = LabelColour
 
 /** Steps of the colour map for scores (matplotlib's inferno), 0 to 1; brightness grows all the way. */
 const INFERNO: readonly Rgb[] = [
@@ -39,17 +26,9 @@ export const ERROR_COLOURS = {
   ignored: { colour: [225, 225, 225], meaning: 'not scored' },
 } as const satisfies Record<string, { colour: Rgb; meaning: string }>
 
-/** The colour of foreground class k; beyond the list, hues a golden angle apart. */
+/** The colour of foreground class k: that of its label in mask PNGs. */
 export function classColour(k: number): Rgb {
-  const listed = CLASS_COLOURS[k]
-  if (listed !== undefined) return listed
-  const hue = (k * 0.618034) % 1
-  const value = k % 2 === 0 ? 235 : 170
-  const channel = (n: number) => {
-    const t = (n + hue * 6) % 6
-    return Math.round(value * (1 - 0.65 * Math.max(0, Math.min(t, 4 - t, 1))))
-  }
-  return [channel(5), channel(3), channel(1)]
+  return labelColour(k + 1)
 }
 
 /** The colour of a score in 0..1. */

@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InputError } from '../../errors.ts'
@@ -153,6 +153,61 @@ describe('report.html', () => {
     expect(page.split(escapeHtml(evil)).length).toBeGreaterThan(15)
   })
 
+  test('no name of a class, a file or a run becomes an element, an attribute or a style', async () => {
+    const hostile = [
+      '</script><img onerror=alert(1) src=x>',
+      `" onmouseover="alert(1)" x="`,
+      "' style='position:fixed",
+      '</style></title></figcaption><svg onload=alert(1)>',
+      '--><iframe srcdoc=x>',
+      'a\u0000b\u001b[2J\u202egnp\r\nc',
+      '&#60;script&#62;',
+      '\ud800]]>',
+      `</span>${'x'.repeat(5000)}`,
+    ]
+    const shape = (page: string) =>
+      page
+        .match(/<\/?[a-zA-Z][^\s>]*/g)!
+        .filter(tag => !/^<\/?(polyline|line|text|circle)$/.test(tag))
+        .join('')
+    const withName = async (name: string) =>
+      write('hostile', {
+        title: name,
+        classes: [name, 'cat'],
+        scores: [{ ...score, split: name, classes: score.classes.map(row => ({ ...row, name })) }],
+        examples: [{ ...example, tags: [name], note: name, columns: [{ kind: 'photo', title: name }] }],
+        trainings: [{ of: name, rows: [{ kind: 'step', step: 0, [name]: 1 }] }],
+        facts: [{ name, value: name }],
+        warnings: [name],
+      })
+    const harmless = await withName('harmless')
+    for (const name of hostile) {
+      const page = await withName(name)
+      expect(shape(page)).toBe(shape(harmless))
+      expect(page.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u)
+      const attributes = page
+        .replace(/<style>.*?<\/style>/gs, '')
+        .match(/<[^>]*>/g)!
+        .join('')
+        .replace(/"[^"]*"/g, '')
+      expect(attributes).not.toMatch(/onerror|onload|onmouseover|srcdoc|position|'/)
+    }
+  })
+
+  test('has a key to the colours of all classes, the background among them', async () => {
+    const page = await write('key')
+    const key = /class="legend classes">.*?<\/span><\/span>/s.exec(page)![0]
+    const items = [...key.matchAll(/--colour:([^"]*)"><\/i>([^<]*)</g)].map(([, colour, name]) => [
+      colour,
+      name,
+    ])
+    expect(items).toEqual([
+      ['rgb(0 0 0)', 'background'],
+      ['rgb(128 0 0)', 'boat'],
+      ['rgb(0 128 0)', 'cat'],
+    ])
+  })
+
   test('without masks it says that nothing is scored', async () => {
     const page = await write('unscored', { scores: [], trainings: [], warnings: [] })
     expect(page).toContain('Not scored')
@@ -166,6 +221,55 @@ describe('report.html', () => {
     const views = ['ground-truth', 'map-of-boat', 'mistakes', 'photo', 'seed']
     expect(names).toEqual(views.map(view => `0001-${view}.png`))
     expect(await readImage(join(folder, 'pictures', 'pictures', '0001-photo.png'))).toEqual(photo)
+  })
+
+  test('names of any length and pictures of any shape', async () => {
+    const long = 'é'.repeat(120)
+    const thin = (width: number, height: number): Example => ({
+      id: `${long}${width}x${height}`,
+      image: { width, height, data: new Uint8Array(3 * width * height).fill(9) },
+      tags: ['boat'],
+      columns: [
+        { kind: 'photo', title: 'photo' },
+        {
+          kind: 'class map',
+          title: `map of ${'y'.repeat(400)}`,
+          map: new Float32Array(width * height),
+          threshold: 0.4,
+        },
+        {
+          kind: 'class map',
+          title: `map of ${'y'.repeat(401)}`,
+          map: new Float32Array(width * height).fill(1),
+        },
+        { kind: 'mask', title: 'seed', mask: { width, height, data: new Uint8Array(width * height) } },
+      ],
+    })
+    const { pictures } = await writeReport(join(folder, 'shapes'), {
+      ...data,
+      examples: [thin(1, 5000), thin(5000, 1), thin(1, 1)],
+    })
+    expect(new Set(pictures).size).toBe(12)
+    for (const path of pictures) expect(Buffer.byteLength(basename(path))).toBeLessThanOrEqual(255)
+    expect(await readImage(pictures[3]!)).toMatchObject({ width: 1, height: 5000 })
+  })
+
+  test('leaves out what cannot be drawn when told of it', async () => {
+    const mask = { width: 2, height: 2, data: new Uint8Array(4) }
+    const bad: Example = {
+      ...example,
+      id: 'bad',
+      columns: [example.columns[0]!, { kind: 'mask', title: 'seed', mask }],
+    }
+    const told: string[] = []
+    const { html: path } = await writeReport(
+      join(folder, 'left-out'),
+      { ...data, examples: [bad, example] },
+      { onBadExample: ({ id }, { message }) => told.push(`${id} ${message}`) },
+    )
+    expect(told).toEqual(['bad bad: its mask has 2x2 pixels; the picture has 4x2 pixels'])
+    expect((await readFile(path, 'utf8')).match(/<article/g)).toHaveLength(1)
+    expect(await readdir(join(folder, 'left-out', 'pictures'))).not.toContain('bad-photo.png')
   })
 
   test('refuses views of another size, naming the picture', async () => {

@@ -1,7 +1,9 @@
 /** @file Writes report.html, one file with everything in it, and its pictures as PNG. Imports no torch. */
+import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { encodeImage, type RgbImage, writeImage } from '../../io/image.ts'
 import type { EmbeddedExample, EmbeddedView } from './examples-section.ts'
@@ -15,30 +17,71 @@ export interface WrittenReport {
   readonly pictures: readonly string[]
 }
 
+const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
 const EMBEDDED_SIDE = 360 // pixels of an embedded view's longer side, at most: two to a screen pixel
+
+/** What is done with an example that cannot be drawn or written. */
+export interface ReportOptions {
+  /** Told of it, and the example is left out; without it the error is thrown. */
+  readonly onBadExample?: ((example: Example, error: InputError) => void) | undefined
+}
 
 /** Writes `runDir/report.html` and, in full size, `runDir/pictures/ID-VIEW.png`. Throws InputError when a view
  * differs in size from its picture, or a file cannot be written. */
-export async function writeReport(runDir: string, data: ReportData): Promise<WrittenReport> {
+export async function writeReport(
+  runDir: string,
+  data: ReportData,
+  { onBadExample }: ReportOptions = {},
+): Promise<WrittenReport> {
   const folder = join(runDir, 'pictures')
   await mkdir(folder, { recursive: true })
   const pictures: string[] = []
   const examples: EmbeddedExample[] = []
   for (const example of data.examples) {
-    const views: EmbeddedView[] = []
-    for (const [title, image] of drawnViews(example)) {
-      const word = fileWord(title)
-      const taken = views.filter(view => fileWord(view.title) === word).length
-      const path = join(folder, `${example.id}-${word}${taken === 0 ? '' : `-${taken + 1}`}.png`)
-      await writeImage(path, image)
-      pictures.push(path)
-      views.push({ title, ...(await embed(image)) })
+    try {
+      const { views, paths } = await writeExample(folder, example)
+      pictures.push(...paths)
+      examples.push({ example, views })
+    } catch (error) {
+      if (onBadExample === undefined || !(error instanceof InputError)) throw error
+      onBadExample(example, error)
     }
-    examples.push({ example, views })
   }
   const html = join(runDir, 'report.html')
   await writeFileAtomic(html, renderPage(data, examples))
   return { html, pictures }
+}
+
+async function writeExample(
+  folder: string,
+  example: Example,
+): Promise<{ views: EmbeddedView[]; paths: string[] }> {
+  const views: EmbeddedView[] = []
+  const paths: string[] = []
+  const drawn = drawnViews(example) // all of them before the first is written
+  for (const [title, image] of drawn) {
+    const word = fileWord(title)
+    const taken = views.filter(view => fileWord(view.title) === word).length
+    const path = join(
+      folder,
+      `${fittingName(`${example.id}-${word}${taken === 0 ? '' : `-${taken + 1}`}`)}.png`,
+    )
+    await writeImage(path, image)
+    paths.push(path)
+    views.push({ title, ...(await embed(image)) })
+  }
+  return { views, paths }
+}
+
+/** Names that a file system would not take are cut; a hash of the whole keeps them apart. */
+function fittingName(name: string): string {
+  const bytes = Buffer.from(name)
+  if (bytes.length <= LONGEST_NAME) return name
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8)
+  return `${bytes
+    .subarray(0, LONGEST_NAME - 12)
+    .toString()
+    .replaceAll('\uFFFD', '')}-${hash}`
 }
 
 function drawnViews({ id, image, columns }: Example): [string, RgbImage][] {
@@ -69,6 +112,7 @@ function fileWord(title: string): string {
     title
       .toLowerCase()
       .replace(/[^\p{L}\p{N}]+/gu, '-')
+      .slice(0, 60)
       .replace(/^-|-$/g, '') || 'view'
   )
 }

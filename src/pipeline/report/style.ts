@@ -37,19 +37,19 @@ h3 { font-size: 15px; margin: 0 0 10px; }
 .warnings ul { margin: 4px 0 0; padding-left: 20px; }
 .legend { display: inline-flex; flex-wrap: wrap; gap: 4px 16px; font-size: 13.5px; color: var(--soft); }
 .legend span { display: inline-flex; align-items: center; gap: 6px; }
-.swatch { width: 12px; height: 12px; border-radius: 3px; display: inline-block; background: var(--colour); }
+.swatch { width: 12px; height: 12px; border-radius: 3px; display: inline-block; background: var(--colour); box-shadow: 0 0 0 1px var(--line); flex: none; }
 .ramp { width: 120px; height: 10px; border-radius: 5px; display: inline-block; }
 .keys { display: flex; flex-wrap: wrap; gap: 6px 28px; margin: 0 0 18px; }
 .example { margin-bottom: 16px; }
 .example header { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 12px; margin-bottom: 14px; }
-.example h3 { margin: 0; font-size: 16px; }
+.example h3 { overflow-wrap: anywhere; margin: 0; font-size: 16px; }
 .example .note { margin-left: auto; color: var(--soft); font-size: 14px; font-variant-numeric: tabular-nums; }
-.tag { display: inline-flex; align-items: center; gap: 6px; border: 1px solid var(--line); border-radius: 999px; padding: 1px 11px 1px 8px; font-size: 13.5px; }
+.tag { overflow-wrap: anywhere; display: inline-flex; align-items: center; gap: 6px; border: 1px solid var(--line); border-radius: 999px; padding: 1px 11px 1px 8px; font-size: 13.5px; }
 .tag .swatch { border-radius: 50%; }
 .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
 .views figure { margin: 0; }
 .views img { width: 100%; height: auto; display: block; border-radius: 7px; background: var(--track); }
-.views figcaption { font-size: 13px; color: var(--soft); margin-top: 5px; }
+.views figcaption { overflow-wrap: anywhere; font-size: 13px; color: var(--soft); margin-top: 5px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)); gap: 16px; }
 .chart { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 16px 18px 8px; }
 .chart figcaption { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 4px 18px; font-size: 15px; margin-bottom: 6px; }

@@ -77,7 +77,7 @@ export async function writeAffinityLabels(
     {
       title: 'affinity labels',
       lacks: 'no affinity labels',
-      atOnce: crfThreads(),
+      atOnce: crfThreads(recipe.threads),
       strict: recipe.strict,
       signal,
       log,

@@ -18,6 +18,7 @@ import { writeLabelMap } from '../../io/indexed-png.ts'
 import { readClassMaps } from '../class-map-file.ts'
 import { refuseLostImages } from '../lost-images.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
+import { writeLegend } from '../write-legend.ts'
 
 /** mIoU of one picture over the labels in its truth or prediction, percent. */
 export interface PictureScore {
@@ -30,6 +31,7 @@ export async function writeMasks(
   { run, dataset, recipe, log, signal }: StageContext,
   { threshold, scored }: { threshold: number; scored: Dataset },
 ): Promise<void> {
+  await writeLegend(run, dataset)
   const files = (await readdir(run.maps)).filter(file => file.endsWith('.safetensors')).sort()
   const truths = new Map(scored.pictures.map(picture => [picture.id, picture]))
   const labels = dataset.classes.length + 1

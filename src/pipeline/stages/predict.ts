@@ -3,6 +3,7 @@ import type { Dataset } from '../../data/dataset.ts'
 import { type LabelNetwork, loadSegmentation } from '../build-segmentation.ts'
 import { predictionFile, waysOf } from '../prediction-file.ts'
 import type { StageContext } from '../stage.ts'
+import { writeLegend } from '../write-legend.ts'
 import { trainingExamples } from './examples.ts'
 import { labelPictures } from './label-pictures.ts'
 import { scorePredictions } from './prediction-scores.ts'
@@ -16,6 +17,7 @@ export async function predictStage(context: StageContext): Promise<void> {
   const valDataset = context.valDataset ?? dataset
   const sets = recipe.predict.trainSplit && valDataset !== dataset ? [valDataset, dataset] : [valDataset]
   const shown = await trainingExamples(context)
+  await writeLegend(run, dataset)
   const { network } = await loadSegmentation(recipe, run)
   try {
     for (const set of sets) await predictSet(context, network, set)

@@ -16,6 +16,7 @@ import { eachPicture } from '../each-picture.ts'
 import { walks } from '../recipe/refine.ts'
 import type { StageContext } from '../stage.ts'
 import { takeOver } from '../take-stage.ts'
+import { writeLegend } from '../write-legend.ts'
 import { readMapsAndImage, withMaps } from './affinity-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
@@ -95,6 +96,7 @@ async function writePseudoMasks(
 ): Promise<void> {
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
+  await writeLegend(run, dataset)
   await eachPicture(
     pictures,
     picture => pseudoMaskFile(run.pseudoMasks, picture),
@@ -114,7 +116,7 @@ async function writePseudoMasks(
     {
       title: 'pseudo masks',
       lacks: 'no pseudo mask',
-      atOnce: method === 'affinity' ? 1 : crfThreads(),
+      atOnce: method === 'affinity' ? 1 : crfThreads(recipe.threads),
       strict: recipe.strict,
       signal,
       log,

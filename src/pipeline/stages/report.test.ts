@@ -96,12 +96,35 @@ it('writes a report from the files of a run', async () => {
     log: silentLog(),
   }
   await evaluateStage(context)
+  expect(await readFile(join(run.root, 'labels.txt'), 'utf8')).toMatch(
+    /^0\t#000000\tbackground\n1\t#800000\t/,
+  )
   await reportStage(context)
   const html = await readFile(run.report, 'utf8')
   expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
   expect(html).toContain('among the best')
   expect(html.match(/<article/g)?.length).toBe(4)
-  expect((await readdir(run.pictures)).filter(name => name.endsWith('-seed.png')).length).toBe(4)
+  const seeds = (await readdir(run.pictures)).filter(name => name.endsWith('-seed.png'))
+  expect(seeds.length).toBe(4)
+
+  const [id = ''] = seeds.map(name => name.slice(0, -'-seed.png'.length))
+  const { tags } = dataset.pictures.find(picture => picture.id === id)!
+  await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+    cam: fromFloat32(new Float32Array(tags.length * 9), [tags.length, 3, 3]),
+    classes: tags,
+  })
+  await reportStage(context) // maps of another size, as of maps.scales [0.1]
+  expect((await readFile(run.report, 'utf8')).match(/<article/g)?.length).toBe(3)
+  expect(context.log.warnings).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `^${id} is left out of the report: ${id}: its map of .* has 9 values; the picture has 32x32 pixels$`,
+      ),
+    ),
+  ])
+  await expect(reportStage({ ...context, recipe: { ...recipe, strict: true } })).rejects.toThrow(
+    /its map of /,
+  )
 })
 
 it('shows pseudo masks and predictions beside the maps, and pictures that were not trained on', async () => {

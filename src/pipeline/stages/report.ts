@@ -1,8 +1,9 @@
 /** @file Stage `report`: gathers what the stages left in the run folder into report.html. Imports no torch. */
+import type { InputError } from '../../errors.ts'
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { HeadWeights } from '../../methods/index.ts'
 import { readMetrics } from '../../train/metrics.ts'
-import { type Training, writeReport } from '../report/index.ts'
+import { type Example, type Training, writeReport } from '../report/index.ts'
 import { readStageFile } from '../score-file.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
 import type { ScoresFile } from './evaluate.ts'
@@ -20,18 +21,22 @@ export async function reportStage(context: StageContext): Promise<void> {
   const file = await readStageFile<ScoresFile>(run.scores, 'evaluate')
   const chosen = [await trainingExamples(context), ...(await validationExamples(context))]
   const environment = await readStageFile<Record<string, string>>(run.environment, 'train').catch(() => ({}))
-  await writeReport(run.root, {
+  const examples = await readExamples(context, chosen, file.threshold)
+  const written = {
     title: run.name,
     subtitle: subtitleOf(context),
     classes: dataset.classes,
     scores: [...file.scores, ...(await laterScores(context))],
-    examples: await readExamples(context, chosen, file.threshold),
+    examples,
     trainings: await readTrainings(context),
     headWeights: await readStageFile<HeadWeights>(run.headWeights, 'maps').catch(() => undefined),
     settings: settingsOf(recipe),
     facts: await factsOf(recipe, run, environment),
     warnings: [...new Set([...dataset.warnings, ...log.warnings])],
-  })
+  }
+  const onBadExample = (example: Example, error: InputError): void =>
+    log.warn(`${example.id} is left out of the report: ${error.message}`)
+  await writeReport(run.root, written, { onBadExample: recipe.strict ? undefined : onBadExample })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -324,7 +324,7 @@ describe('predict on any folder', () => {
 
   async function predict(
     stage: StageContext,
-    options: { crf?: boolean; overlays?: boolean; force?: boolean } = {},
+    options: { crf?: boolean; overlays?: boolean; force?: boolean; out?: string } = {},
   ) {
     const { recipe, signal } = stage
     return predictFolder({
@@ -347,8 +347,21 @@ describe('predict on any folder', () => {
       /has no trained segmentation network; train it first: tagmask segment /,
     )
     await segmentStage(stage)
+    const deep = join(folderOf(), 'd'.repeat(200))
+    await mkdir(deep)
+    await copyFile(join(folderOf(), 'one.png'), join(deep, `${'e'.repeat(100)}.png`))
     expect(await predict(stage, { crf: true, overlays: true })).toBe(2)
-    expect((await readdir(join(folder, 'out'))).sort()).toEqual(['one.png', 'overlays', 'trip__wide.png'])
+    expect((await readdir(join(folder, 'out'))).sort()).toEqual([
+      'labels.json',
+      'labels.txt',
+      'one.png',
+      'overlays',
+      'tagmask-masks.jsonl',
+      'trip__wide.png',
+    ])
+    expect(await readFile(join(folder, 'out', 'labels.txt'), 'utf8')).toBe(
+      '0\t#000000\tbackground\n1\t#800000\tcat\n2\t#008000\tdog\n',
+    )
     for (const [id, width, height] of [
       ['one', 1, 30],
       ['trip__wide', 70, 9],
@@ -358,19 +371,62 @@ describe('predict on any folder', () => {
     }
     const text = lines.join('')
     expect(text).toMatch(/warning: broken has no mask: .*broken\.jpg: cannot be decoded/)
-    expect(text).toContain('labels: 0 background, 1 cat, 2 dog')
+    expect(text).toMatch(
+      /warning: d+…e+ has no mask: .*e\.png: cannot be written: the name is too long; choose a shorter one/,
+    )
+    expect(text).toContain('warning: predict: 2 of 4 images could not be used; the lines above name them\n')
+    expect(text).toContain('with their colours in labels.txt: 0 background, 1 cat, 2 dog\n')
   })
 
-  it('skips what is there unless forced', async () => {
+  it('keeps masks of the same weights and settings, and refuses others unless forced', async () => {
     const stage = await context(['segment.epochs=1'])
     await segmentStage(stage)
     await predict(stage)
     const file = join(folder, 'out', 'one.png')
     const made = await readFile(file)
-    await writeFile(file, 'mine')
-    await predict(stage)
-    expect(await readFile(file, 'utf8')).toBe('mine')
+    expect(await predict(stage)).toBe(2)
+    expect(lines.join('')).toContain('2 of 3 masks were there before\n')
+    const other = { ...stage, recipe: { ...stage.recipe, predict: { ...stage.recipe.predict, flip: false } } }
+    await expect(predict(other)).rejects.toThrow(
+      'holds 2 masks that were made with other settings: one.png, trip__wide.png; nothing was changed; ' +
+        'give another --out, or --force to make them again',
+    )
+    await predict(other, { force: true })
+    await expect(predict(stage)).rejects.toThrow(/made with other settings/)
     await predict(stage, { force: true })
     expect(await readFile(file)).toEqual(made)
+    const weights = join(run.segmentCheckpoints, 'last.safetensors')
+    const bytes = await readFile(weights)
+    bytes[bytes.length - 1]! ^= 1
+    await writeFile(weights, bytes)
+    await expect(predict(stage)).rejects.toThrow(
+      /holds 2 masks that were made with other weights of this run: /,
+    )
+  })
+
+  it('never writes over the photos, and ends with an error when too many cannot be read', async () => {
+    const stage = await context(['segment.epochs=1'])
+    await segmentStage(stage)
+    const photo = await readFile(join(folderOf(), 'one.png'))
+    for (const [out, problem] of [
+      [folderOf(), 'is the folder of the images'],
+      [join(folderOf(), 'masks'), `lies in the folder of the images ${folderOf()}`],
+      [run.root, 'is a run folder'],
+      [run.masks, `lies among the files of the run ${await realpath(run.root)}`],
+    ] as const) {
+      await expect(predict(stage, { out, force: true })).rejects.toThrow(
+        `${out} (--out): ${problem}; nothing was changed; give a new or empty folder elsewhere`,
+      )
+    }
+    expect(await readFile(join(folderOf(), 'one.png'))).toEqual(photo)
+    await writeFile(join(folderOf(), 'one.png'), 'broken')
+    await expect(predict(stage)).rejects.toThrow(
+      /^predict \(data\.maxLost\): 2 of 3 images could not be used;/,
+    )
+    await writeFile(join(folderOf(), 'trip', 'wide.jpg'), '')
+    await expect(predict(stage)).rejects.toThrow(
+      /^predict \(data\.maxLost\): 3 of 3 images could not be used;/,
+    )
+    expect(lines.join('')).not.toContain('masks in ')
   })
 })

@@ -1,0 +1,11 @@
+/** @file Files in and out, the public way in: safetensors, .pth, .npy, label PNGs, images, and their legends. */
+export { writeFileAtomic } from './atomic.ts'
+export { encodeImage, type RgbImage, readImage, writeImage } from './image.ts'
+export { encodeLabelMap, type LabelMap, readLabelMap, writeLabelMap } from './indexed-png.ts'
+export { hexColour, type LabelColour, labelColour, legendFiles } from './label-legend.ts'
+export { IGNORE, UNSURE } from './label-values.ts'
+export * from './npy.ts'
+export * from './pth.ts'
+export * from './safetensors.ts'
+export { type DType, fromFloat32, type TensorData, toFloat32Array } from './tensor-data.ts'
+export * from './weights.ts'

@@ -1,0 +1,24 @@
+/** @file Text from files and names made harmless for a terminal. Imports nothing. */
+
+/** Control characters, those that turn the direction of text, line separators, and halves of surrogate pairs. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu
+
+/**
+ * The text with what a terminal would obey as escapes (ESC becomes \u001b). Line ends and tabs stay, unless it is to be
+ * `oneLine`.
+ */
+export function printable(text: string, { oneLine = false }: { oneLine?: boolean } = {}): string {
+  return text.replace(UNPRINTABLE, character => {
+    if (!oneLine && (character === '\n' || character === '\t')) return character
+    if (character === '\n') return '\\n'
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+/** `printable` on one line, cut in its middle to at most `most` characters. */
+export function shortName(name: string, { most = 40 }: { most?: number } = {}): string {
+  const characters = [...printable(name, { oneLine: true })]
+  if (characters.length <= most) return characters.join('')
+  const half = Math.floor((most - 1) / 2)
+  return `${characters.slice(0, half).join('')}…${characters.slice(-half).join('')}`
+}
