@@ -1,6 +1,6 @@
 /** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; what two have in common is made once. Imports no torch. */
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
@@ -69,7 +69,8 @@ export async function ablate({
         set: [...set, ...changes, `${seedKey}=${seed}`],
         overrides,
         runs,
-        name: join(folder, `${name}-seed${seed}`),
+        group: folder,
+        name: `${name}-seed${seed}`,
         siblings,
         stages,
       })

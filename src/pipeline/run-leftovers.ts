@@ -1,0 +1,23 @@
+/** @file Files that a killed process left half written: the temporary names of src/io/atomic.ts. Imports node only. */
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isRunning } from './run-process.ts'
+
+// ".NAME.PID.RANDOM.tmp", and in time with a host between
+const TEMPORARY = /^\..+\.(\d+)(?:\.[\w-]+)?\.[0-9a-f]{8}\.tmp$/
+
+/**
+ * Removes them from a folder and those below it, as far as their process is gone. For folders that no other machine
+ * writes into: call it under the lock.
+ */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  await Promise.all(
+    entries.map(async entry => {
+      const path = join(folder, entry.name)
+      if (entry.isDirectory()) return removeLeftovers(path)
+      const pid = TEMPORARY.exec(entry.name)?.[1]
+      if (entry.isFile() && pid !== undefined && !isRunning(Number(pid))) await rm(path, { force: true })
+    }),
+  )
+}
