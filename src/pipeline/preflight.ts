@@ -24,9 +24,10 @@ export interface PreflightOptions {
 
 /** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
+  const weights = await weightFiles(options.recipe)
   checkBatches(options)
   await checkScoredSplit(options)
-  await checkWeights(options)
+  await checkWeights(options, weights)
   await checkRoom(options)
 }
 
@@ -77,8 +78,11 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
 }
 
 /** Weight files are read whole: one that was cut short shows only then. */
-async function checkWeights({ recipe, run, stages }: PreflightOptions): Promise<void> {
-  for (const { file, stage } of await weightFiles(recipe)) {
+async function checkWeights(
+  { run, stages }: PreflightOptions,
+  weights: Awaited<ReturnType<typeof weightFiles>>,
+): Promise<void> {
+  for (const { file, stage } of weights) {
     if (!stages.includes(stage)) continue
     const marker = await readMarker(run, stage)
     const first = stages[0] === stage // it reads the file at once
