@@ -13,25 +13,32 @@ export interface SignalSource {
 /** Exit code of a run that Ctrl-C ended, as shells have it (128 + SIGINT). */
 export const INTERRUPTED = 130
 
-/** A signal that the first SIGINT, SIGTERM or SIGHUP aborts; the second one exits with 130. Call `dispose` at the end. */
+/**
+ * A signal that the first SIGINT, SIGTERM or SIGHUP aborts; the second one exits with 130. A terminal that goes away hangs up
+ * more than once, and its streams fail: after or as the second, SIGHUP says nothing new. Call `dispose` at the end.
+ */
 export function abortOnInterrupt(
   source: SignalSource,
   { tell }: { tell: (text: string) => void },
 ): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController()
-  const listener = () => {
-    if (controller.signal.aborted) {
-      source.exit(INTERRUPTED)
-      return
+  let hungUp = false
+  const listeners = SIGNALS.map(name => {
+    const listener = () => {
+      const again = controller.signal.aborted
+      if (again && name !== 'SIGHUP' && (name === 'SIGINT' || !hungUp)) source.exit(INTERRUPTED)
+      hungUp ||= name === 'SIGHUP'
+      if (again) return
+      tell('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
+      controller.abort()
     }
-    tell('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
-    controller.abort()
-  }
-  for (const signal of SIGNALS) source.on(signal, listener)
+    return { name, listener }
+  })
+  for (const { name, listener } of listeners) source.on(name, listener)
   return {
     signal: controller.signal,
     dispose() {
-      for (const signal of SIGNALS) source.off(signal, listener)
+      for (const { name, listener } of listeners) source.off(name, listener)
     },
   }
 }
