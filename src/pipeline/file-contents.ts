@@ -30,6 +30,7 @@ const SETTLED = 3000 // ms; file systems stamp times in steps of up to two secon
 export async function openFileContents(cache: string): Promise<FileContents> {
   const entries = await readCache(cache)
   const known = new Map<string, string>()
+  let changed = false
 
   async function look(path: string): Promise<{ size: number; read: () => Promise<string> }> {
     try {
@@ -42,8 +43,10 @@ export async function openFileContents(cache: string): Promise<FileContents> {
       const settled = Date.now() - newest > SETTLED
       const read = async (): Promise<string> => {
         const content = await hashOf(path, Number(found.size)).catch(() => 'unreadable')
-        if (settled && content !== 'unreadable') entries.set(path, [...state, content] as unknown as Entry)
-        else entries.delete(path)
+        if (settled && content !== 'unreadable') {
+          entries.set(path, [...state, content] as unknown as Entry)
+          changed = true
+        } else if (entries.delete(path)) changed = true
         return content
       }
       return { size: Number(found.size), read }
@@ -72,7 +75,9 @@ export async function openFileContents(cache: string): Promise<FileContents> {
         progress?.update(megabytes(done))
       })
       progress?.finish()
-      if (open.length > 0) await writeFileAtomic(cache, JSON.stringify(Object.fromEntries(entries)))
+      if (!changed) return
+      changed = false
+      await writeFileAtomic(cache, JSON.stringify(Object.fromEntries(entries)))
     },
     of(path) {
       return known.get(path) ?? 'unknown'

@@ -3,8 +3,8 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isRunning } from './run-process.ts'
 
-// ".NAME.PID.RANDOM.tmp", and in time with a host between
-const TEMPORARY = /^\..+\.(\d+)(?:\.[\w-]+)?\.[0-9a-f]{8}\.tmp$/
+// ".NAME.PID.RANDOM.tmp", or ".tagmask-PLACE-PID-START-RANDOM.tmp"
+const TEMPORARY = /^\.(?:.+\.(\d+)(?:\.\w+)?\.|tagmask-[0-9a-f]{8}-(\d+)-\d+-)[0-9a-f]{8}\.tmp$/
 
 /**
  * Removes them from a folder and those below it, as far as their process is gone. For folders that no other machine
@@ -16,7 +16,8 @@ export async function removeLeftovers(folder: string): Promise<void> {
     entries.map(async entry => {
       const path = join(folder, entry.name)
       if (entry.isDirectory()) return removeLeftovers(path)
-      const pid = TEMPORARY.exec(entry.name)?.[1]
+      const [, named, placed] = TEMPORARY.exec(entry.name) ?? []
+      const pid = named ?? placed
       if (entry.isFile() && pid !== undefined && !isRunning(Number(pid))) await rm(path, { force: true })
     }),
   )

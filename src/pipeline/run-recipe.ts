@@ -63,8 +63,8 @@ export async function runRecipe({
           name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
         )
   await refuseForeignFolder(root)
-  if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
   const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
+  if (!withChanges) await refuseOtherRecipe(root, recipe)
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stagesOf(recipe)
   await preflight({ recipe, dataset, run: runFolder(root), stages, log })

@@ -153,7 +153,10 @@ describe('what a stage rests on', () => {
     expect(made).toEqual(['evaluate', 'refine', 'predict', 'report']) // no pseudo mask, no prediction
     expect(told()).toContain('evaluate: made again, since the true masks have changed\n')
     expect(told()).toContain(
-      'refine: taken up again, since the true masks have changed and the masks and scores of evaluate are others\n',
+      'refine: taken up again, since the true masks have changed and evaluate has worked again\n',
+    )
+    expect(told()).toContain(
+      'report: made again, since the true masks have changed and evaluate, refine and predict have worked again\n',
     )
     const sweep = [...SEGMENT, 'refine.background=sweep']
     await go(sweep)

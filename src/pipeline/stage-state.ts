@@ -100,6 +100,8 @@ export function lostImages(
   })
 }
 
+const STAGE = 'stage '
+
 const MADE: Readonly<Record<StageName, string>> = {
   train: 'the weights of train are others',
   maps: 'the class maps are others',
@@ -115,11 +117,17 @@ const MADE: Readonly<Record<StageName, string>> = {
 function reasons(marker: StageMarker, now: StageInputs, part: 'base' | 'soft'): string[] {
   const names = new Set([...Object.keys(marker[part]), ...Object.keys(now[part])])
   const changed = [...names].filter(name => marker[part][name] !== now[part][name])
-  return changed.flatMap(name => {
-    if (name === 'keys') return changedKeys(marker.keys, now.keys)
-    if (name.startsWith('stage ')) return [MADE[name.slice('stage '.length) as StageName]]
-    return [WORDS[name] ?? `${name} is another`]
-  })
+  const stages = changed.filter(name => name.startsWith(STAGE)).map(name => name.slice(STAGE.length))
+  const scored = part === 'soft' || marker.stage === 'report' // of those only what they say counts
+  const [verb, last] = [stages.length === 1 ? 'has' : 'have', stages.at(-1)]
+  const before = stages.slice(0, -1).join(', ')
+  const worked = `${before === '' ? '' : `${before} and `}${last} ${verb} worked again`
+  return [
+    ...changed
+      .filter(name => !name.startsWith(STAGE))
+      .flatMap(name => (name === 'keys' ? changedKeys(marker.keys, now.keys) : [WORDS[name] ?? name])),
+    ...(stages.length === 0 ? [] : scored ? [worked] : stages.map(name => MADE[name as StageName])),
+  ]
 }
 
 const WORDS: Readonly<Record<string, string>> = {
