@@ -308,9 +308,7 @@ it('in a folder that is gone one sentence says so', async () => {
   await mkdir(gone)
   const script = `cd ${gone} && rmdir ${gone} && ${process.execPath} ${join(packageRoot(), 'bin', 'tagmask')} demo`
   const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
-  expect(stderr).toBe(
-    'error: the folder that you are in is gone; go to another one (cd) and give the command again\n',
-  )
+  expect(stderr).toBe('error: the folder you are in is no longer there; change to another one (cd)\n')
   expect(status).toBe(1)
 })
 

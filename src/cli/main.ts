@@ -17,9 +17,7 @@ export async function runCli(
   { process, log = createLog() }: CliOptions,
 ): Promise<number> {
   if (!hasWorkingFolder()) {
-    process.stderr.write(
-      'error: the folder that you are in is gone; go to another one (cd) and give the command again\n',
-    )
+    process.stderr.write('error: the folder you are in is no longer there; change to another one (cd)\n')
     return EXIT.input
   }
   const { signal, dispose } = abortOnInterrupt(process, { tell: text => log.info(text) })

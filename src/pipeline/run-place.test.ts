@@ -94,7 +94,7 @@ describe('a run folder', () => {
     const set = { pictures: [{ id: 'a', image, tags: [0], mask: undefined }] }
     const refused = (root: string, problem: string) =>
       expect(refuseDataFolder(root, data, set)).rejects.toThrow(
-        `${root}: cannot be the run folder: it ${problem} ${data}; nothing was changed; give another folder with --runs, one that holds no images`,
+        `${root}: cannot be the run folder: it ${problem} ${data}; nothing was changed; give --runs a folder outside the data set, or runs in it`,
       )
     await refused(data, 'is the data set')
     await refused(join(folder, 'link'), 'is the data set')

@@ -71,7 +71,7 @@ export async function refuseDataFolder(
   const [run, set] = await Promise.all([realPlace(root), realPlace(data)])
   const refuse = (problem: string): never => {
     throw new InputError(fromHere(root), `cannot be the run folder: it ${problem} ${data}`, {
-      expected: 'nothing was changed; give another folder with --runs, one that holds no images',
+      expected: 'nothing was changed; give --runs a folder outside the data set, or runs in it',
     })
   }
   if (run === set) refuse('is the data set')
