@@ -7,7 +7,6 @@ import { readWeights } from '../io/weights.ts'
 import type { Log } from '../train/log.ts'
 import { openScoredSplit } from './open-data.ts'
 import type { Recipe } from './recipe/schema.ts'
-import { firstTraining } from './recipe/segment.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
@@ -39,8 +38,8 @@ function checkBatches({ recipe, dataset, stages }: PreflightOptions): void {
     ['affinity', 'affinity.batchSize', affinity.batchSize],
   ]
   if (segment !== null) {
-    const first = segment.retrain === null ? 0 : firstTraining(segment).batchSize
-    sizes.push(['segment', 'segment.retrain.first.batchSize', first])
+    const first = segment.retrain?.first?.batchSize
+    if (first != null) sizes.push(['segment', 'segment.retrain.first.batchSize', first])
     sizes.push(['segment', 'segment.batchSize', segment.batchSize])
   }
   for (const [stage, field, size] of sizes) {
