@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { EventEmitter } from 'node:events'
 import { copyFile, mkdir, mkdtemp, readdir, realpath, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -142,6 +142,14 @@ describe('bad input ends with 1 and one message without a stack', () => {
       'error: --data: is not given; say where the pictures and tags lie: --data DIR',
     ],
     [
+      ['run', 'mctformer_demo', '--name', '../pets'],
+      'error: --name "../pets": is a path, not a name; a run is one folder inside --runs: give a plain name, such as first-try',
+    ],
+    [
+      ['ablate', 'mctformer_demo', '--name', 'a/../..'],
+      'error: --name "ablate-a/../..": is a path, not a name; a run is one folder inside --runs: give a plain name, such as first-try',
+    ],
+    [
       ['predict', 'runs/x', '--images', 'photos'],
       'error: --out: is not given; say where the masks go: --out DIR',
     ],
@@ -248,8 +256,62 @@ describe('Ctrl-C', () => {
     events.emit('SIGINT')
     expect(exits).toEqual([130])
     dispose()
-    expect(events.listenerCount('SIGINT') + events.listenerCount('SIGTERM')).toBe(0)
+    const listening = ['SIGINT', 'SIGTERM', 'SIGHUP'].map(name => events.listenerCount(name))
+    expect(listening).toEqual([0, 0, 0])
   })
+
+  it.each([
+    [['SIGHUP', 'SIGHUP', 'SIGTERM'], []],
+    [['SIGTERM', 'SIGHUP'], []],
+    [['SIGHUP', 'SIGINT'], [130]],
+    [['SIGTERM', 'SIGTERM'], [130]],
+    [['SIGINT', 'SIGTERM'], [130]],
+  ])('%j exits at once: %j', (signals, codes) => {
+    const events = new EventEmitter()
+    const exits: number[] = []
+    const { signal } = abortOnInterrupt(
+      {
+        on: (name, listener) => events.on(name, listener),
+        off: (name, listener) => events.off(name, listener),
+        exit: code => exits.push(code),
+      },
+      { tell: () => {} },
+    )
+    for (const name of signals) events.emit(name)
+    expect(signal.aborted).toBe(true)
+    expect(exits).toEqual(codes)
+  })
+
+  it('a terminal that goes away stops after the step, with a checkpoint', { timeout: 120_000 }, async () => {
+    const data = join(folder, 'hang-up')
+    await generateDemo(data, { pictures: 8, valPictures: 1, size: 32 })
+    const small = ['data.layout=folder', 'train.batchSize=4', 'train.epochs=100000', 'data.valSplit=null']
+    const args = ['train', 'mctformer_demo', '--data', data, '--runs', join(folder, 'hung-up'), '--name', 'x']
+    const command = [join(packageRoot(), 'bin', 'tagmask'), ...args, ...small.flatMap(one => ['--set', one])]
+    const child = spawn(process.execPath, [...command, '--force'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    let text = ''
+    child.stdout.on('data', chunk => {
+      const began = / steps /.test(text)
+      text += String(chunk)
+      if (!began && / steps /.test(text)) for (let i = 0; i < 2; i++) child.kill('SIGHUP') // shell and system
+    })
+    const code = await new Promise(resolve => child.on('close', resolve))
+    expect(code).toBe(130)
+    expect(text).toContain('stopping after this step, with a checkpoint; Ctrl-C again stops at once\n')
+    expect(text).toMatch(
+      /go on with the same command without --force: it takes up what is there, and with --force it would start again\n$/,
+    )
+    expect(await readdir(join(folder, 'hung-up', 'x', 'checkpoints'))).toContain('state.safetensors')
+  })
+})
+
+it('in a folder that is gone one sentence says so', async () => {
+  const gone = join(folder, 'gone')
+  await mkdir(gone)
+  const script = `cd ${gone} && rmdir ${gone} && ${process.execPath} ${join(packageRoot(), 'bin', 'tagmask')} demo`
+  const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
+  expect(stderr).toBe('error: the folder you are in is no longer there; change to another one (cd)\n')
+  expect(status).toBe(1)
 })
 
 describe('what ended a command', () => {
@@ -257,6 +319,11 @@ describe('what ended a command', () => {
     expect(exitCodeOf(new Interrupted('step 3'))).toBe(130)
     expect(errorMessage(new Interrupted('step 3'))).toBe('stopped at step 3')
     expect(exitCodeOf(new InputError('a', 'b'))).toBe(1)
+    const full = Object.assign(new Error('x'), { code: 'ENOSPC', syscall: 'mkdir', path: '/full/maps' })
+    expect(exitCodeOf(full)).toBe(1)
+    expect(errorMessage(full)).toBe(
+      'error: /full/maps: the disk is full; free some space and give the same command',
+    )
     expect(exitCodeOf(new TypeError('x'))).toBe(70)
     expect(errorMessage(new TypeError('x'))).toMatch(
       /^unexpected error, a fault of tagmask: please report it with these lines\nTypeError: x\n {4}at /,

@@ -1,36 +1,44 @@
-/** @file Ctrl-C: the first ends the step and writes a checkpoint, the second ends at once. */
+/** @file Ctrl-C, a request to end, a terminal that goes away: the first ends the step and writes a checkpoint, the second ends at once. */
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+type EndSignal = (typeof SIGNALS)[number]
 
 /** The part of the process that is needed. */
 export interface SignalSource {
-  on(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown
-  off(signal: 'SIGINT' | 'SIGTERM', listener: () => void): unknown
+  on(signal: EndSignal, listener: () => void): unknown
+  off(signal: EndSignal, listener: () => void): unknown
   exit(code: number): void
 }
 
 /** Exit code of a run that Ctrl-C ended, as shells have it (128 + SIGINT). */
 export const INTERRUPTED = 130
 
-/** A signal that the first SIGINT or SIGTERM aborts; the second one exits with 130. Call `dispose` at the end. */
+/**
+ * A signal that the first SIGINT, SIGTERM or SIGHUP aborts; the second one exits with 130. A terminal that goes away hangs up
+ * more than once, and its streams fail: after or as the second, SIGHUP says nothing new. Call `dispose` at the end.
+ */
 export function abortOnInterrupt(
   source: SignalSource,
   { tell }: { tell: (text: string) => void },
 ): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController()
-  const listener = () => {
-    if (controller.signal.aborted) {
-      source.exit(INTERRUPTED)
-      return
+  let hungUp = false
+  const listeners = SIGNALS.map(name => {
+    const listener = () => {
+      const again = controller.signal.aborted
+      if (again && name !== 'SIGHUP' && (name === 'SIGINT' || !hungUp)) source.exit(INTERRUPTED)
+      hungUp ||= name === 'SIGHUP'
+      if (again) return
+      tell('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
+      controller.abort()
     }
-    tell('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
-    controller.abort()
-  }
-  source.on('SIGINT', listener)
-  source.on('SIGTERM', listener)
+    return { name, listener }
+  })
+  for (const { name, listener } of listeners) source.on(name, listener)
   return {
     signal: controller.signal,
     dispose() {
-      source.off('SIGINT', listener)
-      source.off('SIGTERM', listener)
+      for (const { name, listener } of listeners) source.off(name, listener)
     },
   }
 }

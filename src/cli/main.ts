@@ -1,9 +1,10 @@
 /** @file Entry of bin/tagmask. */
+import { cwd } from 'node:process'
 import { run, type StricliProcess } from '@stricli/core'
 import { createLog, type Log } from '../train/log.ts'
 import { app } from './app.ts'
 import { abortOnInterrupt, type SignalSource } from './interrupt.ts'
-import { finalExitCode } from './messages.ts'
+import { EXIT, finalExitCode } from './messages.ts'
 
 export interface CliOptions {
   readonly process: StricliProcess & SignalSource
@@ -15,6 +16,10 @@ export async function runCli(
   args: readonly string[],
   { process, log = createLog() }: CliOptions,
 ): Promise<number> {
+  if (!hasWorkingFolder()) {
+    process.stderr.write('error: the folder you are in is no longer there; change to another one (cd)\n')
+    return EXIT.input
+  }
   const { signal, dispose } = abortOnInterrupt(process, { tell: text => log.info(text) })
   const context = {
     process: { stdout: process.stdout, stderr: process.stderr, env: process.env ?? {} } as StricliProcess,
@@ -26,5 +31,15 @@ export async function runCli(
     return finalExitCode(context.process.exitCode)
   } finally {
     dispose()
+  }
+}
+
+/** False when somebody has removed it: no relative path means anything then. */
+function hasWorkingFolder(): boolean {
+  try {
+    cwd()
+    return true
+  } catch {
+    return false
   }
 }

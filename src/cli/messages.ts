@@ -35,12 +35,37 @@ export function applicationText(commands: readonly string[]): ApplicationText {
   }
 }
 
+/** What a system refuses, not we: codes of Node's errors about files. */
+const SYSTEM = new Map([
+  ['ENOSPC', 'the disk is full; free some space and give the same command'],
+  ['EDQUOT', 'the quota of the disk is used up; free some space and give the same command'],
+  ['EROFS', 'the disk is read-only; choose another place'],
+  ['EACCES', 'this user may not; change the permissions, or choose another place'],
+  ['EPERM', 'this user may not; change the permissions, or choose another place'],
+  ['EIO', 'the disk or the network gave an error; look at it and give the same command'],
+  ['ESTALE', 'the network folder went away; connect it again and give the same command'],
+  ['ENOTCONN', 'the network folder went away; connect it again and give the same command'],
+  ['EMFILE', 'too many files are open; raise the limit (ulimit -n)'],
+  ['ENFILE', 'too many files are open on this machine'],
+  ['ENAMETOOLONG', 'the name is too long; choose a shorter one'],
+  ['EFBIG', 'the file is larger than the system allows here; choose another disk or raise the limit'],
+  ['ELOOP', 'its links lead round in a circle'],
+])
+
+/** The message for an error of the system about a file; undefined for others. */
+function systemMessage(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return undefined
+  const words = SYSTEM.get(String(error.code))
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : String(error.syscall)
+  return words === undefined ? undefined : `${path}: ${words}`
+}
+
 /** One clean message for what the person can mend; the stack and where to report it for what they cannot. */
 export function errorMessage(error: unknown): string {
   if (error instanceof Interrupted) return error.message
   if (error instanceof TagmaskError) return printable(`error: ${error.message}`)
-  if (isWithoutFolder(error))
-    return 'error: the folder you are in is no longer there; change to another one (cd)'
+  const refused = systemMessage(error)
+  if (refused !== undefined) return printable(`error: ${refused}`)
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return `unexpected error, a fault of tagmask: please report it with these lines\n${printable(stack)}`
 }
@@ -48,12 +73,7 @@ export function errorMessage(error: unknown): string {
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return EXIT.interrupted
-  return error instanceof TagmaskError || isWithoutFolder(error) ? EXIT.input : EXIT.bug
-}
-
-/** Node's error where the working folder was deleted. */
-function isWithoutFolder(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd'
+  return error instanceof TagmaskError || systemMessage(error) !== undefined ? EXIT.input : EXIT.bug
 }
 
 /** stricli's negative codes as ours. */

@@ -1,6 +1,6 @@
 /** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; what two have in common is made once. Imports no torch. */
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
@@ -52,9 +52,13 @@ export async function ablate({
     throw new InputError('--seeds-of segment', `${loaded.name} has no section segment`, { expected: 'run' })
   }
   const variants = chooseVariants(loaded.recipe, own, only)
-  for (const variant of variants) await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
+  const recipes = new Map<string, Recipe>()
+  for (const variant of variants) {
+    const changed = await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
+    recipes.set(variant.name, changed.recipe)
+  }
   await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log, named: loaded.named })
-  const stages = seedsOf === 'segment' ? stagesOf(loaded.recipe) : comparedStages(loaded.recipe, variants)
+  const all = seedsOf === 'segment' || reachLater(variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
@@ -63,13 +67,16 @@ export async function ablate({
   for (const seed of seeds) {
     for (const { name, set: changes } of variants) {
       rest.log.info(`ablate: ${name}, seed ${seed}`)
+      const present = stagesOf(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
+      const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
       const { run } = await runRecipe({
         ...rest,
         recipe,
         set: [...set, ...changes, `${seedKey}=${seed}`],
         overrides,
         runs,
-        name: join(folder, `${name}-seed${seed}`),
+        group: folder,
+        name: `${name}-seed${seed}`,
         siblings,
         stages,
       })
@@ -102,10 +109,9 @@ function chooseVariants(
 
 const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
 
-/** All stages where a variant sets a key of one after evaluate; else those that `seed` needs. */
-function comparedStages(recipe: Recipe, variants: readonly Variant[]): StageName[] {
-  const later = variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
-  return stagesOf(recipe).filter(stage => later || SEED_STAGES.includes(stage))
+/** Whether a variant sets a key of a stage after evaluate; else those that `seed` needs are enough. */
+function reachLater(variants: readonly Variant[]): boolean {
+  return variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
 }
 
 async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {

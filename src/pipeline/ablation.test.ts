@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -148,6 +148,30 @@ describe('an ablation', () => {
     const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
     expect((await ablate({ ...options(), log })).ablation).toEqual(ablation)
     expect(lines.filter(line => line.includes('done before, skipped')).length).toBe(8 * 3)
+  })
+
+  it('tells weight files apart by what is in them, not by name, size and time', {
+    timeout: 120_000,
+  }, async () => {
+    const files = await Promise.all(
+      [0, 1].map(async seed => {
+        const file = join(folder, `weights-${seed}`, 'w.safetensors')
+        await mkdir(join(folder, `weights-${seed}`))
+        const trained = join(folder, 'runs', 'ablate-small', `baseline-seed${seed}`, 'checkpoints')
+        await copyFile(join(trained, 'last.safetensors'), file)
+        await utimes(file, 0, 0)
+        return file
+      }),
+    )
+    const lines: string[] = []
+    const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
+    const variants = files.map((file, i) => ({ name: `file${i}`, set: [`maps.weights=${file}`] }))
+    const { folder: at } = await ablate({ ...options(), name: 'files', variants, seeds: [0], log })
+    expect(lines.filter(line => line.includes('taken from'))).toEqual([])
+    const [zero, one] = await Promise.all(
+      variants.map(({ name }) => readFile(join(at, `${name}-seed0`, 'maps', '0001.safetensors'))),
+    )
+    expect(one!.equals(zero!)).toBe(false)
   })
 
   it('goes on to the predictions where a variant is about them', { timeout: 120_000 }, async () => {

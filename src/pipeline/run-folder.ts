@@ -3,9 +3,14 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
+import { packageVersion } from '../io/package-root.ts'
 import { differingKeys, isNeutralKey } from './recipe/compare.ts'
 import { formatRecipe, parseRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
+import { removeLeftovers } from './run-leftovers.ts'
+
+/** In every run folder: says that it is ours, so that what lies in it may be replaced. */
+export const RUN_MARK = 'tagmask-run.json'
 
 /** Absolute paths inside a run folder. */
 export interface RunFolder {
@@ -17,6 +22,8 @@ export interface RunFolder {
   readonly sessions: string
   /** Markers that say which stage is done, and from which inputs. */
   readonly stages: string
+  /** Hashes of the files that were read, so that they are not read again to see whether they have changed. */
+  readonly contents: string
   readonly checkpoints: string
   readonly metrics: string
   /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
@@ -68,6 +75,7 @@ export function runFolder(root: string): RunFolder {
     recipe: at('recipe.yaml'),
     sessions: at('sessions.jsonl'),
     stages: at('stages'),
+    contents: at('file-contents.json'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
     environment: at('environment.json'),
@@ -118,10 +126,16 @@ export async function refuseOtherRecipe(root: string, recipe: Recipe): Promise<v
   )
 }
 
-/** Makes the folder, or takes it up again, and writes recipe.yaml before anything else. */
+/**
+ * Makes the folder, or takes it up again: marked as ours, without what a killed process left half written, and with
+ * recipe.yaml before anything else. To be called under the lock.
+ */
 export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFolder> {
   const run = runFolder(root)
   await makeFolder(run.root)
+  const mark = { kind: 'tagmask run', format: 1, tagmask: packageVersion() }
+  await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
+  await removeLeftovers(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
   for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
     await makeFolder(folder)

@@ -5,13 +5,14 @@ import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
 import { openRunData } from './open-data.ts'
+import { preflight } from './preflight.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
+import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runStages, type StageTable } from './run-stages.ts'
 import { type StageName, stagesOf } from './stage.ts'
-import { weightsIdentities } from './stage-marker.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
@@ -22,6 +23,8 @@ export interface RunRecipeOptions {
   readonly runs?: string
   /** Name of this run; the recipe's when not given. */
   readonly name?: string | undefined
+  /** Folder between the two, of runs that belong together. */
+  readonly group?: string | undefined
   /** All of the recipe when not given. */
   readonly stages?: readonly StageName[] | undefined
   readonly force?: boolean
@@ -41,6 +44,7 @@ export async function runRecipe({
   overrides = [],
   runs = 'runs',
   name,
+  group,
   stages: asked,
   force = false,
   withChanges = false,
@@ -54,16 +58,22 @@ export async function runRecipe({
   const root =
     taken && name === undefined
       ? resolve(recipeName)
-      : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
-  if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
+      : placeOfRun(
+          group === undefined ? runs : placeOfRun(runs, group),
+          name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
+        )
+  await refuseForeignFolder(root)
   const { named } = loaded
   const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log, named })
-  await weightsIdentities(recipe)
+  const kept = { ...loaded.recipe, data: { ...loaded.recipe.data, root: recipe.data.root } } // splits are chosen anew each time
+  if (!withChanges) await refuseOtherRecipe(root, kept)
+  if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
+  const stages = asked ?? stagesOf(recipe)
+  await preflight({ recipe, dataset, run: runFolder(root), stages, log })
   const release = await lockRun(runFolder(root))
   try {
-    const { root: place } = recipe.data
-    const run = await openRunFolder(root, { ...loaded.recipe, data: { ...loaded.recipe.data, root: place } })
-    const stages = asked ?? stagesOf(recipe)
+    await refuseForeignFolder(root) // it may have become another's
+    const run = await openRunFolder(root, kept)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
     const options = { recipe, run, dataset, valDataset, stages, table, signal, log, force, siblings }

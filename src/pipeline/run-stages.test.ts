@@ -1,6 +1,6 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Dataset } from '../data/dataset.ts'
 import { silentLog } from '../train/log.ts'
@@ -47,17 +47,18 @@ function tableWith(
   const stage =
     (name: StageName, output: (run: RunFolder) => string) => async () => async (context: StageContext) => {
       const file = output(context.run)
+      await mkdir(dirname(file), { recursive: true })
       const before = await readFile(file, 'utf8').catch(() => '')
       calls.push(`${name}${before === '' ? '' : ` after ${before}`}`)
       await (replace[name] ?? (() => writeFile(file, name)))(context)
     }
   return {
-    train: stage('train', run => join(run.checkpoints, 'last')),
-    maps: stage('maps', run => join(run.maps, 'a')),
+    train: stage('train', run => join(run.checkpoints, 'last.safetensors')),
+    maps: stage('maps', run => join(run.maps, 'a.safetensors')),
     evaluate: stage('evaluate', run => run.scores),
-    affinity: stage('affinity', run => run.affinityMetrics),
-    refine: stage('refine', run => run.refineScores),
-    segment: stage('segment', run => run.segmentMetrics),
+    affinity: stage('affinity', run => join(run.affinityCheckpoints, 'last.safetensors')),
+    refine: stage('refine', run => join(run.pseudoMasks, 'a.png')),
+    segment: stage('segment', run => join(run.segmentCheckpoints, 'last.safetensors')),
     predict: stage('predict', run => run.predictionScores),
     report: stage('report', run => run.report),
   }
@@ -141,7 +142,7 @@ describe('stages', () => {
   it('take up what was begun with the same inputs, and start afresh after a change', async () => {
     const half = tableWith({
       maps: async ({ run }) => {
-        await writeFile(join(run.maps, 'a'), 'half')
+        await writeFile(join(run.maps, 'a.safetensors'), 'half')
         throw new Interrupted('picture 1')
       },
     })
@@ -161,7 +162,7 @@ describe('stages', () => {
     await go(recipeWith(), { force: true })
     const found = (await readdir(root)).filter(name => name.startsWith('checkpoints')).sort()
     expect(found).toEqual(['checkpoints', 'checkpoints.old-1', 'checkpoints.old-2'])
-    expect(await readFile(join(root, 'checkpoints.old-1', 'last'), 'utf8')).toBe('train')
+    expect(await readFile(join(root, 'checkpoints.old-1', 'last.safetensors'), 'utf8')).toBe('train')
   })
 
   it('refuse to run before the stages they need', async () => {
@@ -171,13 +172,18 @@ describe('stages', () => {
     await go(recipeWith(), { stages: ['train'] })
     expect(await go(recipeWith(), { stages: ['maps'] })).toEqual(['maps'])
     await expect(go(recipeWith('seed=4'), { stages: ['maps'] })).rejects.toThrow(
-      'the stage train was done with other settings or pictures',
+      `${root}: the stage train must be made again, since seed is 4, was 0; run it first: tagmask train ${root}`,
     )
   })
 
   it('stop before the next one after an abort, and leave no stage marked done', async () => {
     const controller = new AbortController()
-    const table = tableWith({ train: async () => controller.abort() })
+    const table = tableWith({
+      train: async ({ run }) => {
+        await writeFile(join(run.checkpoints, 'last.safetensors'), '')
+        controller.abort()
+      },
+    })
     await expect(go(recipeWith(), { table, signal: controller.signal })).rejects.toThrow(
       'stopped at the start of the stage maps',
     )
@@ -196,7 +202,7 @@ describe('stages', () => {
   it('survive a marker that was cut short', async () => {
     await go(recipeWith())
     await writeFile(join(root, 'stages', 'maps.json'), '{"stage":')
-    expect(await go(recipeWith())).toEqual(['maps'])
+    expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'report']) // what rests on it is made from it
   })
 })
 

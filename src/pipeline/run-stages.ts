@@ -1,15 +1,17 @@
 /** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
-import { mkdir, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { relative } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import { InputError } from '../errors.ts'
-import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
+import { openFileContents } from './file-contents.ts'
+import { openScoredSplit } from './open-data.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder, runFolder } from './run-folder.ts'
-import { Interrupted, type Stage, type StageName, stagesOf, withInputs } from './stage.ts'
-import { readMarker, type StageMarker, stageInputs, writeMarker } from './stage-marker.ts'
-import { takeOver } from './take-stage.ts'
+import { Interrupted, type Stage, type StageContext, type StageName, stagesOf, withInputs } from './stage.ts'
+import { filesOf, type InputSources } from './stage-inputs.ts'
+import { readMarker, type StageMarker } from './stage-marker.ts'
+import { type StageState, some, stageState } from './stage-state.ts'
+import { takeFrom, workOn } from './stage-work.ts'
+import { weightFiles } from './weight-files.ts'
 
 /** The functions behind the stage names, loaded when needed. */
 export type StageTable = Readonly<Record<StageName, () => Promise<Stage>>>
@@ -30,32 +32,8 @@ export interface RunStagesOptions {
   readonly siblings?: readonly string[]
 }
 
-interface Outputs {
-  readonly keys: readonly (keyof RunFolder)[]
-  /** Those of them that took hours to make. */
-  readonly keep?: readonly (keyof RunFolder)[]
-}
-
-/** Outputs of each stage, cleared when it starts afresh; those to keep are set aside instead. */
-const OUTPUTS: Record<StageName, Outputs> = {
-  train: { keys: ['checkpoints', 'metrics', 'environment'], keep: ['checkpoints', 'metrics', 'environment'] },
-  maps: { keys: ['maps', 'headWeights'] },
-  evaluate: { keys: ['scores', 'scoresTable', 'pictureScores', 'masks'] },
-  affinity: {
-    keys: ['affinityLabels', 'affinityCheckpoints', 'affinityMetrics'],
-    keep: ['affinityCheckpoints', 'affinityMetrics'],
-  },
-  refine: { keys: ['refined', 'pseudoMasks', 'sureMasks', 'refineScores', 'refineTable'] },
-  segment: {
-    keys: ['segmentCheckpoints', 'segmentMetrics', 'segmentRounds', 'roundScores', 'roundTable'],
-    keep: ['segmentCheckpoints', 'segmentMetrics'],
-  },
-  predict: { keys: ['predictions', 'predictionScores', 'predictionTable'] },
-  report: { keys: ['report', 'pictures'] },
-}
-
 /** Runs the stages asked for and returns those that had work to do. Throws InputError when a stage before them is
- * not done, and Interrupted after an abort; both leave every file whole. */
+ * not done, or one has made nothing, and Interrupted after an abort; all leave every file whole. */
 export async function runStages({
   recipe,
   run,
@@ -68,98 +46,88 @@ export async function runStages({
   force = false,
   siblings = [],
 }: RunStagesOptions): Promise<StageName[]> {
-  const inputs = await stageInputs(recipe, [dataset, valDataset])
+  refuseAbsent(run, recipe, stages)
+  const made = new Map<StageName, StageMarker>()
+  const sources = await openSources({ recipe, run, dataset, valDataset, stages, made, log })
+  const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
   const worked: StageName[] = []
-  const absent = stages.find(stage => !stagesOf(recipe).includes(stage))
-  if (absent !== undefined) {
-    throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
-      field: absent,
-      expected: `it has ${stagesOf(recipe).join(', ')}`,
-    })
-  }
   for (const stage of withInputs(stages, recipe)) {
-    const marker = await readMarker(run, stage)
-    const done = marker?.state === 'done' && marker.inputs === inputs[stage]
+    const state = await stageState(run, stage, sources)
+    const { todo, marker } = state
     if (!stages.includes(stage)) {
-      if (done) continue
-      throw notDone(run, stage, { changed: marker?.state === 'done' })
+      if (todo !== 'done') throw notDone(run, stage, state)
+    } else if (todo === 'done' && !force) sayDone(stage, state, log)
+    else {
+      if (signal.aborted) throw new Interrupted(`the start of the stage ${stage}`)
+      const mended = todo === 'resume' && marker?.state === 'done'
+      const twin = force || mended ? undefined : await doneElsewhere(siblings, stage, sources)
+      if (twin !== undefined) await takeFrom(twin, stage, context)
+      else {
+        await workOn(stage, { state, context, sources, stage: await table[stage](), force })
+        worked.push(stage)
+      }
     }
-    if (done && !force) {
-      log.info(`${stage}: done before, skipped (--force runs it again)`)
-      continue
-    }
-    if (signal.aborted) throw new Interrupted(`the start of the stage ${stage}`)
-    const twin = force ? undefined : await doneElsewhere(siblings, stage, inputs[stage])
-    const resumed = marker?.state === 'running' && marker.inputs === inputs[stage] && !force
-    if (!resumed || twin !== undefined) await clearOutputs(run, stage, log)
-    if (twin !== undefined) {
-      for (const key of OUTPUTS[stage].keys) await takeOver(twin.run[key], run[key])
-      await writeMarker(run, { ...twin.marker, takenFrom: relative(run.root, twin.run.root) })
-      log.info(`${stage}: taken from ${fromHere(twin.run.root)}, which made it from the same inputs`)
-      continue
-    }
-    const started = resumed ? marker.started : new Date().toISOString()
-    const common = { stage, inputs: inputs[stage], version: packageVersion(), started }
-    await writeMarker(run, { ...common, state: 'running', finished: null })
-    const work = await table[stage]()
-    await work({ recipe, dataset, valDataset, run, signal, log })
-    await writeMarker(run, { ...common, state: 'done', finished: new Date().toISOString() })
-    worked.push(stage)
+    const done = await readMarker(run, stage)
+    if (done !== undefined) made.set(stage, done)
   }
   return worked
 }
 
-/** The first run that has done the stage from the same inputs. */
+/** The inputs of all stages, with every file looked at that one of those asked for rests on. */
+async function openSources({
+  recipe,
+  run,
+  dataset,
+  valDataset,
+  stages,
+  made,
+  log,
+}: Omit<InputSources, 'contents' | 'scored'> & {
+  run: RunFolder
+  stages: readonly StageName[]
+  log: Log
+}): Promise<InputSources> {
+  const scored = await openScoredSplit({ recipe, dataset })
+  const contents = await openFileContents(run.contents)
+  const sets = { recipe, dataset, valDataset, scored }
+  const weights = (await weightFiles(recipe)).map(({ file }) => file)
+  await contents.read([...weights, ...filesOf(withInputs(stages, recipe), sets)], { log })
+  return { ...sets, contents, made }
+}
+
+function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName[]): void {
+  const absent = stages.find(stage => !stagesOf(recipe).includes(stage))
+  if (absent === undefined) return
+  throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
+    field: absent,
+    expected: `it has ${stagesOf(recipe).join(', ')}`,
+  })
+}
+
+function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
+  log.info(`${stage}: done before, skipped (--force runs it again)`)
+  if (repaired.length > 0)
+    log.info(
+      `${stage}: was made without ${some(repaired)}, which can be read now; it stays (--force runs it again)`,
+    )
+}
+
+/** The first run that has done the stage from the same inputs, all of whose files are there. */
 async function doneElsewhere(
   siblings: readonly string[],
   stage: StageName,
-  inputs: string,
-): Promise<{ run: RunFolder; marker: StageMarker } | undefined> {
-  for (const run of siblings.map(runFolder)) {
-    const marker = await readMarker(run, stage)
-    if (marker?.state === 'done' && marker.inputs === inputs) return { run, marker }
-  }
+  sources: InputSources,
+): Promise<RunFolder | undefined> {
+  for (const run of siblings.map(runFolder))
+    if ((await stageState(run, stage, sources)).todo === 'done') return run
   return undefined
 }
 
-function notDone(run: RunFolder, stage: StageName, { changed }: { changed: boolean }): InputError {
-  return new InputError(
-    run.root,
-    `the stage ${stage} ${changed ? 'was done with other settings or pictures' : 'is not done'}`,
-    {
-      expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
-    },
-  )
-}
-
-async function clearOutputs(run: RunFolder, stage: StageName, log: Log): Promise<void> {
-  const { keys, keep = [] } = OUTPUTS[stage]
-  for (const key of keys) {
-    const path = run[key]
-    const found = await stat(path).catch(() => undefined)
-    if (found === undefined) continue
-    if (keep.includes(key)) await setAside(path, log)
-    else await rm(path, { recursive: true })
-    if (found.isDirectory()) await mkdir(path, { recursive: true })
-  }
-}
-
-/** Renames to the first free name "PATH.old-N"; an empty folder is just left. */
-async function setAside(path: string, log: Log): Promise<void> {
-  if (await removeEmpty(path)) return
-  for (let n = 1; ; n++) {
-    const old = `${path}.old-${n}`
-    if ((await stat(old).catch(() => undefined)) !== undefined) continue
-    await rename(path, old)
-    log.info(`kept what was there as ${fromHere(old)}`)
-    return
-  }
-}
-
-/** Removes an empty folder; false when there is something to keep. */
-async function removeEmpty(path: string): Promise<boolean> {
-  return rmdir(path).then(
-    () => true,
-    () => false,
-  )
+function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
+  const again = todo === 'resume' ? 'taken up again' : 'made again'
+  const began = marker !== undefined && marker.state !== 'done'
+  const problem = why === undefined || began ? 'is not done' : `must be ${again}, since ${why}`
+  return new InputError(run.root, `the stage ${stage} ${problem}`, {
+    expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
+  })
 }

@@ -1,21 +1,25 @@
-/** @file stages/NAME.json: whether a stage is done, and a hash of everything its result depends on. */
-import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import type { Dataset } from '../data/dataset.ts'
-import { InputError } from '../errors.ts'
+/** @file stages/NAME.json: whether a stage is done, what it made, and from what. Beside it, longer lists: files made, images read, images lost. */
+import { appendFileSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { writeFileAtomic } from '../io/atomic.ts'
-import { flatten, isNeutralKey } from './recipe/compare.ts'
-import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
-import { INPUTS, STAGES, type StageName, stagesOf } from './stage.ts'
+import { STAGES, type StageName } from './stage.ts'
 
 /** What a stage's marker says. */
 export interface StageMarker {
   readonly stage: StageName
-  readonly state: 'running' | 'done'
-  /** Hash of the recipe's part, the data and the stages before. */
-  readonly inputs: string
+  /** `clearing`: what is there is of no use, and some of it may be gone. */
+  readonly state: 'clearing' | 'running' | 'done'
+  /** Of what it made: another with each making. Later stages depend on it. */
+  readonly id: string
+  /** Another with each time it worked: scores may be others, what they are of is the same. */
+  readonly revision: string
+  /** Settings of the recipe, as they were. */
+  readonly keys: Readonly<Record<string, unknown>>
+  /** Hashes of all that its result depends on, by name. */
+  readonly base: Readonly<Record<string, string>>
+  readonly soft: Readonly<Record<string, string>>
   readonly version: string
   readonly started: string
   readonly finished: string | null
@@ -23,121 +27,112 @@ export interface StageMarker {
   readonly takenFrom?: string
 }
 
-/** The sections each stage reads besides those of the stages whose files it reads. */
-const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
-  train: ['method', 'model', 'weights', 'data', 'normalise', 'train', 'seed', 'precision'],
-  maps: ['maps'],
-  evaluate: ['evaluate'],
-  affinity: ['affinity'],
-  refine: ['refine'],
-  segment: ['segment'],
-  predict: ['predict'],
-  report: ['report'],
-}
+/** Sizes of files by their path in the run folder. */
+export type FileList = Readonly<Record<string, number>>
 
-/** Labels for a further round of segmentation are made as predictions are; weights chosen by masks are chosen as maps are made and scored. */
-function sectionsOf(stage: StageName, { segment, train }: Recipe): readonly (keyof Recipe)[] {
-  if (stage === 'train' && train.select === 'gt-miou') return [...SECTIONS.train, 'maps', 'evaluate']
-  const predicts = stage === 'segment' && segment !== null && segment.retrain !== null
-  return predicts ? [...SECTIONS.segment, 'predict'] : SECTIONS[stage]
-}
-
-/** What class maps by which weights are chosen do not depend on: they are made at scale 1 and scored at every threshold. */
-const NOT_FOR_A_CHOICE = /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/
-
-/** For each stage, the hash of what its result depends on: its keys, the pictures and tags, the stages it rests on.
- * Keys that cannot change a result are left out; of a weight file, name and size count. */
-export async function stageInputs(
-  recipe: Recipe,
-  datasets: readonly (Dataset | undefined)[],
-): Promise<Record<StageName, string>> {
-  const weights = await weightsIdentities(recipe)
-  const data = hash([
-    weights.get('weights') ?? null,
-    datasets.map(dataset => (dataset === undefined ? null : datasetIdentity(dataset))),
-  ])
-  const own = stagesOf(recipe)
-  const inputs: Partial<Record<StageName, string>> = {}
-  for (const stage of STAGES) {
-    const keys = sectionsOf(stage, recipe)
-      .flatMap(section => [...flatten({ [section]: recipe[section] })])
-      .filter(([key]) => stage !== 'train' || !NOT_FOR_A_CHOICE.test(key))
-      .map(([key, value]) => [key, weights.get(key) ?? value] as const)
-    inputs[stage] = hash([
-      data,
-      INPUTS[stage].filter(input => own.includes(input)).map(input => inputs[input]),
-      keys.filter(([key]) => !isNeutralKey(key) && key !== 'weights').sort(([a], [b]) => (a < b ? -1 : 1)),
-    ])
-  }
-  return inputs as Record<StageName, string>
+/** What a stage has noted beside its marker. */
+export interface StageNotes {
+  /** What it had made when it was done. */
+  readonly files: FileList
+  /** Contents of the images that it reads, by SPLIT/ID, when it read them. */
+  readonly images: Readonly<Record<string, string>>
+  /** Ids of images that it could not use. */
+  readonly lost: readonly string[]
 }
 
 /** The marker of a stage, or undefined when it never began (or the marker cannot be read). */
 export async function readMarker(run: RunFolder, stage: StageName): Promise<StageMarker | undefined> {
-  const text = await readFile(markerPath(run, stage), 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
+  const value = await readJson(noteFile(run, stage, 'json'))
+  return isMarker(value) ? value : undefined
+}
+
+/** Whether there is a marker of a version that did not write down what a stage depends on. */
+export async function hasOldMarker(run: RunFolder, stage: StageName): Promise<boolean> {
+  const value = await readJson(noteFile(run, stage, 'json'))
+  return isRecord(value) && typeof value.inputs === 'string'
+}
+
+/** Writes the marker in one step. */
+export async function writeMarker(run: RunFolder, marker: StageMarker): Promise<void> {
+  await writeFileAtomic(noteFile(run, marker.stage, 'json'), `${JSON.stringify(marker, null, 2)}\n`)
+}
+
+export async function readNotes(run: RunFolder, stage: StageName): Promise<StageNotes> {
+  const [files, images, lost] = await Promise.all([
+    readJson(noteFile(run, stage, 'files.json')),
+    readJson(noteFile(run, stage, 'images.json')),
+    readFile(noteFile(run, stage, 'lost'), 'utf8').catch(() => ''),
+  ])
+  return {
+    files: isRecord(files) ? (files as FileList) : {},
+    images: isRecord(images) ? (images as Record<string, string>) : {},
+    lost: [...new Set(lost.split('\n').flatMap(readId))],
+  }
+}
+
+/** Writes those that are given; the others stay. */
+export async function writeNotes(
+  run: RunFolder,
+  stage: StageName,
+  { files, images, lost }: Partial<StageNotes>,
+): Promise<void> {
+  const json = (value: object): string => `${JSON.stringify(value)}\n`
+  if (images !== undefined) await writeFileAtomic(noteFile(run, stage, 'images.json'), json(images))
+  if (files !== undefined) await writeFileAtomic(noteFile(run, stage, 'files.json'), json(files))
+  if (lost !== undefined)
+    await writeFileAtomic(noteFile(run, stage, 'lost'), lost.map(id => `${JSON.stringify(id)}\n`).join(''))
+}
+
+/** Notes a lost image at once: a killed process has told of it. */
+export function noteLost(run: RunFolder, stage: StageName, id: string): void {
+  appendFileSync(noteFile(run, stage, 'lost'), `${JSON.stringify(id)}\n`)
+}
+
+/** What a stage has noted beside its marker, as files. */
+export function noteFiles(run: RunFolder, stage: StageName): string[] {
+  return (['files.json', 'images.json', 'lost'] as const).map(ending => noteFile(run, stage, ending))
+}
+
+export async function removeNotes(run: RunFolder, stage: StageName): Promise<void> {
+  for (const file of noteFiles(run, stage)) await rm(file, { force: true })
+}
+
+function noteFile(run: RunFolder, stage: StageName, ending: 'json' | 'files.json' | 'images.json' | 'lost') {
+  return join(run.stages, `${stage}.${ending}`)
+}
+
+async function readJson(path: string): Promise<unknown> {
   try {
-    const value: unknown = JSON.parse(text)
-    return isMarker(value) ? value : undefined
+    return JSON.parse(await readFile(path, 'utf8'))
   } catch {
     return undefined
   }
 }
 
-/** Writes the marker in one step. */
-export async function writeMarker(run: RunFolder, marker: StageMarker): Promise<void> {
-  await writeFileAtomic(markerPath(run, marker.stage), `${JSON.stringify(marker, null, 2)}\n`)
-}
-
-function markerPath(run: RunFolder, stage: StageName): string {
-  return join(run.stages, `${stage}.json`)
+/** None from a line that was cut short. */
+function readId(line: string): string[] {
+  try {
+    const id: unknown = JSON.parse(line)
+    return typeof id === 'string' ? [id] : []
+  } catch {
+    return []
+  }
 }
 
 function isMarker(value: unknown): value is StageMarker {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    'state' in value &&
-    'inputs' in value &&
-    typeof value.inputs === 'string'
+    isRecord(value) &&
+    STAGES.some(stage => stage === value.stage) &&
+    ['clearing', 'running', 'done'].includes(String(value.state)) &&
+    typeof value.id === 'string' &&
+    typeof value.revision === 'string' &&
+    isRecord(value.keys) &&
+    isRecord(value.base) &&
+    isRecord(value.soft) &&
+    typeof value.started === 'string'
   )
 }
 
-function datasetIdentity({ classes, pictures }: Dataset): string {
-  return hash([classes, pictures.map(({ id, tags }) => [id, tags])])
-}
-
-/** Keys of a recipe that name a weight file, and the flag that sets them. */
-const WEIGHT_KEYS: readonly { readonly key: string; readonly flag: string }[] = [
-  { key: 'weights', flag: '--weights' },
-  { key: 'maps.weights', flag: '--checkpoint' },
-  { key: 'affinity.weights', flag: '--set affinity.weights=FILE' },
-  { key: 'segment.weights', flag: '--set segment.weights=FILE' },
-]
-
-/** Name and size of every weight file of the recipe, by its key. Throws InputError when there is no such file. */
-export async function weightsIdentities(recipe: Recipe): Promise<Map<string, [string, number]>> {
-  const values = flatten(recipe)
-  const found = new Map<string, [string, number]>()
-  for (const { key, flag } of WEIGHT_KEYS) {
-    const path = values.get(key)
-    if (typeof path === 'string') found.set(key, await fileIdentity(path, { key, flag }))
-  }
-  return found
-}
-
-async function fileIdentity(
-  path: string,
-  { key, flag }: { key: string; flag: string },
-): Promise<[string, number]> {
-  const expected = `give a .safetensors or .pth file with ${flag}`
-  const file = await stat(path).catch((cause: unknown) => {
-    throw new InputError(path, 'there is no such weight file', { field: key, expected, cause })
-  })
-  if (file.isFile()) return [basename(path), file.size]
-  throw new InputError(path, 'is a folder', { field: key, expected })
-}
-
-function hash(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32)
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -25,7 +25,7 @@ export const INPUTS: Readonly<Record<StageName, readonly StageName[]>> = {
   maps: ['train'],
   evaluate: ['maps'],
   affinity: ['maps'],
-  refine: ['evaluate', 'affinity'],
+  refine: ['maps', 'evaluate', 'affinity'],
   segment: ['train', 'refine'],
   predict: ['segment'],
   report: ['evaluate', 'refine', 'predict'],
@@ -62,6 +62,8 @@ export interface StageContext {
   /** Aborted by Ctrl-C: finish the step, make the work safe, then throw an `Interrupted`. */
   readonly signal: AbortSignal
   readonly log: Log
+  /** To be told of each image that cannot be used, by stages that train: a repaired one does not undo the training. */
+  readonly onLost?: (image: { readonly id: string }) => void
 }
 
 /** One stage: reads and writes files of the run folder; returns when it is done. */

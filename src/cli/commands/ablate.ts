@@ -8,6 +8,7 @@ import { Interrupted } from '../../pipeline/stage.ts'
 import { stageTable } from '../../pipeline/stages/index.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import { howToGoOn } from './run.ts'
 
 interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
   readonly seeds: readonly number[]
@@ -99,7 +100,7 @@ Examples:
       })
       log.info(`\n${formatAblation(ablation)}\n\nablation: ${fromHere(folder)}`)
     } catch (error) {
-      if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
+      if (error instanceof Interrupted) log.info(howToGoOn({ force: false }))
       throw error
     }
   },

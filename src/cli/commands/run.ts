@@ -77,9 +77,16 @@ export async function runWithFlags(
     }
     if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
   } catch (error) {
-    if (error instanceof Interrupted) log.info('go on with the same command: it takes up what is there')
+    if (error instanceof Interrupted) log.info(howToGoOn({ force }))
     throw error
   }
+}
+
+/** What to do after Ctrl-C. */
+export function howToGoOn({ force }: { force: boolean }): string {
+  return force
+    ? 'go on with the same command without --force: it takes up what is there, and with --force it would start again'
+    : 'go on with the same command: it takes up what is there'
 }
 
 export const run = stageCommand({

@@ -1,5 +1,6 @@
 /** @file Makes the demo data set: a plain folder of tagged pictures with masks, the same for the same seed. */
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { InputError } from '../../errors.ts'
@@ -28,6 +29,8 @@ export interface DemoSet {
 }
 
 const VERSION = 1 // raise when a picture of a given seed would look different
+/** Everything in the folder of a set. */
+const MADE = ['images', 'masks', 'tags.csv', 'train.txt', 'val.txt', 'classes.txt', 'demo.json']
 const AT_ONCE = 16 // pictures in encoding at a time
 
 /** Writes `images/`, `masks/`, `tags.csv`, the lists of splits and classes, and `demo.json` into `dir`; a set already there
@@ -47,7 +50,7 @@ export async function generateDemo(
   if ((await readIfThere(join(dir, 'demo.json'))) === settings) return { ...set, made: false }
 
   // Made beside its place and renamed when whole: an interrupted run leaves no half set.
-  const part = `${dir}.part-${process.pid}`
+  const part = `${dir}.part-${process.pid}-${randomBytes(4).toString('hex')}`
   await mkdir(join(part, 'images'), { recursive: true })
   await mkdir(join(part, 'masks'))
   try {
@@ -87,9 +90,9 @@ async function writeScene(root: string, name: string, { canvas }: Scene): Promis
   await writeLabelMap(join(root, 'masks', `${name}.png`), { width: size, height: size, data: labels })
 }
 
-/** Puts the new set in place; only an older demo set may be in the way. */
+/** Puts the new set in place; only an older demo set may be in the way, with nothing of anybody else's in it. */
 async function replaceSet(part: string, dir: string): Promise<void> {
-  if ((await readIfThere(join(dir, 'demo.json'))) !== undefined) await rm(dir, { recursive: true })
+  if (await isDemoSet(dir)) await rm(dir, { recursive: true })
   try {
     await rename(part, dir)
   } catch (cause) {
@@ -98,6 +101,24 @@ async function replaceSet(part: string, dir: string): Promise<void> {
       cause,
     })
   }
+}
+
+/** Whether all that is there is what is written here. */
+async function isDemoSet(dir: string): Promise<boolean> {
+  const text = await readIfThere(join(dir, 'demo.json'))
+  const ours = text?.startsWith('{\n  "version": ') === true && text.includes('"valPictures": ')
+  if (!ours) return false
+  const made = new Set(MADE)
+  const [top, images, masks] = await Promise.all([dir, join(dir, 'images'), join(dir, 'masks')].map(namesIn))
+  return (
+    top!.every(name => made.has(name)) &&
+    images!.every(name => /^\d{4,}\.jpg$/.test(name)) &&
+    masks!.every(name => /^\d{4,}\.png$/.test(name))
+  )
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => [])
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

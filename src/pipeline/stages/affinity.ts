@@ -38,7 +38,10 @@ export async function affinityStage(context: StageContext): Promise<void> {
     workers: recipe.data.workers ?? 1,
     cacheBytes: recipe.data.cacheMegabytes * 1e6,
     strict,
-    onBadPicture: ({ id }, error) => log.warn(`${id} is left out: ${error.message}`),
+    onBadPicture(picture, error) {
+      context.onLost?.(picture)
+      log.warn(`${picture.id} is left out: ${error.message}`)
+    },
   })
   try {
     const rate = polyStep({

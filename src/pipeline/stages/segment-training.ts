@@ -63,7 +63,10 @@ export async function trainSegmentation(
     workers: recipe.data.workers ?? 1,
     cacheBytes: recipe.data.cacheMegabytes * 1e6,
     strict,
-    onBadPicture: ({ id }, error) => log.warn(`${id} is left out: ${error.message}`),
+    onBadPicture(picture, error) {
+      context.onLost?.(picture)
+      log.warn(`${picture.id} is left out: ${error.message}`)
+    },
   })
   try {
     const rate = polyFloor({

@@ -29,8 +29,10 @@ export async function trainStage(context: StageContext): Promise<void> {
     batchSize: settings.batchSize,
     workers: recipe.data.workers ?? 1,
     strict,
-    onBadPicture: (picture: { id: string }, error: Error) =>
-      log.warn(`${picture.id} is left out: ${error.message}`),
+    onBadPicture(picture: { id: string }, error: Error) {
+      context.onLost?.(picture)
+      log.warn(`${picture.id} is left out: ${error.message}`)
+    },
   }
   const loader = openTrainLoader(dataset, {
     ...common,

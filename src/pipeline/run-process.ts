@@ -1,0 +1,59 @@
+/** @file Which process holds a run folder, and whether it is gone: numbers are used again, so its start counts too. Imports node only. */
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  readonly host: string
+  /** Boot and ticks since then, where the system tells; else empty. */
+  readonly started: string
+}
+
+const ENDED = 'ended' // only its number is left, until its parent asks
+
+/** This machine's process of that number. */
+export async function identify(pid: number): Promise<ProcessIdentity> {
+  return { pid, host: hostname(), started: await startOf(pid) }
+}
+
+/** Reads `PID HOST STARTED`; undefined where it is not whole. `STARTED` is missing in locks of older versions. */
+export function parseIdentity(text: string): ProcessIdentity | undefined {
+  const [, pid, host, started = ''] = /^(\d+) (\S+)(?: (\w*))?\n$/.exec(text) ?? []
+  return pid === undefined || host === undefined ? undefined : { pid: Number(pid), host, started }
+}
+
+/** True when it is certain that the process has ended; of other machines nothing is certain. */
+export async function isGone({ pid, host, started }: ProcessIdentity): Promise<boolean> {
+  if (host !== hostname()) return false
+  if (!isRunning(pid)) return true
+  const now = await startOf(pid)
+  if (now === ENDED) return true
+  if (started === '') return pid === process.pid // a lock of an older version that had this number
+  return now !== '' && now !== started
+}
+
+/** Whether there is a process of that number on this machine. */
+export function isRunning(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+async function startOf(pid: number): Promise<string> {
+  try {
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    ])
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ') // from the third on, after the name in brackets
+    const [state = '', ticks] = [fields[0], fields[19]]
+    if ('ZX'.includes(state)) return ENDED
+    return ticks === undefined ? '' : `${boot.slice(0, 8)}x${ticks}`
+  } catch {
+    return ''
+  }
+}
