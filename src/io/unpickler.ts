@@ -45,7 +45,7 @@ export function unpickle(
 const PLAIN = 'use a checkpoint of tensors, numbers and text only (a state_dict)'
 
 /** About the bytes of memory behind one value on the stack, an empty list, an empty dictionary, an object, a memo. */
-const COST = { value: 16, list: 48, map: 192, object: 256, memo: 32 } as const
+const COST = { value: 16, list: 48, map: 192, object: 256, memo: 48 } as const
 
 interface MachineOptions {
   readonly start: number
