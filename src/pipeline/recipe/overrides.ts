@@ -12,10 +12,13 @@ export interface Override {
   readonly source: string
 }
 
+/** Characters of it in messages. */
+const MAX_SHOWN = 200
+
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
  * missing `=`, a key that does not exist (naming the nearest), and broken YAML. */
 export function parseSet(text: string): Override {
-  const source = `--set ${text}`
+  const source = `--set ${text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text}`
   const at = text.indexOf('=')
   if (at < 1)
     throw new InputError(source, 'has no value', {

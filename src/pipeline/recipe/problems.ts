@@ -48,7 +48,11 @@ function problemsOfIssue(issue: Issue, input: unknown, prefix: readonly Property
   const path = [...prefix, ...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map(key => unknownKey(key, path, input))
+      return issue.keys.map((key, i) =>
+        i < MAX_SHOWN
+          ? unknownKey(key, path, input)
+          : { path: [...path, key], problem: `there is no key ${key}`, expected: undefined },
+      )
     case 'custom': {
       const [problem, expected] = splitAt(issue.message, '; ')
       return [{ path, problem: `${show(valueAt(input, path))} ${problem}`, expected }]

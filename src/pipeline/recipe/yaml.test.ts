@@ -26,10 +26,10 @@ test.each<[string, string | Uint8Array, string]>([
     ':1: repeats itself by aliases; write the values out',
   ],
   ['an alias of itself', 'method: &a [*a]', ':1: repeats itself by aliases; write the values out'],
-  ['lists in lists', `a: 1\nmethod: ${'['.repeat(8000)}`, `:2: ${DEEP}`],
-  ['lists in lists behind quoted brackets', `method: ${'["]", '.repeat(2000)}`, `:1: ${DEEP}`],
-  ['maps in maps', `method: ${'{a: '.repeat(3000)}`, `:1: ${DEEP}`],
-  ['dashes', `${'- '.repeat(3000)}x`, `:1: ${DEEP}`],
+  ['lists in lists', `a: 1\nmethod: ${'['.repeat(1900)}`, `:2: ${DEEP}`],
+  ['lists in lists behind quoted brackets', `method: ${'["]", '.repeat(300)}`, `:1: ${DEEP}`],
+  ['maps in maps', `method: ${'{a: '.repeat(400)}`, `:1: ${DEEP}`],
+  ['dashes', `${'- '.repeat(900)}x`, `:1: ${DEEP}`],
   ['keys of keys', `${'? '.repeat(24)}x`, `:1: ${DEEP}`],
   [
     'keys of keys by lines',
@@ -38,6 +38,7 @@ test.each<[string, string | Uint8Array, string]>([
   ],
   ['steps', Array.from({ length: 200 }, (_, i) => `${' '.repeat(i)}a:`).join('\n'), `:33: ${DEEP}`],
   ['much text', 'a: b\n'.repeat(20_000), ':1: has 100000 characters; a recipe has 32768 at most'],
+  ['a line of quotes', `a: 1\nb: ${'"\\'.repeat(8000)}`, ':2: has a line of 16003 characters; 2000 at most'],
   [
     'a NUL',
     'method: mctformer\nname: a\0b\n',
@@ -52,16 +53,16 @@ test.each<[string, string | Uint8Array, string]>([
 ])('%s: an error with the line, at once', async (_, content, message) => {
   const path = join(folder, 'my.yaml')
   await writeFile(path, content)
-  const start = performance.now()
+  const before = process.cpuUsage()
   const error = await loadRecipe(path).catch((caught: unknown) => caught)
   expect(error).toBeInstanceOf(InputError)
   expect((error as InputError).message).toBe(`${path}${message}`)
-  expect(performance.now() - start).toBeLessThan(2000) // 20 ms, on two cores that others use too
+  expect(seconds(before)).toBeLessThan(1.5)
 })
 
 test('many wrong keys are quick, and folded', () => {
   const text = `method: mctformer\n${Array.from({ length: 2000 }, (_, i) => `key${i}: 1`).join('\n')}`
-  const start = performance.now()
+  const before = process.cpuUsage()
   let message = ''
   try {
     parseRecipe(text, 'my.yaml')
@@ -71,7 +72,7 @@ test('many wrong keys are quick, and folded', () => {
   expect(message).toMatch(/^recipe: 2\d\d\d things are wrong:\n/)
   expect(message.split('\n').at(-1)).toMatch(/^ {2}and [12]\d\d\d more$/)
   expect(message.split('\n')).toHaveLength(22)
-  expect(performance.now() - start).toBeLessThan(3000)
+  expect(seconds(before)).toBeLessThan(1.5)
 })
 
 test('--set takes no traps either', () => {
@@ -88,3 +89,9 @@ data: &shared {root: "photos [2020] {a} ?"}
 `
   expect(parseRecipe(text, 'my.yaml').method).toBe('mctformer')
 })
+
+/** Of a core, not of the clock: other tests run beside these. */
+function seconds(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}

@@ -8,6 +8,9 @@ import { InputError } from '../../errors.ts'
 /** Five times a recipe with every key written out. */
 const MAX_CHARACTERS = 32_768
 
+/** The parser's time grows with the square of a line of quotes. */
+const MAX_LINE = 2000
+
 /** A recipe nests four deep. */
 const MAX_NESTING = 32
 
@@ -86,6 +89,10 @@ function unfit(text: string): YamlProblem | undefined {
   let explicit = 0
   const levels: { indent: number; signs: number }[] = []
   for (const [i, whole] of text.split(/\r\n|\r|\n/).entries()) {
+    if (whole.length > MAX_LINE) {
+      const problem = `has a line of ${whole.length} characters`
+      return { line: i + 1, problem, expected: `${MAX_LINE} at most` }
+    }
     const line = whole.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '""').replace(/(?:^|\s)#.*/, '')
     if (line.trim() === '') continue
     // "- - ? a": each sign nests one deeper
