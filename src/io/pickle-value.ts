@@ -55,3 +55,11 @@ export function checkKey(key: PickleValue): PickleValue {
   if (typeof key === 'bigint') throw new PickleError('has a whole number of many digits as a key')
   return key
 }
+
+/** Keys and values in turn. Throws PickleError when the last key has no value. */
+export function toMap(items: readonly PickleValue[]): Map<PickleValue, PickleValue> {
+  if (items.length % 2 !== 0) throw new PickleError('is damaged: a dictionary key without a value')
+  const map = new Map<PickleValue, PickleValue>()
+  for (let i = 0; i < items.length; i += 2) map.set(checkKey(items[i]!), items[i + 1]!)
+  return map
+}

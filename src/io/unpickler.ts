@@ -7,7 +7,7 @@ import { briefName } from './brief.ts'
 import { Budget, MAX_DEPTH } from './budget.ts'
 import { PickleBytes } from './pickle-bytes.ts'
 import { parseEscaped, parseInteger, parseLine, parseQuoted } from './pickle-literal.ts'
-import { checkKey, PickleError, PickleGlobal, PickleObject, type PickleValue } from './pickle-value.ts'
+import { checkKey, PickleError, PickleGlobal, PickleObject, type PickleValue, toMap } from './pickle-value.ts'
 
 export type { PickleValue } from './pickle-value.ts'
 
@@ -346,11 +346,4 @@ class Machine {
 
 function tooFew(): PickleError {
   return new PickleError('is damaged: the pickle takes more values than it made')
-}
-
-function toMap(items: readonly PickleValue[]): Map<PickleValue, PickleValue> {
-  if (items.length % 2 !== 0) throw new PickleError('is damaged: a dictionary key without a value')
-  const map = new Map<PickleValue, PickleValue>()
-  for (let i = 0; i < items.length; i += 2) map.set(checkKey(items[i]!), items[i + 1]!)
-  return map
 }
