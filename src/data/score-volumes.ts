@@ -41,6 +41,8 @@ export async function readScoreVolumes(path: string): Promise<ScoreVolumes> {
     height === undefined ||
     width === undefined ||
     low.shape.length > 3 ||
+    !low.dtype.startsWith('float') ||
+    !high.dtype.startsWith('float') ||
     low.shape.join() !== high.shape.join()
   ) {
     throw new InputError(path, 'holds no label scores', {

@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
-import { explainWriteError, writeFileAtomic } from './atomic.ts'
+import { explainWriteError, removeLeftovers, writeFileAtomic } from './atomic.ts'
+import { temporaryName } from './temporary-name.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -71,4 +73,55 @@ test('on a full disk the old file stays and the temporary one goes', async conte
   } finally {
     execFileSync('umount', [folder])
   }
+})
+
+test('names as long as the disk takes, and one longer', async () => {
+  const longest = join(folder, 'é'.repeat(125).padEnd(130, 'x')) // 255 bytes
+  await writeFileAtomic(longest, 'text')
+  expect(await readFile(longest, 'utf8')).toBe('text')
+  await expect(writeFileAtomic(`${longest}x`, 'text')).rejects.toThrow(
+    `${longest}x: cannot be written: the name is too long; choose a shorter one`,
+  )
+  await expect(writeFileAtomic(join(folder, 'a\0b'), 'text')).rejects.toThrow(
+    'cannot be written: the name holds a NUL character; choose another name',
+  )
+  expect(await readdir(folder)).toHaveLength(1)
+})
+
+test('what a killed process left is removed, what a living one writes is not', async () => {
+  const code = `
+    const { writeFileAtomic } = await import(${JSON.stringify(join(import.meta.dirname, '../../dist/src/io/atomic.js'))})
+    const halt = { get byteLength() { console.log('writing'); while (true); } }
+    await writeFileAtomic(${JSON.stringify(join(folder, 'weights'))}, [new Uint8Array(100), halt])`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  const [written = ''] = await readdir(folder)
+  expect(written).toMatch(/^\.tagmask-.*\.tmp$/)
+  expect(await removeLeftovers(folder)).toEqual([])
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  const others = ['.photo.jpg.123.0a0b0c0d.tmp', 'notes.tmp', '.tagmask-notes.tmp', 'weights']
+  for (const name of others) await writeFile(join(folder, name), 'x')
+  expect(await removeLeftovers(folder)).toEqual([written])
+  expect((await readdir(folder)).sort()).toEqual(others.sort())
+  expect(await removeLeftovers(join(folder, 'none'))).toEqual([])
+})
+
+test("another machine's file is left alone for a day", async () => {
+  const name = join(folder, '.tagmask-00000000-1-1-00000000.tmp')
+  await writeFile(name, 'x')
+  expect(await removeLeftovers(folder)).toEqual([])
+  const old = Date.now() / 1000 - 25 * 60 * 60
+  await utimes(name, old, old)
+  expect(await removeLeftovers(folder)).toHaveLength(1)
+})
+
+test('a number that another process has by now does not keep a file', async () => {
+  const own = temporaryName()
+  const reused = own.replace(/-(\d+)-(?=[0-9a-f]{8}\.tmp$)/, '-1-')
+  expect(reused).not.toBe(own)
+  for (const name of [own, reused]) await writeFile(join(folder, name), 'x')
+  expect(await removeLeftovers(folder)).toEqual([reused])
 })

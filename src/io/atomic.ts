@@ -1,8 +1,10 @@
 /** @file Files that are either whole or not there: written under a temporary name, then renamed. */
-import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { temporaryName } from './temporary-name.ts'
+
+export { removeLeftovers } from './temporary-name.ts'
 
 /** Node refuses single writes above 2 GiB. */
 const CHUNK_BYTES = 256 * 1024 * 1024
@@ -21,10 +23,7 @@ export async function writeFileAtomic(
   data: string | Uint8Array | readonly Uint8Array[],
   { durable = false }: WriteOptions = {},
 ): Promise<void> {
-  const temporary = join(
-    dirname(path),
-    `.${basename(path)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`,
-  )
+  const temporary = join(dirname(path), temporaryName())
   const buffers =
     typeof data === 'string' ? [Buffer.from(data)] : data instanceof Uint8Array ? [data] : [...data]
   try {
@@ -36,10 +35,18 @@ export async function writeFileAtomic(
       await file.close()
     }
     await rename(temporary, path)
+    if (durable) await syncFolder(dirname(path))
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw explainWriteError(path, error)
   }
+}
+
+/** The name is on the disk too; file systems that cannot do this for a folder say so, and are left alone. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined)
+  await folder?.sync().catch(() => undefined)
+  await folder?.close()
 }
 
 async function writeAll(file: FileHandle, buffer: Uint8Array): Promise<void> {
@@ -77,13 +84,28 @@ export function explainWriteError(path: string, error: unknown): unknown {
       return explain('a folder of that name is in the way', 'choose another name')
     case 'EACCES':
     case 'EPERM':
-    case 'EROFS':
       return explain(
         `the folder ${folder} is read-only for this user`,
         'choose a folder that can be written to',
       )
+    case 'EROFS':
+      return explain('the disk is read-only', 'choose a folder on a disk that can be written to')
     case 'ENAMETOOLONG':
       return explain('the name is too long', 'choose a shorter one')
+    case 'ERR_INVALID_ARG_VALUE':
+      return explain('the name holds a NUL character', 'choose another name')
+    case 'EINVAL':
+      return explain('this disk does not take such a name', 'choose another name or another disk')
+    case 'ELOOP':
+      return explain(`${folder} is a link that leads back to itself`, 'choose another folder')
+    case 'EMFILE':
+    case 'ENFILE':
+      return explain('too many files are open', 'raise the limit (ulimit -n) and run again')
+    case 'EIO':
+    case 'ESTALE':
+    case 'ENXIO':
+    case 'ENOTCONN':
+      return explain(`the disk does not take it (${code})`, 'check the disk or the share and run again')
     default:
       return error
   }

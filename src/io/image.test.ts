@@ -1,9 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
+import { crc32 } from './checksum.ts'
 import { readImage, writeImage } from './image.ts'
 
 let folder = ''
@@ -127,3 +131,129 @@ test('only endings that say PNG or JPEG are written', async () => {
   await writeImage(at('a.jpg'), { width: 6, height: 4, data: RAW })
   expect((await readImage(at('a.jpg'))).height).toBe(4)
 })
+
+describe('what is no regular image file is refused at once, in words', () => {
+  test('a pipe, a socket, a device, a folder, a broken link, a link in a circle', async () => {
+    execFileSync('mkfifo', [at('pipe.jpg')])
+    await symlink(at('pipe.jpg'), at('to-pipe.jpg'))
+    await symlink('/dev/zero', at('device.jpg'))
+    await symlink(at('gone.jpg'), at('broken-link.jpg'))
+    await symlink(at('circle.jpg'), at('circle.jpg'))
+    await mkdir(at('folder.jpg'))
+    const server = createServer().listen(at('socket.jpg'))
+    await once(server, 'listening')
+    const messages: [string, string][] = [
+      ['pipe.jpg', 'is a pipe; a file'],
+      ['to-pipe.jpg', 'is a pipe; a file'],
+      ['device.jpg', 'is a device; a file'],
+      ['socket.jpg', 'is a socket; a file'],
+      ['folder.jpg', 'is a folder; a file'],
+      ['broken-link.jpg', 'cannot be read (it does not exist)'],
+      ['circle.jpg', 'is a link that leads back to itself; a file'],
+      [`${'x'.repeat(300)}.jpg`, 'the name is too long for this disk; a shorter name'],
+    ]
+    for (const [name, message] of messages) expect(await failure(at(name))).toBe(`${at(name)}: ${message}`)
+    server.close()
+  })
+
+  test('another kind of file under the ending of a photo', async () => {
+    const heic = Buffer.from('\0\0\0\x18ftypmif1\0\0\0\0mif1heic', 'latin1')
+    const bmp = Buffer.from('BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0', 'latin1')
+    const svg =
+      '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="5" height="5"/></svg>'
+    const files: [string, Uint8Array | string, string][] = [
+      ['heic', heic, 'a HEIC photo'],
+      ['film', Buffer.from('\0\0\0\x18ftypisom\0\0\0\0isommp42', 'latin1'), 'a film'],
+      ['bmp', bmp, 'a BMP image'],
+      ['svg', svg, 'an SVG drawing'],
+      ['web', '<!DOCTYPE html><html></html>', 'a web page'],
+      ['raw', Buffer.from('II*\0\x10\0\0\0CR\x02\0', 'latin1'), 'a camera raw photo'],
+    ]
+    for (const [name, bytes, kind] of files) {
+      const path = at(`${name}.jpg`)
+      await writeFile(path, bytes)
+      const expected = `${path}: is ${kind}, which cannot be read; convert it to JPEG or PNG`
+      expect(await failure(path)).toBe(expected)
+    }
+  })
+
+  test('20,000 x 20,000 pixels are named before they are decoded', async () => {
+    const path = at('vast.png')
+    const header = await picture().png().toBuffer()
+    header.writeUInt32BE(20_000, 16)
+    header.writeUInt32BE(20_000, 20)
+    header.writeUInt32BE(crc32(header.subarray(12, 29)), 29)
+    await writeFile(path, header)
+    expect(await failure(path)).toBe(
+      `${path}: the picture has 20000 x 20000 pixels; at most 200 million are read: make it smaller`,
+    )
+  })
+
+  test('pixels of an unknown scale, more channels than a colour has', async () => {
+    const path = at('odd.tif')
+    await writeFile(path, tiff({ bits: 32, format: 3, data: Float32Array.of(0, 0.25, 0.5, 1) }))
+    expect(await failure(path)).toBe(
+      `${path} (pixels): its pixels are of the type float, whose black and white nobody knows; ` +
+        'save it with 8 or 16 bits for each channel',
+    )
+    await writeFile(path, tiff({ channels: 5, data: new Uint8Array(20) }))
+    expect(await failure(path)).toBe(`${path} (channels): has 5 channels; save it as RGB or grey`)
+    await writeFile(path, tiff({ data: Uint8Array.of(9, 8, 7, 6) }))
+    expect([...(await readImage(path)).data]).toEqual([9, 9, 9, 8, 8, 8, 7, 7, 7, 6, 6, 6])
+  })
+})
+
+test('of several pages or frames the first is read', async () => {
+  const pages = Buffer.concat([RAW, RAW.map(value => 255 - value)])
+  const raw = { width: 6, height: 8, channels: 3, pageHeight: 4 } as const
+  await sharp(pages, { raw }).webp({ lossless: true }).toFile(at('frames.webp'))
+  await sharp(pages, { raw }).tiff({ compression: 'none' }).toFile(at('pages.tif'))
+  await sharp(pages, { raw }).gif().toFile(at('frames.gif'))
+  for (const name of ['frames.webp', 'pages.tif', 'frames.gif']) {
+    expect((await sharp(at(name)).metadata()).pages).toBe(2)
+    expect(await readImage(at(name))).toMatchObject({ width: 6, height: 4 })
+  }
+  expect((await readImage(at('pages.tif'))).data).toEqual(RAW)
+})
+
+async function failure(path: string): Promise<string> {
+  const error = await readImage(path).catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(InputError)
+  return (error as InputError).message
+}
+
+/** 4 x 1 pixels, not packed. */
+function tiff({
+  bits = 8,
+  channels = 1,
+  format = 1,
+  data,
+}: {
+  bits?: number
+  channels?: number
+  format?: number
+  data: Uint8Array | Float32Array
+}): Buffer {
+  const tags: [number, number][] = [
+    [256, 4], // width
+    [257, 1],
+    [258, bits],
+    [259, 1], // not packed
+    [262, 1], // black is 0
+    [273, 8 + 2 + 10 * 12 + 4], // where the pixels begin
+    [277, channels],
+    [278, 1],
+    [279, data.byteLength],
+    [339, format],
+  ]
+  const header = Buffer.alloc(8 + 2 + tags.length * 12 + 4)
+  header.write('II*\0\x08', 'latin1')
+  header.writeUInt16LE(tags.length, 8)
+  for (const [i, [tag, value]] of tags.entries()) {
+    header.writeUInt16LE(tag, 10 + i * 12)
+    header.writeUInt16LE(3, 12 + i * 12) // one short
+    header.writeUInt32LE(1, 14 + i * 12)
+    header.writeUInt16LE(value, 18 + i * 12)
+  }
+  return Buffer.concat([header, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)])
+}

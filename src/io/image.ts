@@ -1,9 +1,11 @@
 /** @file Pictures in and out: the pixels a Pillow user would get, EXIF rotation applied, no colour management. */
-import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import sharp, { type Sharp } from 'sharp'
+import sharp, { type Metadata, type Sharp } from 'sharp'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
+import { megabytes } from './budget.ts'
+import { imageKind } from './image-kind.ts'
+import { readRange, withFile } from './read-range.ts'
 
 sharp.cache(false) // every picture is decoded once; libvips' cache would only hold memory
 
@@ -14,23 +16,23 @@ export interface RgbImage {
   readonly data: Uint8Array
 }
 
-const MAX_PIXELS = 2 ** 29 // 1.5 GiB as RGB: a 20,000 x 20,000 picture passes, a decompression bomb does not
+const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest cameras
 
-const READABLE = 'a JPEG, PNG or WebP picture is needed'
+const MAX_FILE_BYTES = 2 ** 31 - 1 // what decoders take; 200 megapixels of 16 bits, not packed, are 1.2 GB
+
+const READABLE = 'a JPEG, PNG or WebP picture is needed (TIFF, GIF and AVIF are read too)'
 
 /**
  * Decodes a picture to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
- * (no ICC profile is applied). Throws InputError on a missing, empty, truncated or foreign file.
+ * (no ICC profile is applied); of several pages or frames the first. Throws InputError on a missing, empty, truncated,
+ * foreign or too large file, and on what is no regular file.
  */
 export async function readImage(path: string): Promise<RgbImage> {
   const bytes = await readBytes(path)
   try {
-    const { width = 0, height = 0, space } = await open(bytes).metadata()
-    if (width * height > MAX_PIXELS)
-      throw new InputError(path, `the picture has ${width} x ${height} pixels`, {
-        expected: `at most ${MAX_PIXELS} pixels are read`,
-      })
-    return space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
+    const metadata = await open(bytes).metadata()
+    checkMetadata(path, metadata)
+    return metadata.space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     throw new InputError(path, `cannot be decoded (${reason(cause)})`, { expected: READABLE, cause })
@@ -65,14 +67,45 @@ function formatOf(path: string): 'png' | 'jpeg' {
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (cause) {
-    throw new InputError(path, `cannot be read (${reason(cause)})`, { expected: READABLE, cause })
-  }
-  if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: READABLE })
+  const bytes = await withFile(path, (file, size) => {
+    if (size === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: READABLE })
+    if (size > MAX_FILE_BYTES) {
+      const expected = `at most ${megabytes(MAX_FILE_BYTES)} are read: save it smaller, as JPEG`
+      throw new InputError(path, `has ${megabytes(size)}`, { expected })
+    }
+    return readRange(path, file, 0, size)
+  }).catch((cause: unknown) => {
+    if (cause instanceof InputError && cause.message !== `${path}: does not exist`) throw cause
+    const what = cause instanceof InputError ? 'it does not exist' : reason(cause)
+    throw new InputError(path, `cannot be read (${what})`, { cause })
+  })
+  const kind = imageKind(bytes)
+  if (kind === undefined)
+    throw new InputError(path, 'cannot be decoded (it does not begin like an image)', { expected: READABLE })
+  if (!kind.readable)
+    throw new InputError(path, `is ${kind.name}, which cannot be read`, {
+      expected: 'convert it to JPEG or PNG',
+    })
   return bytes
+}
+
+/** From the header, before anything is decoded. */
+function checkMetadata(path: string, { width, height, depth, channels, space }: Metadata): void {
+  if (width * height > MAX_PIXELS) {
+    const expected = `at most ${MAX_PIXELS / 1e6} million are read: make it smaller`
+    throw new InputError(path, `the picture has ${width} x ${height} pixels`, { expected })
+  }
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    const expected = 'save it with 8 or 16 bits for each channel'
+    throw new InputError(path, `its pixels are of the type ${depth}, whose black and white nobody knows`, {
+      field: 'pixels',
+      expected,
+    })
+  }
+  if (channels > 4 && space !== 'cmyk') {
+    const expected = 'save it as RGB or grey'
+    throw new InputError(path, `has ${channels} channels`, { field: 'channels', expected })
+  }
 }
 
 function open(bytes: Uint8Array): Sharp {

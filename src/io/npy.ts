@@ -1,10 +1,12 @@
 /** @file numpy's .npy and .npz files (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html). */
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
+import { brief, briefName } from './brief.ts'
 import { decodeNumpy, findNumpyGlobal, NumpyArray } from './numpy-pickle.ts'
-import { readRange, withFile } from './read-range.ts'
+import type { PickleValue } from './pickle-value.ts'
+import { readWhole } from './read-range.ts'
 import { type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
-import { type PickleValue, unpickle } from './unpickler.ts'
+import { unpickle } from './unpickler.ts'
 import { withZip } from './zip.ts'
 
 const MAGIC = '\x93NUMPY'
@@ -48,7 +50,12 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
     })
   }
   return new Map(
-    [...dictionary].map(([key, item]) => [String(key), dictionaryArray(path, String(key), item)]),
+    [...dictionary].map(([key, item]) => {
+      if (typeof key !== 'string' && typeof key !== 'number') {
+        throw new InputError(path, `has the key ${brief(key)}`, { expected: 'names or whole numbers' })
+      }
+      return [String(key), dictionaryArray(path, String(key), item)]
+    }),
   )
 }
 
@@ -82,10 +89,6 @@ export async function writeNpy(path: string, { dtype, shape, data }: TensorData)
   header.write(text, 10, 'latin1')
   header.write('\n', length - 1)
   await writeFileAtomic(path, [header, data])
-}
-
-function readWhole(path: string): Promise<Uint8Array> {
-  return withFile(path, (file, size) => readRange(path, file, 0, size))
 }
 
 function parseNpy(path: string, field: string | undefined, bytes: Uint8Array): TensorData {
@@ -133,5 +136,8 @@ function parseHeader(path: string, field: string | undefined, bytes: Uint8Array)
 
 function dictionaryArray(path: string, key: string, item: PickleValue): TensorData {
   if (item instanceof NumpyArray && item.content !== undefined && 'dtype' in item.content) return item.content
-  throw new InputError(path, 'is not an array of numbers', { field: key, expected: 'a label vector' })
+  throw new InputError(path, 'is not an array of numbers', {
+    field: briefName(key),
+    expected: 'a label vector',
+  })
 }

@@ -1,7 +1,9 @@
 /** @file numpy's arrays, dtypes and scalars inside pickles, as data. */
+import { brief } from './brief.ts'
+import { type Budget, MAX_AXES } from './budget.ts'
+import { PickleError, PickleGlobal, PickleObject, type PickleValue } from './pickle-value.ts'
 import { gather, rowMajor } from './strided.ts'
 import { alignedBytes, type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
-import { PickleError, PickleGlobal, PickleObject, type PickleValue } from './unpickler.ts'
 
 /** numpy type codes (kind and bytes) that are the same bytes as a DType. */
 const PLAIN: Readonly<Record<string, DType>> = {
@@ -23,22 +25,26 @@ export interface NumpyBytes {
   readonly shape: readonly number[]
   readonly fortranOrder: boolean
   readonly bytes: Uint8Array
+  /** Pays for copies (transposed, of the other byte order, widened); absent: the bytes are the file's own, once. */
+  readonly budget?: Budget
 }
 
 /**
  * The array in C order and little-endian; unsigned u2 and u4 are widened to int32 and int64.
  * Returns a sentence saying what is wrong instead when the dtype or the length does not fit.
  */
-export function decodeNumpy({ descr, shape, fortranOrder, bytes }: NumpyBytes): TensorData | string {
+export function decodeNumpy({ descr, shape, fortranOrder, bytes, budget }: NumpyBytes): TensorData | string {
   const [, order = '', code = ''] = /^([<>=|]?)([a-zA-Z]\d*)$/.exec(descr) ?? []
   const unsigned = code === 'u2' || code === 'u4'
   const dtype = unsigned ? (code === 'u2' ? 'int16' : 'int32') : PLAIN[code]
   if (dtype === undefined) return `arrays of numpy type ${descr} cannot be read`
+  if (shape.length > MAX_AXES) return `its shape has ${shape.length} axes, and ${MAX_AXES} are the most`
   const size = itemSize(dtype)
   const count = elementCount(shape)
   if (bytes.byteLength !== count * size) {
     return `${descr} [${shape.join(', ')}] needs ${count * size} bytes, there are ${bytes.byteLength}`
   }
+  if (fortranOrder || order === '>' || unsigned) budget?.spend(3 * bytes.byteLength)
   const strides = fortranOrder ? rowMajor(shape.toReversed()).toReversed() : rowMajor(shape)
   const gathered = gather(bytes, { itemSize: size, offset: 0, shape, strides })
   if (gathered === undefined) return `the shape [${shape.join(', ')}] is not a real one`
@@ -56,11 +62,11 @@ export class NumpyArray extends PickleObject {
   }
 
   /** State: (version, shape, dtype, is_fortran, bytes or list of objects). */
-  override setState(state: PickleValue): void {
+  override setState(state: PickleValue, budget: Budget): void {
     const [, shape, dtype, fortranOrder, raw] = Array.isArray(state) ? state : []
     if (!(dtype instanceof NumpyDtype) || !isShape(shape))
       throw new PickleError('holds a damaged numpy array')
-    this.content = decode(dtype, shape, fortranOrder === true, raw)
+    this.content = decode({ dtype, shape, fortranOrder: fortranOrder === true, raw, budget })
   }
 }
 
@@ -99,46 +105,58 @@ const reconstruct = new PickleGlobal(() => new NumpyArray())
 
 const makeDtype = new PickleGlobal(([code]) => {
   if (typeof code !== 'string') throw new PickleError('holds a numpy dtype without a name')
+  if (code.length > 16) throw new PickleError(`holds a numpy dtype named ${brief(code)}`)
   return new NumpyDtype(code)
 })
 
-const makeScalar = new PickleGlobal(([dtype, raw]) => {
+const makeScalar = new PickleGlobal(([dtype, raw], budget) => {
   if (!(dtype instanceof NumpyDtype)) throw new PickleError('holds a damaged numpy scalar')
   const array = new NumpyArray()
-  array.content = decode(dtype, [], false, raw)
+  array.content = decode({ dtype, shape: [], fortranOrder: false, raw, budget })
   return array
 })
 
 /** (buffer, dtype, shape, order): how protocol 5 writes arrays. */
-const fromBuffer = new PickleGlobal(([raw, dtype, shape, order]) => {
+const fromBuffer = new PickleGlobal(([raw, dtype, shape, order], budget) => {
   if (!(dtype instanceof NumpyDtype) || !isShape(shape)) throw new PickleError('holds a damaged numpy array')
   const array = new NumpyArray()
-  array.content = decode(dtype, shape, order === 'F', raw)
+  array.content = decode({ dtype, shape, fortranOrder: order === 'F', raw, budget })
   return array
 })
 
 /** `_codecs.encode(text, 'latin1')`: how protocol 2 writes bytes. */
-const encode = new PickleGlobal(([text, encoding]) => {
+const encode = new PickleGlobal(([text, encoding], budget) => {
   if (typeof text !== 'string' || encoding !== 'latin1') throw new PickleError('holds damaged bytes')
+  budget.spend(text.length)
   return Buffer.from(text, 'latin1')
 })
 
-function decode(
-  dtype: NumpyDtype,
-  shape: readonly number[],
-  fortranOrder: boolean,
-  raw: PickleValue | undefined,
-): TensorData | readonly PickleValue[] {
+interface Raw {
+  readonly dtype: NumpyDtype
+  readonly shape: readonly number[]
+  readonly fortranOrder: boolean
+  readonly raw: PickleValue | undefined
+  readonly budget: Budget
+}
+
+function decode({ dtype, shape, fortranOrder, raw, budget }: Raw): TensorData | readonly PickleValue[] {
   if (Array.isArray(raw)) return raw
+  if (typeof raw === 'string') budget.spend(raw.length)
   const bytes = typeof raw === 'string' ? Buffer.from(raw, 'latin1') : raw
   if (!(bytes instanceof Uint8Array)) throw new PickleError('holds a numpy array without its bytes')
-  const decoded = decodeNumpy({ descr: dtype.descr, shape, fortranOrder, bytes })
+  // each copy that aligns them is paid for too
+  if (bytes.byteOffset % 8 !== 0) budget.spend(bytes.byteLength)
+  const decoded = decodeNumpy({ descr: dtype.descr, shape, fortranOrder, bytes, budget })
   if (typeof decoded === 'string') throw new PickleError(decoded)
   return decoded
 }
 
 function isShape(value: PickleValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every(n => Number.isSafeInteger(n) && Number(n) >= 0)
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_AXES &&
+    value.every(n => Number.isSafeInteger(n) && Number(n) >= 0)
+  )
 }
 
 function swapBytes(bytes: Uint8Array, size: number): Uint8Array {

@@ -1,14 +1,19 @@
 /** @file PyTorch's checkpoint format before 1.6: five pickles, then the raw storages one after another. */
 import { InputError } from '../errors.ts'
-import { readRange, withFile } from './read-range.ts'
+import { brief, briefName } from './brief.ts'
+import { Budget } from './budget.ts'
+import type { PickleValue } from './pickle-value.ts'
+import { readWhole } from './read-range.ts'
 import { itemSize } from './tensor-data.ts'
 import { findTorchGlobal, loadStorage, type TorchStorage } from './torch-pickle.ts'
-import { type PickleValue, unpickle } from './unpickler.ts'
+import { unpickle } from './unpickler.ts'
 
 /** What a checkpoint holds: the unpickled object, and the raw bytes its tensors refer to. */
 export interface Checkpoint {
   readonly root: PickleValue
   readonly readStorage: (key: string) => Promise<Uint8Array>
+  /** Pays for copies of what it holds. */
+  readonly budget: Budget
 }
 
 const MAGIC = 0x1950a86a20f9469cfc6cn
@@ -20,12 +25,14 @@ export async function withLegacyCheckpoint<T>(
   path: string,
   use: (checkpoint: Checkpoint) => Promise<T>,
 ): Promise<T> {
-  const bytes = await withFile(path, (file, size) => readRange(path, file, 0, size))
+  const bytes = await readWhole(path)
+  const budget = Budget.forCopies(path, bytes.byteLength)
   let position = 0
   const storages = new Map<string, TorchStorage>()
   const next = () => {
     const { value, end } = unpickle(path, bytes, {
       start: position,
+      budget,
       findGlobal: findTorchGlobal,
       persistentLoad: id => {
         const storage = loadStorage(id)
@@ -51,15 +58,15 @@ export async function withLegacyCheckpoint<T>(
   for (const key of Array.isArray(keys) ? keys : []) {
     const storage = typeof key === 'string' ? storages.get(key) : undefined
     if (storage === undefined)
-      throw new InputError(path, `is damaged: storage ${String(key)} belongs to no tensor`)
+      throw new InputError(path, `is damaged: storage ${brief(key)} belongs to no tensor`)
     const start = position + 8 // an int64 count comes first
     const end = start + storage.count * itemSize(storage.dtype)
     if (end > bytes.byteLength) {
-      const problem = `is cut off: it ends ${end - bytes.byteLength} bytes before the end of storage ${storage.key}`
+      const problem = `is cut off: it ends ${end - bytes.byteLength} bytes before the end of storage ${briefName(storage.key)}`
       throw new InputError(path, problem, { expected: EXPECTED })
     }
     if (bytes.readBigInt64LE(position) !== BigInt(storage.count)) {
-      throw new InputError(path, `is damaged: the sizes of storage ${storage.key} disagree`, {
+      throw new InputError(path, `is damaged: the sizes of storage ${briefName(storage.key)} disagree`, {
         expected: EXPECTED,
       })
     }
@@ -68,8 +75,9 @@ export async function withLegacyCheckpoint<T>(
   }
   const readStorage = async (key: string) => {
     const storage = data.get(key)
-    if (storage === undefined) throw new InputError(path, `storage ${key} is missing`, { expected: EXPECTED })
+    if (storage === undefined)
+      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
     return storage
   }
-  return use({ root, readStorage })
+  return use({ root, readStorage, budget })
 }

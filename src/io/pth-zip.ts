@@ -1,5 +1,7 @@
 /** @file PyTorch's checkpoint format since 1.6: a zip of data.pkl and one entry for each storage. */
 import { InputError } from '../errors.ts'
+import { briefName } from './brief.ts'
+import { Budget } from './budget.ts'
 import type { Checkpoint } from './pth-legacy.ts'
 import { findTorchGlobal, loadStorage } from './torch-pickle.ts'
 import { unpickle } from './unpickler.ts'
@@ -7,7 +9,8 @@ import { withZip } from './zip.ts'
 
 /** Opens the archive, passes what it holds, closes. Storages are read when asked for, each once. */
 export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
-  return withZip(path, async entries => {
+  return withZip(path, async (entries, size) => {
+    const budget = Budget.forCopies(path, size)
     const pickleName = [...entries.keys()].find(name => name === 'data.pkl' || name.endsWith('/data.pkl'))
     const pickle = pickleName === undefined ? undefined : entries.get(pickleName)
     if (pickle === undefined || pickleName === undefined) {
@@ -25,16 +28,17 @@ export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint)
     const { value: root } = unpickle(path, await pickle.read(), {
       findGlobal: findTorchGlobal,
       persistentLoad: loadStorage,
+      budget,
     })
     const read = new Map<string, Promise<Uint8Array>>()
     const readStorage = (key: string) => {
       const entry = entries.get(`${folder}data/${key}`)
       if (entry === undefined)
-        throw new InputError(path, 'is missing from the archive', { field: `data/${key}` })
+        throw new InputError(path, 'is missing from the archive', { field: `data/${briefName(key)}` })
       const bytes = read.get(key) ?? entry.read()
       read.set(key, bytes)
       return bytes
     }
-    return use({ root, readStorage })
+    return use({ root, readStorage, budget })
   })
 }

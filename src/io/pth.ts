@@ -3,14 +3,16 @@
  * Nothing in the file is run: see unpickler.ts and the allow-list in torch-pickle.ts.
  */
 import { InputError } from '../errors.ts'
+import { brief, briefName } from './brief.ts'
+import type { Budget } from './budget.ts'
 import { NumpyArray } from './numpy-pickle.ts'
+import type { PickleValue } from './pickle-value.ts'
 import { type Checkpoint, withLegacyCheckpoint } from './pth-legacy.ts'
 import { withZipCheckpoint } from './pth-zip.ts'
 import { readRange, withFile } from './read-range.ts'
 import { gather } from './strided.ts'
 import { itemSize, type TensorData } from './tensor-data.ts'
 import { TorchTensor } from './torch-pickle.ts'
-import type { PickleValue } from './unpickler.ts'
 
 export interface PthFile {
   readonly tensors: Map<string, TensorData>
@@ -39,12 +41,13 @@ type Dictionary = ReadonlyMap<PickleValue, PickleValue>
  * `key` chooses one of several ('model_ema'). Throws InputError for anything damaged, unknown or not plain data.
  */
 export async function readPth(path: string, { key }: { key?: string } = {}): Promise<PthFile> {
-  const read = async ({ root, readStorage }: Checkpoint): Promise<PthFile> => {
+  const read = async ({ root, ...from }: Checkpoint): Promise<PthFile> => {
     const { found, under } = findStateDict(path, root, key)
     const tensors = new Map<string, TensorData>()
     for (const [name, value] of found) {
-      const tensor = await toTensorData(path, String(name), value, readStorage)
-      if (tensor !== undefined) tensors.set(String(name), tensor)
+      const key = typeof name === 'string' ? name : brief(name)
+      const tensor = await toTensorData(path, key, value, from)
+      if (tensor !== undefined) tensors.set(key, tensor)
     }
     return { tensors: stripPrefix(tensors, 'module.'), foundUnder: under }
   }
@@ -77,7 +80,10 @@ function findStateDict(
     }
   }
   if (wanted === undefined && holdsTensors(root)) return { found: root, under: '' }
-  const keys = [...root.keys()].filter(name => typeof name === 'string').slice(0, 12)
+  const keys = [...root.keys()]
+    .filter(name => typeof name === 'string')
+    .slice(0, 12)
+    .map(briefName)
   throw new InputError(path, `no weights found${wanted === undefined ? '' : ` under '${wanted}'`}`, {
     expected: `its keys are ${keys.length === 0 ? 'none' : keys.join(', ')}; weights are looked for under ${STATE_DICT_KEYS.join(', ')}`,
   })
@@ -92,17 +98,20 @@ async function toTensorData(
   path: string,
   name: string,
   value: PickleValue,
-  readStorage: Checkpoint['readStorage'],
+  { readStorage, budget }: { readStorage: Checkpoint['readStorage']; budget: Budget },
 ): Promise<TensorData | undefined> {
   if (value instanceof NumpyArray && value.content !== undefined && 'dtype' in value.content)
     return value.content
   if (!(value instanceof TorchTensor)) return undefined
   const { storage, offset, shape, strides } = value
   const view = { itemSize: itemSize(storage.dtype), offset, shape, strides }
-  const data = gather(await readStorage(storage.key), view)
+  const data = gather(await readStorage(storage.key), view, bytes => budget.spend(bytes, briefName(name)))
   if (data === undefined) {
     const problem = `its shape [${shape.join(', ')}] and strides [${strides.join(', ')}] reach outside the stored data`
-    throw new InputError(path, problem, { field: name, expected: 'a checkpoint that is not damaged' })
+    throw new InputError(path, problem, {
+      field: briefName(name),
+      expected: 'a checkpoint that is not damaged',
+    })
   }
   return { dtype: storage.dtype, shape, data }
 }

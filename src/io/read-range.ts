@@ -1,6 +1,8 @@
-/** @file Reads parts of a file, of any size, with errors that name it. */
-import { type FileHandle, open } from 'node:fs/promises'
+/** @file Reads files and parts of them, of any size, with errors that name them. Only regular files are opened. */
+import { constants } from 'node:buffer'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
+import { megabytes } from './budget.ts'
 
 /** Node refuses single reads above 2 GiB. */
 const CHUNK_BYTES = 1024 * 1024 * 1024
@@ -12,30 +14,37 @@ export async function withFile<T>(
 ): Promise<T> {
   let file: FileHandle
   try {
+    await checkRegular(path)
     file = await open(path, 'r')
   } catch (error) {
     throw explainReadError(path, error)
   }
   try {
-    const stat = await file.stat()
-    if (stat.isDirectory()) throw new InputError(path, 'is a folder', { expected: 'a file' })
-    return await use(file, stat.size)
+    return await use(file, (await file.stat()).size)
   } finally {
     await file.close()
   }
 }
 
+/** All bytes of a file, in a buffer of their own that starts aligned. Throws InputError. */
+export function readWhole(path: string): Promise<Buffer> {
+  return withFile(path, (file, size) => readRange(path, file, 0, size))
+}
+
 /** The bytes [begin, end) of the file, in a buffer of their own that starts aligned. */
 export async function readRange(path: string, file: FileHandle, begin: number, end: number): Promise<Buffer> {
+  if (end - begin > constants.MAX_LENGTH) {
+    const problem = `has ${megabytes(end - begin)} in one piece, and this Node holds ${megabytes(constants.MAX_LENGTH)}`
+    throw new InputError(path, problem, { expected: 'use Node 22 or later' })
+  }
   // Slow: not from Node's pool, so the buffer starts at offset 0 and typed views of it are aligned
   const buffer = Buffer.allocUnsafeSlow(end - begin)
   for (let done = 0; done < buffer.byteLength; ) {
-    const { bytesRead } = await file.read(
-      buffer,
-      done,
-      Math.min(CHUNK_BYTES, buffer.byteLength - done),
-      begin + done,
-    )
+    const { bytesRead } = await file
+      .read(buffer, done, Math.min(CHUNK_BYTES, buffer.byteLength - done), begin + done)
+      .catch((error: unknown) => {
+        throw explainReadError(path, error)
+      })
     if (bytesRead === 0) throw new InputError(path, 'became shorter while it was read')
     done += bytesRead
   }
@@ -45,9 +54,43 @@ export async function readRange(path: string, file: FileHandle, begin: number, e
 /** Says in words what the system's code for a failed open means; other errors come back as they are. */
 export function explainReadError(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new InputError(path, 'does not exist', { cause: error })
-  if (code === 'EACCES' || code === 'EPERM') {
-    return new InputError(path, 'cannot be read by this user', { expected: 'a readable file', cause: error })
+  const explain = (problem: string, expected?: string) =>
+    new InputError(path, problem, { ...(expected === undefined ? {} : { expected }), cause: error })
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return explain('does not exist')
+    case 'EACCES':
+    case 'EPERM':
+      return explain('cannot be read by this user', 'a readable file')
+    case 'EISDIR':
+      return explain('is a folder', 'a file')
+    case 'ELOOP':
+      return explain('is a link that leads back to itself', 'a file')
+    case 'ENAMETOOLONG':
+      return explain('the name is too long for this disk', 'a shorter name')
+    case 'ERR_INVALID_ARG_VALUE':
+      return explain('the name holds a NUL character', 'the name of a file')
+    case 'EIO':
+    case 'ESTALE':
+    case 'ENXIO':
+    case 'ENOTCONN':
+    case 'EHOSTDOWN':
+    case 'ETIMEDOUT':
+      return explain(`the disk does not give it (${code})`, 'check the disk or the share, then run again')
+    case 'EMFILE':
+    case 'ENFILE':
+      return explain('too many files are open', 'raise the limit (ulimit -n), then run again')
+    default:
+      return error
   }
-  return error
+}
+
+/** Opening a pipe waits for its writer, for ever perhaps, and a device may never end: neither is opened. */
+async function checkRegular(path: string): Promise<void> {
+  const found = await stat(path)
+  if (found.isFile()) return
+  if (found.isDirectory()) throw new InputError(path, 'is a folder', { expected: 'a file' })
+  const kind = found.isFIFO() ? 'pipe' : found.isSocket() ? 'socket' : 'device'
+  throw new InputError(path, `is a ${kind}`, { expected: 'a file' })
 }

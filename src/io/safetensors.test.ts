@@ -174,3 +174,44 @@ describe('bad files are refused with a message that says where', () => {
     )
   })
 })
+
+describe('the checksum', () => {
+  const tensors = new Map<string, TensorData>([
+    ['weight', fromFloat32(Float32Array.of(1, 2, 3, 4), [2, 2])],
+    ['flags', { dtype: 'bool', shape: [3], data: Uint8Array.of(1, 0, 1) }],
+  ])
+
+  test('finds each byte that is changed, in the header and in the data', async () => {
+    const path = join(folder, 'flipped.safetensors')
+    await writeSafetensors(path, tensors, { position: '{"epoch":3}' })
+    const good = await readFile(path)
+    const name = good.indexOf('tagmask.crc32')
+    let found = 0
+    for (let at = 0; at < good.byteLength; at++) {
+      if (at >= name && at < name + 13) continue // another name: no checksum, and nothing lost
+      const bytes = Buffer.from(good)
+      bytes[at]! ^= 1
+      await writeFile(path, bytes)
+      await expect(readSafetensors(path), `byte ${at}`).rejects.toThrow(InputError)
+      found++
+    }
+    expect(found).toBe(good.byteLength - 13)
+    const last = Buffer.from(good)
+    last[last.byteLength - 1]! ^= 1
+    await writeFile(path, last)
+    await expect(readSafetensors(path)).rejects.toThrow(
+      `${path} (tagmask.crc32): is damaged: what it holds does not fit its checksum; ` +
+        'copy it again, or delete it and make it anew',
+    )
+  })
+
+  test('is not in the metadata that comes back, and files without it are read', async () => {
+    const path = join(folder, 'whole.safetensors')
+    await writeSafetensors(path, tensors, { epoch: '3' })
+    expect(await readFile(path, 'latin1')).toMatch(/"tagmask\.crc32":"(?!0{8})[\da-f]{8}"/)
+    expect((await readSafetensors(path)).metadata).toEqual({ epoch: '3' })
+    const header = { w: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }
+    const others = await write(header, Uint8Array.of(0, 0, 0x80, 0x3f))
+    expect([...toFloat32Array((await readSafetensors(others)).tensors.get('w')!)]).toEqual([1])
+  })
+})

@@ -1,4 +1,5 @@
 /** @file Gathers a strided view of raw elements into C order. Pure typed arrays. */
+import { MAX_AXES } from './budget.ts'
 import { alignedBytes, elementCount } from './tensor-data.ts'
 
 export interface StridedView {
@@ -14,6 +15,8 @@ export interface StridedView {
 /** A view repeated (stride 0) to more than this many elements is taken for a trap, not for weights. */
 const MAX_EXPANDED = 2 ** 26
 
+const nothing = () => undefined
+
 /** Row-major strides of a shape, in elements. */
 export function rowMajor(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length).fill(1)
@@ -22,13 +25,17 @@ export function rowMajor(shape: readonly number[]): number[] {
 }
 
 /**
- * The elements of the view in C order: without copying where they already lie so and are aligned.
- * Returns undefined when the view reaches outside `bytes` or cannot be real.
+ * The elements of the view in C order: without copying where they already lie so and are aligned. `spend` is told the
+ * bytes of a copy before it is made, and may throw. Returns undefined when the view reaches outside `bytes` or cannot be real.
  */
-export function gather(bytes: Uint8Array, view: StridedView): Uint8Array | undefined {
+export function gather(
+  bytes: Uint8Array,
+  view: StridedView,
+  spend: (bytes: number) => void = nothing,
+): Uint8Array | undefined {
   const { itemSize, offset, shape, strides } = view
   if (![offset, ...shape, ...strides].every(n => Number.isSafeInteger(n) && n >= 0)) return undefined
-  if (shape.length !== strides.length) return undefined
+  if (shape.length !== strides.length || shape.length > MAX_AXES) return undefined
   const count = elementCount(shape)
   if (count === 0) return new Uint8Array(0)
   const available = Math.floor(bytes.byteLength / itemSize)
@@ -36,8 +43,11 @@ export function gather(bytes: Uint8Array, view: StridedView): Uint8Array | undef
   if (last >= available || (count > available && count > MAX_EXPANDED)) return undefined
   const natural = rowMajor(shape)
   if (shape.every((extent, axis) => extent === 1 || strides[axis] === natural[axis])) {
-    return alignedBytes(bytes.subarray(offset * itemSize, (offset + count) * itemSize), itemSize)
+    const part = bytes.subarray(offset * itemSize, (offset + count) * itemSize)
+    if (part.byteOffset % itemSize !== 0) spend(part.byteLength)
+    return alignedBytes(part, itemSize)
   }
+  spend(count * itemSize + (bytes.byteOffset % itemSize === 0 ? 0 : bytes.byteLength))
   return copyStrided(alignedBytes(bytes, itemSize), view, count)
 }
 

@@ -1,7 +1,15 @@
 /** @file What PyTorch's checkpoints may hold: tensors, storages, and a few inert classes around them. */
+import { MAX_AXES } from './budget.ts'
 import { findNumpyGlobal } from './numpy-pickle.ts'
+import {
+  checkKey,
+  ITEM_BYTES,
+  PickleError,
+  PickleGlobal,
+  PickleObject,
+  type PickleValue,
+} from './pickle-value.ts'
 import type { DType } from './tensor-data.ts'
-import { PickleError, PickleGlobal, PickleObject, type PickleValue } from './unpickler.ts'
 
 /** A reference to raw elements that lie elsewhere in the file. */
 export class TorchStorage extends PickleObject {
@@ -79,19 +87,39 @@ const rebuildTensor = new PickleGlobal(([storage, offset, shape, strides]) => {
 /** The value itself, without what wraps it: a Parameter's tensor. */
 const unwrap = new PickleGlobal(([value]) => value ?? null)
 
-const makeMap = new PickleGlobal(args => {
+const makeMap = new PickleGlobal((args, budget) => {
   const content = args.at(-1)
-  if (content instanceof Map) return new Map(content)
   const map = new Map<PickleValue, PickleValue>()
-  if (Array.isArray(content)) {
-    for (const pair of content) if (Array.isArray(pair)) map.set(pair[0] ?? null, pair[1] ?? null)
+  if (content instanceof Map) {
+    budget.spend(content.size * ITEM_BYTES)
+    for (const [key, value] of content) map.set(key, value)
+  } else if (Array.isArray(content)) {
+    budget.spend(content.length * ITEM_BYTES)
+    for (const pair of content) if (Array.isArray(pair)) map.set(checkKey(pair[0] ?? null), pair[1] ?? null)
   }
   return map
 })
 
-const makeList = new PickleGlobal(([items]) => (Array.isArray(items) ? [...items] : []))
-const makeSet = new PickleGlobal(([items]) => new Set(Array.isArray(items) ? items : []))
-const joinPath = new PickleGlobal(parts => parts.join('/'))
+const makeList = new PickleGlobal(([items], budget) => {
+  if (!Array.isArray(items)) return []
+  budget.spend(items.length * ITEM_BYTES)
+  return [...items]
+})
+
+const makeSet = new PickleGlobal(([items], budget) => {
+  if (!Array.isArray(items)) return new Set()
+  budget.spend(items.length * ITEM_BYTES)
+  return new Set(items.map(checkKey))
+})
+
+/** Parts that are no text (or lists of text within lists: a trap, see the tests) are left out. */
+const joinPath = new PickleGlobal((parts, budget) => {
+  budget.spend(parts.length * ITEM_BYTES)
+  const texts = parts.filter(part => typeof part === 'string')
+  budget.spend(texts.reduce((sum, text) => sum + 2 * text.length, 0))
+  return texts.join('/')
+})
+
 const inert = (type: string) => new PickleGlobal(() => new PickleObject(type))
 
 const GLOBALS = new Map<string, PickleGlobal>([
@@ -147,5 +175,5 @@ function isCount(value: PickleValue | undefined): value is number {
 }
 
 function isCounts(value: PickleValue | undefined): value is number[] {
-  return Array.isArray(value) && value.every(isCount)
+  return Array.isArray(value) && value.length <= MAX_AXES && value.every(isCount)
 }

@@ -1,49 +1,15 @@
 /**
  * @file Python's pickle format, read as inert data: nothing is imported, nothing is run. A global that is not
- * on the caller's allow-list ends the reading with its name. Knows the opcodes that protocols 2 to 5 write.
+ * on the caller's allow-list ends the reading with its name. Knows the opcodes of protocols 0 to 5.
  */
-import { InputError, TagmaskError } from '../errors.ts'
+import { InputError } from '../errors.ts'
+import { briefName } from './brief.ts'
+import { Budget, MAX_DEPTH } from './budget.ts'
+import { PickleBytes } from './pickle-bytes.ts'
+import { parseEscaped, parseInteger, parseLine, parseQuoted } from './pickle-literal.ts'
+import { checkKey, PickleError, PickleGlobal, PickleObject, type PickleValue, toMap } from './pickle-value.ts'
 
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>
-  | Set<PickleValue>
-  | PickleObject
-  | PickleGlobal
-
-/** A Python object kept as data: its class's name and whatever attributes the file gives it. */
-export class PickleObject {
-  readonly type: string
-  readonly attributes = new Map<PickleValue, PickleValue>()
-
-  constructor(type: string) {
-    this.type = type
-  }
-
-  /** What BUILD would pass to `__setstate__` or put in `__dict__`. */
-  setState(state: PickleValue): void {
-    if (!(state instanceof Map)) return
-    for (const [key, value] of state) this.attributes.set(key, value)
-  }
-}
-
-/** An allow-listed class or function; `call` stands in for calling it and must have no side effects. */
-export class PickleGlobal {
-  readonly call: (args: readonly PickleValue[]) => PickleValue
-
-  constructor(call: (args: readonly PickleValue[]) => PickleValue) {
-    this.call = call
-  }
-}
-
-/** What is wrong inside a pickle; `unpickle` turns it into an InputError that names the file. */
-export class PickleError extends TagmaskError {}
+export type { PickleValue } from './pickle-value.ts'
 
 export interface UnpickleOptions {
   /** The value for the Python global `name` of `module`, or undefined to refuse it. */
@@ -52,15 +18,22 @@ export interface UnpickleOptions {
   readonly persistentLoad?: (id: PickleValue) => PickleValue
   /** Where in `bytes` the pickle begins. */
   readonly start?: number
+  /** Pays for what the pickle makes; when absent, one for a file of these bytes. */
+  readonly budget?: Budget
 }
 
 /** Reads one pickle; `end` is the offset after it. Throws InputError naming `file` and what is refused. */
 export function unpickle(
   file: string,
   bytes: Uint8Array,
-  { findGlobal, persistentLoad, start = 0 }: UnpickleOptions,
+  {
+    findGlobal,
+    persistentLoad,
+    start = 0,
+    budget = Budget.forCopies(file, bytes.byteLength),
+  }: UnpickleOptions,
 ): { value: PickleValue; end: number } {
-  const machine = new Machine(bytes, start, findGlobal, persistentLoad)
+  const machine = new Machine(bytes, { start, budget, findGlobal, persistentLoad })
   try {
     return { value: machine.run(), end: machine.position }
   } catch (error) {
@@ -69,33 +42,42 @@ export function unpickle(
   }
 }
 
-/** Longest Python int read, in bytes: parsing grows with the square of it. */
-const MAX_INT_BYTES = 1024
+const PLAIN = 'use a checkpoint of tensors, numbers and text only (a state_dict)'
+
+/** About the bytes of memory behind one value on the stack, an empty list, an empty dictionary, an object, a memo. */
+const COST = { value: 16, list: 48, map: 192, object: 256, memo: 48 } as const
+
+interface MachineOptions {
+  readonly start: number
+  readonly budget: Budget
+  readonly findGlobal: UnpickleOptions['findGlobal']
+  readonly persistentLoad: UnpickleOptions['persistentLoad']
+}
 
 class Machine {
-  position: number
-  readonly #bytes: Buffer
+  readonly #input: PickleBytes
   readonly #findGlobal: UnpickleOptions['findGlobal']
   readonly #persistentLoad: UnpickleOptions['persistentLoad']
+  readonly #budget: Budget
   readonly #memo = new Map<number, PickleValue>()
   readonly #outer: PickleValue[][] = []
   #stack: PickleValue[] = []
 
-  constructor(
-    bytes: Uint8Array,
-    start: number,
-    findGlobal: UnpickleOptions['findGlobal'],
-    persistentLoad: UnpickleOptions['persistentLoad'],
-  ) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.position = start
+  constructor(bytes: Uint8Array, { start, budget, findGlobal, persistentLoad }: MachineOptions) {
+    this.#input = new PickleBytes(bytes, start)
     this.#findGlobal = findGlobal
     this.#persistentLoad = persistentLoad
+    this.#budget = budget
+  }
+
+  /** Offset of the next byte. */
+  get position(): number {
+    return this.#input.position
   }
 
   run(): PickleValue {
     for (;;) {
-      const code = this.#uint(1)
+      const code = this.#input.uint(1)
       if (code === 0x2e) return this.#pop()
       if (!this.#scalar(code) && !this.#container(code) && !this.#object(code)) {
         throw new PickleError(`is damaged: pickle opcode 0x${code.toString(16)} at byte ${this.position - 1}`)
@@ -112,40 +94,44 @@ class Machine {
       case '\x89':
         return this.#push(false)
       case 'I':
-        return this.#push(parseLine(this.#line()))
+        return this.#push(parseLine(this.#input.line()))
       case 'L':
-        return this.#push(parseLine(this.#line().replace(/L$/, '')))
+        return this.#push(parseLine(this.#input.line().replace(/L$/, '')))
       case 'F':
-        return this.#push(Number(this.#line()))
+        return this.#push(Number(this.#input.line()))
       case 'K':
-        return this.#push(this.#uint(1))
+        return this.#push(this.#input.uint(1))
       case 'M':
-        return this.#push(this.#uint(2))
+        return this.#push(this.#input.uint(2))
       case 'J':
-        return this.#push(this.#take(4).readInt32LE())
+        return this.#push(this.#input.take(4).readInt32LE())
       case 'G':
-        return this.#push(this.#take(8).readDoubleBE())
+        return this.#push(this.#input.take(8).readDoubleBE())
       case '\x8a':
-        return this.#push(parseInteger(this.#take(this.#uint(1))))
+        return this.#push(parseInteger(this.#input.take(this.#input.uint(1))))
       case '\x8b':
-        return this.#push(parseInteger(this.#take(this.#uint(4))))
+        return this.#push(parseInteger(this.#input.take(this.#input.uint(4))))
       case 'X':
-        return this.#push(this.#take(this.#uint(4)).toString('utf8'))
+        return this.#push(this.#input.take(this.#input.uint(4)).toString('utf8'))
       case '\x8c':
-        return this.#push(this.#take(this.#uint(1)).toString('utf8'))
+        return this.#push(this.#input.take(this.#input.uint(1)).toString('utf8'))
       case '\x8d':
-        return this.#push(this.#take(this.#uint64()).toString('utf8'))
+        return this.#push(this.#input.take(this.#input.uint64()).toString('utf8'))
+      case 'S':
+        return this.#push(parseQuoted(this.#input.line()))
+      case 'V':
+        return this.#push(parseEscaped(this.#input.line()))
       case 'U': // Python 2's str: text or bytes, so one character a byte
-        return this.#push(this.#take(this.#uint(1)).toString('latin1'))
+        return this.#push(this.#input.take(this.#input.uint(1)).toString('latin1'))
       case 'T':
-        return this.#push(this.#take(this.#uint(4)).toString('latin1'))
+        return this.#push(this.#input.take(this.#input.uint(4)).toString('latin1'))
       case 'C':
-        return this.#push(this.#take(this.#uint(1)))
+        return this.#push(this.#input.take(this.#input.uint(1)))
       case 'B':
-        return this.#push(this.#take(this.#uint(4)))
+        return this.#push(this.#input.take(this.#input.uint(4)))
       case '\x8e':
       case '\x96':
-        return this.#push(this.#take(this.#uint64()))
+        return this.#push(this.#input.take(this.#input.uint64()))
       default:
         return false
     }
@@ -154,6 +140,7 @@ class Machine {
   #container(code: number): boolean {
     switch (String.fromCharCode(code)) {
       case '(':
+        if (this.#outer.length === MAX_DEPTH) throw new PickleError(`is nested more than ${MAX_DEPTH} deep`)
         this.#outer.push(this.#stack)
         this.#stack = []
         return true
@@ -167,24 +154,24 @@ class Machine {
         return this.#push(this.#top())
       case ')':
       case ']':
-        return this.#push([])
+        return this.#push([], COST.list)
       case '}':
-        return this.#push(new Map())
+        return this.#push(new Map(), COST.map)
       case '\x8f':
-        return this.#push(new Set())
+        return this.#push(new Set(), COST.map)
       case 't':
       case 'l':
-        return this.#push(this.#popMark())
+        return this.#push(this.#popMark(), COST.list)
       case 'd':
-        return this.#push(toMap(this.#popMark()))
+        return this.#push(toMap(this.#popMark()), COST.map)
       case '\x91':
-        return this.#push(new Set(this.#popMark()))
+        return this.#push(new Set(this.#popMark().map(checkKey)), COST.map)
       case '\x85':
-        return this.#push(this.#popMany(1))
+        return this.#push(this.#popMany(1), COST.list)
       case '\x86':
-        return this.#push(this.#popMany(2))
+        return this.#push(this.#popMany(2), COST.list)
       case '\x87':
-        return this.#push(this.#popMany(3))
+        return this.#push(this.#popMany(3), COST.list)
       case 'a':
         return this.#extend(this.#popMany(1))
       case 'e':
@@ -202,33 +189,43 @@ class Machine {
   #object(code: number): boolean {
     switch (String.fromCharCode(code)) {
       case '\x80': {
-        const protocol = this.#uint(1)
+        const protocol = this.#input.uint(1)
         if (protocol > 5)
           throw new PickleError(`is a pickle of protocol ${protocol}; 5 is the last one known`)
         return true
       }
       case '\x95':
-        this.#uint64()
+        this.#input.uint64()
         return true
       case 'q':
-        return this.#remember(this.#uint(1))
+        return this.#remember(this.#input.uint(1))
       case 'r':
-        return this.#remember(this.#uint(4))
+        return this.#remember(this.#input.uint(4))
       case 'p':
-        return this.#remember(Number(this.#line()))
+        return this.#remember(Number(this.#input.line()))
       case '\x94':
         return this.#remember(this.#memo.size)
       case 'h':
-        return this.#recall(this.#uint(1))
+        return this.#recall(this.#input.uint(1))
       case 'j':
-        return this.#recall(this.#uint(4))
+        return this.#recall(this.#input.uint(4))
       case 'g':
-        return this.#recall(Number(this.#line()))
+        return this.#recall(Number(this.#input.line()))
       case 'c':
-        return this.#push(this.#global(this.#line(), this.#line()))
+        return this.#push(this.#global(this.#input.line(), this.#input.line()))
       case '\x93': {
         const [module, name] = this.#popMany(2)
-        return this.#push(this.#global(String(module), String(name)))
+        if (typeof module !== 'string' || typeof name !== 'string')
+          throw new PickleError('is damaged: the name of a class is not text')
+        return this.#push(this.#global(module, name))
+      }
+      case 'i': {
+        const callee = this.#global(this.#input.line(), this.#input.line())
+        return this.#call(callee, this.#popMark())
+      }
+      case 'o': {
+        const [callee, ...args] = this.#popMark()
+        return this.#call(callee, args)
       }
       case 'R':
       case '\x81': {
@@ -243,8 +240,20 @@ class Machine {
         return this.#build()
       case 'Q': {
         if (this.#persistentLoad === undefined) throw new PickleError('refers to data outside the file')
-        return this.#push(this.#persistentLoad(this.#pop()))
+        return this.#push(this.#persistentLoad(this.#pop()), COST.object)
       }
+      case 'P':
+      case '\x97':
+        throw new PickleError('refers to data outside the file')
+      case '\x98': // read-only: so is all that is read
+        return true
+      case '\x82':
+      case '\x83':
+      case '\x84':
+        throw new PickleError(
+          `refused: opcode 0x${code.toString(16)} takes a class from Python's registry of extensions (copyreg), ` +
+            `which is not plain data; ${PLAIN}`,
+        )
       default:
         return false
     }
@@ -254,8 +263,7 @@ class Machine {
     const found = this.#findGlobal(module, name)
     if (found !== undefined) return found
     throw new PickleError(
-      `refused: it would run or build Python's ${module}.${name}, which is not plain data; ` +
-        'use a checkpoint of tensors, numbers and text only (a state_dict)',
+      `refused: it would run or build Python's ${briefName(`${module}.${name}`)}, which is not plain data; ${PLAIN}`,
     )
   }
 
@@ -263,13 +271,13 @@ class Machine {
     if (!(callee instanceof PickleGlobal) || !Array.isArray(args)) {
       throw new PickleError('is damaged: it calls something that is not a function')
     }
-    return this.#push(callee.call(args))
+    return this.#push(callee.call(args, this.#budget), COST.object)
   }
 
   #build(): boolean {
     const state = this.#pop()
     const target = this.#top()
-    if (target instanceof PickleObject) target.setState(state)
+    if (target instanceof PickleObject) target.setState(state, this.#budget)
     // an OrderedDict's own attributes (a state dict's _metadata) carry no weights
     else if (!(target instanceof Map)) throw new PickleError('is damaged: it sets the state of a plain value')
     return true
@@ -278,7 +286,7 @@ class Machine {
   #extend(items: readonly PickleValue[]): boolean {
     const target = this.#top()
     if (Array.isArray(target)) for (const item of items) target.push(item)
-    else if (target instanceof Set) for (const item of items) target.add(item)
+    else if (target instanceof Set) for (const item of items) target.add(checkKey(item))
     else throw new PickleError('is damaged: it appends to something that is not a list')
     return true
   }
@@ -292,6 +300,7 @@ class Machine {
   }
 
   #remember(index: number): boolean {
+    this.#budget.spend(COST.memo)
     this.#memo.set(index, this.#top())
     return true
   }
@@ -303,26 +312,26 @@ class Machine {
     return this.#push(value)
   }
 
-  #push(value: PickleValue): true {
+  #push(value: PickleValue, cost = 0): true {
+    this.#budget.spend(COST.value + cost)
     this.#stack.push(value)
     return true
   }
 
   #pop(): PickleValue {
     const value = this.#stack.pop()
-    if (value === undefined) throw new PickleError('is damaged: the pickle takes more values than it made')
+    if (value === undefined) throw tooFew()
     return value
   }
 
   #top(): PickleValue {
     const value = this.#stack.at(-1)
-    if (value === undefined) throw new PickleError('is damaged: the pickle takes more values than it made')
+    if (value === undefined) throw tooFew()
     return value
   }
 
   #popMany(count: number): PickleValue[] {
-    if (this.#stack.length < count)
-      throw new PickleError('is damaged: the pickle takes more values than it made')
+    if (this.#stack.length < count) throw tooFew()
     return this.#stack.splice(-count)
   }
 
@@ -333,53 +342,8 @@ class Machine {
     this.#stack = outer
     return items
   }
-
-  #take(length: number): Buffer {
-    const end = this.position + length
-    if (end > this.#bytes.length) throw new PickleError('is cut off in the middle of its pickle')
-    const bytes = this.#bytes.subarray(this.position, end)
-    this.position = end
-    return bytes
-  }
-
-  #uint(bytes: 1 | 2 | 4): number {
-    return this.#take(bytes).readUIntLE(0, bytes)
-  }
-
-  #uint64(): number {
-    return Number(this.#take(8).readBigUInt64LE())
-  }
-
-  #line(): string {
-    const end = this.#bytes.indexOf(0x0a, this.position)
-    if (end < 0) throw new PickleError('is cut off in the middle of its pickle')
-    return this.#take(end + 1 - this.position)
-      .toString('utf8')
-      .slice(0, -1)
-  }
 }
 
-function toMap(items: readonly PickleValue[]): Map<PickleValue, PickleValue> {
-  if (items.length % 2 !== 0) throw new PickleError('is damaged: a dictionary key without a value')
-  const map = new Map<PickleValue, PickleValue>()
-  for (let i = 0; i < items.length; i += 2) map.set(items[i]!, items[i + 1]!)
-  return map
-}
-
-function parseLine(line: string): PickleValue {
-  if (line === '00' || line === '01') return line === '01'
-  if (!/^[+-]?\d{1,300}$/.test(line)) throw new PickleError('is damaged: a whole number is not one')
-  return narrow(BigInt(line))
-}
-
-/** Little-endian two's complement of any length. */
-function parseInteger(bytes: Uint8Array): number | bigint {
-  if (bytes.length > MAX_INT_BYTES) throw new PickleError(`holds a whole number of ${bytes.length} bytes`)
-  const hex = Buffer.from(bytes).reverse().toString('hex')
-  return narrow(BigInt.asIntN(bytes.length * 8, BigInt(hex === '' ? 0 : `0x${hex}`)))
-}
-
-function narrow(value: bigint): number | bigint {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
+function tooFew(): PickleError {
+  return new PickleError('is damaged: the pickle takes more values than it made')
 }

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
+import { crc32 } from './checksum.ts'
 import { withZip } from './zip.ts'
 
 let folder: string
@@ -66,4 +68,25 @@ test('an archive whose directory points outside the file is refused, where yauzl
   end.writeUInt32LE(0, 4) // this disk, and the disk of the directory
   end.writeUInt16LE(0, 20)
   await expect(readAll(Buffer.concat([Buffer.from('PK\x03\x04'), locator, end]))).rejects.toThrow(/cut off/)
+})
+
+test.each([{ deflate: false }, { deflate: true }])(
+  'a changed byte is found by the checksum %o',
+  async ({ deflate }) => {
+    const text = 'weights '.repeat(100)
+    const whole = archive('a/data.pkl', text, { deflate })
+    const central = whole.indexOf(Buffer.from('PK\x01\x02', 'latin1'))
+    whole.writeUInt32LE(crc32(Buffer.from(text)), central + 16)
+    expect(await readAll(whole)).toEqual({ 'a/data.pkl': text })
+    whole.writeUInt32LE(crc32(Buffer.from(`${text.slice(0, -1)}.`)), central + 16)
+    await expect(readAll(whole)).rejects.toThrow(
+      `${join(folder, 'made.zip')} (a/data.pkl): is damaged: what it holds does not fit its checksum; copy or download it again`,
+    )
+  },
+)
+
+test('a pipe in place of an archive is refused, not waited for', async () => {
+  const path = join(folder, 'pipe.pth')
+  execFileSync('mkfifo', [path])
+  await expect(withZip(path, async () => undefined)).rejects.toThrow(`${path}: is a pipe; a file`)
 })

@@ -1,8 +1,11 @@
-/** @file Zip archives by name, for .pth and .npz: stored entries are read by offset, deflated ones inflated. */
+/** @file Zip archives by name, for .pth and .npz: stored entries are read by offset, deflated ones inflated, each checked. */
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import yauzl from 'yauzl'
 import { InputError } from '../errors.ts'
+import { briefName } from './brief.ts'
+import { Budget, MAX_ENTRIES } from './budget.ts'
+import { crc32 } from './checksum.ts'
 import { readRange, withFile } from './read-range.ts'
 
 export interface ZipEntry {
@@ -15,35 +18,84 @@ const CHUNK_BYTES = 1024 * 1024
 
 const EXPECTED = 'an archive that was copied or downloaded completely'
 
-/** Opens the archive, passes its entries by name, closes. Throws InputError when it is cut off or damaged. */
-export function withZip<T>(path: string, use: (entries: Map<string, ZipEntry>) => Promise<T>): Promise<T> {
+/**
+ * Opens the archive, passes its entries by name and its own size, closes. Throws InputError when it is cut off or
+ * damaged, when entries lie over one another, or when they would inflate to more than it can stand for.
+ */
+export function withZip<T>(
+  path: string,
+  use: (entries: Map<string, ZipEntry>, size: number) => Promise<T>,
+): Promise<T> {
   return withFile(path, async (file, size) => {
     const reader = new BoundedReader(path, file, size)
     const options = { lazyEntries: true, autoClose: false }
     const zip = await explained(path, () => yauzl.fromRandomAccessReaderPromise(reader, size, options))
     try {
-      const entries = new Map<string, ZipEntry>()
-      await explained(path, async () => {
-        for await (const entry of zip.eachEntry()) {
-          const read = async () => {
-            if (entry.compressionMethod !== 0 || entry.isEncrypted()) {
-              return explained(path, async () => collect(await zip.openReadStreamPromise(entry)))
-            }
-            const { fileDataStart } = await explained(path, () =>
-              zip.readLocalFileHeaderPromise(entry, { minimal: true }),
-            )
-            if (fileDataStart + entry.compressedSize > zip.fileSize) {
-              throw new InputError(path, 'is cut off', { field: entry.fileName, expected: EXPECTED })
-            }
-            return readRange(path, file, fileDataStart, fileDataStart + entry.compressedSize)
-          }
-          entries.set(entry.fileName, { size: entry.uncompressedSize, read })
-        }
-      })
-      return await use(entries)
+      const entries = await explained(path, () => listEntries({ path, file, size, zip }))
+      return await use(entries, size)
     } finally {
       zip.close()
     }
+  })
+}
+
+interface Archive {
+  readonly path: string
+  readonly file: FileHandle
+  readonly size: number
+  readonly zip: yauzl.ZipFile
+}
+
+async function listEntries(archive: Archive): Promise<Map<string, ZipEntry>> {
+  const { path, size, zip } = archive
+  if (zip.entryCount > MAX_ENTRIES) {
+    throw new InputError(path, `has ${zip.entryCount} entries`, { expected: `${MAX_ENTRIES} at most` })
+  }
+  const budget = Budget.forInflating(path, size)
+  const entries = new Map<string, ZipEntry>()
+  let packed = 0
+  for await (const entry of zip.eachEntry()) {
+    const field = briefName(entry.fileName)
+    packed += entry.compressedSize
+    if (packed > size) throw new InputError(path, 'is damaged: its entries lie over one another', { field })
+    if (entries.has(entry.fileName))
+      throw new InputError(path, 'is damaged: it has two entries of this name', { field })
+    entries.set(entry.fileName, {
+      size: entry.uncompressedSize,
+      read: async () => {
+        const stored = entry.compressionMethod === 0 && !entry.isEncrypted()
+        const bytes = stored ? await readStored(archive, entry) : await inflate(archive, entry, budget)
+        // 0 is what writers leave that keep no checksum
+        if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32) {
+          const problem = 'is damaged: what it holds does not fit its checksum'
+          throw new InputError(path, problem, { field, expected: 'copy or download it again' })
+        }
+        return bytes
+      },
+    })
+  }
+  return entries
+}
+
+async function readStored({ path, file, zip }: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
+  const { fileDataStart } = await explained(path, () =>
+    zip.readLocalFileHeaderPromise(entry, { minimal: true }),
+  )
+  if (fileDataStart + entry.compressedSize > zip.fileSize) {
+    throw new InputError(path, 'is cut off', { field: briefName(entry.fileName), expected: EXPECTED })
+  }
+  return readRange(path, file, fileDataStart, fileDataStart + entry.compressedSize)
+}
+
+function inflate({ path, zip }: Archive, entry: yauzl.Entry, budget: Budget): Promise<Uint8Array> {
+  budget.spend(entry.uncompressedSize, briefName(entry.fileName))
+  return explained(path, async () => {
+    const stream = await zip.openReadStreamPromise(entry)
+    // Slow: aligned, as in readRange; yauzl ends the stream with an error when it is longer or shorter
+    const bytes = Buffer.allocUnsafeSlow(entry.uncompressedSize)
+    let at = 0
+    for await (const chunk of stream as AsyncIterable<Buffer>) at += chunk.copy(bytes, at)
+    return bytes
   })
 }
 
@@ -94,12 +146,6 @@ async function explained<T>(path: string, action: () => Promise<T>): Promise<T> 
     if (cause instanceof InputError) throw cause
     const message = cause instanceof Error ? cause.message : String(cause)
     const problem = /end of central directory/i.test(message) ? 'is cut off' : 'is a damaged archive'
-    throw new InputError(path, `${problem} (${message})`, { expected: EXPECTED, cause })
+    throw new InputError(path, `${problem} (${briefName(message)})`, { expected: EXPECTED, cause })
   }
-}
-
-async function collect(stream: Readable): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
-  return new Uint8Array(Buffer.concat(chunks))
 }

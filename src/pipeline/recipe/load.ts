@@ -1,13 +1,14 @@
 /** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
-import { readFile } from 'node:fs/promises'
-import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from 'yaml'
+import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
+import { readWhole } from '../../io/read-range.ts'
 import { flatten } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
 import { type Recipe, recipeSchema } from './schema.ts'
 import { isTree, type Tree } from './tree.ts'
+import { decodeText, parseYaml } from './yaml.ts'
 
 export interface LoadRecipeOptions {
   /** `key=value` texts, as after --set; they win over `overrides`. */
@@ -33,12 +34,7 @@ export async function loadRecipe(
   { set = [], overrides = [] }: LoadRecipeOptions = {},
 ): Promise<LoadedRecipe> {
   const { file, name } = await findRecipe(fileOrName)
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new InputError(file, 'cannot be read', {
-      expected: 'give a recipe file (.yaml) or the name of a bundled recipe',
-      cause,
-    })
-  })
+  const text = decodeText(await readWhole(file), file)
   const all = [...overrides, ...set.map(parseSet)]
   const named = new Set(
     all.flatMap(({ path, value }) => [
@@ -51,15 +47,11 @@ export async function loadRecipe(
 
 /** The recipe in a YAML text; `file` is named in errors. */
 export function parseRecipe(text: string, file: string, overrides: readonly Override[] = []): Recipe {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const [broken] = document.errors
-  if (broken !== undefined) {
-    throw new InputError(`${file}:${lines.linePos(broken.pos[0]).line}`, 'is not valid YAML', {
-      expected: firstLine(broken.message),
-    })
-  }
-  const tree = applyOverrides(rootOf(document, file), overrides)
+  const yaml = parseYaml(text)
+  if ('problem' in yaml)
+    throw new InputError(`${file}:${yaml.line}`, yaml.problem, { expected: yaml.expected })
+  const { document, lines, value } = yaml
+  const tree = applyOverrides(rootOf(value, file), overrides)
   const result = recipeSchema.safeParse(tree)
   if (result.success) return result.data
   throw recipeError(
@@ -73,8 +65,7 @@ export function formatRecipe(recipe: Recipe): string {
   return `# Resolved recipe: every key, as this run used it.\n${stringify(recipe, { flowCollectionPadding: true, lineWidth: 100 })}`
 }
 
-function rootOf(document: Document, file: string): Tree {
-  const tree: unknown = document.toJS()
+function rootOf(tree: unknown, file: string): Tree {
   if (isTree(tree)) return tree
   throw new InputError(file, tree === null ? 'is empty' : 'is not a recipe', {
     expected: 'write keys and values, beginning with method: mctformer',
@@ -102,8 +93,4 @@ function placeInFile(
     node = pair.value
   }
   return offset === undefined ? file : `${file}:${lines.linePos(offset).line}`
-}
-
-function firstLine(text: string): string {
-  return text.split('\n')[0] ?? text
 }

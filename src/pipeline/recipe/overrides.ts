@@ -1,9 +1,9 @@
 /** @file `--set a.b=c` and the flags that stand for it: values that replace those of the recipe file. */
-import { parse } from 'yaml'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { isTextAt, keysAt, recipeKeys } from './keys.ts'
 import { isTree, type Tree } from './tree.ts'
+import { parseYaml } from './yaml.ts'
 
 /** A value for one key; `source` is how the person wrote it, for messages. */
 export interface Override {
@@ -12,10 +12,13 @@ export interface Override {
   readonly source: string
 }
 
+/** Characters of it in messages. */
+const MAX_SHOWN = 200
+
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
  * missing `=`, a key that does not exist (naming the nearest), and broken YAML. */
 export function parseSet(text: string): Override {
-  const source = `--set ${text}`
+  const source = `--set ${text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}...` : text}`
   const at = text.indexOf('=')
   if (at < 1)
     throw new InputError(source, 'has no value', {
@@ -65,15 +68,13 @@ function checkPath(path: readonly string[], source: string): void {
 }
 
 function parseValue(raw: string, path: readonly string[], source: string): unknown {
-  let value: unknown
-  try {
-    value = raw === '' ? '' : parse(raw)
-  } catch (cause) {
+  const yaml = raw === '' ? { value: '' } : parseYaml(raw)
+  if ('problem' in yaml) {
     throw new InputError(source, 'the value is not valid YAML', {
       expected: 'write a number, true, false, null, a text, or a list such as [1, 0.5]',
-      cause,
     })
   }
+  const { value } = yaml
   const isBare = typeof value === 'number' || typeof value === 'boolean'
   return isBare && isTextAt(path) ? raw : value
 }

@@ -4,6 +4,9 @@ import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { expectedAt, keysAt } from './keys.ts'
 
+/** More are counted. */
+const MAX_SHOWN = 20
+
 type Issue = z.core.$ZodIssue
 
 /** One thing wrong. */
@@ -31,11 +34,13 @@ export function recipeError(
       ...(expected === undefined ? {} : { expected }),
     })
   }
-  const sources = problems.map(({ path }) => sourceOf(path))
-  const lines = problems.map(
+  const shown = problems.slice(0, MAX_SHOWN)
+  const sources = shown.map(({ path }) => sourceOf(path))
+  const lines = shown.map(
     ({ path, problem, expected }, i) =>
       `  ${sources[i]} (${path.join('.')}): ${problem}${expected === undefined ? '' : `; ${expected}`}`,
   )
+  if (problems.length > MAX_SHOWN) lines.push(`  and ${problems.length - MAX_SHOWN} more`)
   return new InputError('recipe', `${problems.length} things are wrong:\n${lines.join('\n')}`)
 }
 
@@ -43,7 +48,11 @@ function problemsOfIssue(issue: Issue, input: unknown, prefix: readonly Property
   const path = [...prefix, ...issue.path]
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map(key => unknownKey(key, path, input))
+      return issue.keys.map((key, i) =>
+        i < MAX_SHOWN
+          ? unknownKey(key, path, input)
+          : { path: [...path, key], problem: `there is no key ${key}`, expected: undefined },
+      )
     case 'custom': {
       const [problem, expected] = splitAt(issue.message, '; ')
       return [{ path, problem: `${show(valueAt(input, path))} ${problem}`, expected }]

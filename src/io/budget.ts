@@ -1,0 +1,63 @@
+/** @file What a file may ask for, held against its own size. Readers ask here before they allocate anything. */
+import { InputError } from '../errors.ts'
+
+/** Open brackets, marks or indents at once. Python itself stops at 1000; real files nest a few deep. */
+export const MAX_DEPTH = 1000
+
+/** Axes of an array: PyTorch's own limit, and numpy's. */
+export const MAX_AXES = 64
+
+/** Entries of an archive: twice the images of the largest sets that people keep in one. */
+export const MAX_ENTRIES = 1_000_000
+
+/** What any file may ask for, however small it is. */
+const FREE_BYTES = 64 * 2 ** 20
+
+/** Bytes asked for in copies (expanded, transposed or widened arrays, repeated texts) by byte of the file. */
+const COPY_RATIO = 8
+
+/** Bytes inflated by byte of the archive: masks and zeros pack well, and deflate itself ends at 1032. */
+const INFLATE_RATIO = 100
+
+const EXPECTED = 'a file that is neither damaged nor made to fill the memory'
+
+/** The bytes that may still be asked for on behalf of one file. */
+export class Budget {
+  readonly #file: string
+  readonly #fileBytes: number
+  readonly #allowed: number
+  #spent = 0
+
+  private constructor(file: string, fileBytes: number, ratio: number) {
+    this.#file = file
+    this.#fileBytes = fileBytes
+    this.#allowed = FREE_BYTES + ratio * fileBytes
+  }
+
+  /** For copies of what the file holds: 64 MiB and eight times its size. */
+  static forCopies(file: string, fileBytes: number): Budget {
+    return new Budget(file, fileBytes, COPY_RATIO)
+  }
+
+  /** For what its packed entries hold: 64 MiB and a hundred times its size. */
+  static forInflating(file: string, fileBytes: number): Budget {
+    return new Budget(file, fileBytes, INFLATE_RATIO)
+  }
+
+  /** Throws InputError when the file has asked for more than it may, these bytes included. */
+  spend(bytes: number, field?: string): void {
+    this.#spent += bytes
+    if (this.#spent <= this.#allowed) return
+    const problem = `asks for ${megabytes(this.#spent)} of memory, which a file of ${megabytes(this.#fileBytes)} cannot need`
+    throw new InputError(this.#file, problem, {
+      ...(field === undefined ? {} : { field }),
+      expected: EXPECTED,
+    })
+  }
+}
+
+/** "3100 MB", "0.002 MB": one unit, so that the two can be compared at a glance. */
+export function megabytes(bytes: number): string {
+  const size = bytes / 1e6
+  return `${size >= 1 ? Math.round(size) : Number(size.toPrecision(1))} MB`
+}

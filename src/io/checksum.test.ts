@@ -1,0 +1,20 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { crc32, crc32ByTable } from './checksum.ts'
+
+test('the check value of the standard, whole and in parts, by zlib and by table', () => {
+  const bytes = Buffer.from('123456789')
+  for (const sum of [crc32, crc32ByTable]) {
+    expect(sum(bytes)).toBe(0xcbf43926)
+    expect(sum(bytes.subarray(4), sum(bytes.subarray(0, 4)))).toBe(0xcbf43926)
+    expect(sum(Buffer.alloc(0))).toBe(0)
+  }
+})
+
+test('both agree on any bytes', () => {
+  fc.assert(
+    fc.property(fc.uint8Array(), fc.nat(0xffffffff), (bytes, before) => {
+      expect(crc32ByTable(bytes, before)).toBe(crc32(bytes, before))
+    }),
+  )
+})

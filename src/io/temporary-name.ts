@@ -1,0 +1,85 @@
+/**
+ * @file Names of files that are being written, `.tagmask-PLACE-PID-START-RANDOM.tmp`: 50 characters whatever the file's own
+ * name, and enough to tell later whether whoever wrote it is still there.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { readdir, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+
+const NAME = /^\.tagmask-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/
+
+/** Nobody writes one file for a day: what is older is dead, also on another machine. */
+const DEAD_AFTER_MS = 24 * 60 * 60 * 1000
+
+/** A new name, in the folder of the file that it becomes. */
+export function temporaryName(): string {
+  const start = startOf(process.pid) ?? '0'
+  return `.tagmask-${place()}-${process.pid}-${start}-${randomBytes(4).toString('hex')}.tmp`
+}
+
+/**
+ * Removes what writeFileAtomic left in a folder (not below it) when its process was killed, and returns those names. What
+ * another process is writing stays, and so does every file of another name. A folder that is absent holds none.
+ */
+export async function removeLeftovers(folder: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [])
+  const removed: string[] = []
+  for (const name of names) {
+    if (!(await isLeftover(join(folder, name), NAME.exec(name)))) continue
+    const gone = await rm(join(folder, name)).then(
+      () => true,
+      () => false,
+    )
+    if (gone) removed.push(name)
+  }
+  return removed
+}
+
+async function isLeftover(path: string, name: RegExpExecArray | null): Promise<boolean> {
+  const [, at, pid, start] = name ?? []
+  if (at === undefined) return false
+  if (at === place()) return !isAlive(Number(pid), start ?? '0')
+  const found = await stat(path).catch(() => undefined)
+  return found !== undefined && Date.now() - found.mtimeMs > DEAD_AFTER_MS
+}
+
+/** A process of that number that began at that time; where the system does not tell the time, of that number. */
+function isAlive(pid: number, start: string): boolean {
+  const began = startOf(pid)
+  if (began !== undefined && start !== '0') return began === start
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** When a process began, in ticks since the system did (Linux); numbers of processes are used again. */
+function startOf(pid: number): string | undefined {
+  try {
+    // the name of the program, in brackets, may hold blanks and brackets itself
+    const [, fields = ''] = /.*\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
+    return fields.split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
+let here: string | undefined
+
+/** The machine, and in it the container: a process's number means something there only. */
+function place(): string {
+  here ??= createHash('sha256').update(`${hostname()} ${processSpace()}`).digest('hex').slice(0, 8)
+  return here
+}
+
+function processSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
