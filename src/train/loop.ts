@@ -1,14 +1,15 @@
 /** @file The training loop, readable from top to bottom. Killed at any moment, it goes on as if it had never stopped. */
 import { setImmediate } from 'node:timers/promises'
 import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
-import { TagmaskError } from '../errors.ts'
+import { InputError, TagmaskError } from '../errors.ts'
 import type { Losses } from '../methods/method.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
 import { autocast, backward, type Precision, scope } from '../torch/index.ts'
-import { checkpointFiles, loadState, type Position, saveState, saveWeights } from './checkpoint.ts'
+import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
 import type { Log } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
+import { type Position, START } from './position.ts'
 import type { Validation } from './validate.ts'
 
 /** Learning rate from the epoch and the step, both from 0. */
@@ -21,7 +22,10 @@ export interface TrainOptions<B extends SampleBatch> {
   readonly network: Module
   /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
   readonly losses: (batch: B) => Losses
+  /** Disposed of at the end. */
   readonly optimiser: Optimiser
+  /** The recipe's key of its learning rate, for messages. */
+  readonly lrKey?: string
   readonly learningRate: LearningRate
   readonly loader: BatchSource<B>
   /** How the network is judged, and how often (epochs; 0: never). */
@@ -45,21 +49,33 @@ export class TrainingStopped extends TagmaskError {
   override readonly name = 'TrainingStopped'
 }
 
-const START: Position = { epoch: 0, batch: 0, step: 0, sums: {}, pictures: 0, best: null }
-
 /**
- * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort (the state is
- * saved) and TagmaskError when a loss is not finite (the last checkpoint stays).
+ * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort and what the loader
+ * throws, the state being saved before; TagmaskError when a loss or a weight is not finite (the last checkpoint stays);
+ * InputError when an epoch had no image that can be used.
  */
 export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
-  const { title = 'train', network, optimiser, loader, epochs, checkpoints, signal, log } = options
-  const state = { network, optimiser }
-  let at = (await loadState(checkpoints, state)) ?? START
+  try {
+    await trainToTheEnd(options)
+  } catch (error) {
+    throw error instanceof NotFiniteError
+      ? notFinite(options, `the training holds NaN or infinity in ${error.message}`)
+      : error
+  } finally {
+    options.optimiser.dispose()
+  }
+}
+
+async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
+  const { title = 'train', network, optimiser, device, loader, epochs, checkpoints, signal, log } = options
+  const state = { network, optimiser, device }
+  const { batches } = loader
+  let at = (await loadState(checkpoints, state, { epochs, batches })) ?? START
   if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resume: at })
   const progress = log.progress({
     title,
-    total: epochs * loader.batches,
+    total: epochs * batches,
     start: at.step,
     unit: 'steps',
   })
@@ -68,10 +84,15 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
     network.train()
     for (; at.epoch < epochs; at = await endEpoch(options, at, metrics)) {
       const began = { time: Date.now(), pictures: at.pictures }
-      for await (const batch of loader.epoch(at.epoch, { startBatch: at.batch })) {
+      const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
+      for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
         const losses = trainStep(options, batch, lr)
-        if (!Number.isFinite(losses.loss)) throw notFinite(at, lr)
+        if (!Number.isFinite(losses.loss))
+          throw notFinite(
+            options,
+            `the loss is not finite in epoch ${at.epoch + 1}, step ${at.step}, at learning rate ${lr}`,
+          )
         if (at.step % options.logEvery === 0) {
           await metrics.append({ kind: 'step', step: at.step, epoch: at.epoch, lr, ...losses })
         }
@@ -93,6 +114,7 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
         }
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
       }
+      if (at.pictures === 0) throw nothingSeen(options, at)
       const seconds = (Date.now() - began.time) / 1000
       const shown = at.pictures - began.pictures // none where only the end of the epoch was left to do
       const means = Object.fromEntries(
@@ -131,9 +153,30 @@ function trainStep<B extends SampleBatch>(
   })
 }
 
+/** Passes the batches on; when their source fails, `work` comes before its error. */
+async function* orAfter<B>(
+  batches: AsyncGenerator<B, void>,
+  work: () => Promise<void>,
+): AsyncGenerator<B, void> {
+  try {
+    yield* batches
+  } catch (error) {
+    await work()
+    throw error
+  }
+}
+
+/** Saves what was trained before the images failed; that they did is the error to be seen, not that this could not be saved. */
+async function saveReached<B extends SampleBatch>(
+  { checkpoints, network, optimiser, device }: TrainOptions<B>,
+  at: Position,
+): Promise<void> {
+  if (at.step > 0) await saveState(checkpoints, { network, optimiser, device }, at).catch(() => undefined)
+}
+
 /** Validates, keeps the best weights, and saves the state at the start of the next epoch; also before it validates, which may take long. */
 async function endEpoch<B extends SampleBatch>(
-  { network, optimiser, validation, checkpoints, epochs, log }: TrainOptions<B>,
+  { network, optimiser, device, validation, checkpoints, epochs, log }: TrainOptions<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {
@@ -144,13 +187,13 @@ async function endEpoch<B extends SampleBatch>(
     validation.every > 0 &&
     (epoch % validation.every === 0 || epoch === epochs)
   ) {
-    await saveState(checkpoints, { network, optimiser }, at)
+    await saveState(checkpoints, { network, optimiser, device }, at)
     const { means, decisive } = await validation.run()
     await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
     const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
     log.info(`epoch ${epoch}: validation ${shown.join(', ')}`)
     const value = means[decisive]!
-    if (best === null || value > best.value) {
+    if (best === null || isBetter(value, best.value)) {
       best = { epoch: at.epoch, value }
       await saveWeights(checkpointFiles(checkpoints).best, network, {
         epoch: String(epoch),
@@ -159,8 +202,13 @@ async function endEpoch<B extends SampleBatch>(
     }
   }
   const next: Position = { epoch, batch: 0, step: at.step, sums: {}, pictures: 0, best }
-  await saveState(checkpoints, { network, optimiser }, next)
+  await saveState(checkpoints, { network, optimiser, device }, next)
   return next
+}
+
+/** NaN is no better than anything. */
+function isBetter(value: number, than: number): boolean {
+  return value > than || (Number.isNaN(than) && !Number.isNaN(value))
 }
 
 function summed(
@@ -173,9 +221,24 @@ function summed(
   )
 }
 
-function notFinite({ epoch, step }: Position, lr: number): TagmaskError {
+/** Another rate or precision is another training: it does not go on from the checkpoint. */
+function notFinite<B extends SampleBatch>(
+  { title = 'train', lrKey = 'train.optimiser.lr', precision }: TrainOptions<B>,
+  problem: string,
+): TagmaskError {
+  const remedy = precision === 'fp32' ? `lower ${lrKey}` : `lower ${lrKey} or use --precision fp32`
   return new TagmaskError(
-    `the loss is not finite in epoch ${epoch + 1}, step ${step}, at learning rate ${lr}; ` +
-      'lower the learning rate or use --precision fp32, then run again: training goes on from the last checkpoint',
+    `${title}: ${problem}; ${remedy}: this training then starts anew, with --resume-with-changes or under another --name; ` +
+      'the last checkpoint stays as it is',
   )
+}
+
+function nothingSeen<B extends SampleBatch>(
+  { title = 'train' }: TrainOptions<B>,
+  { epoch }: Position,
+): InputError {
+  return new InputError(title, `no image could be used in epoch ${epoch + 1}`, {
+    expected:
+      'is their folder there and readable? Give the same command again when it is: training goes on from here',
+  })
 }
