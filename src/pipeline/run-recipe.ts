@@ -4,7 +4,9 @@ import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
+import { fitRecipe } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
+import { warnOfRandomStarts } from './random-weights.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
@@ -55,8 +57,9 @@ export async function runRecipe({
     taken && name === undefined
       ? resolve(recipeName)
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
-  if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
-  const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
+  const { recipe: given, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
+  const recipe = fitRecipe(given, { dataset, chosen: taken ? undefined : loaded.chosen, log })
+  if (!withChanges) await refuseOtherRecipe(root, recipe) // a recipe is fitted to the images before it is compared
   await weightsIdentities(recipe)
   const release = await lockRun(runFolder(root))
   try {
@@ -64,6 +67,7 @@ export async function runRecipe({
     const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
+    await warnOfRandomStarts(recipe, { stages, run, force, log })
     const options = { recipe, run, dataset, valDataset, stages, table, signal, log, force, siblings }
     const worked = await runStages(options)
     return { run, stages, worked }

@@ -13,7 +13,8 @@ export function epochsOf(
 ): number {
   if (steps === null) return epochs
   const fitting = Math.ceil(steps / batches)
-  log.info(`${title}: ${fitting} epochs of ${batches} steps each, to have ${steps} steps`)
+  const words = `${counted(fitting, 'epoch')} of ${counted(batches, 'step')}`
+  log.info(`${title}: ${words}, to have ${counted(steps, 'step')} or more`)
   return fitting
 }
 
@@ -30,5 +31,9 @@ export function sayIfOneBatch(
 
 /** In words, as in "60 epochs". */
 export function lengthWords({ epochs, steps }: Length): string {
-  return steps === null ? `${epochs} epochs` : `${steps} steps`
+  return steps === null ? counted(epochs, 'epoch') : counted(steps, 'step')
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -1,13 +1,13 @@
 /** @file A checkpoint is one safetensors file: weights, optimiser, random states, where in the epoch training stood, and a hash of it all. */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { InputError, TagmaskError } from '../errors.ts'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../io/safetensors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
 import { fromData, randomState, scope, setRandomState, type Tensor } from '../torch/index.ts'
+import { checkpointFiles } from './checkpoint-files.ts'
 import { firstNotFinite } from './finite.ts'
 import { formatPosition, type Plan, type Position, parsePosition } from './position.ts'
 
@@ -23,15 +23,9 @@ export class NotFiniteError extends TagmaskError {
   override readonly name = 'NotFiniteError'
 }
 
-const HASH = 'stateSha256'
+export { checkpointFiles } from './checkpoint-files.ts'
 
-export const checkpointFiles = (folder: string) => ({
-  /** Everything needed to go on. */
-  state: join(folder, 'state.safetensors'),
-  /** Weights alone, under PyTorch's names. */
-  last: join(folder, 'last.safetensors'),
-  best: join(folder, 'best.safetensors'),
-})
+const HASH = 'stateSha256'
 
 /**
  * Writes the state by atomic rename: killed at any moment, the old or the new file is there, whole. Throws NotFiniteError

@@ -1,7 +1,10 @@
 /** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
 import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type Document, isMap, isScalar, LineCounter, parseDocument, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
+import { packageRoot } from '../../io/package-root.ts'
+import { flatten } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
@@ -21,6 +24,17 @@ export interface LoadedRecipe {
   readonly file: string
   /** File name without ending; the default name of the run. */
   readonly name: string
+  readonly chosen: ChosenKeys
+}
+
+/** Who has chosen a value: dotted keys. */
+export interface ChosenKeys {
+  /** The recipe is one of ours: what it writes is no choice of its reader's. */
+  readonly bundled: boolean
+  /** Keys that stand in the recipe file. */
+  readonly written: ReadonlySet<string>
+  /** Keys given by --set or another flag. */
+  readonly set: ReadonlySet<string>
 }
 
 /** Reads a recipe by file or by the name of a bundled one and fills in every default. Throws InputError that names
@@ -36,11 +50,26 @@ export async function loadRecipe(
       cause,
     })
   })
-  return { recipe: parseRecipe(text, file, [...overrides, ...set.map(parseSet)]), file, name }
+  const changes = [...overrides, ...set.map(parseSet)]
+  const { recipe, written } = readRecipe(text, file, changes)
+  const chosen = {
+    bundled: dirname(file) === join(packageRoot(), 'recipes'),
+    written,
+    set: new Set(flatten(applyOverrides({}, changes)).keys()),
+  }
+  return { recipe, file, name, chosen }
 }
 
 /** The recipe in a YAML text; `file` is named in errors. */
 export function parseRecipe(text: string, file: string, overrides: readonly Override[] = []): Recipe {
+  return readRecipe(text, file, overrides).recipe
+}
+
+function readRecipe(
+  text: string,
+  file: string,
+  overrides: readonly Override[],
+): { recipe: Recipe; written: ReadonlySet<string> } {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines })
   const [broken] = document.errors
@@ -49,9 +78,10 @@ export function parseRecipe(text: string, file: string, overrides: readonly Over
       expected: firstLine(broken.message),
     })
   }
-  const tree = applyOverrides(rootOf(document, file), overrides)
+  const own = rootOf(document, file)
+  const tree = applyOverrides(own, overrides)
   const result = recipeSchema.safeParse(tree)
-  if (result.success) return result.data
+  if (result.success) return { recipe: result.data, written: new Set(flatten(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),
     path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),

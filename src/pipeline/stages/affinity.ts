@@ -34,7 +34,8 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   const device = prepareTorch(recipe)
   const network = buildAffinity(recipe, { numClasses: dataset.classes.length })
   later(() => network.dispose())
-  await startBackbone(network, settings, { recipe, run, log, stage: 'affinity' })
+  const checkpoints = run.affinityCheckpoints
+  await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'affinity' })
   network.to(device)
   const { stride } = network.backbone
   const grid = { rows: cropSize / stride, columns: cropSize / stride }
@@ -76,7 +77,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
       lrKey: 'affinity.optimiser.lr',
       learningRate: ({ step }) => rate(step),
       loader,
-      checkpoints: run.affinityCheckpoints,
+      checkpoints,
       metrics: run.affinityMetrics,
     },
   )

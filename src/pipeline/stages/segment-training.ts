@@ -76,7 +76,7 @@ async function trainOn(
   const labels = dataset.classes.length + 1
   const network = buildSegmentation(recipe, settings, { labels })
   later(() => network.dispose())
-  await startBackbone(network, settings, { recipe, run, log, stage: 'segment' })
+  await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'segment' })
   network.to(device)
   await mkdir(checkpoints, { recursive: true })
   const { cropSize, batchSize } = settings

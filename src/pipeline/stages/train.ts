@@ -30,7 +30,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   const method = buildMethod(recipe, { numClasses })
   later(() => method.network.dispose())
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
-  await startFromWeights(method, recipe, log)
+  await startFromWeights(method, recipe, { run, log })
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
   const losses = watchLosses(context, 'train')
