@@ -203,7 +203,7 @@ function openSlots(
 }
 
 function gigabytes(bytes: number): string {
-  return (bytes / 1e9).toPrecision(2)
+  return (bytes / 1e9).toFixed(1)
 }
 
 const PROBES = 16 // files looked at to tell a folder that is gone from a few bad files
