@@ -154,6 +154,7 @@ export function openBatchLoader<B extends SampleBatch>({
         const first = ahead[0]
         if (first === undefined) return
         const { problems, batch } = await first.filled
+        if (problems.length > 0) await refuseWhenGone(problems, pictures)
         for (const { picture, report } of problems) {
           if (strict) throw inputError(report)
           if (!reported.has(picture)) onBadPicture?.(picture, inputError(report))
@@ -161,7 +162,6 @@ export function openBatchLoader<B extends SampleBatch>({
         }
         if (problems.length > 0) {
           lost += problems.length
-          if (batch.size === 0) await refuseWhenGone(problems, pictures)
           onLost?.({ lost, total: inEpoch })
         }
         if (batch.size > 0) yield batch
@@ -209,17 +209,17 @@ function gigabytes(bytes: number): string {
 const PROBES = 16 // files looked at to tell a folder that is gone from a few bad files
 
 /**
- * Throws InputError when neither the files of a batch that was lost whole nor some of all others can be opened: their
- * folder has gone away, and going on would name every picture and learn nothing.
+ * Throws InputError when neither the files that a batch lost nor some of all others can be opened: their folder has gone
+ * away, and going on would name every picture and learn from what is left.
  */
 async function refuseWhenGone(
   problems: readonly { picture: Picture }[],
   pictures: readonly Picture[],
 ): Promise<void> {
-  const batch = problems.map(({ picture }) => picture.image)
+  const lost = problems.map(({ picture }) => picture.image)
   const others = spread(pictures, PROBES).map(({ image }) => image)
-  if (!(await noneReadable([...batch, ...others]))) return
-  throw new InputError(batch[0]!, 'cannot be opened any more, nor can any other image that was tried', {
+  if (!(await noneReadable([...lost, ...others]))) return
+  throw new InputError(lost[0]!, 'cannot be opened any more, nor can any other image that was tried', {
     expected:
       'is their folder there and readable? Give the same command again when it is: it goes on from here',
   })

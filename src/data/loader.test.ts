@@ -249,7 +249,7 @@ describe('pictures that are gone', () => {
 
   afterEach(() => rm(share, { recursive: true, force: true }))
 
-  test('a folder that goes away in mid-epoch ends the epoch at once, before everything is named', async () => {
+  test('a folder that goes away in mid-epoch ends the epoch at once, and no picture is called bad', async () => {
     const named: string[] = []
     const options = {
       ...SETTINGS,
@@ -268,12 +268,23 @@ describe('pictures that are gone', () => {
         `${join(share, 'N.png')}: cannot be opened any more, nor can any other image that was tried; is their folder ` +
           'there and readable? Give the same command again when it is: it goes on from here',
       )
-      expect(named).toHaveLength(2)
+      expect(named).toEqual([])
       expect((await collect(loader, 0, { startBatch: 1 })).map(({ index, size }) => [index, size])).toEqual([
         [1, 2],
         [2, 2],
         [3, 2],
       ])
+    })
+  })
+
+  test('a batch of which some are in memory is not learned from in part', async () => {
+    const options = { ...SETTINGS, batchSize: 9, prefetch: 0, cacheBytes: 40_000 }
+    await using(openTrainLoader(shared, options), async loader => {
+      expect(await collect(loader, 0)).toHaveLength(1)
+      await rename(share, `${share}-away`)
+      await expect(collect(loader, 1)).rejects.toThrow(/cannot be opened any more/)
+      await rename(`${share}-away`, share)
+      expect((await collect(loader, 1)).map(({ size }) => size)).toEqual([9])
     })
   })
 

@@ -16,6 +16,7 @@ class Line extends Module {
   readonly other = new Parameter(tensor([0], [1]))
 }
 
+const SEGMENT = { lr: 'segment.optimiser.lr', batchSize: 'segment.batchSize' }
 let root: string
 let folder: string
 
@@ -149,7 +150,7 @@ describe('what is not finite', () => {
   test('a loss that is none says step, rate and remedy', async () => {
     const network = newLine()
     const nan = () => ({ total: network.weight.sum().mul(Number.NaN), parts: {} })
-    const settings = { loader: source([2]), losses: nan, title: 'segment', lrKey: 'segment.optimiser.lr' }
+    const settings = { loader: source([2]), losses: nan, title: 'segment', keys: SEGMENT }
     await expect(train(options(network, settings))).rejects.toThrow(
       new TagmaskError(
         'segment: the loss is not finite in epoch 1, step 0, at learning rate 0.01; lower segment.optimiser.lr: this ' +
@@ -157,6 +158,16 @@ describe('what is not finite', () => {
       ),
     )
   })
+})
+
+test('a step that there is no memory for says which key makes it smaller', async () => {
+  const losses = () => ({ total: ops.zeros([2 ** 46]).sum(), parts: {} })
+  const settings = { loader: source([2]), losses, title: 'segment', keys: SEGMENT }
+  await expect(train(options(newLine(), settings))).rejects.toThrow(
+    new TagmaskError(
+      'segment: there is not enough memory for a step of 2 images; lower segment.batchSize, or train smaller images',
+    ),
+  )
 })
 
 test('trainings one after another leave nothing behind', async () => {

@@ -1,12 +1,13 @@
 /** @file The training loop, readable from top to bottom. Killed at any moment, it goes on as if it had never stopped. */
 import { setImmediate } from 'node:timers/promises'
 import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
-import { InputError, TagmaskError } from '../errors.ts'
+import { TagmaskError } from '../errors.ts'
 import type { Losses } from '../methods/method.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, type Precision, scope } from '../torch/index.ts'
+import { autocast, backward, scope } from '../torch/index.ts'
 import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
+import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
 import type { Log } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
 import { type Position, START } from './position.ts'
@@ -16,22 +17,17 @@ import type { Validation } from './validate.ts'
 export type LearningRate = (at: { epoch: number; step: number }) => number
 
 /** What every training is given; `B` is what its loader yields. */
-export interface TrainOptions<B extends SampleBatch> {
-  /** Name of the stage, before its progress and messages. */
-  readonly title?: string
+export interface TrainOptions<B extends SampleBatch> extends TrainingNames {
   readonly network: Module
   /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
   readonly losses: (batch: B) => Losses
   /** Disposed of at the end. */
   readonly optimiser: Optimiser
-  /** The recipe's key of its learning rate, for messages. */
-  readonly lrKey?: string
   readonly learningRate: LearningRate
   readonly loader: BatchSource<B>
   /** How the network is judged, and how often (epochs; 0: never). */
   readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
   readonly epochs: number
-  readonly precision: Precision
   readonly device: string
   /** Folder of the checkpoints, and the file of the metrics. */
   readonly checkpoints: string
@@ -87,7 +83,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
       for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
-        const losses = trainStep(options, batch, lr)
+        const losses = stepped(options, batch, lr)
         if (!Number.isFinite(losses.loss))
           throw notFinite(
             options,
@@ -114,7 +110,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
         }
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
       }
-      if (at.pictures === 0) throw nothingSeen(options, at)
+      if (at.pictures === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
       const shown = at.pictures - began.pictures // none where only the end of the epoch was left to do
       const means = Object.fromEntries(
@@ -135,12 +131,23 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
   }
 }
 
+type StepLosses = Record<'loss' | string, number> & { loss: number }
+
+/** A step whose failure says what would make it smaller. */
+function stepped<B extends SampleBatch>(options: TrainOptions<B>, batch: B, lr: number): StepLosses {
+  try {
+    return trainStep(options, batch, lr)
+  } catch (error) {
+    throw stepFailure(options, batch.size, error)
+  }
+}
+
 /** One update from one batch; returns the losses by name, their total as `loss`. */
 function trainStep<B extends SampleBatch>(
   { losses, optimiser, precision, device }: TrainOptions<B>,
   batch: B,
   lr: number,
-): Record<'loss' | string, number> & { loss: number } {
+): StepLosses {
   return scope(() => {
     const { total, parts } = autocast({ precision, device }, () => losses(batch))
     backward(total)
@@ -219,26 +226,4 @@ function summed(
   return Object.fromEntries(
     Object.entries(losses).map(([name, loss]) => [name, (sums[name] ?? 0) + loss * pictures]),
   )
-}
-
-/** Another rate or precision is another training: it does not go on from the checkpoint. */
-function notFinite<B extends SampleBatch>(
-  { title = 'train', lrKey = 'train.optimiser.lr', precision }: TrainOptions<B>,
-  problem: string,
-): TagmaskError {
-  const remedy = precision === 'fp32' ? `lower ${lrKey}` : `lower ${lrKey} or use --precision fp32`
-  return new TagmaskError(
-    `${title}: ${problem}; ${remedy}: this training then starts anew, with --resume-with-changes or under another --name; ` +
-      'the last checkpoint stays as it is',
-  )
-}
-
-function nothingSeen<B extends SampleBatch>(
-  { title = 'train' }: TrainOptions<B>,
-  { epoch }: Position,
-): InputError {
-  return new InputError(title, `no image could be used in epoch ${epoch + 1}`, {
-    expected:
-      'is their folder there and readable? Give the same command again when it is: training goes on from here',
-  })
 }

@@ -74,7 +74,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
         )
       },
       optimiser: affinityOptimiser(network, settings),
-      lrKey: 'affinity.optimiser.lr',
+      keys: { lr: 'affinity.optimiser.lr', batchSize: 'affinity.batchSize' },
       learningRate: ({ step }) => rate(step),
       loader,
       checkpoints,

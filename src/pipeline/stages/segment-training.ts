@@ -114,7 +114,7 @@ async function trainOn(
         return lossesOf(network.forward(pixels), target, { ...settings, candidates })
       },
       optimiser: buildOptimiser(network, settings),
-      lrKey: keys.lr,
+      keys,
       learningRate: ({ step }) => rate(step),
       loader,
       checkpoints,
