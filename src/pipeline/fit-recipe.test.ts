@@ -114,6 +114,16 @@ describe("a person's own recipe", () => {
   })
 })
 
+test('one image is a batch, and is called one', async () => {
+  const { lines } = await fitBundled('mctformer_demo', 1, ['segment=null'])
+  expect(lines).toEqual([
+    'train: batches of 1 instead of 32, since there is 1 image; none is left out of an epoch',
+  ])
+  await expect(fitBundled('mctformer_demo', 1, ['train.batchSize=2'])).rejects.toThrow(
+    /^train\.batchSize: is 2, and 1 image has a tag; at most 1;/,
+  )
+})
+
 test('the resolved recipe of a run is checked, and stays as it is', () => {
   const recipe = parseRecipe(OWN, 'runs/pets/recipe.yaml')
   expect(fitTo(recipe, undefined, images(33))).toEqual({ fitted: recipe, lines: [] })

@@ -51,15 +51,22 @@ function fitted(
   ]
   const batches = size === batchSize ? `batches of ${size}` : `batches of ${size} instead of ${batchSize}`
   const all = keepsLast ? '; none is left out of an epoch' : ''
-  if (changes.length > 0) log.info(`${section}: ${batches}, since there are ${images} images${all}`)
+  if (changes.length > 0)
+    log.info(
+      `${section}: ${batches}, since there ${images === 1 ? 'is 1 image' : `are ${images} images`}${all}`,
+    )
   return changes
 }
 
 function check({ section, batchSize, dropLast, side, sideKey }: Training, images: number): void {
   if (dropLast && images < batchSize && images > 0) {
-    throw new InputError(`${section}.batchSize`, `is ${batchSize}, and ${images} images have a tag`, {
-      expected: `at most ${images}; a recipe without it has its batches fitted to the images`,
-    })
+    throw new InputError(
+      `${section}.batchSize`,
+      `is ${batchSize}, and ${images === 1 ? '1 image has' : `${images} images have`} a tag`,
+      {
+        expected: `at most ${images}; a recipe without it has its batches fitted to the images`,
+      },
+    )
   }
   const bytes = SLOTS * batchSize * (3 * side ** 2 * Float32Array.BYTES_PER_ELEMENT)
   if (bytes <= totalmem() / 2) return
