@@ -200,7 +200,10 @@ describe('bad input ends with 1 and one message without a stack', () => {
       '--runs',
       runs,
     )
-    expect(empty).toMatchObject({ code: 1, err: expect.stringContaining('does not have the layout of VOC') })
+    expect(empty).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('holds no data set that can be recognised'),
+    })
     await generateDemo(join(folder, 'demo'), { pictures: 2, valPictures: 1, size: 32 })
     const demo = ['--data', join(folder, 'demo'), '--set', 'data.layout=folder', '--runs', runs]
     const weights = await tagmask('run', 'mctformer_demo', ...demo, '--weights', join(folder, 'no.pth'))

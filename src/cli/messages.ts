@@ -36,6 +36,8 @@ export function applicationText(commands: readonly string[]): ApplicationText {
 export function errorMessage(error: unknown): string {
   if (error instanceof Interrupted) return error.message
   if (error instanceof TagmaskError) return `error: ${error.message}`
+  if (isWithoutFolder(error))
+    return 'error: the folder you are in is no longer there; change to another one (cd)'
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return `unexpected error, a fault of tagmask: please report it with these lines\n${stack}`
 }
@@ -43,7 +45,12 @@ export function errorMessage(error: unknown): string {
 /** The exit code for an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return EXIT.interrupted
-  return error instanceof TagmaskError ? EXIT.input : EXIT.bug
+  return error instanceof TagmaskError || isWithoutFolder(error) ? EXIT.input : EXIT.bug
+}
+
+/** Node's error where the working folder was deleted. */
+function isWithoutFolder(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd'
 }
 
 /** stricli's negative codes as ours. */

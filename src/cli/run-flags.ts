@@ -14,7 +14,7 @@ export interface RunFlags {
   readonly name?: string
   readonly runs: string
   readonly device?: string
-  readonly precision?: 'fp32' | 'bf16'
+  readonly precision?: 'auto' | 'fp32' | 'bf16'
   readonly seed?: number
   readonly threads?: number
   readonly strict?: boolean
@@ -84,9 +84,9 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
   },
   precision: {
     kind: 'enum',
-    values: ['fp32', 'bf16'],
+    values: ['auto', 'fp32', 'bf16'],
     optional: true,
-    brief: 'Number format of matrix products',
+    brief: 'Number format of matrix products; auto: bf16 where the processor multiplies in it',
   },
   seed: {
     kind: 'parsed',

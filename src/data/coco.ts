@@ -1,26 +1,49 @@
-/** @file The layout of COCO: annotations/instances_SPLIT.json with pictures, categories and tags; masks as label PNGs, if any. */
-import { readFile, stat } from 'node:fs/promises'
-import { basename, join, parse } from 'node:path'
+/** @file The layout of COCO, and Roboflow's export of it: a JSON with pictures, categories and tags; masks as label PNGs, if any. */
+import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
-import { readLabelMap } from '../io/indexed-png.ts'
 import { nearestName } from '../nearest-name.ts'
-import { checkClasses, listFolder, picturesHave, sample } from './listing.ts'
+import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
+import { imageId } from './image-listing.ts'
+import { imageNames } from './image-names.ts'
+import { filesBelow, imageStem, isFile } from './image-path.ts'
+import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
+import { listMasks } from './mask-files.ts'
+import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
+import { splitSpellings } from './split-names.ts'
 
 const ANNOTATIONS = 'annotations'
+const ROBOFLOW = '_annotations.coco.json'
 const MASK_FOLDERS = ['masks', join('voc_format', 'class_labels'), 'SegmentationClass'] as const
-const LOOKED_AT = 64 // masks that tell how they are numbered
 
 /** Whether the folder looks like this layout. */
 export async function isCocoLayout(root: string): Promise<boolean> {
-  return (await listFolder(join(root, ANNOTATIONS))).some(name => /^instances_.*\.json$/.test(name))
+  return (await listCocoSplits(root)).length > 0
 }
 
-/** What is read of instances_SPLIT.json. */
-interface Instances {
-  readonly images: readonly { readonly id: number; readonly file_name: string }[]
-  readonly annotations: readonly { readonly image_id: number; readonly category_id: number }[]
-  readonly categories: readonly { readonly id: number; readonly name: string }[]
+/** A split: its name, its file, and the folders in which its pictures may lie. */
+interface Part {
+  readonly name: string
+  readonly file: string
+  readonly folders: readonly string[]
+}
+
+/** The splits of a data set: annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json beside its pictures. */
+export async function listCocoSplits(root: string): Promise<Part[]> {
+  const listed = (await listFolder(join(root, ANNOTATIONS))).flatMap((entry): Part[] => {
+    const name = /^instances_(.*)\.json$/.exec(entry)?.[1]
+    if (name === undefined) return []
+    const folders = [join(root, name), join(root, 'images', name), join(root, 'images'), root]
+    return [{ name, file: join(root, ANNOTATIONS, entry), folders }]
+  })
+  if (listed.length > 0) return listed
+  const folders = await Promise.all(
+    (await listFolder(root)).map(async (name): Promise<Part[]> => {
+      const file = join(root, name, ROBOFLOW)
+      return (await isFile(file)) ? [{ name, file, folders: [join(root, name)] }] : []
+    }),
+  )
+  return folders.flat()
 }
 
 /**
@@ -32,8 +55,10 @@ export async function openCoco(
   root: string,
   { split, classes }: { split: string; classes?: readonly string[] | undefined },
 ): Promise<Dataset> {
-  const { file, part } = await findSplit(root, split)
-  const { images, annotations, categories } = await readInstances(file)
+  const part = await findSplit(root, split)
+  const { file } = part
+  const instances = await readInstances(file)
+  const { images, categories } = instances
   const ordered = [...categories].sort((a, b) => a.id - b.id)
   const names = ordered.map(({ name }) => name)
   checkClasses(file, names)
@@ -44,84 +69,51 @@ export async function openCoco(
     })
   }
   const indexOf = new Map(ordered.map(({ id }, index) => [id, index]))
-  const tags = tagsOf({ images, annotations }, { indexOf, file })
-  const folder = await pictureFolder(root, part, images)
-  const maskOf = await findMasks(root)
-  const pictures = images.map(({ id, file_name }): Picture => {
-    const stem = parse(file_name).name
-    return { id: stem, image: join(folder, file_name), tags: tags.get(id)!, mask: maskOf(stem) }
-  })
-  const warnings: string[] = []
+  const tags = tagsOf(instances, { indexOf, file })
+  const places = await pictureFiles(root, part, images)
+  const ids = idsOf(file, images)
+  const maskOf = await findMasks(root, part, images)
+  const pictures = images.map(
+    (image): Picture => ({
+      id: ids.get(image)!,
+      image: places.get(image)!,
+      tags: tags.get(image.id)!,
+      mask: maskOf(image),
+    }),
+  )
   const untagged = pictures.filter(picture => picture.tags.length === 0).map(({ id }) => id)
-  if (untagged.length > 0) {
-    const have = picturesHave(untagged.length)
-    warnings.push(`${have} no tags (kept for maps, skipped in training): ${sample(untagged)}`)
-  }
-  const maskLabels = await maskNumbering(pictures, indexOf)
-  return {
-    name: basename(root),
-    root,
-    split,
-    classes: names,
-    pictures: maskLabels === undefined ? pictures : pictures.map(picture => ({ ...picture, maskLabels })),
-    warnings,
-  }
+  const warnings = [...instances.warnings, ...untaggedWarning(untagged)]
+  if (classes === undefined) warnings.push(...unusedCategories(names, pictures))
+  const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
+  return withMaskReading(
+    { name: basename(root), root, split, classes: names, pictures, warnings },
+    { ids: labels },
+  )
 }
 
-/** The file of a split, and the part of its name after `instances_`. */
-async function findSplit(root: string, split: string): Promise<{ file: string; part: string }> {
-  const parts = (await listFolder(join(root, ANNOTATIONS))).flatMap(
-    name => /^instances_(.*)\.json$/.exec(name)?.[1] ?? [],
-  )
-  const fitting = parts.includes(split)
-    ? [split]
-    : parts.filter(part => /^\d{4}$/.test(part.slice(split.length)) && part.startsWith(split))
+/** The split of the name, of the name and a year, or Roboflow's `valid` for `val`. */
+async function findSplit(root: string, split: string): Promise<Part> {
+  const parts = await listCocoSplits(root)
+  const exact = parts.filter(({ name }) => name === split)
+  const years = parts.filter(({ name }) => /^\d{4}$/.test(name.slice(split.length)) && name.startsWith(split))
+  const same = parts.filter(({ name }) => splitSpellings(split).includes(name))
+  const fitting = [exact, years, same].find(({ length }) => length > 0) ?? []
   const [part] = fitting
-  if (part !== undefined && fitting.length === 1)
-    return { file: join(root, ANNOTATIONS, `instances_${part}.json`), part }
-  const near = nearestName(split, parts)
+  if (part !== undefined && fitting.length === 1) return part
+  const names = parts.map(({ name }) => name)
+  const near = nearestName(split, names)
   throw new InputError(
-    join(root, ANNOTATIONS),
+    parts[0]?.file.endsWith(ROBOFLOW) ? root : join(root, ANNOTATIONS),
     fitting.length > 1 ? `has several years of ${split}` : 'no such split',
     {
       field: 'split',
       expected:
         fitting.length > 1
-          ? `say which: ${fitting.join(', ')}`
+          ? `say which: ${fitting.map(({ name }) => name).join(', ')}`
           : near === undefined
-            ? `the splits are ${sample(parts, 10)}`
+            ? `the splits are ${sample(names, 10)}`
             : `did you mean "${near}"?`,
     },
-  )
-}
-
-async function readInstances(file: string): Promise<Instances> {
-  let value: Partial<Instances>
-  try {
-    value = JSON.parse(await readFile(file, 'utf8')) as Partial<Instances>
-  } catch (cause) {
-    throw new InputError(file, 'is cut short or no JSON', { expected: 'download it again', cause })
-  }
-  const { images, annotations, categories } = value ?? {}
-  const whole =
-    isList(images, ({ id, file_name }) => typeof id === 'number' && typeof file_name === 'string') &&
-    isList(
-      annotations,
-      entry => typeof entry.image_id === 'number' && typeof entry.category_id === 'number',
-    ) &&
-    isList(categories, ({ id, name }) => typeof id === 'number' && typeof name === 'string')
-  if (!whole) {
-    throw new InputError(file, 'is not a list of instances', {
-      expected:
-        'images {id, file_name}, annotations {image_id, category_id} and categories {id, name} are needed',
-    })
-  }
-  return { images: images!, annotations: annotations!, categories: categories! }
-}
-
-function isList<T extends object>(value: readonly T[] | undefined, check: (entry: T) => boolean): boolean {
-  return (
-    Array.isArray(value) && value.every(entry => typeof entry === 'object' && entry !== null && check(entry))
   )
 }
 
@@ -142,66 +134,92 @@ function tagsOf(
   return new Map([...found].map(([id, classes]) => [id, [...classes].sort((a, b) => a - b)]))
 }
 
-/** The folder that holds the pictures. */
-async function pictureFolder(root: string, part: string, images: Instances['images']): Promise<string> {
-  const candidates = [join(root, part), join(root, 'images', part), join(root, 'images')]
-  const [first] = images
-  for (const folder of candidates) {
-    if (first === undefined || !(await isFile(join(folder, first.file_name)))) continue
-    const present = new Set(await listFolder(folder))
-    const absent = images.filter(({ file_name }) => !present.has(file_name)).map(({ file_name }) => file_name)
-    if (absent.length === 0) return folder
-    throw new InputError(folder, `lacks ${absent.length} of ${images.length} pictures: ${sample(absent)}`, {
-      expected: 'every picture of the annotations must be there',
-    })
-  }
-  throw new InputError(root, `has no folder with the pictures of ${part}`, {
-    expected: `put them into ${part}/, images/${part}/ or images/`,
-  })
+/** A super-category, as Roboflow lists at id 0, keeps its label: leaving it out would number the others anew. */
+function unusedCategories(names: readonly string[], pictures: readonly Picture[]): string[] {
+  const used = new Set(pictures.flatMap(({ tags }) => tags))
+  const unused = names.filter((_, k) => !used.has(k))
+  if (unused.length === 0 || unused.length === names.length) return []
+  const what = unused.length === 1 ? '1 category has' : `${unused.length} categories have`
+  return [
+    `${what} no annotation: nothing is learned of ${unused.length === 1 ? 'it' : 'them'}, the label stays: ${sample(unused)}`,
+  ]
 }
 
-/** Masks carry the picture's name, or only the number at its end. */
-async function findMasks(root: string): Promise<(stem: string) => string | undefined> {
+/** Where each picture lies: in the folder that has most of them. */
+async function pictureFiles(
+  root: string,
+  { name, folders }: Part,
+  images: readonly CocoImage[],
+): Promise<Map<CocoImage, string>> {
+  let best: { folder: string; found: Map<CocoImage, string> } | undefined
+  for (const folder of folders) {
+    const names = imageNames(await filesBelow(folder))
+    const found = new Map<CocoImage, string>()
+    for (const image of images) {
+      const { file, loosely } = names.find(image.file_name)
+      if (file !== undefined && !loosely) found.set(image, join(folder, file))
+    }
+    if (found.size > (best?.found.size ?? 0)) best = { folder, found }
+    if (found.size === images.length) break
+  }
+  if (best === undefined && images.length > 0) {
+    const [first] = folders
+    throw new InputError(root, `has no folder with the pictures of ${name}`, {
+      expected: `put them into ${basename(first!)}/${folders.length > 1 ? `, images/${name}/ or images/` : ''}`,
+    })
+  }
+  const absent = images.filter(image => !best!.found.has(image)).map(({ file_name }) => file_name)
+  if (absent.length === 0) return best?.found ?? new Map()
+  throw new InputError(
+    best!.folder,
+    `lacks ${absent.length} of ${images.length} pictures: ${sample(absent)}`,
+    { expected: 'every picture of the annotations must be there' },
+  )
+}
+
+/** Folders become part of the name. Throws InputError when two pictures would have one. */
+function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, string> {
+  const seen = new Map<string, string>()
+  return new Map(
+    images.map(image => {
+      const { file_name } = image
+      const id = imageId(file_name)
+      const twin = seen.get(id)
+      if (twin !== undefined)
+        throw new InputError(file, `${file_name} has the name of ${twin}`, {
+          field: 'images',
+          expected: 'pictures are told apart by their names without the ending: rename one of them',
+        })
+      seen.set(id, file_name)
+      return [image, id]
+    }),
+  )
+}
+
+/** Masks carry the picture's path or name, or only the number at its end; a name or number of several pictures is none's. */
+async function findMasks(
+  root: string,
+  { name: part }: Part,
+  images: readonly CocoImage[],
+): Promise<(image: CocoImage) => string | undefined> {
+  const namesOf = ({ file_name }: CocoImage): string[] => {
+    const stem = imageStem(file_name)
+    const number = /\d+$/.exec(stem)?.[0]
+    return [basename(stem), ...(number === undefined ? [] : [number])]
+  }
+  const owners = new Map<string, number>()
+  for (const image of images)
+    for (const name of new Set(namesOf(image))) owners.set(name, (owners.get(name) ?? 0) + 1)
   for (const folder of MASK_FOLDERS) {
-    const names = new Set((await listFolder(join(root, folder))).filter(name => name.endsWith('.png')))
-    if (names.size === 0) continue
-    return stem => {
-      const [name] = [`${stem}.png`, `${/\d+$/.exec(stem)?.[0]}.png`].filter(candidate =>
-        names.has(candidate),
-      )
-      return name === undefined ? undefined : join(root, folder, name)
+    const masks = await listMasks(join(root, folder))
+    if (masks.size === 0) continue
+    return image => {
+      const stem = imageStem(image.file_name)
+      const own = namesOf(image).filter(name => owners.get(name) === 1)
+      return [`${part}/${stem}`, stem, ...own.map(name => `${part}/${name}`), ...own]
+        .map(name => masks.get(name))
+        .find(mask => mask !== undefined)
     }
   }
   return () => undefined
-}
-
-/**
- * Masks of COCO are around with labels 1 to 80 and with category ids 1 to 90, and nothing says which: the one that agrees
- * with the tags is taken. Undefined when labels are as everywhere else; else label of each value, 0 for none.
- */
-async function maskNumbering(
-  pictures: readonly Picture[],
-  indexOf: ReadonlyMap<number, number>,
-): Promise<Uint8Array | undefined> {
-  const table = new Uint8Array(256)
-  for (const [id, index] of indexOf) if (id < 255) table[id] = index + 1
-  table[255] = 255
-  let byLabel = 0
-  let byId = 0
-  for (const { mask, tags } of pictures.filter(picture => picture.mask !== undefined).slice(0, LOOKED_AT)) {
-    const values = await readLabelMap(mask!).then(
-      ({ data }) => [...new Set(data)],
-      () => [], // whoever reads it for its labels will name it
-    )
-    for (const value of values) {
-      if (value === 0 || value === 255) continue
-      if (tags.includes(value - 1)) byLabel++
-      if (tags.includes(table[value]! - 1)) byId++
-    }
-  }
-  return byId > byLabel ? table : undefined
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false
 }

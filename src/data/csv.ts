@@ -1,4 +1,4 @@
-/** @file Comma separated values (RFC 4180): quoted fields, any line ending. */
+/** @file Separated values (RFC 4180): quoted fields, any line ending, any delimiter. */
 import { InputError } from '../errors.ts'
 
 /** One record and the line it begins on (from 1). */
@@ -7,22 +7,29 @@ export interface CsvRecord {
   readonly fields: readonly string[]
 }
 
-const FIELD = /"((?:[^"]|"")*)"|([^",\r\n]*)/y
+/** What spreadsheets put between fields. */
+export const DELIMITERS = [',', ';', '\t', '|'] as const
+export type Delimiter = (typeof DELIMITERS)[number]
 
 /** Splits text into records; blank lines are skipped. Throws InputError naming the line of a broken quote. */
-export function parseCsv(text: string, file: string): CsvRecord[] {
+export function parseCsv(
+  text: string,
+  file: string,
+  { delimiter = ',' }: { readonly delimiter?: Delimiter } = {},
+): CsvRecord[] {
+  const field = new RegExp(` *"((?:[^"]|"")*)" *|([^"\\r\\n\\${delimiter}]*)`, 'y')
   const records: CsvRecord[] = []
   let fields: string[] = []
   let at = text.charCodeAt(0) === 0xfeff ? 1 : 0 // byte order mark
   let line = 1
   let begin = 1
   while (at <= text.length) {
-    FIELD.lastIndex = at
-    const [whole = '', quoted, plain = ''] = FIELD.exec(text) ?? []
+    field.lastIndex = at
+    const [whole = '', quoted, plain = ''] = field.exec(text) ?? []
     fields.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'))
     line += whole.split('\n').length - 1
     at += whole.length
-    if (text[at] === ',') {
+    if (text[at] === delimiter) {
       at++
       continue
     }

@@ -1,47 +1,119 @@
-/** @file Opening a folder of tagged pictures: VOC's layout, COCO's, or a plain one; knows names and tags, decodes nothing. */
-import { stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+/** @file Opening a folder of tagged pictures: VOC's layout, COCO's, a plain one, or class folders; knows names and tags, decodes nothing. */
+import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
-import { isCocoLayout, openCoco } from './coco.ts'
-import { isFolderLayout, openFolder } from './folder.ts'
+import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
+import { isCocoLayout, listCocoSplits, openCoco } from './coco.ts'
+import { listTree, statOf } from './file-tree.ts'
+import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
+import { isReadImage, unreadFormat } from './image-endings.ts'
+import { unreadSentence } from './image-listing.ts'
+import { listFolder } from './listing.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
 export type { Dataset, Picture } from './picture.ts'
 
+/** How a data set may lie in its folder. */
+export type Layout = 'voc' | 'coco' | 'folder' | 'class-folders'
+
 export interface OpenDatasetOptions {
   /** Name of the split file or of a value in the `split` column. */
   readonly split?: string
-  readonly layout?: 'auto' | 'voc' | 'coco' | 'folder'
+  readonly layout?: 'auto' | Layout
   /** Class names in order; else classes.txt, else the VOC classes (VOC) or the sorted tags (plain folder). */
   readonly classes?: readonly string[] | undefined
+}
+
+interface Place {
+  readonly layout: Layout
+  readonly root: string
 }
 
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent pictures. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout = 'auto', classes }: OpenDatasetOptions = {},
+  { split = 'train', layout: asked = 'auto', classes }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
-  const folder = resolve(root)
-  const found = await stat(folder).catch(() => undefined)
+  const { layout, root: folder } = await findLayout(root, asked)
+  switch (layout) {
+    case 'coco':
+      return openCoco(folder, { split, classes })
+    case 'voc':
+      return openVoc(folder, { split, classes })
+    default:
+      return openFolder(folder, { split, classes, classFolders: layout === 'class-folders' })
+  }
+}
+
+/** Names of the splits that a data set has; none when all of it is one. Throws InputError when it is no data set. */
+export async function listSplits(
+  root: string,
+  { layout: asked = 'auto' }: Pick<OpenDatasetOptions, 'layout'> = {},
+): Promise<string[]> {
+  const { layout, root: folder } = await findLayout(root, asked)
+  switch (layout) {
+    case 'coco':
+      return (await listCocoSplits(folder)).map(({ name }) => name)
+    case 'voc':
+      return (await listFolder(join(folder, 'ImageSets', 'Segmentation'))).flatMap(name =>
+        /\.txt$/i.test(name) ? [parse(name).name] : [],
+      )
+    default:
+      return folderSplits(folder, { classFolders: layout === 'class-folders' })
+  }
+}
+
+/** The layout asked for, or the one found by looking, and the folder that has it. */
+async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
+  const folder = absolute(root)
+  const found = await statOf(folder, LAYOUTS)
   if (found === undefined) throw new InputError(root, 'no such folder', { expected: LAYOUTS })
   if (!found.isDirectory()) throw new InputError(root, 'is a file, not a folder', { expected: LAYOUTS })
   const isCoco = (layout === 'auto' || layout === 'coco') && (await isCocoLayout(folder))
-  if (isCoco) return openCoco(folder, { split, classes })
+  if (isCoco) return { layout: 'coco', root: folder }
   if (layout === 'coco')
     throw new InputError(root, 'does not have the layout of COCO', {
       expected: 'annotations/instances_train2014.json and its pictures are needed',
     })
-  const voc = layout === 'folder' ? undefined : await findVocRoot(folder)
-  if (voc !== undefined) return openVoc(voc, { split, classes })
+  const voc = layout === 'auto' || layout === 'voc' ? await findVocRoot(folder) : undefined
+  if (voc !== undefined) return { layout: 'voc', root: voc }
   if (layout === 'voc')
     throw new InputError(root, 'does not have the layout of VOC', {
       expected:
         'JPEGImages/ and ImageSets/Segmentation/ are needed, here or in VOC2012/ or VOCdevkit/VOC2012/',
     })
-  if (layout === 'auto' && !(await isFolderLayout(folder)))
-    throw new InputError(root, 'holds no data set that can be recognised', { expected: LAYOUTS })
-  return openFolder(folder, { split, classes })
+  if (layout !== 'auto') return { layout, root: folder }
+  if (await isFolderLayout(folder)) return { layout: 'folder', root: folder }
+  if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
+  if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))
+    return { layout: 'folder', root: folder } // which says what is missing
+  throw await noDataset(root, folder)
+}
+
+/** What a folder holds that is no data set: images without tags, images that are not read, something else. */
+async function noDataset(root: string, folder: string): Promise<InputError> {
+  const { files } = await listTree(folder, { expected: LAYOUTS })
+  const images = files.filter(isReadImage)
+  const unread = files.filter(name => unreadFormat(name) !== undefined)
+  if (images.length > 0)
+    return new InputError(root, `holds no data set that can be recognised: images, but no tags`, {
+      expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+    })
+  return new InputError(root, 'holds no data set that can be recognised', {
+    expected: unread.length > 0 ? unreadSentence(unread) : LAYOUTS,
+  })
+}
+
+/** The path from the root of the disk. Throws InputError when the working folder is gone. */
+function absolute(path: string): string {
+  try {
+    return resolve(path)
+  } catch (cause) {
+    throw new InputError(path, 'the folder you are in is no longer there', {
+      expected: 'change to another folder (cd), or give the whole path',
+      cause,
+    })
+  }
 }
 
 /** The pictures with at least one tag: those that can be trained on. */
@@ -50,4 +122,4 @@ export function tagged(dataset: Dataset): readonly Picture[] {
 }
 
 const LAYOUTS =
-  'give a folder with images/ and tags.csv (file,tags), a VOC folder with JPEGImages/ and ImageSets/Segmentation/, or a COCO folder with annotations/'
+  'give a folder with images/ and tags.csv (file,tags), one with a folder for each class, a VOC folder with JPEGImages/ and ImageSets/Segmentation/, or a COCO folder with annotations/'

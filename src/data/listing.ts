@@ -1,8 +1,15 @@
 /** @file Small helpers of the data set readers: folder listings, list files, class names, sentences about names. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { nearestName } from '../nearest-name.ts'
+import { cleanWord, foldWord } from './tag-words.ts'
+import { type DecodedText, decodeText } from './text-encoding.ts'
+
+/** Labels 0 (background) to 254 fit a mask of 8 bits; 255 is none. */
+export const MOST_CLASSES = 254
+
+const MOST_BYTES = 200e6 // of a table: a million images have a tenth of it
 
 /** Names in a folder; empty when there is none. */
 export async function listFolder(path: string): Promise<string[]> {
@@ -10,18 +17,38 @@ export async function listFolder(path: string): Promise<string[]> {
     return (await readdir(path)).filter(name => !name.startsWith('.')).sort()
   } catch (error) {
     if (isMissing(error)) return []
-    throw new InputError(path, 'cannot be listed', { cause: error })
+    throw new InputError(path, `cannot be listed (${reasonOf(error)})`, {
+      expected: 'make the folder readable for this user',
+      cause: error,
+    })
   }
 }
 
-/** Text of a file without byte order mark; undefined when there is none. */
+/** Text of a file without byte order mark, in any encoding that decodeText knows; undefined when there is none. */
 export async function readText(path: string): Promise<string | undefined> {
+  return (await readDecoded(path))?.text
+}
+
+/** As readText, with the encoding. */
+export async function readDecoded(path: string): Promise<DecodedText | undefined> {
+  let bytes: Uint8Array
   try {
-    return (await readFile(path, 'utf8')).replace(/^\uFEFF/, '')
+    const found = await stat(path)
+    if (!found.isFile()) return undefined // a FIFO would never end
+    if (found.size > MOST_BYTES)
+      throw new InputError(path, `has ${Math.round(found.size / 1e6)} MB`, {
+        expected: `a table or list has at most ${MOST_BYTES / 1e6} MB`,
+      })
+    bytes = await readFile(path)
   } catch (error) {
     if (isMissing(error)) return undefined
-    throw new InputError(path, 'cannot be read', { cause: error })
+    if (error instanceof InputError) throw error
+    throw new InputError(path, `cannot be read (${reasonOf(error)})`, {
+      expected: 'make it readable for this user',
+      cause: error,
+    })
   }
+  return decodeText(bytes, path)
 }
 
 /** Lines that hold something, trimmed; any line ending. */
@@ -37,32 +64,57 @@ export async function readClassFile(root: string): Promise<string[] | undefined>
   const path = join(root, 'classes.txt')
   const text = await readText(path)
   if (text === undefined) return undefined
-  const classes = nonEmptyLines(text)
+  const classes = nonEmptyLines(text).map(cleanWord)
   checkClasses(path, classes)
+  const seen = new Map<string, string>()
+  for (const name of classes) {
+    const other = seen.get(foldWord(name))
+    if (other !== undefined)
+      throw new InputError(path, `names "${other}" and "${name}", which differ in case alone`, {
+        field: 'classes',
+        expected: 'case does not tell classes apart: rename one, or take it out',
+      })
+    seen.set(foldWord(name), name)
+  }
   return classes
 }
 
-/** Throws InputError when the list is empty, repeats a name, or counts the background. */
+/**
+ * Throws InputError when the list is empty, repeats a name, counts the background, has a name that is no single line, or
+ * more names than an 8-bit mask has labels.
+ */
 export function checkClasses(file: string, classes: readonly string[]): void {
-  const expected = 'one name for each foreground class, in the order of the masks (class k is label k + 1)'
-  if (classes.length === 0) throw new InputError(file, 'names no class', { field: 'classes', expected })
-  const repeated = classes.find((name, index) => classes.indexOf(name) !== index)
-  if (repeated !== undefined)
-    throw new InputError(file, `names "${repeated}" twice`, { field: 'classes', expected })
-  if (classes[0]?.toLowerCase() === 'background')
-    throw new InputError(file, 'lists the background, which is always label 0', {
-      field: 'classes',
-      expected,
-    })
+  const refuse = (problem: string, expected: string): InputError =>
+    new InputError(file, problem, { field: 'classes', expected })
+  const inOrder = 'one name for each foreground class, in the order of the masks (class k is label k + 1)'
+  if (classes.length === 0) throw refuse('names no class', inOrder)
+  if (classes.length > MOST_CLASSES)
+    throw refuse(
+      `names ${classes.length} classes`,
+      `at most ${MOST_CLASSES} fit masks of 8 bits (0 is the background, 255 no label): leave some out, or join them`,
+    )
+  const seen = new Set<string>()
+  for (const name of classes) {
+    if (seen.has(name)) throw refuse(`names "${name}" twice`, inOrder)
+    seen.add(name)
+    if (name.trim() === '') throw refuse('has a class without a name', inOrder)
+    if (hasControls(name))
+      throw refuse(
+        `has the class ${JSON.stringify(name)}`,
+        'a name is one line, without line breaks or control characters',
+      )
+    if (name.trim().toLowerCase() === 'background')
+      throw refuse('lists the background, which is always label 0', inOrder)
+  }
 }
 
-/** Names to sorted indices. Throws InputError with the nearest name on one that is not in `classes`. */
+/** Names to sorted indices, also in other case. Throws InputError with the nearest name on one that is not in `classes`. */
 export function classIndices(
   names: readonly string[],
   { classes, file, field }: { classes: ReadonlyMap<string, number>; file: string; field: string },
 ): number[] {
   const indices = names.map(name => {
-    const index = classes.get(name)
+    const index = classes.get(name) ?? indexInOtherCase(name, classes)
     if (index !== undefined) return index
     const near = nearestName(name, classes.keys())
     throw new InputError(file, `unknown class "${name}"`, {
@@ -74,15 +126,56 @@ export function classIndices(
   return [...new Set(indices)].sort((a, b) => a - b)
 }
 
+function indexInOtherCase(name: string, classes: ReadonlyMap<string, number>): number | undefined {
+  const folded = name.normalize('NFC').toLowerCase()
+  const found = [...classes].filter(([other]) => other.normalize('NFC').toLowerCase() === folded)
+  return found.length === 1 ? found[0]![1] : undefined
+}
+
+/** What becomes of images without tags, in one sentence; none when there are none. */
+export function untaggedWarning(names: readonly string[]): string[] {
+  const of = names.length === 1 ? 'it' : 'them'
+  return names.length === 0
+    ? []
+    : [
+        `${picturesHave(names.length)} no tags (not trained on; no class map and no pseudo mask is made of ${of}): ${sample(names)}`,
+      ]
+}
+
 /** "a, b, c and 4 more" */
 export function sample(names: readonly string[], most = 3): string {
-  const shown = names.slice(0, most).join(', ')
+  const shown = names
+    .slice(0, most)
+    .map(name => (hasControls(name) ? JSON.stringify(name) : name))
+    .join(', ')
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
 }
 
 /** "1 picture has", "2 pictures have" */
 export function picturesHave(count: number): string {
   return count === 1 ? '1 picture has' : `${count} pictures have`
+}
+
+/** Whether a name holds characters that would move a terminal's cursor or break a line. */
+export function hasControls(name: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name)
+}
+
+/** A system's error in words. */
+export function reasonOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'no permission',
+  EPERM: 'no permission',
+  ELOOP: 'its links go round in a circle',
+  ENAMETOOLONG: 'its name is too long',
+  ENOENT: 'it is not there',
+  ESTALE: 'its disk is offline',
+  EIO: 'its disk does not answer',
 }
 
 function isMissing(error: unknown): boolean {

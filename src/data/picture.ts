@@ -6,11 +6,22 @@ export interface Picture {
   readonly image: string
   readonly tags: readonly number[]
   readonly mask: string | undefined
-  /** Label of each number in the mask file, where they differ. */
-  readonly maskLabels?: Uint8Array
+  /** How the mask file is read where its numbers are not the labels. */
+  readonly maskReading?: MaskReading
+  /** The mask lies as the image is stored, before its EXIF rotation. */
+  readonly maskTurned?: boolean
 }
 
-/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask. */
+/** What the numbers or colours of all masks of a data set stand for. */
+export interface MaskReading {
+  readonly by: 'number' | 'colour'
+  /** Labels of a number, or of a colour as 0xRRGGBB; of several the one that the image is tagged with. */
+  readonly labels: ReadonlyMap<number, readonly number[]>
+  /** For messages, as in "the numbers are category ids". */
+  readonly rule: string
+}
+
+/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask; `notes` say how it was read. */
 export interface Dataset {
   readonly name: string
   readonly root: string
@@ -18,4 +29,5 @@ export interface Dataset {
   readonly classes: readonly string[]
   readonly pictures: readonly Picture[]
   readonly warnings: readonly string[]
+  readonly notes?: readonly string[]
 }

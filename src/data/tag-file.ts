@@ -1,124 +1,85 @@
-/** @file The tags of a folder of pictures: tags.csv (`file,tags`, tags separated by `;`) or tags.json. */
+/** @file The tags of a folder of images: tags.csv, tags.tsv, tags.txt or tags.json, in whatever dialect a spreadsheet or a program wrote it. */
 import { join } from 'node:path'
-import { z } from 'zod'
-import { InputError } from '../errors.ts'
-import { parseCsv } from './csv.ts'
-import { picturesHave, readText, sample } from './listing.ts'
+import { hasImageEnding } from './image-endings.ts'
+import { listFolder, readDecoded, sample } from './listing.ts'
+import { jsonRows } from './tag-json.ts'
+import { cleanRows, uniteRows } from './tag-rows.ts'
+import { type TableContext, type TagRow, tableRows } from './tag-table.ts'
+import { foldWord } from './tag-words.ts'
 
-/** What one picture's row says; `where` names the row in messages. */
-export interface TagRow {
-  readonly file: string
-  readonly tags: readonly string[]
-  readonly split: string | undefined
-  readonly where: string
-}
+export type { TagRow } from './tag-table.ts'
 
-/** `splits` tells whether the file has a split column. */
+/** `splits` tells whether the file has a split column; `notes` say how it was read. */
 export interface TagFile {
   readonly path: string
   readonly rows: ReadonlyMap<string, TagRow>
   readonly splits: boolean
   readonly warnings: readonly string[]
+  readonly notes: readonly string[]
+  /** Rows say of every class whether the image has it: two that differ contradict. */
+  readonly exclusive: boolean
 }
 
-/** Reads tags.csv, else tags.json; undefined when the folder has neither. Throws InputError naming the line. */
-export async function readTagFile(root: string): Promise<TagFile | undefined> {
-  const csv = join(root, 'tags.csv')
-  const csvText = await readText(csv)
-  if (csvText !== undefined) return collect(csv, csvRows(csv, csvText))
-  const json = join(root, 'tags.json')
-  const jsonText = await readText(json)
-  return jsonText === undefined ? undefined : collect(json, jsonRows(json, jsonText))
+export interface TagFileOptions {
+  /** Whether a name is that of an image; by its ending when not given. */
+  readonly isImage?: (name: string) => boolean
+  /** Class names that are known beforehand: they are never split, and their spelling counts. */
+  readonly known?: readonly string[] | undefined
 }
 
-const HEADER = 'the first line must be "file,tags" (a column "split" may follow), tags separated by ";"'
+const NAMES = [
+  'tags.csv',
+  'tags.tsv',
+  'tags.txt',
+  'tags.json',
+  'tags.jsonl',
+  'labels.csv',
+  'labels.tsv',
+  'labels.json',
+]
 
-function csvRows(path: string, text: string): TagRow[] {
-  const [header, ...records] = parseCsv(text, path)
-  const columns = header?.fields.map(name => name.trim().toLowerCase()) ?? []
-  const [file, tags, split] = ['file', 'tags', 'split'].map(name => columns.indexOf(name)) as [
-    number,
-    number,
-    number,
-  ]
-  if (file < 0 || tags < 0) {
-    const problem = columns.length === 0 ? 'is empty' : `begins with "${header?.fields.join(',')}"`
-    throw new InputError(path, problem, { field: 'header', expected: HEADER })
+/** The tag files of a folder, best first, by name. */
+export async function findTagFiles(root: string): Promise<string[]> {
+  const there = await listFolder(root)
+  return NAMES.flatMap(name => [
+    ...there.filter(own => own === name),
+    ...there.filter(own => own !== name && own.toLowerCase() === name),
+  ])
+}
+
+/** A workbook of a spreadsheet, by name, that should have been saved as a table. */
+export async function findWorkbook(root: string): Promise<string | undefined> {
+  return (await listFolder(root)).find(name => /^(tags|labels)\.(xlsx?|xlsm|ods|numbers)$/i.test(name))
+}
+
+/** Reads the first tag file; undefined when the folder has none. Throws InputError naming the line. */
+export async function readTagFile(
+  root: string,
+  { isImage = hasImageEnding, known = [] }: TagFileOptions = {},
+): Promise<TagFile | undefined> {
+  const [name, ...others] = await findTagFiles(root)
+  if (name === undefined) return undefined
+  const path = join(root, name)
+  const decoded = await readDecoded(path)
+  if (decoded === undefined) return undefined
+  const context: TableContext = { isImage, known: new Set(known.map(foldWord)) }
+  const read = /\.jsonl?$/i.test(name) ? jsonRows : tableRows
+  const { rows, exclusive, notes } = read(path, decoded.text, context)
+  const cleaned = cleanRows(path, rows, known)
+  const united = uniteRows(path, cleaned.rows, { exclusive })
+  const isCertain = decoded.encoding === undefined || decoded.encoding === 'UTF-16'
+  const encoding = `${path}: is not UTF-8; it is read as ${decoded.encoding}`
+  return {
+    path,
+    rows: united.rows,
+    splits: rows.some(({ split }) => split !== undefined && split !== ''),
+    exclusive,
+    warnings: [
+      ...(isCertain ? [] : [encoding]),
+      ...(others.length === 0 ? [] : [`${path}: holds the tags; not read: ${sample(others)}`]),
+      ...cleaned.warnings,
+      ...united.warnings,
+    ],
+    notes: [...notes, ...united.notes],
   }
-  return records.map(({ line, fields }) => {
-    if (fields.length !== columns.length)
-      throw new InputError(path, `has ${fields.length} fields where the header has ${columns.length}`, {
-        field: `line ${line}`,
-        expected: 'separate tags by ";", and quote a name that holds a comma',
-      })
-    return {
-      file: fields[file]!.trim(),
-      tags: splitTags(fields[tags]!),
-      split: fields[split]?.trim(),
-      where: `line ${line}`,
-    }
-  })
-}
-
-const Tags = z.array(z.string())
-const Json = z.union([
-  z.record(z.string(), Tags),
-  z.array(z.strictObject({ file: z.string(), tags: Tags, split: z.string().optional() })),
-])
-
-function jsonRows(path: string, text: string): TagRow[] {
-  const expected = 'write {"picture.jpg": ["tag", "tag"]} or [{"file": "picture.jpg", "tags": ["tag"]}]'
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (cause) {
-    throw new InputError(path, `is not JSON (${cause instanceof Error ? cause.message : ''})`, {
-      expected,
-      cause,
-    })
-  }
-  const parsed = Json.safeParse(value)
-  if (!parsed.success) throw new InputError(path, 'does not have the form of a tag file', { expected })
-  const rows = Array.isArray(parsed.data)
-    ? parsed.data
-    : Object.entries(parsed.data).map(([file, tags]) => ({ file, tags, split: undefined }))
-  return rows.map(({ file, tags, split }) => ({
-    file,
-    tags: tags.map(tag => tag.trim()).filter(tag => tag !== ''),
-    split,
-    where: file,
-  }))
-}
-
-function collect(path: string, list: readonly TagRow[]): TagFile {
-  const rows = new Map<string, TagRow>()
-  const repeated: string[] = []
-  for (const row of list) {
-    const file = row.file.replaceAll('\\', '/').replace(/^\.?\//, '')
-    if (file === '') throw new InputError(path, 'names no file', { field: row.where, expected: HEADER })
-    const known = rows.get(file)
-    if (known !== undefined && !sameTags(known, row))
-      throw new InputError(path, `${file} stands here and at ${known.where} with other tags`, {
-        field: row.where,
-        expected: 'give each picture one row',
-      })
-    if (known !== undefined) repeated.push(file)
-    rows.set(file, { ...row, file })
-  }
-  const warnings =
-    repeated.length === 0
-      ? []
-      : [`${path}: ${picturesHave(repeated.length)} the same row twice: ${sample(repeated)}`]
-  return { path, rows, splits: list.some(({ split }) => split !== undefined && split !== ''), warnings }
-}
-
-function splitTags(field: string): string[] {
-  return field
-    .split(';')
-    .map(tag => tag.trim())
-    .filter(tag => tag !== '')
-}
-
-function sameTags(a: TagRow, b: TagRow): boolean {
-  return a.split === b.split && [...a.tags].sort().join(';') === [...b.tags].sort().join(';')
 }

@@ -1,21 +1,94 @@
 /** @file The true mask of a picture, in the labels of its data set. */
 import { InputError } from '../errors.ts'
-import { type LabelMap, readLabelMap } from '../io/indexed-png.ts'
+import { INDEXED, type LabelMap } from '../io/indexed-png.ts'
+import { IGNORE } from '../io/label-values.ts'
+import { readOrientation, turnUpright } from '../io/orientation.ts'
+import { colourOf, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
 import type { Picture } from './picture.ts'
 
-/** Class indices: 0 background, k + 1 class k, 255 ignored. Throws InputError as readLabelMap, and on a number of no class. */
-export async function readTruth({
-  mask,
-  maskLabels,
-}: {
-  readonly mask: string
-  readonly maskLabels?: Picture['maskLabels'] | undefined
-}): Promise<LabelMap> {
-  const labels = await readLabelMap(mask)
-  if (maskLabels === undefined) return labels
-  const stray = labels.data.find(value => value !== 0 && maskLabels[value] === 0)
-  if (stray === undefined) return { ...labels, data: labels.data.map(value => maskLabels[value]!) }
-  throw new InputError(mask, `holds the number ${stray}, which is no category`, {
-    expected: 'the other masks are numbered by category ids',
-  })
+/** `turned`: it lay as the image is stored, and was turned as its EXIF orientation says. */
+export interface Truth extends LabelMap {
+  readonly turned: boolean
+}
+
+/** Of what is scored: the image's own, as it is shown. */
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * Class indices: 0 background, k + 1 class k, 255 ignored. A mask whose sides are swapped against `size` is turned when the
+ * image's EXIF orientation says so. Throws InputError on a file that cannot be read, or a number or colour of no class.
+ */
+export async function readTruth(
+  { image, mask, tags, maskReading, maskTurned = false }: Omit<Picture, 'id'>,
+  size?: Size,
+): Promise<Truth> {
+  if (mask === undefined) throw new InputError(image, 'has no mask')
+  const pixels = await readMaskPixels(mask)
+  const { width, height } = pixels
+  const labels = { width, height, data: toLabels(pixels, { reading: maskReading, tags, file: mask }) }
+  const swapped = size !== undefined && width !== height && width === size.height && height === size.width
+  if (!maskTurned && !swapped) return { ...labels, turned: false }
+  const stored = await readOrientation(image)
+  const lies = stored !== undefined && stored.width === width && stored.height === height
+  if (!lies || stored.orientation === 1) return { ...labels, turned: false }
+  return { ...turnUpright(labels, stored.orientation), turned: true }
+}
+
+/** Label of a number or colour for an image of these tags; undefined for none, NaN where the tags leave several. */
+export function labelOf(
+  reading: Picture['maskReading'],
+  key: number,
+  tags: readonly number[],
+): number | undefined {
+  if (reading === undefined) return key <= IGNORE ? key : undefined
+  const labels = reading.labels.get(key) ?? []
+  if (labels.length < 2) return labels[0]
+  const fitting = labels.filter(label => tags.includes(label - 1))
+  return fitting.length === 1 ? fitting[0] : Number.NaN
+}
+
+function toLabels(
+  pixels: MaskPixels,
+  { reading, tags, file }: { reading: Picture['maskReading']; tags: readonly number[]; file: string },
+): Uint8Array {
+  const { codes, coloured } = pixels
+  if (reading === undefined && codes instanceof Uint8Array) return codes
+  if (coloured && reading?.by !== 'colour')
+    throw new InputError(file, 'has colours, and nothing says which classes they stand for', {
+      expected: `${INDEXED}; the colours of VOC are read, too`,
+    })
+  const known = new Map<number, number>()
+  const data = new Uint8Array(codes.length)
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i]!
+    let label = i > 0 && code === codes[i - 1] ? data[i - 1] : known.get(code)
+    if (label === undefined) {
+      const key = reading?.by === 'colour' ? colourOf(pixels, code) : code
+      label = certain(labelOf(reading, key, tags), key, { reading, file })
+      known.set(code, label)
+    }
+    data[i] = label
+  }
+  return data
+}
+
+/** Throws InputError where there is no label, or more than one. */
+function certain(
+  label: number | undefined,
+  key: number,
+  { reading, file }: { reading: Picture['maskReading']; file: string },
+): number {
+  if (label !== undefined && !Number.isNaN(label)) return label
+  const name =
+    reading?.by === 'colour' ? `the colour #${key.toString(16).padStart(6, '0')}` : `the number ${key}`
+  const expected = reading === undefined ? INDEXED : `in these masks ${reading.rule}`
+  if (label === undefined) throw new InputError(file, `holds ${name}, which names no class`, { expected })
+  throw new InputError(
+    file,
+    `holds ${name}, which may be several classes, and the tags of its image do not say which`,
+    { expected },
+  )
 }

@@ -24,8 +24,12 @@ export interface LabelCounts {
   readonly both: Float64Array
 }
 
-/** An empty matrix for `labels` labels, background included. */
+/** Labels that 8 bits hold, background included: 255 is ignored. */
+export const MAX_LABELS = IGNORE
+
+/** An empty matrix for `labels` labels, background included. Throws InputError for more than 8 bits hold. */
 export function createConfusion(labels: number): Confusion {
+  assertLabelCount(labels)
   return { labels, counts: new Float64Array(labels * (labels + 1)) }
 }
 
@@ -63,6 +67,19 @@ export function addPicture(
 /** Adds the counts of `from` to `into`, so that pictures can be counted in parts. */
 export function mergeConfusion(into: Confusion, from: Confusion): void {
   for (let i = 0; i < into.counts.length; i++) into.counts[i] = into.counts[i]! + from.counts[i]!
+}
+
+/** Whether no pixel was counted: the truth holds nothing but 255. */
+export function isEmpty({ counts }: Confusion): boolean {
+  return counts.every(pixels => pixels === 0)
+}
+
+/** Throws InputError where labels would wrap: a pixel has 8 bits, and 255 is no label. */
+export function assertLabelCount(labels: number): void {
+  if (labels <= MAX_LABELS) return
+  throw new InputError('classes', `${labels - 1} classes are more than a mask of 8 bits can name`, {
+    expected: `give at most ${MAX_LABELS - 1}`,
+  })
 }
 
 /** T, P and TP of every label. */

@@ -6,6 +6,7 @@ import { addPicture, createConfusion, labelCounts, mergeConfusion } from './conf
 import { greedyCurve } from './greedy-curve.ts'
 import { describeScore, type Score, scoreWarnings } from './metric.ts'
 import { meanIou } from './miou.ts'
+import { predictLabels } from './predict-labels.ts'
 import { formatScore, scoreRecord } from './table.ts'
 import {
   addMaps,
@@ -191,6 +192,17 @@ describe('confusion and mIoU', () => {
     mergeConfusion(confusion, confusion)
     addPicture(confusion, { prediction: grid(1, [0]), truth: grid(1, [0]), ...files })
     expect(labelCounts(confusion).both[0]).toBe(2 ** 33 + 1)
+  })
+
+  test('refuses labels that would wrap in 8 bits, wherever they are counted or made', () => {
+    const message = 'classes: 255 classes are more than a mask of 8 bits can name; give at most 254'
+    const maps = { width: 1, height: 1, maps: new Map([[254, Float32Array.of(1)]]) }
+    const predict = (labels: number) => () => predictLabels(maps, { labels, threshold: 0.5, file: 'm.npy' })
+    expect(() => createConfusion(256)).toThrow(message)
+    expect(() => createSweep(256)).toThrow(message)
+    expect(predict(256)).toThrow(message)
+    expect(createConfusion(255).labels).toBe(255)
+    expect(predict(255)).toThrow('m.npy: holds a map of class 254; classes are 0 to 253')
   })
 
   test('names the file whose label is unknown', () => {

@@ -2,7 +2,14 @@
  * matter, so a histogram over the score yields each threshold's confusion matrix by a cumulative sum. */
 import { InputError } from '../errors.ts'
 import { IGNORE } from '../io/label-values.ts'
-import { assertLabels, assertSameSize, type Confusion, createConfusion, type LabelGrid } from './confusion.ts'
+import {
+  assertLabelCount,
+  assertLabels,
+  assertSameSize,
+  type Confusion,
+  createConfusion,
+  type LabelGrid,
+} from './confusion.ts'
 import { type AbsentRule, meanIou } from './miou.ts'
 
 /** Class maps of one picture, each [height, width] scores; keys are 0-based foreground classes (class k is
@@ -49,6 +56,7 @@ export function createSweep(
       },
     )
   }
+  assertLabelCount(labels)
   return { labels, thresholds, histogram: new Float64Array(labels * labels * (thresholds.length + 1)) }
 }
 
@@ -133,6 +141,7 @@ export function bestClass(
   labels: number,
   file: string,
 ): { best: Float32Array; label: Uint8Array } {
+  assertLabelCount(labels)
   const best = new Float32Array(width * height)
   const label = new Uint8Array(width * height)
   for (const [k, map] of [...maps].sort(([a], [b]) => a - b)) {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -107,12 +108,27 @@ test('damaged files are refused by name', async () => {
   }
   await writeFile(at('cut.png'), 'no picture at all')
   await expect(readLabelMap(at('cut.png'))).rejects.toThrow(/cannot be decoded/)
-  await expect(readLabelMap(at('none.png'))).rejects.toThrow(/none\.png: cannot be read/)
+  await expect(readLabelMap(at('none.png'))).rejects.toThrow(
+    /none\.png: cannot be read: it is not there; a mask is a PNG of class indices/,
+  )
 })
 
-test('interlaced rows of less than 8 bits are refused rather than misread', async () => {
+test('interlaced rows of less than 8 bits are put where they belong', async () => {
   const raw = { width: 9, height: 9, channels: 3 } as const
   const pixels = Uint8Array.from({ length: 243 }, (_, i) => (Math.floor(i / 3) % 3) * 100)
-  await sharp(pixels, { raw }).png({ palette: true, colours: 4, progressive: true }).toFile(at('adam7.png'))
-  await expect(readLabelMap(at('adam7.png'))).rejects.toThrow(/\(interlace\): is interlaced with 2 bits/)
+  for (const progressive of [false, true])
+    await sharp(pixels, { raw })
+      .png({ palette: true, colours: 4, progressive })
+      .toFile(at(`adam7-${progressive}.png`))
+  const [plain, interlaced] = await Promise.all(
+    [false, true].map(progressive => readLabelMap(at(`adam7-${progressive}.png`))),
+  )
+  expect(new Set(plain?.data).size).toBe(3)
+  expect(interlaced).toEqual(plain)
+})
+
+test('what is no file is refused, a pipe without waiting for its writer', async () => {
+  await expect(readLabelMap(folder)).rejects.toThrow(new RegExp(`^${folder}: is not a file; a mask is a PNG`))
+  execFileSync('mkfifo', [at('pipe.png')])
+  await expect(readLabelMap(at('pipe.png'))).rejects.toThrow(/pipe\.png: is not a file/)
 })

@@ -1,8 +1,9 @@
 /** @file Label maps as PNG, indices kept: an RGB decoder would expand the palette and lose the classes. */
-import { readFile } from 'node:fs/promises'
-import { type DecodedPng, decode, encode, hasPngSignature } from 'fast-png'
+import { readFile, stat } from 'node:fs/promises'
+import { encode } from 'fast-png'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
+import { decodePng, MAX_PNG_BYTES, type Png } from './png.ts'
 
 /** Class indices, height * width row by row: 0 is background, k + 1 is class k, 255 is ignored. */
 export interface LabelMap {
@@ -11,27 +12,43 @@ export interface LabelMap {
   readonly data: Uint8Array
 }
 
-const DEPTH_BYTE = 24 // both in IHDR; fast-png cannot unpack interlaced rows of less than 8 bits
-const INTERLACE_BYTE = 28
-
-const INDEXED = 'a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel'
+/** How the message about a mask that cannot be used ends. */
+export const INDEXED =
+  'a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel'
 
 /** Reads the indices of a palette or 8-bit grey PNG; InputError on RGB, 16 bits, or a damaged file. */
 export async function readLabelMap(path: string): Promise<LabelMap> {
-  const png = await decodePng(path)
-  if (png.depth === 16)
+  const { width, height, depth, channels, palette, data } = await readPng(path)
+  if (data instanceof Uint16Array)
     throw new InputError(path, 'has 16 bits per sample', { field: 'bit depth', expected: INDEXED })
-  if (png.channels !== 1) {
-    const kind = ['', '', 'grey with alpha', 'RGB', 'RGB with alpha'][png.channels]
+  if (channels !== 1) {
+    const kind = ['', '', 'grey with alpha', 'RGB', 'RGB with alpha'][channels]
     throw new InputError(path, `is ${kind}, not indexed`, { field: 'channels', expected: INDEXED })
   }
-  if (png.depth !== 8 && png.palette === undefined)
-    throw new InputError(path, `is grey of ${png.depth} bits`, { field: 'bit depth', expected: INDEXED })
-  const { width, height, depth } = png
-  const bytes = new Uint8Array(png.data.buffer, png.data.byteOffset, png.data.byteLength)
-  const data = depth === 8 ? bytes : unpack(bytes, { width, height, depth })
-  if (data.length !== width * height) throw damaged(path, `${data.length} of ${width * height} pixels`)
+  if (depth !== 8 && palette === undefined)
+    throw new InputError(path, `is grey of ${depth} bits`, { field: 'bit depth', expected: INDEXED })
   return { width, height, data }
+}
+
+/** Any PNG, samples as they are stored. Throws InputError naming a file that is missing, damaged, or none. */
+export async function readPng(path: string): Promise<Png> {
+  let bytes: Uint8Array
+  try {
+    const found = await stat(path)
+    if (!found.isFile()) throw new InputError(path, 'is not a file', { expected: INDEXED })
+    if (found.size > MAX_PNG_BYTES)
+      throw new InputError(path, `has ${found.size} bytes, more than a mask needs`, { expected: INDEXED })
+    bytes = await readFile(path)
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause
+    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    throw new InputError(path, `cannot be read${absent ? ': it is not there' : ''}`, {
+      expected: INDEXED,
+      cause,
+    })
+  }
+  if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: INDEXED })
+  return decodePng(bytes, path, INDEXED)
 }
 
 /** Writes a palette PNG with the VOC colours, atomically. */
@@ -61,41 +78,3 @@ export const VOC_PALETTE: readonly (readonly [number, number, number])[] = Array
     return colour
   },
 )
-
-async function decodePng(path: string): Promise<DecodedPng> {
-  let bytes: Uint8Array
-  try {
-    bytes = await readFile(path)
-  } catch (cause) {
-    throw new InputError(path, 'cannot be read', { expected: INDEXED, cause })
-  }
-  if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: INDEXED })
-  const { [DEPTH_BYTE]: depth = 0, [INTERLACE_BYTE]: interlace } = bytes
-  if (hasPngSignature(bytes) && depth < 8 && interlace === 1)
-    throw new InputError(path, `is interlaced with ${depth} bits`, { field: 'interlace', expected: INDEXED })
-  try {
-    return decode(bytes, { checkCrc: true })
-  } catch (cause) {
-    throw damaged(path, cause instanceof Error ? cause.message : String(cause), cause)
-  }
-}
-
-function damaged(path: string, detail: string, cause?: unknown): InputError {
-  return new InputError(path, `cannot be decoded (${detail})`, { expected: INDEXED, cause })
-}
-
-/** Bits to bytes; each row starts on a byte, the first pixel in the highest bits. */
-function unpack(
-  packed: Uint8Array,
-  { width, height, depth }: { width: number; height: number; depth: number },
-): Uint8Array {
-  const stride = Math.ceil((width * depth) / 8)
-  const mask = (1 << depth) - 1
-  const data = new Uint8Array(width * height)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const bit = x * depth
-      data[y * width + x] = (packed[y * stride + (bit >> 3)]! >> (8 - depth - (bit & 7))) & mask
-    }
-  return data
-}

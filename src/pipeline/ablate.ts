@@ -53,7 +53,7 @@ export async function ablate({
   }
   const variants = chooseVariants(loaded.recipe, own, only)
   for (const variant of variants) await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
-  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log })
+  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log, named: loaded.named })
   const stages = seedsOf === 'segment' ? stagesOf(loaded.recipe) : comparedStages(loaded.recipe, variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []

@@ -34,7 +34,7 @@ export interface PredictFolderOptions {
 /** Writes out/ID.png and out/overlays/ID.png; returns how many. Throws InputError, or Interrupted after an abort. */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
   const { run, recipe, images, out, crf, overlays, force, signal, log } = options
-  const pictures = await openPictures(images)
+  const pictures = await openPictures(images, { report: sentence => log.warn(sentence) })
   const { network, classes } = await loadSegmentation(recipe, run)
   const overlayFolder = join(out, 'overlays')
   await makeFolder(overlays ? overlayFolder : out)

@@ -37,7 +37,12 @@ const ENDING = '.safetensors'
 export async function refineMaps(options: RefineMapsOptions): Promise<void> {
   const { maps, images, out, force, strict, signal, log } = options
   const found = (await listMaps(maps)).map(name => ({ id: name.slice(0, -ENDING.length) }))
-  const pictures = new Map((await openPictures(images)).map(({ id, image }) => [id, image]))
+  const pictures = new Map(
+    (await openPictures(images, { report: sentence => log.warn(sentence) })).map(({ id, image }) => [
+      id,
+      image,
+    ]),
+  )
   await makeFolder(out)
   const target = ({ id }: { id: string }): string => join(out, `${id}.png`)
   if (force) await Promise.all(found.map(map => rm(target(map), { force: true })))

@@ -57,13 +57,15 @@ export async function runRecipe({
     taken && name === undefined
       ? resolve(recipeName)
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
-  const { recipe: given, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
-  const recipe = fitRecipe(given, { dataset, chosen: taken ? undefined : loaded.chosen, log })
-  if (!withChanges) await refuseOtherRecipe(root, recipe) // a recipe is fitted to the images before it is compared
+  const { named, chosen } = loaded
+  const { recipe: given, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log, named })
+  const recipe = fitRecipe(given, { dataset, chosen: taken ? undefined : chosen, log })
+  if (!withChanges) await refuseOtherRecipe(root, recipe) // a recipe is fitted to the data before it is compared
   await weightsIdentities(recipe)
   const release = await lockRun(runFolder(root))
   try {
-    const run = await openRunFolder(root, recipe)
+    const { root: place } = recipe.data
+    const run = await openRunFolder(root, { ...loaded.recipe, data: { ...loaded.recipe.data, root: place } })
     const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)

@@ -67,9 +67,10 @@ export async function validateSeed(
 /** maps [K, height, width], one for each tag */
 async function addPicture(
   sweep: ThresholdSweep,
-  { image, mask, maskLabels, tags }: Picture,
+  picture: Picture,
   { width, height, maps }: { width: number; height: number; maps: Float32Array },
 ): Promise<void> {
+  const { image, mask, tags } = picture
   const area = width * height
   addMaps(sweep, {
     maps: {
@@ -77,7 +78,7 @@ async function addPicture(
       height,
       maps: new Map(tags.map((tag, i) => [tag, maps.subarray(i * area, (i + 1) * area)])),
     },
-    truth: await readTruth({ mask: mask!, maskLabels }),
+    truth: await readTruth(picture, { width, height }),
     mapFile: image,
     truthFile: mask!,
   })

@@ -24,6 +24,8 @@ export interface LoadedRecipe {
   readonly file: string
   /** File name without ending; the default name of the run. */
   readonly name: string
+  /** Keys that --set and other flags gave, dotted. */
+  readonly named: ReadonlySet<string>
   readonly chosen: ChosenKeys
 }
 
@@ -50,14 +52,16 @@ export async function loadRecipe(
       cause,
     })
   })
-  const changes = [...overrides, ...set.map(parseSet)]
-  const { recipe, written } = readRecipe(text, file, changes)
-  const chosen = {
-    bundled: dirname(file) === join(packageRoot(), 'recipes'),
-    written,
-    set: new Set(flatten(applyOverrides({}, changes)).keys()),
-  }
-  return { recipe, file, name, chosen }
+  const all = [...overrides, ...set.map(parseSet)]
+  const named = new Set(
+    all.flatMap(({ path, value }) => [
+      path.join('.'),
+      ...(isTree(value) ? flatten(value, `${path.join('.')}.`).keys() : []),
+    ]),
+  )
+  const { recipe, written } = readRecipe(text, file, all)
+  const bundled = dirname(file) === join(packageRoot(), 'recipes')
+  return { recipe, file, name, named, chosen: { bundled, written, set: named } }
 }
 
 /** The recipe in a YAML text; `file` is named in errors. */

@@ -190,7 +190,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'the best checkpoint without a validation',
       'method: mctformer\nmaps: { checkpoint: best }\n',
-      'my.yaml:2 (maps.checkpoint): "best" needs a validation; expected data.valSplit and train.validateEvery to be set, or last',
+      'my.yaml:2 (maps.checkpoint): "best" needs a validation; expected data.valSplit or data.holdOut, and train.validateEvery, to be set, or last',
     ],
     [
       'an unknown device',

@@ -8,6 +8,7 @@ import {
 } from '../../methods/mctformer/recipe.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
 import { normalisation } from './normalisation.ts'
+import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
 import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
 import { checkSegment, segmentRecipe } from './segment.ts'
@@ -21,24 +22,42 @@ const data = z.strictObject({
     .default(null)
     .describe('folder of the data set; usually given by --data'),
   layout: z
-    .enum(['auto', 'voc', 'coco', 'folder', 'demo'])
+    .enum(['auto', 'voc', 'coco', 'folder', 'class-folders', 'demo'])
     .default('auto')
     .describe(
-      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its pictures; folder: images/ with tags.csv; demo: generated pictures, made when absent; auto: looks',
+      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its pictures; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated pictures, made when absent; auto: looks',
     ),
-  split: z.string().min(1).default('train').describe('pictures to train on and to make maps for'),
+  split: z
+    .string()
+    .min(1)
+    .default('train')
+    .describe(
+      'pictures to train on and to make maps for; train_aug of a recipe means train where there is no such list, and train means all where there are no lists',
+    ),
   valSplit: z
     .string()
     .min(1)
     .nullable()
     .default(null)
-    .describe('pictures to validate on; null: no validation'),
+    .describe(
+      'pictures to validate on; null, or val of a recipe where there is no such list: those that holdOut sets aside, or no validation',
+    ),
+  holdOut: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0)
+    .describe(
+      'share of the images of data.split that is set aside to validate on where valSplit names none that are there; which they are is drawn from their names and seed',
+    ),
   workers: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .describe('threads that decode pictures ahead; null: chosen from the cores'),
+    .describe(
+      'threads that decode pictures ahead; null: 1, which keeps up with training on a CPU; with a GPU, 4 and more pay off',
+    ),
   maxLost: z
     .number()
     .min(0)
@@ -169,10 +188,7 @@ const recipeOf = <
       .prefault({})
       .describe('report.html'),
     seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
-    precision: z
-      .enum(['fp32', 'bf16'])
-      .default('fp32')
-      .describe('fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32'),
+    precision,
     device: z
       .string()
       .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
@@ -214,9 +230,11 @@ export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).
   for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) {
     context.issues.push({ code: 'custom', path, message, input: context.value })
   }
-  const judged = train.validateEvery > 0 && (data.valSplit !== null || train.select === 'gt-miou')
+  const judged =
+    train.validateEvery > 0 && (data.valSplit !== null || data.holdOut > 0 || train.select === 'gt-miou')
   if (maps.checkpoint === 'best' && !judged) {
-    const message = 'needs a validation; expected data.valSplit and train.validateEvery to be set, or last'
+    const message =
+      'needs a validation; expected data.valSplit or data.holdOut, and train.validateEvery, to be set, or last'
     context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
   }
 })

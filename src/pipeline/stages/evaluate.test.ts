@@ -1,10 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { encode } from 'fast-png'
 import sharp from 'sharp'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { openDataset } from '../../data/dataset.ts'
-import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { encodeLabelMap, readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { createLog, type Log } from '../../train/log.ts'
 import { writeClassMaps } from '../class-map-file.ts'
@@ -128,5 +129,83 @@ describe('stage evaluate', () => {
     await expect(evaluate()).rejects.toThrow(
       'holds no class map that can be scored for any of the 4 pictures of train',
     )
+  })
+
+  describe('masks that tell nothing', () => {
+    const put = (id: string, png: Uint8Array) => writeFile(join(folder, 'data', 'masks', `${id}.png`), png)
+    const filled = (value: number) =>
+      encodeLabelMap({ width: WIDTH, height: HEIGHT, data: new Uint8Array(WIDTH * HEIGHT).fill(value) })
+
+    it('none of them can be used: named in one line, masks at 0.40, and the stage is done', async () => {
+      const rgb = encode({
+        width: WIDTH,
+        height: HEIGHT,
+        channels: 3,
+        data: Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (i * 37) % 251),
+      })
+      for (const id of IDS) await put(id, rgb)
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      const left = log.warnings.filter(text => text.includes('left out of the scores'))
+      expect(left).toHaveLength(1)
+      expect(left[0]).toMatch(
+        /^4 images are left out of the scores for one cause \(a, b, c and 1 more\): .*a\.png: has colours, and nothing says/,
+      )
+      expect(await readFile(run.scoresTable, 'utf8')).toBe(
+        'None of the 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.40.\n',
+      )
+      expect((await readdir(run.masks)).length).toBe(4)
+      expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual([])
+      expect(await evaluate('evaluate.threshold=0.7')).toMatchObject({ scores: [], threshold: 0.7 })
+    })
+
+    it('all of them are 255: no threshold is chosen by them', async () => {
+      for (const id of IDS) await put(id, filled(255))
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      expect(await readFile(run.scoresTable, 'utf8')).toBe(
+        'The masks of train hold only 255, which is ignored: nothing is scored. Masks were made at threshold 0.40.\n',
+      )
+      expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual([])
+    })
+
+    it('none holds a class: no threshold is chosen by them, and the tag is warned of', async () => {
+      for (const id of IDS) await put(id, filled(0))
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      expect(lines.join('')).toContain('No mask of train holds a pixel of a class: nothing is scored.')
+      expect(log.warnings).toContain(
+        'no mask of train holds a pixel of "cat" (4 images), although images with masks are tagged so: are the masks numbered otherwise?',
+      )
+    })
+
+    it('they hold what their images are not tagged with', async () => {
+      await writeFile(join(folder, 'data', 'classes.txt'), 'cat\ndog\n')
+      for (const id of ['a', 'b'])
+        await put(id, encodeLabelMap({ width: WIDTH, height: HEIGHT, data: Uint8Array.from(half(1, 2)) }))
+      expect((await evaluate()).scores[0]?.pictures).toBe(4)
+      expect(log.warnings).toContain(
+        'masks of train hold classes that their images are not tagged with: "dog" (2 images, as a)',
+      )
+    })
+  })
+
+  it('blames evaluate.split only when no image of it is one of data.split', async () => {
+    await writeFile(join(folder, 'data', 'val.txt'), 'a.png\nb.png\n')
+    await writeFile(join(folder, 'data', 'train.txt'), 'c.png\nd.png\n')
+    await evaluate('evaluate.split=val')
+    for (const id of ['a', 'b']) await rm(join(run.maps, `${id}.safetensors`))
+    await expect(evaluate('evaluate.split=val')).rejects.toThrow(
+      `${run.maps}: holds no class map that can be scored for any of the 2 pictures of val; evaluate.split must name pictures of data.split, for which maps are made`,
+    )
+    for (const id of ['c', 'd']) await rm(join(run.maps, `${id}.safetensors`))
+    await writeFile(join(run.maps, 'x.safetensors'), '')
+    await expect(evaluate()).rejects.toThrow(
+      `${run.maps}: holds no class map that can be scored for any of the 2 pictures of train; make the maps again: tagmask maps RUN --force`,
+    )
+  })
+
+  it('is not done when more maps cannot be read than data.maxLost allows', async () => {
+    await evaluate()
+    for (const id of ['a', 'b', 'c']) await writeFile(join(run.maps, `${id}.safetensors`), 'cut')
+    await expect(evaluate()).rejects.toThrow('masks (data.maxLost): 3 of 4 images could not be used')
+    expect((await evaluate('data.maxLost=0.8')).scores[0]?.pictures).toBe(1)
   })
 })

@@ -1,5 +1,6 @@
 /** @file Stage `evaluate`: class maps against masks at every threshold, then masks at the best one. Imports no torch. */
-import type { Picture } from '../../data/dataset.ts'
+import type { Dataset, Picture } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
 import {
@@ -23,6 +24,8 @@ import { exists } from '../each-picture.ts'
 import { openScoredSplit } from '../open-data.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
+import { collectLeftOut } from './left-out.ts'
+import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { writeMasks } from './masks.ts'
 
 /** Content of scores.json; `scores` is empty when the pictures have no masks. */
@@ -37,16 +40,15 @@ export interface ScoresFile {
 const BLIND_THRESHOLD = 0.4
 
 /** Writes scores.json, scores.txt, picture-scores.json and masks/; prints the table. A picture that cannot be
- * read is named and left out, or ends the stage under `strict`. */
+ * read is named and left out, or ends the stage under `strict`; masks that tell nothing leave the threshold at 0.40. */
 export async function evaluateStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { split } = scored
-  const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
-  const swept =
-    pictures.length === 0 ? undefined : await sweepPictures(context, { pictures, split, maps: run.maps })
-  const score = swept === undefined ? undefined : pickScore(recipe, { ...swept, split })
+  const { sweep, count, unscored, maskTags } = await sweepPictures(context, scored, run.maps)
+  maskTags.tell(log, split)
+  const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
   const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
   await writeMasks(context, { threshold, scored })
   const file: ScoresFile = {
@@ -56,54 +58,106 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   }
   const table =
     score === undefined
-      ? `No picture of ${split} has a mask: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}.`
+      ? `${unscored}: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}.`
       : formatScore(score.score, classes)
   await writeFileAtomic(run.scoresTable, `${table}\n`)
   await writeFileAtomic(run.scores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${table}\n`)
 }
 
-/** One pass over the pictures that have both a mask and a map in the folder `maps`. */
+/** What one pass over the masks and maps of a split gave. */
+export interface Swept {
+  readonly sweep: ThresholdSweep
+  /** Pictures in it. */
+  readonly count: number
+  /** Why nothing can be scored, as the beginning of a sentence. */
+  readonly unscored: string | undefined
+  readonly maskTags: MaskTags
+}
+
+/**
+ * One pass over the pictures that have both a mask and a map in the folder `folder`. Masks that cannot be used are named and
+ * never end it (but under `strict`); throws InputError when there are masks and not one map for them.
+ */
 export async function sweepPictures(
   { recipe, dataset, log, signal }: StageContext,
-  { pictures, split, maps: folder }: { pictures: readonly Picture[]; split: string; maps: string },
-): Promise<{ sweep: ThresholdSweep; count: number }> {
+  scored: Dataset,
+  folder: string,
+): Promise<Swept> {
+  const { split } = scored
+  const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
   const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe) })
+  const maskTags = compareMaskTags(dataset.classes)
+  const leftOut = collectLeftOut(recipe)
   const progress = log.progress({ title: 'evaluate', total: pictures.length })
   const missing: string[] = []
-  let count = 0
-  for (const [i, { id, mask, maskLabels }] of pictures.entries()) {
+  const turned: string[] = []
+  let [count, badMaps] = [0, 0]
+  for (const [i, picture] of pictures.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, picture ${i}`)
+    const { id, mask } = picture
     const mapFile = classMapFile(folder, { id })
-    if (mask === undefined || !(await exists(mapFile))) missing.push(id)
+    if (!(await exists(mapFile))) missing.push(id)
     else {
       try {
-        const [maps, truth] = await Promise.all([readClassMaps(mapFile), readTruth({ mask, maskLabels })])
-        addMaps(sweep, { maps, truth, mapFile, truthFile: mask })
+        const maps = await readClassMaps(mapFile)
+        const truth = await readTruth(picture, maps)
+        addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
+        maskTags.add(picture, truth.data)
+        if (truth.turned) turned.push(id)
         count++
       } catch (error) {
-        if (recipe.strict || !(error instanceof InputError)) throw error
-        log.warn(`${id} is left out of the scores: ${error.message}`)
+        leftOut.add(id, error)
+        if (error instanceof InputError && error.file === mapFile) badMaps++
       }
     }
     progress.update(i + 1)
   }
   progress.finish()
+  leftOut.tell(log, 'the scores')
+  if (turned.length > 0)
+    log.info(
+      `${turned.length === 1 ? '1 mask is' : `${turned.length} masks are`} turned as the EXIF orientation of the image says: ${sample(turned)}`,
+    )
   if (missing.length > 0) {
     log.warn(
-      `${missing.length} of ${pictures.length} pictures of ${split} have no class map and are left out of the scores: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', ...' : ''}`,
+      `${missing.length} of ${pictures.length} pictures of ${split} have no class map and are left out of the scores: ${sample(missing)}`,
     )
   }
-  if (count === 0) {
+  const reached = pictures.length - missing.length - badMaps
+  if (pictures.some(({ tags }) => tags.length > 0) && reached === 0) {
+    const made = new Set(dataset.pictures.map(({ id }) => id))
     throw new InputError(
       folder,
       `holds no class map that can be scored for any of the ${pictures.length} pictures of ${split}`,
       {
-        expected: 'evaluate.split must name pictures of data.split, for which maps are made',
+        expected: pictures.some(({ id }) => made.has(id))
+          ? 'make the maps again: tagmask maps RUN --force'
+          : 'evaluate.split must name pictures of data.split, for which maps are made',
       },
     )
   }
-  return { sweep, count }
+  return { sweep, count, maskTags, unscored: whyUnscored({ pictures, split, reached, count, maskTags }) }
+}
+
+function whyUnscored({
+  pictures,
+  split,
+  reached,
+  count,
+  maskTags,
+}: {
+  pictures: readonly Picture[]
+  split: string
+  reached: number
+  count: number
+  maskTags: MaskTags
+}): string | undefined {
+  if (pictures.length === 0) return `No picture of ${split} has a mask`
+  if (reached === 0) return `No picture of ${split} that has a mask has a tag`
+  if (count === 0) return `None of the ${reached} masks of ${split} can be used`
+  if (maskTags.pixels === 0) return `The masks of ${split} hold only 255, which is ignored`
+  return maskTags.foreground === 0 ? `No mask of ${split} holds a pixel of a class` : undefined
 }
 
 /** The score at the given threshold, or at the best of the curve. */

@@ -8,6 +8,7 @@ import {
   addPicture,
   type Confusion,
   createConfusion,
+  isEmpty,
   type LabelGrid,
   labelCounts,
   predictLabels,
@@ -15,6 +16,7 @@ import {
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
 import { readClassMaps } from '../class-map-file.ts'
+import { refuseLostImages } from '../lost-images.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
 /** mIoU of one picture over the labels in its truth or prediction, percent. */
@@ -33,6 +35,7 @@ export async function writeMasks(
   const labels = dataset.classes.length + 1
   const progress = log.progress({ title: 'masks', total: files.length })
   const scores: PictureScore[] = []
+  let lost = 0
   for (const [i, name] of files.entries()) {
     if (signal.aborted) throw new Interrupted(`masks, picture ${i}`)
     const id = name.slice(0, -'.safetensors'.length)
@@ -40,44 +43,35 @@ export async function writeMasks(
     try {
       const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
       await writeLabelMap(join(run.masks, `${id}.png`), prediction)
-      const { mask, maskLabels } = truths.get(id) ?? {}
-      if (mask !== undefined)
-        scores.push(...(await scorePicture({ id, prediction, labels, file, mask, maskLabels })))
+      const picture = truths.get(id)
+      if (picture?.mask !== undefined)
+        scores.push(...(await scorePicture(picture, { prediction, labels, file })))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
       log.warn(`${id} has no mask: ${error.message}`)
+      lost++
     }
     progress.update(i + 1)
   }
   progress.finish()
+  refuseLostImages({ title: 'masks', lost, total: files.length, maxLost: recipe.data.maxLost, log })
   await writeFileAtomic(run.pictureScores, `${JSON.stringify(scores)}\n`)
 }
 
-/** One score, or none when the mask cannot be read: the sweep has named it. */
-async function scorePicture({
-  id,
-  prediction,
-  labels,
-  file,
-  mask,
-  maskLabels,
-}: {
-  id: string
-  prediction: LabelGrid
-  labels: number
-  file: string
-  mask: string
-  maskLabels: Picture['maskLabels'] | undefined
-}): Promise<PictureScore[]> {
+/** One score, or none when the mask cannot be read or holds nothing but 255: the sweep has named it. */
+async function scorePicture(
+  picture: Picture,
+  { prediction, labels, file }: { prediction: LabelGrid; labels: number; file: string },
+): Promise<PictureScore[]> {
   const confusion = createConfusion(labels)
   try {
-    const truth = await readTruth({ mask, maskLabels })
-    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: mask })
+    const truth = await readTruth(picture, prediction)
+    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: picture.mask! })
   } catch (error) {
     if (error instanceof InputError) return []
     throw error
   }
-  return [{ id, miou: pictureMiou(confusion) }]
+  return isEmpty(confusion) ? [] : [{ id: picture.id, miou: pictureMiou(confusion) }]
 }
 
 /** Mean IoU over the labels in truth or prediction of one picture, percent. */

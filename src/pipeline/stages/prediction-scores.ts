@@ -28,23 +28,28 @@ const METRICS: Readonly<Record<Way, MetricName>> = { single: 'val', ms: 'val ms'
 export async function scorePredictions(context: StageContext, sets: readonly Dataset[]): Promise<void> {
   const { recipe, dataset, run, log } = context
   const scores: Score[] = []
+  const reasons = new Set<string>()
+  const told = new Set<string>()
   let pictures: readonly PictureScore[] = []
   for (const set of sets) {
     for (const way of waysOf(recipe)) {
-      const { score, each } = await scoreLabels(context, set, {
+      const { score, each, unscored, maskTags } = await scoreLabels(context, set, {
         metric: METRICS[way],
         threshold: undefined,
         file: ({ id }) => predictionFile(run, { split: set.split, way, id }),
         what: METRICS[way],
         where: 'the scores of predict',
       })
-      if (score !== undefined) scores.push(score)
+      if (score === undefined) reasons.add(unscored)
+      else scores.push(score)
       if (set === sets[0]) pictures = each
+      if (set.split !== dataset.split && !told.has(set.split)) maskTags.tell(log, set.split) // the stage evaluate has told of the others
+      told.add(set.split)
     }
   }
   const text =
     scores.length === 0
-      ? `No picture of ${sets.map(set => set.split).join(' or ')} has a mask: nothing is scored.`
+      ? `${[...reasons].join('. ')}: nothing is scored.`
       : scores.map(score => formatScore(score, dataset.classes)).join('\n\n\n')
   const file: PredictionScoresFile = {
     scores: scores.map(score => scoreRecord(score, dataset.classes)),

@@ -31,15 +31,18 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const { recipe, log } = context
   const { background } = recipe.refine
   if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
-  const { split, pictures: all } = await openScoredSplit(context)
-  const pictures = all.filter(({ mask }) => mask !== undefined)
-  if (pictures.length === 0) {
+  const scored = await openScoredSplit(context)
+  if (scored.pictures.every(({ mask }) => mask === undefined)) {
     log.warn(
-      `refine: no picture of ${split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
+      `refine: no picture of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
     )
     return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
   }
-  const { sweep } = await sweepPictures(context, { pictures, split, maps })
+  const { sweep, unscored } = await sweepPictures(context, scored, maps)
+  if (unscored !== undefined) {
+    log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${BLIND_BACKGROUND}`)
+    return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
+  }
   const { threshold } = bestPoint(sweepCurve(sweep, { absent: recipe.evaluate.absent }))
   return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }
 }
@@ -49,7 +52,7 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
   const scored = await openScoredSplit(context)
-  const { score } = await scoreLabels(context, scored, {
+  const { score, unscored } = await scoreLabels(context, scored, {
     metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
     threshold,
     file: picture => pseudoMaskFile(run.pseudoMasks, picture),
@@ -63,7 +66,7 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   }
   const table =
     score === undefined
-      ? `No picture of ${scored.split} has a mask: nothing is scored. Pseudo masks were made with background score ${formatThreshold(threshold.value)}.`
+      ? `${unscored}: nothing is scored. Pseudo masks were made with background score ${formatThreshold(threshold.value)}.`
       : formatScore(score, classes)
   await writeFileAtomic(run.refineTable, `${table}\n`)
   await writeFileAtomic(run.refineScores, `${JSON.stringify(file, null, 2)}\n`)

@@ -1,9 +1,10 @@
 /** @file The example pictures of the report: what every stage made of each, side by side. Imports no torch. */
 
 import { join } from 'node:path'
+import type { Picture } from '../../data/picture.ts'
 import { readTruth } from '../../data/truth.ts'
 import { InputError } from '../../errors.ts'
-import { readImage } from '../../io/image.ts'
+import { type RgbImage, readImage } from '../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
@@ -43,10 +44,11 @@ async function readExample(
   { picture, note }: Choice,
   { split, threshold }: { split: string; threshold: number },
 ): Promise<Example> {
-  const { id, image, tags, mask, maskLabels } = picture
+  const { id, tags } = picture
+  const image = await readImage(picture.image)
   const names = (k: number) => context.dataset.classes[k] ?? `class ${k}`
   const masks = await stageMasks(context, id, split)
-  const truth = mask === undefined ? undefined : await readTruth({ mask, maskLabels })
+  const truth = await readableTruth(picture, image)
   const last = masks.at(-1)
   const columns: Column[] = [
     { kind: 'photo', title: 'photo' },
@@ -62,10 +64,22 @@ async function readExample(
   }
   return {
     id,
-    image: await readImage(image),
+    image,
     tags: tags.map(names),
     columns,
     ...(note === undefined ? {} : { note }),
+  }
+}
+
+/** Undefined where there is none, or none that can be used: the scores have named it. */
+async function readableTruth(picture: Picture, image: RgbImage): Promise<LabelMap | undefined> {
+  if (picture.mask === undefined) return undefined
+  try {
+    const truth = await readTruth(picture, image)
+    return truth.width === image.width && truth.height === image.height ? truth : undefined
+  } catch (error) {
+    if (error instanceof InputError) return undefined
+    throw error
   }
 }
 

@@ -25,7 +25,7 @@ export function roundFiles(
 /** Writes round-scores.json and round-scores.txt; prints the table. */
 export async function scoreRound(context: StageContext, masks: string): Promise<void> {
   const { dataset, run, log } = context
-  const { score } = await scoreLabels(context, await openScoredSplit(context), {
+  const { score, unscored } = await scoreLabels(context, await openScoredSplit(context), {
     metric: 'mask',
     threshold: undefined,
     file: picture => pseudoMaskFile(masks, picture),
@@ -33,8 +33,7 @@ export async function scoreRound(context: StageContext, masks: string): Promise<
     where: 'the scores of the labels of a round',
   })
   const scores = score === undefined ? [] : [scoreRecord(score, dataset.classes)]
-  const table =
-    score === undefined ? 'No picture has a mask: nothing is scored.' : formatScore(score, dataset.classes)
+  const table = score === undefined ? `${unscored}: nothing is scored.` : formatScore(score, dataset.classes)
   await writeFileAtomic(run.roundTable, `${table}\n`)
   await writeFileAtomic(run.roundScores, `${JSON.stringify({ scores } satisfies RoundScoresFile, null, 2)}\n`)
   log.info(`\n${table}\n`)

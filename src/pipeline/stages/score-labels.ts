@@ -1,11 +1,19 @@
 /** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
 import type { Dataset, Picture } from '../../data/dataset.ts'
 import { readTruth } from '../../data/truth.ts'
-import { InputError } from '../../errors.ts'
-import { addPicture, createConfusion, meanIou, mergeConfusion, type Score } from '../../evaluate/index.ts'
+import {
+  addPicture,
+  createConfusion,
+  isEmpty,
+  meanIou,
+  mergeConfusion,
+  type Score,
+} from '../../evaluate/index.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { exists } from '../each-picture.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
+import { collectLeftOut } from './left-out.ts'
+import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { type PictureScore, pictureMiou } from './masks.ts'
 
 export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
@@ -17,6 +25,16 @@ export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> 
   readonly where: string
 }
 
+/** What became of a split. */
+export interface LabelScores {
+  readonly score: Score | undefined
+  /** Why there is no score, as the beginning of a sentence. */
+  readonly unscored: string
+  readonly each: readonly PictureScore[]
+  /** Of the masks that take part. */
+  readonly maskTags: MaskTags
+}
+
 /**
  * The score of a split, undefined where no picture takes part, and each picture's. A picture that cannot be read is named and
  * left out, or ends all under `strict`.
@@ -25,30 +43,54 @@ export async function scoreLabels(
   { recipe, dataset, signal, log }: StageContext,
   { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
   { metric, threshold, file, what, where }: ScoreLabelsOptions,
-): Promise<{ score: Score | undefined; each: PictureScore[] }> {
+): Promise<LabelScores> {
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
+  const leftOut = collectLeftOut(recipe)
+  const maskTags = compareMaskTags(dataset.classes)
   const each: PictureScore[] = []
+  let [masked, ignored] = [0, 0]
   for (const picture of pictures) {
     if (signal.aborted) throw new Interrupted(where)
-    const { id, mask, maskLabels } = picture
+    const { id, mask } = picture
     const predictionFile = file(picture)
-    if (mask === undefined || !(await exists(predictionFile))) continue
+    if (mask === undefined) continue
+    masked++
+    if (!(await exists(predictionFile))) continue
     try {
-      const [prediction, truth] = await Promise.all([
-        readLabelMap(predictionFile),
-        readTruth({ mask, maskLabels }),
-      ])
+      const prediction = await readLabelMap(predictionFile)
+      const truth = await readTruth(picture, prediction)
       const confusion = createConfusion(labels)
       addPicture(confusion, { prediction, truth, predictionFile, truthFile: mask })
       mergeConfusion(total, confusion)
-      each.push({ id, miou: pictureMiou(confusion) })
+      maskTags.add(picture, truth.data)
+      if (isEmpty(confusion)) ignored++
+      else each.push({ id, miou: pictureMiou(confusion) })
     } catch (error) {
-      if (recipe.strict || !(error instanceof InputError)) throw error
-      log.warn(`${id} is left out of ${what}: ${error.message}`)
+      leftOut.add(id, error)
     }
   }
-  if (each.length === 0) return { score: undefined, each }
+  leftOut.tell(log, what)
+  const unscored = whyUnscored({ split, masked, ignored, bad: leftOut.count })
+  if (each.length === 0) return { score: undefined, unscored, each, maskTags }
   const result = meanIou(total, { absent: recipe.evaluate.absent })
-  return { score: { metric, split, threshold, pictures: each.length, result }, each }
+  const score: Score = { metric, split, threshold, pictures: each.length + ignored, result }
+  return { score, unscored, each, maskTags }
+}
+
+function whyUnscored({
+  split,
+  masked,
+  ignored,
+  bad,
+}: {
+  split: string
+  masked: number
+  ignored: number
+  bad: number
+}): string {
+  if (masked === 0) return `No picture of ${split} has a mask`
+  if (ignored > 0) return `The masks of ${split} hold only 255, which is ignored`
+  if (bad > 0) return `None of the ${bad} masks of ${split} can be used`
+  return `No picture of ${split} has both a mask and what is scored`
 }

@@ -1,0 +1,48 @@
+/** @file What is odd about the classes of a data set: names that are probably slips (bird and brid), too few images. */
+import { editDistance } from '../nearest-name.ts'
+import { sample } from './listing.ts'
+import type { Dataset } from './picture.ts'
+import { foldWord } from './tag-words.ts'
+
+/** Counts of images by class to one warning about names that differ in a letter; none when there are none. */
+export function twinNames(counts: ReadonlyMap<string, number>): string[] {
+  const names = [...counts.keys()]
+  const images = (name: string): string => `${name} (${counts.get(name)})`
+  const pairs = names.flatMap((a, i) =>
+    names
+      .slice(i + 1)
+      .flatMap(b => (areTwins(foldWord(a), foldWord(b)) ? [`${images(a)} and ${images(b)}`] : [])),
+  )
+  return pairs.length === 0
+    ? []
+    : [`classes with nearly the same name, images of each; is one a slip?: ${sample(pairs, 5)}`]
+}
+
+const FEW = 5
+
+/** One warning about classes that hardly anything can be learned of; none when there are none. */
+export function smallClasses({ classes, pictures }: Dataset): string[] {
+  const counts = new Uint32Array(classes.length)
+  for (const { tags } of pictures) for (const tag of tags) counts[tag]!++
+  const small = classes.flatMap((name, k) => (counts[k]! < FEW ? [`${name} (${counts[k]})`] : []))
+  return small.length === 0
+    ? []
+    : [
+        `${small.length === 1 ? '1 class has' : `${small.length} classes have`} fewer than five images: ${sample(small, 8)}`,
+      ]
+}
+
+function areTwins(a: string, b: string): boolean {
+  const [plainA, plainB] = [a, b].map(name => name.replace(/[\s_.-]+/g, ''))
+  if (plainA === plainB) return true
+  if (withoutDigits(a) === withoutDigits(b)) return false // class1 and class2
+  const shorter = Math.min(plainA!.length, plainB!.length)
+  if (Math.abs(plainA!.length - plainB!.length) > 2) return false
+  const isPlural = [plainA, plainB].sort((x, y) => x!.length - y!.length)
+  if (shorter >= 3 && [`${isPlural[0]}s`, `${isPlural[0]}es`].includes(isPlural[1]!)) return true
+  return shorter >= 4 && editDistance(plainA!, plainB!) <= (shorter >= 8 ? 2 : 1)
+}
+
+function withoutDigits(name: string): string {
+  return name.replace(/\d+/g, '')
+}

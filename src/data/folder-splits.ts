@@ -1,0 +1,84 @@
+/** @file The splits of a plain folder: list files, the column `split`, folders train/ and val/; without any, all is `train`. */
+import { join } from 'node:path'
+import { InputError } from '../errors.ts'
+import { findAll, imageNames } from './image-names.ts'
+import { nonEmptyLines, readText, sample } from './listing.ts'
+import { canonicalSplit, splitSpellings, USUAL_SPLITS } from './split-names.ts'
+import type { TaggedImages } from './tagged-images.ts'
+
+/** A list file of a split. */
+interface SplitList {
+  readonly path: string
+  readonly text: string
+}
+
+/** NAME.txt, or of another word for it. */
+async function findList(root: string, split: string): Promise<SplitList | undefined> {
+  if (/[/\\]|^\.+$/.test(split)) return undefined // a path leads out of the folder
+  for (const name of splitSpellings(split)) {
+    const path = join(root, `${name}.txt`)
+    const text = await readText(path)
+    if (text !== undefined) return { path, text }
+  }
+  return undefined
+}
+
+/** Which of the usual splits have a list. */
+export async function listedSplits(root: string): Promise<string[]> {
+  const lists = await Promise.all(
+    USUAL_SPLITS.map(async name => ({ name, list: await findList(root, name) })),
+  )
+  return lists.filter(({ list }) => list !== undefined).map(({ name }) => name)
+}
+
+/** The images of a split, in the order of its list. Throws InputError for a split that is not there, and absent pictures. */
+export async function chooseSplit(
+  root: string,
+  { split, images, roots }: { split: string; images: TaggedImages; roots: readonly string[] },
+): Promise<readonly string[]> {
+  const { listing, rows, source } = images
+  const list = await findList(root, split)
+  if (list !== undefined) return listedImages(list, listing.files, roots)
+  if (images.splits) {
+    const names = splitSpellings(split).map(canonicalSplit)
+    const chosen = listing.files.filter(file => names.includes(canonicalSplit(rows.get(file)?.split ?? '')))
+    if (chosen.length > 0) return chosen
+    throw new InputError(source, `no row has the split "${split}"`, {
+      field: 'split',
+      expected: `the splits are ${sample(rowSplits(rows.values()), 10)}`,
+    })
+  }
+  const present = await listedSplits(root)
+  if (split === 'train' && present.length === 0) return listing.files
+  throw new InputError(join(root, `${split}.txt`), 'no such split', {
+    field: 'split',
+    expected: `add ${split}.txt with one picture a line, or a column "split" in the tag file${present.length > 0 ? `; there is ${present.join(', ')}` : ''}`,
+  })
+}
+
+/** The splits that rows name, as they spell them. */
+export function rowSplits(rows: Iterable<{ readonly split: string | undefined }>): string[] {
+  return [...new Set([...rows].map(row => row.split ?? ''))].filter(name => name !== '')
+}
+
+function listedImages(
+  { path, text }: SplitList,
+  files: readonly string[],
+  roots: readonly string[],
+): string[] {
+  const known = imageNames(files, { roots })
+  const lines = nonEmptyLines(text)
+  const found = findAll(known, lines)
+  const unclear = lines.findIndex((_, i) => found[i]!.twins.length > 0)
+  if (unclear >= 0)
+    throw new InputError(path, `${lines[unclear]} can be ${found[unclear]!.twins.slice(0, 2).join(' or ')}`, {
+      expected: 'write the path below the folder of images, with the ending',
+    })
+  const absent = lines.filter((_, i) => found[i]!.file === undefined)
+  if (absent.length > 0)
+    throw new InputError(path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
+      expected: 'every line must name a picture in images/',
+    })
+  if (lines.length === 0) throw new InputError(path, 'names no picture', { expected: 'one picture a line' })
+  return [...new Set(found.map(({ file }) => file!))]
+}

@@ -1,0 +1,38 @@
+/** @file Images set aside for validation where a data set has no list of them: drawn from their names, so that new ones move none. */
+import { createHash } from 'node:crypto'
+import type { Dataset, Picture } from './picture.ts'
+
+/** The name of the split that is set aside. */
+export const HELD_OUT = 'held-out'
+
+/**
+ * Parts the tagged images by a hash of name and seed: about `share` of them are set aside, at least one and never all where
+ * there are two. Images without tags stay, since nothing is validated by them.
+ */
+export function holdOut(
+  dataset: Dataset,
+  { share, seed }: { share: number; seed: number },
+): { dataset: Dataset; held: Dataset } {
+  const drawn = dataset.pictures
+    .filter(({ tags }) => tags.length > 0)
+    .map(picture => ({ picture, place: placeOf(picture, seed) }))
+    .sort((a, b) => a.place - b.place)
+  const wanted = drawn.filter(({ place }) => place < share).length
+  const count = Math.min(Math.max(wanted, 1), Math.max(drawn.length - 1, 0))
+  const chosen = new Set(drawn.slice(0, count).map(({ picture }) => picture))
+  const { notes: _, ...rest } = dataset
+  return {
+    dataset: { ...dataset, pictures: dataset.pictures.filter(picture => !chosen.has(picture)) },
+    held: {
+      ...rest,
+      split: HELD_OUT,
+      pictures: dataset.pictures.filter(picture => chosen.has(picture)),
+      warnings: [],
+    },
+  }
+}
+
+/** In [0, 1). */
+function placeOf({ id }: Picture, seed: number): number {
+  return createHash('sha256').update(`${seed}:${id}`).digest().readUInt32BE(0) / 2 ** 32
+}

@@ -1,0 +1,115 @@
+/** @file The images of a folder and those below it, and in sentences what lies beside them and is not read. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { InputError } from '../errors.ts'
+import { listTree } from './file-tree.ts'
+import { isPaged, isReadImage, stemOf, unreadFormat } from './image-endings.ts'
+import { sample } from './listing.ts'
+
+export interface ImageListing {
+  /** Paths below the folder with forward slashes, sorted. */
+  readonly files: readonly string[]
+  /** Images in formats that are not read. */
+  readonly unread: readonly string[]
+  readonly warnings: readonly string[]
+  readonly notes: readonly string[]
+}
+
+export interface ImageListingOptions {
+  /** What should be there, for messages. */
+  readonly expected: string
+  /** Paths below the folder that do not belong to it. */
+  readonly skip?: (path: string) => boolean
+}
+
+/** Throws InputError when there is no folder, no image in it, or two images have one name but for the ending. */
+export async function listImages(
+  folder: string,
+  { expected, skip }: ImageListingOptions,
+): Promise<ImageListing> {
+  const tree = await listTree(folder, { expected, ...(skip && { skip }) })
+  const own = withoutRuns(tree.files)
+  const files = own.filter(isReadImage)
+  const unread = own.filter(name => unreadFormat(name) !== undefined)
+  const others = own.filter(name => !isReadImage(name) && unreadFormat(name) === undefined)
+  const unreadWords = unread.length === 0 ? [] : [`${folder}: ${unreadSentence(unread)}`]
+  if (files.length === 0)
+    throw new InputError(folder, 'holds no pictures', {
+      expected: [...unreadWords.map(() => unreadSentence(unread)), expected].join('; '),
+    })
+  refuseTwins(folder, files)
+  const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`
+  const paged = files.filter(isPaged)
+  const long = files.filter(file => isShortened(file))
+  const notes = [
+    ...(others.length === 0
+      ? []
+      : [
+          `${folder}: ${others.length === 1 ? '1 file is no image' : `${others.length} files are no images`}, ignored: ${sample(others)}`,
+        ]),
+    ...(paged.length === 0
+      ? []
+      : [`${folder}: ${images(paged.length)} in TIFF or GIF: of several pages or frames the first is read`]),
+    ...(long.length === 0
+      ? []
+      : [
+          `${folder}: ${images(long.length)} with very long names: their outputs have shortened ones, as ${imageId(long[0]!)}`,
+        ]),
+  ]
+  const leftOut =
+    tree.leftOut.length === 0
+      ? []
+      : [`${folder}: ${filesAre(tree.leftOut.length)} left out: ${sample(tree.leftOut)}`]
+  return { files, unread, warnings: [...unreadWords, ...leftOut], notes }
+}
+
+/** Without what lies in run folders: those are full of images, and none of them is one to learn from. */
+export function withoutRuns(files: readonly string[]): string[] {
+  const runs = files.flatMap(file =>
+    /\/recipe\.yaml$/.test(file) ? [file.slice(0, -'recipe.yaml'.length)] : [],
+  )
+  return files.filter(file => !runs.some(run => file.startsWith(run)))
+}
+
+/** "2 images are not read (HEIC): a.heic, b.heic; convert them to JPEG or PNG, ..." */
+export function unreadSentence(files: readonly string[]): string {
+  const formats = [...new Set(files.map(file => unreadFormat(file) ?? ''))].filter(name => name !== '')
+  const count = files.length === 1 ? '1 image is' : `${files.length} images are`
+  const how = formats.includes('HEIC')
+    ? ', as with heif-convert, ImageMagick or the export of a photo program'
+    : ''
+  return `${count} not read (${formats.join(', ')}): ${sample(files)}; convert ${files.length === 1 ? 'it' : 'them'} to JPEG or PNG${how}`
+}
+
+function filesAre(count: number): string {
+  return count === 1 ? '1 file is' : `${count} files are`
+}
+
+function refuseTwins(folder: string, files: readonly string[]): void {
+  const seen = new Map<string, string>()
+  for (const file of files) {
+    const twin = seen.get(imageId(file))
+    if (twin !== undefined)
+      throw new InputError(join(folder, file), `has the same name as ${twin}`, {
+        expected: 'pictures are told apart by their names without the ending: rename one of them',
+      })
+    seen.set(imageId(file), file)
+  }
+}
+
+const MOST_BYTES = 200 // with .safetensors and the name of a temporary file below a file system's 255
+const KEPT_BYTES = 180
+
+/** A name for files about the image: sub-folders become part of it, and what is too long ends in a hash of the whole. */
+export function imageId(file: string): string {
+  const whole = stemOf(file).normalize('NFC').replaceAll('/', '__')
+  if (Buffer.byteLength(whole) <= MOST_BYTES) return whole
+  const hash = createHash('sha256').update(whole).digest('hex').slice(0, 16)
+  let kept = ''
+  for (const letter of whole) if (Buffer.byteLength(kept + letter) <= KEPT_BYTES) kept += letter
+  return `${kept}~${hash}`
+}
+
+function isShortened(file: string): boolean {
+  return Buffer.byteLength(stemOf(file).normalize('NFC').replaceAll('/', '__')) > MOST_BYTES
+}

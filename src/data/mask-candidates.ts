@@ -1,0 +1,212 @@
+/** @file The ways in which the masks of a data set may be meant, from what some of them hold. Decides nothing. */
+import { VOC_PALETTE } from '../io/indexed-png.ts'
+import { IGNORE } from '../io/label-values.ts'
+import { sample as someNames } from './listing.ts'
+import type { MaskPixels } from './mask-pixels.ts'
+import type { MaskReading } from './picture.ts'
+
+/** A mask that was looked at. */
+export interface MaskSample {
+  readonly tags: readonly number[]
+  readonly pixels: Pick<MaskPixels, 'coloured' | 'depth' | 'palette'>
+  /** Its codes, and the colours of those. */
+  readonly codes: ReadonlySet<number>
+  readonly colours: ReadonlyMap<number, number>
+  /** Share of 255 that lies inside of something, not on its border; only where the mask holds little else. */
+  readonly solid: number | undefined
+}
+
+/** `reading` undefined: numbers are labels; `labels` counts the background; `words` say what is unusual. */
+export interface Candidate {
+  readonly reading: MaskReading | undefined
+  readonly labels: number
+  readonly words: string | undefined
+}
+
+interface Context {
+  readonly classes: readonly string[]
+  readonly ids: ReadonlyMap<number, number> | undefined
+}
+
+const VOC_COLOURS: readonly number[] = VOC_PALETTE.map(([r, g, b]) => (r << 16) | (g << 8) | b)
+const VOID_COLOUR = VOC_COLOURS[IGNORE]!
+const DEEP = 257 // 8 bits scaled to 16
+const SOLID = 0.1 // share of 255 that lies inside; of the borders in VOC's masks none does
+const SEEN_TWICE = 2
+
+/** In the order in which they are taken when several agree with the tags alike. */
+export function readings(samples: readonly MaskSample[], context: Context): Candidate[] {
+  const labels = context.classes.length + 1
+  const colours = vocColours(samples, context)
+  const given = (candidate: Omit<Candidate, 'labels'> | undefined): Candidate[] =>
+    candidate === undefined ? [] : [{ labels, ...candidate }]
+  return [
+    ...(hasOtherOrder(samples, labels) ? given(colours) : []),
+    { reading: undefined, labels, words: undefined },
+    ...given(byIds(samples, context)),
+    ...given(colours),
+    ...given(scaled(samples, labels)),
+    ...given(greyOfColours(samples, context)),
+    ...given(oneNumber(samples, context)),
+    ...given(byTags(samples, context)),
+  ]
+}
+
+type Unlabelled = Omit<Candidate, 'labels'> | undefined
+
+/** Whether the palettes have VOC's colours, but not at VOC's indices. */
+function hasOtherOrder(samples: readonly MaskSample[], labels: number): boolean {
+  let moved = false
+  for (const { colours, pixels } of samples)
+    for (const [code, colour] of colours) {
+      if (pixels.palette === undefined) return false
+      const label = VOC_COLOURS.indexOf(colour)
+      if (label < 0 || (label >= labels && label !== IGNORE)) return false
+      moved ||= label !== code
+    }
+  return moved
+}
+
+function vocColours(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
+  const indexed = samples.some(({ pixels }) => pixels.palette !== undefined)
+  const labels = new Map<number, number[]>([[VOID_COLOUR, [IGNORE]]])
+  for (let label = 0; label <= classes.length; label++) labels.set(VOC_COLOURS[label]!, [label])
+  return {
+    reading: { by: 'colour', labels, rule: 'the colours are those of VOC' },
+    words: indexed
+      ? 'the palettes of the masks have the colours of VOC in another order: the colours are read, not the indices'
+      : 'the masks have the colours of VOC: each is read as its label',
+  }
+}
+
+function byIds(samples: readonly MaskSample[], { ids }: Context): Unlabelled {
+  if (ids === undefined) return undefined
+  const labels = new Map([...ids].map(([id, label]) => [id, [label]]))
+  labels.set(0, [0]).set(IGNORE, [IGNORE])
+  const held = heldKeys(samples, 'number').filter(key => key !== IGNORE)
+  return {
+    reading: { by: 'number', labels, rule: 'the numbers are category ids' },
+    words: `the masks are numbered by category ids (${someNames(held.map(String))}): they are read so, 0 as background`,
+  }
+}
+
+function scaled(samples: readonly MaskSample[], labels: number): Unlabelled {
+  if (!samples.some(({ pixels }) => pixels.depth === 16)) return undefined
+  const numbers = Array.from({ length: labels }, (_, label) => [label * DEEP, [label]] as const)
+  return {
+    reading: {
+      by: 'number',
+      labels: new Map([...numbers, [IGNORE * DEEP, [IGNORE]]]),
+      rule: `the numbers are ${DEEP} times the label`,
+    },
+    words: `the masks have 16 bits, their numbers are multiples of ${DEEP}: they are divided by it`,
+  }
+}
+
+/** VOC's colours turned to grey, as by an image library that was asked for one channel; some classes then share a number. */
+function greyOfColours(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
+  if (samples.some(({ pixels }) => pixels.palette !== undefined)) return undefined
+  const labels = new Map<number, number[]>([[IGNORE, [IGNORE]]])
+  for (let label = 0; label <= classes.length; label++) {
+    const grey = luminance(VOC_COLOURS[label]!)
+    labels.set(grey, [...(labels.get(grey) ?? []), label])
+  }
+  const border = luminance(VOID_COLOUR)
+  if (!labels.has(border)) labels.set(border, [IGNORE])
+  const held = heldKeys(samples, 'number')
+    .map(key => ({ key, label: labels.get(key)?.[0] ?? IGNORE }))
+    .filter(({ label }) => label !== IGNORE)
+  return {
+    reading: { by: 'number', labels, rule: 'the numbers are the grey of the colours of VOC' },
+    words: `the masks hold the grey of the colours of VOC (${someNames(held.map(({ key, label }) => `${key} for ${classes[label - 1]}`))}): they are read so`,
+  }
+}
+
+/** Pillow's convert('L'), in 16-bit fixed point. */
+function luminance(colour: number): number {
+  return (19595 * (colour >> 16) + 38470 * ((colour >> 8) & 255) + 7471 * (colour & 255) + 0x8000) >> 16
+}
+
+/** Only one number or colour beside the background: the class that an image is tagged with. */
+function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
+  const by = keyed(samples)
+  const held = heldKeys(samples, by)
+  const [key, ...others] =
+    held.length === 2 && by === 'number' ? held.filter(other => other !== IGNORE) : held
+  if (key === undefined || others.length > 0) return undefined
+  const marked = samples.filter(sample => keysOf(sample, by).has(key))
+  if (2 * marked.filter(sample => keysOf(sample, by).has(0)).length < marked.length) return undefined
+  const solid = marked.flatMap(sample => sample.solid ?? [])
+  const isSolid = solid.reduce((sum, share) => sum + share, 0) >= SOLID * solid.length
+  if (solid.length > 0 && isSolid !== (key === IGNORE)) return undefined
+  const labels = new Map([
+    [IGNORE, [IGNORE]],
+    [0, [0]],
+    [key, classes.map((_, k) => k + 1)],
+  ])
+  const name = nameOf(key, by)
+  const meaning = classes.length === 1 ? `"${classes[0]}"` : 'the class that the image is tagged with'
+  return {
+    reading: { by, labels, rule: `${name} is ${meaning}` },
+    words: `the masks hold only ${held.length === 2 ? '0, 255' : by === 'number' ? '0' : 'black'} and ${name}: ${name} is read as ${meaning}`,
+  }
+}
+
+/** Each number or colour lies in the masks of just those images that one class is tagged to. */
+function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
+  const by = keyed(samples)
+  const border = by === 'number' ? IGNORE : VOID_COLOUR
+  const patternOf = (has: (sample: MaskSample) => boolean) => samples.map(s => (has(s) ? '1' : '0')).join('')
+  const tagged = classes
+    .map((name, k) => ({ name, label: k + 1, pattern: patternOf(({ tags }) => tags.includes(k)) }))
+    .filter(({ pattern }) => pattern.includes('1'))
+  const held = heldKeys(samples, by).map(key => ({ key, pattern: patternOf(s => keysOf(s, by).has(key)) }))
+  const pairs = held.flatMap(({ key, pattern }) => {
+    const fitting = tagged.filter(other => other.pattern === pattern)
+    return fitting.length === 1 ? [{ key, ...fitting[0]! }] : []
+  })
+  const rest = held.filter(({ key }) => !pairs.some(pair => pair.key === key))
+  const certain =
+    tagged.length > 1 &&
+    pairs.length === tagged.length &&
+    new Set(pairs.map(({ label }) => label)).size === pairs.length &&
+    pairs.every(({ pattern }) => pattern.split('1').length > SEEN_TWICE) &&
+    rest.every(({ key }) => key === border)
+  if (!certain) return undefined
+  const labels = new Map(pairs.map(({ key, label }) => [key, [label]]))
+  labels.set(0, [0])
+  if (!labels.has(border)) labels.set(border, [IGNORE])
+  const meanings = pairs.map(({ key, name }) => `${nameOf(key, by)} is "${name}"`)
+  const rule = `each ${by} lies in the images of one class`
+  return {
+    reading: { by, labels, rule },
+    words: `the ${by}s of the masks are read by the tags of their images: ${someNames(meanings, 10)}`,
+  }
+}
+
+/** Colours where a mask has them, or where their palettes differ. */
+function keyed(samples: readonly MaskSample[]): MaskReading['by'] {
+  const palette = new Map<number, number>()
+  for (const { pixels, colours } of samples) {
+    if (pixels.coloured) return 'colour'
+    for (const [code, colour] of pixels.palette === undefined ? [] : colours) {
+      if ((palette.get(code) ?? colour) !== colour) return 'colour'
+      palette.set(code, colour)
+    }
+  }
+  return 'number'
+}
+
+function keysOf({ codes, colours }: MaskSample, by: MaskReading['by']): Set<number> {
+  return new Set(by === 'number' ? codes : colours.values())
+}
+
+/** What the masks hold beside 0, ascending. */
+function heldKeys(samples: readonly MaskSample[], by: MaskReading['by']): number[] {
+  const keys = new Set(samples.flatMap(sample => [...keysOf(sample, by)]))
+  return [...keys].filter(key => key !== 0).sort((a, b) => a - b)
+}
+
+function nameOf(key: number, by: MaskReading['by']): string {
+  return by === 'number' ? String(key) : `#${key.toString(16).padStart(6, '0')}`
+}

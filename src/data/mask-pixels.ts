@@ -1,0 +1,92 @@
+/** @file What a mask file holds, before it is known which labels it means: a number or a colour for each pixel. */
+import { InputError } from '../errors.ts'
+import { INDEXED, readPng } from '../io/indexed-png.ts'
+import type { Png } from '../io/png.ts'
+
+/** One code a pixel, row by row: grey value or palette index, or 0xRRGGBB where `coloured`. */
+export interface MaskPixels {
+  readonly width: number
+  readonly height: number
+  readonly codes: Uint8Array | Uint16Array | Uint32Array
+  readonly coloured: boolean
+  /** Bits of a code that is a number. */
+  readonly depth: number
+  /** Colours of the indices, 0xRRGGBB. */
+  readonly palette: readonly number[] | undefined
+}
+
+/**
+ * Reads any PNG: RGB whose channels are equal everywhere is grey, what is transparent is background. Throws InputError
+ * on another format, a damaged file, or pixels that are half transparent.
+ */
+export async function readMaskPixels(path: string): Promise<MaskPixels> {
+  const png = await readPng(path)
+  const { width, height, depth, channels, palette, data } = png
+  if (channels === 1) return { width, height, codes: data, coloured: false, depth, palette }
+  const opaque = channels % 2 === 0 ? withoutAlpha(png, path) : png
+  if (channels === 2 || isGrey(opaque.data)) {
+    const step = channels === 2 ? 1 : 3
+    const codes =
+      opaque.data instanceof Uint16Array ? new Uint16Array(width * height) : new Uint8Array(width * height)
+    for (let i = 0; i < codes.length; i++) codes[i] = opaque.data[i * step]!
+    return { width, height, codes, coloured: false, depth, palette: undefined }
+  }
+  const shift = depth - 8
+  const codes = new Uint32Array(width * height)
+  for (let i = 0, from = 0; i < codes.length; i++, from += 3)
+    codes[i] =
+      ((opaque.data[from]! >> shift) << 16) |
+      ((opaque.data[from + 1]! >> shift) << 8) |
+      (opaque.data[from + 2]! >> shift)
+  return { width, height, codes, coloured: true, depth: 8, palette: undefined }
+}
+
+/** 0xRRGGBB of a code: its own, that of the palette, or the grey of a number. */
+export function colourOf({ coloured, depth, palette }: MaskPixels, code: number): number {
+  if (coloured) return code
+  if (palette !== undefined) return palette[code] ?? 0
+  const grey = depth > 8 ? code >> (depth - 8) : Math.round((code * 255) / (2 ** depth - 1))
+  return grey * 0x010101
+}
+
+/** How many pixels have each code; of a photo's thousands of colours the first `most`. */
+export function countCodes(codes: MaskPixels['codes'], most = 1024): Map<number, number> {
+  const counts = new Map<number, number>()
+  let last = -1
+  let run = 0
+  const add = (): void => {
+    if (run > 0 && (counts.size < most || counts.has(last))) counts.set(last, (counts.get(last) ?? 0) + run)
+  }
+  for (let i = 0; i < codes.length; i++) {
+    if (codes[i] === last) run++
+    else {
+      add()
+      last = codes[i]!
+      run = 1
+    }
+  }
+  add()
+  return counts
+}
+
+function withoutAlpha({ depth, channels, data }: Png, path: string): Pick<Png, 'data'> {
+  const colours = channels - 1
+  const most = 2 ** depth - 1
+  const count = data.length / channels
+  const plain = depth === 16 ? new Uint16Array(count * colours) : new Uint8Array(count * colours)
+  for (let i = 0; i < count; i++) {
+    const alpha = data[i * channels + colours]!
+    if (alpha === 0) continue // background
+    if (alpha < most)
+      throw new InputError(path, 'has pixels that are half transparent', { expected: INDEXED })
+    for (let c = 0; c < colours; c++) plain[i * colours + c] = data[i * channels + c]!
+  }
+  return { data: plain }
+}
+
+/** Whether the three channels are equal everywhere. */
+function isGrey(data: Png['data']): boolean {
+  for (let i = 0; i < data.length; i += 3)
+    if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) return false
+  return true
+}

@@ -1,0 +1,384 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { encode, type ImageData } from 'fast-png'
+import sharp from 'sharp'
+import { afterEach, describe, expect, test } from 'vitest'
+import { encodeLabelMap, VOC_PALETTE } from '../io/indexed-png.ts'
+import { type Dataset, openDataset } from './dataset.ts'
+import { solidShare } from './mask-shape.ts'
+import { readTruth } from './truth.ts'
+
+// Images of 16 x 12 pixels. The object is a square of 6 x 6, its border one pixel wide.
+const [WIDTH, HEIGHT] = [16, 12]
+const AREA = WIDTH * HEIGHT
+
+const made: string[] = []
+afterEach(async () => {
+  for (const root of made.splice(0)) await rm(root, { recursive: true, force: true })
+})
+
+/** One byte a pixel: `inside` in the square, `border` around it, 0 elsewhere. */
+function square(inside: number, border = 0): Uint8Array {
+  return Uint8Array.from({ length: AREA }, (_, i) => {
+    const [x, y] = [i % WIDTH, Math.floor(i / WIDTH)]
+    if (x >= 3 && x < 9 && y >= 3 && y < 9) return inside
+    return x >= 2 && x < 10 && y >= 2 && y < 10 ? border : 0
+  })
+}
+
+const png = (data: ImageData['data'], rest: Partial<ImageData> = {}): Uint8Array =>
+  encode({ width: WIDTH, height: HEIGHT, channels: 1, ...rest, data })
+const grey = (data: Uint8Array): Uint8Array => png(data)
+const indexed = (data: Uint8Array, palette: number[][]): Uint8Array => png(data, { palette })
+/** RGB of labels in VOC's colours. */
+const coloured = (labels: Uint8Array, colours: readonly (readonly number[])[] = VOC_PALETTE): Uint8Array =>
+  png(Uint8Array.from([...labels].flatMap(label => [...colours[label]!])), { channels: 3 })
+
+/** A plain folder: tags and mask of each image. */
+async function folder(
+  images: readonly (readonly [tags: string, mask: Uint8Array])[],
+  { classes }: { classes?: string } = {},
+): Promise<Dataset> {
+  const root = await mkdtemp(join(tmpdir(), 'tagmask-masks-'))
+  made.push(root)
+  const files: [string, string | Uint8Array][] = [
+    ['tags.csv', `file,tags\n${images.map(([tags], i) => `i${i}.png,${tags}\n`).join('')}`],
+    ...(classes === undefined ? [] : [['classes.txt', classes] as [string, string]]),
+    ...images.flatMap(([, mask], i): [string, Uint8Array][] => [
+      [`images/i${i}.png`, grey(square(9))],
+      [`masks/i${i}.png`, mask],
+    ]),
+  ]
+  for (const [name, content] of files) {
+    await mkdir(dirname(join(root, name)), { recursive: true })
+    await writeFile(join(root, name), content)
+  }
+  return openDataset(root)
+}
+
+const truthOf = async ({ pictures }: Dataset, i: number): Promise<number[]> => [
+  ...(await readTruth(pictures[i]!)).data,
+]
+const values = async (dataset: Dataset, i: number): Promise<number[]> =>
+  [...new Set(await truthOf(dataset, i))].sort((a, b) => a - b)
+const repeated = <T>(count: number, make: (i: number) => T): T[] =>
+  Array.from({ length: count }, (_, i) => make(i))
+
+describe('labels as everywhere', () => {
+  test('are left alone, and nothing is said', async () => {
+    const dataset = await folder([
+      ['a', grey(square(1, 255))],
+      ['b', grey(square(2, 255))],
+      ['a;b', encodeLabelMap({ width: WIDTH, height: HEIGHT, data: square(2, 1) })],
+    ])
+    expect(dataset.warnings).toEqual([])
+    expect(dataset.pictures.map(({ maskReading }) => maskReading)).toEqual([undefined, undefined, undefined])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1, 255)])
+  })
+
+  test('of 1 bit and of 16 bits are labels, too', async () => {
+    const bits = new Uint8Array((WIDTH / 8) * HEIGHT)
+    for (const [i, value] of square(1).entries()) bits[i >> 3]! |= value << (7 - (i & 7))
+    const dataset = await folder([
+      ['a', png(bits, { depth: 1 })],
+      ['b', png(Uint16Array.from(square(2, 255)), { depth: 16 })],
+    ])
+    expect(dataset.warnings).toEqual([])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+    expect(await truthOf(dataset, 1)).toEqual([...square(2, 255)])
+  })
+
+  test('RGB and transparent masks whose channels are equal are grey', async () => {
+    const rgb = png(Uint8Array.from([...square(1)].flatMap(v => [v, v, v])), { channels: 3 })
+    const clear = png(Uint8Array.from([...square(1)].flatMap(v => [7, v * 255])), { channels: 2 })
+    const half = png(Uint8Array.from([...square(1)].flatMap(v => [v, 99])), { channels: 2 })
+    const dataset = await folder([
+      ['a', rgb],
+      ['a', clear],
+      ['a', half],
+    ])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+    expect(await truthOf(dataset, 1)).toEqual([...square(7)])
+    await expect(readTruth(dataset.pictures[2]!)).rejects.toThrow(
+      /i2\.png: has pixels that are half transparent; a mask is a PNG of class indices/,
+    )
+  })
+})
+
+describe('one number beside the background', () => {
+  test('255 is the only class', async () => {
+    const dataset = await folder(repeated(3, () => ['red', grey(square(255))] as const))
+    expect(dataset.warnings).toEqual(['the masks hold only 0 and 255: 255 is read as "red"'])
+    expect(await truthOf(dataset, 1)).toEqual([...square(1)])
+  })
+
+  test('white on black in RGB, and 65535 of 16 bits, are the same', async () => {
+    const white = coloured(square(1), [
+      [0, 0, 0],
+      [255, 255, 255],
+    ])
+    expect(await truthOf(await folder([['red', white]]), 0)).toEqual([...square(1)])
+    const deep = png(
+      Uint16Array.from(square(1), value => value * 65535),
+      { depth: 16 },
+    )
+    const dataset = await folder([['red', deep]])
+    expect(dataset.warnings).toEqual(['the masks hold only 0 and 65535: 65535 is read as "red"'])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+  })
+
+  test('of several classes it is the tag of the image; an image of two tags is refused', async () => {
+    for (const value of [1, 128, 255]) {
+      const dataset = await folder([
+        ['a', grey(square(value))],
+        ['b', grey(square(value))],
+        ['c', grey(square(value))],
+        ['a;c', grey(square(value))],
+      ])
+      expect(dataset.warnings).toEqual([
+        `the masks hold only 0 and ${value}: ${value} is read as the class that the image is tagged with`,
+      ])
+      expect(await truthOf(dataset, 2)).toEqual([...square(3)])
+      await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+        `i3.png: holds the number ${value}, which may be several classes, and the tags of its image do not say which; in these masks ${value} is the class that the image is tagged with`,
+      )
+    }
+  })
+
+  test('255 that is only the border of objects, or everything, stays ignored', async () => {
+    const borders = await folder(repeated(3, () => ['red', grey(square(0, 255))] as const))
+    expect(borders.warnings).toEqual([])
+    expect(await truthOf(borders, 0)).toEqual([...square(0, 255)])
+    const full = await folder(repeated(3, () => ['red', grey(new Uint8Array(AREA).fill(255))] as const))
+    expect(full.warnings).toEqual([])
+    expect(await values(full, 0)).toEqual([255])
+  })
+
+  test('128 with a border of 255 is the class, 128 in objects of 255 is not', async () => {
+    const bordered = await folder(repeated(3, () => ['red', grey(square(128, 255))] as const))
+    expect(bordered.warnings).toEqual(['the masks hold only 0, 255 and 128: 128 is read as "red"'])
+    expect(await truthOf(bordered, 0)).toEqual([...square(1, 255)])
+    const trimaps = await folder(repeated(3, () => ['red', grey(square(255, 128))] as const))
+    expect(trimaps.pictures[0]!.maskReading).toBeUndefined()
+  })
+
+  test('images without tags leave the numbers as they are', async () => {
+    const dataset = await folder(
+      [
+        ['', grey(square(2))],
+        ['', grey(square(1))],
+      ],
+      { classes: 'a\nb' },
+    )
+    expect(dataset.pictures[0]!.maskReading).toBeUndefined()
+    const rgb = await folder([['', coloured(square(2, 1))]], { classes: 'a\nb' })
+    expect(await truthOf(rgb, 0)).toEqual([...square(2, 1)])
+  })
+})
+
+describe('colours', () => {
+  test('of VOC are its labels, in RGB with and without alpha', async () => {
+    const alpha = png(Uint8Array.from([...square(2, 255)].flatMap(label => [...VOC_PALETTE[label]!, 255])), {
+      channels: 4,
+    })
+    const dataset = await folder([
+      ['a', coloured(square(1, 255))],
+      ['b', alpha],
+      ['a;b', coloured(square(2, 1))],
+      ['b', coloured(square(3))],
+    ])
+    expect(dataset.warnings).toEqual(['the masks have the colours of VOC: each is read as its label'])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1, 255)])
+    expect(await truthOf(dataset, 1)).toEqual([...square(2, 255)])
+    await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+      /i3\.png: holds the colour #808000, which names no class; in these masks the colours are those of VOC/,
+    )
+  })
+
+  test('of palettes in another order tell the label', async () => {
+    const [black, red, green] = [0, 1, 2].map(label => [...VOC_PALETTE[label]!])
+    const dataset = await folder([
+      [
+        'a',
+        indexed(
+          square(1).map(v => 1 - v),
+          [red!, black!],
+        ),
+      ],
+      ['b', indexed(square(1), [black!, green!])],
+    ])
+    expect(dataset.warnings).toEqual([
+      'the palettes of the masks have the colours of VOC in another order: the colours are read, not the indices',
+    ])
+    expect(await truthOf(dataset, 1)).toEqual([...square(2)])
+    const agreeing = await folder([
+      ['b', indexed(square(2), [black!, green!, red!])],
+      ['a', indexed(square(1), [black!, green!, red!])],
+    ])
+    expect(agreeing.pictures[0]!.maskReading).toBeUndefined() // the tags say that the indices are right
+  })
+
+  test('that lie in the images of one class are that class', async () => {
+    const own = [
+      [0, 0, 0],
+      [255, 0, 0],
+      [0, 255, 255],
+    ]
+    const dataset = await folder([
+      ['cat', coloured(square(1), own)],
+      ['dog', coloured(square(2), own)],
+      ['cat;dog', coloured(square(1, 2), own)],
+    ])
+    expect(dataset.warnings).toEqual([
+      'the colours of the masks are read by the tags of their images: #00ffff is "dog", #ff0000 is "cat"',
+    ])
+    expect(await truthOf(dataset, 2)).toEqual([...square(1, 2)])
+  })
+
+  test('of which nothing is known are refused', async () => {
+    const own = [
+      [0, 0, 0],
+      [255, 0, 0],
+      [0, 255, 255],
+    ]
+    const dataset = await folder([['cat', coloured(square(1, 2), own)]])
+    await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+      'i0.png: has colours, and nothing says which classes they stand for; a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel; the colours of VOC are read, too',
+    )
+  })
+
+  test('turned to grey are the classes; of two with one grey the one that is tagged', async () => {
+    const names = repeated(20, k => `c${String(k + 1).padStart(2, '0')}`).join('\n')
+    const dataset = await folder(
+      [
+        ['c15', grey(square(147, 220))],
+        ['c01', grey(square(38))],
+        ['c16', grey(square(38))],
+        ['c01;c16', grey(square(38))],
+      ],
+      { classes: names },
+    )
+    expect(dataset.warnings).toEqual([
+      'the masks hold the grey of the colours of VOC (38 for c01, 147 for c15): they are read so',
+    ])
+    expect(await truthOf(dataset, 0)).toEqual([...square(15, 255)])
+    expect(await truthOf(dataset, 1)).toEqual([...square(1)])
+    expect(await truthOf(dataset, 2)).toEqual([...square(16)])
+    await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+      /the number 38, which may be several classes/,
+    )
+  })
+})
+
+describe('numbers', () => {
+  test('in another order than the classes are read by the tags', async () => {
+    const dataset = await folder(
+      repeated(6, i => [i % 2 ? 'cat' : 'dog', grey(square(i % 2 ? 2 : 1))] as const),
+    )
+    expect(dataset.classes).toEqual(['cat', 'dog'])
+    expect(dataset.warnings).toEqual([
+      'the numbers of the masks are read by the tags of their images: 1 is "dog", 2 is "cat"',
+    ])
+    expect(await truthOf(dataset, 0)).toEqual([...square(2)])
+  })
+
+  test('of 8 bits scaled to 16 are divided', async () => {
+    const deep = (label: number) =>
+      png(
+        Uint16Array.from(square(label, 255), v => v * 257),
+        { depth: 16 },
+      )
+    const dataset = await folder([
+      ['a', deep(1)],
+      ['a;b', deep(2)],
+    ])
+    expect(dataset.warnings).toEqual([
+      'the masks have 16 bits, their numbers are multiples of 257: they are divided by it',
+    ])
+    expect(await truthOf(dataset, 1)).toEqual([...square(2, 255)])
+  })
+
+  test('above 255 never wrap', async () => {
+    const dataset = await folder([
+      ['a', grey(square(1))],
+      [
+        'a',
+        png(
+          Uint16Array.from(square(1), v => v * 257 * 3),
+          { depth: 16 },
+        ),
+      ],
+    ])
+    await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(
+      /i1\.png: holds the number 771, which names no class; a mask is a PNG of class indices/,
+    )
+  })
+})
+
+test('masks in other formats are refused by what they are', async () => {
+  const raw = { raw: { width: WIDTH, height: HEIGHT, channels: 1 as const } }
+  const dataset = await folder([
+    ['a', await sharp(square(1), raw).jpeg().toBuffer()],
+    ['a', await sharp(square(1), raw).tiff().toBuffer()],
+  ])
+  await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+    /i0\.png: is a JPEG, whose compression changes labels, not a PNG; a mask is a PNG/,
+  )
+  await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(/i1\.png: is a TIFF, not a PNG; a mask/)
+})
+
+describe('a mask beside an image with an EXIF orientation', () => {
+  const turned = async (orientation: number): Promise<Dataset> => {
+    const dataset = await folder([['a', grey(square(1))]])
+    await sharp(square(1), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
+      .withMetadata({ orientation })
+      .png()
+      .toFile(dataset.pictures[0]!.image)
+    return dataset
+  }
+
+  test.each([5, 6, 7, 8])('%i is turned as sharp turns the image', async orientation => {
+    const { pictures } = await turned(orientation)
+    const { data, info } = await sharp(pictures[0]!.image)
+      .autoOrient()
+      .extractChannel(0)
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height]).toEqual([HEIGHT, WIDTH])
+    const truth = await readTruth(pictures[0]!, info)
+    expect(truth).toEqual({ width: HEIGHT, height: WIDTH, data: new Uint8Array(data), turned: true })
+  })
+
+  test('is told when the data set is opened, and then the others of it are turned, too', async () => {
+    const { root } = await turned(6)
+    const dataset = await openDataset(root)
+    expect(dataset.warnings).toEqual([
+      'the masks lie as the images are stored, and are turned as their EXIF orientation says: i0',
+    ])
+    expect((await readTruth(dataset.pictures[0]!)).turned).toBe(true)
+    await turnedOver(dataset.pictures[0]!.image)
+    const over = await readTruth(dataset.pictures[0]!)
+    expect([...over.data]).toEqual([...square(1)].reverse())
+  })
+
+  test('of the size that is shown stays as it is', async () => {
+    const { pictures } = await turned(6)
+    const upright = await readTruth(pictures[0]!, { width: WIDTH, height: HEIGHT })
+    expect(upright.turned).toBe(false)
+  })
+
+  async function turnedOver(image: string): Promise<void> {
+    await sharp(square(1), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
+      .withMetadata({ orientation: 3 })
+      .png()
+      .toFile(image)
+  }
+})
+
+test('the inside of an object is what is left when its edge is taken away', () => {
+  const share = (codes: Uint8Array) => solidShare({ width: WIDTH, height: HEIGHT, codes }, 255)
+  expect(share(square(255))).toBeCloseTo(16 / 36)
+  expect(share(square(0, 255))).toBe(0)
+  expect(share(new Uint8Array(AREA))).toBe(0)
+})

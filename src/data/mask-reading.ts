@@ -1,0 +1,121 @@
+/** @file How the masks of a data set are read: some are looked at, and the reading that agrees with the tags is taken for all. */
+import { InputError } from '../errors.ts'
+import { IGNORE } from '../io/label-values.ts'
+import { readOrientation } from '../io/orientation.ts'
+import { sample as someNames } from './listing.ts'
+import { type Candidate, type MaskSample, readings } from './mask-candidates.ts'
+import { colourOf, countCodes, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
+import { solidShare } from './mask-shape.ts'
+import type { Dataset, Picture } from './picture.ts'
+import { labelOf } from './truth.ts'
+
+const LOOKED_AT = 64 // masks, spread over the split
+const FIRST = 8 // masks that are looked at whatever their size
+const MOST_MARKED = 3 // numbers of a mask in which 255 may be a class
+const MOST_PIXELS = 2 ** 26 // of all that are looked at
+
+/**
+ * The data set with the reading of its masks, and a sentence that says which where it is not the usual one (numbers are
+ * labels). `ids`: label of each number that masks may hold instead, as COCO's category ids.
+ */
+export async function withMaskReading(
+  dataset: Dataset,
+  { ids }: { ids?: ReadonlyMap<number, number> } = {},
+): Promise<Dataset> {
+  const { classes, warnings } = dataset
+  const { samples, turned, upright } = await lookAt(dataset.pictures)
+  if (samples.length === 0) return dataset
+  const { reading, words } = choose(samples, readings(samples, { classes, ids }))
+  const maskTurned = turned.length > upright
+  if (reading === undefined && !maskTurned) return dataset
+  const pictures = dataset.pictures.map(picture => ({
+    ...picture,
+    ...(reading === undefined ? {} : { maskReading: reading }),
+    ...(maskTurned ? { maskTurned } : {}),
+  }))
+  const said = [
+    ...(words === undefined ? [] : [words]),
+    ...(maskTurned
+      ? [
+          `the masks lie as the images are stored, and are turned as their EXIF orientation says: ${someNames(turned)}`,
+        ]
+      : []),
+  ]
+  return { ...dataset, pictures, warnings: [...warnings, ...said] }
+}
+
+/** Masks that cannot be read say nothing here: whoever reads them for their labels names them. */
+async function lookAt(
+  pictures: readonly Picture[],
+): Promise<{ samples: MaskSample[]; turned: string[]; upright: number }> {
+  const masked = pictures.filter(({ mask }) => mask !== undefined)
+  const count = Math.min(LOOKED_AT, masked.length)
+  const samples: MaskSample[] = []
+  const turned: string[] = []
+  let [upright, seen] = [0, 0]
+  for (let i = 0; i < count; i++) {
+    if (i >= FIRST && seen > MOST_PIXELS) break
+    const { id, image, mask, tags } = masked[Math.floor((i * masked.length) / count)]!
+    let pixels: MaskPixels
+    try {
+      pixels = await readMaskPixels(mask!)
+    } catch (error) {
+      if (error instanceof InputError) continue
+      throw error
+    }
+    seen += pixels.codes.length
+    samples.push(sampleOf(pixels, tags))
+    const { width, height } = pixels
+    const stored = width === height ? undefined : await readOrientation(image)
+    if (stored === undefined || stored.orientation < 5) continue
+    if (stored.width === width && stored.height === height) turned.push(id)
+    else upright++
+  }
+  return { samples, turned, upright }
+}
+
+function sampleOf(pixels: MaskPixels, tags: readonly number[]): MaskSample {
+  const { coloured, depth, palette, codes } = pixels
+  const counts = [...countCodes(codes).keys()]
+  const marked = !coloured && counts.length <= MOST_MARKED && counts.includes(IGNORE)
+  return {
+    tags,
+    pixels: { coloured, depth, palette },
+    codes: new Set(counts),
+    colours: new Map(counts.map(code => [code, colourOf(pixels, code)])),
+    solid: marked ? solidShare(pixels, IGNORE) : undefined,
+  }
+}
+
+/** The first of those that agree best with the tags. One that leaves more numbers without a label than it finds tags is none. */
+function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]): Candidate {
+  const scored = candidates.map(candidate => {
+    const each = samples.map(sample => compare(sample, candidate))
+    const total = (of: (one: Agreement) => number): number => each.reduce((sum, one) => sum + of(one), 0)
+    return {
+      candidate,
+      score: total(({ hits, others, unknown, missed }) => hits - others - unknown - missed),
+      evident: total(({ hits }) => hits) >= total(({ unknown }) => unknown),
+    }
+  })
+  const usable = scored.filter(({ candidate, evident }) => evident || candidate.reading === undefined)
+  return usable.reduce((best, other) => (other.score > best.score ? other : best)).candidate
+}
+
+/** Tags found in a mask, labels that are no tag, numbers of no label, tags that are not found. */
+type Agreement = Record<'hits' | 'others' | 'unknown' | 'missed', number>
+
+function compare({ tags, codes, colours, pixels }: MaskSample, { reading, labels }: Candidate): Agreement {
+  const found = new Set<number>()
+  let unknown = 0
+  for (const code of codes) {
+    const key = reading?.by === 'colour' ? colours.get(code)! : code
+    const label = pixels.coloured && reading?.by !== 'colour' ? undefined : labelOf(reading, key, tags)
+    if (label === 0 || label === IGNORE) continue
+    if (label === undefined || !(label < labels)) unknown++
+    else found.add(label - 1)
+  }
+  const hits = tags.filter(tag => found.has(tag)).length
+  const others = tags.length === 0 ? 0 : found.size - hits // an image without tags may show anything
+  return { hits, others, unknown, missed: tags.length - hits }
+}

@@ -1,0 +1,149 @@
+/** @file Tags in JSON: {"a.jpg": ["cat"]}, [{"file": "a.jpg", "tags": ["cat"]}], {"cat": ["a.jpg"]}, one object a line. */
+import { InputError } from '../errors.ts'
+import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns.ts'
+import type { TableContext, TagRow, TagRows } from './tag-table.ts'
+import { type Cell, cleanWord, foldWord, splitCells } from './tag-words.ts'
+
+const EXPECTED = 'write {"picture.jpg": ["tag", "tag"]} or [{"file": "picture.jpg", "tags": ["tag"]}]'
+
+interface Entry {
+  readonly file: string
+  readonly tags: unknown
+  readonly split: string | undefined
+  readonly where: string
+}
+
+/** Throws InputError for what is no JSON, has another form, or names one image twice as a key. */
+export function jsonRows(path: string, text: string, context: TableContext): TagRows {
+  const entries = entriesOf(path, parse(path, text), context)
+  const words = entries.flatMap(({ tags, where }, row) =>
+    tagWords(path, tags, where).map(cell => ({ ...cell, row })),
+  )
+  const texts = words.filter(({ whole }) => !whole)
+  const { tags } = splitCells(texts, { file: path, known: context.known })
+  const split = new Map(texts.map((cell, i) => [cell, tags[i]!]))
+  const byRow = entries.map((): string[] => [])
+  for (const cell of words) byRow[cell.row]!.push(...(split.get(cell) ?? [cleanWord(cell.text)]))
+  const rows = entries.map(
+    ({ file, split: part, where }, row): TagRow => ({
+      file,
+      tags: byRow[row]!.filter(tag => tag !== ''),
+      split: part,
+      where,
+    }),
+  )
+  return { rows, exclusive: false, notes: [] }
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text)
+    const twice = repeatedKey(text)
+    if (twice === undefined) return value
+    throw new InputError(path, `names ${twice} twice`, { expected: 'give each picture one entry' })
+  } catch (cause) {
+    if (cause instanceof InputError) throw cause
+    const lines = text.split(/\r\n|\r|\n/).filter(line => line.trim() !== '')
+    if (lines.length > 1 && lines.every(line => line.trimStart().startsWith('{'))) {
+      try {
+        return lines.map((line): unknown => JSON.parse(line))
+      } catch {
+        // the message of the whole is the better one
+      }
+    }
+    throw new InputError(path, `is not JSON (${cause instanceof Error ? cause.message : ''})`, {
+      expected: EXPECTED,
+      cause,
+    })
+  }
+}
+
+/** A key that the outermost object has twice: JSON.parse keeps the last and says nothing. */
+function repeatedKey(text: string): string | undefined {
+  const seen = new Set<string>()
+  let depth = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*:?|[[\]{}]/gs)) {
+    if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    else if (depth === 1 && token.endsWith(':')) {
+      const key = String(JSON.parse(token.slice(0, -1)))
+      if (seen.has(key)) return `"${key}"`
+      seen.add(key)
+    }
+  }
+  return undefined
+}
+
+function entriesOf(path: string, value: unknown, { isImage }: TableContext): Entry[] {
+  const form = new InputError(path, 'does not have the form of a tag file', { expected: EXPECTED })
+  if (Array.isArray(value)) return value.map((entry, i) => listEntry(path, entry, `entry ${i + 1}`))
+  if (!isRecord(value)) throw form
+  if (['images', 'annotations', 'categories'].every(key => Array.isArray(value[key])))
+    throw new InputError(path, 'has the form of COCO', {
+      expected: 'put it into annotations/instances_train.json and the pictures into train/',
+    })
+  const pairs = Object.entries(value)
+  const lists = pairs.filter(([, list]) => Array.isArray(list) && list.length > 0 && list.every(isRecord))
+  if (lists.length === 1 && pairs.length === 1)
+    return entriesOf(path, lists[0]![1], { isImage, known: new Set() })
+  const isClassOfFiles = ([key, list]: [string, unknown]): boolean =>
+    !isImage(key) &&
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every(name => typeof name === 'string' && isImage(name))
+  if (pairs.length > 0 && pairs.every(isClassOfFiles))
+    return pairs.flatMap(([name, list]) =>
+      (list as string[]).map(file => ({ file, tags: [name], split: undefined, where: name })),
+    )
+  return pairs.map(([file, tags]) => {
+    const inner = isRecord(tags) ? fieldsOf(tags) : undefined
+    return inner?.tags === undefined
+      ? { file, tags, split: undefined, where: file }
+      : { file, tags: inner.tags, split: inner.split, where: file }
+  })
+}
+
+function listEntry(path: string, entry: unknown, where: string): Entry {
+  const fields = isRecord(entry) ? fieldsOf(entry) : {}
+  if (typeof fields.file === 'string' && fields.tags !== undefined)
+    return { file: fields.file, tags: fields.tags, split: fields.split, where: fields.file }
+  throw new InputError(path, 'does not have the form of a tag file', { field: where, expected: EXPECTED })
+}
+
+/** The values of an object by the names that columns of a table may have. */
+function fieldsOf(entry: Readonly<Record<string, unknown>>): {
+  file?: unknown
+  tags?: unknown
+  split?: string
+} {
+  const keys = new Map(Object.keys(entry).map(key => [foldWord(key).replace(/[\s_-]+/g, ''), key]))
+  const find = (names: readonly string[]): unknown => {
+    const name = names.find(known => keys.has(known))
+    return name === undefined ? undefined : entry[keys.get(name)!]
+  }
+  const split = find(SPLIT_NAMES)
+  return {
+    file: find([...FILE_NAMES, ...PERHAPS_FILES]),
+    tags: find(TAG_NAMES),
+    ...(typeof split === 'string' && { split }),
+  }
+}
+
+/** `whole`: an entry of a list, which is one tag as it stands. */
+function tagWords(path: string, tags: unknown, where: string): (Cell & { readonly whole: boolean })[] {
+  const word = (value: unknown, whole: boolean) => {
+    if (typeof value !== 'string' && typeof value !== 'number')
+      throw new InputError(path, 'does not have the form of a tag file', { field: where, expected: EXPECTED })
+    return { text: String(value), where, whole }
+  }
+  if (tags === null) return []
+  if (Array.isArray(tags)) return tags.map(tag => word(tag, true))
+  const chosen = isRecord(tags) ? Object.entries(tags) : undefined
+  if (chosen?.every(([, is]) => typeof is === 'boolean' || is === 0 || is === 1))
+    return chosen.filter(([, is]) => Boolean(is)).map(([name]) => word(name, true))
+  return [word(tags, false)]
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

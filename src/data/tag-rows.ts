@@ -1,0 +1,128 @@
+/** @file The rows of a tag file made one: one spelling for each class, no words that mean none, one row for each image. */
+import { InputError } from '../errors.ts'
+import { hasControls, picturesHave, sample } from './listing.ts'
+import { HEADER } from './tag-columns.ts'
+import type { TagRow } from './tag-table.ts'
+import { foldWord, meansNoTag } from './tag-words.ts'
+
+/** Rows in which each class has one spelling and words that mean no tag are gone. Throws InputError for a tag that is no single line. */
+export function cleanRows(
+  path: string,
+  rows: readonly TagRow[],
+  known: readonly string[],
+): { rows: TagRow[]; warnings: string[] } {
+  const spellings = new Map<string, Map<string, number>>()
+  for (const tag of rows.flatMap(({ tags }) => tags)) {
+    const counts = spellings.get(foldWord(tag)) ?? new Map<string, number>()
+    spellings.set(foldWord(tag), counts.set(tag, (counts.get(tag) ?? 0) + 1))
+  }
+  const given = new Map(known.map(name => [foldWord(name), name]))
+  const chosen = new Map(
+    [...spellings].map(([folded, counts]) => [folded, given.get(folded) ?? mostUsed(counts)]),
+  )
+  const dropped = new Map<string, number>()
+  const cleaned = rows.map(row => {
+    const tags = row.tags.flatMap(tag => {
+      if (hasControls(tag))
+        throw new InputError(path, `has the tag ${JSON.stringify(tag)}`, {
+          field: row.where,
+          expected: 'a tag is one line, without line breaks or control characters; separate tags by ";"',
+        })
+      const folded = foldWord(tag)
+      if (!meansNoTag(tag) || given.has(folded)) return [chosen.get(folded)!]
+      dropped.set(folded, (dropped.get(folded) ?? 0) + 1)
+      return []
+    })
+    return { ...row, tags: [...new Set(tags)] }
+  })
+  const several = [...spellings].flatMap(([folded, counts]) =>
+    counts.size < 2 || dropped.has(folded)
+      ? []
+      : [`${[...counts.keys()].sort().join(' and ')} (read as ${chosen.get(folded)})`],
+  )
+  const none = [...dropped].map(([word, count]) => `"${word}" (${count} ${count === 1 ? 'row' : 'rows'})`)
+  return {
+    rows: cleaned,
+    warnings: [
+      ...(several.length === 0 ? [] : [`${path}: one class in several spellings: ${sample(several, 5)}`]),
+      ...(none.length === 0 ? [] : [`${path}: words that name no class are no tags: ${sample(none, 5)}`]),
+    ],
+  }
+}
+
+/** The spelling that most rows have; in lower case where two have as many. */
+function mostUsed(counts: ReadonlyMap<string, number>): string {
+  return [...counts].sort(([a, n], [b, m]) => m - n || (a > b ? -1 : 1))[0]![0]
+}
+
+export interface UnitedRows {
+  /** By image. */
+  readonly rows: ReadonlyMap<string, TagRow>
+  readonly warnings: string[]
+  readonly notes: string[]
+}
+
+/**
+ * One row for each image, with the tags of all of its rows; `imageOf` names the image of a row. Throws InputError for rows
+ * without a file, and for rows of one image that contradict: other splits, or other tags where they are `exclusive`.
+ */
+export function uniteRows(
+  path: string,
+  list: readonly TagRow[],
+  { exclusive, imageOf = plainName }: { exclusive: boolean; imageOf?: (row: TagRow) => string },
+): UnitedRows {
+  const rows = new Map<string, TagRow>()
+  const same = new Set<string>()
+  const united = new Set<string>()
+  const spelt = new Map<string, string>()
+  const respelt = new Map<string, string>()
+  for (const row of list) {
+    const file = imageOf(row)
+    if (file === '') throw new InputError(path, 'names no file', { field: row.where, expected: HEADER })
+    const before = rows.get(file)
+    if (before === undefined) {
+      rows.set(file, { ...row, file })
+      spelt.set(file, plainName(row))
+      continue
+    }
+    const differs = !sameTags(before, row)
+    const split = before.split === row.split || row.split === undefined || row.split === ''
+    if ((differs && exclusive) || !(split || (before.split ?? '') === ''))
+      throw new InputError(
+        path,
+        `${file} stands here and at ${before.where} with ${split ? 'other tags' : 'another split'}`,
+        {
+          field: row.where,
+          expected: 'give each picture one row',
+        },
+      )
+    if (differs) united.add(file)
+    else same.add(file)
+    const other = spelt.get(file)!
+    if (other !== plainName(row)) respelt.set(file, `${other} and ${plainName(row)}`)
+    const tags = [...new Set([...before.tags, ...row.tags])]
+    rows.set(file, { ...before, tags, split: before.split || row.split })
+  }
+  const twice = [...same].filter(file => !united.has(file))
+  const warnings =
+    twice.length === 0 ? [] : [`${path}: ${picturesHave(twice.length)} the same row twice: ${sample(twice)}`]
+  if (respelt.size > 0)
+    warnings.push(`${path}: rows that name one image are united: ${sample([...respelt.values()])}`)
+  const notes =
+    united.size === 0
+      ? []
+      : [`${path}: ${picturesHave(united.size)} several rows; their tags are united: ${sample([...united])}`]
+  return { rows, warnings, notes }
+}
+
+/** What a row calls its image, with forward slashes and without what stands for the folder itself. */
+function plainName({ file }: TagRow): string {
+  return file
+    .trim()
+    .replaceAll('\\', '/')
+    .replace(/^\.?\//, '')
+}
+
+function sameTags(a: TagRow, b: TagRow): boolean {
+  return [...a.tags].sort().join('\n') === [...b.tags].sort().join('\n')
+}

@@ -1,0 +1,141 @@
+/** @file What a plain folder and class folders have in common: images and the row of each; and images with a table of tags. */
+import { join } from 'node:path'
+import { InputError } from '../errors.ts'
+import { type ImageListing, listImages, unreadSentence } from './image-listing.ts'
+import { findAll, imageNames } from './image-names.ts'
+import { listFolder, sample } from './listing.ts'
+import { readTagFile, type TagFile } from './tag-file.ts'
+import { uniteRows } from './tag-rows.ts'
+import type { TagRow } from './tag-table.ts'
+
+export interface TaggedImages {
+  /** The folder below which the images lie. */
+  readonly base: string
+  /** The file or folder that the tags come from. */
+  readonly source: string
+  readonly listing: ImageListing
+  /** By image. */
+  readonly rows: ReadonlyMap<string, TagRow>
+  readonly splits: boolean
+  readonly warnings: readonly string[]
+  readonly notes: readonly string[]
+}
+
+const IMAGES = 'put the pictures (jpg, png, webp, tif, gif or avif) into images/'
+
+/** images/, or the folder itself where the images lie beside the table; with what stands before their names in tables. */
+export async function imageFolder(root: string): Promise<{ base: string; roots: string[] }> {
+  const names = await listFolder(root)
+  const own = names.find(name => name === 'images') ?? names.find(name => name.toLowerCase() === 'images')
+  const hasOwn = own === undefined && (await hasImages(root))
+  const base = hasOwn ? root : join(root, own ?? 'images')
+  const name = root.slice(root.search(/[^/\\]*$/))
+  const inside = hasOwn ? [] : [base, `${name}/${own ?? 'images'}`, own ?? 'images']
+  return { base, roots: [...inside, root, name] }
+}
+
+async function hasImages(root: string): Promise<boolean> {
+  return listImages(root, { expected: IMAGES, skip: isBeside }).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof InputError) return false
+      throw error
+    },
+  )
+}
+
+/** masks/, tables and lists lie beside the images, not among them. */
+export function isBeside(path: string): boolean {
+  return path.toLowerCase() === 'masks' || /^[^/]+\.(csv|tsv|txt|json|jsonl|md|html?)$/i.test(path)
+}
+
+/** The images of a folder with its table of tags; undefined when there is no table. Throws InputError as its parts do. */
+export async function readTaggedImages(
+  root: string,
+  { known }: { known: readonly string[] },
+): Promise<TaggedImages | undefined> {
+  const { base, roots } = await imageFolder(root)
+  const listing = await listImages(base, { expected: IMAGES, ...(base === root && { skip: isBeside }) })
+  const names = imageNames(listing.files, { roots })
+  const unread = imageNames(listing.unread, { roots })
+  const isImage = (name: string): boolean =>
+    [names, unread].some(images => {
+      const { file, twins } = images.find(name)
+      return file !== undefined || twins.length > 0
+    }) || /\.(jpe?g|png|webp|tiff?|gif|avif|hei[cf]|bmp)\s*$/i.test(name)
+  const table = await readTagFile(root, { isImage, known })
+  if (table === undefined) return undefined
+  const matched = matchRows(table, { names, unread, listing, base })
+  return {
+    base,
+    source: table.path,
+    listing,
+    rows: matched.rows,
+    splits: table.splits,
+    warnings: [...listing.warnings, ...table.warnings, ...matched.warnings],
+    notes: [...table.notes, ...listing.notes, ...matched.notes],
+  }
+}
+
+interface MatchContext {
+  readonly names: ReturnType<typeof imageNames>
+  readonly unread: ReturnType<typeof imageNames>
+  readonly listing: ImageListing
+  readonly base: string
+}
+
+/** The rows by image. A name that fits loosely counts where no row fits that image better. */
+function matchRows(
+  table: TagFile,
+  { names, unread, listing, base }: MatchContext,
+): { rows: ReadonlyMap<string, TagRow>; warnings: string[]; notes: string[] } {
+  const rows = [...table.rows.values()]
+  const all = findAll(
+    names,
+    rows.map(({ file }) => file),
+  )
+  const matched: { row: TagRow; file: string; loosely: boolean }[] = []
+  const absent: string[] = []
+  const unreadRows: string[] = []
+  for (const [i, row] of rows.entries()) {
+    const { file, twins, loosely } = all[i]!
+    if (twins.length > 0)
+      throw new InputError(table.path, `${row.file} can be ${twins.slice(0, 2).join(' or ')}`, {
+        field: row.where,
+        expected: 'write the path below the folder of images, with the ending',
+      })
+    if (file !== undefined) matched.push({ row, file, loosely })
+    else if (unread.find(row.file).file !== undefined) unreadRows.push(row.file)
+    else absent.push(row.file)
+  }
+  const fileOf = new Map(matched.map(({ row, file }) => [row, file]))
+  const united = uniteRows(
+    table.path,
+    matched.map(({ row }) => row),
+    { exclusive: table.exclusive, imageOf: row => fileOf.get(row)! },
+  )
+  const warnings = [...united.warnings]
+  if (absent.length > 0 && absent.length >= matched.length)
+    throw new InputError(table.path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
+      expected: `most rows must name a picture in ${base}, which holds ${sample(listing.files)}`,
+    })
+  if (matched.length === 0 && unreadRows.length > 0)
+    throw new InputError(table.path, `names only images in formats that are not read`, {
+      expected: unreadSentence(listing.unread),
+    })
+  if (absent.length > 0)
+    warnings.push(
+      `${table.path}: names ${absent.length} absent ${absent.length === 1 ? 'picture' : 'pictures'}, left out: ${sample(absent)}`,
+    )
+  if (unreadRows.length > 0)
+    warnings.push(
+      `${table.path}: ${unreadRows.length === 1 ? '1 row names an image' : `${unreadRows.length} rows name images`} in a format that is not read, left out: ${sample(unreadRows)}`,
+    )
+  const loose = matched.filter(({ loosely }) => loosely).map(({ row, file }) => `${row.file} is ${file}`)
+  const notes = [...united.notes]
+  if (loose.length > 0)
+    notes.push(
+      `${table.path}: ${loose.length === 1 ? '1 row names' : `${loose.length} rows name`} another folder or ending than the image has: ${sample(loose)}`,
+    )
+  return { rows: united.rows, warnings, notes }
+}

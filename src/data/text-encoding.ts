@@ -1,0 +1,49 @@
+/** @file Bytes of a text file to text: UTF-8, UTF-16, and Windows-1252 (what Excel writes where nothing else is asked for). Imports errors only. */
+import { InputError } from '../errors.ts'
+
+/** `encoding` is what a person calls it; undefined for UTF-8, which needs no word. */
+export interface DecodedText {
+  readonly text: string
+  readonly encoding: string | undefined
+}
+
+/** Without byte order mark. Throws InputError for a workbook, a zip archive and other bytes that are no text. */
+export function decodeText(bytes: Uint8Array, file: string): DecodedText {
+  const utf16 = utf16Of(bytes)
+  const decoded: DecodedText =
+    utf16 === undefined ? utf8OrLatin(bytes) : { text: decode(bytes, utf16), encoding: 'UTF-16' }
+  if (!decoded.text.includes('\0')) return decoded
+  const workbook = startsWith(bytes, 0x50, 0x4b) || startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0)
+  throw new InputError(file, workbook ? 'is a workbook or an archive, not text' : 'is not text', {
+    expected: workbook ? 'save it as CSV in the spreadsheet' : 'save it as text in UTF-8',
+  })
+}
+
+function utf8OrLatin(bytes: Uint8Array): DecodedText {
+  try {
+    return { text: decode(bytes, 'utf-8'), encoding: undefined }
+  } catch {
+    return { text: decode(bytes, 'windows-1252'), encoding: 'Windows-1252 (Latin-1)' }
+  }
+}
+
+/** By its byte order mark, or by the zero bytes of ASCII letters. */
+function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
+  if (startsWith(bytes, 0xff, 0xfe)) return 'utf-16le'
+  if (startsWith(bytes, 0xfe, 0xff)) return 'utf-16be'
+  const head = bytes.subarray(0, 512)
+  if (head.length < 4 || bytes.length % 2 !== 0) return undefined
+  const zeros = [0, 0]
+  for (const [at, byte] of head.entries()) if (byte === 0) zeros[at % 2]!++
+  const half = head.length / 2
+  if (zeros[1]! > 0.7 * half && zeros[0] === 0) return 'utf-16le'
+  return zeros[0]! > 0.7 * half && zeros[1] === 0 ? 'utf-16be' : undefined
+}
+
+function decode(bytes: Uint8Array, encoding: string): string {
+  return new TextDecoder(encoding, { fatal: encoding === 'utf-8' }).decode(bytes)
+}
+
+function startsWith(bytes: Uint8Array, ...values: readonly number[]): boolean {
+  return values.every((value, i) => bytes[i] === value)
+}

@@ -1,0 +1,153 @@
+/** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes that they make when VOC's do not fit. */
+import { basename, join } from 'node:path'
+import { InputError } from '../errors.ts'
+import { nearestName } from '../nearest-name.ts'
+import type { ImageNames } from './image-names.ts'
+import { imageStem, isFolder, preferJpeg } from './image-path.ts'
+import { listFolder, picturesHave, readText, sample } from './listing.ts'
+import { readTagFile, type TagFile } from './tag-file.ts'
+import { uniteRows } from './tag-rows.ts'
+import { annotatedClasses } from './voc-annotation.ts'
+import { type Entry, IMAGES } from './voc-list.ts'
+
+/** What an image is tagged with; `where` names the place in the file. */
+export interface VocTags {
+  readonly names: readonly string[]
+  readonly file: string
+  readonly where: string
+}
+
+export interface VocTagSource {
+  /** By id. */
+  readonly tags: ReadonlyMap<string, VocTags>
+  /** Those of the other splits, too. */
+  readonly all: () => Promise<readonly VocTags[]>
+  readonly warnings: readonly string[]
+  readonly notes: readonly string[]
+}
+
+const TOGETHER = 64 // annotations read at the same time
+
+/** Throws InputError when there are no tags at all, rows name absent images, or an annotation is cut short. */
+export async function readVocTags(
+  root: string,
+  entries: readonly Entry[],
+  { names, known }: { names: ImageNames; known: readonly string[] },
+): Promise<VocTagSource> {
+  const isImage = (name: string): boolean => {
+    const { file, twins } = names.find(name)
+    return file !== undefined || twins.length > 0 || imageStem(name) !== name
+  }
+  const file = await readTagFile(root, { isImage, known })
+  return file === undefined ? fromAnnotations(root, entries) : fromTable(file, entries, names)
+}
+
+function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames): VocTagSource {
+  const rows = [...file.rows.values()].map(row => ({ row, ...preferJpeg(names.find(row.file)) }))
+  const unclear = rows.find(({ twins }) => twins.length > 0)
+  if (unclear !== undefined)
+    throw new InputError(file.path, `"${unclear.row.file}" may be ${unclear.twins.join(' or ')}`, {
+      field: unclear.row.where,
+      expected: 'write the name with its ending',
+    })
+  const absent = rows.filter(row => row.file === undefined).map(({ row }) => row.file)
+  if (absent.length > 0)
+    throw new InputError(file.path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
+      expected: `every row must name a picture in ${IMAGES}/`,
+    })
+  const imageOf = new Map(rows.map(({ row, file: image }) => [row, image!]))
+  const united = uniteRows(file.path, [...imageOf.keys()], {
+    exclusive: file.exclusive,
+    imageOf: row => imageOf.get(row)!,
+  })
+  const tags = new Map<string, VocTags>()
+  const without: string[] = []
+  for (const { id, image } of entries) {
+    const row = united.rows.get(image.replace(`${IMAGES}/`, ''))
+    if (row === undefined) without.push(id)
+    else tags.set(id, { names: row.tags, file: file.path, where: row.where })
+  }
+  const warnings = [...file.warnings, ...united.warnings]
+  if (without.length > 0)
+    warnings.push(`${picturesHave(without.length)} no row in ${basename(file.path)}: ${sample(without)}`)
+  return {
+    tags,
+    all: async () =>
+      [...united.rows.values()].map(row => ({ names: row.tags, file: file.path, where: row.where })),
+    warnings,
+    notes: [...file.notes, ...united.notes],
+  }
+}
+
+async function fromAnnotations(root: string, entries: readonly Entry[]): Promise<VocTagSource> {
+  const folder = join(root, 'Annotations')
+  if (!(await isFolder(folder)))
+    throw new InputError(root, 'has neither tags.csv nor Annotations/', {
+      expected: 'the tags must come from one of them',
+    })
+  const pathOf = ({ image }: Entry): string =>
+    join(folder, `${imageStem(image.replace(`${IMAGES}/`, ''))}.xml`)
+  const read = await readAnnotations(entries.map(pathOf))
+  const tags = new Map<string, VocTags>()
+  const without: string[] = []
+  for (const [i, { id }] of entries.entries()) {
+    const found = read[i]
+    if (found === undefined) without.push(id)
+    else tags.set(id, found)
+  }
+  const warnings =
+    without.length === 0 ? [] : [`${picturesHave(without.length)} no annotation: ${sample(without)}`]
+  const all = async (): Promise<VocTags[]> => {
+    const names = (await listFolder(folder)).filter(name => name.toLowerCase().endsWith('.xml'))
+    return (await readAnnotations(names.map(name => join(folder, name)))).filter(row => row !== undefined)
+  }
+  return { tags, all, warnings, notes: [] }
+}
+
+/** In the order of the paths; undefined where there is no file. */
+async function readAnnotations(paths: readonly string[]): Promise<(VocTags | undefined)[]> {
+  const read: (VocTags | undefined)[] = []
+  for (let first = 0; first < paths.length; first += TOGETHER)
+    read.push(
+      ...(await Promise.all(
+        paths.slice(first, first + TOGETHER).map(async path => {
+          const xml = await readText(path)
+          return xml === undefined
+            ? undefined
+            : { names: annotatedClasses(xml, path), file: path, where: 'object' }
+        }),
+      )),
+    )
+  return read
+}
+
+/**
+ * VOC's classes; those of the tags, sorted, when they are a world of their own. Throws InputError on tags of which some are
+ * VOC's and some are not.
+ */
+export async function chooseVocClasses(
+  source: VocTagSource,
+  voc: readonly string[],
+): Promise<{ names: readonly string[]; words: string[] }> {
+  const isKnown = (name: string): boolean => voc.includes(name) || voc.includes(name.toLowerCase())
+  const foreign = (rows: Iterable<VocTags>): Map<string, VocTags> =>
+    new Map([...rows].flatMap(row => row.names.filter(name => !isKnown(name)).map(name => [name, row])))
+  const strange = foreign(source.tags.values())
+  if (strange.size === 0) return { names: voc, words: [] }
+  const rows = await source.all()
+  const known = [...new Set(rows.flatMap(({ names }) => names.filter(isKnown)))]
+  const others = [...foreign(rows).keys()].sort()
+  const slips = others.filter(name => nearestName(name, voc) !== undefined)
+  if (known.length === 0 && 2 * slips.length < others.length)
+    return {
+      names: others,
+      words: [`no tag is one of VOC's 20 classes: the classes are the tags, sorted: ${sample(others, 10)}`],
+    }
+  const [name, row] = [...strange][0]!
+  const near = nearestName(name, voc)
+  const hint = near === undefined ? `it is none of VOC's 20 classes.` : `did you mean "${near}"?`
+  throw new InputError(row.file, `unknown class "${name}"`, {
+    field: row.where,
+    expected: `${hint} If the classes are your own, list them in classes.txt, one a line`,
+  })
+}

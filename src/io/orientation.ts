@@ -1,0 +1,40 @@
+/** @file How a photo is turned before it is shown (EXIF). */
+import { stat } from 'node:fs/promises'
+import sharp from 'sharp'
+
+/** Size as the pixels are stored, and EXIF orientation 1 to 8 (1: as stored; 5 to 8 swap width and height). */
+export interface Orientation {
+  readonly width: number
+  readonly height: number
+  readonly orientation: number
+}
+
+/** Reads the header only; undefined when the file is no image that can be read. */
+export async function readOrientation(path: string): Promise<Orientation | undefined> {
+  try {
+    if (!(await stat(path)).isFile()) return undefined // a pipe would wait for its writer
+    const { width, height, orientation = 1 } = await sharp(path, { limitInputPixels: false }).metadata()
+    return { width, height, orientation: orientation >= 1 && orientation <= 8 ? orientation : 1 }
+  } catch {
+    return undefined
+  }
+}
+
+/** Pixels of one byte, row by row, as they are shown. */
+export function turnUpright(
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  orientation: number,
+): { width: number; height: number; data: Uint8Array } {
+  const swapped = orientation >= 5
+  const [across, down] = swapped ? [height, width] : [width, height]
+  const mirroredX = [2, 3, 7, 8].includes(orientation) // of the stored x
+  const mirroredY = [3, 4, 6, 7].includes(orientation)
+  const turned = new Uint8Array(data.length)
+  for (let y = 0; y < down; y++)
+    for (let x = 0; x < across; x++) {
+      const [sx, sy] = swapped ? [y, x] : [x, y]
+      const from = (mirroredY ? height - 1 - sy : sy) * width + (mirroredX ? width - 1 - sx : sx)
+      turned[y * across + x] = data[from]!
+    }
+  return { width: across, height: down, data: turned }
+}

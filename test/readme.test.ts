@@ -1,0 +1,69 @@
+/** @file README's commands, as they stand, in an empty folder: with images of the generator and weights that know nothing. */
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { generateDemo } from '../src/data/demo/index.ts'
+import { writeSafetensors } from '../src/io/safetensors.ts'
+import { methods } from '../src/methods/index.ts'
+import { loadRecipe } from '../src/pipeline/recipe/load.ts'
+import { manualSeed } from '../src/torch/index.ts'
+import { repository } from './source-files.ts'
+
+const readme = await readFile(join(repository, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, text]) => text!)
+const lines = blocks.flatMap(text => text.split('\n')).map(line => line.replace(/\s+#.*$/, '').trim())
+const commands = lines.filter(line => line.startsWith('npx tagmask '))
+
+let folder: string
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-readme-'))
+  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+  await symlink(join(repository, 'bin/tagmask'), join(folder, 'node_modules/.bin/tagmask'))
+  // my-photos: images/ and tags.csv alone, as README describes them
+  const made = join(folder, 'made')
+  await generateDemo(made, { pictures: 8, valPictures: 2, size: 64, seed: 5 })
+  const tags = (await readFile(join(made, 'tags.csv'), 'utf8')).trimEnd().split('\n')
+  await mkdir(join(folder, 'my-photos/images'), { recursive: true })
+  await mkdir(join(folder, 'new-photos'))
+  for (const [i, line] of tags.slice(1).entries()) {
+    const name = line.split(',')[0]!
+    await cp(join(made, 'images', name), join(folder, i < 8 ? 'my-photos/images' : 'new-photos', name))
+  }
+  await writeFile(join(folder, 'my-photos/tags.csv'), `${tags.slice(0, 9).join('\n')}\n`)
+  await writePretrained()
+}, 120_000)
+
+afterAll(() => rm(folder, { recursive: true }))
+
+/** A file of the name that README downloads, with random weights: a network of one class has a DeiT's shapes. */
+async function writePretrained(): Promise<void> {
+  const [name] = /deit_tiny_patch16_224[\w-]*\.pth/.exec(readme) ?? []
+  const { recipe } = await loadRecipe('photos_cpu', {})
+  if (recipe.method !== 'mctformer' || name === undefined) throw new Error('README downloads no DeiT-Ti')
+  const { model, maps, train } = recipe
+  manualSeed(0)
+  const { network } = methods.mctformer({ model, numClasses: 1, losses: train.losses, maps })
+  const weights = [...network.stateDict()].filter(([key]) => !key.startsWith('head'))
+  await writeSafetensors(
+    join(folder, name),
+    new Map(weights.map(([key, tensor]) => [key, tensor.toData()] as const)),
+  )
+  network.dispose()
+}
+
+describe('README', () => {
+  test('has commands', () => expect(commands.length).toBeGreaterThan(3))
+
+  test.each(commands)('%s', { timeout: 900_000 }, async command => {
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], {
+      cwd: folder,
+      env: { ...process.env, TAGMASK_THREADS: '2' },
+      maxBuffer: 1e8,
+    })
+    expect(stdout).not.toContain('unexpected error')
+  })
+})
