@@ -3,7 +3,7 @@ import { appendFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
-import type { Log } from '../train/log.ts'
+import { type Log, silentLog } from '../train/log.ts'
 import { fitRecipe } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
@@ -59,13 +59,15 @@ export async function runRecipe({
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
   const { named, chosen } = loaded
   const { recipe: given, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log, named })
-  const recipe = fitRecipe(given, { dataset, chosen: taken ? undefined : chosen, log })
-  if (!withChanges) await refuseOtherRecipe(root, recipe) // a recipe is fitted to the data before it is compared
+  const fit = { dataset, chosen: taken ? undefined : chosen, log }
+  const recipe = fitRecipe(given, fit)
+  const kept = fitRecipe(loaded.recipe, { ...fit, log: silentLog() }) // splits are chosen anew each time, batches are not
+  if (!withChanges) await refuseOtherRecipe(root, kept)
   await weightsIdentities(recipe)
   const release = await lockRun(runFolder(root))
   try {
     const { root: place } = recipe.data
-    const run = await openRunFolder(root, { ...loaded.recipe, data: { ...loaded.recipe.data, root: place } })
+    const run = await openRunFolder(root, { ...kept, data: { ...kept.data, root: place } })
     const stages = asked ?? stagesOf(recipe)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)

@@ -88,7 +88,7 @@ test('a bundled recipe fits itself to twelve images; the same command takes the 
   lines = []
   await train('fitted', ['train.steps=13'])
   expect(heard('train: done before')).toHaveLength(1)
-  expect(heard('warning:')).toEqual([])
+  expect(heard('warning: TRAINING STARTS')).toEqual([])
   expect((await stat(run)).isDirectory()).toBe(true)
 })
 
