@@ -1,6 +1,7 @@
 /** @file Batches of samples made ahead on worker threads, the same whatever the number of threads: what every training loader is built on. */
-import { type InputError, TagmaskError } from '../errors.ts'
+import { InputError, TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
+import { noneReadable, spread } from './file-probe.ts'
 import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
 import type { Picture } from './picture.ts'
 import { type SampleTransform, sampleSize } from './samples.ts'
@@ -32,6 +33,14 @@ export interface LoaderOptions {
   readonly strict?: boolean
   /** Called once for each picture that cannot be read. */
   readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
+  /** Called after each batch that lost pictures; what it throws ends the epoch. */
+  readonly onLost?: ((epoch: LostInEpoch) => void) | undefined
+}
+
+/** Pictures lost in the epoch so far, since it was begun or taken up, and pictures of a whole epoch. */
+export interface LostInEpoch {
+  readonly lost: number
+  readonly total: number
 }
 
 /** What the worker threads made: `images` [size, 3, S, S] and `labels` [size, ...] lie in shared memory that is used
@@ -73,20 +82,19 @@ export function openBatchLoader<B extends SampleBatch>({
   cacheBytes = 0,
   strict = false,
   onBadPicture,
+  onLost,
 }: BatchPlan<B>): BatchSource<B> {
   const { pixels: sampleLength, labels: labelLength } = sampleSize(transform)
   const batches = dropLast ? Math.floor(pictures.length / batchSize) : Math.ceil(pictures.length / batchSize)
+  const inEpoch = Math.min(pictures.length, batches * batchSize)
+  const free = openSlots(prefetch + 1, { batchSize, sampleLength, labelLength }) // before the threads: it may fail
   const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
       job: { kind: 'batch', transform },
       cacheBytes: cacheBytes / workers,
     } satisfies LoaderWorkerData,
-  })
-  const free = Array.from({ length: prefetch + 1 }, (): Slot => {
-    const pixels = new SharedArrayBuffer(batchSize * sampleLength * Float32Array.BYTES_PER_ELEMENT)
-    const labels = new Uint8Array(new SharedArrayBuffer(batchSize * labelLength))
-    return { pixels, images: new Float32Array(pixels), labels }
+    nameOf: ({ samples }, part) => samples[part]?.path,
   })
   const reported = new Set<Picture>()
   let running = false
@@ -133,6 +141,7 @@ export function openBatchLoader<B extends SampleBatch>({
     const indices = order(epoch)
     const ahead: { slot: Slot; filled: ReturnType<typeof fill> }[] = []
     let next = startBatch
+    let lost = 0
     try {
       for (;;) {
         while (next < batches && free.length > 0) {
@@ -145,10 +154,15 @@ export function openBatchLoader<B extends SampleBatch>({
         const first = ahead[0]
         if (first === undefined) return
         const { problems, batch } = await first.filled
+        if (problems.length > 0) await refuseWhenGone(problems, pictures)
         for (const { picture, report } of problems) {
           if (strict) throw inputError(report)
           if (!reported.has(picture)) onBadPicture?.(picture, inputError(report))
           reported.add(picture)
+        }
+        if (problems.length > 0) {
+          lost += problems.length
+          onLost?.({ lost, total: inEpoch })
         }
         if (batch.size > 0) yield batch
         ahead.shift()
@@ -166,4 +180,47 @@ export function openBatchLoader<B extends SampleBatch>({
     epoch: (epoch, { startBatch = 0 } = {}) => batchesOf(epoch, startBatch),
     close: () => pool.close(),
   }
+}
+
+function openSlots(
+  count: number,
+  { batchSize, sampleLength, labelLength }: { batchSize: number; sampleLength: number; labelLength: number },
+): Slot[] {
+  const pixelBytes = batchSize * sampleLength * Float32Array.BYTES_PER_ELEMENT
+  try {
+    return Array.from({ length: count }, () => {
+      const pixels = new SharedArrayBuffer(pixelBytes)
+      const labels = new Uint8Array(new SharedArrayBuffer(batchSize * labelLength))
+      return { pixels, images: new Float32Array(pixels), labels }
+    })
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new InputError('batchSize', `is ${batchSize}: a batch takes ${gigabytes(pixelBytes)} GB`, {
+      expected: `lower it, or the size of the images: ${count} batches are held in memory`,
+      cause,
+    })
+  }
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(1)
+}
+
+const PROBES = 16 // files looked at to tell a folder that is gone from a few bad files
+
+/**
+ * Throws InputError when neither the files that a batch lost nor some of all others can be opened: their folder has gone
+ * away, and going on would name every picture and learn from what is left.
+ */
+async function refuseWhenGone(
+  problems: readonly { picture: Picture }[],
+  pictures: readonly Picture[],
+): Promise<void> {
+  const lost = problems.map(({ picture }) => picture.image)
+  const others = spread(pictures, PROBES).map(({ image }) => image)
+  if (!(await noneReadable([...lost, ...others]))) return
+  throw new InputError(lost[0]!, 'cannot be opened any more, nor can any other image that was tried', {
+    expected:
+      'is their folder there and readable? Give the same command again when it is: it goes on from here',
+  })
 }

@@ -100,12 +100,22 @@ test('one scale a batch, as published, or one a picture', async () => {
   expect(own.some(batch => new Set(batch).size > 1)).toBe(true)
 })
 
-test('too few pictures, and labels of another size, are said by name', async () => {
-  await expect(collect({}, { of: pictures.slice(0, 3) })).rejects.toThrow(
-    new InputError('segment.batchSize', 'is 4, and 3 pictures have labels', {
-      expected: 'a batch must not be larger: label more pictures or lower it',
+test('fewer pictures than a batch are one; the last batch is kept when asked; none at all is an error', async () => {
+  const sizes = async (count: number, dropLast: boolean): Promise<number[]> =>
+    (await collect({ dropLast }, { of: pictures.slice(0, count) })).map(({ size }) => size)
+  expect(await sizes(3, true)).toEqual([3])
+  expect(await sizes(3, false)).toEqual([3])
+  expect(await sizes(4, true)).toEqual([4])
+  expect(await sizes(7, true)).toEqual([4])
+  expect(await sizes(7, false)).toEqual([4, 3])
+  await expect(collect({}, { of: [] })).rejects.toThrow(
+    new InputError('segment', 'no image has labels to train on', {
+      expected: 'run the stages before it again, and see what they say of the images',
     }),
   )
+})
+
+test('labels of another size are said by name', async () => {
   const wrong = join(root, 'wrong.png')
   await writeLabelMap(wrong, { width: 3, height: 2, data: new Uint8Array(6) })
   const bad: string[] = []

@@ -17,30 +17,32 @@ export interface LabelledLoaderOptions extends LoaderOptions {
     | { readonly retrain: RetrainTransform }
     | { readonly affinity: AffinityTransform }
   readonly seed: number
+  /** Leave out the last batch of an epoch when it is not full; there is always one batch. */
+  readonly dropLast?: boolean
   /** The labels of a picture: a label PNG for segmentation, score volumes for AffinityNet. */
   readonly labelFile: (picture: Picture) => string
 }
 
 /**
- * Loads pictures in an order drawn from (seed, epoch), whole batches only. The original chunks 200 shuffles laid end to
- * end, so that what is left of one epoch begins the next; here it is left out. Throws InputError when there is not one batch.
+ * Loads pictures in an order drawn from (seed, epoch), whole batches only unless told otherwise. The original chunks 200
+ * shuffles laid end to end, so that what is left of one epoch begins the next; here it is left out. Fewer pictures than a
+ * batch are one. Throws InputError when there is no picture.
  */
 export function openLabelledLoader(
   pictures: readonly Picture[],
-  { transform, seed, labelFile, ...options }: LabelledLoaderOptions,
+  { transform, seed, dropLast = true, labelFile, ...options }: LabelledLoaderOptions,
 ): BatchSource<LabelledBatch> {
-  if (pictures.length < options.batchSize) {
+  if (pictures.length === 0) {
     const stage = 'affinity' in transform ? 'affinity' : 'segment'
-    throw new InputError(
-      `${stage}.batchSize`,
-      `is ${options.batchSize}, and ${pictures.length} pictures have labels`,
-      { expected: 'a batch must not be larger: label more pictures or lower it' },
-    )
+    throw new InputError(stage, 'no image has labels to train on', {
+      expected: 'run the stages before it again, and see what they say of the images',
+    })
   }
   return openBatchLoader({
     ...options,
+    batchSize: Math.min(options.batchSize, pictures.length),
     pictures,
-    dropLast: true,
+    dropLast,
     transform: { ...transform, seed },
     order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
     files: picture => [labelFile(picture)],

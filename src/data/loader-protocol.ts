@@ -60,12 +60,19 @@ export interface BadPicture {
   readonly problem: string
 }
 
-/** Undefined when the error is not about a picture: then it is a bug and must surface. */
-export function badPicture(error: unknown): BadPicture | undefined {
+/** Undefined when the error is not about the picture `path`: then it is a bug and must surface. */
+export function badPicture(error: unknown, path: string): BadPicture | undefined {
+  if (isOutOfMemory(error))
+    return { file: path, problem: `does not fit into the memory there is (${error.message})` }
   if (!(error instanceof InputError)) return undefined
   return { file: error.file, problem: error.message.slice(`${error.file}: `.length) }
 }
 
 export function inputError({ file, problem }: BadPicture): InputError {
   return new InputError(file, problem)
+}
+
+/** V8's words for a buffer that cannot be had. */
+function isOutOfMemory(error: unknown): error is RangeError {
+  return error instanceof RangeError && /allocation failed|length: \d{10}/.test(error.message)
 }

@@ -1,5 +1,4 @@
 /** @file A loader's thread: decodes and transforms pictures into shared batches, or makes one picture's views. */
-import { workerData } from 'node:worker_threads'
 import sharp from 'sharp'
 import {
   type BatchReply,
@@ -13,14 +12,14 @@ import {
 import { cachedReader } from './picture-cache.ts'
 import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
 import { scaleViews } from './transforms/views.ts'
-import { answerTasks } from './worker-pool.ts'
+import { answerTasks, ownWorkerData } from './worker-pool.ts'
 
 sharp.concurrency(1) // the other cores belong to the network
 
-const { job, cacheBytes } = workerData as LoaderWorkerData
+const { job, cacheBytes } = ownWorkerData<LoaderWorkerData>()
 const read = cachedReader({ maxBytes: cacheBytes })
 
-if (job.kind === 'batch') answerTasks((task: BatchTask) => fillBatch(task, job.transform))
+if (job.kind === 'batch') answerTasks((task: BatchTask, atPart) => fillBatch(task, job.transform, atPart))
 else
   answerTasks(
     (task: ViewTask) => makeViews(task, job),
@@ -30,10 +29,12 @@ else
 async function fillBatch(
   { pixels, labels, epoch, batch, samples }: BatchTask,
   transform: SampleTransform,
+  atPart: (part: number) => void,
 ): Promise<BatchReply> {
   const size = sampleSize(transform)
   const bad: BatchReply['bad'][number][] = []
-  for (const { place, index, path, files } of samples) {
+  for (const [part, { place, index, path, files }] of samples.entries()) {
+    atPart(part)
     try {
       await fillSample(transform, {
         image: await read(path),
@@ -45,7 +46,7 @@ async function fillBatch(
         labels: new Uint8Array(labels, place * size.labels, size.labels),
       })
     } catch (error) {
-      const report = badPicture(error)
+      const report = badPicture(error, path)
       if (report === undefined) throw error
       bad.push({ place, report })
     }
@@ -60,7 +61,7 @@ async function makeViews({ path }: ViewTask, { longestSide, ...options }: ViewJo
     const scales = options.scales.map(scale => scale * fit)
     return { image, views: scaleViews(image, { ...options, scales }) }
   } catch (error) {
-    const bad = badPicture(error)
+    const bad = badPicture(error, path)
     if (bad === undefined) throw error
     return { bad }
   }

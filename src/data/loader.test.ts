@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
 import { readImage, writeImage } from '../io/image.ts'
 import type { BatchSource } from './batch-loader.ts'
@@ -228,4 +228,84 @@ test.each([
   await Promise.allSettled(both)
   await expect(pool.run(1, 1)).rejects.toThrow(message)
   await pool.close()
+})
+
+describe('pictures that are gone', () => {
+  let share: string
+  let shared: Dataset
+
+  beforeEach(async () => {
+    share = join(root, 'share')
+    await mkdir(share)
+    const pictures = await Promise.all(
+      dataset.pictures.slice(0, 9).map(async (picture, i) => {
+        const image = join(share, `${i}.png`)
+        await copyFile(picture.image, image)
+        return { ...picture, image, tags: [0] }
+      }),
+    )
+    shared = { ...dataset, pictures }
+  })
+
+  afterEach(() => rm(share, { recursive: true, force: true }))
+
+  test('a folder that goes away in mid-epoch ends the epoch at once, and no picture is called bad', async () => {
+    const named: string[] = []
+    const options = {
+      ...SETTINGS,
+      batchSize: 2,
+      prefetch: 0,
+      onBadPicture: ({ id }: Picture) => named.push(id),
+    }
+    await using(openTrainLoader(shared, options), async loader => {
+      const epoch = loader.epoch(0)
+      expect((await epoch.next()).value).toMatchObject({ index: 0, size: 2 })
+      await rename(share, `${share}-away`)
+      const failed = await epoch.next().then(undefined, (error: unknown) => error)
+      await rename(`${share}-away`, share)
+      expect(failed).toBeInstanceOf(InputError)
+      expect((failed as InputError).message.replace(/\d\.png/, 'N.png')).toBe(
+        `${join(share, 'N.png')}: cannot be opened any more, nor can any other image that was tried; is their folder ` +
+          'there and readable? Give the same command again when it is: it goes on from here',
+      )
+      expect(named).toEqual([])
+      expect((await collect(loader, 0, { startBatch: 1 })).map(({ index, size }) => [index, size])).toEqual([
+        [1, 2],
+        [2, 2],
+        [3, 2],
+      ])
+    })
+  })
+
+  test('a batch of which some are in memory is not learned from in part', async () => {
+    const options = { ...SETTINGS, batchSize: 9, prefetch: 0, cacheBytes: 40_000 }
+    await using(openTrainLoader(shared, options), async loader => {
+      expect(await collect(loader, 0)).toHaveLength(1)
+      await rename(share, `${share}-away`)
+      await expect(collect(loader, 1)).rejects.toThrow(/cannot be opened any more/)
+      await rename(`${share}-away`, share)
+      expect((await collect(loader, 1)).map(({ size }) => size)).toEqual([9])
+    })
+  })
+
+  test('single files that are gone are left out and counted', async () => {
+    const tallies: unknown[] = []
+    for (const i of [1, 4]) await rm(join(share, `${i}.png`))
+    const options = { ...SETTINGS, batchSize: 1, onLost: (epoch: unknown) => tallies.push(epoch) }
+    const batches = await using(openTrainLoader(shared, options), loader => collect(loader, 0))
+    expect(batches).toHaveLength(7)
+    expect(tallies).toEqual([
+      { lost: 1, total: 9 },
+      { lost: 2, total: 9 },
+    ])
+  })
+})
+
+test('batches that no memory holds are said by name', () => {
+  const options = { ...SETTINGS, batchSize: 20, transform: { ...SETTINGS.transform, imageSize: 1_000_000 } }
+  expect(() => openTrainLoader(dataset, options)).toThrow(
+    new InputError('batchSize', 'is 20: a batch takes 240000.0 GB', {
+      expected: 'lower it, or the size of the images: 4 batches are held in memory',
+    }),
+  )
 })

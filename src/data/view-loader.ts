@@ -49,6 +49,7 @@ export async function* loadViews(
       job: { kind: 'views', scales, unit, longestSide, normalisation },
       cacheBytes: 0,
     } satisfies LoaderWorkerData,
+    nameOf: ({ path }) => path,
   })
   const ahead: Promise<ViewReply>[] = []
   try {

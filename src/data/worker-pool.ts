@@ -1,12 +1,20 @@
-/** @file Worker threads that answer tasks; when one stops, everything that waits fails with a clear error. */
-import { parentPort, type Transferable, Worker } from 'node:worker_threads'
+/** @file Worker threads that answer tasks; when one stops, everything that waits fails with an error that says what it worked on. */
+import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
 
 /** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order. */
 export interface WorkerPool<Task, Reply> {
   readonly size: number
   run(worker: number, task: Task): Promise<Reply>
+  /** Ends the threads when what each is at is done; what waits fails, and is not begun. */
   close(): Promise<void>
+}
+
+export interface WorkerPoolOptions<Task> {
+  readonly size: number
+  readonly workerData: unknown
+  /** What a thread works on, for messages, as in a file's name; `part` is what it last said with `atPart`. */
+  readonly nameOf?: (task: Task, part: number) => string | undefined
 }
 
 interface Request<Task> {
@@ -14,38 +22,72 @@ interface Request<Task> {
   readonly task: Task
 }
 
+/** No more requests: end when the one at hand is done. */
+const STOP = 'stop'
+
 type Answer<Reply> =
   | { readonly id: number; readonly reply: Reply }
-  | { readonly id: number; readonly failure: string }
+  | { readonly id: number; readonly failure: string; readonly stack: string | undefined }
+  | { readonly idle: true }
 
-interface Waiting<Reply> {
+interface Waiting<Task, Reply> {
+  readonly task: Task
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: Error) => void
 }
 
+interface PoolWorkerData {
+  readonly own: unknown
+  /** Two int32 that both sides see at once, also while the thread computes. */
+  readonly shared: SharedArrayBuffer
+}
+
+/** In `shared`: the part of its task that the thread is at, written by it; 1 when it is to stop, written by the pool. */
+const [PART, STOPPING] = [0, 1]
+
+const PATIENCE_MS = 10_000 // a thread that has not answered by then is ended where it stands
+
 /** Starts `size` threads of a built worker file; they do not keep the process alive while they are idle. */
 export function openWorkerPool<Task, Reply>(
   url: URL,
-  { size, workerData }: { size: number; workerData: unknown },
+  { size, workerData: own, nameOf = () => undefined }: WorkerPoolOptions<Task>,
 ): WorkerPool<Task, Reply> {
   if (!Number.isInteger(size) || size < 1)
     throw new InputError('workers', `is ${size}`, { expected: 'at least one loader thread is needed' })
   let stopped: Error | undefined
   let ids = 0
   const members = Array.from({ length: size }, () => {
-    const worker = new Worker(url, { workerData, execArgv: [] })
-    const waiting = new Map<number, Waiting<Reply>>()
+    const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
+    const state = new Int32Array(shared)
+    const worker = new Worker(url, { workerData: { own, shared } satisfies PoolWorkerData, execArgv: [] })
+    const waiting = new Map<number, Waiting<Task, Reply>>()
+    let tellIdle: () => void
+    const idle = new Promise<void>(resolve => (tellIdle = resolve))
+    /** " at FILE" where the thread is at a task. */
+    const place = (): string => {
+      const [first] = waiting.values() // tasks are answered in order
+      const name = first === undefined ? undefined : nameOf(first.task, Atomics.load(state, PART))
+      return name === undefined ? '' : ` at ${name}`
+    }
     worker.on('message', (answer: Answer<Reply>) => {
+      if ('idle' in answer) return tellIdle()
       const asked = waiting.get(answer.id)
+      const where = place()
       waiting.delete(answer.id)
       if (waiting.size === 0) worker.unref()
       if ('reply' in answer) asked?.resolve(answer.reply)
-      else asked?.reject(new TagmaskError(`a loader thread failed: ${answer.failure}`))
+      else
+        asked?.reject(
+          new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
+        )
     })
-    worker.on('error', error => stop(`a loader thread stopped: ${error.message}`, error))
-    worker.on('exit', code => stop(`a loader thread ended with code ${code}`))
+    worker.on('error', error => stop(`a loader thread stopped${place()}: ${error.message}`, error))
+    worker.on('exit', code => {
+      tellIdle()
+      stop(`a loader thread ended with code ${code}${place()}`)
+    })
     worker.unref()
-    return { worker, waiting }
+    return { worker, waiting, idle, state }
   })
 
   function stop(message: string, cause?: unknown): void {
@@ -63,32 +105,72 @@ export function openWorkerPool<Task, Reply>(
       if (stopped !== undefined) return Promise.reject(stopped)
       const id = ids++
       return new Promise<Reply>((resolve, reject) => {
-        waiting.set(id, { resolve, reject })
+        waiting.set(id, { task, resolve, reject })
         worker.ref()
         worker.postMessage({ id, task } satisfies Request<Task>)
       })
     },
     async close() {
       stop('the loader was closed')
-      await Promise.all(members.map(({ worker }) => worker.terminate()))
+      await Promise.all(
+        members.map(async ({ worker, idle, state }) => {
+          worker.ref()
+          Atomics.store(state, STOPPING, 1)
+          worker.postMessage(STOP)
+          await within(PATIENCE_MS, idle) // a thread that is ended while native code computes takes the process with it
+          await worker.terminate()
+        }),
+      )
     },
   }
 }
 
-/** The worker's side: answers tasks one after another; `transfer` names the buffers to hand over uncopied. */
+/** Waits for the promise, but not longer. */
+async function within(milliseconds: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  await Promise.race([
+    promise,
+    new Promise<void>(resolve => {
+      timer = setTimeout(resolve, milliseconds)
+    }),
+  ])
+  clearTimeout(timer)
+}
+
+/** The worker's side: what the pool was opened with. */
+export function ownWorkerData<T>(): T {
+  return (workerData as PoolWorkerData).own as T
+}
+
+/**
+ * The worker's side: answers tasks one after another; `transfer` names the buffers to hand over uncopied. `handle` calls
+ * `atPart` before each part of its task: a thread that dies there can be told of, and one that is to stop goes no further.
+ */
 export function answerTasks<Task, Reply>(
-  handle: (task: Task) => Promise<Reply>,
+  handle: (task: Task, atPart: (part: number) => void) => Promise<Reply>,
   transfer: (reply: Reply) => Transferable[] = () => [],
 ): void {
+  const state = new Int32Array((workerData as PoolWorkerData).shared)
+  const atPart = (part: number): void => {
+    if (Atomics.load(state, STOPPING) === 1) throw new TagmaskError('the pool is closed')
+    Atomics.store(state, PART, part)
+  }
   let last = Promise.resolve()
-  parentPort?.on('message', ({ id, task }: Request<Task>) => {
+  parentPort?.on('message', (request: Request<Task> | typeof STOP) => {
+    if (request === STOP) {
+      last = last.then(() => parentPort?.postMessage({ idle: true } satisfies Answer<Reply>))
+      return
+    }
+    const { id, task } = request
     last = last.then(async () => {
       try {
-        const reply = await handle(task)
+        atPart(0)
+        const reply = await handle(task, atPart)
         parentPort?.postMessage({ id, reply } satisfies Answer<Reply>, transfer(reply))
       } catch (error) {
-        const failure = error instanceof Error ? (error.stack ?? error.message) : String(error)
-        parentPort?.postMessage({ id, failure } satisfies Answer<Reply>)
+        const [failure, stack] =
+          error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
+        parentPort?.postMessage({ id, failure, stack } satisfies Answer<Reply>)
       }
     })
   })

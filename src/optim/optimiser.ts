@@ -1,5 +1,6 @@
 /** @file What optimisers share: groups of parameters, their state by parameter name, steps over cache-sized chunks. */
 
+import { TagmaskError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module, Parameter } from '../nn/index.ts'
 import { fromData, keep, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
@@ -19,7 +20,10 @@ export interface Optimiser {
   zeroGrad(): void
   /** Running averages by `kind.parameter`, and the number of steps taken. */
   state(): { readonly tensors: ReadonlyMap<string, Tensor>; readonly steps: number }
+  /** Throws TagmaskError when they are not the averages of these parameters. */
   loadState(tensors: ReadonlyMap<string, TensorData>, steps: number): void
+  /** Frees the averages, which take once or twice the memory of the parameters; the optimiser then stands at step 0. */
+  dispose(): void
 }
 
 /** What weight decay reaches. weights: not one-axis tensors, biases and named exceptions; all: everything. */
@@ -80,6 +84,11 @@ export function optimiser(groups: readonly ParameterGroup[], { kinds, update }: 
     averages.set(key, found)
     return found
   }
+  const forget = (): void => {
+    for (const tensor of averages.values()) tensor.dispose()
+    averages.clear()
+    steps = 0
+  }
   return {
     groups,
     step(lr) {
@@ -111,20 +120,42 @@ export function optimiser(groups: readonly ParameterGroup[], { kinds, update }: 
     },
     state: () => ({ tensors: averages, steps }),
     loadState(tensors, taken) {
+      const parameters = new Map(groups.flatMap(({ parameters: own }) => [...own]))
+      checkAverages(tensors, parameters, kinds)
+      forget()
       steps = taken
-      for (const tensor of averages.values()) tensor.dispose()
-      averages.clear()
-      const devices = new Map(
-        groups.flatMap(({ parameters }) => [...parameters].map(([name, { device }]) => [name, device])),
-      )
       for (const [key, data] of tensors) {
-        const device = devices.get(key.slice(key.indexOf('.') + 1))
+        const device = parameters.get(parameterOf(key))?.device
         averages.set(
           key,
           scope(() => keep(fromData(data).to({ device }))),
         )
       }
     },
+    dispose: forget,
+  }
+}
+
+/** The name behind `kind.`. */
+function parameterOf(key: string): string {
+  return key.slice(key.indexOf('.') + 1)
+}
+
+/** Every average is of a kind and a parameter there are, in its shape; whatever has one kind has all. */
+function checkAverages(
+  tensors: ReadonlyMap<string, TensorData>,
+  parameters: ReadonlyMap<string, Parameter>,
+  kinds: readonly string[],
+): void {
+  for (const [key, { shape }] of tensors) {
+    const name = parameterOf(key)
+    const parameter = parameters.get(name)
+    if (parameter === undefined || !kinds.some(kind => key === `${kind}.${name}`))
+      throw new TagmaskError(`the optimiser has no ${key}`)
+    if (shape.join() !== parameter.shape.join())
+      throw new TagmaskError(`the optimiser's ${key} is [${shape}] for [${parameter.shape}]`)
+    const absent = kinds.find(kind => !tensors.has(`${kind}.${name}`))
+    if (absent !== undefined) throw new TagmaskError(`the optimiser's ${absent}.${name} is missing`)
   }
 }
 

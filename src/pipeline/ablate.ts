@@ -57,7 +57,7 @@ export async function ablate({
     const changed = await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
     recipes.set(variant.name, changed.recipe)
   }
-  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log, named: loaded.named })
+  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log, named: loaded.chosen.set })
   const all = seedsOf === 'segment' || reachLater(variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []

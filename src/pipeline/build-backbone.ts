@@ -11,6 +11,7 @@ import { deit } from '../models/vit/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { Log } from '../train/log.ts'
 import { trainedWeights } from './build-method.ts'
+import { warnOfRandomStart } from './random-weights.ts'
 import type { BackboneName } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -35,6 +36,15 @@ export function buildBackbone(
   return vitBackbone({ ...size, patchSize, dropPath, imageSize, classTokens: numClasses })
 }
 
+export interface StartOptions {
+  readonly recipe: Recipe
+  readonly run: RunFolder
+  /** Folder of the training that starts. */
+  readonly checkpoints: string
+  readonly log: Log
+  readonly stage: 'affinity' | 'segment'
+}
+
 /**
  * Starts a network from the file that its section names or, where it has the class network's size, from the run's own
  * trained weights; says what was left to chance. Throws InputError when the weights are of another architecture.
@@ -42,13 +52,11 @@ export function buildBackbone(
 export async function startBackbone(
   network: Pick<DenseNetwork<Module>, 'loadPretrained'>,
   { backbone, weights: file }: { readonly backbone: BackboneName; readonly weights: string | null },
-  { recipe, run, log, stage }: { recipe: Recipe; run: RunFolder; log: Log; stage: string },
+  { recipe, run, checkpoints, log, stage }: StartOptions,
 ): Promise<void> {
   const from = file ?? (backbone === 'model' ? trainedWeights(recipe, run) : undefined)
   if (from === undefined) {
-    log.warn(
-      `${stage}: ${backbone} starts from random weights; ${stage}.weights names a file with better ones`,
-    )
+    await warnOfRandomStart(recipe, stage, { checkpoints, log })
     return
   }
   const { missing, unexpected } = network.loadPretrained(await readWeights(from), { file: from })

@@ -6,6 +6,7 @@ import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
+import { warnOfRandomStart } from './random-weights.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
@@ -38,9 +39,17 @@ function methodOf(recipe: Recipe, numClasses: number): Method {
   }
 }
 
-/** Starts from the recipe's pretrained weights, if it names any, and says what they left to chance. */
-export async function startFromWeights(method: Method, recipe: Recipe, log: Log): Promise<void> {
-  if (recipe.weights === null) return
+/** Starts from the recipe's pretrained weights and says what they left to chance; all of it where it names none. */
+export async function startFromWeights(
+  method: Method,
+  recipe: Recipe,
+  { run, log }: { run: RunFolder; log: Log },
+): Promise<void> {
+  if (recipe.weights === null) {
+    if (recipe.data.layout === 'demo') log.info('train: from random weights, as the demo is meant to be')
+    await warnOfRandomStart(recipe, 'train', { checkpoints: run.checkpoints, log })
+    return
+  }
   const weights = await readWeights(recipe.weights)
   const { missing } = method.loadPretrained(weights, { file: recipe.weights })
   const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${missing.join(', ')}`

@@ -35,7 +35,7 @@ async function open(
   const chunks: string[] = []
   const log = createLog({ stream: { write: chunk => chunks.push(chunk) > 0 }, env: {} })
   const loaded = await loadRecipe(recipe, { set: [`data.root=${root()}`, ...set] })
-  const data = await openRunData(loaded.recipe, { runs: folder, log, named: loaded.named })
+  const data = await openRunData(loaded.recipe, { runs: folder, log, named: loaded.chosen.set })
   const lines = chunks
     .join('')
     .replaceAll(root(), 'ROOT')

@@ -49,21 +49,6 @@ describe('before the first step', () => {
     expect(lines).toEqual([])
   })
 
-  it.each([
-    ['train.batchSize=4', 'train.batchSize'],
-    ['affinity.batchSize=4', 'affinity.batchSize'],
-    ['segment.batchSize=4', 'segment.batchSize'],
-    ['segment.retrain={first: {batchSize: 4}}', 'segment.retrain.first.batchSize'],
-  ])('%s is more than there are images', async (set, field) => {
-    await expect(look([SEGMENT, 'refine.method=affinity', 'affinity.batchSize=3', set])).rejects.toThrow(
-      `${folder} (${field}): has 3 tagged images in train, and a batch is 4; a batch must not be larger: tag more images, or --set ${field}=3`,
-    )
-  })
-
-  it('a batch that need not be full may be larger', async () => {
-    await look(['train.batchSize=4', 'train.dropLast=false'])
-  })
-
   it('a weight file of a later stage that was cut short is named', async () => {
     const file = join(folder, 'res38.safetensors')
     await writeSafetensors(file, new Map([['w', fromFloat32(new Float32Array(64), [64])]]))

@@ -1,4 +1,4 @@
-/** @file What can be known to go wrong later, before the first step: batch sizes, weight files, splits, masks, room on the disk. Imports no torch. */
+/** @file What can be known to go wrong later, before the first step: weight files, splits, masks, room on the disk. Imports no torch. */
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
@@ -24,35 +24,9 @@ export interface PreflightOptions {
 /** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
   const weights = await weightFiles(options.recipe)
-  checkBatches(options)
   await checkScoredSplit(options)
   await checkWeights(options, weights)
   await checkRoom(options)
-}
-
-function checkBatches({ recipe, dataset, stages }: PreflightOptions): void {
-  const { affinity, segment, train } = recipe
-  const count = dataset.pictures.filter(({ tags }) => tags.length > 0).length
-  const sizes: [StageName, key: string, size: number][] = [
-    ['train', 'train.batchSize', train.dropLast ? train.batchSize : 1],
-    ['affinity', 'affinity.batchSize', affinity.batchSize],
-  ]
-  if (segment !== null) {
-    const first = segment.retrain?.first?.batchSize
-    if (first != null) sizes.push(['segment', 'segment.retrain.first.batchSize', first])
-    sizes.push(['segment', 'segment.batchSize', segment.batchSize])
-  }
-  for (const [stage, field, size] of sizes) {
-    if (!stages.includes(stage) || size <= count) continue
-    throw new InputError(
-      dataset.root,
-      `has ${count} tagged images in ${dataset.split}, and a batch is ${size}`,
-      {
-        field,
-        expected: `a batch must not be larger: tag more images, or --set ${field}=${Math.max(1, count)}`,
-      },
-    )
-  }
 }
 
 /** The split whose maps are scored must be one that maps are made for, as far as it has masks. */

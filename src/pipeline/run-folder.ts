@@ -108,15 +108,19 @@ export function runFolder(root: string): RunFolder {
 
 /**
  * Throws InputError listing the keys that differ when the folder holds a run of another recipe; keys that cannot change
- * a result (threads, paths) may differ, and so may all where no checkpoint would be lost. Changes nothing.
+ * a result (threads, paths) and those in `free` may differ, and so may all where no checkpoint would be lost. Changes nothing.
  */
-export async function refuseOtherRecipe(root: string, recipe: Recipe): Promise<void> {
+export async function refuseOtherRecipe(
+  root: string,
+  recipe: Recipe,
+  { free = new Set() }: { free?: ReadonlySet<string> } = {},
+): Promise<void> {
   const run = runFolder(root)
   const text = await readOptional(run.recipe)
   const work = await readdir(run.checkpoints).catch(() => [])
   if (text === undefined || work.length === 0) return
   const before = parseRecipe(text, run.recipe)
-  const changed = differingKeys(before, recipe).filter(({ key }) => !isNeutralKey(key))
+  const changed = differingKeys(before, recipe).filter(({ key }) => !isNeutralKey(key) && !free.has(key))
   if (changed.length === 0) return
   const lines = changed.map(({ key, before, now }) => `  ${key}: ${show(before)} there, ${show(now)} now\n`)
   throw new InputError(

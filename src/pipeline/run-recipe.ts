@@ -3,9 +3,11 @@ import { appendFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
-import type { Log } from '../train/log.ts'
+import { type Log, silentLog } from '../train/log.ts'
+import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
+import { warnOfRandomStarts } from './random-weights.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
@@ -63,10 +65,15 @@ export async function runRecipe({
           name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
         )
   await refuseForeignFolder(root)
-  const { named } = loaded
-  const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log, named })
-  const kept = { ...loaded.recipe, data: { ...loaded.recipe.data, root: recipe.data.root } } // splits are chosen anew each time
-  if (!withChanges) await refuseOtherRecipe(root, kept)
+  const { chosen } = loaded
+  const opened = await openRunData(loaded.recipe, { runs, log, named: chosen.set })
+  const { dataset, valDataset } = opened
+  const fit = { dataset, chosen: taken ? undefined : chosen, log }
+  const recipe = fitRecipe(opened.recipe, fit)
+  const fitted = fitRecipe(loaded.recipe, { ...fit, log: silentLog() })
+  // splits are chosen anew each time, batches are not
+  const kept = { ...fitted, data: { ...fitted.data, root: recipe.data.root } }
+  if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stagesOf(recipe)
   await preflight({ recipe, dataset, run: runFolder(root), stages, log })
@@ -76,6 +83,7 @@ export async function runRecipe({
     const run = await openRunFolder(root, kept)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
+    await warnOfRandomStarts(recipe, { stages, run, force, log })
     const options = { recipe, run, dataset, valDataset, stages, table, signal, log, force, siblings }
     const worked = await runStages(options)
     return { run, stages, worked }

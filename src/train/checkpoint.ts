@@ -1,75 +1,83 @@
-/** @file A checkpoint is one safetensors file: weights, optimiser, random state, and where in the epoch training stood. */
+/** @file A checkpoint is one safetensors file: weights, optimiser, random states, where in the epoch training stood, and a hash of it all. */
+import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { InputError } from '../errors.ts'
-import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
+import { InputError, TagmaskError } from '../errors.ts'
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../io/safetensors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
 import { fromData, randomState, scope, setRandomState, type Tensor } from '../torch/index.ts'
-
-/** Where training stands: the next batch to run. Sums are those of the epoch so far, so that its means survive a stop. */
-export interface Position {
-  readonly epoch: number
-  readonly batch: number
-  /** Optimiser steps taken. */
-  readonly step: number
-  readonly sums: Readonly<Record<string, number>>
-  /** Pictures behind the sums. */
-  readonly pictures: number
-  /** Best validation mAP so far, with its epoch. */
-  readonly best: { readonly epoch: number; readonly value: number } | null
-}
+import { checkpointFiles } from './checkpoint-files.ts'
+import { firstNotFinite } from './finite.ts'
+import { formatPosition, type Plan, type Position, parsePosition } from './position.ts'
 
 export interface TrainingState {
   readonly network: Module
   readonly optimiser: Optimiser
+  /** The device that is trained on; a GPU has a random state of its own. */
+  readonly device: string
 }
 
-export const checkpointFiles = (folder: string) => ({
-  /** Everything needed to go on. */
-  state: join(folder, 'state.safetensors'),
-  /** Weights alone, under PyTorch's names. */
-  last: join(folder, 'last.safetensors'),
-  best: join(folder, 'best.safetensors'),
-})
+/** Weights or running averages that are no longer numbers: nothing was written, the checkpoint before is whole. */
+export class NotFiniteError extends TagmaskError {
+  override readonly name = 'NotFiniteError'
+}
 
-/** Writes the state by atomic rename: killed at any moment, the old or the new file is there, whole. */
+export { checkpointFiles } from './checkpoint-files.ts'
+
+const HASH = 'stateSha256'
+
+/**
+ * Writes the state by atomic rename: killed at any moment, the old or the new file is there, whole. Throws NotFiniteError
+ * in place of writing NaN or infinity.
+ */
 export async function saveState(
   folder: string,
-  { network, optimiser }: TrainingState,
+  { network, optimiser, device }: TrainingState,
   position: Position,
 ): Promise<void> {
   const { tensors, steps } = optimiser.state()
+  const weights = network.stateDict()
+  const broken = firstNotFinite(weights) ?? firstNotFinite(tensors)
+  if (broken !== undefined) throw new NotFiniteError(broken)
   const all = new Map([
-    ...prefixed('network', network.stateDict()),
+    ...prefixed('network', weights),
     ...prefixed('optimiser', tensors),
-    ['random.cpu', scope(() => randomState().toData())] as const,
+    ...randomDevices(device).map(
+      name => [`random.${kindOf(name)}`, scope(() => randomState(name).toData())] as const,
+    ),
   ])
-  await writeSafetensors(checkpointFiles(folder).state, all, {
-    position: JSON.stringify(position),
-    steps: String(steps),
-  })
+  const metadata = { position: formatPosition(position), steps: String(steps) }
+  await writeSafetensors(checkpointFiles(folder).state, all, { ...metadata, [HASH]: hashOf(all, metadata) })
 }
 
-/** Puts a saved state back and returns where to go on; undefined when there is none. */
+/**
+ * Puts a saved state back and returns where to go on; undefined when there is none. Throws InputError naming the file when
+ * it is damaged or of another training.
+ */
 export async function loadState(
   folder: string,
-  { network, optimiser }: TrainingState,
+  { network, optimiser, device }: TrainingState,
+  plan: Plan,
 ): Promise<Position | undefined> {
   const { state } = checkpointFiles(folder)
   if ((await stat(state).catch(() => undefined)) === undefined) return undefined
-  const { tensors, metadata } = await readSafetensors(state)
-  const random = tensors.get('random.cpu')
-  if (random === undefined || metadata.position === undefined) {
-    throw new InputError(state, 'is not a checkpoint of a training', {
-      expected: 'move it away to train from the start',
-    })
+  const { tensors, metadata } = await readSafetensors(state).catch((cause: unknown) => {
+    if (!(cause instanceof InputError)) throw cause
+    throw unusable(state, cause.message.replace(`${state}: `, ''), cause)
+  })
+  const position = checkedPosition(state, { tensors, metadata }, plan)
+  try {
+    network.loadStateDict(unprefixed('network', tensors))
+    optimiser.loadState(unprefixed('optimiser', tensors), position.step)
+    for (const name of randomDevices(device)) {
+      const random = tensors.get(`random.${kindOf(name)}`)
+      if (random !== undefined) scope(() => setRandomState(fromData(random), name))
+    }
+  } catch (cause) {
+    throw unusable(state, cause instanceof Error ? cause.message : String(cause), cause)
   }
-  network.loadStateDict(unprefixed('network', tensors))
-  optimiser.loadState(unprefixed('optimiser', tensors), Number(metadata.steps))
-  scope(() => setRandomState(fromData(random)))
-  return JSON.parse(metadata.position) as Position
+  return position
 }
 
 /** Writes the weights alone, with a few words about them as metadata. */
@@ -79,6 +87,52 @@ export async function saveWeights(
   metadata: Record<string, string>,
 ): Promise<void> {
   await writeSafetensors(file, prefixed(undefined, network.stateDict()), metadata)
+}
+
+function checkedPosition(file: string, { tensors, metadata }: SafetensorsFile, plan: Plan): Position {
+  const { position, steps, [HASH]: hash } = metadata
+  if (position === undefined || steps === undefined || !tensors.has('random.cpu'))
+    throw unusable(file, 'is not a checkpoint of a training')
+  if (hash === undefined) throw unusable(file, 'has no checksum')
+  if (hash !== hashOf(tensors, { position, steps }))
+    throw unusable(file, 'does not have the bytes that were written')
+  const found = parsePosition(position, plan)
+  if (typeof found === 'string') throw unusable(file, found)
+  if (steps !== String(found.step))
+    throw unusable(file, `counts ${steps} steps, and ${found.step} were taken`)
+  return found
+}
+
+function unusable(file: string, problem: string, cause?: unknown): InputError {
+  return new InputError(file, problem, {
+    expected: 'training cannot go on from it: delete this file to train from the start',
+    cause,
+  })
+}
+
+/** The devices whose random states count. */
+function randomDevices(device: string): string[] {
+  return device === 'cpu' ? ['cpu'] : ['cpu', device]
+}
+
+/** A state may be taken up on another GPU of the machine. */
+function kindOf(device: string): string {
+  return device.split(':')[0]!
+}
+
+/** Of all names, types, shapes and bytes, and of where training stood. */
+function hashOf(
+  tensors: ReadonlyMap<string, TensorData>,
+  { position, steps }: { position: string; steps: string },
+): string {
+  const hash = createHash('sha256')
+  const sorted = [...tensors].sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const [name, { dtype, shape, data }] of sorted) {
+    hash.update(JSON.stringify([name, dtype, shape]))
+    hash.update(data)
+  }
+  hash.update(JSON.stringify([position, steps]))
+  return hash.digest('hex')
 }
 
 function prefixed(prefix: string | undefined, tensors: ReadonlyMap<string, Tensor>): Map<string, TensorData> {

@@ -5,29 +5,29 @@ import { TagmaskError } from '../errors.ts'
 import type { Losses } from '../methods/method.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, type Precision, scope } from '../torch/index.ts'
-import { checkpointFiles, loadState, type Position, saveState, saveWeights } from './checkpoint.ts'
+import { autocast, backward, scope } from '../torch/index.ts'
+import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
+import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
 import type { Log } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
+import { type Position, START } from './position.ts'
 import type { Validation } from './validate.ts'
 
 /** Learning rate from the epoch and the step, both from 0. */
 export type LearningRate = (at: { epoch: number; step: number }) => number
 
 /** What every training is given; `B` is what its loader yields. */
-export interface TrainOptions<B extends SampleBatch> {
-  /** Name of the stage, before its progress and messages. */
-  readonly title?: string
+export interface TrainOptions<B extends SampleBatch> extends TrainingNames {
   readonly network: Module
   /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
   readonly losses: (batch: B) => Losses
+  /** Disposed of at the end. */
   readonly optimiser: Optimiser
   readonly learningRate: LearningRate
   readonly loader: BatchSource<B>
   /** How the network is judged, and how often (epochs; 0: never). */
   readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
   readonly epochs: number
-  readonly precision: Precision
   readonly device: string
   /** Folder of the checkpoints, and the file of the metrics. */
   readonly checkpoints: string
@@ -45,21 +45,33 @@ export class TrainingStopped extends TagmaskError {
   override readonly name = 'TrainingStopped'
 }
 
-const START: Position = { epoch: 0, batch: 0, step: 0, sums: {}, pictures: 0, best: null }
-
 /**
- * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort (the state is
- * saved) and TagmaskError when a loss is not finite (the last checkpoint stays).
+ * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort and what the loader
+ * throws, the state being saved before; TagmaskError when a loss or a weight is not finite (the last checkpoint stays);
+ * InputError when an epoch had no image that can be used.
  */
 export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
-  const { title = 'train', network, optimiser, loader, epochs, checkpoints, signal, log } = options
-  const state = { network, optimiser }
-  let at = (await loadState(checkpoints, state)) ?? START
+  try {
+    await trainToTheEnd(options)
+  } catch (error) {
+    throw error instanceof NotFiniteError
+      ? notFinite(options, `the training holds NaN or infinity in ${error.message}`)
+      : error
+  } finally {
+    options.optimiser.dispose()
+  }
+}
+
+async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
+  const { title = 'train', network, optimiser, device, loader, epochs, checkpoints, signal, log } = options
+  const state = { network, optimiser, device }
+  const { batches } = loader
+  let at = (await loadState(checkpoints, state, { epochs, batches })) ?? START
   if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resume: at })
   const progress = log.progress({
     title,
-    total: epochs * loader.batches,
+    total: epochs * batches,
     start: at.step,
     unit: 'steps',
   })
@@ -68,10 +80,15 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
     network.train()
     for (; at.epoch < epochs; at = await endEpoch(options, at, metrics)) {
       const began = { time: Date.now(), pictures: at.pictures }
-      for await (const batch of loader.epoch(at.epoch, { startBatch: at.batch })) {
+      const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
+      for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
-        const losses = trainStep(options, batch, lr)
-        if (!Number.isFinite(losses.loss)) throw notFinite(at, lr)
+        const losses = stepped(options, batch, lr)
+        if (!Number.isFinite(losses.loss))
+          throw notFinite(
+            options,
+            `the loss is not finite in epoch ${at.epoch + 1}, step ${at.step}, at learning rate ${lr}`,
+          )
         if (at.step % options.logEvery === 0) {
           await metrics.append({ kind: 'step', step: at.step, epoch: at.epoch, lr, ...losses })
         }
@@ -93,6 +110,7 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
         }
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
       }
+      if (at.pictures === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
       const shown = at.pictures - began.pictures // none where only the end of the epoch was left to do
       const means = Object.fromEntries(
@@ -113,12 +131,23 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
   }
 }
 
+type StepLosses = Record<'loss' | string, number> & { loss: number }
+
+/** A step whose failure says what would make it smaller. */
+function stepped<B extends SampleBatch>(options: TrainOptions<B>, batch: B, lr: number): StepLosses {
+  try {
+    return trainStep(options, batch, lr)
+  } catch (error) {
+    throw stepFailure(options, batch.size, error)
+  }
+}
+
 /** One update from one batch; returns the losses by name, their total as `loss`. */
 function trainStep<B extends SampleBatch>(
   { losses, optimiser, precision, device }: TrainOptions<B>,
   batch: B,
   lr: number,
-): Record<'loss' | string, number> & { loss: number } {
+): StepLosses {
   return scope(() => {
     const { total, parts } = autocast({ precision, device }, () => losses(batch))
     backward(total)
@@ -131,9 +160,30 @@ function trainStep<B extends SampleBatch>(
   })
 }
 
+/** Passes the batches on; when their source fails, `work` comes before its error. */
+async function* orAfter<B>(
+  batches: AsyncGenerator<B, void>,
+  work: () => Promise<void>,
+): AsyncGenerator<B, void> {
+  try {
+    yield* batches
+  } catch (error) {
+    await work()
+    throw error
+  }
+}
+
+/** Saves what was trained before the images failed; that they did is the error to be seen, not that this could not be saved. */
+async function saveReached<B extends SampleBatch>(
+  { checkpoints, network, optimiser, device }: TrainOptions<B>,
+  at: Position,
+): Promise<void> {
+  if (at.step > 0) await saveState(checkpoints, { network, optimiser, device }, at).catch(() => undefined)
+}
+
 /** Validates, keeps the best weights, and saves the state at the start of the next epoch; also before it validates, which may take long. */
 async function endEpoch<B extends SampleBatch>(
-  { network, optimiser, validation, checkpoints, epochs, log }: TrainOptions<B>,
+  { network, optimiser, device, validation, checkpoints, epochs, log }: TrainOptions<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {
@@ -144,13 +194,13 @@ async function endEpoch<B extends SampleBatch>(
     validation.every > 0 &&
     (epoch % validation.every === 0 || epoch === epochs)
   ) {
-    await saveState(checkpoints, { network, optimiser }, at)
+    await saveState(checkpoints, { network, optimiser, device }, at)
     const { means, decisive } = await validation.run()
     await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
     const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
     log.info(`epoch ${epoch}: validation ${shown.join(', ')}`)
     const value = means[decisive]!
-    if (best === null || value > best.value) {
+    if (best === null || isBetter(value, best.value)) {
       best = { epoch: at.epoch, value }
       await saveWeights(checkpointFiles(checkpoints).best, network, {
         epoch: String(epoch),
@@ -159,8 +209,13 @@ async function endEpoch<B extends SampleBatch>(
     }
   }
   const next: Position = { epoch, batch: 0, step: at.step, sums: {}, pictures: 0, best }
-  await saveState(checkpoints, { network, optimiser }, next)
+  await saveState(checkpoints, { network, optimiser, device }, next)
   return next
+}
+
+/** NaN is no better than anything. */
+function isBetter(value: number, than: number): boolean {
+  return value > than || (Number.isNaN(than) && !Number.isNaN(value))
 }
 
 function summed(
@@ -170,12 +225,5 @@ function summed(
 ): Record<string, number> {
   return Object.fromEntries(
     Object.entries(losses).map(([name, loss]) => [name, (sums[name] ?? 0) + loss * pictures]),
-  )
-}
-
-function notFinite({ epoch, step }: Position, lr: number): TagmaskError {
-  return new TagmaskError(
-    `the loss is not finite in epoch ${epoch + 1}, step ${step}, at learning rate ${lr}; ` +
-      'lower the learning rate or use --precision fp32, then run again: training goes on from the last checkpoint',
   )
 }

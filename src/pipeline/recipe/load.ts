@@ -1,6 +1,8 @@
 /** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
+import { dirname, join } from 'node:path'
 import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
+import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
 import { flatten } from './compare.ts'
 import { findRecipe } from './find.ts'
@@ -23,8 +25,17 @@ export interface LoadedRecipe {
   readonly file: string
   /** File name without ending; the default name of the run. */
   readonly name: string
-  /** Keys that --set and other flags gave, dotted. */
-  readonly named: ReadonlySet<string>
+  readonly chosen: ChosenKeys
+}
+
+/** Who has chosen a value: dotted keys. */
+export interface ChosenKeys {
+  /** The recipe is one of ours: what it writes is no choice of its reader's. */
+  readonly bundled: boolean
+  /** Keys that stand in the recipe file. */
+  readonly written: ReadonlySet<string>
+  /** Keys given by --set or another flag. */
+  readonly set: ReadonlySet<string>
 }
 
 /** Reads a recipe by file or by the name of a bundled one and fills in every default. Throws InputError that names
@@ -36,24 +47,35 @@ export async function loadRecipe(
   const { file, name } = await findRecipe(fileOrName)
   const text = decodeText(await readWhole(file), file)
   const all = [...overrides, ...set.map(parseSet)]
-  const named = new Set(
+  const given = new Set(
     all.flatMap(({ path, value }) => [
       path.join('.'),
       ...(isTree(value) ? flatten(value, `${path.join('.')}.`).keys() : []),
     ]),
   )
-  return { recipe: parseRecipe(text, file, all), file, name, named }
+  const { recipe, written } = readRecipe(text, file, all)
+  const bundled = dirname(file) === join(packageRoot(), 'recipes')
+  return { recipe, file, name, chosen: { bundled, written, set: given } }
 }
 
 /** The recipe in a YAML text; `file` is named in errors. */
 export function parseRecipe(text: string, file: string, overrides: readonly Override[] = []): Recipe {
+  return readRecipe(text, file, overrides).recipe
+}
+
+function readRecipe(
+  text: string,
+  file: string,
+  overrides: readonly Override[],
+): { recipe: Recipe; written: ReadonlySet<string> } {
   const yaml = parseYaml(text)
   if ('problem' in yaml)
     throw new InputError(`${file}:${yaml.line}`, yaml.problem, { expected: yaml.expected })
   const { document, lines, value } = yaml
-  const tree = applyOverrides(rootOf(value, file), overrides)
+  const own = rootOf(value, file)
+  const tree = applyOverrides(own, overrides)
   const result = recipeSchema.safeParse(tree)
-  if (result.success) return result.data
+  if (result.success) return { recipe: result.data, written: new Set(flatten(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),
     path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),

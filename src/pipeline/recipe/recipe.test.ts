@@ -200,7 +200,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a section that is a value',
       'method: mctformer\ntrain: 5\n',
-      'my.yaml:2 (train): is 5; expected a section {epochs, batchSize, dropLast, optimiser, schedule, augment, validateEvery, select, checkpointMinutes, checkpointSteps, logEvery, losses}',
+      'my.yaml:2 (train): is 5; expected a section {epochs, batchSize, steps, dropLast, optimiser, schedule, augment, validateEvery, select, checkpointMinutes, checkpointSteps, logEvery, losses}',
     ],
     [
       'a key given twice',

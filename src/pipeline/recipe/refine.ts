@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
 import { backbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
-import { checkpointFields } from './training.ts'
+import { checkpointFields, lengthFields } from './training.ts'
 
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
@@ -77,7 +77,12 @@ export const affinityRecipe = z.strictObject({
     .default(448)
     .describe('side of the training crop, pixels; a multiple of the patch size, of 8 for resnet38'),
   epochs: z.int().min(1).default(5).describe('passes over the pictures that have class maps'),
-  batchSize: z.int().min(1).default(8).describe('pictures in a step'),
+  batchSize: z
+    .int()
+    .min(1)
+    .default(8)
+    .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+  ...lengthFields,
   optimiser: z
     .discriminatedUnion('kind', [sgd, adamw])
     .prefault({ kind: 'adamw' })

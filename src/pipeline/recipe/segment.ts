@@ -8,7 +8,7 @@ import { normalisation } from './normalisation.ts'
 import type { PredictRecipe } from './predict.ts'
 import type { RefineRecipe } from './refine.ts'
 import { segmentAugment } from './segment-augment.ts'
-import { checkpointFields } from './training.ts'
+import { checkpointFields, lengthFields } from './training.ts'
 
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
@@ -55,6 +55,13 @@ const first = z.strictObject({
   network: network.nullable().default(null).describe(ASIDE),
   epochs: epochs.nullable().default(null).describe(ASIDE),
   batchSize: batchSize.nullable().default(null).describe(ASIDE),
+  steps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('null: that of segment, or none where epochs is given here'),
+  dropLast: z.boolean().nullable().default(null).describe(ASIDE),
   optimiser: optimiser.nullable().default(null).describe(ASIDE),
   headFactor: headFactor.nullable().default(null).describe(ASIDE),
   augment: segmentAugment.nullable().default(null).describe(ASIDE),
@@ -107,7 +114,10 @@ export const segmentRecipe = z
       .describe('normalisation of pixels; null: that of the class network'),
     cropSize: z.int().min(8).default(321).describe('side of the training crop, pixels'),
     epochs: epochs.default(30).describe('passes over the pictures that have a pseudo mask'),
-    batchSize: batchSize.default(4).describe('pictures in a step'),
+    batchSize: batchSize
+      .default(4)
+      .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+    ...lengthFields,
     optimiser: optimiser.prefault({ kind: 'adamw' }).describe('how weights are updated'),
     headFactor: headFactor
       .default(10)
@@ -192,10 +202,21 @@ export function checkSegment({
   return problems
 }
 
-/** The settings of the trainings before the last. */
+/** Where a setting of the trainings before the last is written. */
+export function firstTrainingKey(
+  { retrain }: Pick<SegmentRecipe, 'retrain'>,
+  name: 'batchSize' | 'dropLast' | 'optimiser',
+): string {
+  return (retrain?.first?.[name] ?? null) === null ? `segment.${name}` : `segment.retrain.first.${name}`
+}
+
+/** The settings of the trainings before the last; epochs of their own stand against steps of the last. */
 export function firstTraining(settings: SegmentRecipe): SegmentRecipe {
-  const own = Object.entries(settings.retrain?.first ?? {}).filter(([, value]) => value !== null)
-  return { ...settings, ...Object.fromEntries(own) }
+  const first = settings.retrain?.first ?? null
+  if (first === null) return settings
+  const own = Object.entries(first).filter(([, value]) => value !== null)
+  const steps = first.epochs === null ? settings.steps : null
+  return { ...settings, steps, ...Object.fromEntries(own) }
 }
 
 export type SegmentRecipe = NonNullable<z.output<typeof segmentRecipe>>

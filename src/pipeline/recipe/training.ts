@@ -124,11 +124,28 @@ export const checkpointFields = {
   logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
 }
 
+/** Keys that say how long a training is and what a step sees; `fitRecipe` fits them to small data sets. */
+export const lengthFields = {
+  steps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'length in steps in the place of epochs: as many whole epochs as have at least so many steps; null: epochs',
+    ),
+  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
+}
+
 /** Fields of the `train` section; a method adds its `losses`. */
 export const trainFields = {
   epochs: z.int().min(1).default(60).describe('passes over the training pictures'),
-  batchSize: z.int().min(1).default(64).describe('pictures in a step'),
-  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
+  batchSize: z
+    .int()
+    .min(1)
+    .default(64)
+    .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+  ...lengthFields,
   optimiser: optimiser.prefault({}).describe('how weights are updated'),
   schedule: z
     .discriminatedUnion('kind', [cosineEpoch, cosineStep])

@@ -6,13 +6,14 @@ import type { Fact, FactGroup } from '../report/index.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
 import { readMarker } from '../stage-marker.ts'
+import { lengthWords } from '../training-length.ts'
 import { attentionWords, networkWords } from './method-words.ts'
 
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
   const count = dataset.pictures.length.toLocaleString('en-US')
-  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${train.epochs} epochs`
+  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */
@@ -61,7 +62,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
     {
       title: 'Training',
       facts: facts({
-        epochs: train.epochs,
+        length: lengthWords(train),
         batch: train.batchSize,
         optimiser: `${optimiser.kind}, weight decay ${optimiser.weightDecay}`,
         'learning rate': `${Number(lr.toPrecision(6))}, ${schedule.kind}, ${schedule.warmupEpochs} epochs of warm-up`,
@@ -103,7 +104,7 @@ function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
         background: refine.background,
         ...(walked && {
           'affinity network': affinity.backbone === 'model' ? 'size of the class network' : affinity.backbone,
-          'its training': `${affinity.epochs} epochs, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
+          'its training': `${lengthWords(affinity)}, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
           walk: `2^${refine.walk.logt} steps, affinities to the power of ${refine.walk.beta}`,
         }),
       }),
@@ -113,14 +114,14 @@ function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
 
 function segmentation({ segment, predict }: Recipe): FactGroup[] {
   if (segment === null) return []
-  const { backbone, epochs, batchSize, cropSize, optimiser } = segment
+  const { backbone, batchSize, cropSize, optimiser } = segment
   return [
     {
       title: 'Segmentation',
       facts: facts({
         network: `${segment.network}, ${backbone === 'model' ? 'size of the class network' : backbone}`,
         'started from': segment.weights ?? (backbone === 'model' ? 'the class network' : 'random weights'),
-        training: `${epochs} epochs, batch ${batchSize}, crops of ${cropSize} pixels`,
+        training: `${lengthWords(segment)}, batch ${batchSize}, crops of ${cropSize} pixels`,
         optimiser: `${optimiser.kind}, learning rate ${optimiser.lr}`,
         'val ms': `scales ${predict.scales.join(', ')}${predict.flip ? ', each with its mirror image' : ''}, ${predict.combine}`,
       }),

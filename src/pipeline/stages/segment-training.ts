@@ -18,16 +18,21 @@ import { fromData, type Tensor, tensor } from '../../torch/index.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { buildSegmentation, type LabelNetwork, shownTo } from '../build-segmentation.ts'
+import { type Later, withCleanUp } from '../clean-up.ts'
+import { watchLosses } from '../lost-in-training.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
 import type { StageContext } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
+import { epochsOf, sayIfOneBatch } from '../training-length.ts'
 import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
 
 /** What a training learns from, and where it leaves its weights and metrics. */
 export interface SegmentTraining {
   /** What it is called in the progress. */
   readonly title: string
+  /** Keys of the recipe that its batch size and learning rate stand in, for messages. */
+  readonly keys: { readonly batchSize: string; readonly lr: string }
   /** Folder of label PNGs; `unsure`: whether pixels may be 254. */
   readonly masks: { readonly folder: string; readonly unsure: boolean }
   readonly checkpoints: string
@@ -38,44 +43,67 @@ export interface SegmentTraining {
  * Trains to the end, going on from the state where there is one, and hands the trained network to `then`, in eval mode.
  * Throws Interrupted after an abort.
  */
-export async function trainSegmentation(
+export function trainSegmentation(
   context: StageContext,
   settings: SegmentRecipe,
-  { title, masks, checkpoints, metrics }: SegmentTraining,
+  training: SegmentTraining,
   then?: (network: LabelNetwork) => Promise<void>,
+): Promise<void> {
+  return withCleanUp(later => trainOn(context, { settings, ...training, then, later }))
+}
+
+async function trainOn(
+  context: StageContext,
+  {
+    settings,
+    title,
+    keys,
+    masks,
+    checkpoints,
+    metrics,
+    then,
+    later,
+  }: SegmentTraining & {
+    readonly settings: SegmentRecipe
+    readonly then: ((network: LabelNetwork) => Promise<void>) | undefined
+    readonly later: Later
+  },
 ): Promise<void> {
   const { dataset, run, log } = context
   const recipe = { ...context.recipe, seed: settings.seed ?? context.recipe.seed }
-  const { seed, strict } = recipe
   const pictures = await withPseudoMasks(context, masks)
   const device = prepareTorch(recipe)
   const labels = dataset.classes.length + 1
   const network = buildSegmentation(recipe, settings, { labels })
-  await startBackbone(network, settings, { recipe, run, log, stage: 'segment' })
+  later(() => network.dispose())
+  await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'segment' })
   network.to(device)
   await mkdir(checkpoints, { recursive: true })
-  const { cropSize, batchSize, epochs } = settings
+  const { cropSize, batchSize } = settings
+  const losses = watchLosses(context, title)
+  sayIfOneBatch(pictures, { batchSize, title, key: keys.batchSize, log })
   const loader = openLabelledLoader(pictures, {
+    ...losses.options,
     batchSize,
-    seed,
+    seed: recipe.seed,
+    dropLast: settings.dropLast,
     transform: transformOf(recipe, settings),
     labelFile: picture => pseudoMaskFile(masks.folder, picture),
     workers: recipe.data.workers ?? 1,
     cacheBytes: recipe.data.cacheMegabytes * 1e6,
-    strict,
-    onBadPicture(picture, error) {
-      context.onLost?.(picture)
-      log.warn(`${picture.id} is left out: ${error.message}`)
-    },
   })
-  try {
-    const rate = polyFloor({
-      lr: settings.optimiser.lr,
-      minLr: settings.minLr,
-      steps: epochs * loader.batches,
-      power: settings.power,
-    })
-    await trainNetwork(context, settings, {
+  later(() => loader.close())
+  const epochs = epochsOf(settings, { batches: loader.batches, title, log })
+  const rate = polyFloor({
+    lr: settings.optimiser.lr,
+    minLr: settings.minLr,
+    steps: epochs * loader.batches,
+    power: settings.power,
+  })
+  await trainNetwork(
+    context,
+    { ...settings, epochs },
+    {
       title,
       network,
       losses({ images, labels: wanted, pictures: shown, size }) {
@@ -86,17 +114,16 @@ export async function trainSegmentation(
         return lossesOf(network.forward(pixels), target, { ...settings, candidates })
       },
       optimiser: buildOptimiser(network, settings),
+      keys,
       learningRate: ({ step }) => rate(step),
       loader,
       checkpoints,
       metrics,
-    })
-    network.eval()
-    await then?.(network)
-  } finally {
-    await loader.close()
-    network.dispose()
-  }
+    },
+  )
+  losses.conclude()
+  network.eval()
+  await then?.(network)
 }
 
 /** logits [B, labels, h, w], wanted [B, S, S] */

@@ -1,7 +1,7 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network, in one training or several. */
 import { InputError } from '../../errors.ts'
 import { writeLabelNames } from '../build-segmentation.ts'
-import { firstTraining } from '../recipe/segment.ts'
+import { firstTraining, firstTrainingKey } from '../recipe/segment.ts'
 import type { StageContext } from '../stage.ts'
 import { roundFiles } from './round-scores.ts'
 import { labelForNextRound } from './segment-rounds.ts'
@@ -23,12 +23,18 @@ export async function segmentStage(context: StageContext): Promise<void> {
   for (let round = 1; retrain !== null && round <= retrain.rounds; round++) {
     const { masks: labelled, checkpoints, metrics } = roundFiles(run, round)
     const title = `segment, round ${round} of ${retrain.rounds + 1}`
-    const training = { title, masks, checkpoints, metrics }
+    const keys = {
+      batchSize: firstTrainingKey(settings, 'batchSize'),
+      lr: `${firstTrainingKey(settings, 'optimiser')}.lr`,
+    }
+    const training = { title, keys, masks, checkpoints, metrics }
     await trainSegmentation(context, firstTraining(settings), training, network =>
       labelForNextRound(context, network, { round, retrain }),
     )
     masks = { folder: labelled, unsure: false }
   }
   const [checkpoints, metrics] = [run.segmentCheckpoints, run.segmentMetrics]
-  await trainSegmentation(context, settings, { title: 'segment', masks, checkpoints, metrics })
+  const keys = { batchSize: 'segment.batchSize', lr: 'segment.optimiser.lr' }
+  const last = { title: 'segment', keys, masks, checkpoints, metrics }
+  await trainSegmentation(context, settings, last)
 }

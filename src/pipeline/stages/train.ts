@@ -9,43 +9,52 @@ import { describe, tensor, threads } from '../../torch/index.ts'
 import type { LearningRate } from '../../train/loop.ts'
 import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
+import { type Later, withCleanUp } from '../clean-up.ts'
+import { watchLosses } from '../lost-in-training.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { StageContext } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
+import { epochsOf } from '../training-length.ts'
 import { picturesWithMasks, validateSeed } from '../validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
-export async function trainStage(context: StageContext): Promise<void> {
+export function trainStage(context: StageContext): Promise<void> {
+  return withCleanUp(later => trainClasses(context, later))
+}
+
+async function trainClasses(context: StageContext, later: Later): Promise<void> {
   const { recipe, dataset, valDataset, run, log } = context
-  const { train: settings, normalise, seed, precision, device, strict, model } = recipe
+  const { train: settings, normalise, seed, precision, device, model } = recipe
   const { imageSize } = model
   const numClasses = dataset.classes.length
   const method = buildMethod(recipe, { numClasses })
+  later(() => method.network.dispose())
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
-  await startFromWeights(method, recipe, log)
+  await startFromWeights(method, recipe, { run, log })
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
-  const common = {
-    batchSize: settings.batchSize,
-    workers: recipe.data.workers ?? 1,
-    strict,
-    onBadPicture(picture: { id: string }, error: Error) {
-      context.onLost?.(picture)
-      log.warn(`${picture.id} is left out: ${error.message}`)
-    },
-  }
+  const losses = watchLosses(context, 'train')
+  const common = { batchSize: settings.batchSize, workers: recipe.data.workers ?? 1 }
   const loader = openTrainLoader(dataset, {
     ...common,
+    ...losses.options,
     seed,
     dropLast: settings.dropLast,
     cacheBytes: recipe.data.cacheMegabytes * 1e6,
     transform: trainTransform(recipe),
   })
+  later(() => loader.close())
   if (loader.skipped > 0) log.info(`train: ${loader.skipped} pictures without a tag are not trained on`)
+  const valLosses = watchLosses(context, 'validation')
   const valLoader =
     valDataset === undefined || every === 0
       ? undefined
-      : openEvalLoader(valDataset, { ...common, transform: { imageSize, ...normalise } })
+      : openEvalLoader(valDataset, {
+          ...common,
+          ...valLosses.options,
+          transform: { imageSize, ...normalise },
+        })
+  later(() => valLoader?.close())
   const validation = async (): Promise<Validation> => {
     const byTags =
       valLoader === undefined
@@ -55,8 +64,11 @@ export async function trainStage(context: StageContext): Promise<void> {
     const byMasks = await validateSeed(context, method, masked)
     return { ...byMasks, means: { ...byTags?.means, ...byMasks.means } }
   }
-  try {
-    await trainNetwork(context, settings, {
+  const epochs = epochsOf(settings, { batches: loader.batches, title: 'train', log })
+  await trainNetwork(
+    context,
+    { ...settings, epochs },
+    {
       network: method.network,
       losses: ({ images, targets, size }) =>
         method.losses(
@@ -64,16 +76,15 @@ export async function trainStage(context: StageContext): Promise<void> {
           tensor(targets, [size, numClasses]).to({ device }),
         ),
       optimiser: buildOptimiser(method, settings.optimiser),
-      learningRate: learningRate(settings, loader.batches),
+      learningRate: learningRate({ ...settings, epochs }, loader.batches),
       loader,
       validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
       checkpoints: run.checkpoints,
       metrics: run.metrics,
-    })
-  } finally {
-    await Promise.all([loader.close(), valLoader?.close()])
-    method.network.dispose()
-  }
+    },
+  )
+  losses.conclude()
+  valLosses.conclude()
 }
 
 /** What the training ran on, for the report. */

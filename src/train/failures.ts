@@ -1,0 +1,48 @@
+/** @file What a training says when it cannot go on: which key of the recipe to change, and what becomes of the work. */
+import { InputError, TagmaskError, TorchError } from '../errors.ts'
+import type { Precision } from '../torch/index.ts'
+
+/** What a training is called, and where its settings are written. */
+export interface TrainingNames {
+  /** Name of the stage, before its progress and messages. */
+  readonly title?: string
+  /** The recipe's keys of its learning rate and batch size. */
+  readonly keys?: { readonly lr: string; readonly batchSize: string }
+  readonly precision: Precision
+}
+
+const KEYS = { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' }
+const OUT_OF_MEMORY = /out of memory|bad_alloc|can't allocate memory/i
+
+/** Another rate or precision is another training: it does not go on from the checkpoint. */
+export function notFinite(
+  { title = 'train', keys = KEYS, precision }: TrainingNames,
+  problem: string,
+): TagmaskError {
+  const remedy = precision === 'fp32' ? `lower ${keys.lr}` : `lower ${keys.lr} or use --precision fp32`
+  return new TagmaskError(
+    `${title}: ${problem}; ${remedy}: this training then starts anew, with --resume-with-changes or under another --name; ` +
+      'the last checkpoint stays as it is',
+  )
+}
+
+/** Not one image of an epoch could be read. */
+export function nothingSeen({ title = 'train' }: TrainingNames, epoch: number): InputError {
+  return new InputError(title, `no image could be used in epoch ${epoch + 1}`, {
+    expected:
+      'is their folder there and readable? Give the same command again when it is: training goes on from here',
+  })
+}
+
+/** Says which key makes a step smaller where libtorch had no memory for one; other errors come back as they are. */
+export function stepFailure(
+  { title = 'train', keys = KEYS }: TrainingNames,
+  images: number,
+  error: unknown,
+): unknown {
+  if (!(error instanceof TorchError) || !OUT_OF_MEMORY.test(error.message)) return error
+  return new TagmaskError(
+    `${title}: there is not enough memory for a step of ${images} images; lower ${keys.batchSize}, or train smaller images`,
+    { cause: error },
+  )
+}

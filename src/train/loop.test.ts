@@ -1,0 +1,183 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
+import { InputError, TagmaskError } from '../errors.ts'
+import { Module, Parameter } from '../nn/index.ts'
+import { adamw } from '../optim/index.ts'
+import { memory, ops, type Tensor, tensor } from '../torch/index.ts'
+import { checkpointFiles } from './checkpoint-files.ts'
+import { silentLog } from './log.ts'
+import { type TrainOptions, train } from './loop.ts'
+
+class Line extends Module {
+  readonly weight = new Parameter(tensor([1, -2, 3], [3]))
+  readonly other = new Parameter(tensor([0], [1]))
+}
+
+const SEGMENT = { lr: 'segment.optimiser.lr', batchSize: 'segment.batchSize' }
+let root: string
+let folder: string
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tagmask-loop-'))
+})
+afterAll(() => rm(root, { recursive: true }))
+beforeEach(async () => {
+  folder = await mkdtemp(join(root, 'run-'))
+})
+
+/** `sizes` of the batches of an epoch, those of size 0 left out as a loader does; `fails` before that batch. */
+function source(
+  sizes: readonly number[],
+  { fails }: { fails?: (epoch: number, index: number) => Error | undefined } = {},
+): BatchSource<SampleBatch> {
+  return {
+    batches: sizes.length,
+    async *epoch(epoch, { startBatch = 0 } = {}) {
+      for (const [index, size] of sizes.entries()) {
+        if (index < startBatch) continue
+        const error = fails?.(epoch, index)
+        if (error !== undefined) throw error
+        if (size > 0) yield { index, size }
+      }
+    },
+    close: async () => undefined,
+  }
+}
+
+function options(
+  network: Line,
+  own: Partial<TrainOptions<SampleBatch>> & Pick<TrainOptions<SampleBatch>, 'loader'>,
+): TrainOptions<SampleBatch> {
+  return {
+    network,
+    losses: () => ({ total: network.weight.mul(network.weight).sum(), parts: {} }),
+    optimiser: adamw([{ parameters: network.parameters(), weightDecay: 0 }]),
+    learningRate: () => 0.01,
+    epochs: 3,
+    precision: 'fp32',
+    device: 'cpu',
+    checkpoints: folder,
+    metrics: join(folder, 'metrics.jsonl'),
+    checkpointMinutes: 60,
+    checkpointSteps: null,
+    logEvery: 1,
+    signal: new AbortController().signal,
+    log: silentLog(),
+    ...own,
+  }
+}
+
+const lines: Line[] = []
+afterEach(() => {
+  for (const line of lines.splice(0)) line.dispose()
+})
+
+function newLine(): Line {
+  const line = new Line()
+  lines.push(line)
+  return line
+}
+
+/** Checkpoints and metrics of a training beside that of the test. */
+async function apart() {
+  const checkpoints = await mkdtemp(join(root, 'apart-'))
+  return { checkpoints, metrics: join(checkpoints, 'metrics.jsonl') }
+}
+
+const weightsOf = ({ weight }: Line): number[] => [...weight.toFloat32Array()]
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  )
+
+test('images that fail in mid-epoch end the training with its state; the same call ends as one that never failed', async () => {
+  const whole = newLine()
+  await train(options(whole, { loader: source([2, 2, 2]), ...(await apart()) }))
+  const offline = new InputError('a.jpg', 'cannot be opened any more')
+  const fails = (epoch: number, index: number) => (epoch === 1 && index === 2 ? offline : undefined)
+  await expect(train(options(newLine(), { loader: source([2, 2, 2], { fails }) }))).rejects.toBe(offline)
+  expect(await exists(checkpointFiles(folder).last)).toBe(false)
+  const again = newLine()
+  await train(options(again, { loader: source([2, 2, 2]) }))
+  expect(weightsOf(again)).toEqual(weightsOf(whole))
+})
+
+test('an epoch without an image is an error, not an epoch', async () => {
+  await expect(train(options(newLine(), { loader: source([0, 0]) }))).rejects.toThrow(
+    new InputError('train', 'no image could be used in epoch 1', {
+      expected:
+        'is their folder there and readable? Give the same command again when it is: training goes on from here',
+    }),
+  )
+  expect(await exists(checkpointFiles(folder).last)).toBe(false)
+})
+
+describe('what is not finite', () => {
+  /** The loss is 0 beside `weight`'s; its gradient, that of a root at 0 times 0, is not a number. */
+  const losses =
+    (network: Line, from: number) =>
+    (batch: SampleBatch): { total: Tensor; parts: Record<string, Tensor> } => {
+      const total = network.weight.mul(network.weight).sum()
+      const broken = ops.sqrt(network.other.mul(network.other)).sum()
+      return { total: batch.index < from ? total : total.add(broken), parts: {} }
+    }
+
+  test.each<['fp32' | 'bf16', string]>([
+    ['fp32', 'lower train.optimiser.lr'],
+    ['bf16', 'lower train.optimiser.lr or use --precision fp32'],
+  ])('a finite loss with a gradient that is none reaches no checkpoint, in %s', async (precision, remedy) => {
+    const network = newLine()
+    const loader = source([2, 2, 2, 2])
+    const settings = { loader, losses: losses(network, 3), checkpointSteps: 1, epochs: 1, precision }
+    await expect(train(options(network, settings))).rejects.toThrow(
+      new TagmaskError(
+        `train: the training holds NaN or infinity in other; ${remedy}: this training then starts anew, ` +
+          'with --resume-with-changes or under another --name; the last checkpoint stays as it is',
+      ),
+    )
+    expect(await exists(checkpointFiles(folder).last)).toBe(false)
+    const again = newLine()
+    await train(options(again, { loader, epochs: 1 }))
+    const never = newLine()
+    await train(options(never, { loader, epochs: 1, ...(await apart()) }))
+    expect(weightsOf(again)).toEqual(weightsOf(never)) // the state after step 3 was good, and was gone on from
+  })
+
+  test('a loss that is none says step, rate and remedy', async () => {
+    const network = newLine()
+    const nan = () => ({ total: network.weight.sum().mul(Number.NaN), parts: {} })
+    const settings = { loader: source([2]), losses: nan, title: 'segment', keys: SEGMENT }
+    await expect(train(options(network, settings))).rejects.toThrow(
+      new TagmaskError(
+        'segment: the loss is not finite in epoch 1, step 0, at learning rate 0.01; lower segment.optimiser.lr: this ' +
+          'training then starts anew, with --resume-with-changes or under another --name; the last checkpoint stays as it is',
+      ),
+    )
+  })
+})
+
+test('a step that there is no memory for says which key makes it smaller', async () => {
+  const losses = () => ({ total: ops.zeros([2 ** 46]).sum(), parts: {} })
+  const settings = { loader: source([2]), losses, title: 'segment', keys: SEGMENT }
+  await expect(train(options(newLine(), settings))).rejects.toThrow(
+    new TagmaskError(
+      'segment: there is not enough memory for a step of 2 images; lower segment.batchSize, or train smaller images',
+    ),
+  )
+})
+
+test('trainings one after another leave nothing behind', async () => {
+  const once = async (): Promise<void> => {
+    const network = newLine()
+    await train(options(network, { loader: source([2, 2]), ...(await apart()) }))
+    network.dispose()
+  }
+  await once()
+  const { live } = memory()
+  for (let i = 0; i < 3; i++) await once()
+  expect(memory().live).toBe(live)
+})
