@@ -1,6 +1,7 @@
 /** @file The flags that `run` and the single stages share, and what they mean for the recipe. */
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
+import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { CliContext } from './context.ts'
 
@@ -147,7 +148,11 @@ export function overridesOf({
     [['device'], device, `--device ${device}`],
     [['precision'], precision, `--precision ${precision}`],
     [['seed'], seed, `--seed ${seed}`],
-    [['threads'], threads, `--threads ${threads}`],
+    [
+      ['threads'],
+      threads === undefined ? undefined : checkThreads(threads, { source: '--threads' }),
+      `--threads ${threads}`,
+    ],
     [['strict'], strict, '--strict'],
   ]
   return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))

@@ -1,7 +1,8 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
 import { InputError } from '../errors.ts'
 import { readWeights } from '../io/weights.ts'
-import { type Method, methods } from '../methods/index.ts'
+import { type Adapted, type Method, methods } from '../methods/index.ts'
+import { describeLoaded } from '../models/loaded-weights.ts'
 import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
@@ -42,9 +43,17 @@ function methodOf(recipe: Recipe, numClasses: number): Method {
 export async function startFromWeights(method: Method, recipe: Recipe, log: Log): Promise<void> {
   if (recipe.weights === null) return
   const weights = await readWeights(recipe.weights)
-  const { missing } = method.loadPretrained(weights, { file: recipe.weights })
-  const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${missing.join(', ')}`
-  log.info(`weights from ${recipe.weights} (${drawn})`)
+  const loaded = method.loadPretrained(weights, { file: recipe.weights })
+  sayLoaded(loaded, { log, method, names: weights.keys(), from: recipe.weights })
+}
+
+function sayLoaded(
+  loaded: Adapted,
+  { log, method, names, from }: { log: Log; method: Method; names: Iterable<string>; from: string },
+): void {
+  const { info, warning } = describeLoaded(loaded, { names, own: method.network.stateDict() })
+  log.info(`weights from ${from} (${info})`)
+  if (warning !== undefined) log.warn(`${from}: ${warning}`)
 }
 
 /** The file of weights that class maps are made with: the recipe's own, or what the stage train wrote. */

@@ -1,5 +1,6 @@
 /** @file Devices and threads. */
 import { InputError } from '../errors.ts'
+import { checkThreads } from '../io/thread-count.ts'
 import { type NativeDescription, native } from './native.ts'
 
 /** 'cpu', or 'cuda' / 'cuda:1' where the loaded libtorch sees such a GPU; throws InputError otherwise. */
@@ -20,8 +21,9 @@ export function checkDevice(device: string): string {
   return device
 }
 
+/** Throws InputError for more than threadLimit(). */
 export function setThreads(count: number): void {
-  native.setThreads(count)
+  native.setThreads(checkThreads(count, { source: '--threads' }))
 }
 
 export function threads(): number {

@@ -26,9 +26,11 @@ export function callTensor(op: Operator, args: readonly unknown[]): Tensor {
   return new TensorClass(invoke(op, args) as Handle)
 }
 
-/** For operators that return several tensors, as a tuple or as a list. */
+/** For operators that return several tensors, as a tuple or as a list; undefined where an output mask leaves one out. */
 export function callTensors(op: Operator, args: readonly unknown[]): Tensor[] {
-  return (invoke(op, args) as Handle[]).map(handle => new TensorClass(handle))
+  return (invoke(op, args) as Handle[]).map(handle =>
+    handle === undefined ? (handle as never) : new TensorClass(handle),
+  )
 }
 
 export function callNothing(op: Operator, args: readonly unknown[]): void {
@@ -58,6 +60,15 @@ function invoke(op: Operator, args: readonly unknown[]): unknown {
   }
 }
 
+/** What the addon throws outside of operators, typed under `name`. */
+export function typed<T>(name: string, body: () => T): T {
+  try {
+    return body()
+  } catch (cause) {
+    throw new TorchError(name, cause instanceof Error ? cause.message : String(cause), { cause })
+  }
+}
+
 function resolve(op: Operator): number {
   op.id ??= native.findOp(op.name, op.overload)
   if (op.id === undefined) throw new TorchError(title(op), `not in libtorch ${native.describe().version}`)
@@ -84,5 +95,5 @@ function explained(op: Operator, args: readonly unknown[], error: unknown): Torc
 function shown(arg: unknown): string {
   if (arg instanceof TensorClass) return arg.toString()
   if (Array.isArray(arg)) return `[${arg.slice(0, 8).map(shown).join(', ')}${arg.length > 8 ? ', ...' : ''}]`
-  return String(arg)
+  return typeof arg === 'object' && arg !== null ? 'an object' : String(arg)
 }
