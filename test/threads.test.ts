@@ -65,6 +65,19 @@ test('loaders and the CRF have the same limit', async () => {
   await expect(denseCrf(picture)).rejects.toThrow(`a.jpg (threads): is ${tooMany}; ${expected}`)
 })
 
+test('a recipe is looked at before its data are', () => {
+  const run = (...set: string[]) =>
+    spawnSync(process.execPath, ['bin/tagmask', 'run', 'mctformer_demo', '--runs', 'none', ...set], {
+      encoding: 'utf8',
+    })
+  const { stderr, status } = run('--set', `data.workers=${tooMany}`)
+  expect({ stderr, status }).toEqual({
+    stderr: `error: recipe (data.workers): is ${tooMany}; ${expected}\n`,
+    status: 1,
+  })
+  expect(run('--set', 'threads=5000').stderr).toBe(`error: recipe (threads): is 5000; ${expected}\n`)
+})
+
 test('the command line refuses --threads before anything starts', () => {
   const { status, stderr } = spawnSync(
     process.execPath,
@@ -72,5 +85,5 @@ test('the command line refuses --threads before anything starts', () => {
     { encoding: 'utf8' },
   )
   expect(stderr).toContain(`--threads: is 100000; ${expected}`)
-  expect(status).toBe(2)
+  expect(status).toBe(1)
 })

@@ -3,10 +3,12 @@ import { appendFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
+import { checkThreads, defaultThreads } from '../io/thread-count.ts'
 import type { Log } from '../train/log.ts'
 import { openRunData } from './open-data.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
+import type { Recipe } from './recipe/schema.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { runStages, type StageTable } from './run-stages.ts'
@@ -55,6 +57,7 @@ export async function runRecipe({
     taken && name === undefined
       ? resolve(recipeName)
       : resolve(runs, name ?? (taken ? basename(resolve(recipeName)) : loaded.name))
+  checkAllThreads(loaded.recipe)
   if (!withChanges) await refuseOtherRecipe(root, loaded.recipe)
   const { recipe, dataset, valDataset } = await openRunData(loaded.recipe, { runs, log })
   await weightsIdentities(recipe)
@@ -70,6 +73,13 @@ export async function runRecipe({
   } finally {
     await release()
   }
+}
+
+/** Before anything is made or waited for. Throws InputError. */
+function checkAllThreads({ threads, data: { workers } }: Recipe): void {
+  defaultThreads() // for TAGMASK_THREADS
+  if (threads !== null) checkThreads(threads, { source: 'recipe', field: 'threads' })
+  if (workers !== null) checkThreads(workers, { source: 'recipe', field: 'data.workers' })
 }
 
 /** The session in sessions.jsonl: what ran, on what. */

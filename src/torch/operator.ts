@@ -2,6 +2,7 @@
 import { TorchError } from '../errors.ts'
 import { type Handle, native } from './native.ts'
 import type { Tensor } from './tensor.ts'
+import { UNCHECKED } from './unchecked-operators.ts'
 
 // tensor.ts is built on the operators, so it tells them its class instead of being imported.
 let TensorClass: new (handle: Handle) => Tensor
@@ -15,11 +16,13 @@ export interface Operator {
   readonly name: string
   readonly overload: string
   id: number | undefined
+  /** What is wrong with arguments that libtorch itself does not look at. */
+  readonly check: ((args: readonly unknown[]) => string | undefined) | undefined
 }
 
 /** Names an operator; libtorch is asked when it is first called. */
 export function operator(name: string, overload: string): Operator {
-  return { name, overload, id: undefined }
+  return { name, overload, id: undefined, check: UNCHECKED.get(name) }
 }
 
 export function callTensor(op: Operator, args: readonly unknown[]): Tensor {
@@ -46,6 +49,7 @@ export function callInto(op: Operator, args: readonly unknown[], target: Tensor)
 /** Runs the operator on another thread; the caller must not dispose the arguments before it is done. */
 export async function callTensorAsync(op: Operator, args: readonly unknown[]): Promise<Tensor> {
   try {
+    check(op, args)
     return new TensorClass((await native.invokeAsync(resolve(op), unwrapAll(args))) as Handle)
   } catch (error) {
     throw explained(op, args, error)
@@ -54,10 +58,16 @@ export async function callTensorAsync(op: Operator, args: readonly unknown[]): P
 
 function invoke(op: Operator, args: readonly unknown[]): unknown {
   try {
+    check(op, args)
     return native.invoke(op.id ?? resolve(op), unwrapAll(args))
   } catch (error) {
     throw explained(op, args, error)
   }
+}
+
+function check(op: Operator, args: readonly unknown[]): void {
+  const wrong = op.check?.(args)
+  if (wrong !== undefined) throw new TypeError(wrong)
 }
 
 /** What the addon throws outside of operators, typed under `name`. */

@@ -47,7 +47,7 @@ export function refuseForeign(
     field: kindsOf(first, { most: 1 }).replace(/ .*/, ''),
     expected: [
       'weights of a plain vision transformer such as DeiT, without these',
-      ...(folded.length === 0 ? [] : [`no hindrance: ${folded.join(', ')}`]),
+      ...(folded.length === 0 ? [] : [`these could be folded in: ${folded.join(', ')}`]),
     ].join('; '),
   })
 }
