@@ -12,7 +12,7 @@ function run(script: string, { env = {} }: { env?: Record<string, string> } = {}
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     ['--input-type=module', '-e', script],
-    { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 110_000 },
+    { encoding: 'utf8', env: { ...process.env, ...env }, timeout: 290_000 },
   )
   return { status, signal, stdout: stdout.trim(), stderr }
 }
@@ -36,12 +36,12 @@ const stopped = (body: string, times: number): string => `
   }
   console.log(done)`
 
-test('a worker that computes is stopped 50 times', { timeout: 120_000 }, () => {
+test('a worker that computes is stopped 50 times', { timeout: 300_000 }, () => {
   const body = 'for (;;) scope(() => { const a = ops.rand([64, 64]); ops.mm(a, a).sum().item() })'
   expect(run(stopped(body, 50))).toEqual({ status: 0, signal: null, stdout: '50', stderr: '' })
 })
 
-test('so is one in the middle of a derivative in JavaScript', { timeout: 120_000 }, () => {
+test('so is one in the middle of a derivative in JavaScript', { timeout: 300_000 }, () => {
   const body = `for (;;) scope(() => {
     const x = tensor([1, 2, 3]); x.requiresGrad = true
     const [y] = differentiable('twice', [x], () => ({ outputs: [x.mul(2)], saved: [x] }), ([g]) => [g.mul(2)])
@@ -50,7 +50,7 @@ test('so is one in the middle of a derivative in JavaScript', { timeout: 120_000
   expect(run(stopped(body, 20))).toEqual({ status: 0, signal: null, stdout: '20', stderr: '' })
 })
 
-test('and one that waits for a backward on another thread', { timeout: 120_000 }, () => {
+test('and one that waits for a backward on another thread', { timeout: 300_000 }, () => {
   const body = `for (;;) {
     const x = ops.rand([200, 200]); x.requiresGrad = true
     const loss = ops.mm(x, x).sum()
@@ -110,7 +110,7 @@ test('a worker that differentiates leaves the main thread its derivatives, its h
   expect(ops.ones([2]).sum().item()).toBe(2)
 })
 
-test('operators are found by each thread for itself', { timeout: 120_000 }, () => {
+test('operators are found by each thread for itself', { timeout: 300_000 }, () => {
   const script = `
     import { Worker } from 'node:worker_threads'
     import { ops, scope } from ${torch}

@@ -62,9 +62,11 @@ export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): st
 }
 
 /** Loads published weights of the whole network, of any number of positions. Throws InputError where some are missing. */
-export async function loadPublished(method: Method, file: string): Promise<void> {
-  const { missing } = method.loadPretrained(await readWeights(file), { file })
-  if (missing.length === 0) return
+export async function loadPublished(method: Method, file: string, log: Log): Promise<void> {
+  const weights = await readWeights(file)
+  const loaded = method.loadPretrained(weights, { file })
+  const { missing } = loaded
+  if (missing.length === 0) return sayLoaded(loaded, { log, method, names: weights.keys(), from: file })
   const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
   throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
     field: 'maps.weights',
