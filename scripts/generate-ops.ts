@@ -161,7 +161,11 @@ export function generateOps(schemas: string): string {
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`two operators are called ${twice}`)
   return `${[
-    '/** @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops. */',
+    '/**',
+    ' * @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops.',
+    ' * JavaScript has no integers: numbers alone (full, arange) make float32 unless a dtype is given; beside a tensor a whole',
+    ' * number leaves its type as it is.',
+    ' */',
     "import { type DType, scalarType } from './dtype.ts'",
     "import { callInto, callNothing, callTensor, callTensors, operator } from './operator.ts'",
     "import type { Tensor } from './tensor.ts'",

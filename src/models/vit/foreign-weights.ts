@@ -58,6 +58,8 @@ export function refuseGaps(
   { own, file }: { own: Iterable<string>; file: string },
 ): void {
   const lacking = [...own].filter(name => /^(blocks\.|patch_embed\.)/.test(name) && !names.has(name))
+  if (!names.has('pos_embed') && !(names.has('pos_embed_cls') && names.has('pos_embed_pat')))
+    lacking.push('pos_embed')
   if (lacking.length === 0) return
   throw new InputError(
     file,

@@ -249,8 +249,9 @@ describe('networks that compute something else are refused', () => {
     const weights = deitWeights()
     weights.delete('blocks.1.mlp.fc1.weight')
     weights.delete('blocks.0.norm1.weight')
+    weights.delete('pos_embed')
     expect(() => load(weights)).toThrow(
-      'relative.pth: lacks 2 weights of the vision transformer: blocks.*.norm1.weight (1), blocks.*.mlp.fc1.weight (1)',
+      'relative.pth: lacks 3 weights of the vision transformer: blocks.*.norm1.weight (1), blocks.*.mlp.fc1.weight (1), pos_embed',
     )
   })
 })
