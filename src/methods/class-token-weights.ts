@@ -9,9 +9,9 @@ import {
   plainWeights,
   pretrainedPositions,
   pretrainedTensor,
+  refuseOtherSize,
   resizePositions,
   unwrapVit,
-  widthName,
   withGuess,
 } from '../models/vit/index.ts'
 import { StateDictError } from '../nn/index.ts'
@@ -102,17 +102,13 @@ function checkGeometry(
       expected: withGuess('a vision transformer with cls_token, pos_embed and blocks.*', weights.keys()),
     })
   }
-  if (found.width !== width || found.depth !== network.blocks.length) {
-    const name = widthName(found)
-    throw new InputError(
-      file,
-      `weights of another architecture: ${found.depth} blocks of width ${found.width}`,
-      {
-        field: 'model.width',
-        expected: `the recipe's network has ${network.blocks.length} blocks of width ${width}: ${name === undefined ? '' : `--set model.width=${name}, or `}another file`,
-      },
-    )
-  }
+  const own = { depth: network.blocks.length, width }
+  refuseOtherSize(found, own, {
+    file,
+    field: 'model.width',
+    remedy: name =>
+      `the recipe's network has ${own.depth} blocks of width ${width}: ${name === undefined ? '' : `--set model.width=${name}, or `}another file`,
+  })
   if (tokens !== 1 && tokens !== network.numClasses) {
     throw new InputError(file, `${tokens} class tokens for a network of ${network.numClasses} classes`, {
       field: 'cls_token',

@@ -78,7 +78,7 @@ export interface Geometry {
 }
 
 /** 'deit-s' for its sizes. */
-export function widthName({ depth, width }: Geometry): string | undefined {
+function widthName({ depth, width }: Geometry): string | undefined {
   const names: Record<string, string> = { 192: 'deit-ti', 384: 'deit-s', 768: 'deit-b' }
   return depth === 12 && width !== undefined ? names[width] : undefined
 }
@@ -88,6 +88,20 @@ export function geometryOf(weights: ReadonlyMap<string, { readonly shape: readon
   for (const name of weights.keys())
     depth = Math.max(depth, 1 + Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1))
   return { depth, width: weights.get('cls_token')?.shape[2] }
+}
+
+/** Throws InputError naming `field` where the file's blocks are not the network's; `remedy` knows their width's name, if any. */
+export function refuseOtherSize(
+  found: Geometry,
+  own: Geometry,
+  { file, field, remedy }: { file: string; field: string; remedy: (name: string | undefined) => string },
+): void {
+  if (found.width === own.width && found.depth === own.depth) return
+  throw new InputError(
+    file,
+    `weights of another architecture: ${found.depth} blocks of width ${found.width}`,
+    { field, expected: remedy(widthName(found)) },
+  )
 }
 
 /** `expected`, and what the file seems to hold where its names tell it. */

@@ -9,7 +9,7 @@ export {
   type Grid,
   noDecay,
 } from './class-token-transformer.ts'
-export { geometryOf, widthName, withGuess } from './foreign-weights.ts'
+export { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
 export { Mlp } from './mlp.ts'
 export { PatchEmbed } from './patch-embed.ts'
 export { plainWeights, unwrapVit } from './plain-weights.ts'

@@ -3,7 +3,7 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
-import { geometryOf, widthName, withGuess } from './foreign-weights.ts'
+import { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
 import { plainWeights, unwrapVit } from './plain-weights.ts'
 import type { VisionTransformer } from './vision-transformer.ts'
 
@@ -115,17 +115,15 @@ function checkTokens(
       expected: withGuess(own, weights.keys()),
     })
   }
-  if (found.width !== width || found.depth !== network.blocks.length) {
-    const name = widthName(found)
-    throw new InputError(
+  refuseOtherSize(
+    found,
+    { depth: network.blocks.length, width },
+    {
       file,
-      `weights of another architecture: ${found.depth} blocks of width ${found.width}`,
-      {
-        field: 'blocks',
-        expected: name === undefined ? own : `${own}; the file holds a ${name}`,
-      },
-    )
-  }
+      field: 'blocks',
+      remedy: name => (name === undefined ? own : `${own}; the file holds a ${name}`),
+    },
+  )
   if (tokens !== count && tokens !== 1 && count !== 1) {
     throw new InputError(file, `an MCTformer of ${tokens} classes for a backbone of ${count}`, {
       field: 'cls_token',
