@@ -6,7 +6,8 @@ const root = process.cwd()
 const SCHEMAS = join(root, 'src/torch/ops.schemas.txt')
 const OUTPUT = join(root, 'src/torch/ops.gen.ts')
 
-interface Argument {
+/** One argument of an operator, under libtorch's name. */
+export interface Argument {
   readonly name: string
   readonly type: string
   readonly hasDefault: boolean
@@ -73,7 +74,31 @@ function parseArgument(text: string): Argument | undefined {
   }
 }
 
-const camel = (name: string): string =>
+/** An operator of the list: its TypeScript name, and the arguments that a caller gives. */
+export interface Signature {
+  readonly name: string
+  readonly required: readonly Argument[]
+  /** Given in one object, under their camelCase names. */
+  readonly optional: readonly Argument[]
+}
+
+const isHidden = (argument: Argument): boolean => HIDDEN.has(argument.type) || HIDDEN_NAMES.has(argument.name)
+
+/** Reads a line of ops.schemas.txt. */
+export function signatureOf(line: string): Signature {
+  const match = /^(\w+) aten::\w+(?:\.\w+)?\((.*)\) -> .*$/.exec(line)
+  if (match === null) throw new Error(`cannot read the schema '${line}'`)
+  const shown = splitArguments(match[2]!)
+    .flatMap(text => parseArgument(text) ?? [])
+    .filter(argument => !isHidden(argument))
+  return {
+    name: match[1]!,
+    required: shown.filter(({ hasDefault }) => !hasDefault),
+    optional: shown.filter(({ hasDefault }) => hasDefault),
+  }
+}
+
+export const camel = (name: string): string =>
   name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 function printed(line: string): string {
@@ -81,9 +106,7 @@ function printed(line: string): string {
   if (match === null) throw new Error(`cannot read the schema '${line}'`)
   const [, name, schema, op, overload = '', argumentText, result] = match
   const all = splitArguments(argumentText!).flatMap(text => parseArgument(text) ?? [])
-  const hidden = (argument: Argument): boolean => HIDDEN.has(argument.type) || HIDDEN_NAMES.has(argument.name)
-  const required = all.filter(argument => !argument.hasDefault && !hidden(argument))
-  const optional = all.filter(argument => argument.hasDefault && !hidden(argument))
+  const { required, optional } = signatureOf(line)
 
   const parameters = required.map(({ name, type }) => `${camel(name)}: ${typescriptType(type)}`)
   if (optional.length > 0) {
@@ -95,7 +118,7 @@ function printed(line: string): string {
     parameters.push(`{ ${names} }: { ${types.join('; ')} } = {}`)
   }
   const passed = all.map(argument => {
-    if (hidden(argument)) return 'undefined'
+    if (isHidden(argument)) return 'undefined'
     return argument.type.startsWith('ScalarType')
       ? `scalarType(${camel(argument.name)})`
       : camel(argument.name)
@@ -138,7 +161,11 @@ export function generateOps(schemas: string): string {
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`two operators are called ${twice}`)
   return `${[
-    '/** @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops. */',
+    '/**',
+    ' * @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops.',
+    ' * JavaScript has no integers: numbers alone (full, arange) make float32 unless a dtype is given; beside a tensor a whole',
+    ' * number leaves its type as it is.',
+    ' */',
     "import { type DType, scalarType } from './dtype.ts'",
     "import { callInto, callNothing, callTensor, callTensors, operator } from './operator.ts'",
     "import type { Tensor } from './tensor.ts'",

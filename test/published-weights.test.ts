@@ -28,6 +28,8 @@ const SMALL = [
   'threads=1',
 ]
 
+const log = silentLog()
+
 function go(name: string, ...set: string[]) {
   return runRecipe({
     recipe: 'mctformer_demo',
@@ -37,7 +39,7 @@ function go(name: string, ...set: string[]) {
     stages: set.length === 0 ? ['train', 'maps', 'evaluate'] : ['maps', 'evaluate'],
     table: stageTable,
     signal: new AbortController().signal,
-    log: silentLog(),
+    log,
   })
 }
 
@@ -54,5 +56,22 @@ test('weights that lack parameters are refused, naming them', { timeout: 60_000 
   await writeSafetensors(file, new Map([...tensors].filter(([name]) => !name.startsWith('head.'))))
   await expect(go('headless', `maps.weights=${file}`)).rejects.toThrow(
     `${file} (maps.weights): lacks 2 of the network's parameters: head.weight, head.bias; weights of the trained network`,
+  )
+})
+
+test('what a file holds besides is named, and a network that computes something else refused', {
+  timeout: 120_000,
+}, async () => {
+  const { tensors } = await readSafetensors(published)
+  const [spare] = tensors.values()
+  const file = join(folder, 'more.safetensors')
+  await writeSafetensors(file, new Map([...tensors, ['mystery.weight', spare!], ['mask_token', spare!]]))
+  await go('more', `maps.weights=${file}`)
+  expect(log.warnings).toContain(`${file}: nothing here uses mystery.weight, and what they do is not known`)
+  const scores = join(folder, 'more', 'scores.json')
+  expect(await readFile(scores, 'utf8')).toBe(await readFile(join(folder, 'own', 'scores.json'), 'utf8'))
+  await writeSafetensors(file, new Map([...tensors, ['register_tokens', spare!]]))
+  await expect(go('other', `maps.weights=${file}`)).rejects.toThrow(
+    `${file} (register_tokens): weights of a network that computes something else: register_tokens: register tokens take part in every attention`,
   )
 })

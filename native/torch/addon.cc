@@ -1,10 +1,12 @@
 // libtorch for Node: everything is reached through one boxed dispatcher entry (dispatch.cc).
+#include "environment.h"
 #include "tensor.h"
 
 namespace {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   tagmask::installAllocator();
+  tagmask::Environment::begin(env);
   tagmask::initTensor(env, exports);
   tagmask::initDispatch(env, exports);
   tagmask::initAutograd(env, exports);

@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #if __has_include(<torch/version.h>)
 #include <torch/version.h>
 #else
@@ -14,6 +15,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <set>
@@ -106,6 +109,18 @@ class Arena {
   }
 };
 
+// What the machine has, swap included, or what its control group may take: a block beyond it would end in SIGKILL.
+size_t memoryLimit() {
+  size_t limit = std::numeric_limits<int64_t>::max();
+  struct sysinfo machine;
+  if (sysinfo(&machine) == 0) limit = (machine.totalram + machine.totalswap) * size_t{machine.mem_unit};
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    size_t group = 0;
+    if (std::ifstream(path) >> group && group > 0) limit = std::min(limit, group);
+  }
+  return limit;
+}
+
 class CachingAllocator final : public c10::Allocator {
  public:
 #if TORCH_VERSION_MAJOR >= 2 && (TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 3)
@@ -125,7 +140,8 @@ class CachingAllocator final : public c10::Allocator {
 
   AllocatorStats stats() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return {static_cast<int64_t>(used_), static_cast<int64_t>(peak_), static_cast<int64_t>(cached_)};
+    return {static_cast<int64_t>(used_), static_cast<int64_t>(peak_), static_cast<int64_t>(cached_),
+            static_cast<int64_t>(limit_)};
   }
 
   void resetPeak() {
@@ -135,14 +151,19 @@ class CachingAllocator final : public c10::Allocator {
 
   void emptyCache() {
     std::lock_guard<std::mutex> lock(mutex_);
-    arena_.release();
-    cached_ = 0;
+    release();
   }
 
  private:
   std::mutex mutex_;
   Arena arena_;
+  const size_t limit_ = memoryLimit();
   size_t used_ = 0, peak_ = 0, cached_ = 0;
+
+  void release() {
+    arena_.release();
+    cached_ = 0;
+  }
 
   c10::DataPtr make(size_t bytes) {
     if (bytes == 0) return {nullptr, nullptr, &CachingAllocator::free, c10::Device(c10::DeviceType::CPU)};
@@ -151,6 +172,9 @@ class CachingAllocator final : public c10::Allocator {
     bool inArena = false;
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      TORCH_CHECK(bytes < limit_ && used_ + size <= limit_, "out of memory: ", bytes, " bytes asked for, ", used_,
+                  " in use, ", limit_, " in this machine");
+      if (used_ + cached_ + size > limit_) release();
       if (size >= kSmall) {
         size = (size + kPage - 1) / kPage * kPage;
         block = arena_.take(size);

@@ -8,9 +8,8 @@
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <memory>
-#include <mutex>
-#include <thread>
 
+#include "environment.h"
 #include "tensor.h"
 
 namespace tagmask {
@@ -19,12 +18,6 @@ namespace {
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
-
-std::thread::id jsThread;
-
-// References whose node died on another thread wait here for the JavaScript thread.
-std::mutex orphansLock;
-std::vector<std::unique_ptr<Napi::FunctionReference>> orphans;
 
 std::vector<at::Tensor> tensorsOf(const Napi::Value& value) {
   std::vector<at::Tensor> out;
@@ -36,33 +29,30 @@ std::vector<at::Tensor> tensorsOf(const Napi::Value& value) {
 // A node whose derivative is a JavaScript function of (gradients of outputs, saved tensors).
 struct JsFunction : public Node {
   std::string label;
+  std::shared_ptr<Environment> environment;
   std::unique_ptr<Napi::FunctionReference> derivative;
   std::vector<SavedVariable> saved;
   bool released = false;
 
   ~JsFunction() override {
-    if (!derivative || std::this_thread::get_id() == jsThread) return;
-    std::lock_guard<std::mutex> lock(orphansLock);
-    orphans.push_back(std::move(derivative));
+    if (derivative) environment->letGo(std::move(derivative));
   }
 
   std::string name() const override { return label; }
 
   variable_list apply(variable_list&& gradients) override {
-    TORCH_CHECK(std::this_thread::get_id() == jsThread, label,
-                " is differentiated in JavaScript: call backward() on the main thread, and on the CPU only");
+    TORCH_CHECK(environment->isHere(), label,
+                " is differentiated in JavaScript: call backward() on the thread that made it, and on the CPU only");
     TORCH_CHECK(!released, torch::autograd::ERR_BACKWARD_TWICE);
     const Napi::Env env = derivative->Env();
     Napi::HandleScope scope(env);
-    auto grads = Napi::Array::New(env, gradients.size());
-    for (uint32_t i = 0; i < gradients.size(); ++i) {
-      grads.Set(i, wrap(env, std::move(gradients[i])));
-    }
-    gradients.clear();
-    auto kept = Napi::Array::New(env, saved.size());
-    for (uint32_t i = 0; i < saved.size(); ++i) kept.Set(i, wrap(env, saved[i].unpack()));
     variable_list out(num_outputs_of_forward_inputs());
     try {
+      auto grads = Napi::Array::New(env, gradients.size());
+      for (uint32_t i = 0; i < gradients.size(); ++i) grads.Set(i, wrap(env, std::move(gradients[i])));
+      gradients.clear();
+      auto kept = Napi::Array::New(env, saved.size());
+      for (uint32_t i = 0; i < saved.size(); ++i) kept.Set(i, wrap(env, saved[i].unpack()));
       const auto result = derivative->Call({grads, kept}).As<Napi::Array>();
       TORCH_CHECK(result.Length() == out.size(), label, ": the derivative returned ", result.Length(), " gradients for ",
                   out.size(), " inputs");
@@ -97,14 +87,13 @@ Napi::Value defineFunction(const Napi::CallbackInfo& info) {
   // (label, inputs[], outputs[], saved[], derivative): gives freshly computed `outputs` a gradient.
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    {
-      std::lock_guard<std::mutex> lock(orphansLock);
-      orphans.clear();
-    }
+    const auto& environment = Environment::of(env);
+    environment->freeOrphans();
     const auto inputs = tensorsOf(info[1]);
     auto outputs = tensorsOf(info[2]);
     if (!at::GradMode::is_enabled() || !torch::autograd::compute_requires_grad(inputs)) return env.Undefined();
     auto node = makeNode<JsFunction>();
+    node->environment = environment;
     node->label = info[0].ToString().Utf8Value();
     node->set_next_edges(torch::autograd::collect_next_edges(inputs));
     node->derivative = std::make_unique<Napi::FunctionReference>(Napi::Persistent(info[4].As<Napi::Function>()));
@@ -198,7 +187,6 @@ Napi::Value setGradMode(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void initAutograd(Napi::Env env, Napi::Object exports) {
-  jsThread = std::this_thread::get_id();
   exports.Set("defineFunction", Napi::Function::New(env, defineFunction));
   exports.Set("backward", Napi::Function::New(env, backward));
   exports.Set("backwardAsync", Napi::Function::New(env, backwardAsync));

@@ -2,24 +2,14 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ThreadLocalState.h>
 
-#include <memory>
+#include <cmath>
 #include <vector>
 
+#include "environment.h"
 #include "tensor.h"
 
 namespace tagmask {
 namespace {
-
-struct Operator {
-  std::string name;
-  c10::OperatorHandle handle;
-};
-
-// Resolved operators, addressed by index from JavaScript. Touched by the JavaScript thread only.
-std::vector<std::unique_ptr<Operator>>& operators() {
-  static std::vector<std::unique_ptr<Operator>> all;
-  return all;
-}
 
 std::string expected(const c10::Argument& argument, const std::string& got) {
   return "argument '" + argument.name() + "' should be " + argument.type()->str() + ", got " + got;
@@ -31,6 +21,7 @@ std::string kindOf(const Napi::Value& value) {
   if (value.IsArray()) return "an array";
   if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();
   if (value.IsBoolean()) return "a boolean";
+  if (value.IsBigInt()) return "the BigInt " + value.ToString().Utf8Value();
   if (value.IsString()) return "the string '" + value.ToString().Utf8Value() + "'";
   if (isHandle(value)) return "a tensor";
   return "an object";
@@ -39,7 +30,9 @@ std::string kindOf(const Napi::Value& value) {
 int64_t toInt(const Napi::Value& value, const c10::Argument& argument) {
   if (value.IsBigInt()) {
     bool lossless = false;
-    return value.As<Napi::BigInt>().Int64Value(&lossless);
+    const int64_t number = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (lossless) return number;
+    throw Napi::TypeError::New(value.Env(), expected(argument, kindOf(value)) + ", which does not fit 64 bits");
   }
   if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), expected(argument, kindOf(value)));
   const double number = value.As<Napi::Number>().DoubleValue();
@@ -51,6 +44,19 @@ int64_t toInt(const Napi::Value& value, const c10::Argument& argument) {
 double toDouble(const Napi::Value& value, const c10::Argument& argument) {
   if (!value.IsNumber()) throw Napi::TypeError::New(value.Env(), expected(argument, kindOf(value)));
   return value.As<Napi::Number>().DoubleValue();
+}
+
+bool isTensors(const c10::TypePtr& type) {
+  if (type->kind() == c10::TypeKind::OptionalType) return isTensors(type->castRaw<c10::OptionalType>()->getElementType());
+  if (type->kind() == c10::TypeKind::ListType) return isTensors(type->castRaw<c10::ListType>()->getElementType());
+  return type->kind() == c10::TypeKind::TensorType;
+}
+
+// An operator without a tensor among its arguments takes the type of what it makes from its numbers: full, arange.
+bool makesTensors(const c10::FunctionSchema& schema) {
+  for (const auto& argument : schema.arguments())
+    if (isTensors(argument.type())) return false;
+  return true;
 }
 
 at::Scalar toScalar(const Napi::Value& value, const c10::Argument& argument) {
@@ -93,7 +99,8 @@ c10::IValue convert(const Napi::Value& value, const c10::TypePtr& type, const c1
       const auto element = type->castRaw<c10::ListType>()->getElementType();
       if (!value.IsArray()) {
         // int[2] takes a single number for all its places, as in Python.
-        if (element->kind() == c10::TypeKind::IntType && argument.N() && value.IsNumber())
+        const bool ints = element->kind() == c10::TypeKind::IntType || element->kind() == c10::TypeKind::SymIntType;
+        if (ints && argument.N() && (value.IsNumber() || value.IsBigInt()))
           return std::vector<int64_t>(*argument.N(), toInt(value, argument));
         throw Napi::TypeError::New(env, expected(argument, kindOf(value)));
       }
@@ -131,7 +138,11 @@ c10::IValue convert(const Napi::Value& value, const c10::TypePtr& type, const c1
         }
         case c10::TypeKind::BoolType: {
           c10::List<bool> out;
-          for (uint32_t i = 0; i < length; ++i) out.push_back(array.Get(i).ToBoolean().Value());
+          for (uint32_t i = 0; i < length; ++i) {
+            const Napi::Value entry = array.Get(i);
+            if (!entry.IsBoolean()) throw Napi::TypeError::New(env, expected(argument, kindOf(entry)));
+            out.push_back(entry.As<Napi::Boolean>().Value());
+          }
           return out;
         }
         case c10::TypeKind::NumberType: {
@@ -150,14 +161,15 @@ c10::IValue convert(const Napi::Value& value, const c10::TypePtr& type, const c1
   }
 }
 
-torch::jit::Stack toStack(const Operator& op, const Napi::Array& given) {
-  const auto& arguments = op.handle.schema().arguments();
+torch::jit::Stack toStack(const c10::OperatorHandle& op, const Napi::Array& given) {
+  const auto& arguments = op.schema().arguments();
   const Napi::Env env = given.Env();
   if (given.Length() > arguments.size())
     throw Napi::TypeError::New(env, "takes " + std::to_string(arguments.size()) + " arguments, got " +
                                         std::to_string(given.Length()));
   torch::jit::Stack stack;
   stack.reserve(arguments.size());
+  const bool makes = makesTensors(op.schema());
   for (uint32_t i = 0; i < arguments.size(); ++i) {
     const auto& argument = arguments[i];
     const Napi::Value value = i < given.Length() ? given.Get(i) : env.Undefined();
@@ -165,6 +177,8 @@ torch::jit::Stack toStack(const Operator& op, const Napi::Array& given) {
       if (argument.default_value()) stack.push_back(*argument.default_value());
       else if (argument.type()->kind() == c10::TypeKind::OptionalType) stack.emplace_back();
       else throw Napi::TypeError::New(env, "argument '" + argument.name() + "' is missing");
+    } else if (makes && value.IsNumber() && argument.type()->kind() == c10::TypeKind::NumberType) {
+      stack.emplace_back(toDouble(value, argument));  // JavaScript has no integers: float32, unless a dtype is given
     } else {
       stack.push_back(convert(value, argument.type(), argument));
     }
@@ -196,11 +210,11 @@ Napi::Value fromStack(Napi::Env env, const torch::jit::Stack& stack) {
   return out;
 }
 
-const Operator& operatorAt(const Napi::Value& id) {
-  const auto& all = operators();
+const c10::OperatorHandle& operatorAt(const Napi::Value& id) {
+  const auto& all = Environment::of(id.Env())->operators;
   const int64_t index = id.IsNumber() ? id.As<Napi::Number>().Int64Value() : -1;
   if (index < 0 || index >= static_cast<int64_t>(all.size())) throw Napi::RangeError::New(id.Env(), "no such operator");
-  return *all[index];
+  return all[index];
 }
 
 Napi::Value findOp(const Napi::CallbackInfo& info) {
@@ -210,30 +224,31 @@ Napi::Value findOp(const Napi::CallbackInfo& info) {
     const std::string name = info[0].ToString(), overload = info[1].ToString();
     const auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
     if (!handle) return env.Undefined();
-    operators().push_back(std::make_unique<Operator>(Operator{name, *handle}));
-    return Napi::Number::New(env, static_cast<double>(operators().size() - 1));
+    auto& all = Environment::of(env)->operators;
+    all.push_back(*handle);
+    return Napi::Number::New(env, static_cast<double>(all.size() - 1));
   });
 }
 
 Napi::Value schema(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::String::New(info.Env(), c10::toString(operatorAt(info[0]).handle.schema()));
+    return Napi::String::New(info.Env(), c10::toString(operatorAt(info[0]).schema()));
   });
 }
 
 Napi::Value invoke(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const Operator& op = operatorAt(info[0]);
+    const auto& op = operatorAt(info[0]);
     torch::jit::Stack stack = toStack(op, info[1].As<Napi::Array>());
-    op.handle.callBoxed(&stack);
+    op.callBoxed(&stack);
     return fromStack(env, stack);
   });
 }
 
 class Invocation : public Napi::AsyncWorker {
  public:
-  Invocation(Napi::Env env, const Operator& op, torch::jit::Stack stack)
+  Invocation(Napi::Env env, const c10::OperatorHandle& op, torch::jit::Stack stack)
       : Napi::AsyncWorker(env), op_(op), stack_(std::move(stack)), deferred_(Napi::Promise::Deferred::New(env)) {}
   Napi::Promise promise() { return deferred_.Promise(); }
 
@@ -241,16 +256,26 @@ class Invocation : public Napi::AsyncWorker {
   void Execute() override {
     at::ThreadLocalStateGuard guard(state_);  // grad mode and autocast of the caller
     try {
-      op_.handle.callBoxed(&stack_);
+      op_.callBoxed(&stack_);
     } catch (const c10::Error& error) {
       SetError(error.what_without_backtrace());
     }
   }
-  void OnOK() override { deferred_.Resolve(fromStack(Env(), stack_)); }
+  void OnOK() override {
+    Napi::Value result;
+    try {
+      result = fromStack(Env(), stack_);
+    } catch (const Napi::Error& error) {
+      return deferred_.Reject(error.Value());
+    } catch (const std::exception& error) {
+      return deferred_.Reject(Napi::Error::New(Env(), error.what()).Value());
+    }
+    deferred_.Resolve(result);
+  }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
 
  private:
-  const Operator& op_;
+  const c10::OperatorHandle op_;
   torch::jit::Stack stack_;
   Napi::Promise::Deferred deferred_;
   at::ThreadLocalState state_;
@@ -259,7 +284,7 @@ class Invocation : public Napi::AsyncWorker {
 Napi::Value invokeAsync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const Operator& op = operatorAt(info[0]);
+    const auto& op = operatorAt(info[0]);
     auto* worker = new Invocation(env, op, toStack(op, info[1].As<Napi::Array>()));
     const auto promise = worker->promise();
     worker->Queue();

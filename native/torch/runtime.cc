@@ -13,6 +13,9 @@
 #include <torch/csrc/api/include/torch/version.h>
 #endif
 
+#include <mutex>
+
+#include "environment.h"
 #include "tensor.h"
 
 namespace tagmask {
@@ -49,6 +52,17 @@ Napi::Value setRandomState(const Napi::CallbackInfo& info) {
 Napi::Value setThreads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     at::set_num_threads(info[0].As<Napi::Number>().Int32Value());
+    return info.Env().Undefined();
+  });
+}
+
+// The first environment decides for the process; a worker that comes later takes what is set.
+Napi::Value startThreads(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    static std::once_flag started;
+    const int count = info[0].As<Napi::Number>().Int32Value();
+    std::call_once(started, [count] { at::set_num_threads(count); });
+    at::init_num_threads();
     return info.Env().Undefined();
   });
 }
@@ -98,10 +112,11 @@ Napi::Value leaveAutocast(const Napi::CallbackInfo& info) {
 Napi::Value memory(const Napi::CallbackInfo& info) {
   const auto stats = allocatorStats();
   auto out = Napi::Object::New(info.Env());
-  out.Set("live", Napi::Number::New(info.Env(), static_cast<double>(liveHandles())));
+  out.Set("live", Napi::Number::New(info.Env(), static_cast<double>(Environment::of(info.Env())->live)));
   out.Set("used", Napi::Number::New(info.Env(), static_cast<double>(stats.used)));
   out.Set("peak", Napi::Number::New(info.Env(), static_cast<double>(stats.peak)));
   out.Set("cached", Napi::Number::New(info.Env(), static_cast<double>(stats.cached)));
+  out.Set("limit", Napi::Number::New(info.Env(), static_cast<double>(stats.limit)));
   return out;
 }
 
@@ -156,6 +171,7 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
   exports.Set("randomState", Napi::Function::New(env, randomState));
   exports.Set("setRandomState", Napi::Function::New(env, setRandomState));
   exports.Set("setThreads", Napi::Function::New(env, setThreads));
+  exports.Set("startThreads", Napi::Function::New(env, startThreads));
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("enterAutocast", Napi::Function::New(env, enterAutocast));
   exports.Set("leaveAutocast", Napi::Function::New(env, leaveAutocast));

@@ -5,13 +5,14 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
+#include <memory>
+#include <new>
+
+#include "environment.h"
 
 namespace tagmask {
 namespace {
-
-std::atomic<int64_t> live{0};
 
 int64_t bytesOf(const at::Tensor& tensor) {
   return tensor.has_storage() ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
@@ -21,16 +22,15 @@ int64_t bytesOf(const at::Tensor& tensor) {
 // collection at each report of more, so a training step, which takes and gives back gigabytes, must not be reported:
 // only a new high-water mark is, and what a collection itself gave back (measured: 60 % of a core otherwise).
 constexpr int64_t kReportStep = 256 << 20;
-int64_t reported = 0;
 
-void reportGrowth(Napi::Env env) {
+void reportGrowth(Napi::Env env, int64_t& reported) {
   const int64_t used = allocatorStats().used;
   if (used < reported + reported / 4 + kReportStep) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, used - reported);
   reported = used;
 }
 
-void reportCollected(Napi::Env env, int64_t bytes) {
+void reportCollected(Napi::Env env, int64_t bytes, int64_t& reported) {
   const int64_t less = std::min(bytes, reported);
   reported -= less;
   if (less > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -less);
@@ -39,7 +39,7 @@ void reportCollected(Napi::Env env, int64_t bytes) {
 void release(Handle* handle) {
   if (!handle->tensor.defined()) return;
   handle->tensor.reset();
-  live.fetch_sub(1, std::memory_order_relaxed);
+  handle->environment->live--;
 }
 
 Napi::Value fromBytes(const Napi::CallbackInfo& info) {
@@ -120,15 +120,17 @@ Napi::Value isContiguous(const Napi::CallbackInfo& info) {
 
 Napi::Value wrap(Napi::Env env, at::Tensor tensor) {
   if (!tensor.defined()) return env.Undefined();
-  auto* handle = new Handle;
-  handle->tensor = std::move(tensor);
-  live.fetch_add(1, std::memory_order_relaxed);
-  reportGrowth(env);
-  return Napi::External<Handle>::New(env, handle, [](Napi::Env finalizeEnv, Handle* dead) {
-    if (dead->tensor.defined()) reportCollected(finalizeEnv, bytesOf(dead->tensor));
+  auto* environment = Environment::of(env).get();
+  auto handle = std::make_unique<Handle>(Handle{kHandleMagic, std::move(tensor), environment});
+  reportGrowth(env, environment->reported);
+  const auto external = Napi::External<Handle>::New(env, handle.get(), [](Napi::Env finalizeEnv, Handle* dead) {
+    if (dead->tensor.defined()) reportCollected(finalizeEnv, bytesOf(dead->tensor), dead->environment->reported);
     release(dead);
     delete dead;
   });
+  handle.release();
+  environment->live++;
+  return external;
 }
 
 bool isHandle(const Napi::Value& value) {
@@ -151,10 +153,9 @@ const at::Tensor& unwrap(const Napi::Value& value) {
 void throwAsJs(Napi::Env env, const std::exception& error) {
   std::string text = error.what();
   if (const auto* c10Error = dynamic_cast<const c10::Error*>(&error)) text = c10Error->what_without_backtrace();
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) text = "out of memory: " + text;
   throw Napi::Error::New(env, text);
 }
-
-int64_t liveHandles() { return live.load(std::memory_order_relaxed); }
 
 void initTensor(Napi::Env env, Napi::Object exports) {
   exports.Set("fromBytes", Napi::Function::New(env, fromBytes));

@@ -7,11 +7,14 @@
 
 namespace tagmask {
 
+class Environment;
+
 constexpr uint64_t kHandleMagic = 0x7a65736e6f72746aULL;
 
 struct Handle {
   uint64_t magic = kHandleMagic;
   at::Tensor tensor;
+  Environment* environment;  // whose JavaScript holds it
 };
 
 // A new JavaScript handle that shares `tensor`.
@@ -35,12 +38,11 @@ void initRuntime(Napi::Env env, Napi::Object exports);
 // The caching CPU allocator (allocator.cc).
 void installAllocator();
 struct AllocatorStats {
-  int64_t used, peak, cached;
+  int64_t used, peak, cached, limit;
 };
 AllocatorStats allocatorStats();
 void resetAllocatorPeak();
 void emptyAllocatorCache();
-int64_t liveHandles();
 
 template <typename F>
 Napi::Value guarded(Napi::Env env, F&& body) {

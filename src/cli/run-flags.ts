@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
 import { InputError } from '../errors.ts'
+import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { CliContext } from './context.ts'
 
@@ -148,7 +149,11 @@ export function overridesOf({
     [['device'], device, `--device ${device}`],
     [['precision'], precision, `--precision ${precision}`],
     [['seed'], seed, `--seed ${seed}`],
-    [['threads'], threads, `--threads ${threads}`],
+    [
+      ['threads'],
+      threads === undefined ? undefined : checkThreads(threads, { source: '--threads' }),
+      `--threads ${threads}`,
+    ],
     [['strict'], strict, '--strict'],
   ]
   return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))

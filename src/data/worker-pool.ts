@@ -1,6 +1,7 @@
 /** @file Worker threads that answer tasks; when one stops, everything that waits fails with an error that says what it worked on. */
 import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
+import { checkThreads } from '../io/thread-count.ts'
 
 /** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order. */
 export interface WorkerPool<Task, Reply> {
@@ -54,6 +55,7 @@ export function openWorkerPool<Task, Reply>(
 ): WorkerPool<Task, Reply> {
   if (!Number.isInteger(size) || size < 1)
     throw new InputError('workers', `is ${size}`, { expected: 'at least one loader thread is needed' })
+  checkThreads(size, { source: 'data.workers' })
   let stopped: Error | undefined
   let ids = 0
   const members = Array.from({ length: size }, () => {

@@ -167,6 +167,61 @@ describe('weights of another MCTformer', () => {
   })
 })
 
+describe('weights of a relative', () => {
+  test('wrapped, with LayerScale and without biases, become those of a DeiT', () => {
+    const weights = deitWeights()
+    const gamma = fromFloat32(Float32Array.of(1, 2, 3, 4, 5, 6), [6])
+    const matrix = rows(weights, 'blocks.0.attn.proj.weight', 0)
+    weights.set('blocks.0.ls1.gamma', gamma).delete('blocks.1.attn.qkv.bias')
+    const wrapped = new Map([...weights].map(([name, value]) => [`module.backbone.${name}`, value]))
+    const network = build()
+    expect(loadClassTokenWeights(network, wrapped, { file: 'dino.pth' })).toEqual({
+      missing: ['head.weight', 'head.bias'],
+      unexpected: [],
+      folded: [
+        'names without module.backbone.',
+        'blocks.*.ls1.gamma (1) folded into attn.proj',
+        'blocks.*.attn.qkv.bias (1) zero, as the file has no such bias',
+      ],
+    })
+    const scaled = matrix.map((value, i) => Math.fround(value * (1 + Math.floor(i / 6))))
+    expect(values(network, 'blocks.0.attn.proj.weight')).toEqual(scaled)
+    expect(values(network, 'blocks.1.attn.qkv.bias')).toEqual(Array(18).fill(0))
+  })
+
+  test('that computes something else are refused', () => {
+    const weights = deitWeights()
+    weights.set('register_tokens', weights.get('cls_token')!)
+    expect(() => loadClassTokenWeights(build(), weights, { file: 'dino.pth' })).toThrow(
+      'dino.pth (register_tokens): weights of a network that computes something else: register_tokens: register tokens take part in every attention; weights of a plain vision transformer such as DeiT, without these',
+    )
+  })
+
+  test('of another size say which, and how to go on', () => {
+    const [weights, file] = [deitWeights(), 'deit.pth']
+    const load = (options: Partial<MctformerOptions>) => () =>
+      loadClassTokenWeights(build(options), weights, { file })
+    expect(load({ depth: 3 })).toThrow(
+      "deit.pth (model.width): weights of another architecture: 2 blocks of width 6; the recipe's network has 3 blocks of width 6: another file",
+    )
+    const small = new Map(
+      Array.from({ length: 12 }, (_, i) => [`blocks.${i}.norm1.weight`, weights.get('cls_token')!]),
+    )
+    small.set('cls_token', fromFloat32(new Float32Array(384), [1, 1, 384]))
+    small.set('patch_embed.proj.weight', weights.get('patch_embed.proj.weight')!)
+    expect(() => loadClassTokenWeights(build(), small, { file })).toThrow(
+      "deit.pth (model.width): weights of another architecture: 12 blocks of width 384; the recipe's network has 2 blocks of width 6: --set model.width=deit-s, or another file",
+    )
+    expect(load({ patchSize: 4 })).toThrow(
+      "weights of the same model.patchSize and width: the file's patches have 2 pixels, --set model.patchSize=2 or another file",
+    )
+    const resnet = new Map([['layer1.0.conv1.weight', weights.get('head.weight')!]])
+    expect(() => loadClassTokenWeights(build(), resnet, { file })).toThrow(
+      'deit.pth (cls_token): these are not the weights of a DeiT, MCTformer or WeakTr; a vision transformer with cls_token, pos_embed and blocks.*; the file seems to hold a ResNet',
+    )
+  })
+})
+
 test('weights of something else are refused by name', () => {
   const load = (weights: Map<string, TensorData>): unknown =>
     loadClassTokenWeights(build(), weights, { file: 'resnet.safetensors' })

@@ -4,10 +4,15 @@ import type { TensorData } from '../io/tensor-data.ts'
 import {
   type ClassTokenTransformer,
   fitTokens,
+  geometryOf,
   type Positions,
+  plainWeights,
   pretrainedPositions,
   pretrainedTensor,
+  refuseOtherSize,
   resizePositions,
+  unwrapVit,
+  withGuess,
 } from '../models/vit/index.ts'
 import { StateDictError } from '../nn/index.ts'
 import { ops, scope, type Tensor, tensor } from '../torch/index.ts'
@@ -23,31 +28,41 @@ export function loadClassTokenWeights(
   { file }: { file: string },
 ): Adapted {
   return scope(() => {
-    checkGeometry(network, weights, file)
+    const unwrapped = unwrapVit(weights, { file })
+    checkGeometry(network, unwrapped.weights, file)
     const own = network.stateDict()
-    const source = new Map<string, Tensor | TensorData>(weights)
-    for (const name of weights.keys()) {
+    const { weights: plain, folded } = plainWeights(unwrapped, { own, file })
+    const source = new Map<string, Tensor | TensorData>(plain)
+    for (const name of plain.keys()) {
       const foreignHead =
-        /^head\b/.test(name) && weights.get(name)?.shape.join() !== own.get(name)?.shape.join()
+        /^head\b/.test(name) && plain.get(name)?.shape.join() !== own.get(name)?.shape.join()
       if (foreignHead || /^(head_dist\b|dist_token$|pos_embed)/.test(name)) source.delete(name)
     }
-    source.set('cls_token', fitTokens(pretrainedTensor(weights, 'cls_token')!, network.numClasses))
-    const positions = pretrainedPositions(weights, file)
+    source.set('cls_token', fitTokens(pretrainedTensor(plain, 'cls_token')!, network.numClasses))
+    const positions = pretrainedPositions(plain, file)
     if (positions !== undefined)
       for (const [name, value] of adaptPositions(network, positions)) source.set(name, value)
-    const unused = weights.get('pos_embed') // of MCTformer+, which carries DeiT's along
+    const unused = plain.get('pos_embed') // of MCTformer+, which carries DeiT's along
     if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
       source.set('pos_embed', unused)
     try {
-      return network.loadStateDict(source, { strict: false })
+      const loaded = network.loadStateDict(source, { strict: false })
+      return { ...loaded, ...(folded.length > 0 && { folded }) }
     } catch (cause) {
       if (!(cause instanceof StateDictError)) throw cause
-      throw new InputError(file, cause.message, {
-        expected: 'weights of the same model.patchSize and width',
-        cause,
-      })
+      throw new InputError(file, cause.message, { expected: patchRemedy(network, plain), cause })
     }
   })
+}
+
+function patchRemedy(
+  { patchEmbed }: ClassTokenTransformer,
+  weights: ReadonlyMap<string, TensorData>,
+): string {
+  const found = weights.get('patch_embed.proj.weight')?.shape.at(-1)
+  const expected = 'weights of the same model.patchSize and width'
+  if (found === undefined || found === patchEmbed.proj.stride) return expected
+  return `${expected}: the file's patches have ${found} pixels, --set model.patchSize=${found} or another file`
 }
 
 function adaptPositions(
@@ -79,21 +94,21 @@ function checkGeometry(
   file: string,
 ): void {
   const [, , width] = network.clsToken.shape
-  const [, tokens, found] = weights.get('cls_token')?.shape ?? []
-  const depth =
-    1 + Math.max(-1, ...[...weights.keys()].map(name => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)))
-  if (found === undefined || depth === 0) {
+  const [, tokens] = weights.get('cls_token')?.shape ?? []
+  const found = geometryOf(weights)
+  if (found.width === undefined || found.depth === 0) {
     throw new InputError(file, 'these are not the weights of a DeiT, MCTformer or WeakTr', {
-      field: found === undefined ? 'cls_token' : 'blocks',
-      expected: 'a vision transformer with cls_token, pos_embed and blocks.*',
+      field: found.width === undefined ? 'cls_token' : 'blocks',
+      expected: withGuess('a vision transformer with cls_token, pos_embed and blocks.*', weights.keys()),
     })
   }
-  if (found !== width || depth !== network.blocks.length) {
-    throw new InputError(file, `weights of another architecture: ${depth} blocks of width ${found}`, {
-      field: 'model.width',
-      expected: `the recipe's network has ${network.blocks.length} blocks of width ${width}`,
-    })
-  }
+  const own = { depth: network.blocks.length, width }
+  refuseOtherSize(found, own, {
+    file,
+    field: 'model.width',
+    remedy: name =>
+      `the recipe's network has ${own.depth} blocks of width ${width}: ${name === undefined ? '' : `--set model.width=${name}, or `}another file`,
+  })
   if (tokens !== 1 && tokens !== network.numClasses) {
     throw new InputError(file, `${tokens} class tokens for a network of ${network.numClasses} classes`, {
       field: 'cls_token',

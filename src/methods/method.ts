@@ -1,5 +1,6 @@
 /** @file What every method is to the pipeline: a network, its losses from a batch, class maps of a picture. */
 import type { TensorData } from '../io/tensor-data.ts'
+import type { LoadedWeights } from '../models/loaded-weights.ts'
 import type { Module } from '../nn/index.ts'
 import type { Tensor } from '../torch/index.ts'
 import type { HeadWeights } from './head-weights.ts'
@@ -11,12 +12,7 @@ export interface Losses {
 }
 
 /** What became of pretrained weights. */
-export interface Adapted {
-  /** Parameters that keep their initial values. */
-  readonly missing: readonly string[]
-  /** Weights of the file that have no place in the network. */
-  readonly unexpected: readonly string[]
-}
+export type Adapted = LoadedWeights
 
 /** A method with its network built. Pictures are [B, 3, H, W], normalised; targets [B, C] in {0, 1}. */
 export interface Method {

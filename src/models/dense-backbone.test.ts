@@ -150,6 +150,18 @@ describe('a vision transformer as a backbone', () => {
   })
 })
 
+test('weights of a ResNet38 are found in a wrapper, and what they seem to be is said', () => {
+  const network = new DenseNetwork({ backbone: resnet38Backbone({ width: 4 }), head: new Head() })
+  const weights = new Map([...network.stateDict()].map(([name, value]) => [`module.${name}`, value.toData()]))
+  const loaded = network.loadPretrained(weights, { file: 'psa.pth' })
+  expect(loaded).toEqual({ missing: [], unexpected: [], folded: ['names without module.'] })
+  const vit = new Map([['patch_embed.proj.weight', weights.get('module.conv1a.weight')!]])
+  expect(() => network.loadPretrained(vit, { file: 'deit.pth' })).toThrow(
+    'deit.pth: holds no weight of the backbone; names such as conv1a.weight, b2.bn_branch2a.weight; the file seems to hold a vision transformer',
+  )
+  network.dispose()
+})
+
 test('a dense network has the names of its backbone and of its head, without a prefix', () => {
   const network = new DenseNetwork({ backbone: resnet38Backbone({ width: 4 }), head: new Head() })
   const names = [...network.stateDict().keys()]

@@ -3,8 +3,16 @@ import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { Module, type Parameter, StateDictError } from '../nn/index.ts'
 import { ops, scope, type Tensor } from '../torch/index.ts'
+import type { LoadedWeights } from './loaded-weights.ts'
 import { Resnet38, type Resnet38Options } from './resnet38/index.ts'
-import { adaptVisionTransformer, VisionTransformer, type VisionTransformerOptions } from './vit/index.ts'
+import {
+  type AdaptedVit,
+  adaptVisionTransformer,
+  VisionTransformer,
+  type VisionTransformerOptions,
+  withGuess,
+} from './vit/index.ts'
+import { unwrapNames } from './weight-names.ts'
 
 /** A map at each of three depths, from the shallow to the deep. */
 export type Levels = readonly [Tensor, Tensor, Tensor]
@@ -19,10 +27,7 @@ export interface DenseBackbone {
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
   /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */
-  adapt(
-    weights: ReadonlyMap<string, TensorData>,
-    options: { file: string },
-  ): ReadonlyMap<string, Tensor | TensorData>
+  adapt(weights: ReadonlyMap<string, TensorData>, options: { file: string }): AdaptedVit
 }
 
 /** ResNet38 at stride 8; levels conv4, conv5 and conv6. */
@@ -37,7 +42,10 @@ export function resnet38Backbone(options: Resnet38Options = {}): DenseBackbone {
       const { conv4, conv5, conv6 } = network.forward(images)
       return [conv4, conv5, conv6]
     },
-    adapt: weights => weights,
+    adapt(given, { file }) {
+      const { weights, prefix } = unwrapNames(given, { anchor: 'conv1a.weight', file })
+      return { weights: new Map(weights), folded: prefix === '' ? [] : [`names without ${prefix}`] }
+    },
   }
 }
 
@@ -104,19 +112,19 @@ export class DenseNetwork<Head extends Module> extends Module {
   }
 
   /** Starts from weights of a backbone or of a whole network (strict=False). Throws InputError naming `file`. */
-  loadPretrained(
-    weights: ReadonlyMap<string, TensorData>,
-    { file }: { file: string },
-  ): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+  loadPretrained(weights: ReadonlyMap<string, TensorData>, { file }: { file: string }): LoadedWeights {
     return scope(() => {
-      const adapted = this.backbone.adapt(weights, { file })
+      const { weights: adapted, folded } = this.backbone.adapt(weights, { file })
       if (![...this.backbone.network.stateDict().keys()].some(name => adapted.has(name))) {
         throw new InputError(file, 'holds no weight of the backbone', {
-          expected: `names such as ${[...this.backbone.network.parameters().keys()].slice(0, 2).join(', ')}`,
+          expected: withGuess(
+            `names such as ${[...this.backbone.network.parameters().keys()].slice(0, 2).join(', ')}`,
+            weights.keys(),
+          ),
         })
       }
       try {
-        return this.loadStateDict(adapted, { strict: false })
+        return { ...this.loadStateDict(adapted, { strict: false }), ...(folded.length > 0 && { folded }) }
       } catch (cause) {
         if (!(cause instanceof StateDictError)) throw cause
         throw new InputError(file, cause.message, { expected: 'weights of the same backbone', cause })

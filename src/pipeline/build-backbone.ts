@@ -6,6 +6,7 @@ import {
   resnet38Backbone,
   vitBackbone,
 } from '../models/dense-backbone.ts'
+import { describeLoaded } from '../models/loaded-weights.ts'
 import type { FrozenPart } from '../models/resnet38/index.ts'
 import { deit } from '../models/vit/index.ts'
 import type { Module } from '../nn/index.ts'
@@ -50,7 +51,7 @@ export interface StartOptions {
  * trained weights; says what was left to chance. Throws InputError when the weights are of another architecture.
  */
 export async function startBackbone(
-  network: Pick<DenseNetwork<Module>, 'loadPretrained'>,
+  network: Pick<DenseNetwork<Module>, 'loadPretrained' | 'stateDict'>,
   { backbone, weights: file }: { readonly backbone: BackboneName; readonly weights: string | null },
   { recipe, run, checkpoints, log, stage }: StartOptions,
 ): Promise<void> {
@@ -59,13 +60,9 @@ export async function startBackbone(
     await warnOfRandomStart(recipe, stage, { checkpoints, log })
     return
   }
-  const { missing, unexpected } = network.loadPretrained(await readWeights(from), { file: from })
-  const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${listed(missing)}`
-  const unused = unexpected.length === 0 ? '' : `; without use here: ${listed(unexpected)}`
-  log.info(`${stage}: weights from ${fromHere(from)} (${drawn}${unused})`)
-}
-
-/** A few of the names, and how many there are. */
-function listed(names: readonly string[]): string {
-  return names.length <= 6 ? names.join(', ') : `${names.slice(0, 6).join(', ')}, ... (${names.length})`
+  const weights = await readWeights(from)
+  const loaded = network.loadPretrained(weights, { file: from })
+  const { info, warning } = describeLoaded(loaded, { names: weights.keys(), own: network.stateDict() })
+  log.info(`${stage}: weights from ${fromHere(from)} (${info})`)
+  if (warning !== undefined) log.warn(`${stage}: ${fromHere(from)}: ${warning}`)
 }

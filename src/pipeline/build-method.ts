@@ -1,7 +1,8 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
 import { InputError } from '../errors.ts'
 import { readWeights } from '../io/weights.ts'
-import { type Method, methods } from '../methods/index.ts'
+import { type Adapted, type Method, methods } from '../methods/index.ts'
+import { describeLoaded } from '../models/loaded-weights.ts'
 import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
@@ -51,9 +52,17 @@ export async function startFromWeights(
     return
   }
   const weights = await readWeights(recipe.weights)
-  const { missing } = method.loadPretrained(weights, { file: recipe.weights })
-  const drawn = missing.length === 0 ? 'none drawn' : `drawn: ${missing.join(', ')}`
-  log.info(`weights from ${recipe.weights} (${drawn})`)
+  const loaded = method.loadPretrained(weights, { file: recipe.weights })
+  sayLoaded(loaded, { log, method, names: weights.keys(), from: recipe.weights })
+}
+
+function sayLoaded(
+  loaded: Adapted,
+  { log, method, names, from }: { log: Log; method: Method; names: Iterable<string>; from: string },
+): void {
+  const { info, warning } = describeLoaded(loaded, { names, own: method.network.stateDict() })
+  log.info(`weights from ${from} (${info})`)
+  if (warning !== undefined) log.warn(`${from}: ${warning}`)
 }
 
 /** The file of weights that class maps are made with: the recipe's own, or what the stage train wrote. */
@@ -62,9 +71,11 @@ export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): st
 }
 
 /** Loads published weights of the whole network, of any number of positions. Throws InputError where some are missing. */
-export async function loadPublished(method: Method, file: string): Promise<void> {
-  const { missing } = method.loadPretrained(await readWeights(file), { file })
-  if (missing.length === 0) return
+export async function loadPublished(method: Method, file: string, log: Log): Promise<void> {
+  const weights = await readWeights(file)
+  const loaded = method.loadPretrained(weights, { file })
+  const { missing } = loaded
+  if (missing.length === 0) return sayLoaded(loaded, { log, method, names: weights.keys(), from: file })
   const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
   throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
     field: 'maps.weights',

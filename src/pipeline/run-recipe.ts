@@ -3,6 +3,7 @@ import { appendFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../io/atomic.ts'
 import { packageVersion } from '../io/package-root.ts'
+import { checkThreads, defaultThreads } from '../io/thread-count.ts'
 import { type Log, silentLog } from '../train/log.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
@@ -10,6 +11,7 @@ import { preflight } from './preflight.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
 import { loadRecipe } from './recipe/load.ts'
 import type { Override } from './recipe/overrides.ts'
+import type { Recipe } from './recipe/schema.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
@@ -65,6 +67,7 @@ export async function runRecipe({
           name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
         )
   await refuseForeignFolder(root)
+  checkAllThreads(loaded.recipe)
   const { chosen } = loaded
   const opened = await openRunData(loaded.recipe, { runs, log, named: chosen.set })
   const { dataset, valDataset } = opened
@@ -90,6 +93,13 @@ export async function runRecipe({
   } finally {
     await release()
   }
+}
+
+/** Before anything is made or waited for. Throws InputError. */
+function checkAllThreads({ threads, data: { workers } }: Recipe): void {
+  defaultThreads() // for TAGMASK_THREADS
+  if (threads !== null) checkThreads(threads, { source: 'recipe', field: 'threads' })
+  if (workers !== null) checkThreads(workers, { source: 'recipe', field: 'data.workers' })
 }
 
 /** The session in sessions.jsonl: what ran, on what. */

@@ -1,8 +1,8 @@
 /** @file Fully connected CRF (Krähenbühl and Koltun 2011), pydensecrf's result, on the addon's own threads. Torch-free. */
-import { availableParallelism } from 'node:os'
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
+import { checkThreads, defaultThreads } from '../io/thread-count.ts'
 import { type CrfRequest, crfAddon } from './crf-addon.ts'
 import { type BilateralTerm, CLASS_MAP_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
 import type { Unary } from './crf-unary.ts'
@@ -182,10 +182,7 @@ export function crfThreads(asked: number | null = null): number {
 }
 
 function threadCount(asked: number | undefined, name: string): number {
-  const threads = asked ?? (Number(process.env.TAGMASK_THREADS) || availableParallelism())
-  if (Number.isInteger(threads) && threads > 0) return Math.min(threads, 256)
-  throw new InputError(name, `is ${threads}`, {
-    field: 'threads',
-    expected: 'expected an integer of at least 1',
-  })
+  const threads =
+    asked === undefined ? defaultThreads() : checkThreads(asked, { source: name, field: 'threads' })
+  return Math.min(threads, 256) // the addon's own limit
 }

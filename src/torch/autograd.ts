@@ -1,6 +1,7 @@
 /** @file Autograd: grad mode, backward, and functions with a hand-written derivative. */
 import { TorchError } from '../errors.ts'
 import { native } from './native.ts'
+import { typed } from './operator.ts'
 import { keep, scope } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
@@ -21,11 +22,7 @@ export function noGrad<T>(body: () => T): T {
 
 /** Adds d(loss)/d(leaf) to the gradient of every leaf. `loss` has one element. */
 export function backward(loss: Tensor, { keepGraph = false } = {}): void {
-  try {
-    native.backward([loss.handle], undefined, keepGraph)
-  } catch (error) {
-    throw new TorchError('backward', error instanceof Error ? error.message : String(error), { cause: error })
-  }
+  typed('backward', () => native.backward([loss.handle], undefined, keepGraph))
 }
 
 /** As `backward`, off the main thread. Not for graphs with a `differentiable` function, which need the main thread. */

@@ -1,6 +1,7 @@
 /** @file Devices and threads. */
 import { InputError } from '../errors.ts'
 import { setupCommand } from '../io/package-root.ts'
+import { checkThreads } from '../io/thread-count.ts'
 import { type NativeDescription, native } from './native.ts'
 
 /** 'cpu', or 'cuda' / 'cuda:1' where the loaded libtorch sees such a GPU; throws InputError otherwise. */
@@ -21,8 +22,9 @@ export function checkDevice(device: string): string {
   return device
 }
 
+/** Throws InputError for more than threadLimit(). */
 export function setThreads(count: number): void {
-  native.setThreads(count)
+  native.setThreads(checkThreads(count, { source: '--threads' }))
 }
 
 export function threads(): number {

@@ -1,10 +1,10 @@
 /** @file Loads the libtorch addon that the set-up built: the right BLAS kernels and thread count first. */
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { availableParallelism } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { addonFile, packageRoot, setupCommand } from '../io/package-root.ts'
+import { defaultThreads } from '../io/thread-count.ts'
 
 /** A tensor on the native side; opaque. */
 export type Handle = { readonly __handle: unique symbol }
@@ -43,10 +43,12 @@ export interface Native {
   randomState(device: string): Handle
   setRandomState(device: string, state: Handle): void
   setThreads(count: number): void
+  /** As setThreads, but only the first call of the process counts. */
+  startThreads(count: number): void
   threads(): number
   enterAutocast(device: string, dtype: number | undefined): void
   leaveAutocast(): void
-  memory(): { live: number; used: number; peak: number; cached: number }
+  memory(): { live: number; used: number; peak: number; cached: number; limit: number }
   resetPeak(): void
   emptyCache(): void
   describe(): NativeDescription
@@ -100,12 +102,13 @@ function chooseKernels(): void {
 }
 
 function load(): Native {
+  const threads = defaultThreads()
   const [first] = builtAddons()
   const path = first!.addon
   chooseKernels()
   const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot(), path)) as Native
   // libtorch takes one thread on a two-core machine.
-  addon.setThreads(Number(process.env.TAGMASK_THREADS) || availableParallelism())
+  addon.startThreads(threads)
   return addon
 }
 

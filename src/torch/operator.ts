@@ -2,6 +2,7 @@
 import { TorchError } from '../errors.ts'
 import { type Handle, native } from './native.ts'
 import type { Tensor } from './tensor.ts'
+import { UNCHECKED } from './unchecked-operators.ts'
 
 // tensor.ts is built on the operators, so it tells them its class instead of being imported.
 let TensorClass: new (handle: Handle) => Tensor
@@ -15,20 +16,24 @@ export interface Operator {
   readonly name: string
   readonly overload: string
   id: number | undefined
+  /** What is wrong with arguments that libtorch itself does not look at. */
+  readonly check: ((args: readonly unknown[]) => string | undefined) | undefined
 }
 
 /** Names an operator; libtorch is asked when it is first called. */
 export function operator(name: string, overload: string): Operator {
-  return { name, overload, id: undefined }
+  return { name, overload, id: undefined, check: UNCHECKED.get(name) }
 }
 
 export function callTensor(op: Operator, args: readonly unknown[]): Tensor {
   return new TensorClass(invoke(op, args) as Handle)
 }
 
-/** For operators that return several tensors, as a tuple or as a list. */
+/** For operators that return several tensors, as a tuple or as a list; undefined where an output mask leaves one out. */
 export function callTensors(op: Operator, args: readonly unknown[]): Tensor[] {
-  return (invoke(op, args) as Handle[]).map(handle => new TensorClass(handle))
+  return (invoke(op, args) as Handle[]).map(handle =>
+    handle === undefined ? (handle as never) : new TensorClass(handle),
+  )
 }
 
 export function callNothing(op: Operator, args: readonly unknown[]): void {
@@ -44,6 +49,7 @@ export function callInto(op: Operator, args: readonly unknown[], target: Tensor)
 /** Runs the operator on another thread; the caller must not dispose the arguments before it is done. */
 export async function callTensorAsync(op: Operator, args: readonly unknown[]): Promise<Tensor> {
   try {
+    check(op, args)
     return new TensorClass((await native.invokeAsync(resolve(op), unwrapAll(args))) as Handle)
   } catch (error) {
     throw explained(op, args, error)
@@ -52,9 +58,24 @@ export async function callTensorAsync(op: Operator, args: readonly unknown[]): P
 
 function invoke(op: Operator, args: readonly unknown[]): unknown {
   try {
+    check(op, args)
     return native.invoke(op.id ?? resolve(op), unwrapAll(args))
   } catch (error) {
     throw explained(op, args, error)
+  }
+}
+
+function check(op: Operator, args: readonly unknown[]): void {
+  const wrong = op.check?.(args)
+  if (wrong !== undefined) throw new TypeError(wrong)
+}
+
+/** What the addon throws outside of operators, typed under `name`. */
+export function typed<T>(name: string, body: () => T): T {
+  try {
+    return body()
+  } catch (cause) {
+    throw new TorchError(name, cause instanceof Error ? cause.message : String(cause), { cause })
   }
 }
 
@@ -84,5 +105,5 @@ function explained(op: Operator, args: readonly unknown[], error: unknown): Torc
 function shown(arg: unknown): string {
   if (arg instanceof TensorClass) return arg.toString()
   if (Array.isArray(arg)) return `[${arg.slice(0, 8).map(shown).join(', ')}${arg.length > 8 ? ', ...' : ''}]`
-  return String(arg)
+  return typeof arg === 'object' && arg !== null ? 'an object' : String(arg)
 }

@@ -1,4 +1,8 @@
-/** @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops. */
+/**
+ * @file Typed operators, printed by scripts/generate-ops.ts from ops.schemas.txt. Do not edit: run npm run ops.
+ * JavaScript has no integers: numbers alone (full, arange) make float32 unless a dtype is given; beside a tensor a whole
+ * number leaves its type as it is.
+ */
 import { type DType, scalarType } from './dtype.ts'
 import { callInto, callNothing, callTensor, callTensors, operator } from './operator.ts'
 import type { Tensor } from './tensor.ts'

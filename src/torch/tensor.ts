@@ -2,7 +2,7 @@
 import { elementCount, type TensorData } from '../io/tensor-data.ts'
 import { type DType, dtypeOf, scalarType } from './dtype.ts'
 import { type Handle, native } from './native.ts'
-import { provideTensor } from './operator.ts'
+import { provideTensor, typed } from './operator.ts'
 import * as ops from './ops.gen.ts'
 import { track } from './scope.ts'
 
@@ -90,21 +90,25 @@ export class Tensor implements Disposable {
 
   /** The only element, as a number. */
   item(): number {
-    return Number(native.item(this.handle))
+    return Number(typed('item', () => native.item(this.handle)))
   }
 
   /** A copy of the bytes in C order, whatever device it lives on. */
   toData(): TensorData {
-    return { dtype: this.dtype, shape: this.shape, data: new Uint8Array(native.toBytes(this.handle)) }
+    return { dtype: this.dtype, shape: this.shape, data: new Uint8Array(this.bytes()) }
   }
 
   /** A copy of the values as float32, C order. */
   toFloat32Array(): Float32Array {
-    if (this.dtype === 'float32') return new Float32Array(native.toBytes(this.handle))
+    if (this.dtype === 'float32') return new Float32Array(this.bytes())
     const converted = ops.toDtype(this.detach(), 'float32')
-    const values = new Float32Array(native.toBytes(converted.handle))
+    const values = new Float32Array(converted.bytes())
     converted.dispose()
     return values
+  }
+
+  private bytes(): ArrayBuffer {
+    return typed('bytes', () => native.toBytes(this.handle))
   }
 
   // Elementwise
@@ -221,10 +225,14 @@ export function tensor(
   shape: readonly number[] = [values.length],
 ): Tensor {
   const array = values instanceof Float32Array ? values : Float32Array.from(values)
-  return new Tensor(native.fromBytes(array, scalarType('float32'), shape))
+  return fromBytes(array, 'float32', shape)
 }
 
 /** Copies a raw array to a new tensor on the CPU. */
 export function fromData({ dtype, shape, data }: TensorData): Tensor {
-  return new Tensor(native.fromBytes(data, scalarType(dtype), shape))
+  return fromBytes(data, dtype, shape)
+}
+
+function fromBytes(bytes: ArrayBufferView, dtype: DType, shape: readonly number[]): Tensor {
+  return new Tensor(typed('tensor', () => native.fromBytes(bytes, scalarType(dtype), shape)))
 }

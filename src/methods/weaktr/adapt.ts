@@ -1,6 +1,7 @@
 /** @file Weights for WeakTr: of a DeiT, of an MCTformer, or its own of the same generation and fusion. */
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
+import { unwrapVit } from '../../models/vit/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
 import type { Adapted } from '../method.ts'
 import type { Weaktr } from './model.ts'
@@ -23,7 +24,7 @@ export function loadPretrained(
       .map(([name, { shape }]) => `${name.slice(FUSION.length)} [${shape}]`)
       .sort()
       .join(', ')
-  const [theirs, ours] = [described(weights), described(network.stateDict())]
+  const [theirs, ours] = [described(unwrapVit(weights, { file }).weights), described(network.stateDict())]
   if (theirs !== '' && theirs !== ours) {
     throw new InputError(file, `weights of another fusion of attention heads: ${theirs}`, {
       field: 'model.fusion',

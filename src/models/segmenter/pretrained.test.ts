@@ -97,6 +97,19 @@ test('a Segmenter fills both parts, also at another crop', () => {
   expect(values(network.decoder.projPatch)).toEqual(values(weights.get('decoder.proj_patch')!))
 })
 
+test('a wrapped Segmenter is one, and LayerScale is folded into the encoder', () => {
+  const wrapped = new Map([...weightsOf(build({}, 5))].map(([name, value]) => [`module.${name}`, value]))
+  expect(loadSegmenter(build(), wrapped, { file: 'checkpoint.pth' })).toEqual({
+    missing: [],
+    unexpected: [],
+    folded: ['names without module.'],
+  })
+  const scaled = deitWeights().set('blocks.0.gamma_1', ramp(8))
+  expect(loadSegmenter(build(), scaled, { file: 'beit.pth' }).folded).toEqual([
+    'blocks.*.gamma_1 (1) folded into attn.proj',
+  ])
+})
+
 test('patch filters of another size are resized', () => {
   const network = build({ patchSize: 2, imageSize: 8 })
   loadSegmenter(network, deitWeights(), { file: 'deit.pth' })

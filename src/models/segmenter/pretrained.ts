@@ -3,7 +3,9 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { StateDictError } from '../../nn/index.ts'
 import { fromData, ops, scope, Tensor } from '../../torch/index.ts'
-import { adaptVisionTransformer } from '../vit/index.ts'
+import type { LoadedWeights } from '../loaded-weights.ts'
+import { type AdaptedVit, adaptVisionTransformer } from '../vit/index.ts'
+import { unwrapNames } from '../weight-names.ts'
 import type { Segmenter } from './segmenter.ts'
 
 const ENCODER = 'encoder.'
@@ -14,17 +16,20 @@ const ENCODER = 'encoder.'
  */
 export function loadSegmenter(
   network: Segmenter,
-  weights: ReadonlyMap<string, TensorData>,
+  given: ReadonlyMap<string, TensorData>,
   { file }: { file: string },
-): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+): LoadedWeights {
   return scope(() => {
+    const { weights, prefix } = unwrapNames(given, { anchor: 'decoder.cls_emb', file })
     const whole = weights.has('decoder.cls_emb')
     if (whole) checkLabels(network, weights.get('decoder.cls_emb')!, file)
     const source = new Map<string, Tensor | TensorData>()
-    for (const [name, value] of adaptEncoder(network, weights, file)) source.set(ENCODER + name, value)
+    const encoder = adaptEncoder(network, weights, file)
+    for (const [name, value] of encoder.weights) source.set(ENCODER + name, value)
+    const folded = [...(prefix === '' ? [] : [`names without ${prefix}`]), ...encoder.folded]
     if (whole) for (const [name, value] of weights) if (name.startsWith('decoder.')) source.set(name, value)
     try {
-      return network.loadStateDict(source, { strict: whole })
+      return { ...network.loadStateDict(source, { strict: whole }), ...(folded.length > 0 && { folded }) }
     } catch (cause) {
       if (!(cause instanceof StateDictError)) throw cause
       throw new InputError(file, cause.message, {
@@ -40,11 +45,15 @@ function adaptEncoder(
   { encoder }: Segmenter,
   weights: ReadonlyMap<string, TensorData>,
   file: string,
-): Map<string, Tensor | TensorData> {
+): AdaptedVit {
   const own = [...weights].flatMap(([name, value]) =>
     name.startsWith(ENCODER) ? [[name.slice(ENCODER.length), value] as const] : [],
   )
-  const adapted = adaptVisionTransformer(encoder, own.length > 0 ? new Map(own) : weights, { file })
+  const { weights: adapted, folded } = adaptVisionTransformer(
+    encoder,
+    own.length > 0 ? new Map(own) : weights,
+    { file },
+  )
   const patches = adapted.get('patch_embed.proj.weight')
   if (patches !== undefined)
     adapted.set('patch_embed.proj.weight', resizePatches(patches, encoder.patchEmbed.proj.stride))
@@ -53,7 +62,7 @@ function adaptEncoder(
     adapted.delete('head.weight')
     adapted.delete('head.bias')
   }
-  return adapted
+  return { weights: adapted, folded }
 }
 
 /** Patch filters for another side of the patch, bicubic (checkpoint_filter_fn). [D, 3, p, p] */

@@ -2,6 +2,7 @@
 import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
+import type { LoadedWeights } from '../loaded-weights.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
 import { type Masks, MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
 import { loadSegmenter } from './pretrained.ts'
@@ -50,10 +51,7 @@ export class Segmenter extends Module {
   }
 
   /** Starts from weights of a backbone or of a whole Segmenter; see loadSegmenter. Throws InputError naming `file`. */
-  loadPretrained(
-    weights: ReadonlyMap<string, TensorData>,
-    options: { file: string },
-  ): { readonly missing: readonly string[]; readonly unexpected: readonly string[] } {
+  loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): LoadedWeights {
     return loadSegmenter(this, weights, options)
   }
 

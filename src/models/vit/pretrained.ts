@@ -3,6 +3,8 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
+import { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
+import { plainWeights, unwrapVit } from './plain-weights.ts'
 import type { VisionTransformer } from './vision-transformer.ts'
 
 export interface Positions {
@@ -65,6 +67,12 @@ export function fitTokens(tokens: Tensor, count: number): Tensor {
   return count === 1 ? tokens.mean(1, { keepdim: true }) : tokens.expand(1, count, -1).contiguous()
 }
 
+export interface AdaptedVit {
+  readonly weights: Map<string, Tensor | TensorData>
+  /** What was folded into other weights, in words. */
+  readonly folded: readonly string[]
+}
+
 /**
  * The file's weights with class tokens and positions that fit `network`; heads keep their names. Positions are spread as
  * the network does it, those of augreg bicubically, as timm loads them. Throws InputError.
@@ -73,38 +81,53 @@ export function adaptVisionTransformer(
   network: VisionTransformer,
   given: ReadonlyMap<string, TensorData>,
   { file }: { file: string },
-): Map<string, Tensor | TensorData> {
+): AdaptedVit {
   const augreg = isAugreg(given)
-  const weights = augreg ? fromAugreg(given, { file }) : given
+  const unwrapped = unwrapVit(augreg ? fromAugreg(given, { file }) : given, { file })
   const filter = augreg ? 'bicubic' : network.resample
-  const [, count, width] = network.clsToken.shape as [number, number, number]
-  const token = pretrainedTensor(weights, 'cls_token')
-  const depth =
-    1 + Math.max(-1, ...[...weights.keys()].map(name => Number(/^blocks\.(\d+)\./.exec(name)?.[1] ?? -1)))
-  if (token === undefined || token.size(2) !== width || depth !== network.blocks.length) {
-    const found =
-      token === undefined
-        ? 'these are not the weights of a DeiT or MCTformer'
-        : `weights of another architecture: ${depth} blocks of width ${token.size(2)}`
-    throw new InputError(file, found, {
-      field: token === undefined ? 'cls_token' : 'blocks',
-      expected: `the backbone has ${network.blocks.length} blocks of width ${width}`,
-    })
-  }
-  if (token.size(1) !== count && token.size(1) !== 1 && count !== 1) {
-    throw new InputError(file, `an MCTformer of ${token.size(1)} classes for a backbone of ${count}`, {
-      field: 'cls_token',
-      expected: 'weights of the same classes, or of a DeiT (one class token)',
-    })
-  }
+  checkTokens(network, unwrapped.weights, file)
+  const { weights, folded } = plainWeights(unwrapped, { own: network.stateDict(), file })
+  const count = network.clsToken.size(1)
   const adapted = new Map<string, Tensor | TensorData>(weights)
   for (const name of ['dist_token', 'pos_embed', 'pos_embed_cls', 'pos_embed_pat']) adapted.delete(name)
-  adapted.set('cls_token', fitTokens(token, count))
+  adapted.set('cls_token', fitTokens(pretrainedTensor(weights, 'cls_token')!, count))
   const positions = pretrainedPositions(weights, file)
   if (positions !== undefined) {
     const { classes, patches } = positions
     const parts = [fitTokens(classes, count), resizePositions(patches, network.side, { filter })]
     adapted.set('pos_embed', ops.cat(parts, { dim: 1 }))
   }
-  return adapted
+  return { weights: adapted, folded }
+}
+
+function checkTokens(
+  network: VisionTransformer,
+  weights: ReadonlyMap<string, TensorData>,
+  file: string,
+): void {
+  const [, count, width] = network.clsToken.shape as [number, number, number]
+  const tokens = weights.get('cls_token')?.shape[1]
+  const found = geometryOf(weights)
+  const own = `the backbone has ${network.blocks.length} blocks of width ${width}`
+  if (tokens === undefined) {
+    throw new InputError(file, 'these are not the weights of a DeiT or MCTformer', {
+      field: 'cls_token',
+      expected: withGuess(own, weights.keys()),
+    })
+  }
+  refuseOtherSize(
+    found,
+    { depth: network.blocks.length, width },
+    {
+      file,
+      field: 'blocks',
+      remedy: name => (name === undefined ? own : `${own}; the file holds a ${name}`),
+    },
+  )
+  if (tokens !== count && tokens !== 1 && count !== 1) {
+    throw new InputError(file, `an MCTformer of ${tokens} classes for a backbone of ${count}`, {
+      field: 'cls_token',
+      expected: 'weights of the same classes, or of a DeiT (one class token)',
+    })
+  }
 }

@@ -16,7 +16,7 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   const method = buildMethod(recipe, { numClasses: dataset.classes.length })
   const weights = trainedWeights(recipe, run)
   if (settings.weights === null) await loadTrained(method.network, weights)
-  else await loadPublished(method, weights)
+  else await loadPublished(method, weights, log)
   method.network.eval()
   const file = (picture: Picture): string => classMapFile(run.maps, picture)
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)

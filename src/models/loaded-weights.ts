@@ -1,0 +1,48 @@
+/** @file What became of a file of weights, and the line that says it. Pure. */
+import { kindsOf } from './weight-names.ts'
+
+export interface LoadedWeights {
+  /** Parameters that keep their initial values. */
+  readonly missing: readonly string[]
+  /** Weights of the file that have no place in the network. */
+  readonly unexpected: readonly string[]
+  /** What was put into other weights without changing the function, or taken off the names, in words; absent for nothing. */
+  readonly folded?: readonly string[]
+}
+
+/** What trainings leave in a file beside the network: classifiers, what only pretraining reads, optimisers, copies. */
+const HARMLESS =
+  /^(head|head_dist|dist_token|fc|classifier|pre_logits|fc_norm|lm_head|mask_token|decoder|decoder_\w+|projection_head|predictor|optimi[sz]er\w*|scheduler|lr_scheduler|epoch|iteration|loss|criterion|dino_\w+|ibot_\w+|scaler|ema|model_ema|unet|adaptive_attention_fusion)(\.|$)|num_batches_tracked$/
+
+const WRAPPERS = /^(?:(?:module|model|backbone|encoder|network|net|teacher|student|_orig_mod)\.)+/
+
+const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPERS, ''))
+
+export interface LoadedLines {
+  /** 'drawn: head.weight; blocks.*.ls1.gamma (12) folded into attn.proj; without use here: mask_token' */
+  readonly info: string
+  /** Names that nothing here knows; undefined for none. */
+  readonly warning: string | undefined
+}
+
+/** `names` of the file, and those of the network it went into. */
+export function describeLoaded(
+  { missing, unexpected, folded = [] }: LoadedWeights,
+  { names, own }: { names: Iterable<string>; own: { has(name: string): boolean } },
+): LoadedLines {
+  const drawn = new Set(missing)
+  const left = [...names].filter(name => isHarmless(name) && (drawn.has(name) || !own.has(name)))
+  const harmless = new Set([...unexpected.filter(isHarmless), ...left])
+  const unknown = unexpected.filter(name => !isHarmless(name))
+  return {
+    info: [
+      missing.length === 0 ? 'none drawn' : `drawn: ${kindsOf(missing, { most: 12 })}`,
+      ...folded,
+      ...(harmless.size === 0 ? [] : [`without use here: ${kindsOf(harmless)}`]),
+    ].join('; '),
+    warning:
+      unknown.length === 0
+        ? undefined
+        : `nothing here uses ${kindsOf(unknown)}, and what they do is not known`,
+  }
+}
