@@ -21,8 +21,11 @@ export interface ViewJob {
   readonly kind: 'views'
   readonly scales: readonly number[]
   readonly unit: number
+  readonly least: number
   readonly longestSide: number
   readonly normalisation: Normalisation
+  /** Whether the answer holds the image's own pixels; else they are empty. */
+  readonly withImage: boolean
 }
 
 /** One picture for place `place` of a batch; `index` names its random stream. */
@@ -48,6 +51,8 @@ export interface BatchReply {
 
 export interface ViewTask {
   readonly path: string
+  /** Scales are relative to this share of the image's size, or to what fits into the longest side where that is less. */
+  readonly fit: number
 }
 
 export type ViewReply =

@@ -64,8 +64,14 @@ export interface StageContext {
   readonly log: Log
 }
 
+/** What a stage could not make, though it is done. */
+export interface StageOutcome {
+  /** Ids of images that it could not use: a later run may try them again. */
+  readonly lost: readonly string[]
+}
+
 /** One stage: reads and writes files of the run folder; returns when it is done. */
-export type Stage = (context: StageContext) => Promise<void>
+export type Stage = (context: StageContext) => Promise<void> | Promise<StageOutcome>
 
 /** Thrown by a stage that stopped because its signal was aborted, after it made its work safe. */
 export class Interrupted extends TagmaskError {

@@ -8,18 +8,18 @@ import { affinityOptimiser, buildAffinity } from '../build-affinity.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { exists } from '../each-picture.ts'
-import type { StageContext } from '../stage.ts'
+import type { StageContext, StageOutcome } from '../stage.ts'
 import { trainNetwork } from '../train-network.ts'
 import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
 
 /** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; goes on from what is there. */
-export async function affinityStage(context: StageContext): Promise<void> {
+export async function affinityStage(context: StageContext): Promise<StageOutcome> {
   const { recipe, dataset, run, log } = context
   const { affinity: settings, normalise, seed, strict } = recipe
   const { cropSize, batchSize, epochs, radius, pairs } = settings
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withMaps(context)
-  await writeAffinityLabels(context, mapped)
+  const lost = await writeAffinityLabels(context, mapped)
   const labelled = await Promise.all(
     mapped.map(picture => exists(affinityLabelFile(run.affinityLabels, picture))),
   )
@@ -68,4 +68,5 @@ export async function affinityStage(context: StageContext): Promise<void> {
     await loader.close()
     network.dispose()
   }
+  return { lost }
 }

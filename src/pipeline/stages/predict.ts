@@ -2,7 +2,7 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { type LabelNetwork, loadSegmentation } from '../build-segmentation.ts'
 import { predictionFile, waysOf } from '../prediction-file.ts'
-import type { StageContext } from '../stage.ts'
+import type { StageContext, StageOutcome } from '../stage.ts'
 import { trainingExamples } from './examples.ts'
 import { labelPictures } from './label-pictures.ts'
 import { scorePredictions } from './prediction-scores.ts'
@@ -11,32 +11,34 @@ import { scorePredictions } from './prediction-scores.ts'
  * Writes predictions/SPLIT/WAY/ID.png for the validation pictures, or the training pictures where there are none, scores
  * them, and adds the training pictures that the report shows. Pictures whose labels are all there are not looked at again.
  */
-export async function predictStage(context: StageContext): Promise<void> {
+export async function predictStage(context: StageContext): Promise<StageOutcome> {
   const { recipe, dataset, run } = context
   const valDataset = context.valDataset ?? dataset
   const sets = recipe.predict.trainSplit && valDataset !== dataset ? [valDataset, dataset] : [valDataset]
   const shown = await trainingExamples(context)
   const { network } = await loadSegmentation(recipe, run)
+  const lost: string[] = []
   try {
-    for (const set of sets) await predictSet(context, network, set)
-    await predictSet(context, network, {
-      split: shown.set.split,
-      pictures: shown.choices.map(({ picture }) => picture),
-    })
+    for (const set of sets) lost.push(...(await predictSet(context, network, set)))
+    const examples = shown.choices.map(({ picture }) => picture)
+    await predictSet(context, network, { split: shown.set.split, pictures: examples }, { optional: true })
   } finally {
     network.dispose()
   }
   await scorePredictions(context, sets)
+  return { lost }
 }
 
 async function predictSet(
   context: StageContext,
   network: LabelNetwork,
   { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
-): Promise<void> {
-  await labelPictures(context, network, pictures, {
+  options: { optional?: boolean } = {},
+): Promise<readonly string[]> {
+  return labelPictures(context, network, pictures, {
     title: `predict ${split}`,
     lacks: 'has no prediction',
+    ...options,
     ways: waysOf(context.recipe),
     fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),
   })
