@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts'
 import { formatBytes, memoryBudget } from '../io/available-memory.ts'
 
-const PIXEL = 200 // bytes: both lattices, of photos 0.3 to 1 vertex a pixel
+const PIXEL = 170 // bytes: both lattices, of photos 0.3 to 1 vertex a pixel
 const LABEL = 20 // bytes a pixel: scores, their copy, the bias, the result, and a share of the vertices
 const NEGLIGIBLE = 256e6 // below, the system is not asked
 

@@ -30,7 +30,7 @@ test('labels that cannot be mixed are those of the nearest pixel', () => {
 test('a CRF that does not fit into memory is refused before it is begun', () => {
   const large = { width: 6000, height: 4000, labels: 21, name: 'big' }
   expect(() => refuseLargeCrf(large, { budget: () => 3e9 })).toThrow(
-    'big (image): the dense CRF of 6000 x 4000 pixels and 21 labels needs about 14.9 GB; 3.0 GB of memory may be used; give a smaller image',
+    'big (image): the dense CRF of 6000 x 4000 pixels and 21 labels needs about 14.2 GB; 3.0 GB of memory may be used; give a smaller image',
   )
   refuseLargeCrf(large, { budget: () => crfMemory({ pixels: 24e6, labels: 21 }) })
 })
