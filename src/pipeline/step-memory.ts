@@ -1,4 +1,5 @@
 /** @file Bytes that a step on one image takes beside the network itself, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
+import { MAX_RATIO } from '../models/segmenter/inference.ts'
 import { enlargedSize } from '../models/segmenter/windows.ts'
 import { vitSizes } from '../models/vit/index.ts'
 import { crfMemory } from '../refine/crf-memory.ts'
@@ -164,8 +165,8 @@ export function predictMemory(
   const windows = network === 'segmenter'
   const refined = crf ? crfMemory({ pixels, labels }) + planes : 0
   if (device !== 'cpu') return base + 2 * planes + refined
-  const short = Math.min(working.width, working.height)
-  const start = windows && shortSide !== null ? shortSide / short : 1
+  const [short, long] = [Math.min(working.width, working.height), Math.max(working.width, working.height)]
+  const start = windows && shortSide !== null ? shortSide * Math.min(1 / short, MAX_RATIO / long) : 1
   const batch = windows && flip ? 2 : 1
   const looks = [1, ...scales].map(scale => {
     const factor = start * scale
