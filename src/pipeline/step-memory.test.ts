@@ -87,7 +87,6 @@ const vit = { kind: 'vit', heads: 3, embedDim: 192, patchSize: 16 } as const
 /** What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
 const KINDS = {
   'mctformer in fp32': ['maps', `method: mctformer\n${DEIT_TI}`],
-  'mctformer in bf16': ['maps', `method: mctformer\n${DEIT_TI}\nprecision: bf16`],
   'weaktr in fp32': ['maps', `method: weaktr\n${DEIT_TI}`],
   'the walk': ['walk', `method: mctformer\n${DEIT_TI}`],
   predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
