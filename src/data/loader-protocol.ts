@@ -1,5 +1,6 @@
 /** @file What the loaders and their worker threads say to each other. */
 import { InputError } from '../errors.ts'
+import { isOutOfMemory } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
@@ -21,8 +22,11 @@ export interface ViewJob {
   readonly kind: 'views'
   readonly scales: readonly number[]
   readonly unit: number
+  readonly least: number
   readonly longestSide: number
   readonly normalisation: Normalisation
+  /** Whether the answer holds the image's own pixels; else they are empty. */
+  readonly withImage: boolean
 }
 
 /** One picture for place `place` of a batch; `index` names its random stream. */
@@ -48,6 +52,8 @@ export interface BatchReply {
 
 export interface ViewTask {
   readonly path: string
+  /** Scales are relative to this share of the image's size, or to what fits into the longest side where that is less. */
+  readonly fit: number
 }
 
 export type ViewReply =
@@ -62,7 +68,7 @@ export interface BadPicture {
 
 /** Undefined when the error is not about the picture `path`: then it is a bug and must surface. */
 export function badPicture(error: unknown, path: string): BadPicture | undefined {
-  if (isOutOfMemory(error))
+  if (error instanceof RangeError && isOutOfMemory(error))
     return { file: path, problem: `does not fit into the memory there is (${error.message})` }
   if (!(error instanceof InputError)) return undefined
   return { file: error.file, problem: error.message.slice(`${error.file}: `.length) }
@@ -70,9 +76,4 @@ export function badPicture(error: unknown, path: string): BadPicture | undefined
 
 export function inputError({ file, problem }: BadPicture): InputError {
   return new InputError(file, problem)
-}
-
-/** V8's words for a buffer that cannot be had. */
-function isOutOfMemory(error: unknown): error is RangeError {
-  return error instanceof RangeError && /allocation failed|length: \d{10}/.test(error.message)
 }

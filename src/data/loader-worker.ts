@@ -54,12 +54,16 @@ async function fillBatch(
   return { bad }
 }
 
-async function makeViews({ path }: ViewTask, { longestSide, ...options }: ViewJob): Promise<ViewReply> {
+async function makeViews(
+  { path, fit: asked }: ViewTask,
+  { longestSide, withImage, ...options }: ViewJob,
+): Promise<ViewReply> {
   try {
     const image = await read(path)
-    const fit = Math.min(1, longestSide / Math.max(image.width, image.height))
+    const fit = Math.min(1, asked, longestSide / Math.max(image.width, image.height))
     const scales = options.scales.map(scale => scale * fit)
-    return { image, views: scaleViews(image, { ...options, scales }) }
+    const views = scaleViews(image, { ...options, scales })
+    return { image: withImage ? image : { ...image, data: new Uint8Array(0) }, views }
   } catch (error) {
     const bad = badPicture(error, path)
     if (bad === undefined) throw error

@@ -5,6 +5,7 @@ import { randomStream, sampleRandom } from './random.ts'
 import { readScoreVolumes } from './score-volumes.ts'
 import { type AffinityTransform, affinitySample } from './transforms/affinity.ts'
 import { type EvalTransform, evalSample } from './transforms/eval.ts'
+import { resize } from './transforms/resize.ts'
 import { type RetrainTransform, retrainSample } from './transforms/retrain.ts'
 import { type SegmentTransform, segmentSample } from './transforms/segment.ts'
 import { type TrainTransform, trainSample } from './transforms/train.ts'
@@ -88,5 +89,11 @@ async function fillAffinitySample(
 ): Promise<void> {
   const [file = ''] = files
   const scores = await readScoreVolumes(file)
-  affinitySample({ image, scores, file }, affinity, sampleRandom(seed, epoch, index), { pixels, labels })
+  const { of, width, height } = scores
+  const reduced = of !== undefined && of.width === image.width && of.height === image.height
+  const seen = reduced ? resize(image, { width, height }) : image
+  affinitySample({ image: seen, scores, file }, affinity, sampleRandom(seed, epoch, index), {
+    pixels,
+    labels,
+  })
 }

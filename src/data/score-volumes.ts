@@ -12,26 +12,41 @@ export interface ScoreVolumes {
   readonly low: Float32Array
   /** Of the high exponent: what is surely background. */
   readonly high: Float32Array
+  /** Size of the image they are of, where they were made at a smaller one. */
+  readonly of?: { readonly width: number; readonly height: number }
 }
 
-/** Writes both volumes [channels, height, width] with the classes behind the channels, atomically. */
+/**
+ * Writes both volumes [channels, height, width] with the classes behind the channels, atomically; `of` is the size of the
+ * image where theirs is another.
+ */
 export async function writeScoreVolumes(
   path: string,
-  { low, high, classes }: { low: TensorData; high: TensorData; classes: readonly number[] },
+  {
+    low,
+    high,
+    classes,
+    of,
+  }: { low: TensorData; high: TensorData; classes: readonly number[] } & Pick<ScoreVolumes, 'of'>,
 ): Promise<void> {
+  const [, height, width] = low.shape
+  const reduced = of !== undefined && (of.width !== width || of.height !== height)
   await writeSafetensors(
     path,
     new Map([
       ['low', low],
       ['high', high],
     ]),
-    { classes: JSON.stringify(classes) },
+    {
+      classes: JSON.stringify(classes),
+      ...(reduced && { of: JSON.stringify([of.width, of.height]) }),
+    },
   )
 }
 
 /** Reads both volumes as float32. Throws InputError when the file is missing, cut short, or of another kind. */
 export async function readScoreVolumes(path: string): Promise<ScoreVolumes> {
-  const { tensors } = await readSafetensors(path)
+  const { tensors, metadata } = await readSafetensors(path)
   const [low, high] = [tensors.get('low'), tensors.get('high')]
   const [channels, height, width] = low?.shape ?? []
   if (
@@ -49,5 +64,13 @@ export async function readScoreVolumes(path: string): Promise<ScoreVolumes> {
       expected: 'two tensors low and high of one shape [channels, height, width]; delete it and run again',
     })
   }
-  return { width, height, channels, low: toFloat32Array(low), high: toFloat32Array(high) }
+  const of = /^\[(\d+),(\d+)\]$/.exec(metadata.of ?? '')
+  return {
+    width,
+    height,
+    channels,
+    low: toFloat32Array(low),
+    high: toFloat32Array(high),
+    ...(of !== null && { of: { width: Number(of[1]), height: Number(of[2]) } }),
+  }
 }

@@ -1,8 +1,16 @@
 /** @file One picture at a time with all its scales, decoded ahead: what class maps are made from. */
 import type { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
+import { type ImageSize, imageSize } from '../io/image-size.ts'
 import { workerUrl } from '../io/worker-url.ts'
-import { inputError, type LoaderWorkerData, type ViewReply, type ViewTask } from './loader-protocol.ts'
+import {
+  type BadPicture,
+  badPicture,
+  inputError,
+  type LoaderWorkerData,
+  type ViewReply,
+  type ViewTask,
+} from './loader-protocol.ts'
 import type { Picture } from './picture.ts'
 import { IMAGENET, type Normalisation } from './transforms/normalise.ts'
 import type { View } from './transforms/views.ts'
@@ -19,14 +27,29 @@ export interface ViewOptions {
   readonly scales: readonly number[]
   /** Sizes are rounded to multiples of this many pixels. */
   readonly unit?: number
+  /** No side of a view is shorter than this. */
+  readonly least?: number
   /** Scales of larger pictures are relative to what fits into this many pixels. */
   readonly longestSide?: number
+  /**
+   * The share of its size that the scales of a picture are relative to, told from its header before it is decoded; an
+   * InputError reports the picture and leaves it out.
+   */
+  readonly fitOf?: (picture: Picture, size: ImageSize) => number
   readonly normalisation?: Normalisation
+  /** Without, the pixels of `image` are not handed over: it then has its size alone. */
+  readonly withImage?: boolean
   readonly workers?: number
-  /** Pictures made ahead of the one in use. */
+  /** Pictures made ahead of the one in use, and the bytes of their pixels; one is always made. */
   readonly prefetch?: number
+  readonly prefetchBytes?: number
   readonly strict?: boolean
   readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
+}
+
+interface Ahead {
+  readonly reply: Promise<ViewReply>
+  readonly bytes: number
 }
 
 /** Yields the pictures in order; one that cannot be read is reported and left out, or thrown when `strict`. */
@@ -35,10 +58,14 @@ export async function* loadViews(
   {
     scales,
     unit = 1,
+    least = 1,
     longestSide = Number.POSITIVE_INFINITY,
+    fitOf = () => 1,
     normalisation = IMAGENET,
+    withImage = true,
     workers = 1,
     prefetch = 2,
+    prefetchBytes = 256e6,
     strict = false,
     onBadPicture,
   }: ViewOptions,
@@ -46,12 +73,20 @@ export async function* loadViews(
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
-      job: { kind: 'views', scales, unit, longestSide, normalisation },
+      job: { kind: 'views', scales, unit, least, longestSide, normalisation, withImage },
       cacheBytes: 0,
     } satisfies LoaderWorkerData,
     nameOf: ({ path }) => path,
   })
-  const ahead: Promise<ViewReply>[] = []
+  const begin = (index: number, plan: Plan): Ahead => {
+    if ('bad' in plan) return { reply: Promise.resolve(plan), bytes: 0 }
+    const reply = pool.run(index % workers, { path: pictures[index]!.image, fit: plan.fit })
+    reply.catch(() => undefined) // seen when its turn comes
+    return { reply, bytes: plan.bytes }
+  }
+  const ahead: Ahead[] = []
+  let planned: Plan | undefined // of the first picture that is not begun
+  let bytes = 0
   try {
     for (const [position, picture] of pictures.entries()) {
       for (
@@ -59,16 +94,36 @@ export async function* loadViews(
         next <= position + prefetch && next < pictures.length;
         next++
       ) {
-        const reply = pool.run(next % workers, { path: pictures[next]!.image })
-        reply.catch(() => undefined) // seen when its turn comes
-        ahead.push(reply)
+        planned ??= await planOf(pictures[next]!, fitOf)
+        const more = 'bad' in planned ? 0 : planned.bytes
+        if (ahead.length > 0 && bytes + more > prefetchBytes) break
+        ahead.push(begin(next, planned))
+        bytes += more
+        planned = undefined
       }
-      const reply = await ahead.shift()!
+      const first = ahead.shift()!
+      const reply = await first.reply
+      bytes -= first.bytes
       if (!('bad' in reply)) yield { picture, ...reply }
       else if (strict) throw inputError(reply.bad)
       else onBadPicture?.(picture, inputError(reply.bad))
     }
   } finally {
     await pool.close()
+  }
+}
+
+/** How a picture is to be looked at, and the bytes of its pixels; or why it is not. */
+type Plan = { readonly fit: number; readonly bytes: number } | { readonly bad: BadPicture }
+
+async function planOf(picture: Picture, fitOf: Required<ViewOptions>['fitOf']): Promise<Plan> {
+  const size = await imageSize(picture.image)
+  if (size === undefined) return { fit: 1, bytes: 0 } // the worker will say why
+  try {
+    return { fit: fitOf(picture, size), bytes: 3 * size.width * size.height }
+  } catch (error) {
+    const bad = badPicture(error, picture.image)
+    if (bad === undefined) throw error
+    return { bad }
   }
 }

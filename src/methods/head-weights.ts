@@ -15,6 +15,29 @@ export interface HeadWeightMeter {
   add(weights: Float32Array): void
   /** Undefined before the first view. */
   read(): HeadWeights | undefined
+  /** The same, and begins again. */
+  take(): HeadWeights | undefined
+}
+
+/** Of all views of the parts together; undefined without any. The order of the parts does not depend on where work was interrupted, so neither does the result. */
+export function joinHeadWeights(parts: readonly HeadWeights[]): HeadWeights | undefined {
+  const [first] = parts
+  if (first === undefined) return undefined
+  const views = parts.reduce((sum, part) => sum + part.views, 0)
+  const table = (value: (part: HeadWeights, head: number, layer: number) => number): number[][] =>
+    first.mean.map((layers, head) =>
+      layers.map(
+        (_, layer) => parts.reduce((sum, part) => sum + part.views * value(part, head, layer), 0) / views,
+      ),
+    )
+  const mean = table((part, head, layer) => part.mean[head]![layer]!)
+  const squares = table(
+    (part, head, layer) => part.deviation[head]![layer]! ** 2 + part.mean[head]![layer]! ** 2,
+  )
+  const deviation = squares.map((layers, head) =>
+    layers.map((square, layer) => Math.sqrt(Math.max(0, square - mean[head]![layer]! ** 2))),
+  )
+  return { views, mean, deviation }
 }
 
 export function headWeightMeter({ heads, depth }: { heads: number; depth: number }): HeadWeightMeter {
@@ -26,22 +49,30 @@ export function headWeightMeter({ heads, depth }: { heads: number; depth: number
     Array.from({ length: heads }, (_, head) =>
       Array.from({ length: depth }, (_, layer) => value(head * depth + layer)),
     )
+  const read = (): HeadWeights | undefined => {
+    if (views === 0) return undefined
+    const mean = (i: number): number => sums[i]! / views
+    return {
+      views,
+      mean: table(mean),
+      deviation: table(i => Math.sqrt(Math.max(0, squares[i]! / views - mean(i) ** 2))),
+    }
+  }
   return {
+    read,
+    take() {
+      const taken = read()
+      sums.fill(0)
+      squares.fill(0)
+      views = 0
+      return taken
+    },
     add(weights) {
       for (const [i, weight] of weights.entries()) {
         sums[i % all]! += weight
         squares[i % all]! += weight ** 2
       }
       views += weights.length / all
-    },
-    read() {
-      if (views === 0) return undefined
-      const mean = (i: number): number => sums[i]! / views
-      return {
-        views,
-        mean: table(mean),
-        deviation: table(i => Math.sqrt(Math.max(0, squares[i]! / views - mean(i) ** 2))),
-      }
     },
   }
 }

@@ -2,7 +2,7 @@
 import { mctformer } from './mctformer/index.ts'
 import { weaktr } from './weaktr/index.ts'
 
-export type { HeadWeights } from './head-weights.ts'
+export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export type { Adapted, Losses, Method } from './method.ts'
 export { multiScaleMaps } from './multi-scale.ts'
 

@@ -17,6 +17,7 @@ export type Adapted = LoadedWeights
 /** A method with its network built. Pictures are [B, 3, H, W], normalised; targets [B, C] in {0, 1}. */
 export interface Method {
   readonly network: Module
+  readonly numClasses: number
   /** Parameters that weight decay leaves alone although they have more than one axis. */
   readonly noDecay: ReadonlySet<string>
   /** Factor on the learning rate of a parameter, by its name; 1 for all when not given. */
@@ -26,8 +27,8 @@ export interface Method {
   logits(images: Tensor): Tensor
   /** [B, C, h, w] at the network's resolution, not normalised. */
   classMaps(images: Tensor): Tensor
-  /** Of methods that weigh attention heads: their weights in all class maps so far; undefined before the first. */
-  headWeights?(): HeadWeights | undefined
+  /** Of methods that weigh attention heads: their weights in the class maps made since the last call; undefined without any. */
+  takeHeadWeights?(): HeadWeights | undefined
   /** Loads weights of a backbone or of the method itself; `file` is named in errors. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted
 }

@@ -7,20 +7,21 @@ export interface MultiScaleOptions {
   readonly classes: readonly number[]
   /** Also look at the mirrored picture at each scale. */
   readonly flip?: boolean
+  /** Of the maps, [H, W]: the picture's; the first view's unless told. */
+  readonly size?: readonly number[]
 }
 
 /**
- * Maps [K, H, W] in [0, 1] of the given classes: each view's maps resized bilinearly to the first view's size, summed
- * over views, then stretched to [0, 1] per class. `views` are [1, 3, H, W]; the first must have the picture's size.
+ * Maps [K, H, W] in [0, 1] of the given classes: each view's maps resized bilinearly to the maps' size, summed over
+ * views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
  */
 export function multiScaleMaps(
   method: Pick<Method, 'classMaps'>,
   views: readonly Tensor[],
-  { classes, flip = true }: MultiScaleOptions,
+  { classes, flip = true, size = views[0]!.shape.slice(-2) }: MultiScaleOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
-      const size = views[0]!.shape.slice(-2)
       const sum = ops.zeros([classes.length, ...size], { device: views[0]!.device })
       for (const view of views) {
         scope(() => {

@@ -11,6 +11,7 @@ import type { Log } from '../train/log.ts'
 import { hashOf, hashOfFile, inParallel, type Origin, originOf, stateOf } from './file-origin.ts'
 import { appendMade, type Made, type Maker, type OutRecord, readRecord, writeRecord } from './out-record.ts'
 import { fromHere } from './run-folder.ts'
+import { removeLeftoversBelow } from './run-leftovers.ts'
 
 /** A mask to be made, and the files that it depends on. */
 export interface OutImage {
@@ -92,6 +93,7 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
     open,
     async begin() {
       await makeOut(overlays ? join(out, 'overlays') : out)
+      await removeLeftoversBelow(out)
       const gone = new Set([...writes, ...differing].filter(file => states.get(file) === 'ours'))
       await inParallel([...gone], file => rm(join(out, file), { force: true }))
       const kept = [...record.made].filter(([file]) => made(file) !== undefined && !gone.has(file))

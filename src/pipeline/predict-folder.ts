@@ -89,6 +89,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       precision,
       strict,
       onBadPicture: leaveOut,
+      log,
     })
     for await (const { picture, image, labels } of predictions) {
       const mask = labels.get(way)!

@@ -3,18 +3,33 @@
 import type { Picture } from '../data/picture.ts'
 import { denormalise, type Normalisation } from '../data/transforms/normalise.ts'
 import type { View } from '../data/transforms/views.ts'
-import { loadViews } from '../data/view-loader.ts'
-import type { InputError } from '../errors.ts'
+import { loadViews, type PictureViews } from '../data/view-loader.ts'
+import { InputError } from '../errors.ts'
+import { isOutOfMemory, memoryBudget } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import { bestLabels, labelProbabilities, type Probabilities } from '../models/segmentation/index.ts'
 import { Segmenter, segmenterProbabilities } from '../models/segmenter/index.ts'
+import { VisionTransformer } from '../models/vit/index.ts'
 import { unaryFromScores } from '../refine/crf-unary.ts'
 import { crfThreads, denseCrf } from '../refine/dense-crf.ts'
-import { autocast, ops, type Precision, scope, type Tensor, tensor } from '../torch/index.ts'
+import {
+  autocast,
+  emptyCache,
+  memory,
+  ops,
+  type Precision,
+  scope,
+  type Tensor,
+  tensor,
+} from '../torch/index.ts'
+import type { Log } from '../train/log.ts'
 import type { LabelNetwork } from './build-segmentation.ts'
+import { outOfMemoryNamed } from './each-picture.ts'
+import { planImages } from './image-plan.ts'
 import type { Way } from './prediction-file.ts'
 import type { PredictRecipe } from './recipe/predict.ts'
+import { type BackboneShape, type PredictMemory, predictMemory, type Size } from './step-memory.ts'
 
 export interface PredictOptions
   extends Pick<
@@ -33,6 +48,9 @@ export interface PredictOptions
   readonly precision: Precision
   readonly strict: boolean
   readonly onBadPicture: (picture: Picture, error: InputError) => void
+  /** Name of the work, before the lines that it says in `log`: which pictures were looked at smaller. */
+  readonly title?: string
+  readonly log?: Log
   /** What else is known of a picture; nothing when not given. */
   readonly prior?: (picture: Picture) => Promise<LabelPrior>
 }
@@ -54,35 +72,103 @@ export interface Prediction {
 const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a float for every pixel and label
 
 /**
- * Yields the pictures in order. The CRF works on threads of its own while the network looks at the next pictures; those
- * that cannot be read are reported and left out, or thrown when `strict`. The network must be in eval mode.
+ * Yields the pictures in order. The CRF works on threads of its own while the network looks at the next pictures, as many as
+ * memory allows; those that cannot be read or do not fit into memory are reported and left out, or thrown when `strict`. The
+ * network must be in eval mode.
  */
 export async function* predictPictures(
   network: LabelNetwork,
   pictures: readonly Picture[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { normalisation, workers, longestSide, strict, onBadPicture } = options
-  const views = loadViews(pictures, {
-    scales: [1],
-    longestSide,
-    normalisation,
-    workers,
-    strict,
-    onBadPicture,
-  })
-  const waiting: Promise<Prediction>[] = []
-  for await (const {
-    picture,
-    image,
-    views: [view],
-  } of views) {
-    const prediction = predictOne(network, { picture, image, view: view! }, options)
-    prediction.catch(() => undefined) // seen when its turn comes
-    waiting.push(prediction)
-    if (waiting.length >= inFlight(options)) yield await waiting.shift()!
+  const { normalisation, workers, longestSide, strict, onBadPicture, title = 'predict', log } = options
+  const waiting: Promise<Prediction | undefined>[] = []
+  let total = 0
+  const budget = (): number => {
+    if (waiting.length === 0) total = memoryBudget(memory())
+    return total
   }
-  for (const prediction of waiting) yield await prediction
+  const bytes = (sizes: { own: Size; working: Size }): number =>
+    predictMemory(options, { ...networkShape(network, options), ...sizes })
+  const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
+  const load = (some: readonly Picture[], workers: number) =>
+    loadViews(some, {
+      scales: [1],
+      longestSide,
+      fitOf: plan.fit,
+      normalisation,
+      workers,
+      strict,
+      onBadPicture,
+    })
+  const one = (loaded: PictureViews): Promise<Prediction> =>
+    predictOne(network, { ...loaded, view: loaded.views[0]! }, options)
+  const again = async (picture: Picture): Promise<Prediction | undefined> => {
+    plan.halve(picture)
+    emptyCache()
+    for await (const smaller of load([picture], 1)) return await one(smaller)
+    return undefined
+  }
+  const reported = async (picture: Picture, work: Promise<Prediction>): Promise<Prediction | undefined> => {
+    try {
+      return await work.catch((error: unknown) => {
+        if (!isOutOfMemory(error)) throw error
+        return again(picture)
+      })
+    } catch (error) {
+      const named = outOfMemoryNamed(picture, error)
+      if (strict || !(named instanceof InputError)) throw named
+      onBadPicture(picture, named)
+      return undefined
+    }
+  }
+  try {
+    for await (const loaded of load(pictures, workers)) {
+      const { image: own, views } = loaded
+      const most = Math.min(inFlight(options), Math.floor(budget() / bytes({ own, working: views[0]! })))
+      while (waiting.length > 0 && waiting.length >= most) {
+        const prediction = await waiting.shift()!
+        if (prediction !== undefined) yield prediction
+      }
+      const work = reported(loaded.picture, one(loaded))
+      work.catch(() => undefined) // seen when its turn comes
+      waiting.push(work)
+    }
+    for (const work of waiting) {
+      const prediction = await work
+      if (prediction !== undefined) yield prediction
+    }
+  } finally {
+    if (log !== undefined) plan.tell(log)
+  }
+}
+
+/** What decides over the memory of a prediction. */
+function networkShape(
+  network: LabelNetwork,
+  { scales, flip, windows, cropSize, ways, crf }: PredictOptions,
+): Omit<PredictMemory, 'own' | 'working'> {
+  const segmenter = network instanceof Segmenter
+  const body = segmenter ? network.encoder : network.backbone.network
+  const backbone: BackboneShape =
+    body instanceof VisionTransformer
+      ? {
+          kind: 'vit',
+          heads: body.blocks[0]?.attn.heads ?? 1,
+          embedDim: body.clsToken.size(2),
+          patchSize: body.patchEmbed.proj.stride,
+        }
+      : { kind: 'resnet38' }
+  return {
+    network: segmenter ? 'segmenter' : 'convolutional',
+    backbone,
+    labels: segmenter ? network.decoder.clsEmb.size(1) : network.head.labels,
+    scales,
+    flip,
+    window: windows.side ?? cropSize,
+    shortSide: windows.shortSide,
+    crf: crf !== null && ways.includes('ms-crf'),
+  }
 }
 
 /** They share the threads. */

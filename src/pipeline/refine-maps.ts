@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
 import { InputError } from '../errors.ts'
 import type { ClassMaps } from '../evaluate/index.ts'
-import { readImage } from '../io/image.ts'
+import { memoryBudget } from '../io/available-memory.ts'
 import { encodeLabelMap, type LabelMap } from '../io/indexed-png.ts'
 import { legendFiles } from '../io/label-legend.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
@@ -12,12 +12,14 @@ import { crfLabels } from '../refine/cam-crf.ts'
 import type { CrfParameters } from '../refine/crf-parameters.ts'
 import { crfThreads } from '../refine/dense-crf.ts'
 import type { Log } from '../train/log.ts'
-import { readClassMaps, readMapClasses } from './class-map-file.ts'
+import { readMapClasses } from './class-map-file.ts'
 import { eachPicture } from './each-picture.ts'
-import { refuseLostImages } from './lost-images.ts'
+import { type ImageWork, imageWork } from './image-work.ts'
+import { readMapsAndImage } from './maps-and-image.ts'
 import { type OutImage, openOutFolder } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
+import { refineMemory } from './step-memory.ts'
 
 export interface RefineMapsOptions {
   /** Folder of ID.safetensors, as the stage maps writes them. */
@@ -81,23 +83,27 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     log,
   })
   await folder.begin()
-  let lost = 0
-  await eachPicture(
-    targets, // those that are to be made are not there now
-    ({ id }) => join(out, `${id}.png`),
-    async target => {
-      try {
-        const mask = await refineOne(target.id, pictures.get(target.id), options)
+  const work = imageWork({
+    title: 'refine',
+    longestSide: Number.POSITIVE_INFINITY,
+    key: 'maps.longestSide',
+    memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
+    now: memoryBudget,
+  })
+  try {
+    const lost = await eachPicture(
+      targets, // those that are to be made are not there now
+      ({ id }) => join(out, `${id}.png`),
+      async target => {
+        const mask = await refineOne(target.id, pictures.get(target.id), { ...options, work })
         await folder.write(target, { mask: encodeLabelMap(mask) })
-      } catch (error) {
-        lost++
-        throw error
-      }
-    },
-    { title: 'refine', lacks: 'no mask', atOnce, strict, signal, log },
-  )
-  refuseLostImages({ title: 'refine', lost, total: found.length, maxLost, log })
-  return found.length - lost
+      },
+      { title: 'refine', lacks: 'no mask', atOnce, strict, maxLost, signal, log },
+    )
+    return found.length - lost.length
+  } finally {
+    work.tell(log)
+  }
 }
 
 const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
@@ -105,7 +111,7 @@ const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}
 async function refineOne(
   id: string,
   picture: string | undefined,
-  { maps, images, alpha, parameters }: RefineMapsOptions,
+  { maps, images, alpha, parameters, work }: RefineMapsOptions & { work: ImageWork },
 ): Promise<LabelMap> {
   const file = mapFile(maps, id)
   if (picture === undefined) {
@@ -113,14 +119,11 @@ async function refineOne(
       expected: 'give the folder of the pictures that the maps were made from',
     })
   }
-  const { maps: cams, width, height } = scoresIn(await readClassMaps(file), file)
-  const image = await readImage(picture)
-  if (image.width !== width || image.height !== height) {
-    throw new InputError(file, `the maps are ${width} x ${height} pixels`, {
-      expected: `the picture ${picture} has ${image.width} x ${image.height}`,
-    })
-  }
-  return crfLabels({ image, cams, alpha, name: file, threads: 1, ...parameters })
+  return work.run({ id, image: picture, tags: [] }, async sizeOf => {
+    const { image, own: size, ...read } = await readMapsAndImage(file, { image: picture }, { sizeOf })
+    const { maps: cams } = scoresIn(read, file)
+    return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
+  })
 }
 
 /** The maps, when all values are scores from 0 to 1; else throws InputError. */

@@ -7,7 +7,7 @@ import { packageVersion } from '../io/package-root.ts'
 import { differingKeys, isNeutralKey } from './recipe/compare.ts'
 import { formatRecipe, parseRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
-import { removeLeftovers } from './run-leftovers.ts'
+import { removeLeftoversBelow } from './run-leftovers.ts'
 
 /** In every run folder: says that it is ours, so that what lies in it may be replaced. */
 export const RUN_MARK = 'tagmask-run.json'
@@ -139,7 +139,7 @@ export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFo
   await makeFolder(run.root)
   const mark = { kind: 'tagmask run', format: 1, tagmask: packageVersion() }
   await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
-  await removeLeftovers(run.root)
+  await removeLeftoversBelow(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
   for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
     await makeFolder(folder)

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, expect, it } from 'vitest'
 import { packageRoot } from '../io/package-root.ts'
+import { temporaryName } from '../io/temporary-name.ts'
 import { runFolder } from './run-folder.ts'
-import { removeLeftovers } from './run-leftovers.ts'
+import { removeLeftoversBelow } from './run-leftovers.ts'
 import { lockRun } from './run-lock.ts'
-import { identify } from './run-process.ts'
 
 const GONE = 999_999_999 // no process has this number
 const PROCESSES = 8
@@ -114,16 +114,9 @@ it('of many that ask at one moment, beside a lock left by a killed one, one has 
 
 it('what a killed process left half written goes, what one at work writes stays', async () => {
   await mkdir(join(root, 'maps'))
-  const mine = await identify(process.ppid)
-  const files = [
-    `.recipe.yaml.${GONE}.0123abcd.tmp`,
-    `maps/.a.safetensors.${GONE}.0123abcd.tmp`,
-    `maps/.tagmask-0123abcd-${GONE}-77-0123abcd.tmp`,
-    `maps/.b.safetensors.${mine.pid}.0123abcd.tmp`,
-    'maps/a.safetensors',
-    'maps/.notes.tmp',
-  ]
+  const dead = (): string => temporaryName().replace(`-${process.pid}-`, `-${GONE}-`)
+  const files = [dead(), `maps/${dead()}`, `maps/${temporaryName()}`, 'maps/a.safetensors', 'maps/.notes.tmp']
   for (const file of files) await writeFile(join(root, file), '')
-  await removeLeftovers(root)
-  expect((await readdir(root, { recursive: true })).sort()).toEqual(['maps', ...files.slice(3)].sort())
+  await removeLeftoversBelow(root)
+  expect((await readdir(root, { recursive: true })).sort()).toEqual(['maps', ...files.slice(2)].sort())
 })

@@ -33,7 +33,7 @@ export async function isGone({ pid, host, started }: ProcessIdentity): Promise<b
 }
 
 /** Whether there is a process of that number on this machine. */
-export function isRunning(pid: number): boolean {
+function isRunning(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false
   try {
     process.kill(pid, 0)

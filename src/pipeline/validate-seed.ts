@@ -1,14 +1,14 @@
 /** @file Validation against masks: how well the class maps of a network in training fit them (main.py, eval_miou). */
 import type { Picture } from '../data/dataset.ts'
 import { readTruth } from '../data/truth.ts'
-import { loadViews } from '../data/view-loader.ts'
 import { InputError } from '../errors.ts'
 import { addMaps, bestPoint, createSweep, sweepCurve, type ThresholdSweep } from '../evaluate/index.ts'
+import { toFloat32Array } from '../io/tensor-data.ts'
 import type { Method } from '../methods/index.ts'
-import { scope } from '../torch/index.ts'
 import type { Validation } from '../train/validate.ts'
+import { fullSizeMaps } from './full-size-maps.ts'
 import { openScoredSplit } from './open-data.ts'
-import { pictureMaps } from './picture-maps.ts'
+import { eachPictureMaps } from './picture-maps.ts'
 import { Interrupted, type StageContext } from './stage.ts'
 
 /** The pictures by whose masks weights are chosen, told with a warning. Throws InputError where none has a mask. */
@@ -39,23 +39,17 @@ export async function validateSeed(
     log.warn(`${id} is left out of the choice of weights: ${error.message}`)
   let count = 0
   method.network.eval()
+  const options = { title: 'choosing weights', scales: [1], onBadPicture: leftOut, log }
   try {
-    const views = loadViews(pictures, {
-      scales: [1],
-      normalisation: recipe.normalise,
-      workers: recipe.data.workers ?? 1,
-      strict: recipe.strict,
-      onBadPicture: leftOut,
-    })
-    for await (const { picture, views: scaled } of views) {
-      const maps = scope(() => pictureMaps(method, recipe, { picture, views: scaled }).toFloat32Array())
-      await addPicture(sweep, picture, { ...scaled[0]!, maps }).catch((error: unknown) => {
+    await eachPictureMaps(method, recipe, pictures, options, async (picture, made, own) => {
+      const maps = toFloat32Array(fullSizeMaps(made, own, 'float32'))
+      await addPicture(sweep, picture, { ...own, maps }).catch((error: unknown) => {
         if (recipe.strict || !(error instanceof InputError)) throw error
         leftOut(picture, error)
       })
       progress.update(++count)
       if (signal.aborted) throw new Interrupted(`choosing weights, picture ${count} of ${pictures.length}`)
-    }
+    })
   } finally {
     progress.drop()
     method.network.train()

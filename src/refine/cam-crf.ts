@@ -4,7 +4,7 @@ import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import type { CrfParameters } from './crf-parameters.ts'
 import { unaryFromScores } from './crf-unary.ts'
-import { type CrfThreads, denseCrf, mostProbableLabels } from './dense-crf.ts'
+import { bestLabelsAt, type CrfThreads, denseCrf } from './dense-crf.ts'
 
 interface CamCrfPicture extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
@@ -30,10 +30,13 @@ export async function crfClassMaps(options: CamCrfOptions): Promise<Map<number, 
   return new Map(labelsOf(cams).map((key, i) => [key, probabilities.slice(i * pixels, (i + 1) * pixels)]))
 }
 
-/** The most probable label of every pixel, of the same scores. Rejects with InputError. */
-export async function crfLabels(options: CamCrfOptions): Promise<LabelMap> {
+/** The most probable label of every pixel, of the same scores; of an image of another `size` where it is given. Rejects with InputError. */
+export async function crfLabels({
+  size,
+  ...options
+}: CamCrfOptions & { readonly size?: Pick<LabelMap, 'width' | 'height'> }): Promise<LabelMap> {
   const labels = labelsOf(options.cams)
-  const best = mostProbableLabels(await camCrf(options), options.image)
+  const best = bestLabelsAt(await camCrf(options), options.image, size)
   return { ...best, data: best.data.map(i => labels[i]!) }
 }
 

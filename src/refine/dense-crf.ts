@@ -4,8 +4,10 @@ import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import { checkThreads, defaultThreads } from '../io/thread-count.ts'
 import { type CrfRequest, crfAddon } from './crf-addon.ts'
+import { refuseLargeCrf } from './crf-memory.ts'
 import { type BilateralTerm, CLASS_MAP_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
 import type { Unary } from './crf-unary.ts'
+import { enlargedBestLabels } from './enlarge-labels.ts'
 
 /** One picture and its unary; the parameters default to CLASS_MAP_CRF. */
 export interface CrfPicture extends Partial<CrfParameters> {
@@ -78,6 +80,17 @@ export function mostProbableLabels(
   return { width, height, data }
 }
 
+/** The same at `size`, spread bilinearly where that is not the size of the probabilities. */
+export function bestLabelsAt(
+  probabilities: Float32Array,
+  from: { readonly width: number; readonly height: number },
+  size: { readonly width: number; readonly height: number } = from,
+): LabelMap {
+  if (from.width === size.width && from.height === size.height) return mostProbableLabels(probabilities, from)
+  labelCount(probabilities, from.width * from.height, 'probabilities', 'bestLabelsAt')
+  return enlargedBestLabels(probabilities, from, { width: size.width, height: size.height })
+}
+
 function crfRequest(picture: CrfPicture, threads: number, name: string): CrfRequest {
   const {
     image: { width, height, data },
@@ -102,13 +115,15 @@ function crfRequest(picture: CrfPicture, threads: number, name: string): CrfRequ
       expected: 'expected an integer of at least 0',
     })
   }
+  const energies = unaryRequest(unary, pixels, name)
+  refuseLargeCrf({ width, height, labels: energies.labels, name })
   return {
     width,
     height,
     image: data,
     iterations,
     threads,
-    ...unaryRequest(unary, pixels, name),
+    ...energies,
     ...(gaussian && { gaussian: Float64Array.of(...gaussianNumbers(gaussian, 'gaussian', name)) }),
     ...(bilateral && { bilateral: Float64Array.of(...bilateralNumbers(bilateral, name)) }),
   }

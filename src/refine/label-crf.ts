@@ -4,7 +4,8 @@ import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import type { CrfParameters } from './crf-parameters.ts'
 import { unaryFromLabels } from './crf-unary.ts'
-import { type CrfThreads, denseCrf, mostProbableLabels } from './dense-crf.ts'
+import { bestLabelsAt, type CrfThreads, denseCrf } from './dense-crf.ts'
+import { enlargedLabels } from './enlarge-labels.ts'
 
 export interface LabelCrfOptions extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
@@ -13,6 +14,8 @@ export interface LabelCrfOptions extends Partial<CrfParameters>, CrfThreads {
   readonly present: readonly number[]
   /** Probability that a label is right; the rest is shared by the other labels. */
   readonly gtProb?: number
+  /** Of the result, where it is not the image's. */
+  readonly size?: Pick<LabelMap, 'width' | 'height'>
   readonly name?: string
 }
 
@@ -26,6 +29,7 @@ export async function crfHardLabels({
   present,
   gtProb = 0.7,
   name = 'labels',
+  size = image,
   ...crf
 }: LabelCrfOptions): Promise<LabelMap> {
   const places = new Map(present.map((label, place) => [label, place]))
@@ -36,8 +40,8 @@ export async function crfHardLabels({
       expected: `its labels are ${present.join(', ')}`,
     })
   })
-  if (present.length < 2) return labels // nothing to choose between
+  if (present.length < 2) return enlargedLabels(labels, size) // nothing to choose between
   const unary = unaryFromLabels(local, { labels: present.length, gtProb })
-  const best = mostProbableLabels(await denseCrf({ image, unary, name, ...crf }), labels)
+  const best = bestLabelsAt(await denseCrf({ image, unary, name, ...crf }), labels, size)
   return { ...best, data: best.data.map(place => present[place]!) }
 }

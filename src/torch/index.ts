@@ -1,8 +1,10 @@
 /** @file libtorch for TypeScript: tensors, typed operators, autograd, scopes. */
+
+export { isOutOfMemory } from '../io/available-memory.ts'
 export { backward, backwardAsync, differentiable, type Forward, isRecording, noGrad } from './autograd.ts'
 export { checkDevice, describe, setThreads, threads } from './device.ts'
 export type { DType } from './dtype.ts'
-export { emptyCache, isOutOfMemory, type MemoryStats, memory, resetPeak } from './memory.ts'
+export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'
 export * as ops from './ops.gen.ts'
 export { autocast, type Precision } from './precision.ts'
 export { manualSeed, randomState, setRandomState } from './random.ts'

@@ -1,5 +1,4 @@
 /** @file What tensors hold: live handles, and the bytes of the caching CPU allocator. */
-import { TorchError } from '../errors.ts'
 import { native } from './native.ts'
 
 export interface MemoryStats {
@@ -21,16 +20,6 @@ export function memory(): MemoryStats {
 export function resetPeak(): void {
   native.resetPeak()
 }
-
-/** Whether libtorch refused an operator because memory is short: the CPU's, a GPU's or an ArrayBuffer's. */
-export function isOutOfMemory(error: unknown): boolean {
-  return (
-    error instanceof TorchError && error.cause instanceof Error && OUT_OF_MEMORY.test(error.cause.message)
-  )
-}
-
-const OUT_OF_MEMORY =
-  /out of memory|bad_alloc|DefaultCPUAllocator: (can't allocate|not enough) memory|Array buffer allocation failed/i
 
 /** Gives the freed blocks back to the system. */
 export function emptyCache(): void {

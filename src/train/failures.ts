@@ -1,5 +1,6 @@
 /** @file What a training says when it cannot go on: which key of the recipe to change, and what becomes of the work. */
 import { InputError, TagmaskError, TorchError } from '../errors.ts'
+import { isOutOfMemory } from '../io/available-memory.ts'
 import type { Precision } from '../torch/index.ts'
 
 /** What a training is called, and where its settings are written. */
@@ -12,7 +13,6 @@ export interface TrainingNames {
 }
 
 const KEYS = { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' }
-const OUT_OF_MEMORY = /out of memory|bad_alloc|can't allocate memory/i
 
 /** Another rate or precision is another training: it does not go on from the checkpoint. */
 export function notFinite(
@@ -40,7 +40,7 @@ export function stepFailure(
   images: number,
   error: unknown,
 ): unknown {
-  if (!(error instanceof TorchError) || !OUT_OF_MEMORY.test(error.message)) return error
+  if (!(error instanceof TorchError) || !isOutOfMemory(error)) return error
   return new TagmaskError(
     `${title}: there is not enough memory for a step of ${images} images; lower ${keys.batchSize}, or train smaller images`,
     { cause: error },

@@ -12,13 +12,14 @@ export interface View {
   readonly data: Float32Array
 }
 
-/** Size at a scale: Python's round of size / unit * scale, times `unit`; at least one unit. */
+/** Size at a scale: Python's round of size / unit * scale, times `unit`; at least one unit, and at least `least` pixels. */
 export function scaledSize(
   { width, height }: { width: number; height: number },
   scale: number,
-  { unit = 1 }: { unit?: number } = {},
+  { unit = 1, least = 1 }: { unit?: number; least?: number } = {},
 ): { width: number; height: number } {
-  const side = (length: number) => Math.max(1, roundHalfEven((length / unit) * scale)) * unit
+  const units = Math.ceil(least / unit)
+  const side = (length: number) => Math.max(units, roundHalfEven((length / unit) * scale)) * unit
   return { width: side(width), height: side(height) }
 }
 
@@ -28,11 +29,12 @@ export function scaleViews(
   {
     scales,
     unit = 1,
+    least = 1,
     normalisation = IMAGENET,
-  }: { scales: readonly number[]; unit?: number; normalisation?: Normalisation },
+  }: { scales: readonly number[]; unit?: number; least?: number; normalisation?: Normalisation },
 ): View[] {
   return scales.map(scale => {
-    const size = scaledSize(image, scale, { unit })
+    const size = scaledSize(image, scale, { unit, least })
     return { scale, ...size, data: normalise(resize(image, size), normalisation) }
   })
 }

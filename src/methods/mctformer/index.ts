@@ -40,6 +40,7 @@ export function mctformer({ model, numClasses, losses = {}, maps = {} }: Mctform
   const network = new Mctformer({ ...vitSizes(width), ...rest, numClasses, unet: unet ?? undefined })
   return {
     network,
+    numClasses,
     noDecay,
     lrScale: name => (name.startsWith('unet.') ? (unet?.lrScale ?? 1) : 1),
     losses: (images, targets) =>

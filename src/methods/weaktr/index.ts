@@ -24,6 +24,7 @@ export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method
   const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
   return {
     network,
+    numClasses,
     noDecay,
     lrScale: name =>
       fusion.kind === 'aaf' && name.startsWith('adaptive_attention_fusion.') ? fusion.lrScale : 1,
@@ -35,7 +36,7 @@ export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method
         if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
         return made.maps
       }),
-    headWeights: meter.read,
+    takeHeadWeights: meter.take,
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }
 }

@@ -4,6 +4,8 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 
 /** levels: feature maps from the shallow to the deep, each [B, channels, h, w] -> logits [B, labels, h, w] */
 export interface SegmentationHead extends Module {
+  /** Background included. */
+  readonly labels: number
   forward(levels: readonly Tensor[]): Tensor
 }
 
@@ -16,11 +18,13 @@ export interface HeadOptions {
 
 /** Two 3 x 3 convolutions of dilation 12 on the deepest level, at the names of seg/network/resnet38_seg.py. */
 export class DilatedHead extends Module implements SegmentationHead {
+  readonly labels: number
   readonly fc8SegConv1: Conv2d
   readonly fc8SegConv2: Conv2d
 
   constructor({ channels, labels, hidden = 512 }: HeadOptions & { readonly hidden?: number }) {
     super()
+    this.labels = labels
     const dilated = { kernel: 3, padding: 12, dilation: 12, init: xavierUniform }
     this.fc8SegConv1 = new Conv2d({ inChannels: channels.at(-1)!, outChannels: hidden, ...dilated })
     this.fc8SegConv2 = new Conv2d({ inChannels: hidden, outChannels: labels, ...dilated })
@@ -36,6 +40,7 @@ export class DilatedHead extends Module implements SegmentationHead {
  * would add nothing, and what is missing in the last tokens, where a thing ends, is in the earlier ones.
  */
 export class LightHead extends Module implements SegmentationHead {
+  readonly labels: number
   readonly mix: Conv2d
   readonly join: Conv2d
   readonly classify: Conv2d
@@ -43,6 +48,7 @@ export class LightHead extends Module implements SegmentationHead {
   /** As wide as the deepest level unless told: at 256 it would cost a small backbone ten times its own time. */
   constructor({ channels, labels, hidden = channels.at(-1)! }: HeadOptions & { readonly hidden?: number }) {
     super()
+    this.labels = labels
     const inChannels = channels.reduce((sum, count) => sum + count, 0)
     this.mix = new Conv2d({ inChannels, outChannels: hidden, kernel: 1, init: kaimingNormal })
     this.join = new Conv2d({

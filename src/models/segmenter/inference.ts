@@ -16,7 +16,7 @@ export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' 
 }
 
 /** The longer side of a view is at most this many shorter ones, as published. */
-const MAX_RATIO = 8
+export const MAX_RATIO = 8
 
 /** Scores of the picture [1, 3, H, W] at scale 1 alone, and of all views [labels, H, W]; as labelProbabilities gives them. */
 export function segmenterProbabilities(

@@ -66,14 +66,19 @@ export function windowAnchors(
   return [...Array.from({ length: Math.ceil(last / stride) }, (_, i) => i * stride), last]
 }
 
+/** The longer side of a view is enlarged to at most this many windows: a strip of one pixel would become gigabytes. */
+const MOST_WINDOWS = 16
+
 /** Size of a view whose shorter side is enlarged to the window, cut to whole pixels; larger views stay. */
 export function enlargedSize(
   { height, width }: { height: number; width: number },
   window: number,
 ): { height: number; width: number } {
   if (Math.min(height, width) >= window) return { height, width }
-  if (height < width) return { height: window, width: Math.trunc((width / height) * window) }
-  return { height: Math.trunc((height / width) * window), width: window }
+  const along = (long: number, short: number): number =>
+    Math.max(long, Math.min(Math.trunc((long / short) * window), MOST_WINDOWS * window))
+  if (height < width) return { height: window, width: along(width, height) }
+  return { height: along(height, width), width: window }
 }
 
 /** Mean over windows of the logits [B, labels, h, w] of views [B, 3, h, w], enlarged where they are below the window. */

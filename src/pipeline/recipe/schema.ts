@@ -99,6 +99,13 @@ const mapsSection = <F extends z.ZodRawShape>(fields: F) =>
       .default([1])
       .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
     flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
+    longestSide: z
+      .int()
+      .min(32)
+      .default(1024)
+      .describe(
+        'larger images are mapped, walked and refined by the dense CRF as if reduced to this many pixels; maps and masks have their own size all the same',
+      ),
     ...fields,
     storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
   })

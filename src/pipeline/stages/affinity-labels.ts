@@ -3,16 +3,19 @@ import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { writeScoreVolumes } from '../../data/score-volumes.ts'
 import { InputError } from '../../errors.ts'
-import type { ClassMaps } from '../../evaluate/index.ts'
-import { type RgbImage, readImage } from '../../io/image.ts'
+import { memoryBudget } from '../../io/available-memory.ts'
+import type { RgbImage } from '../../io/image.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { crfClassMaps } from '../../refine/cam-crf.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
-import { ops, scope, tensor } from '../../torch/index.ts'
-import { classMapFile, readClassMaps } from '../class-map-file.ts'
+import { memory, ops, scope, tensor } from '../../torch/index.ts'
+import { classMapFile } from '../class-map-file.ts'
 import { eachPicture, exists } from '../each-picture.ts'
+import { imageWork } from '../image-work.ts'
+import { readMapsAndImage } from '../maps-and-image.ts'
 import { fromHere } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
+import { refineMemory } from '../step-memory.ts'
 
 /** The label scores of one picture. */
 export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): string {
@@ -42,47 +45,56 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
   return tagged.filter((_, i) => there[i])
 }
 
-/** Class maps with the picture they are of. Throws InputError when their sizes differ. */
-export async function readMapsAndImage(
-  file: string,
-  picture: Pick<Picture, 'image'>,
-): Promise<ClassMaps & { readonly image: RgbImage }> {
-  const [maps, image] = await Promise.all([readClassMaps(file), readImage(picture.image)])
-  if (image.width === maps.width && image.height === maps.height) return { ...maps, image }
-  throw new InputError(file, `the maps are ${maps.width} x ${maps.height} pixels`, {
-    expected: `the picture ${picture.image} has ${image.width} x ${image.height}`,
-  })
-}
-
-/** Writes the files that are not there yet, as many pictures at once as there are threads; the CRF runs off the main thread. */
+/**
+ * Writes the files that are not there yet, as many pictures at once as there are threads and memory; the CRF runs off the
+ * main thread.
+ */
 export async function writeAffinityLabels(
   context: StageContext,
   pictures: readonly Picture[],
 ): Promise<void> {
   const { recipe, run, signal, log } = context
   const { low, high, crf } = recipe.affinity.labels
-  await eachPicture(
-    pictures,
-    picture => affinityLabelFile(run.affinityLabels, picture),
-    async (picture, file) => {
-      const source = classMapFile(run.maps, picture)
-      const { image, maps: cams } = await readMapsAndImage(source, picture)
-      const volumes: TensorData[] = []
-      for (const alpha of [low, high]) {
-        const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
-        volumes.push(volumeOf([...scores.values()], image))
-      }
-      await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes: [...cams.keys()] })
-    },
-    {
-      title: 'affinity labels',
-      lacks: 'no affinity labels',
-      atOnce: crfThreads(recipe.threads),
-      strict: recipe.strict,
-      signal,
-      log,
-    },
-  )
+  const title = 'affinity labels'
+  const images = imageWork({
+    title,
+    longestSide: recipe.maps.longestSide,
+    key: 'maps.longestSide',
+    memoryOf: ({ own, working, picture: { tags } }) =>
+      refineMemory({ own, working, labels: tags.length + 1 }) +
+      8 * working.width * working.height * (tags.length + 1),
+    now: () => memoryBudget(memory()),
+  })
+  try {
+    await eachPicture(
+      pictures,
+      picture => affinityLabelFile(run.affinityLabels, picture),
+      (picture, file) =>
+        images.run(picture, async sizeOf => {
+          const source = classMapFile(run.maps, picture)
+          const { image, own, maps: cams } = await readMapsAndImage(source, picture, { sizeOf })
+          const volumes: TensorData[] = []
+          for (const alpha of [low, high]) {
+            const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
+            volumes.push(volumeOf([...scores.values()], image))
+          }
+          const classes = [...cams.keys()]
+          await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
+        }),
+      {
+        title,
+        lacks: 'no affinity labels',
+        atOnce: crfThreads(recipe.threads),
+        strict: recipe.strict,
+        maxLost: recipe.data.maxLost,
+        halve: images.halve,
+        signal,
+        log,
+      },
+    )
+  } finally {
+    images.tell(log)
+  }
 }
 
 /** [channels, height, width] in half precision: a probability needs no more. */

@@ -5,6 +5,7 @@ import type { Picture } from '../../data/picture.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
 import { type LabelNetwork, shownTo } from '../build-segmentation.ts'
 import { exists } from '../each-picture.ts'
+import { refuseLostImages } from '../lost-images.ts'
 import { type PredictOptions, predictPictures } from '../predict-pictures.ts'
 import type { Way } from '../prediction-file.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -16,14 +17,19 @@ export interface LabelPicturesOptions extends Partial<PredictOptions> {
   readonly lacks: string
   readonly ways: readonly Way[]
   readonly fileOf: (picture: Picture, way: Way) => string
+  /** Whether the work is done though all of them are lost. */
+  readonly optional?: boolean
 }
 
-/** Looks as the section `predict` says where the options say nothing else. Throws Interrupted after an abort. */
+/**
+ * Looks as the section `predict` says where the options say nothing else.
+ * Throws Interrupted after an abort, and InputError when more pictures were lost than `data.maxLost` allows.
+ */
 export async function labelPictures(
   { recipe, signal, log }: StageContext,
   network: LabelNetwork,
   pictures: readonly Picture[],
-  { title, lacks, ways, fileOf, ...options }: LabelPicturesOptions,
+  { title, lacks, ways, fileOf, optional = false, ...options }: LabelPicturesOptions,
 ): Promise<void> {
   const there = await Promise.all(
     pictures.map(async picture =>
@@ -35,6 +41,7 @@ export async function labelPictures(
   if (open[0] !== undefined)
     for (const way of ways) await mkdir(dirname(fileOf(open[0], way)), { recursive: true })
   const progress = log.progress({ title, total: pictures.length, start: count })
+  let lost = 0
   try {
     const predictions = predictPictures(network, open, {
       ...recipe.predict,
@@ -43,7 +50,12 @@ export async function labelPictures(
       device: recipe.device,
       precision: recipe.precision,
       strict: recipe.strict,
-      onBadPicture: ({ id }, error) => log.warn(`${id} ${lacks}: ${error.message}`),
+      onBadPicture({ id }, error) {
+        lost++
+        log.warn(`${id} ${lacks}: ${error.message}`)
+      },
+      title,
+      log,
       ...options,
       ways,
     })
@@ -55,4 +67,6 @@ export async function labelPictures(
   } finally {
     progress.finish()
   }
+  const { maxLost } = recipe.data
+  if (!optional) refuseLostImages({ title, lost, total: pictures.length, maxLost, log })
 }

@@ -1,18 +1,23 @@
 /** @file Stage `maps`: from weights to a class map for each tagged picture. */
 import type { Picture } from '../../data/dataset.ts'
-import { loadViews } from '../../data/view-loader.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { ops, scope } from '../../torch/index.ts'
+import { type HeadWeights, joinHeadWeights } from '../../methods/index.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../build-method.ts'
-import { classMapFile, writeClassMaps } from '../class-map-file.ts'
+import { classMapFile, readClassMapNote, writeClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
-import { pictureMaps } from '../picture-maps.ts'
+import { fullSizeMaps } from '../full-size-maps.ts'
+import { refuseLostImages } from '../lost-images.ts'
+import { eachPictureMaps } from '../picture-maps.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
-/** Writes maps/ID.safetensors for every picture with a tag, those already there are kept; and head-weights.json over
- * the pictures mapped since the stage was last interrupted, where the method weighs attention heads. */
+const HEADS = 'headWeights' // of one picture, in the metadata of its maps
+
+/**
+ * Writes maps/ID.safetensors for every picture with a tag, of the picture's own size; those already there are kept. Where
+ * the method weighs attention heads also head-weights.json, over all pictures that have maps.
+ */
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
-  const { maps: settings, normalise, strict } = recipe
+  const { maps: settings, data } = recipe
   const method = buildMethod(recipe, { numClasses: dataset.classes.length })
   const weights = trainedWeights(recipe, run)
   if (settings.weights === null) await loadTrained(method.network, weights)
@@ -24,40 +29,51 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   if (untagged > 0) log.info(`maps: ${untagged} pictures have no tag, so no class to map`)
   const there = await Promise.all(tagged.map(picture => exists(file(picture))))
   const pictures = tagged.filter((_, i) => !there[i])
-  const done = tagged.length - pictures.length
-  const progress = log.progress({ title: 'maps', total: tagged.length, start: done })
-  let count = done
-  let bad = 0
+  let count = tagged.length - pictures.length
+  const progress = log.progress({ title: 'maps', total: tagged.length, start: count })
+  const lost: string[] = []
   let writing: Promise<void> = Promise.resolve()
+  const options = {
+    title: 'maps',
+    scales: settings.scales,
+    onBadPicture(picture: Picture, error: Error) {
+      lost.push(picture.id)
+      log.warn(`${picture.id} has no class map: ${error.message}`)
+      progress.update(count + lost.length)
+    },
+    log,
+  }
   try {
-    const views = loadViews(pictures, {
-      scales: settings.scales,
-      normalisation: normalise,
-      workers: recipe.data.workers ?? 1,
-      strict,
-      onBadPicture(picture, error) {
-        bad++
-        log.warn(`${picture.id} has no class map: ${error.message}`)
-      },
-    })
-    for await (const { picture, views: scaled } of views) {
-      const cam = scope(() =>
-        ops.toDtype(pictureMaps(method, recipe, { picture, views: scaled }), settings.storage).toData(),
-      )
+    await eachPictureMaps(method, recipe, pictures, options, async (picture, maps, own) => {
+      const heads = method.takeHeadWeights?.()
+      const cam = fullSizeMaps(maps, own, settings.storage)
       await writing // one file is written while the next picture is computed
-      writing = writeClassMaps(file(picture), { cam, classes: picture.tags })
+      const notes = heads === undefined ? {} : { [HEADS]: JSON.stringify(heads) }
+      writing = writeClassMaps(file(picture), { cam, classes: picture.tags, notes })
       writing.catch(() => undefined) // seen when awaited
-      progress.update(++count + bad)
+      progress.update(++count + lost.length)
       if (signal.aborted) {
         await writing
         throw new Interrupted(`maps, picture ${count} of ${tagged.length}`)
       }
-    }
+    })
     await writing
-    const weights = method.headWeights?.()
-    if (weights !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(weights)}\n`)
+    const heads = method.takeHeadWeights && (await allHeadWeights(tagged.map(file)))
+    if (heads !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(heads)}\n`)
   } finally {
+    await writing.catch(() => undefined)
     progress.finish()
     method.network.dispose()
   }
+  refuseLostImages({ title: 'maps', lost: lost.length, total: tagged.length, maxLost: data.maxLost, log })
+}
+
+/** Over the pictures of all sessions, as their maps note them. */
+async function allHeadWeights(files: readonly string[]): Promise<HeadWeights | undefined> {
+  const parts: HeadWeights[] = []
+  for (const path of files) {
+    const note = await readClassMapNote(path, HEADS)
+    if (note !== undefined) parts.push(JSON.parse(note) as HeadWeights)
+  }
+  return joinHeadWeights(parts)
 }

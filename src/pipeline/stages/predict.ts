@@ -21,10 +21,8 @@ export async function predictStage(context: StageContext): Promise<void> {
   const { network } = await loadSegmentation(recipe, run)
   try {
     for (const set of sets) await predictSet(context, network, set)
-    await predictSet(context, network, {
-      split: shown.set.split,
-      pictures: shown.choices.map(({ picture }) => picture),
-    })
+    const examples = shown.choices.map(({ picture }) => picture)
+    await predictSet(context, network, { split: shown.set.split, pictures: examples }, { optional: true })
   } finally {
     network.dispose()
   }
@@ -35,10 +33,12 @@ async function predictSet(
   context: StageContext,
   network: LabelNetwork,
   { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  options: { optional?: boolean } = {},
 ): Promise<void> {
   await labelPictures(context, network, pictures, {
     title: `predict ${split}`,
     lacks: 'has no prediction',
+    ...options,
     ways: waysOf(context.recipe),
     fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),
   })

@@ -4,20 +4,25 @@ import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { normalise } from '../../data/transforms/normalise.ts'
 import { type ClassMaps, predictLabels } from '../../evaluate/index.ts'
-import { type LabelMap, writeLabelMap } from '../../io/indexed-png.ts'
+import { memoryBudget } from '../../io/available-memory.ts'
+import { writeLabelMap } from '../../io/indexed-png.ts'
 import { pictureAffinities, walkedMaps } from '../../refine/affinity/index.ts'
 import { crfLabels } from '../../refine/cam-crf.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../refine/label-crf.ts'
-import { autocast, ops, scope, tensor } from '../../torch/index.ts'
+import { autocast, memory, ops, scope, tensor } from '../../torch/index.ts'
 import { loadAffinity } from '../build-affinity.ts'
 import { classMapFile, readClassMaps, writeClassMaps } from '../class-map-file.ts'
 import { eachPicture } from '../each-picture.ts'
+import { fullSizeMaps } from '../full-size-maps.ts'
+import { imageWork } from '../image-work.ts'
+import { readMapsAndImage } from '../maps-and-image.ts'
 import { walks } from '../recipe/refine.ts'
 import type { StageContext } from '../stage.ts'
+import { refineMemory, type Size, walkMemory } from '../step-memory.ts'
 import { takeOver } from '../take-stage.ts'
 import { writeLegend } from '../write-legend.ts'
-import { readMapsAndImage, withMaps } from './affinity-labels.ts'
+import { withMaps } from './affinity-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
 import { writeSureMasks } from './sure-masks.ts'
@@ -32,14 +37,22 @@ export async function refineStage(context: StageContext): Promise<void> {
   await mkdir(run.pseudoMasks, { recursive: true })
   const pictures = await withMaps(context)
   const maps = walks(recipe.refine) ? run.refined : run.maps
+  const lost = new Set<string>()
+  const without = (ids: readonly string[]): void => {
+    for (const id of ids) lost.add(id)
+  }
+  const open = (): Picture[] => pictures.filter(({ id }) => !lost.has(id)) // each is named once
   if (walks(recipe.refine)) {
     await mkdir(run.refined, { recursive: true })
-    await walkPictures(context, pictures)
+    without(await walkPictures(context, pictures))
   }
-  if (sure !== null) await writeSureMasks(context, pictures, { maps, sure })
-  if (method === 'none') return takeSeedMasks(context, pictures)
+  if (sure !== null) without(await writeSureMasks(context, open(), { maps, sure }))
+  if (method === 'none') {
+    without(await takeSeedMasks(context, open()))
+    return
+  }
   const background = await chooseBackground(context, maps)
-  await writePseudoMasks(context, pictures, { maps, background: background.value })
+  without(await writePseudoMasks(context, open(), { maps, background: background.value }))
   await scorePseudoMasks(context, background)
 }
 
@@ -47,81 +60,126 @@ export async function refineStage(context: StageContext): Promise<void> {
 async function takeSeedMasks(
   { recipe, run, signal, log }: StageContext,
   pictures: readonly Picture[],
-): Promise<void> {
-  await eachPicture(
+): Promise<readonly string[]> {
+  const { maxLost } = recipe.data
+  return eachPicture(
     pictures,
     picture => pseudoMaskFile(run.pseudoMasks, picture),
     ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
-    { title: 'pseudo masks', lacks: 'no pseudo mask', strict: recipe.strict, signal, log },
+    { title: 'pseudo masks', lacks: 'no pseudo mask', strict: recipe.strict, maxLost, signal, log },
   )
 }
 
-/** Class maps after the random walk, one picture at a time. */
-async function walkPictures(context: StageContext, pictures: readonly Picture[]): Promise<void> {
+/** Class maps after the random walk, one picture at a time. Returns the ids of pictures that have none. */
+async function walkPictures(context: StageContext, pictures: readonly Picture[]): Promise<readonly string[]> {
   const { recipe, dataset, run, signal, log } = context
   const { device, precision, normalise: normalisation } = recipe
-  const { radius, pairs } = recipe.affinity
-  const { storage } = recipe.maps
+  const { radius, pairs, backbone } = recipe.affinity
+  const { storage, longestSide } = recipe.maps
   const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
+  const images = imageWork({
+    title: 'walk',
+    longestSide,
+    key: 'maps.longestSide',
+    memoryOf: ({ own, working, picture: { tags } }) =>
+      walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
+    now: () => memoryBudget(memory()),
+  })
+  const walk = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
+    const source = classMapFile(run.maps, picture)
+    const { image, own, ...seed } = await readMapsAndImage(source, picture, { sizeOf })
+    const { width, height } = image
+    const affinities = scope(() => {
+      const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
+      return autocast({ precision, device }, () => pictureAffinities(network, input, { radius, pairs }))
+    })
+    const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
+    const cam = scope(() => {
+      const planes = [...maps.values()].map(map => tensor(map, [height, width]))
+      return fullSizeMaps(ops.stack(planes), own, storage)
+    })
+    await writeClassMaps(file, { cam, classes: [...maps.keys()] })
+  }
   try {
-    await eachPicture(
+    return await eachPicture(
       pictures,
       picture => classMapFile(run.refined, picture),
-      async (picture, file) => {
-        const { image, ...seed } = await readMapsAndImage(classMapFile(run.maps, picture), picture)
-        const { width, height } = image
-        const affinities = scope(() => {
-          const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
-          return autocast({ precision, device }, () => pictureAffinities(network, input, { radius, pairs }))
-        })
-        const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
-        const cam = scope(() => {
-          const planes = [...maps.values()].map(map => tensor(map, [height, width]))
-          return ops.toDtype(ops.stack(planes), storage).toData()
-        })
-        await writeClassMaps(file, { cam, classes: [...maps.keys()] })
+      (picture, file) => images.run(picture, sizeOf => walk(picture, file, sizeOf)),
+      {
+        title: 'walk',
+        lacks: 'no refined map',
+        strict: recipe.strict,
+        maxLost: recipe.data.maxLost,
+        halve: images.halve,
+        signal,
+        log,
       },
-      { title: 'walk', lacks: 'no refined map', strict: recipe.strict, signal, log },
     )
   } finally {
+    images.tell(log)
     network.dispose()
   }
 }
 
-/** Labels of every picture whose maps are in the folder. */
+/** Labels of every picture whose maps are in the folder. Returns the ids of pictures that have none. */
 async function writePseudoMasks(
   { recipe, dataset, run, signal, log }: StageContext,
   pictures: readonly Picture[],
   { maps, background }: { maps: string; background: number },
-): Promise<void> {
+): Promise<readonly string[]> {
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
-  await eachPicture(
-    pictures,
-    picture => pseudoMaskFile(run.pseudoMasks, picture),
-    async (picture, file) => {
-      const source = classMapFile(maps, picture)
-      const predict = (cams: ClassMaps): LabelMap =>
-        predictLabels(cams, { labels, threshold: background, file: source })
-      if (method === 'affinity') return writeLabelMap(file, predict(await readClassMaps(source)))
-      const { image, ...cams } = await readMapsAndImage(source, picture)
-      const common = { image, name: source, threads: 1, ...crf }
-      const mask =
-        unary === 'scores'
-          ? crfLabels({ ...common, cams: cams.maps, background })
-          : crfHardLabels({ ...common, labels: predict(cams), present: presentLabels(cams), gtProb })
-      return writeLabelMap(file, await mask)
-    },
-    {
-      title: 'pseudo masks',
-      lacks: 'no pseudo mask',
-      atOnce: method === 'affinity' ? 1 : crfThreads(recipe.threads),
-      strict: recipe.strict,
-      signal,
-      log,
-    },
-  )
+  const images = imageWork({
+    title: 'pseudo masks',
+    longestSide: recipe.maps.longestSide,
+    key: 'maps.longestSide',
+    memoryOf: ({ own, working, picture: { tags } }) =>
+      refineMemory({ own, working, labels: tags.length + 1 }),
+    now: () => memoryBudget(memory()),
+  })
+  const write = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
+    const source = classMapFile(maps, picture)
+    const { image, own: size, ...cams } = await readMapsAndImage(source, picture, { sizeOf })
+    const common = { image, size, name: source, threads: 1, ...crf }
+    const mask =
+      unary === 'scores'
+        ? crfLabels({ ...common, cams: cams.maps, background })
+        : crfHardLabels({
+            ...common,
+            labels: predictLabels(cams, { labels, threshold: background, file: source }),
+            present: presentLabels(cams),
+            gtProb,
+          })
+    await writeLabelMap(file, await mask)
+  }
+  const alone = async (picture: Picture, file: string): Promise<void> => {
+    const source = classMapFile(maps, picture)
+    const cams = await readClassMaps(source)
+    await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
+  }
+  try {
+    return await eachPicture(
+      pictures,
+      picture => pseudoMaskFile(run.pseudoMasks, picture),
+      (picture, file) =>
+        method === 'affinity'
+          ? alone(picture, file)
+          : images.run(picture, sizeOf => write(picture, file, sizeOf)),
+      {
+        title: 'pseudo masks',
+        lacks: 'no pseudo mask',
+        atOnce: method === 'affinity' ? 1 : crfThreads(recipe.threads),
+        strict: recipe.strict,
+        maxLost: recipe.data.maxLost,
+        halve: images.halve,
+        signal,
+        log,
+      },
+    )
+  } finally {
+    images.tell(log)
+  }
 }
 
 /** Background and the classes that have a map. */

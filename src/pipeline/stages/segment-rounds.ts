@@ -2,6 +2,7 @@
 import type { Picture } from '../../data/picture.ts'
 import type { LabelNetwork } from '../build-segmentation.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
+import { workingSize } from '../image-plan.ts'
 import type { LabelPrior } from '../predict-pictures.ts'
 import { walks } from '../recipe/refine.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
@@ -38,7 +39,8 @@ export async function labelForNextRound(
     scales,
     crf,
     flip: true,
-    prior: picture => priorOf(picture, { maps, background, weight: mapWeight }),
+    prior: picture =>
+      priorOf(picture, { maps, background, weight: mapWeight, longestSide: recipe.maps.longestSide }),
   })
   await scoreRound(context, masks)
 }
@@ -48,7 +50,12 @@ const FAINTEST = 0.02 // a map's least score: the network can find a tag where i
 /** The background and the picture's tags, each by its map to the power `weight`; for 0 the tags alone. */
 async function priorOf(
   { id, tags }: Picture,
-  { maps: folder, background, weight }: { maps: string; background: number; weight: number },
+  {
+    maps: folder,
+    background,
+    weight,
+    longestSide,
+  }: { maps: string; background: number; weight: number; longestSide: number },
 ): Promise<LabelPrior> {
   const whole = (value: number, area: number): Float32Array => new Float32Array(area).fill(value)
   if (weight === 0)
@@ -57,7 +64,9 @@ async function priorOf(
       height: 1,
       factors: new Map([0, ...tags.map(tag => tag + 1)].map(k => [k, whole(1, 1)])),
     }
-  const { width, height, maps } = await readClassMaps(classMapFile(folder, { id }))
+  const { width, height, maps } = await readClassMaps(classMapFile(folder, { id }), {
+    sizeOf: own => workingSize(own, Math.min(1, longestSide / Math.max(own.width, own.height))),
+  })
   const area = width * height
   const factors = new Map([[0, whole(background ** weight, area)]])
   for (const tag of tags) {

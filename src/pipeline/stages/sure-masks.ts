@@ -1,32 +1,33 @@
 /** @file sure-masks/ID.png: the pseudo masks that segmentation is trained on where the recipe has `refine.sure`. Part of the stage `refine`; imports no torch. */
 import { mkdir } from 'node:fs/promises'
 import type { Picture } from '../../data/dataset.ts'
-import { InputError } from '../../errors.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
-import { UNSURE } from '../../io/label-values.ts'
+import { enlargedLabels } from '../../refine/enlarge-labels.ts'
 import { type SureOptions, sureLabels } from '../../refine/sure-labels.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { eachPicture } from '../each-picture.ts'
+import { workingSize } from '../image-plan.ts'
 import type { StageContext } from '../stage.ts'
+import type { Size } from '../step-memory.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
-/** From the maps of the folder; what is there is kept. */
+/** From the maps of the folder, of large images as reduced to `maps.longestSide`; what is there is kept. Returns the ids of pictures that have none. */
 export async function writeSureMasks(
-  { recipe, run, dataset, signal, log }: StageContext,
+  { recipe, run, signal, log }: StageContext,
   pictures: readonly Picture[],
   { maps, sure }: { maps: string; sure: SureOptions },
-): Promise<void> {
-  if (dataset.classes.length >= UNSURE) {
-    throw new InputError('refine.sure', `is set with ${dataset.classes.length} classes`, {
-      expected: `the value ${UNSURE} says "not sure" in its masks: at most ${UNSURE - 1} classes, or refine.sure: null`,
-    })
-  }
+): Promise<readonly string[]> {
   await mkdir(run.sureMasks, { recursive: true })
-  await eachPicture(
+  const sizeOf = (own: Size): Size =>
+    workingSize(own, Math.min(1, recipe.maps.longestSide / Math.max(own.width, own.height)))
+  const { maxLost } = recipe.data
+  return eachPicture(
     pictures,
     picture => pseudoMaskFile(run.sureMasks, picture),
-    async (picture, file) =>
-      writeLabelMap(file, sureLabels(await readClassMaps(classMapFile(maps, picture)), sure)),
-    { title: 'sure masks', lacks: 'no sure mask', strict: recipe.strict, signal, log },
+    async (picture, file) => {
+      const { own, ...seen } = await readClassMaps(classMapFile(maps, picture), { sizeOf })
+      await writeLabelMap(file, enlargedLabels(sureLabels(seen, sure), own))
+    },
+    { title: 'sure masks', lacks: 'no sure mask', strict: recipe.strict, maxLost, signal, log },
   )
 }

@@ -1,0 +1,20 @@
+/** @file The size of an image, told by its header alone: what memory it will take is known before it is decoded. */
+import { stat } from 'node:fs/promises'
+import sharp from 'sharp'
+
+export interface ImageSize {
+  readonly width: number
+  readonly height: number
+}
+
+/** As the image is read, EXIF rotation applied; undefined where the header says nothing: reading it will tell why. */
+export async function imageSize(path: string): Promise<ImageSize | undefined> {
+  const found = await stat(path).catch(() => undefined)
+  if (!found?.isFile()) return undefined // a pipe would be waited for
+  const header = await sharp(path, { limitInputPixels: false })
+    .metadata()
+    .catch(() => undefined)
+  if (header === undefined) return undefined
+  const { width, height, orientation = 1 } = header
+  return orientation >= 5 ? { width: height, height: width } : { width, height }
+}
