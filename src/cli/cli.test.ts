@@ -86,7 +86,7 @@ describe('wrong use ends with 2 and one line', () => {
     ],
     [['run', 'x', '-q'], 'there is no flag -q (--help lists all)'],
     [['run', 'x', '--data'], '--data needs a value (--help lists all)'],
-    [['run', 'x', '--precision', 'fp64'], '--precision fp64: expected fp32 or bf16 (--help lists all)'],
+    [['run', 'x', '--precision', 'fp64'], '--precision fp64: expected auto, fp32 or bf16 (--help lists all)'],
     [['run', 'x', '--select', 'miou'], '--select miou: expected last, tags or gt-miou (--help lists all)'],
     [['run', 'x', '--seed', 'five'], '--seed five: Cannot convert five to a number (--help lists all)'],
     [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],

@@ -95,13 +95,8 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       const mask = labels.get(way)!
       const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
       const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
-      try {
-        await folder.write(targets.get(picture.id)!, files)
-        progress.update(++count)
-      } catch (error) {
-        if (strict || !isLongName(error)) throw error // a full disk is for all of them
-        leaveOut(picture, error)
-      }
+      await folder.write(targets.get(picture.id)!, files)
+      progress.update(++count)
       if (signal.aborted) throw new Interrupted(`predict, picture ${count} of ${pictures.length}`)
     }
   } finally {
@@ -114,12 +109,6 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
   )
   return count
-}
-
-/** Whether a file could not be written because its own name is too long, as of images in deep folders. */
-function isLongName(error: unknown): error is InputError {
-  const cause = error instanceof InputError ? error.cause : undefined
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENAMETOOLONG'
 }
 
 /** All that decides what a mask looks like. */

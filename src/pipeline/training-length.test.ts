@@ -9,19 +9,20 @@ function heard() {
   return { lines, log: createLog({ stream: { write: text => lines.push(text.trimEnd()) }, env: {} }) }
 }
 
-test('steps decide in the place of epochs, in whole epochs', () => {
+test('steps make a training longer than its epochs, in whole epochs', () => {
   const { lines, log } = heard()
   const epochs = (steps: number | null, batches: number) =>
-    epochsOf({ epochs: 60, steps }, { batches, title: 'train', log })
-  expect([epochs(null, 6), epochs(160, 6), epochs(162, 6), epochs(1, 6)]).toEqual([60, 27, 27, 1])
+    epochsOf({ epochs: 8, steps }, { batches, title: 'train', log })
+  expect([epochs(null, 6), epochs(160, 6), epochs(162, 6), epochs(48, 6), epochs(1, 6)]).toEqual([
+    8, 27, 27, 8, 8,
+  ])
   expect(lines).toEqual([
     'train: 27 epochs of 6 steps, to have 160 steps or more',
     'train: 27 epochs of 6 steps, to have 162 steps or more',
-    'train: 1 epoch of 6 steps, to have 1 step or more',
   ])
   expect([lengthWords({ epochs: 60, steps: null }), lengthWords({ epochs: 60, steps: 160 })]).toEqual([
     '60 epochs',
-    '160 steps',
+    '60 epochs, at least 160 steps',
   ])
 })
 

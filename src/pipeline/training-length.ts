@@ -1,4 +1,4 @@
-/** @file How long a training is: epochs as its section says, or as many as have the steps it asks for. Imports no torch. */
+/** @file How long a training is: epochs as its section says, or more where they have too few steps. Imports no torch. */
 import type { Log } from '../train/log.ts'
 
 interface Length {
@@ -6,13 +6,13 @@ interface Length {
   readonly steps: number | null
 }
 
-/** Epochs of a training with so many batches in each; says how many where `steps` decides. */
+/** Epochs of a training with so many batches in each, more where that takes `steps`; says it where `steps` decides. */
 export function epochsOf(
   { epochs, steps }: Length,
   { batches, title, log }: { batches: number; title: string; log: Log },
 ): number {
-  if (steps === null) return epochs
-  const fitting = Math.ceil(steps / batches)
+  const fitting = Math.ceil((steps ?? 0) / batches)
+  if (steps === null || fitting <= epochs) return epochs
   const words = `${counted(fitting, 'epoch')} of ${counted(batches, 'step')}`
   log.info(`${title}: ${words}, to have ${counted(steps, 'step')} or more`)
   return fitting
@@ -29,9 +29,9 @@ export function sayIfOneBatch(
   )
 }
 
-/** In words, as in "60 epochs". */
+/** In words, as in "60 epochs, at least 150 steps". */
 export function lengthWords({ epochs, steps }: Length): string {
-  return steps === null ? counted(epochs, 'epoch') : counted(steps, 'step')
+  return `${counted(epochs, 'epoch')}${steps === null ? '' : `, at least ${counted(steps, 'step')}`}`
 }
 
 function counted(count: number, noun: string): string {

@@ -132,7 +132,7 @@ export const lengthFields = {
     .nullable()
     .default(null)
     .describe(
-      'length in steps in the place of epochs: as many whole epochs as have at least so many steps; null: epochs',
+      'least length in steps: more epochs than `epochs` where a small data set needs them to have so many; null: epochs alone',
     ),
   dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
 }

@@ -353,8 +353,9 @@ describe('predict on any folder', () => {
     const deep = join(folderOf(), 'd'.repeat(200))
     await mkdir(deep)
     await copyFile(join(folderOf(), 'one.png'), join(deep, `${'e'.repeat(100)}.png`))
-    expect(await predict(stage, { crf: true, overlays: true })).toBe(2)
+    expect(await predict(stage, { crf: true, overlays: true })).toBe(3)
     expect((await readdir(join(folder, 'out'))).sort()).toEqual([
+      expect.stringMatching(/^d{100,}.*\.png$/), // 300 characters were shortened
       'labels.json',
       'labels.txt',
       'one.png',
@@ -374,10 +375,7 @@ describe('predict on any folder', () => {
     }
     const text = lines.join('')
     expect(text).toMatch(/warning: broken has no mask: .*broken\.jpg: cannot be decoded/)
-    expect(text).toMatch(
-      /warning: d+…e+ has no mask: .*e\.png: cannot be written: the name is too long; choose a shorter one/,
-    )
-    expect(text).toContain('warning: predict: 2 of 4 images could not be used; the lines above name them\n')
+    expect(text).toContain('warning: predict: 1 of 4 images could not be used; the lines above name them\n')
     expect(text).toContain('with their colours in labels.txt: 0 background, 1 cat, 2 dog\n')
   })
 
