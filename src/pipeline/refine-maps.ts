@@ -9,6 +9,7 @@ import { encodeLabelMap, type LabelMap } from '../io/indexed-png.ts'
 import { legendFiles } from '../io/label-legend.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
 import { crfLabels } from '../refine/cam-crf.ts'
+import { refineMemory } from '../refine/crf-memory.ts'
 import type { CrfParameters } from '../refine/crf-parameters.ts'
 import { crfThreads } from '../refine/dense-crf.ts'
 import type { Log } from '../train/log.ts'
@@ -19,7 +20,6 @@ import { readMapsAndImage } from './maps-and-image.ts'
 import { type OutImage, openOutFolder } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
-import { refineMemory } from './step-memory.ts'
 
 export interface RefineMapsOptions {
   /** Folder of ID.safetensors, as the stage maps writes them. */

@@ -5,8 +5,9 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../io/package-root.ts'
+import { refineMemory } from '../refine/crf-memory.ts'
 import { parseRecipe } from './recipe/load.ts'
-import { mapsMemory, predictMemory, refineMemory, type Size, walkMemory } from './step-memory.ts'
+import { mapsMemory, predictMemory, type Size, walkMemory } from './step-memory.ts'
 
 const PROGRAM = `
 import { readFileSync } from 'node:fs'

@@ -129,12 +129,6 @@ function backboneMemory(
   return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }
 }
 
-/** One image through the dense CRF at the working size, and its labels at its own. */
-export function refineMemory({ own, working, labels }: { own: Size; working: Size; labels: number }): number {
-  const pixels = working.width * working.height
-  return crfMemory({ pixels, labels }) + FLOAT * pixels * labels + 8 * own.width * own.height
-}
-
 export interface PredictMemory {
   readonly own: Size
   readonly working: Size

@@ -26,3 +26,16 @@ export function refuseLargeCrf(
     { field: 'image', expected: `${formatBytes(there)} of memory may be used; give a smaller image` },
   )
 }
+
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+const FLOAT = 4
+
+/** Bytes of one image through the dense CRF at the working size, and of its labels at its own. */
+export function refineMemory({ own, working, labels }: { own: Size; working: Size; labels: number }): number {
+  const pixels = working.width * working.height
+  return crfMemory({ pixels, labels }) + FLOAT * pixels * labels + 8 * own.width * own.height
+}

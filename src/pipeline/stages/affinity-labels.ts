@@ -7,6 +7,7 @@ import { memoryBudget } from '../../io/available-memory.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { crfClassMaps } from '../../refine/cam-crf.ts'
+import { refineMemory } from '../../refine/crf-memory.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import { memory, ops, scope, tensor } from '../../torch/index.ts'
 import { classMapFile } from '../class-map-file.ts'
@@ -15,7 +16,6 @@ import { imageWork } from '../image-work.ts'
 import { readMapsAndImage } from '../maps-and-image.ts'
 import { fromHere } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
-import { refineMemory } from '../step-memory.ts'
 
 /** The label scores of one picture. */
 export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): string {
