@@ -9,7 +9,7 @@ test.each<[Precision, string, { width: number; levels: number; lrScale: number; 
   ['fp32', 'without', null],
   ['bf16', 'without', null],
   ['bf16', 'with', { width: 8, levels: 3, lrScale: 1, refined: true }],
-])('200 training steps in %s, %s a U-Net', async (precision, _, unet) => {
+])('200 training steps in %s, %s a U-Net', { timeout: 600_000 }, async (precision, _, unet) => {
   const { network, losses, noDecay } = mctformer({
     model: {
       variant: 'plus',

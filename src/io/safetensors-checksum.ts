@@ -5,7 +5,9 @@
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'
 
-const KEY = 'tagmask.crc32'
+/** Also the field of the error for a file that is damaged. */
+export const CHECKSUM_KEY = 'tagmask.crc32'
+const KEY = CHECKSUM_KEY
 const BLANK = '00000000'
 
 /** The metadata to write before the checksum is known. */

@@ -127,7 +127,8 @@ export abstract class Module {
     for (const tensor of this.stateDict().values()) tensor.dispose()
   }
 
-  private *children(): Iterable<Module> {
+  /** The modules directly below. */
+  *children(): Iterable<Module> {
     for (const [, child] of submodules(this)) yield child
   }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { InputError, TagmaskError } from '../errors.ts'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../io/safetensors.ts'
+import { CHECKSUM_KEY } from '../io/safetensors-checksum.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
@@ -25,6 +26,7 @@ export class NotFiniteError extends TagmaskError {
 
 export { checkpointFiles } from './checkpoint-files.ts'
 
+const NOT_AS_WRITTEN = 'does not have the bytes that were written'
 const HASH = 'stateSha256'
 
 /**
@@ -64,6 +66,7 @@ export async function loadState(
   if ((await stat(state).catch(() => undefined)) === undefined) return undefined
   const { tensors, metadata } = await readSafetensors(state).catch((cause: unknown) => {
     if (!(cause instanceof InputError)) throw cause
+    if (cause.field === CHECKSUM_KEY) throw unusable(state, NOT_AS_WRITTEN, cause)
     throw unusable(state, cause.message.replace(`${state}: `, ''), cause)
   })
   const position = checkedPosition(state, { tensors, metadata }, plan)
@@ -94,8 +97,7 @@ function checkedPosition(file: string, { tensors, metadata }: SafetensorsFile, p
   if (position === undefined || steps === undefined || !tensors.has('random.cpu'))
     throw unusable(file, 'is not a checkpoint of a training')
   if (hash === undefined) throw unusable(file, 'has no checksum')
-  if (hash !== hashOf(tensors, { position, steps }))
-    throw unusable(file, 'does not have the bytes that were written')
+  if (hash !== hashOf(tensors, { position, steps })) throw unusable(file, NOT_AS_WRITTEN)
   const found = parsePosition(position, plan)
   if (typeof found === 'string') throw unusable(file, found)
   if (steps !== String(found.step))

@@ -115,7 +115,7 @@ const READERS: Readonly<Record<string, Reader>> = {
       for (const name of ['a', 'b', 'c'])
         await cp(await photo('p.jpg')(at), join(root, 'images', `${name}.jpg`))
       const path = join(at, 'tags.csv')
-      await writeFile(path, 'file,tags,split\na.jpg,cat;dog,train\n"b.jpg","dog, small",train\nc.jpg,,val\n')
+      await writeFile(path, 'file,tags,split\na.jpg,cat;dog,train\n"b.jpg","dog small",train\nc.jpg,,val\n')
       return path
     },
     place: at => join(at, 'photos', 'tags.csv'),

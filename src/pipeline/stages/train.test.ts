@@ -75,7 +75,7 @@ const weights = (name: string): Promise<Buffer> => readFile(join(root, name, 'ch
 const heard = (start: string): string[] => lines.filter(line => line.startsWith(start))
 
 test('a bundled recipe fits itself to twelve images; the same command takes the run up', async () => {
-  await train('fitted', ['train.steps=13'])
+  await train('fitted', ['train.epochs=1', 'train.steps=13'])
   expect(heard('train:')).toEqual([
     'train: batches of 2 instead of 32, since there are 12 images; none is left out of an epoch',
     'train: 3 epochs of 6 steps, to have 13 steps or more',
@@ -86,7 +86,7 @@ test('a bundled recipe fits itself to twelve images; the same command takes the 
   expect([section.batchSize, section.dropLast, section.steps]).toEqual([2, false, 13])
   expect((await readMetrics(metrics)).at(-1)).toMatchObject({ kind: 'epoch', step: 17, epoch: 2 })
   lines = []
-  await train('fitted', ['train.steps=13'])
+  await train('fitted', ['train.epochs=1', 'train.steps=13'])
   expect(heard('train: done before')).toHaveLength(1)
   expect(heard('warning: TRAINING STARTS')).toEqual([])
   expect((await stat(run)).isDirectory()).toBe(true)

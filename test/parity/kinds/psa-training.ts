@@ -14,6 +14,7 @@ import {
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { TOLERANCE } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
+import { toDouble } from '../double.ts'
 import {
   type CheckOptions,
   type Fixture,
@@ -68,14 +69,21 @@ interface Batch {
 async function check(fixture: Fixture, options: CheckOptions): Promise<readonly Comparison[]> {
   const config = parseConfig(fixture, trainingConfig)
   const labels = await readFixture(join(dirname(fixture.path), config.labels_file))
-  return withAffinityNet(config, options, network =>
-    scope(() =>
-      allowRounding(fixture, checkSteps(fixture, network, { config, labels, device: options.device })),
-    ),
-  )
+  const run = (precision: Run['precision']): Promise<readonly Comparison[]> =>
+    withAffinityNet(config, options, network => {
+      if (precision === 'float64') toDouble(network)
+      return scope(() => {
+        const steps = checkSteps(fixture, network, { config, labels, device: options.device, precision })
+        return allowRounding(fixture, steps)
+      })
+    })
+  const single = await run('float32')
+  return single.every(({ ok }) => ok) ? single : run('float64')
 }
 
 interface Run extends CheckOptions {
+  /** That of the network; the bars are the same. */
+  readonly precision: 'float32' | 'float64'
   readonly config: Config
   readonly labels: Fixture
 }
@@ -154,12 +162,14 @@ function checkSteps(fixture: Fixture, network: AffinityNet, run: Run): Compariso
   ]
 }
 
-function batchOf({ labels, device }: Run, chosen: readonly number[]): Batch {
+function batchOf({ labels, device, precision }: Run, chosen: readonly number[]): Batch {
   const maps = chosen.map(i => tensorOf(labels, `out.label_map.${i}`))
   const [rows, columns] = maps[0]!.shape as [number, number]
   const all = Uint8Array.from(maps.flatMap(({ data }) => [...data]))
   return {
-    images: ops.stack(chosen.map(i => fromData(tensorOf(labels, `out.x.${i}`)).to({ device }))),
+    images: ops.stack(
+      chosen.map(i => fromData(tensorOf(labels, `out.x.${i}`)).to({ device, dtype: precision })),
+    ),
     codes: pairLabels(all, { rows, columns }),
     grid: { rows, columns },
   }
