@@ -1,8 +1,9 @@
 /** @file Where masks may go: never among the images, the maps, a data set's or a run's own files. Imports no torch. */
-import { readdir, realpath, stat } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, relative, resolve, sep } from 'node:path'
 import { InputError } from '../errors.ts'
 import { runFolder } from './run-folder.ts'
+import { realPlace } from './run-place.ts'
 
 /** A folder in which, and around which, nothing is written. */
 export interface TakenPlace {
@@ -103,16 +104,5 @@ async function identities(path: string): Promise<(string | undefined)[]> {
     const { dev, ino } = (await stat(at, { bigint: true }).catch(() => undefined)) ?? {}
     found.push(ino === undefined ? undefined : `${dev} ${ino}`)
     if (at === dirname(at)) return found
-  }
-}
-
-/** The place without symbolic links, also of what is not there yet. */
-async function realPlace(path: string): Promise<string> {
-  const place = resolve(path)
-  try {
-    return await realpath(place)
-  } catch {
-    const above = dirname(place)
-    return above === place ? place : join(await realPlace(above), basename(place))
   }
 }

@@ -85,7 +85,7 @@ export async function refuseDataFolder(
 }
 
 /** The place without symbolic links, also of what is not there yet. */
-async function realPlace(path: string): Promise<string> {
+export async function realPlace(path: string): Promise<string> {
   const place = resolve(path)
   try {
     return await realpath(place)
