@@ -40,15 +40,17 @@ export function readings(samples: readonly MaskSample[], context: Context): Cand
   const colours = vocColours(samples, context)
   const given = (candidate: Omit<Candidate, 'labels'> | undefined): Candidate[] =>
     candidate === undefined ? [] : [{ labels, ...candidate }]
+  const keys = [oneNumber(samples, context), byTags(samples, context)].flatMap(given)
+  const moved = isBlackMoved(samples)
   return [
     ...(hasOtherOrder(samples, labels) ? given(colours) : []),
+    ...(moved ? keys : []),
     { reading: undefined, labels, words: undefined },
     ...given(byIds(samples, context)),
     ...given(colours),
     ...given(scaled(samples, labels)),
     ...given(greyOfColours(samples, context)),
-    ...given(oneNumber(samples, context)),
-    ...given(byTags(samples, context)),
+    ...(moved ? [] : keys),
   ]
 }
 
@@ -184,8 +186,17 @@ function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelle
   }
 }
 
-/** Colours where a mask has them, or where their palettes differ. */
+/** Whether a palette has black, but not at 0, as an image library that makes palettes by itself writes it. */
+function isBlackMoved(samples: readonly MaskSample[]): boolean {
+  return samples.some(
+    ({ pixels, colours }) =>
+      pixels.palette !== undefined && colours.get(0) !== 0 && [...colours.values()].includes(0),
+  )
+}
+
+/** Colours where a mask has them, where their palettes differ, or where black is not at 0. */
 function keyed(samples: readonly MaskSample[]): MaskReading['by'] {
+  if (isBlackMoved(samples)) return 'colour'
   const palette = new Map<number, number>()
   for (const { pixels, colours } of samples) {
     if (pixels.coloured) return 'colour'

@@ -196,6 +196,17 @@ describe('colours', () => {
     )
   })
 
+  test('of a palette whose black is not at 0: black is the background', async () => {
+    const upsideDown = square(1).map(index => 1 - index)
+    const mask = indexed(upsideDown, [
+      [255, 255, 255],
+      [0, 0, 0],
+    ])
+    const dataset = await folder(repeated(4, () => ['red', mask] as const))
+    expect(dataset.warnings).toContain('the masks hold only black and #ffffff: #ffffff is read as "red"')
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+  })
+
   test('of palettes in another order tell the label', async () => {
     const [black, red, green] = [0, 1, 2].map(label => [...VOC_PALETTE[label]!])
     const dataset = await folder([
