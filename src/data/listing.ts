@@ -2,12 +2,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { MOST_CLASSES } from '../io/label-values.ts'
 import { nearestName } from '../nearest-name.ts'
 import { cleanWord, foldWord } from './tag-words.ts'
 import { type DecodedText, decodeText } from './text-encoding.ts'
-
-/** Labels 0 (background) to 254 fit a mask of 8 bits; 255 is none. */
-export const MOST_CLASSES = 254
 
 const MOST_BYTES = 200e6 // of a table: a million images have a tenth of it
 

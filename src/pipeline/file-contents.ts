@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { writeFileAtomic } from '../io/atomic.ts'
 import type { Log } from '../train/log.ts'
+import { inParallel } from './in-parallel.ts'
 
 /** Hashes of files. A file that is absent or cannot be read has a word in place of a hash. */
 export interface FileContents {
@@ -18,7 +19,6 @@ export interface FileContents {
 /** As in the file of the cache: what the file was like when it was read, and its hash. */
 type Entry = readonly [size: number, modified: string, changed: string, inode: string, content: string]
 
-const AT_ONCE = 16
 const LARGE = 64 * 1024 * 1024 // bytes; larger files are streamed
 const TOLD = 1e9 // bytes; reading more shows its progress
 const SETTLED = 3000 // ms; file systems stamp times in steps of up to two seconds: within them a change may not show
@@ -91,14 +91,6 @@ export async function openFileContents(cache: string): Promise<FileContents> {
 
 function at(content: string): { size: number; read: () => Promise<string> } {
   return { size: 0, read: async () => content }
-}
-
-async function inParallel(paths: readonly string[], work: (path: string) => Promise<void>): Promise<void> {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    for (let path = paths[next++]; path !== undefined; path = paths[next++]) await work(path)
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, worker))
 }
 
 async function hashOf(path: string, size: number): Promise<string> {

@@ -41,16 +41,3 @@ export async function hashOfFile(path: string): Promise<string> {
 export function hashOf(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
-
-/** Calls `work` for every item, so many at a time. */
-export async function inParallel<T>(
-  items: readonly T[],
-  work: (item: T) => Promise<void>,
-  { atOnce = 16 }: { atOnce?: number } = {},
-): Promise<void> {
-  let next = 0
-  const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!)
-  }
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
-}

@@ -3,19 +3,18 @@ import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { writeScoreVolumes } from '../../data/score-volumes.ts'
 import { InputError } from '../../errors.ts'
-import { memoryBudget } from '../../io/available-memory.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { crfClassMaps } from '../../refine/cam-crf.ts'
 import { refineMemory } from '../../refine/crf-memory.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
-import { memory, ops, scope, tensor } from '../../torch/index.ts'
+import { ops, scope, tensor } from '../../torch/index.ts'
 import { classMapFile } from '../class-map-file.ts'
-import { eachPicture, exists } from '../each-picture.ts'
-import { imageWork } from '../image-work.ts'
+import { exists } from '../each-picture.ts'
 import { readMapsAndImage } from '../maps-and-image.ts'
 import { fromHere } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
+import { eachImage } from './each-image.ts'
 
 /** The label scores of one picture. */
 export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): string {
@@ -53,48 +52,32 @@ export async function writeAffinityLabels(
   context: StageContext,
   pictures: readonly Picture[],
 ): Promise<void> {
-  const { recipe, run, signal, log } = context
+  const { recipe, run } = context
   const { low, high, crf } = recipe.affinity.labels
-  const title = 'affinity labels'
-  const images = imageWork({
-    title,
-    longestSide: recipe.maps.longestSide,
-    key: 'maps.longestSide',
-    memoryOf: ({ own, working, picture: { tags } }) =>
-      refineMemory({ own, working, labels: tags.length + 1 }) +
-      8 * working.width * working.height * (tags.length + 1),
-    now: () => memoryBudget(memory()),
-  })
-  try {
-    await eachPicture(
-      pictures,
-      picture => affinityLabelFile(run.affinityLabels, picture),
-      (picture, file) =>
-        images.run(picture, async sizeOf => {
-          const source = classMapFile(run.maps, picture)
-          const { image, own, maps: cams } = await readMapsAndImage(source, picture, { sizeOf })
-          const volumes: TensorData[] = []
-          for (const alpha of [low, high]) {
-            const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
-            volumes.push(volumeOf([...scores.values()], image))
-          }
-          const classes = [...cams.keys()]
-          await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
-        }),
-      {
-        title,
-        lacks: 'no affinity labels',
-        atOnce: crfThreads(recipe.threads),
-        strict: recipe.strict,
-        maxLost: recipe.data.maxLost,
-        halve: images.halve,
-        signal,
-        log,
-      },
-    )
-  } finally {
-    images.tell(log)
-  }
+  await eachImage(
+    context,
+    pictures,
+    picture => affinityLabelFile(run.affinityLabels, picture),
+    async (picture, file, sizeOf) => {
+      const source = classMapFile(run.maps, picture)
+      const { image, own, maps: cams } = await readMapsAndImage(source, picture, { sizeOf })
+      const volumes: TensorData[] = []
+      for (const alpha of [low, high]) {
+        const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
+        volumes.push(volumeOf([...scores.values()], image))
+      }
+      const classes = [...cams.keys()]
+      await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
+    },
+    {
+      title: 'affinity labels',
+      lacks: 'no affinity labels',
+      atOnce: crfThreads(recipe.threads),
+      memoryOf: ({ own, working, picture: { tags } }) =>
+        refineMemory({ own, working, labels: tags.length + 1 }) +
+        8 * working.width * working.height * (tags.length + 1),
+    },
+  )
 }
 
 /** [channels, height, width] in half precision: a probability needs no more. */

@@ -4,19 +4,17 @@ import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
 import { normalise } from '../../data/transforms/normalise.ts'
 import { type ClassMaps, predictLabels } from '../../evaluate/index.ts'
-import { memoryBudget } from '../../io/available-memory.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
 import { pictureAffinities, walkedMaps } from '../../refine/affinity/index.ts'
 import { crfLabels } from '../../refine/cam-crf.ts'
 import { refineMemory } from '../../refine/crf-memory.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../refine/label-crf.ts'
-import { autocast, memory, ops, scope, tensor } from '../../torch/index.ts'
+import { autocast, ops, scope, tensor } from '../../torch/index.ts'
 import { loadAffinity } from '../build-affinity.ts'
 import { classMapFile, readClassMaps, writeClassMaps } from '../class-map-file.ts'
 import { eachPicture } from '../each-picture.ts'
 import { fullSizeMaps } from '../full-size-maps.ts'
-import { imageWork } from '../image-work.ts'
 import { readMapsAndImage } from '../maps-and-image.ts'
 import { walks } from '../recipe/refine.ts'
 import type { StageContext } from '../stage.ts'
@@ -24,6 +22,7 @@ import { type Size, walkMemory } from '../step-memory.ts'
 import { takeOver } from '../take-stage.ts'
 import { writeLegend } from '../write-legend.ts'
 import { withMaps } from './affinity-labels.ts'
+import { eachImage } from './each-image.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
 import { writeSureMasks } from './sure-masks.ts'
@@ -73,19 +72,11 @@ async function takeSeedMasks(
 
 /** Class maps after the random walk, one picture at a time. Returns the ids of pictures that have none. */
 async function walkPictures(context: StageContext, pictures: readonly Picture[]): Promise<readonly string[]> {
-  const { recipe, dataset, run, signal, log } = context
+  const { recipe, dataset, run } = context
   const { device, precision, normalise: normalisation } = recipe
   const { radius, pairs, backbone } = recipe.affinity
-  const { storage, longestSide } = recipe.maps
+  const { storage } = recipe.maps
   const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
-  const images = imageWork({
-    title: 'walk',
-    longestSide,
-    key: 'maps.longestSide',
-    memoryOf: ({ own, working, picture: { tags } }) =>
-      walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
-    now: () => memoryBudget(memory()),
-  })
   const walk = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = classMapFile(run.maps, picture)
     const { image, own, ...seed } = await readMapsAndImage(source, picture, { sizeOf })
@@ -102,52 +93,38 @@ async function walkPictures(context: StageContext, pictures: readonly Picture[])
     await writeClassMaps(file, { cam, classes: [...maps.keys()] })
   }
   try {
-    return await eachPicture(
-      pictures,
-      picture => classMapFile(run.refined, picture),
-      (picture, file) => images.run(picture, sizeOf => walk(picture, file, sizeOf)),
-      {
-        title: 'walk',
-        lacks: 'no refined map',
-        strict: recipe.strict,
-        maxLost: recipe.data.maxLost,
-        halve: images.halve,
-        signal,
-        log,
-      },
-    )
+    return await eachImage(context, pictures, picture => classMapFile(run.refined, picture), walk, {
+      title: 'walk',
+      lacks: 'no refined map',
+      memoryOf: ({ own, working, picture: { tags } }) =>
+        walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
+    })
   } finally {
-    images.tell(log)
     network.dispose()
   }
 }
 
 /** Labels of every picture whose maps are in the folder. Returns the ids of pictures that have none. */
 async function writePseudoMasks(
-  { recipe, dataset, run, signal, log }: StageContext,
+  context: StageContext,
   pictures: readonly Picture[],
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
+  const { recipe, dataset, run, signal, log } = context
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
-  const images = imageWork({
-    title: 'pseudo masks',
-    longestSide: recipe.maps.longestSide,
-    key: 'maps.longestSide',
-    memoryOf: ({ own, working, picture: { tags } }) =>
-      refineMemory({ own, working, labels: tags.length + 1 }),
-    now: () => memoryBudget(memory()),
-  })
+  const common = { title: 'pseudo masks', lacks: 'no pseudo mask' }
+  const target = (picture: Picture): string => pseudoMaskFile(run.pseudoMasks, picture)
   const write = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = classMapFile(maps, picture)
     const { image, own: size, ...cams } = await readMapsAndImage(source, picture, { sizeOf })
-    const common = { image, size, name: source, threads: 1, ...crf }
+    const options = { image, size, name: source, threads: 1, ...crf }
     const mask =
       unary === 'scores'
-        ? crfLabels({ ...common, cams: cams.maps, background })
+        ? crfLabels({ ...options, cams: cams.maps, background })
         : crfHardLabels({
-            ...common,
+            ...options,
             labels: predictLabels(cams, { labels, threshold: background, file: source }),
             present: presentLabels(cams),
             gtProb,
@@ -159,28 +136,16 @@ async function writePseudoMasks(
     const cams = await readClassMaps(source)
     await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
   }
-  try {
-    return await eachPicture(
-      pictures,
-      picture => pseudoMaskFile(run.pseudoMasks, picture),
-      (picture, file) =>
-        method === 'affinity'
-          ? alone(picture, file)
-          : images.run(picture, sizeOf => write(picture, file, sizeOf)),
-      {
-        title: 'pseudo masks',
-        lacks: 'no pseudo mask',
-        atOnce: method === 'affinity' ? 1 : crfThreads(recipe.threads),
-        strict: recipe.strict,
-        maxLost: recipe.data.maxLost,
-        halve: images.halve,
-        signal,
-        log,
-      },
-    )
-  } finally {
-    images.tell(log)
+  if (method === 'affinity') {
+    const { strict, data } = recipe
+    return eachPicture(pictures, target, alone, { ...common, strict, maxLost: data.maxLost, signal, log })
   }
+  return eachImage(context, pictures, target, write, {
+    ...common,
+    atOnce: crfThreads(recipe.threads),
+    memoryOf: ({ own, working, picture: { tags } }) =>
+      refineMemory({ own, working, labels: tags.length + 1 }),
+  })
 }
 
 /** Background and the classes that have a map. */
