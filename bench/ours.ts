@@ -1,8 +1,8 @@
 /** @file Our side of the benchmark, one measurement in a process of its own. Prints one JSON line. Run by bench.ts. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { type Method, methods, multiScaleMaps } from '../src/methods/index.ts'
-import { adamw, decayGroups } from '../src/optim/index.ts'
+import { buildMctformer, buildWeaktr, type Method } from '../src/methods/index.ts'
+import { adamw } from '../src/optim/index.ts'
 import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
 /** One measurement: pictures a second (median of the steps), the process's peak resident bytes, and what leaked. */
@@ -31,8 +31,8 @@ function buildMethod(name: string): Method {
   manualSeed(0)
   const numClasses = CLASSES
   if (name === 'mctformer')
-    return methods.mctformer({ model: { ...SIZE, variant: 'v2', decay: 0.996, unet: null }, numClasses })
-  return methods.weaktr({ model: { ...SIZE, fusion: FUSION }, numClasses })
+    return buildMctformer({ model: { ...SIZE, variant: 'v2', decay: 0.996, unet: null }, numClasses })
+  return buildWeaktr({ model: { ...SIZE, fusion: FUSION }, numClasses })
 }
 
 function trainStep(
@@ -40,12 +40,14 @@ function trainStep(
   { batch, precision, device }: { batch: number; precision: Precision; device: string },
 ): () => void {
   method.network.to(device)
-  const optimiser = adamw(decayGroups(method.network, { weightDecay: 0.05, noDecay: method.noDecay }))
+  const optimiser = adamw(method.parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
   const images = ops.randn([batch, 3, 224, 224], { device })
   const targets = ops.toDtype(ops.ltScalar(ops.rand([batch, CLASSES], { device }), 0.1), 'float32')
   return () =>
     scope(() => {
-      const { total } = autocast({ precision, device }, () => method.losses(images, targets))
+      const { total } = autocast({ precision, device }, () =>
+        method.losses({ images, targets }, { epoch: 0, step: 0 }),
+      )
       backward(total)
       optimiser.step(1e-4)
       optimiser.zeroGrad()
@@ -64,7 +66,7 @@ function mapsStep(
   return () =>
     scope(
       () =>
-        void autocast({ precision, device }, () => multiScaleMaps(method, [image], { classes }))
+        void autocast({ precision, device }, () => method.imageMaps([image], { classes }))
           .select(0, 0)
           .mean()
           .item(),

@@ -1,8 +1,8 @@
 /** @file A training step leaves nothing behind: live tensors and resident memory stay flat over 200 steps. */
 import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { mctformer } from '../src/methods/mctformer/index.ts'
-import { adamw, decayGroups } from '../src/optim/index.ts'
+import { buildMctformer } from '../src/methods/mctformer/index.ts'
+import { adamw } from '../src/optim/index.ts'
 import { autocast, backward, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
 test.each<[Precision, string, { width: number; levels: number; lrScale: number; refined: boolean } | null]>([
@@ -10,7 +10,7 @@ test.each<[Precision, string, { width: number; levels: number; lrScale: number; 
   ['bf16', 'without', null],
   ['bf16', 'with', { width: 8, levels: 3, lrScale: 1, refined: true }],
 ])('200 training steps in %s, %s a U-Net', { timeout: 600_000 }, async (precision, _, unet) => {
-  const { network, losses, noDecay } = mctformer({
+  const { network, losses, parameterGroups } = buildMctformer({
     model: {
       variant: 'plus',
       width: { embedDim: 48, depth: 3, heads: 3 },
@@ -22,12 +22,12 @@ test.each<[Precision, string, { width: number; levels: number; lrScale: number; 
     },
     numClasses: 4,
   })
-  const optimiser = adamw(decayGroups(network, { weightDecay: 0.05, noDecay }))
+  const optimiser = adamw(parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
   const images = ops.randn([32, 3, 64, 64])
   const targets = ops.toDtype(ops.ltScalar(ops.rand([32, 4]), 0.4), 'float32')
   const step = (): void =>
     scope(() => {
-      const { total } = autocast({ precision }, () => losses(images, targets))
+      const { total } = autocast({ precision }, () => losses({ images, targets }, { epoch: 0, step: 0 }))
       backward(total)
       optimiser.step(1e-4)
       optimiser.zeroGrad()

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateDemo } from '../src/data/demo/index.ts'
 import { writeSafetensors } from '../src/io/safetensors.ts'
-import { methods } from '../src/methods/index.ts'
+import { buildMctformer } from '../src/methods/index.ts'
 import { loadRecipe } from '../src/pipeline/recipe/load.ts'
 import { manualSeed } from '../src/torch/index.ts'
 import { repository } from './source-files.ts'
@@ -46,7 +46,7 @@ async function writePretrained(): Promise<void> {
   if (recipe.method !== 'mctformer' || name === undefined) throw new Error('README downloads no DeiT-Ti')
   const { model, maps, train } = recipe
   manualSeed(0)
-  const { network } = methods.mctformer({ model, numClasses: 1, losses: train.losses, maps })
+  const { network } = buildMctformer({ model, numClasses: 1, losses: train.losses, maps })
   const weights = [...network.stateDict()].filter(([key]) => !key.startsWith('head'))
   await writeSafetensors(
     join(folder, name),

@@ -7,7 +7,6 @@ export {
   type Batch,
   openEvalLoader,
   openTrainLoader,
-  type TrainLoader,
   type TrainLoaderOptions,
 } from './loader.ts'
 export type { Dataset, Picture } from './picture.ts'

@@ -24,22 +24,17 @@ export interface TrainLoaderOptions extends LoaderOptions {
   readonly dropLast?: boolean
 }
 
-/** `skipped` counts the pictures without tags, which are not trained on. */
-export interface TrainLoader extends BatchSource<Batch> {
-  readonly skipped: number
-}
-
 /** Loads tagged pictures in an order drawn from (seed, epoch). Throws InputError when there is not one batch. */
 export function openTrainLoader(
   dataset: Dataset,
   { transform, seed, dropLast = true, ...options }: TrainLoaderOptions,
-): TrainLoader {
+): BatchSource<Batch> {
   const pictures = tagged(dataset)
   if (pictures.length < (dropLast ? options.batchSize : 1))
     throw new InputError(dataset.root, `has ${pictures.length} tagged pictures in ${dataset.split}`, {
       expected: `a batch needs ${options.batchSize}: tag more pictures or lower the batch size`,
     })
-  const loader = openBatchLoader({
+  return openBatchLoader({
     ...options,
     pictures,
     dropLast,
@@ -47,7 +42,6 @@ export function openTrainLoader(
     order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
     batch: raw => taggedBatch(raw, dataset),
   })
-  return { ...loader, skipped: dataset.pictures.length - pictures.length }
 }
 
 /** Loads every picture in order, resized and centre-cropped: for validation. */

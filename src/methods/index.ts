@@ -1,10 +1,8 @@
-/** @file The methods. A sixth one is a folder beside mctformer/ and a line here. */
-import { mctformer } from './mctformer/index.ts'
-import { weaktr } from './weaktr/index.ts'
-
+/** @file Methods: what each is, and the networks, losses and class maps behind them. */
+export type { Definition, MapsView, Problem, Variant } from './definition.ts'
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
-export type { Adapted, Losses, Method } from './method.ts'
+export { METHODS } from './list.ts'
+export { buildMctformer, Mctformer, type MctformerOptions } from './mctformer/index.ts'
+export type { Adapted, ClassBatch, Method } from './method.ts'
 export { multiScaleMaps } from './multi-scale.ts'
-
-/** Builders by the name that a recipe gives as `method`. */
-export const methods = { mctformer, weaktr } as const
+export { buildWeaktr, Weaktr, type WeaktrOptions } from './weaktr/index.ts'

@@ -1,33 +1,46 @@
-/** @file What every method is to the pipeline: a network, its losses from a batch, class maps of a picture. */
+/** @file A method with its network built: its training, and what it makes of an image. */
 import type { TensorData } from '../io/tensor-data.ts'
 import type { LoadedWeights } from '../models/loaded-weights.ts'
-import type { Module } from '../nn/index.ts'
+import type { Losses, Module } from '../nn/index.ts'
+import type { Decays, ParameterGroup } from '../optim/index.ts'
 import type { Tensor } from '../torch/index.ts'
 import type { HeadWeights } from './head-weights.ts'
-
-/** One training step's losses: `total` is differentiated, `parts` are shown under their names. */
-export interface Losses {
-  readonly total: Tensor
-  readonly parts: Readonly<Record<string, Tensor>>
-}
+import type { MultiScaleOptions } from './multi-scale.ts'
 
 /** What became of pretrained weights. */
 export type Adapted = LoadedWeights
 
-/** A method with its network built. Pictures are [B, 3, H, W], normalised; targets [B, C] in {0, 1}. */
+/** Images with their image-level labels, as a training step sees them. */
+export interface ClassBatch {
+  /** [B, 3, S, S], normalised. */
+  readonly images: Tensor
+  /** [B, C] in {0, 1}. */
+  readonly targets: Tensor
+}
+
+/** Where a training stands; both count from 0. */
+export interface StepPlace {
+  readonly epoch: number
+  readonly step: number
+}
+
+/** Tensors beside the network that steps read and write, such as a memory of class tokens: part of every checkpoint. */
+export type Memory = ReadonlyMap<string, Tensor>
+
 export interface Method {
   readonly network: Module
   readonly numClasses: number
-  /** Parameters that weight decay leaves alone although they have more than one axis. */
-  readonly noDecay: ReadonlySet<string>
-  /** Factor on the learning rate of a parameter, by its name; 1 for all when not given. */
-  readonly lrScale?: (name: string) => number
-  losses(images: Tensor, targets: Tensor): Losses
-  /** [B, C], for validation. */
+  /** Networks that the losses only ask: on the device and in eval mode, in no checkpoint. */
+  readonly frozen?: readonly Module[]
+  readonly memory?: Memory
+  /** Every parameter that trains, with its weight decay and its factor on the learning rate. */
+  parameterGroups(options: { weightDecay: number; decays: Decays }): ParameterGroup[]
+  losses(batch: ClassBatch, at: StepPlace): Losses
+  /** Of images [B, 3, H, W]: class logits [B, C], for validation. */
   logits(images: Tensor): Tensor
-  /** [B, C, h, w] at the network's resolution, not normalised. */
-  classMaps(images: Tensor): Tensor
-  /** Of methods that weigh attention heads: their weights in the class maps made since the last call; undefined without any. */
+  /** From views of one image, [1, 3, h, w] at several scales, to its CAMs [K, H, W] in [0, 1]. Call without autograd. */
+  imageMaps(views: readonly Tensor[], options: MultiScaleOptions): Tensor
+  /** Where attention heads are weighed: their weights in the CAMs made since the last call; undefined without any. */
   takeHeadWeights?(): HeadWeights | undefined
   /** Loads weights of a backbone or of the method itself; `file` is named in errors. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted

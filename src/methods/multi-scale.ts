@@ -1,6 +1,5 @@
-/** @file From a network's class maps at several scales to the maps of a picture (engine.py, generate_attention_maps_ms). */
+/** @file MCTformer's rule from views of an image to its CAMs (engine.py, generate_attention_maps_ms): the sum over scales and flips, stretched to [0, 1]. */
 import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
-import type { Method } from './method.ts'
 
 export interface MultiScaleOptions {
   /** Classes in the picture; only theirs are made. */
@@ -12,11 +11,11 @@ export interface MultiScaleOptions {
 }
 
 /**
- * Maps [K, H, W] in [0, 1] of the given classes: each view's maps resized bilinearly to the maps' size, summed over
+ * Maps [K, H, W] in [0, 1] of the given classes. `classMaps` makes [B, C, h, w] of [B, 3, H, W]; each view's are resized bilinearly to the maps' size, summed over
  * views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
  */
 export function multiScaleMaps(
-  method: Pick<Method, 'classMaps'>,
+  classMaps: (images: Tensor) => Tensor,
   views: readonly Tensor[],
   { classes, flip = true, size = views[0]!.shape.slice(-2) }: MultiScaleOptions,
 ): Tensor {
@@ -26,7 +25,7 @@ export function multiScaleMaps(
       for (const view of views) {
         scope(() => {
           const both = flip ? ops.cat([view, view.flip(-1)]) : view
-          const maps = method.classMaps(both)
+          const maps = classMaps(both)
           const present = ops.cat(
             classes.map(index => maps.narrow(1, index, 1)),
             { dim: 1 },

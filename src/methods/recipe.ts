@@ -18,8 +18,6 @@ export const widthField = z
   .default('deit-s')
   .describe('a DeiT width (192, 384, 768 channels; 12 blocks), or {embedDim, depth, heads}')
 
-export type WidthRecipe = z.output<typeof widthField>
-
 /** Further `model` fields of a vision transformer. */
 export const vitFields = {
   imageSize: z

@@ -1,6 +1,6 @@
 /** @file Optimisers on libtorch's _foreach operators, and schedules. */
 export { type AdamWOptions, adamw } from './adamw.ts'
-export { decayGroups, type Optimiser, type ParameterGroup } from './optimiser.ts'
+export { type Decays, decayGroups, type Optimiser, type ParameterGroup } from './optimiser.ts'
 export {
   type CosineEpochOptions,
   type CosineStepOptions,

@@ -1,6 +1,6 @@
 /** @file The result of an ablation: mean and deviation over seeds, each variant beside the first. Imports no torch. */
 import type { ScoreRecord } from '../evaluate/index.ts'
-import type { Variant } from './ablation-variant.ts'
+import type { Variant } from '../methods/definition.ts'
 
 /** One finished run. */
 export interface AblationRun {

@@ -1,26 +1,14 @@
 /** @file What an ablation compares: variants of one recipe, each a name and the keys it sets. Imports no torch. */
 import { InputError } from '../errors.ts'
-import { mctformerVariants } from '../methods/mctformer/recipe.ts'
-import { weaktrVariants } from '../methods/weaktr/recipe.ts'
+import type { Variant } from '../methods/definition.ts'
 import { nearestName } from '../nearest-name.ts'
+import { methodOf } from './recipe/method.ts'
 import { parseSet } from './recipe/overrides.ts'
 import type { Recipe } from './recipe/schema.ts'
 
-export interface Variant {
-  /** Part of its runs' names. */
-  readonly name: string
-  /** `key=value` texts, as after --set. */
-  readonly set: readonly string[]
-}
-
 /** What is compared unless the person says otherwise; the first is what the others are measured against. */
 export function defaultVariants(recipe: Recipe): readonly Variant[] {
-  switch (recipe.method) {
-    case 'mctformer':
-      return mctformerVariants(recipe.model)
-    case 'weaktr':
-      return weaktrVariants(recipe.model)
-  }
+  return methodOf(recipe).variants(recipe)
 }
 
 /** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */

@@ -8,12 +8,11 @@ import {
 } from '../models/dense-backbone.ts'
 import { describeLoaded } from '../models/loaded-weights.ts'
 import type { FrozenPart } from '../models/resnet38/index.ts'
-import { deit } from '../models/vit/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { Log } from '../train/log.ts'
 import { trainedWeights } from './build-method.ts'
 import { warnOfRandomStart } from './random-weights.ts'
-import type { BackboneName } from './recipe/backbone.ts'
+import { type BackboneName, backboneShape } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 
@@ -23,18 +22,15 @@ export interface BackboneOptions {
   readonly frozen: readonly FrozenPart[]
 }
 
-const DEIT_SIDE = 224 // the pictures DeiT's position embeddings are for
-
 /** Builds it with freshly drawn weights. */
 export function buildBackbone(
   name: BackboneName,
-  { model: { width, imageSize, patchSize, dropPath } }: Recipe,
+  recipe: Recipe,
   { numClasses, frozen }: BackboneOptions,
 ): DenseBackbone {
-  if (name === 'resnet38') return resnet38Backbone({ frozen })
-  if (name !== 'model') return vitBackbone({ ...deit[name], imageSize: DEIT_SIDE })
-  const size = typeof width === 'string' ? deit[width] : { ...width, mlpRatio: 4 }
-  return vitBackbone({ ...size, patchSize, dropPath, imageSize, classTokens: numClasses })
+  const shape = backboneShape(name, recipe)
+  if (shape === undefined) return resnet38Backbone({ frozen })
+  return vitBackbone({ ...shape, ...(name === 'model' && { classTokens: numClasses }) })
 }
 
 export interface StartOptions {

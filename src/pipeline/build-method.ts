@@ -1,13 +1,14 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
 import { InputError } from '../errors.ts'
 import { readWeights } from '../io/weights.ts'
-import { type Adapted, type Method, methods } from '../methods/index.ts'
+import type { Adapted, Method } from '../methods/index.ts'
 import { describeLoaded } from '../models/loaded-weights.ts'
 import type { Module } from '../nn/index.ts'
 import { checkDevice, manualSeed, setThreads } from '../torch/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
 import { warnOfRandomStart } from './random-weights.ts'
+import { methodOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
@@ -19,25 +20,11 @@ export function prepareTorch({ threads, device, seed }: Recipe): string {
 }
 
 /** Builds the method's network with freshly drawn weights. Throws InputError for a device that is not there. */
-export function buildMethod(recipe: Recipe, { numClasses }: { numClasses: number }): Method {
+export async function buildMethod(recipe: Recipe, options: { numClasses: number }): Promise<Method> {
   const device = prepareTorch(recipe)
-  const method = methodOf(recipe, numClasses)
-  method.network.to(device)
+  const method = await methodOf(recipe).build(recipe, options)
+  for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
   return method
-}
-
-function methodOf(recipe: Recipe, numClasses: number): Method {
-  switch (recipe.method) {
-    case 'mctformer':
-      return methods.mctformer({
-        model: recipe.model,
-        numClasses,
-        losses: recipe.train.losses,
-        maps: recipe.maps,
-      })
-    case 'weaktr':
-      return methods.weaktr({ model: recipe.model, numClasses, maps: recipe.maps })
-  }
 }
 
 /** Starts from the recipe's pretrained weights and says what they left to chance; all of it where it names none. */

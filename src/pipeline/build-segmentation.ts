@@ -12,10 +12,10 @@ import {
   segmentationNetwork,
 } from '../models/segmentation/index.ts'
 import { Segmenter } from '../models/segmenter/index.ts'
-import { deit } from '../models/vit/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import { buildBackbone } from './build-backbone.ts'
 import { loadTrained, prepareTorch } from './build-method.ts'
+import { backboneShape } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { SegmentRecipe } from './recipe/segment.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -42,19 +42,15 @@ export function buildSegmentation(
 
 /** Its position embeddings are for the training crop. */
 function buildSegmenter(
-  { model }: Recipe,
+  recipe: Recipe,
   { backbone, cropSize: imageSize }: SegmentRecipe,
   { labels }: { labels: number },
 ): Segmenter {
-  if (backbone === 'resnet38') {
-    throw new InputError('segment.backbone', 'is resnet38', {
-      expected: 'a vision transformer (model or deit-*) for the segmenter',
-    })
-  }
-  if (backbone !== 'model') return new Segmenter({ ...deit[backbone], imageSize, labels })
-  const { width, patchSize, dropPath } = model
-  const size = typeof width === 'string' ? deit[width] : { ...width, mlpRatio: 4 }
-  return new Segmenter({ ...size, patchSize, dropPath, imageSize, labels })
+  const shape = backboneShape(backbone, recipe)
+  if (shape !== undefined) return new Segmenter({ ...shape, imageSize, labels })
+  throw new InputError('segment.backbone', 'is resnet38', {
+    expected: 'a vision transformer (model or deit-*) for the segmenter',
+  })
 }
 
 /** What the segmentation network is shown: crops of this side, pixels so normalised. Throws InputError without a section segment. */

@@ -4,11 +4,12 @@ import { scaledSize } from '../data/transforms/views.ts'
 import { loadViews, type PictureViews } from '../data/view-loader.ts'
 import type { InputError } from '../errors.ts'
 import { isOutOfMemory, memoryBudget } from '../io/available-memory.ts'
-import { type Method, multiScaleMaps } from '../methods/index.ts'
+import type { Method } from '../methods/index.ts'
 import { autocast, emptyCache, memory, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { Log } from '../train/log.ts'
 import { outOfMemoryNamed } from './each-picture.ts'
 import { planImages } from './image-plan.ts'
+import { encoderOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { mapsMemory, type Size } from './step-memory.ts'
 
@@ -21,7 +22,7 @@ export function pictureMaps(
   return scope(() => {
     const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
     return autocast({ precision, device }, () =>
-      multiScaleMaps(method, images, {
+      method.imageMaps(images, {
         classes: picture.tags,
         flip,
         ...(size !== undefined && { size: [size.height, size.width] }),
@@ -52,8 +53,8 @@ export async function eachPictureMaps(
   { title, scales, onBadPicture, log, budget = () => memoryBudget(memory()) }: EachMapsOptions,
   use: (picture: Picture, maps: Tensor, own: Size) => Promise<void>,
 ): Promise<void> {
-  const { model, maps: settings, normalise: normalisation, data, strict } = recipe
-  const { patchSize: least } = model
+  const { maps: settings, normalise: normalisation, data, strict } = recipe
+  const { patchSize: least } = encoderOf(recipe)
   const plan = planImages({
     title,
     longestSide: settings.longestSide,

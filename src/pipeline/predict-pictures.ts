@@ -153,12 +153,11 @@ function networkShape(
   const backbone: BackboneShape =
     body instanceof VisionTransformer
       ? {
-          kind: 'vit',
           heads: body.blocks[0]?.attn.heads ?? 1,
           embedDim: body.clsToken.size(2),
           patchSize: body.patchEmbed.proj.stride,
         }
-      : { kind: 'resnet38' }
+      : undefined
   return {
     network: segmenter ? 'segmenter' : 'convolutional',
     backbone,

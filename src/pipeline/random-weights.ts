@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { checkpointFiles } from '../train/checkpoint-files.ts'
 import type { Log } from '../train/log.ts'
 import type { BackboneName } from './recipe/backbone.ts'
+import { encoderOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 import { type StageName, stagesOf } from './stage.ts'
@@ -24,9 +25,8 @@ export function randomStart(recipe: Recipe, stage: TrainingStage): string | unde
   if (!stagesOf(recipe).includes(stage)) return undefined
   if (stage === 'train') {
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    const { width } = recipe.model
-    const name = typeof width === 'string' ? width : undefined
-    return warning('the class network', { flag: '--weights FILE', source: sourceOf(name) })
+    const source = sourceOf(encoderOf(recipe).name)
+    return warning('the class network', { flag: '--weights FILE', source })
   }
   const section = recipe[stage]
   if (section === null || section.weights !== null || section.backbone === 'model') return undefined

@@ -27,7 +27,7 @@ const makers = {
   async maps() {
     const { buildMethod } = await at('pipeline/build-method.js')
     const { pictureMaps } = await at('pipeline/picture-maps.js')
-    const method = buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
+    const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
     method.network.eval()
     return ({ width, height }) => scope(() => pictureMaps(method, recipe, {
       picture: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],

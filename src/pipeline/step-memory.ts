@@ -1,9 +1,10 @@
 /** @file Bytes that a step on one image takes beside the network itself, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
 import { MAX_RATIO } from '../models/segmenter/inference.ts'
 import { enlargedSize } from '../models/segmenter/windows.ts'
-import { vitSizes } from '../models/vit/index.ts'
+import type { EncoderShape } from '../models/vit/index.ts'
 import { crfMemory } from '../refine/crf-memory.ts'
-import type { BackboneName } from './recipe/backbone.ts'
+import { type BackboneName, backboneShape } from './recipe/backbone.ts'
+import { encoderOf, methodOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 
 export interface Size {
@@ -49,30 +50,25 @@ function transformerMemory({
  * GPU the host's part alone.
  */
 export function mapsMemory(
-  { method, model, maps, precision, device }: MemorySettings,
+  recipe: MemorySettings,
   { own, working, tags, classes }: { own: Size; working: Size; tags: number; classes: number },
 ): number {
-  const { heads, embedDim, depth } = vitSizes(model.width)
+  const { maps, precision, device } = recipe
+  const { heads, embedDim, patchSize } = encoderOf(recipe)
   const batch = maps.flip ? 2 : 1
   const views = maps.scales.map(scale => ({
-    width: Math.max(model.patchSize, Math.round(working.width * scale)),
-    height: Math.max(model.patchSize, Math.round(working.height * scale)),
+    width: Math.max(patchSize, Math.round(working.width * scale)),
+    height: Math.max(patchSize, Math.round(working.height * scale)),
   }))
-  const pixels = views.map(({ width, height }) => width * height)
-  const inputs = 3 * FLOAT * pixels.reduce((sum, count) => sum + count, 0)
+  const inputs = 3 * FLOAT * views.reduce((sum, { width, height }) => sum + width * height, 0)
   const host = inputs + ownSizeMemory({ own, working, tags })
   if (device !== 'cpu') return host
-  const looks = views.map((size, i) => {
-    const { patchSize } = model
+  const looks = views.map(size => {
+    const pixels = size.width * size.height
     const look = { size, batch, heads, embedDim, patchSize, classes, precision, read: true }
     const { patches, tokens, bytes } = transformerMemory(look)
-    const kept =
-      method === 'mctformer'
-        ? FLOAT * batch * (tokens ** 2 + patches ** 2) // the mean over the heads, and the affinity
-        : FLOAT * batch * depth * (2 * tokens * embedDim * (maps.refine ? 1 : 0) + heads * classes * patches)
-    const unet =
-      'unet' in model && model.unet !== null ? 2 * FLOAT * batch * model.unet.width * pixels[i]! : 0
-    return bytes + kept + unet + 3 * FLOAT * batch * pixels[i]!
+    const kept = methodOf(recipe).mapsMemory(recipe, { batch, pixels, patches, tokens, classes })
+    return bytes + kept + 3 * FLOAT * batch * pixels
   })
   const summed = FLOAT * tags * working.width * working.height * (batch + 4)
   return host + inputs + Math.max(...looks) + summed
@@ -89,7 +85,7 @@ function ownSizeMemory({ own, working, tags }: { own: Size; working: Size; tags:
 
 /** The affinities of an image of this size and the walk of its maps along them. */
 export function walkMemory(
-  { model, precision, device }: MemorySettings,
+  recipe: MemorySettings,
   {
     own,
     working,
@@ -98,24 +94,18 @@ export function walkMemory(
     radius,
   }: { own: Size; working: Size; tags: number; backbone: BackboneName; radius: number },
 ): number {
+  const { precision, device } = recipe
   const pixels = working.width * working.height
-  const { bytes, stride } = backboneMemory(backboneShape(model, backbone), { size: working, precision })
+  const shape = backboneShape(backbone, recipe)
+  const { bytes, stride } = backboneMemory(shape, { size: working, precision })
   const offsets = (Math.PI / 2) * radius ** 2
   const walk = (pixels / stride ** 2) * offsets * (2 * FLOAT + 8)
   const maps = 3 * FLOAT * pixels * (tags + 1)
   return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
 }
 
-/** What decides over the memory of a dense backbone. */
-export type BackboneShape =
-  | { readonly kind: 'vit'; readonly heads: number; readonly embedDim: number; readonly patchSize: number }
-  | { readonly kind: 'resnet38' }
-
-function backboneShape(model: MemorySettings['model'], backbone: BackboneName): BackboneShape {
-  if (backbone === 'resnet38') return { kind: 'resnet38' }
-  const { width, patchSize } = backbone === 'model' ? model : { width: backbone, patchSize: 16 }
-  return { kind: 'vit', ...vitSizes(width), patchSize }
-}
+/** What decides over the memory of a dense backbone; undefined for ResNet38. */
+export type BackboneShape = Pick<EncoderShape, 'heads' | 'embedDim' | 'patchSize'> | undefined
 
 /** A dense backbone on one image, nothing recorded. */
 function backboneMemory(
@@ -123,7 +113,7 @@ function backboneMemory(
   { size, precision }: { size: Size; precision: Recipe['precision'] },
 ): { bytes: number; stride: number } {
   const pixels = size.width * size.height
-  if (shape.kind === 'resnet38') return { bytes: 1500 * pixels, stride: 8 }
+  if (shape === undefined) return { bytes: 1500 * pixels, stride: 8 }
   const { heads, embedDim, patchSize } = shape
   const look = { size, batch: 1, heads, embedDim, patchSize, classes: 1, precision, read: false }
   return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }

@@ -1,5 +1,6 @@
 /** @file The trainings of a recipe: which there are, and where the settings of each are written. Imports no torch. */
 
+import { encoderOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { firstTraining, firstTrainingKey } from './recipe/segment.ts'
 import { stagesOf } from './stage.ts'
@@ -17,11 +18,16 @@ export interface Training {
 
 /** The trainings that a recipe has, in the order in which they run; the first of segmentation where it has its own batches. */
 export function trainingsOf(recipe: Recipe): Training[] {
-  const { train, affinity, segment, model } = recipe
+  const { train, affinity, segment } = recipe
   const stages = stagesOf(recipe)
   const trainings: Training[] = []
   if (stages.includes('train'))
-    trainings.push({ section: 'train', ...sizes(train), side: model.imageSize, sideKey: 'model.imageSize' })
+    trainings.push({
+      section: 'train',
+      ...sizes(train),
+      side: encoderOf(recipe).imageSize,
+      sideKey: 'model.imageSize',
+    })
   if (stages.includes('affinity'))
     trainings.push({
       section: 'affinity',

@@ -23,7 +23,8 @@ const AT: Position = {
   step: 7,
   sums: { loss: 3.5 },
   pictures: 16,
-  best: { epoch: 0, value: 41 },
+  best: { step: 5, value: 41 },
+  validated: 5,
 }
 let root: string
 let folder: string
@@ -134,11 +135,12 @@ describe('a damaged state is refused by name, and says what to do', () => {
     ['images without a batch', { batch: 0, step: 5 }, 'its count of images is 16 at batch 0'],
     ['no images after a batch', { pictures: 0 }, 'its count of images is 0 at batch 2'],
     ['a sum that is text', { sums: { loss: 'low' } }, 'its sums are not numbers by name'],
+    ['a validation of the future', { validated: 8 }, 'its validated is 8, not a whole number from 0 to 7'],
     ['sums in a list', { sums: [1] }, 'its sums are not numbers by name'],
     [
-      'a best epoch of the future',
-      { best: { epoch: 1, value: 2 } },
-      'its best validation is not an epoch of the past with a value',
+      'a best step of the future',
+      { best: { step: 8, value: 2 } },
+      'its best validation is not a step of the past with a value',
     ],
   ])('%s', async (_, change, problem) => {
     await saveState(folder, trained(7), { ...AT, ...change } as Position)

@@ -7,7 +7,7 @@ import { CHECKSUM_KEY } from '../io/safetensors-checksum.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { fromData, randomState, scope, setRandomState, type Tensor } from '../torch/index.ts'
+import { fromData, ops, randomState, scope, setRandomState, type Tensor } from '../torch/index.ts'
 import { checkpointFiles } from './checkpoint-files.ts'
 import { firstNotFinite } from './finite.ts'
 import { formatPosition, type Plan, type Position, parsePosition } from './position.ts'
@@ -15,6 +15,8 @@ import { formatPosition, type Plan, type Position, parsePosition } from './posit
 export interface TrainingState {
   readonly network: Module
   readonly optimiser: Optimiser
+  /** What steps read and write beside the network. */
+  readonly memory?: ReadonlyMap<string, Tensor> | undefined
   /** The device that is trained on; a GPU has a random state of its own. */
   readonly device: string
 }
@@ -35,16 +37,17 @@ const HASH = 'stateSha256'
  */
 export async function saveState(
   folder: string,
-  { network, optimiser, device }: TrainingState,
+  { network, optimiser, memory = new Map(), device }: TrainingState,
   position: Position,
 ): Promise<void> {
   const { tensors, steps } = optimiser.state()
   const weights = network.stateDict()
-  const broken = firstNotFinite(weights) ?? firstNotFinite(tensors)
+  const broken = firstNotFinite(weights) ?? firstNotFinite(tensors) ?? firstNotFinite(memory)
   if (broken !== undefined) throw new NotFiniteError(broken)
   const all = new Map([
     ...prefixed('network', weights),
     ...prefixed('optimiser', tensors),
+    ...prefixed('memory', memory),
     ...randomDevices(device).map(
       name => [`random.${kindOf(name)}`, scope(() => randomState(name).toData())] as const,
     ),
@@ -59,7 +62,7 @@ export async function saveState(
  */
 export async function loadState(
   folder: string,
-  { network, optimiser, device }: TrainingState,
+  { network, optimiser, memory = new Map(), device }: TrainingState,
   plan: Plan,
 ): Promise<Position | undefined> {
   const { state } = checkpointFiles(folder)
@@ -73,6 +76,7 @@ export async function loadState(
   try {
     network.loadStateDict(unprefixed('network', tensors))
     optimiser.loadState(unprefixed('optimiser', tensors), position.step)
+    loadMemory(memory, unprefixed('memory', tensors))
     for (const name of randomDevices(device)) {
       const random = tensors.get(`random.${kindOf(name)}`)
       if (random !== undefined) scope(() => setRandomState(fromData(random), name))
@@ -110,6 +114,16 @@ function unusable(file: string, problem: string, cause?: unknown): InputError {
     expected: 'training cannot go on from it: delete this file to train from the start',
     cause,
   })
+}
+
+/** Throws TagmaskError when names or shapes are others. */
+function loadMemory(memory: ReadonlyMap<string, Tensor>, saved: ReadonlyMap<string, TensorData>): void {
+  for (const [name, tensor] of memory) {
+    const data = saved.get(name)
+    if (data === undefined || data.shape.join() !== tensor.shape.join())
+      throw new TagmaskError(`its memory ${name} is missing or of another shape`)
+    scope(() => void ops.copy_(tensor, fromData(data)))
+  }
 }
 
 /** The devices whose random states count. */

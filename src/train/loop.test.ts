@@ -6,16 +6,18 @@ import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 import { InputError, TagmaskError } from '../errors.ts'
 import { Module, Parameter } from '../nn/index.ts'
 import { adamw } from '../optim/index.ts'
-import { memory, ops, type Tensor, tensor } from '../torch/index.ts'
+import { memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
 import { checkpointFiles } from './checkpoint-files.ts'
 import { silentLog } from './log.ts'
-import { type TrainOptions, train } from './loop.ts'
+import { TrainingStopped, type TrainOptions, train } from './loop.ts'
+import type { Validation } from './validate.ts'
 
 class Line extends Module {
   readonly weight = new Parameter(tensor([1, -2, 3], [3]))
   readonly other = new Parameter(tensor([0], [1]))
 }
 
+const ONE_EPOCH = { unit: 'epochs', count: 1 } as const
 const SEGMENT = { lr: 'segment.optimiser.lr', batchSize: 'segment.batchSize' }
 let root: string
 let folder: string
@@ -56,7 +58,7 @@ function options(
     losses: () => ({ total: network.weight.mul(network.weight).sum(), parts: {} }),
     optimiser: adamw([{ parameters: network.parameters(), weightDecay: 0 }]),
     learningRate: () => 0.01,
-    epochs: 3,
+    length: { unit: 'epochs', count: 3 },
     precision: 'fp32',
     device: 'cpu',
     checkpoints: folder,
@@ -132,7 +134,13 @@ describe('what is not finite', () => {
   ])('a finite loss with a gradient that is none reaches no checkpoint, in %s', async (precision, remedy) => {
     const network = newLine()
     const loader = source([2, 2, 2, 2])
-    const settings = { loader, losses: losses(network, 3), checkpointSteps: 1, epochs: 1, precision }
+    const settings = {
+      loader,
+      losses: losses(network, 3),
+      checkpointSteps: 1,
+      length: ONE_EPOCH,
+      precision,
+    }
     await expect(train(options(network, settings))).rejects.toThrow(
       new TagmaskError(
         `train: the training holds NaN or infinity in other; ${remedy}: this training then starts anew, ` +
@@ -141,9 +149,9 @@ describe('what is not finite', () => {
     )
     expect(await exists(checkpointFiles(folder).last)).toBe(false)
     const again = newLine()
-    await train(options(again, { loader, epochs: 1 }))
+    await train(options(again, { loader, length: { unit: 'epochs', count: 1 } }))
     const never = newLine()
-    await train(options(never, { loader, epochs: 1, ...(await apart()) }))
+    await train(options(never, { loader, length: { unit: 'epochs', count: 1 }, ...(await apart()) }))
     expect(weightsOf(again)).toEqual(weightsOf(never)) // the state after step 3 was good, and was gone on from
   })
 
@@ -180,4 +188,58 @@ test('trainings one after another leave nothing behind', async () => {
   const { live } = memory()
   for (let i = 0; i < 3; i++) await once()
   expect(memory().live).toBe(live)
+})
+
+test('by steps: validated and ended at its steps, and resumed with its memory as if it had never stopped', async () => {
+  const validatedAt: number[] = []
+  const stepwise = (network: Line, memory: Tensor, own: Partial<TrainOptions<SampleBatch>>) =>
+    options(network, {
+      loader: source([2, 2, 2]),
+      memory: new Map([['mean', memory]]),
+      losses(_, { step }) {
+        const { weight } = network
+        noGrad(() => scope(() => void ops.add_(ops.mulScalar_(memory, 0.5), weight.detach().mul(step + 1))))
+        return { total: weight.mul(memory.detach()).sum(), parts: {} }
+      },
+      length: { unit: 'steps', count: 5 },
+      ...own,
+    })
+  const run = async (): Promise<Validation> => {
+    validatedAt.push(validatedAt.length)
+    return { means: { score: 1 }, decisive: 'score' }
+  }
+  const memories = [0, 1].map(() => ops.zeros([3]))
+  const [whole, stopped] = [newLine(), newLine()] as const
+  await train(stepwise(whole, memories[0]!, { validation: { run, every: 2 }, ...(await apart()) }))
+  expect(validatedAt).toHaveLength(3) // at 2, 4 and 5
+  const stop = new AbortController()
+  const after = source([2, 2, 2], {
+    fails: (epoch, index) => (epoch * 3 + index === 2 ? stopNow() : undefined),
+  })
+  const stopNow = (): undefined => void stop.abort()
+  const some = { loader: after, signal: stop.signal }
+  await expect(train(stepwise(stopped, memories[1]!, some))).rejects.toThrow(TrainingStopped)
+  noGrad(() => void ops.zero_(memories[1]!))
+  const again = newLine()
+  await train(stepwise(again, memories[1]!, {}))
+  expect(weightsOf(again)).toEqual(weightsOf(whole))
+  expect([...memories[1]!.toFloat32Array()]).toEqual([...memories[0]!.toFloat32Array()])
+  for (const memory of memories) memory.dispose()
+})
+
+test('frozen networks stay in eval mode while the other trains', async () => {
+  const [network, frozen] = [newLine(), newLine()] as const
+  const modes: boolean[] = []
+  await train(
+    options(network, {
+      loader: source([2]),
+      frozen: [frozen],
+      losses: () => {
+        modes.push(network.training, frozen.training)
+        return { total: network.weight.sum(), parts: {} }
+      },
+      length: { unit: 'epochs', count: 1 },
+    }),
+  )
+  expect(modes).toEqual([true, false])
 })

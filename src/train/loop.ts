@@ -2,12 +2,12 @@
 import { setImmediate } from 'node:timers/promises'
 import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 import { TagmaskError } from '../errors.ts'
-import type { Losses } from '../methods/method.ts'
-import type { Module } from '../nn/index.ts'
+import type { Losses, Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, scope } from '../torch/index.ts'
+import { autocast, backward, scope, type Tensor } from '../torch/index.ts'
 import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
 import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
+import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
 import type { Log } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
 import { type Position, START } from './position.ts'
@@ -16,18 +16,22 @@ import type { Validation } from './validate.ts'
 /** Learning rate from the epoch and the step, both from 0. */
 export type LearningRate = (at: { epoch: number; step: number }) => number
 
-/** What every training is given; `B` is what its loader yields. */
+/** A training; `B` is what its loader yields. */
 export interface TrainOptions<B extends SampleBatch> extends TrainingNames {
   readonly network: Module
+  /** Networks that the losses only ask: in eval mode, in no checkpoint, disposed of by whoever built them. */
+  readonly frozen?: readonly Module[] | undefined
+  /** Tensors beside the network that steps read and write; part of every checkpoint. */
+  readonly memory?: ReadonlyMap<string, Tensor> | undefined
   /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
-  readonly losses: (batch: B) => Losses
+  readonly losses: (batch: B, at: { readonly epoch: number; readonly step: number }) => Losses
   /** Disposed of at the end. */
   readonly optimiser: Optimiser
   readonly learningRate: LearningRate
   readonly loader: BatchSource<B>
-  /** How the network is judged, and how often (epochs; 0: never). */
+  /** How the network is judged, and how often, in the unit of `length`; 0: never. */
   readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
-  readonly epochs: number
+  readonly length: Length
   readonly device: string
   /** Folder of the checkpoints, and the file of the metrics. */
   readonly checkpoints: string
@@ -63,27 +67,25 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
 }
 
 async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
-  const { title = 'train', network, optimiser, device, loader, epochs, checkpoints, signal, log } = options
-  const state = { network, optimiser, device }
-  const { batches } = loader
-  let at = (await loadState(checkpoints, state, { epochs, batches })) ?? START
+  const { title = 'train', network, frozen = [], loader, length, checkpoints, signal, log } = options
+  const total = stepsOf(length, loader.batches)
+  const plan = { epochs: length.count, batches: loader.batches }
+  let at = (await loadState(checkpoints, options, plan)) ?? START
   if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resume: at })
-  const progress = log.progress({
-    title,
-    total: epochs * batches,
-    start: at.step,
-    unit: 'steps',
-  })
+  const progress = log.progress({ title, total, start: at.step, unit: 'steps' })
+  const epochs = length.unit === 'epochs' ? length.count : Math.ceil(total / loader.batches)
   let saved = Date.now()
   try {
     network.train()
-    for (; at.epoch < epochs; at = await endEpoch(options, at, metrics)) {
+    for (const one of frozen) one.eval()
+    at = await validatedAtStep(options, at, metrics) // it may have been stopped before this
+    for (; !hasEnded(length, at); at = await endEpoch(options, at, metrics)) {
       const began = { time: Date.now(), pictures: at.pictures }
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
       for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
-        const losses = stepped(options, batch, lr)
+        const losses = stepped(options, batch, { at, lr })
         if (!Number.isFinite(losses.loss))
           throw notFinite(
             options,
@@ -105,10 +107,12 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
           Date.now() - saved > options.checkpointMinutes * 60_000 ||
           at.step % (options.checkpointSteps ?? Infinity) === 0
         if (due || signal.aborted) {
-          await saveState(checkpoints, state, at)
+          await saveState(checkpoints, options, at)
           saved = Date.now()
         }
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
+        at = await validatedAtStep(options, at, metrics)
+        if (length.unit === 'steps' && hasEnded(length, at)) break
       }
       if (at.pictures === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
@@ -124,7 +128,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
         ...(shown > 0 && { 'pictures/s': shown / seconds }),
       })
     }
-    await saveWeights(checkpointFiles(checkpoints).last, network, { epochs: String(epochs) })
+    await saveWeights(checkpointFiles(checkpoints).last, network, { [length.unit]: String(length.count) })
   } finally {
     progress.finish()
     await metrics.close()
@@ -134,9 +138,13 @@ async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): P
 type StepLosses = Record<'loss' | string, number> & { loss: number }
 
 /** A step whose failure says what would make it smaller. */
-function stepped<B extends SampleBatch>(options: TrainOptions<B>, batch: B, lr: number): StepLosses {
+function stepped<B extends SampleBatch>(
+  options: TrainOptions<B>,
+  batch: B,
+  step: { at: Position; lr: number },
+): StepLosses {
   try {
-    return trainStep(options, batch, lr)
+    return trainStep(options, batch, step)
   } catch (error) {
     throw stepFailure(options, batch.size, error)
   }
@@ -146,10 +154,10 @@ function stepped<B extends SampleBatch>(options: TrainOptions<B>, batch: B, lr: 
 function trainStep<B extends SampleBatch>(
   { losses, optimiser, precision, device }: TrainOptions<B>,
   batch: B,
-  lr: number,
+  { at: { epoch, step }, lr }: { at: Position; lr: number },
 ): StepLosses {
   return scope(() => {
-    const { total, parts } = autocast({ precision, device }, () => losses(batch))
+    const { total, parts } = autocast({ precision, device }, () => losses(batch, { epoch, step }))
     backward(total)
     optimiser.step(lr)
     optimiser.zeroGrad()
@@ -174,43 +182,59 @@ async function* orAfter<B>(
 }
 
 /** Saves what was trained before the images failed; that they did is the error to be seen, not that this could not be saved. */
-async function saveReached<B extends SampleBatch>(
-  { checkpoints, network, optimiser, device }: TrainOptions<B>,
-  at: Position,
-): Promise<void> {
-  if (at.step > 0) await saveState(checkpoints, { network, optimiser, device }, at).catch(() => undefined)
+async function saveReached<B extends SampleBatch>(options: TrainOptions<B>, at: Position): Promise<void> {
+  if (at.step > 0) await saveState(options.checkpoints, options, at).catch(() => undefined)
 }
 
-/** Validates, keeps the best weights, and saves the state at the start of the next epoch; also before it validates, which may take long. */
-async function endEpoch<B extends SampleBatch>(
-  { network, optimiser, device, validation, checkpoints, epochs, log }: TrainOptions<B>,
+/** Validates a training by steps where it is due. */
+async function validatedAtStep<B extends SampleBatch>(
+  options: TrainOptions<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {
-  let { best } = at
+  const { length, validation } = options
+  if (validation === undefined || length.unit === 'epochs' || at.step === at.validated) return at
+  if (!isValidated(at.step, { ...length, ...validation })) return at
+  return validated(options, at, metrics)
+}
+
+/** Validates a training by epochs where it is due, and saves the state at the start of the next epoch. */
+async function endEpoch<B extends SampleBatch>(
+  options: TrainOptions<B>,
+  at: Position,
+  metrics: MetricsWriter,
+): Promise<Position> {
+  const { length, validation } = options
   const epoch = at.epoch + 1
-  if (
-    validation !== undefined &&
-    validation.every > 0 &&
-    (epoch % validation.every === 0 || epoch === epochs)
-  ) {
-    await saveState(checkpoints, { network, optimiser, device }, at)
-    const { means, decisive } = await validation.run()
-    await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
-    const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
-    log.info(`epoch ${epoch}: validation ${shown.join(', ')}`)
-    const value = means[decisive]!
-    if (best === null || isBetter(value, best.value)) {
-      best = { epoch: at.epoch, value }
-      await saveWeights(checkpointFiles(checkpoints).best, network, {
-        epoch: String(epoch),
-        [decisive]: String(value),
-      })
-    }
-  }
-  const next: Position = { epoch, batch: 0, step: at.step, sums: {}, pictures: 0, best }
-  await saveState(checkpoints, { network, optimiser, device }, next)
+  const due =
+    validation !== undefined && length.unit === 'epochs' && isValidated(epoch, { ...length, ...validation })
+  const { step, best, validated: last } = due ? await validated(options, at, metrics) : at
+  const next: Position = { epoch, batch: 0, step, sums: {}, pictures: 0, best, validated: last }
+  await saveState(options.checkpoints, options, next)
   return next
+}
+
+/** Saves the state before, since it may take long, and the weights where they are the best so far. */
+async function validated<B extends SampleBatch>(
+  options: TrainOptions<B>,
+  at: Position,
+  metrics: MetricsWriter,
+): Promise<Position> {
+  const { network, validation, length, checkpoints, log } = options
+  await saveState(checkpoints, options, at)
+  const { means, decisive } = await validation!.run()
+  await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
+  const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
+  const place = length.unit === 'epochs' ? `epoch ${at.epoch + 1}` : `step ${at.step}`
+  log.info(`${place}: validation ${shown.join(', ')}`)
+  const value = means[decisive]!
+  const done = { ...at, validated: at.step }
+  if (at.best !== null && !isBetter(value, at.best.value)) return done
+  await saveWeights(checkpointFiles(checkpoints).best, network, {
+    epoch: String(at.epoch + 1),
+    [decisive]: String(value),
+  })
+  return { ...done, best: { step: at.step, value } }
 }
 
 /** NaN is no better than anything. */

@@ -9,18 +9,29 @@ export interface Position {
   readonly sums: Readonly<Record<string, number>>
   /** Pictures behind the sums. */
   readonly pictures: number
-  /** Best validation mAP so far, with its epoch. */
-  readonly best: { readonly epoch: number; readonly value: number } | null
+  /** Best validation so far, and the steps taken before it. */
+  readonly best: { readonly step: number; readonly value: number } | null
+  /** Steps that had been taken at the last validation. */
+  readonly validated: number
 }
 
 /** How long the training is. */
 export interface Plan {
+  /** At most: of a training by steps, each of its epochs may have lost all batches but one. */
   readonly epochs: number
   /** Batches in an epoch. */
   readonly batches: number
 }
 
-export const START: Position = { epoch: 0, batch: 0, step: 0, sums: {}, pictures: 0, best: null }
+export const START: Position = {
+  epoch: 0,
+  batch: 0,
+  step: 0,
+  sums: {},
+  pictures: 0,
+  best: null,
+  validated: 0,
+}
 
 export function formatPosition(position: Position): string {
   return JSON.stringify(position)
@@ -35,7 +46,7 @@ export function parsePosition(text: string, plan: Plan): Position | string {
     return 'its position is not JSON'
   }
   if (!isTree(value)) return 'its position is not an object'
-  const { epoch, batch, step, pictures, sums, best } = value
+  const { epoch, batch, step, pictures, sums, best, validated } = value
   if (!isCount(epoch, plan.epochs)) return outOfPlan('epoch', epoch, plan.epochs)
   if (!isCount(batch, epoch === plan.epochs ? 0 : plan.batches))
     return outOfPlan('batch', batch, epoch === plan.epochs ? 0 : plan.batches)
@@ -46,9 +57,10 @@ export function parsePosition(text: string, plan: Plan): Position | string {
     return `its count of images is ${show(pictures)} at batch ${batch}`
   const numbers = sumsOf(sums)
   if (numbers === undefined) return 'its sums are not numbers by name'
-  const judged = bestOf(best, epoch)
-  if (judged === undefined) return 'its best validation is not an epoch of the past with a value'
-  return { epoch, batch, step, pictures, sums: numbers, best: judged }
+  const judged = bestOf(best, step)
+  if (judged === undefined) return 'its best validation is not a step of the past with a value'
+  if (!isCount(validated, step)) return outOfPlan('validated', validated, step)
+  return { epoch, batch, step, pictures, sums: numbers, best: judged, validated }
 }
 
 /** NaN and infinity have no JSON: they are written as null. */
@@ -67,8 +79,8 @@ function sumsOf(value: unknown): Record<string, number> | undefined {
 function bestOf(value: unknown, reached: number): Position['best'] | undefined {
   if (value === null) return null
   if (!isTree(value)) return undefined
-  const [epoch, judged] = [value.epoch, numberOf(value.value)]
-  return judged !== undefined && isCount(epoch, reached - 1) ? { epoch, value: judged } : undefined
+  const [step, judged] = [value.step, numberOf(value.value)]
+  return judged !== undefined && isCount(step, reached) ? { step, value: judged } : undefined
 }
 
 function outOfPlan(name: string, value: unknown, most: number): string {

@@ -1,8 +1,11 @@
 /** @file MCTformer as a method: V1, V2 and MCTformer+. */
 import { noDecay, vitSizes } from '../../models/vit/index.ts'
+import type { Losses } from '../../nn/index.ts'
+import { decayGroups } from '../../optim/index.ts'
 import type { Tensor } from '../../torch/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
-import type { Losses, Method } from '../method.ts'
+import type { Method } from '../method.ts'
+import { multiScaleMaps } from '../multi-scale.ts'
 import { type LossOptions, mctformerLosses } from './losses.ts'
 import { type ClassMapOptions, mapReader, mctformerMaps } from './maps.ts'
 import { Mctformer } from './model.ts'
@@ -35,21 +38,25 @@ export function trainingLosses(
 }
 
 /** Builds the network of a recipe with its losses and class maps. */
-export function mctformer({ model, numClasses, losses = {}, maps = {} }: MctformerSettings): Method {
+export function buildMctformer({ model, numClasses, losses = {}, maps = {} }: MctformerSettings): Method {
   const { width, unet, ...rest } = model
   const network = new Mctformer({ ...vitSizes(width), ...rest, numClasses, unet: unet ?? undefined })
   return {
     network,
     numClasses,
-    noDecay,
-    lrScale: name => (name.startsWith('unet.') ? (unet?.lrScale ?? 1) : 1),
-    losses: (images, targets) =>
-      trainingLosses(network, { images, targets }, { losses, refine: unet?.refined }),
+    parameterGroups: options =>
+      decayGroups(network, {
+        ...options,
+        noDecay,
+        lrScale: name => (name.startsWith('unet.') ? (unet?.lrScale ?? 1) : 1),
+      }),
+    losses: batch => trainingLosses(network, batch, { losses, refine: unet?.refined }),
     logits(images) {
       const { classLogits, patchLogits } = network.forward(images)
       return model.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits
     },
-    classMaps: images => mctformerMaps(network, images, maps).maps,
+    imageMaps: (views, options) =>
+      multiScaleMaps(images => mctformerMaps(network, images, maps).maps, views, options),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

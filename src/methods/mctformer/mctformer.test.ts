@@ -143,8 +143,8 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
           }
           const classes = [numClasses - 1]
           const views = [images.narrow(0, 0, 1), ops.randn([1, 3, height + 5, width + 3])]
-          const method = { classMaps: (pictures: typeof images) => mctformerMaps(network, pictures).maps }
-          const joined = multiScaleMaps(method, views, { classes })
+          const classMaps = (pictures: typeof images) => mctformerMaps(network, pictures).maps
+          const joined = multiScaleMaps(classMaps, views, { classes })
           expect(joined.shape).toEqual([1, height, width])
           expect(joined.toFloat32Array().every(value => value >= 0 && value <= 1)).toBe(true)
         })

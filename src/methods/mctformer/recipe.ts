@@ -1,5 +1,7 @@
 /** @file What a recipe says about MCTformer: the network, its losses, its class maps. Loads no libtorch. */
 import { z } from 'zod'
+import { vitSizes } from '../../models/vit/widths.ts'
+import type { Problem, Variant } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const unetRecipe = z.strictObject({
@@ -94,9 +96,9 @@ export function checkMctformer({
   model: MctformerModelRecipe
   maps: { readonly attention: string; readonly layers: number }
   train: { readonly losses: MctformerLossRecipe }
-}): { path: string[]; message: string }[] {
-  const depth = typeof model.width === 'string' ? 12 : model.width.depth
-  const problems: { path: string[]; message: string }[] = []
+}): Problem[] {
+  const { depth } = vitSizes(model.width)
+  const problems: Problem[] = []
   if (maps.layers > depth) {
     const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
     problems.push({ path: ['maps', 'layers'], message })
@@ -113,7 +115,7 @@ export function checkMctformer({
 }
 
 /** What `tagmask ablate` compares: the reproduction's two additions, alone and together. A U-Net of the recipe's own is kept. */
-export function mctformerVariants({ unet }: MctformerModelRecipe): { name: string; set: string[] }[] {
+export function mctformerVariants({ unet }: MctformerModelRecipe): Variant[] {
   const set = (on: { unet: boolean; transposed: boolean }): string[] => [
     `model.unet=${on.unet ? JSON.stringify(unet ?? {}) : 'null'}`,
     `maps.affinity=${on.transposed ? 'transposed' : 'published'}`,

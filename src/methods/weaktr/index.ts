@@ -1,8 +1,10 @@
 /** @file WeakTr's CAM network as a method. */
 import { noDecay, vitSizes } from '../../models/vit/index.ts'
-import { scope } from '../../torch/index.ts'
+import { decayGroups } from '../../optim/index.ts'
+import { scope, type Tensor } from '../../torch/index.ts'
 import { headWeightMeter } from '../head-weights.ts'
 import type { Method } from '../method.ts'
+import { multiScaleMaps } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
 import { weaktrLosses } from './losses.ts'
 import { type ClassMapOptions, weaktrMaps } from './maps.ts'
@@ -18,24 +20,29 @@ export interface WeaktrSettings {
 }
 
 /** Builds the network of a recipe with its losses and class maps. */
-export function weaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
+export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
   const { width, fusion, ...rest } = model
   const network = new Weaktr({ ...vitSizes(width), ...rest, fusion, numClasses })
   const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
+  const classMaps = (images: Tensor): Tensor =>
+    scope(() => {
+      const made = weaktrMaps(network, images, maps)
+      if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
+      return made.maps
+    })
   return {
     network,
     numClasses,
-    noDecay,
-    lrScale: name =>
-      fusion.kind === 'aaf' && name.startsWith('adaptive_attention_fusion.') ? fusion.lrScale : 1,
-    losses: (images, targets) => weaktrLosses(network.forward(images), targets),
-    logits: images => network.forward(images).classLogits,
-    classMaps: images =>
-      scope(() => {
-        const made = weaktrMaps(network, images, maps)
-        if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
-        return made.maps
+    parameterGroups: options =>
+      decayGroups(network, {
+        ...options,
+        noDecay,
+        lrScale: name =>
+          fusion.kind === 'aaf' && name.startsWith('adaptive_attention_fusion.') ? fusion.lrScale : 1,
       }),
+    losses: ({ images, targets }) => weaktrLosses(network.forward(images), targets),
+    logits: images => network.forward(images).classLogits,
+    imageMaps: (views, options) => multiScaleMaps(classMaps, views, options),
     takeHeadWeights: meter.take,
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }

@@ -1,7 +1,7 @@
 /** @file The training losses of WeakTr (engine.py, train_one_epoch). */
+
+import { type Losses, multilabelSoftMargin } from '../../nn/index.ts'
 import type { Tensor } from '../../torch/index.ts'
-import type { Losses } from '../method.ts'
-import { multilabelSoftMargin } from '../multilabel-soft-margin.ts'
 import type { WeaktrOutput } from './model.ts'
 
 /** Class + coarse + fine loss, each a multi-label soft margin; the fine loss trains the fusion alone. targets [B, C] in {0, 1} */

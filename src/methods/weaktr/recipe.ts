@@ -1,6 +1,7 @@
 /** @file What a recipe says about WeakTr: the network with its fusion, its class maps. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
+import type { Problem, Variant } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const adaptive = z.strictObject({
@@ -56,7 +57,7 @@ export const weaktrModelRecipe = z
 export const weaktrMapsFields = attentionMapsFields
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): { path: string[]; message: string }[] {
+export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): Problem[] {
   const { fusion, width } = model
   if (fusion.kind !== 'aaf') return []
   const { depth, heads, embedDim } = vitSizes(width)
@@ -70,7 +71,7 @@ export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): { path: st
 }
 
 /** What `tagmask ablate` compares: all heads alike against weights for each, those of the recipe where it has any. */
-export function weaktrVariants({ fusion }: WeaktrModelRecipe): { name: string; set: string[] }[] {
+export function weaktrVariants({ fusion }: WeaktrModelRecipe): Variant[] {
   const aaf = fusion.kind === 'aaf' ? fusion : { kind: 'aaf' }
   return [
     { name: 'mean-sum', set: ['model.fusion={"kind":"mean-sum"}'] },

@@ -16,7 +16,7 @@ import {
 import { multiScaleMaps } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
 import type { AdaptiveAttentionFusion, FusionOptions } from './fusion.ts'
-import { weaktr } from './index.ts'
+import { buildWeaktr } from './index.ts'
 import { weaktrLosses } from './losses.ts'
 import { forwardKeeping, spreadMaps, weaktrMaps } from './maps.ts'
 import { Weaktr, type WeaktrOptions, type WeaktrOutput } from './model.ts'
@@ -230,9 +230,9 @@ describe.for(FUSIONS)('%o, of any size', fusion => {
             expect(logits.shape).toEqual([batch, numClasses])
             expect(values(maps).every(value => value >= 0)).toBe(true)
           }
-          const method = { classMaps: (views: Tensor) => weaktrMaps(network, views).maps }
+          const classMaps = (views: Tensor) => weaktrMaps(network, views).maps
           const views = [images.narrow(0, 0, 1), ops.randn([1, 3, height + 5, width + 3])]
-          const joined = multiScaleMaps(method, views, { classes: [numClasses - 1] })
+          const joined = multiScaleMaps(classMaps, views, { classes: [numClasses - 1] })
           expect(joined.shape).toEqual([1, height, width])
           expect(values(joined).every(value => value >= 0 && value <= 1)).toBe(true)
         })
@@ -360,12 +360,15 @@ test('the fusion learns at a rate of its own, nothing else does', () => {
     width: { embedDim: 16, depth: 1, heads: 2 },
     fusion: { kind: 'aaf', reduction: 1, featReduction: 2, lrScale: 0.1 },
   })
-  const { network, lrScale } = weaktr({ model, numClasses: 2 })
+  const { network, parameterGroups } = buildWeaktr({ model, numClasses: 2 })
   try {
-    const slower = [...network.parameters().keys()].filter(name => lrScale!(name) !== 1)
-    expect(slower).toHaveLength(6)
-    for (const name of slower)
-      expect([name.split('.')[0], lrScale!(name)]).toEqual(['adaptive_attention_fusion', 0.1])
+    const slower = parameterGroups({ weightDecay: 0.05, decays: 'all' }).filter(
+      ({ lrScale }) => lrScale !== 1,
+    )
+    const names = slower.flatMap(({ parameters, lrScale }) =>
+      [...parameters.keys()].map(name => [name.split('.')[0], lrScale]),
+    )
+    expect(names).toEqual(Array(6).fill(['adaptive_attention_fusion', 0.1]))
   } finally {
     network.dispose()
   }

@@ -1,5 +1,8 @@
-/** @file The key `backbone` of the stages that look at every position of a picture: AffinityNet and segmentation. */
+/** @file The key `backbone` of the stages that look at every position of an image: AffinityNet and segmentation. */
 import { z } from 'zod'
+import { deit, type EncoderShape } from '../../models/vit/widths.ts'
+import { encoderOf } from './method.ts'
+import type { Recipe } from './schema.ts'
 
 export const backbone = z
   .enum(['model', 'resnet38', 'deit-ti', 'deit-s', 'deit-b'])
@@ -9,3 +12,14 @@ export const backbone = z
   )
 
 export type BackboneName = z.output<typeof backbone>
+
+const DEIT_SIDE = 224 // the images DeiT's position embeddings are for
+
+/** The vision transformer that the key names; undefined for resnet38. */
+export function backboneShape(
+  name: BackboneName,
+  recipe: Pick<Recipe, 'method' | 'model'>,
+): EncoderShape | undefined {
+  if (name === 'resnet38') return undefined
+  return name === 'model' ? encoderOf(recipe) : { name, ...deit[name], imageSize: DEIT_SIDE }
+}

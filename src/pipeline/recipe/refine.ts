@@ -1,8 +1,10 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
+import type { Problem } from '../../methods/definition.ts'
 import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
-import { backbone } from './backbone.ts'
+import { backbone, backboneShape } from './backbone.ts'
 import { crfSection } from './crf.ts'
+import type { Recipe } from './schema.ts'
 import { checkpointFields, lengthFields } from './training.ts'
 
 const sgd = z.strictObject({
@@ -188,14 +190,9 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkAffinity({
-  affinity: { cropSize, backbone: name, radius, pairs },
-  model: { patchSize },
-}: {
-  readonly affinity: AffinityRecipe
-  readonly model: { readonly patchSize: number }
-}): { path: string[]; message: string }[] {
-  const unit = name === 'resnet38' ? 8 : name === 'model' ? patchSize : 16
+export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): Problem[] {
+  const { cropSize, backbone: name, radius, pairs } = recipe.affinity
+  const unit = backboneShape(name, recipe)?.patchSize ?? 8
   const path = ['affinity', 'cropSize']
   if (cropSize % unit !== 0)
     return [{ path, message: `is not a multiple of ${unit}; expected whole patches of ${name}` }]

@@ -1,12 +1,8 @@
 /** @file The recipe: one strict tree with defaults, units and types. Everything else (docs/recipes.md, --set, error messages) is read from it. */
 import { z } from 'zod'
-import {
-  checkMctformer,
-  mctformerLossRecipe,
-  mctformerMapsFields,
-  mctformerModelRecipe,
-} from '../../methods/mctformer/recipe.ts'
-import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe } from '../../methods/weaktr/recipe.ts'
+import type { Definition } from '../../methods/definition.ts'
+import { METHODS } from '../../methods/list.ts'
+import { methodOf } from './method.ts'
 import { normalisation } from './normalisation.ts'
 import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
@@ -78,37 +74,35 @@ const data = z.strictObject({
     .describe('the generated data set; read when layout is demo'),
 })
 
-/** The `maps` section around the fields of a method. */
-const mapsSection = <F extends z.ZodRawShape>(fields: F) =>
-  z.strictObject({
-    checkpoint: z
-      .enum(['last', 'best'])
-      .default('last')
-      .describe('weights to use: the last, as most published scripts do, or the best by train.select'),
-    weights: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe(
-        'file with trained weights of the whole network, as the authors publish them: then nothing is trained; null: those of the stage train',
-      ),
-    scales: z
-      .array(z.number().gt(0).max(8))
-      .min(1)
-      .default([1])
-      .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
-    flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
-    longestSide: z
-      .int()
-      .min(32)
-      .default(1024)
-      .describe(
-        'larger images are mapped, walked and refined by the dense CRF as if reduced to this many pixels; maps and masks have their own size all the same',
-      ),
-    ...fields,
-    storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
-  })
+/** Fields of the `maps` section that every method has; its own stand before `storage`. */
+const mapsFields = {
+  checkpoint: z
+    .enum(['last', 'best'])
+    .default('last')
+    .describe('weights to use: the last, as most published scripts do, or the best by train.select'),
+  weights: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'file with trained weights of the whole network, as the authors publish them: then nothing is trained; null: those of the stage train',
+    ),
+  scales: z
+    .array(z.number().gt(0).max(8))
+    .min(1)
+    .default([1])
+    .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
+  flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
+  longestSide: z
+    .int()
+    .min(32)
+    .default(1024)
+    .describe(
+      'larger images are mapped, walked and refined by the dense CRF as if reduced to this many pixels; maps and masks have their own size all the same',
+    ),
+  storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
+}
 
 const sweep = z
   .strictObject({
@@ -146,93 +140,92 @@ const evaluate = z.strictObject({
     ),
 })
 
-/** What a method brings to the recipe: its name, and the sections that are its own or have fields of its own. */
-interface MethodSections<M extends string, Model, Train, Maps> {
-  readonly method: z.ZodLiteral<M>
-  readonly model: Model
-  readonly train: Train
-  readonly maps: Maps
+/** Sections of every recipe, before and after those that a method has fields in. */
+const inputs = {
+  weights: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
+  data: data.prefault({}).describe('pictures and tags'),
+  normalise: normalisation.prefault({}).describe('normalisation of pixels; the default is that of ImageNet'),
+}
+const later = {
+  evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
+  refine: refineRecipe.prefault({}).describe('from class maps to pseudo masks'),
+  affinity: affinityRecipe
+    .prefault({})
+    .describe('the network that learns which places belong together, for refine.method affinity'),
+  segment: segmentRecipe
+    .default(null)
+    .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
+  predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
+  report: z
+    .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
+    .prefault({})
+    .describe('report.html'),
+  seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
+  precision,
+  device: z
+    .string()
+    .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
+    .default('cpu')
+    .describe('cpu, cuda or cuda:N'),
+  threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('end the run at the first bad picture instead of naming and skipping it'),
 }
 
+type Methods = typeof METHODS
+
 /** The recipe of one method. Strict at every level: an unknown key is an error, not a silent default. */
-const recipeOf = <
-  M extends string,
-  Model extends z.ZodType,
-  Train extends z.ZodType,
-  Maps extends z.ZodType,
->({
-  method,
-  model,
-  train,
-  maps,
-}: MethodSections<M, Model, Train, Maps>) =>
-  z.strictObject({
-    method,
+type RecipeOf<D> =
+  D extends Definition<infer Name, infer Model, infer Train, infer Maps>
+    ? z.ZodObject<
+        {
+          method: z.ZodLiteral<Name>
+          model: Model
+          train: z.ZodObject<typeof trainFields & Train, z.core.$strict>
+          maps: z.ZodObject<typeof mapsFields & Maps, z.core.$strict>
+        } & typeof inputs &
+          typeof later,
+        z.core.$strict
+      >
+    : never
+
+function recipeOf({ name, model, train, maps }: Methods[number]) {
+  const { storage, ...mapsBefore } = mapsFields
+  return z.strictObject({
+    method: z.literal(name).describe('which method to run'),
     model,
-    weights: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
-    data: data.prefault({}).describe('pictures and tags'),
-    normalise: normalisation
+    ...inputs,
+    train: z
+      .strictObject({ ...trainFields, ...train })
       .prefault({})
-      .describe('normalisation of pixels; the default is that of ImageNet'),
-    train,
-    maps,
-    evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
-    refine: refineRecipe.prefault({}).describe('from class maps to pseudo masks'),
-    affinity: affinityRecipe
+      .describe('the training loop'),
+    maps: z
+      .strictObject({ ...mapsBefore, ...maps, storage })
       .prefault({})
-      .describe('the network that learns which places belong together, for refine.method affinity'),
-    segment: segmentRecipe
-      .default(null)
-      .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
-    predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
-    report: z
-      .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
-      .prefault({})
-      .describe('report.html'),
-    seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
-    precision,
-    device: z
-      .string()
-      .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
-      .default('cpu')
-      .describe('cpu, cuda or cuda:N'),
-    threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
-    strict: z
-      .boolean()
-      .default(false)
-      .describe('end the run at the first bad picture instead of naming and skipping it'),
+      .describe('making class maps'),
+    ...later,
   })
+}
 
-const mctformer = recipeOf({
-  method: z.literal('mctformer').describe('which method to run'),
-  model: mctformerModelRecipe.prefault({}).describe('the network'),
-  train: z
-    .strictObject({
-      ...trainFields,
-      losses: mctformerLossRecipe.prefault({}).describe('weights of the losses'),
-    })
-    .prefault({})
-    .describe('the training loop'),
-  maps: mapsSection(mctformerMapsFields).prefault({}).describe('making class maps'),
-})
+type RecipesOf<All extends readonly unknown[]> = { -readonly [I in keyof All]: RecipeOf<All[I]> }
 
-const weaktr = recipeOf({
-  method: z.literal('weaktr').describe('which method to run'),
-  model: weaktrModelRecipe.prefault({}).describe('the network'),
-  train: z.strictObject(trainFields).prefault({}).describe('the training loop'),
-  maps: mapsSection(weaktrMapsFields).prefault({}).describe('making class maps'),
-})
+const recipes = METHODS.map(recipeOf) as unknown as RecipesOf<Methods>
+const union = z.discriminatedUnion('method', recipes)
+
+/** A recipe with every default filled in. */
+export type Recipe = z.output<typeof union>
 
 /** The whole recipe: one for each method, told apart by `method`. */
-export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).check(context => {
+export const recipeSchema = union.check(context => {
   const { data, train, maps } = context.value
-  const own =
-    context.value.method === 'mctformer' ? checkMctformer(context.value) : checkWeaktr(context.value)
+  const own = methodOf(context.value).check?.(context.value) ?? []
   const affine = walks(context.value.refine) ? checkAffinity(context.value) : []
   for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) {
     context.issues.push({ code: 'custom', path, message, input: context.value })
@@ -245,6 +238,3 @@ export const recipeSchema = z.discriminatedUnion('method', [mctformer, weaktr]).
     context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
   }
 })
-
-/** A recipe with every default filled in. */
-export type Recipe = z.output<typeof recipeSchema>

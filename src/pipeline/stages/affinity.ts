@@ -9,10 +9,9 @@ import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
 import { exists } from '../each-picture.ts'
-import { watchLosses } from '../lost-in-training.ts'
+import { runTraining } from '../run-training.ts'
 import type { StageContext } from '../stage.ts'
-import { trainNetwork } from '../train-network.ts'
-import { epochsOf, sayIfOneBatch } from '../training-length.ts'
+import { sayIfOneBatch } from '../training-length.ts'
 import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
 
 /** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; goes on from what is there. */
@@ -39,47 +38,36 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   network.to(device)
   const { stride } = network.backbone
   const grid = { rows: cropSize / stride, columns: cropSize / stride }
-  const losses = watchLosses(context, 'affinity')
   sayIfOneBatch(pictures, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
-  const loader = openLabelledLoader(pictures, {
-    ...losses.options,
-    batchSize,
-    seed,
-    dropLast: settings.dropLast,
-    transform: { affinity: { cropSize, stride, ...settings.augment, ...normalise } },
-    labelFile: picture => affinityLabelFile(run.affinityLabels, picture),
-    workers: recipe.data.workers ?? 1,
-    cacheBytes: recipe.data.cacheMegabytes * 1e6,
-  })
-  later(() => loader.close())
-  const epochs = epochsOf(settings, { batches: loader.batches, title: 'affinity', log })
-  const rate = polyStep({
-    lr: settings.optimiser.lr,
-    steps: epochs * loader.batches,
-    power: settings.power,
-  })
-  await trainNetwork(
-    context,
-    { ...settings, epochs },
-    {
-      title: 'affinity',
-      network,
-      losses({ images, labels, size }) {
-        const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
-        const affinity = pairAffinity(network.forward(pixels), { radius, pairs })
-        const codes = pairLabels(labels, grid, { radius, pairs })
-        return affinityLosses(
-          affinity,
-          fromData({ dtype: 'uint8', shape: affinity.shape, data: codes }).to({ device }),
-        )
-      },
-      optimiser: affinityOptimiser(network, settings),
-      keys: { lr: 'affinity.optimiser.lr', batchSize: 'affinity.batchSize' },
-      learningRate: ({ step }) => rate(step),
-      loader,
-      checkpoints,
-      metrics: run.affinityMetrics,
+  await runTraining(context, {
+    title: 'affinity',
+    keys: { lr: 'affinity.optimiser.lr', batchSize: 'affinity.batchSize' },
+    settings,
+    network,
+    openLoader: options =>
+      openLabelledLoader(pictures, {
+        ...options,
+        seed,
+        dropLast: settings.dropLast,
+        transform: { affinity: { cropSize, stride, ...settings.augment, ...normalise } },
+        labelFile: picture => affinityLabelFile(run.affinityLabels, picture),
+      }),
+    losses({ images, labels, size }) {
+      const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
+      const affinity = pairAffinity(network.forward(pixels), { radius, pairs })
+      const codes = pairLabels(labels, grid, { radius, pairs })
+      return affinityLosses(
+        affinity,
+        fromData({ dtype: 'uint8', shape: affinity.shape, data: codes }).to({ device }),
+      )
     },
-  )
-  losses.conclude()
+    optimiser: () => affinityOptimiser(network, settings),
+    learningRate({ epochs, batches }) {
+      const { optimiser, power } = settings
+      const rate = polyStep({ lr: optimiser.lr, steps: epochs * batches, power })
+      return ({ step }) => rate(step)
+    },
+    checkpoints,
+    metrics: run.affinityMetrics,
+  })
 }

@@ -18,7 +18,7 @@ const HEADS = 'headWeights' // of one picture, in the metadata of its maps
  */
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
   const { maps: settings, data } = recipe
-  const method = buildMethod(recipe, { numClasses: dataset.classes.length })
+  const method = await buildMethod(recipe, { numClasses: dataset.classes.length })
   const weights = trainedWeights(recipe, run)
   if (settings.weights === null) await loadTrained(method.network, weights)
   else await loadPublished(method, weights, log)

@@ -91,7 +91,7 @@ async function prepare(ids: readonly string[], ...set: string[]): Promise<StageC
       const seed = { width, height, data: new Uint8Array(width * height).fill(1) }
       await writeLabelMap(join(run.masks, `${id}.png`), seed)
     }
-    const method = buildMethod(recipe, { numClasses: 1 })
+    const method = await buildMethod(recipe, { numClasses: 1 })
     await saveWeights(checkpointFiles(run.checkpoints).last, method.network, {})
     method.network.dispose()
   }

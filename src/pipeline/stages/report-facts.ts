@@ -1,19 +1,19 @@
 /** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
 import { packageVersion } from '../../io/package-root.ts'
 import { formatDuration } from '../../train/duration.ts'
+import { encoderOf, methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { Fact, FactGroup } from '../report/index.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { type StageContext, stagesOf } from '../stage.ts'
 import { readMarker } from '../stage-marker.ts'
 import { lengthWords } from '../training-length.ts'
-import { attentionWords, networkWords } from './method-words.ts'
 
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
   const count = dataset.pictures.length.toLocaleString('en-US')
-  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${lengthWords(train)}`
+  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */
@@ -45,17 +45,19 @@ export async function factsOf(
 }
 
 function classNetwork(recipe: Recipe): FactGroup[] {
-  const { model, train, maps, evaluate, weights } = recipe
+  const { train, maps, evaluate, weights } = recipe
+  const words = methodOf(recipe).words(recipe)
+  const { imageSize, patchSize, dropPath } = encoderOf(recipe)
   const { optimiser, schedule, augment } = train
   const lr = optimiser.lrBatch === null ? optimiser.lr : (optimiser.lr * train.batchSize) / optimiser.lrBatch
   return [
     {
       title: 'Network',
       facts: facts({
-        network: networkWords(recipe),
+        network: words.network,
         width: widthOf(recipe),
-        picture: `${model.imageSize} pixels, patches of ${model.patchSize}`,
-        'drop-path': model.dropPath,
+        picture: `${imageSize} pixels, patches of ${patchSize}`,
+        'drop-path': dropPath,
         'started from': weights ?? 'random weights',
       }),
     },
@@ -79,7 +81,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
     {
       title: 'Class maps',
       facts: facts({
-        attention: attentionWords(recipe),
+        attention: words.maps,
         'patch affinity': maps.refine ? 'on' : 'off',
         scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
         checkpoint: checkpointWords(recipe),
@@ -137,10 +139,9 @@ function checkpointWords({ maps, train: { select } }: Recipe): string {
     : 'the best by mIoU against masks of the scored pictures: not from tags alone'
 }
 
-function widthOf({ model: { width } }: Recipe): string {
-  return typeof width === 'string'
-    ? width
-    : `${width.embedDim} channels, ${width.depth} blocks, ${width.heads} heads`
+function widthOf(recipe: Recipe): string {
+  const { name, embedDim, depth, heads } = encoderOf(recipe)
+  return name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
 }
 
 function facts(values: Readonly<Record<string, string | number>>): Fact[] {

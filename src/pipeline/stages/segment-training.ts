@@ -2,9 +2,9 @@
 import { mkdir } from 'node:fs/promises'
 import { type LabelledLoaderOptions, openLabelledLoader } from '../../data/labelled-loader.ts'
 import type { Picture } from '../../data/picture.ts'
-import type { Losses } from '../../methods/index.ts'
 import { gradientClippingLoss, segmentationLoss } from '../../models/segmentation/index.ts'
 import { Segmenter, segmenterGroups } from '../../models/segmenter/index.ts'
+import type { Losses } from '../../nn/index.ts'
 import {
   adamw,
   decayGroups,
@@ -19,12 +19,11 @@ import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
 import { buildSegmentation, type LabelNetwork, shownTo } from '../build-segmentation.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
-import { watchLosses } from '../lost-in-training.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
+import { runTraining } from '../run-training.ts'
 import type { StageContext } from '../stage.ts'
-import { trainNetwork } from '../train-network.ts'
-import { epochsOf, sayIfOneBatch } from '../training-length.ts'
+import { sayIfOneBatch } from '../training-length.ts'
 import { pseudoMaskFile, withPseudoMasks } from './pseudo-masks.ts'
 
 /** What a training learns from, and where it leaves its weights and metrics. */
@@ -80,48 +79,36 @@ async function trainOn(
   network.to(device)
   await mkdir(checkpoints, { recursive: true })
   const { cropSize, batchSize } = settings
-  const losses = watchLosses(context, title)
   sayIfOneBatch(pictures, { batchSize, title, key: keys.batchSize, log })
-  const loader = openLabelledLoader(pictures, {
-    ...losses.options,
-    batchSize,
-    seed: recipe.seed,
-    dropLast: settings.dropLast,
-    transform: transformOf(recipe, settings),
-    labelFile: picture => pseudoMaskFile(masks.folder, picture),
-    workers: recipe.data.workers ?? 1,
-    cacheBytes: recipe.data.cacheMegabytes * 1e6,
-  })
-  later(() => loader.close())
-  const epochs = epochsOf(settings, { batches: loader.batches, title, log })
-  const rate = polyFloor({
-    lr: settings.optimiser.lr,
-    minLr: settings.minLr,
-    steps: epochs * loader.batches,
-    power: settings.power,
-  })
-  await trainNetwork(
-    context,
-    { ...settings, epochs },
-    {
-      title,
-      network,
-      losses({ images, labels: wanted, pictures: shown, size }) {
-        const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
-        const shape = [size, cropSize, cropSize]
-        const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
-        const candidates = masks.unsure ? candidatesOf(shown, labels).to({ device }) : undefined
-        return lossesOf(network.forward(pixels), target, { ...settings, candidates })
-      },
-      optimiser: buildOptimiser(network, settings),
-      keys,
-      learningRate: ({ step }) => rate(step),
-      loader,
-      checkpoints,
-      metrics,
+  await runTraining(context, {
+    title,
+    keys,
+    settings,
+    network,
+    openLoader: options =>
+      openLabelledLoader(pictures, {
+        ...options,
+        seed: recipe.seed,
+        dropLast: settings.dropLast,
+        transform: transformOf(recipe, settings),
+        labelFile: picture => pseudoMaskFile(masks.folder, picture),
+      }),
+    losses({ images, labels: wanted, pictures: shown, size }) {
+      const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
+      const shape = [size, cropSize, cropSize]
+      const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
+      const candidates = masks.unsure ? candidatesOf(shown, labels).to({ device }) : undefined
+      return lossesOf(network.forward(pixels), target, { ...settings, candidates })
     },
-  )
-  losses.conclude()
+    optimiser: () => buildOptimiser(network, settings),
+    learningRate({ epochs, batches }) {
+      const { optimiser, minLr, power } = settings
+      const rate = polyFloor({ lr: optimiser.lr, minLr, steps: epochs * batches, power })
+      return ({ step }) => rate(step)
+    },
+    checkpoints,
+    metrics,
+  })
   network.eval()
   await then?.(network)
 }

@@ -87,7 +87,7 @@ async function context(set: readonly string[] = [], name = 'run'): Promise<Stage
   for (const { id, mask } of dataset!.pictures)
     await writeLabelMap(join(run.pseudoMasks, `${id}.png`), await readLabelMap(mask!))
   await writeFile(run.pictureScores, '[]')
-  const method = buildMethod(recipe, { numClasses: 2 })
+  const method = await buildMethod(recipe, { numClasses: 2 })
   await saveWeights(checkpointFiles(run.checkpoints).last, method.network, {})
   method.network.dispose()
   const signal = new AbortController().signal

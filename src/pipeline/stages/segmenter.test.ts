@@ -79,7 +79,7 @@ beforeAll(async () => {
   const recipe = parseRecipe(RECIPE.replace('data: {', `data: { root: ${root},`), 'x.yaml', [])
   run = await openRunFolder(join(folder, 'run'), recipe)
   const dataset = await openDataset(root, { split: 'train' })
-  const { network } = buildMethod(recipe, { numClasses: dataset.classes.length })
+  const { network } = await buildMethod(recipe, { numClasses: dataset.classes.length })
   await mkdir(run.checkpoints, { recursive: true })
   await saveWeights(checkpointFiles(run.checkpoints).last, network, {})
   network.dispose()

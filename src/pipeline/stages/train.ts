@@ -1,20 +1,21 @@
 /** @file Stage `train`: from tagged pictures to weights. */
 import { cpus } from 'node:os'
+import { tagged } from '../../data/dataset.ts'
 import { openEvalLoader, openTrainLoader } from '../../data/loader.ts'
 import type { TrainTransform } from '../../data/transforms/train.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Method } from '../../methods/index.ts'
-import { adamw, cosineEpoch, cosineStep, decayGroups, scaledLr } from '../../optim/index.ts'
+import { adamw, cosineEpoch, cosineStep, scaledLr } from '../../optim/index.ts'
 import { describe, tensor, threads } from '../../torch/index.ts'
 import type { LearningRate } from '../../train/loop.ts'
 import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
 import { watchLosses } from '../lost-in-training.ts'
+import { encoderOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { runTraining } from '../run-training.ts'
 import type { StageContext } from '../stage.ts'
-import { trainNetwork } from '../train-network.ts'
-import { epochsOf } from '../training-length.ts'
 import { picturesWithMasks, validateSeed } from '../validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
@@ -24,34 +25,25 @@ export function trainStage(context: StageContext): Promise<void> {
 
 async function trainClasses(context: StageContext, later: Later): Promise<void> {
   const { recipe, dataset, valDataset, run, log } = context
-  const { train: settings, normalise, seed, precision, device, model } = recipe
-  const { imageSize } = model
+  const { train: settings, normalise, seed, precision, device } = recipe
+  const { imageSize } = encoderOf(recipe)
   const numClasses = dataset.classes.length
-  const method = buildMethod(recipe, { numClasses })
+  const method = await buildMethod(recipe, { numClasses })
   later(() => method.network.dispose())
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, { run, log })
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
-  const losses = watchLosses(context, 'train')
-  const common = { batchSize: settings.batchSize, workers: recipe.data.workers ?? 1 }
-  const loader = openTrainLoader(dataset, {
-    ...common,
-    ...losses.options,
-    seed,
-    dropLast: settings.dropLast,
-    cacheBytes: recipe.data.cacheMegabytes * 1e6,
-    transform: trainTransform(recipe),
-  })
-  later(() => loader.close())
-  if (loader.skipped > 0) log.info(`train: ${loader.skipped} pictures without a tag are not trained on`)
+  const skipped = dataset.pictures.length - tagged(dataset).length
+  if (skipped > 0) log.info(`train: ${skipped} pictures without a tag are not trained on`)
   const valLosses = watchLosses(context, 'validation')
   const valLoader =
     valDataset === undefined || every === 0
       ? undefined
       : openEvalLoader(valDataset, {
-          ...common,
           ...valLosses.options,
+          batchSize: settings.batchSize,
+          workers: recipe.data.workers ?? 1,
           transform: { imageSize, ...normalise },
         })
   later(() => valLoader?.close())
@@ -64,26 +56,34 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     const byMasks = await validateSeed(context, method, masked)
     return { ...byMasks, means: { ...byTags?.means, ...byMasks.means } }
   }
-  const epochs = epochsOf(settings, { batches: loader.batches, title: 'train', log })
-  await trainNetwork(
-    context,
-    { ...settings, epochs },
-    {
-      network: method.network,
-      losses: ({ images, targets, size }) =>
-        method.losses(
-          tensor(images, [size, 3, imageSize, imageSize]).to({ device }),
-          tensor(targets, [size, numClasses]).to({ device }),
-        ),
-      optimiser: buildOptimiser(method, settings.optimiser),
-      learningRate: learningRate({ ...settings, epochs }, loader.batches),
-      loader,
-      validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
-      checkpoints: run.checkpoints,
-      metrics: run.metrics,
-    },
-  )
-  losses.conclude()
+  await runTraining(context, {
+    title: 'train',
+    keys: { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' },
+    settings,
+    network: method.network,
+    frozen: method.frozen,
+    memory: method.memory,
+    openLoader: options =>
+      openTrainLoader(dataset, {
+        ...options,
+        seed,
+        dropLast: settings.dropLast,
+        transform: trainTransform(recipe),
+      }),
+    losses: ({ images, targets, size }, at) =>
+      method.losses(
+        {
+          images: tensor(images, [size, 3, imageSize, imageSize]).to({ device }),
+          targets: tensor(targets, [size, numClasses]).to({ device }),
+        },
+        at,
+      ),
+    optimiser: () => buildOptimiser(method, settings.optimiser),
+    learningRate: length => learningRate(settings, length),
+    validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
+    checkpoints: run.checkpoints,
+    metrics: run.metrics,
+  })
   valLosses.conclude()
 }
 
@@ -101,16 +101,13 @@ function environment({ device, precision }: Recipe): Record<string, string> {
   }
 }
 
-function buildOptimiser(
-  { network, noDecay, lrScale = () => 1 }: Method,
-  { betas, eps, weightDecay, decays }: Recipe['train']['optimiser'],
-) {
-  return adamw(decayGroups(network, { weightDecay, decays, noDecay, lrScale }), { betas, eps })
+function buildOptimiser(method: Method, { betas, eps, weightDecay, decays }: Recipe['train']['optimiser']) {
+  return adamw(method.parameterGroups({ weightDecay, decays }), { betas, eps })
 }
 
 function learningRate(
-  { schedule, optimiser, epochs, batchSize }: Recipe['train'],
-  batches: number,
+  { schedule, optimiser, batchSize }: Recipe['train'],
+  { epochs, batches }: { epochs: number; batches: number },
 ): LearningRate {
   const lr = scaledLr(optimiser.lr, { batchSize, lrBatch: optimiser.lrBatch })
   if (schedule.kind === 'cosine-epoch') {
@@ -127,7 +124,12 @@ function learningRate(
   return ({ step }) => rate(step)
 }
 
-function trainTransform({ model: { imageSize }, train: { augment }, normalise }: Recipe): TrainTransform {
+function trainTransform(recipe: Recipe): TrainTransform {
+  const {
+    train: { augment },
+    normalise,
+  } = recipe
+  const { imageSize } = encoderOf(recipe)
   const { crop, flip, randAugment, erasing } = augment
   return { imageSize, ...crop, flip, randAugment, erasing, ...normalise }
 }

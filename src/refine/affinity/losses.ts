@@ -1,5 +1,5 @@
 /** @file AffinityNet's loss: background pairs, foreground pairs and different pairs, each a mean of its own (train_aff.py). */
-import type { Losses } from '../../methods/method.ts'
+import type { Losses } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { PAIR } from './pair-labels.ts'
 

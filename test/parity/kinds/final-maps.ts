@@ -32,7 +32,7 @@ export function finalMaps(
   }
   return new Map(
     Object.entries(variants).flatMap(([name, options]) => {
-      const maps = multiScaleMaps({ classMaps: images => classMaps(images, options) }, views, { classes })
+      const maps = multiScaleMaps(images => classMaps(images, options), views, { classes })
       return classes.map((index, i): [string, Tensor] => [`eval.${name}.${index}`, maps.select(0, i)])
     }),
   )

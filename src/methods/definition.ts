@@ -1,0 +1,78 @@
+/** @file A method before its network is built: what recipe, ablation, memory plan and report know of it. Loads no libtorch. */
+import type { z } from 'zod'
+import type { EncoderShape } from '../models/vit/widths.ts'
+import type { Method } from './method.ts'
+
+/** Two settings that do not fit together: where, and "problem; expected what would be right". */
+export interface Problem {
+  readonly path: string[]
+  readonly message: string
+}
+
+/** One entry of an ablation. */
+export interface Variant {
+  /** Part of its runs' names. */
+  readonly name: string
+  /** `key=value` texts, as after --set. */
+  readonly set: readonly string[]
+}
+
+/** One look at an image: a batch of it alone, or of it and its flip. */
+export interface MapsView {
+  readonly batch: number
+  readonly pixels: number
+  readonly patches: number
+  /** Class tokens and patch tokens. */
+  readonly tokens: number
+  readonly classes: number
+}
+
+/** The parts of a recipe that a method declares: `model`, and fields of its own in `train` and `maps`. */
+export interface OwnSections {
+  readonly model: unknown
+  readonly train: unknown
+  readonly maps: unknown
+}
+
+export interface Definition<
+  Name extends string,
+  Model extends z.ZodType,
+  Train extends z.ZodRawShape,
+  Maps extends z.ZodRawShape,
+> {
+  readonly name: Name
+  /** Name and year of the paper, for `--help` and docs. */
+  readonly title: string
+  readonly model: Model
+  /** Fields beside those that every `train` section has, such as `losses`. */
+  readonly train: Train
+  /** Fields beside those that every `maps` section has. */
+  readonly maps: Maps
+  check?(recipe: Own<Model, Train, Maps>): Problem[]
+  /** For the report: the network, and how its CAMs are made, each in a few words. */
+  words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
+  /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */
+  variants(recipe: Own<Model, Train, Maps>): Variant[]
+  /** The transformer that it trains: AffinityNet and segmentation may start from one like it. */
+  encoder(model: z.output<Model>): EncoderShape
+  /** Bytes that CAMs of one look take beside the transformer itself. */
+  mapsMemory(recipe: Own<Model, Train, Maps>, view: MapsView): number
+  /** Builds the network with freshly drawn weights. Loads libtorch. */
+  build(recipe: Own<Model, Train, Maps>, options: { numClasses: number }): Promise<Method>
+}
+
+type Own<Model extends z.ZodType, Train extends z.ZodRawShape, Maps extends z.ZodRawShape> = {
+  readonly model: z.output<Model>
+  readonly train: z.output<z.ZodObject<Train>>
+  readonly maps: z.output<z.ZodObject<Maps>>
+}
+
+/** Checks the types of a definition against its own sections. */
+export function defineMethod<
+  Name extends string,
+  Model extends z.ZodType,
+  Train extends z.ZodRawShape,
+  Maps extends z.ZodRawShape,
+>(definition: Definition<Name, Model, Train, Maps>): Definition<Name, Model, Train, Maps> {
+  return definition
+}

@@ -1,0 +1,5 @@
+/** @file The methods. A further one is a folder beside mctformer/ and a line here. Loads no libtorch. */
+import { mctformer } from './mctformer/definition.ts'
+import { weaktr } from './weaktr/definition.ts'
+
+export const METHODS = [mctformer, weaktr] as const

@@ -1,0 +1,33 @@
+/** @file MCTformer V1, V2 and MCTformer+ as a method. Loads libtorch only to build the network. */
+import { vitEncoder } from '../../models/vit/widths.ts'
+import { defineMethod } from '../definition.ts'
+import {
+  checkMctformer,
+  mctformerLossRecipe,
+  mctformerMapsFields,
+  mctformerModelRecipe,
+  mctformerVariants,
+} from './recipe.ts'
+
+export const mctformer = defineMethod({
+  name: 'mctformer',
+  title: 'MCTformer V1, V2 (Xu et al., CVPR 2022) and MCTformer+ (2023)',
+  model: mctformerModelRecipe.prefault({}).describe('the network'),
+  train: { losses: mctformerLossRecipe.prefault({}).describe('weights of the losses') },
+  maps: mctformerMapsFields,
+  check: checkMctformer,
+  words: ({ model, maps }) => ({
+    network: `mctformer ${model.variant}`,
+    maps: `${maps.attention}, last ${maps.layers} layers`,
+  }),
+  variants: ({ model }) => mctformerVariants(model),
+  encoder: vitEncoder,
+  mapsMemory({ model: { unet } }, { batch, tokens, patches, pixels }) {
+    const affinity = tokens ** 2 + patches ** 2 // the mean over the heads, and its sum over the layers
+    return 4 * batch * (affinity + (unet === null ? 0 : 2 * unet.width * pixels))
+  },
+  async build({ model, train: { losses }, maps }, { numClasses }) {
+    const { buildMctformer } = await import('./index.ts')
+    return buildMctformer({ model, numClasses, losses, maps })
+  },
+})

@@ -1,0 +1,28 @@
+/** @file The method that a recipe names. */
+import type { MapsView, Problem, Variant } from '../../methods/definition.ts'
+import { METHODS } from '../../methods/list.ts'
+import type { Method } from '../../methods/method.ts'
+import type { EncoderShape } from '../../models/vit/widths.ts'
+import type { Recipe } from './schema.ts'
+
+/** A method's definition, to be asked about recipes of that method. */
+export interface MethodOf {
+  readonly name: Recipe['method']
+  readonly title: string
+  check?(recipe: Recipe): Problem[]
+  words(recipe: Recipe): { readonly network: string; readonly maps: string }
+  variants(recipe: Recipe): Variant[]
+  encoder(model: Recipe['model']): EncoderShape
+  mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): number
+  build(recipe: Recipe, options: { numClasses: number }): Promise<Method>
+}
+
+export function methodOf({ method }: Pick<Recipe, 'method'>): MethodOf {
+  // the schema has parsed the recipe by this very definition
+  return METHODS.find(({ name }) => name === method) as unknown as MethodOf
+}
+
+/** The transformer that the recipe's method trains. */
+export function encoderOf({ method, model }: Pick<Recipe, 'method' | 'model'>): EncoderShape {
+  return methodOf({ method }).encoder(model)
+}
