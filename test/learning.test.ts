@@ -13,7 +13,6 @@ import type { ScoreRecord } from '../src/evaluate/index.ts'
 import { existingRunFolder } from '../src/pipeline/run-folder.ts'
 import { runRecipe } from '../src/pipeline/run-recipe.ts'
 import { evaluateStage } from '../src/pipeline/stages/evaluate.ts'
-import { stageTable } from '../src/pipeline/stages/index.ts'
 import { mapsStage } from '../src/pipeline/stages/maps.ts'
 import { silentLog } from '../src/train/log.ts'
 import { readMetrics } from '../src/train/metrics.ts'
@@ -53,7 +52,6 @@ async function trainAndScore(name: string): Promise<Outcome> {
     runs: folder,
     name: `run-${name}`,
     stages: ['train'],
-    table: stageTable,
     signal,
     log,
   })

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
 import { runRecipe } from '../src/pipeline/run-recipe.ts'
-import { stageTable } from '../src/pipeline/stages/index.ts'
 import { silentLog } from '../src/train/log.ts'
 
 let folder: string
@@ -37,7 +36,6 @@ function go(name: string, ...set: string[]) {
     runs: folder,
     name,
     stages: set.length === 0 ? ['train', 'maps', 'evaluate'] : ['maps', 'evaluate'],
-    table: stageTable,
     signal: new AbortController().signal,
     log,
   })

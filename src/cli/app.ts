@@ -1,28 +1,26 @@
 /** @file The command line as stricli sees it: commands, version, texts. */
-import { type Application, buildApplication, buildRouteMap } from '@stricli/core'
+import { type Application, buildApplication, buildRouteMap, type Command } from '@stricli/core'
 import { packageVersion } from '../io/package-root.ts'
+import { STAGES } from '../pipeline/stages/list.ts'
 import { ablate } from './commands/ablate.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { predict } from './commands/predict.ts'
 import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
-import { affinity, evaluate, maps, run, segment, train } from './commands/run.ts'
+import { run, stageCommands } from './commands/run.ts'
 import { setup } from './commands/setup.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
-const routes = {
+/** A command for each stage, in the order in which they run, and others. */
+const routes: Readonly<Record<string, Command<CliContext>>> = {
   run,
-  train,
-  maps,
-  evaluate,
-  affinity,
+  ...Object.fromEntries(STAGES.map(({ name }) => [name, stageCommands[name]])),
   refine,
-  segment,
   predict,
-  ablate,
   report,
+  ablate,
   demo,
   setup,
   doctor,
@@ -30,7 +28,7 @@ const routes = {
 
 /** The application `tagmask`. */
 export const app: Application<CliContext> = buildApplication(
-  buildRouteMap<keyof typeof routes, CliContext>({
+  buildRouteMap<string, CliContext>({
     routes,
     docs: {
       brief: 'From image tags to pixel masks',

@@ -11,14 +11,12 @@ import { loadRecipe } from './recipe/load.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import { type RunRecipeOptions, runRecipe } from './run-recipe.ts'
-import { type StageName, stagesOf } from './stage.ts'
+import type { StageName } from './stage.ts'
 import type { ScoresFile } from './stages/evaluate.ts'
+import { stageNames } from './stages/list.ts'
 
 export interface AblateOptions
-  extends Pick<
-    RunRecipeOptions,
-    'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'table' | 'signal' | 'log'
-  > {
+  extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
   /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
   readonly name?: string | undefined
   /** Variants of one's own, beside the method's. */
@@ -68,7 +66,7 @@ export async function ablate({
   for (const seed of seeds) {
     for (const { name, set: changes } of variants) {
       rest.log.info(`ablate: ${name}, seed ${seed}`)
-      const present = stagesOf(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
+      const present = stageNames(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
       const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
       const { run } = await runRecipe({
         ...rest,

@@ -8,7 +8,6 @@ import { type AblateOptions, ablate } from './ablate.ts'
 import { type AblationRun, ablationRows, formatAblation, spread } from './ablation-table.ts'
 import { clippingVariants, defaultVariants, parseVariant, pickVariants } from './ablation-variant.ts'
 import { parseRecipe } from './recipe/load.ts'
-import { stageTable } from './stages/index.ts'
 
 let folder = ''
 
@@ -119,7 +118,6 @@ describe('an ablation', () => {
     runs: join(folder, 'runs'),
     name: 'small',
     seeds: [0, 1],
-    table: stageTable,
     signal: new AbortController().signal,
     log: silentLog(),
   })

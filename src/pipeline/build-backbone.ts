@@ -11,7 +11,7 @@ import type { FrozenPart } from '../models/resnet38/index.ts'
 import type { Module } from '../nn/index.ts'
 import type { Log } from '../train/log.ts'
 import { trainedWeights } from './build-method.ts'
-import { warnOfRandomStart } from './random-weights.ts'
+import { randomBackbone, warnOfRandomStart } from './random-weights.ts'
 import { type BackboneName, backboneShape } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -53,7 +53,7 @@ export async function startBackbone(
 ): Promise<void> {
   const from = file ?? (backbone === 'model' ? trainedWeights(recipe, run) : undefined)
   if (from === undefined) {
-    await warnOfRandomStart(recipe, stage, { checkpoints, log })
+    await warnOfRandomStart(randomBackbone(stage, { backbone, weights: file }), { checkpoints, log })
     return
   }
   const weights = await readWeights(from)

@@ -11,6 +11,7 @@ import { warnOfRandomStart } from './random-weights.ts'
 import { methodOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
+import { train } from './stages/train/index.ts'
 
 /** Sets threads and seed as the recipe says; returns the device. Throws InputError for one that is not there. */
 export function prepareTorch({ threads, device, seed }: Recipe): string {
@@ -35,7 +36,7 @@ export async function startFromWeights(
 ): Promise<void> {
   if (recipe.weights === null) {
     if (recipe.data.layout === 'demo') log.info('train: from random weights, as the demo is meant to be')
-    await warnOfRandomStart(recipe, 'train', { checkpoints: run.checkpoints, log })
+    await warnOfRandomStart(train.randomStart?.(recipe), { checkpoints: run.checkpoints, log })
     return
   }
   const weights = await readWeights(recipe.weights)

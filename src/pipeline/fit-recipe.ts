@@ -7,7 +7,8 @@ import type { Log } from '../train/log.ts'
 import type { ChosenKeys } from './recipe/load.ts'
 import { applyOverrides, type Override } from './recipe/overrides.ts'
 import type { Recipe } from './recipe/schema.ts'
-import { type Training, trainingsOf } from './trainings.ts'
+import type { TrainingPlan } from './stage.ts'
+import { trainingsOf } from './trainings.ts'
 
 export interface FitOptions {
   /** What is trained on. */
@@ -43,7 +44,7 @@ export function keysToFit(recipe: Recipe, { chosen }: Pick<FitOptions, 'chosen'>
 }
 
 function fitted(
-  { section, batchSize, dropLast }: Training,
+  { section, batchSize, dropLast }: TrainingPlan,
   { images, chosen, log }: { images: number; chosen: ChosenKeys | undefined; log: Log },
 ): Override[] {
   const key = `${section}.batchSize`
@@ -65,7 +66,7 @@ function fitted(
   return changes
 }
 
-function check({ section, batchSize, dropLast, side, sideKey }: Training, images: number): void {
+function check({ section, batchSize, dropLast, side, sideKey }: TrainingPlan, images: number): void {
   if (dropLast && images < batchSize && images > 0) {
     throw new InputError(
       `${section}.batchSize`,

@@ -10,7 +10,7 @@ import { preflight } from './preflight.ts'
 import { parseRecipe } from './recipe/load.ts'
 import { parseSet } from './recipe/overrides.ts'
 import { runFolder } from './run-folder.ts'
-import { stagesOf } from './stage.ts'
+import { stageNames } from './stages/list.ts'
 
 let folder = ''
 let lines: string[] = []
@@ -38,7 +38,7 @@ function look(set: readonly string[], pictures: readonly Picture[] = ['a', 'b', 
     warnings: [],
   }
   const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
-  return preflight({ recipe, dataset, run: runFolder(join(folder, 'run')), stages: stagesOf(recipe), log })
+  return preflight({ recipe, dataset, run: runFolder(join(folder, 'run')), stages: stageNames(recipe), log })
 }
 
 const SEGMENT = 'segment={batchSize: 3}'

@@ -10,6 +10,7 @@ import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
+import { stagesOf } from './stages/list.ts'
 import { weightFiles } from './weight-files.ts'
 
 export interface PreflightOptions {
@@ -23,7 +24,7 @@ export interface PreflightOptions {
 
 /** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
-  const weights = await weightFiles(options.recipe)
+  const weights = await weightFiles(options.recipe, stagesOf(options.recipe))
   await checkScoredSplit(options)
   await checkWeights(options, weights)
   await checkRoom(options)
@@ -78,7 +79,7 @@ async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promi
       ),
     ),
   )
-  const copies = ['maps', 'affinity', 'refine'].filter(stage => stages.includes(stage as StageName)).length
+  const copies = ['maps', 'affinity', 'refine'].filter(stage => stages.includes(stage)).length
   const done = (await readMarker(run, 'maps'))?.state === 'done'
   const needed = SPARE + (done ? 0 : copies * MAPS_PER_BYTE * sizes.reduce((sum, size) => sum + size, 0))
   if (free >= needed) return

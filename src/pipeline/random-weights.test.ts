@@ -1,12 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { randomStart } from './random-weights.ts'
 import { loadRecipe } from './recipe/load.ts'
+import { stagesOf } from './stages/list.ts'
 
 const START = 'TRAINING STARTS FROM RANDOM WEIGHTS: '
 
 async function said(name: string, set: readonly string[] = []) {
   const { recipe } = await loadRecipe(name, { set })
-  return (['train', 'affinity', 'segment'] as const).map(stage => randomStart(recipe, stage))
+  return ['train', 'affinity', 'segment'].map(name =>
+    stagesOf(recipe)
+      .find(stage => stage.name === name)
+      ?.randomStart?.(recipe),
+  )
 }
 
 describe('a training that starts from nothing', () => {

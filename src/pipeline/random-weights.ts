@@ -3,10 +3,9 @@ import { stat } from 'node:fs/promises'
 import { checkpointFiles } from '../train/checkpoint-files.ts'
 import type { Log } from '../train/log.ts'
 import type { BackboneName } from './recipe/backbone.ts'
-import { encoderOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
-import { type StageName, stagesOf } from './stage.ts'
+import type { StageDefinition } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
 
 const DEIT_FILES = 'https://dl.fbaipublicfiles.com/deit/'
@@ -18,49 +17,49 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
 }
 const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
 
-type TrainingStage = Extract<StageName, 'train' | 'affinity' | 'segment'>
-
-/** What is to be said of the training of a stage; undefined where it starts from weights, or is meant to start from none. */
-export function randomStart(recipe: Recipe, stage: TrainingStage): string | undefined {
-  if (!stagesOf(recipe).includes(stage)) return undefined
-  if (stage === 'train') {
-    if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    const source = sourceOf(encoderOf(recipe).name)
-    return warning('the class network', { flag: '--weights FILE', source })
-  }
-  const section = recipe[stage]
-  if (section === null || section.weights !== null || section.backbone === 'model') return undefined
-  const { backbone } = section
-  const source = backbone === 'resnet38' ? RESNET38 : sourceOf(backbone)
-  return warning(`${backbone} of ${stage}`, { flag: `--set ${stage}.weights=FILE`, source })
+/** What is to be said of a network that starts from nothing. `size`: that of a DeiT, if it is one; `flag` gives weights. */
+export function randomStart(
+  what: string,
+  { size, flag, source = sourceOf(size) }: { size: string | undefined; flag: string; source?: string },
+): string {
+  return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
 
-/** Says it of the stage, unless that was said before in this session or its training goes on from a state. */
+/** The same of a backbone as the section of a stage names it; undefined where it starts from weights. */
+export function randomBackbone(
+  section: string,
+  { backbone, weights }: { readonly backbone: BackboneName; readonly weights: string | null },
+): string | undefined {
+  if (weights !== null || backbone === 'model') return undefined
+  const flag = `--set ${section}.weights=FILE`
+  const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
+  return randomStart(`${backbone} of ${section}`, { size: backbone, flag, ...source })
+}
+
+/** Says it, unless it was said before in this session or the training goes on from a state. */
 export async function warnOfRandomStart(
-  recipe: Recipe,
-  stage: TrainingStage,
+  text: string | undefined,
   { checkpoints, log }: { checkpoints: string; log: Log },
 ): Promise<void> {
-  const text = randomStart(recipe, stage)
   if (text === undefined || log.warnings.includes(text)) return
   const begun = await stat(checkpointFiles(checkpoints).state).catch(() => undefined)
   if (begun === undefined) log.warn(text)
 }
 
-/** Says it of all stages asked for that have not begun: before hours of the first are spent, not after. */
+/** Says it of all stages that have not begun: before hours of the first are spent, not after. */
 export async function warnOfRandomStarts(
   recipe: Recipe,
-  { stages, run, force, log }: { stages: readonly StageName[]; run: RunFolder; force: boolean; log: Log },
+  {
+    stages,
+    run,
+    force,
+    log,
+  }: { stages: readonly StageDefinition[]; run: RunFolder; force: boolean; log: Log },
 ): Promise<void> {
-  for (const stage of ['train', 'affinity', 'segment'] as const) {
-    if (!stages.includes(stage)) continue
-    const text = randomStart(recipe, stage)
-    if (text !== undefined && (force || (await readMarker(run, stage)) === undefined)) log.warn(text)
+  for (const { name, randomStart } of stages) {
+    const text = randomStart?.(recipe)
+    if (text !== undefined && (force || (await readMarker(run, name)) === undefined)) log.warn(text)
   }
-}
-
-function warning(what: string, { flag, source }: { flag: string; source: string }): string {
-  return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
 
 function sourceOf(size: BackboneName | string | undefined): string {

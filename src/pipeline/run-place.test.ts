@@ -8,7 +8,6 @@ import { parseRecipe } from './recipe/load.ts'
 import { openRunFolder } from './run-folder.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runRecipe } from './run-recipe.ts'
-import { stageTable } from './stages/index.ts'
 
 let folder = ''
 beforeEach(async () => {
@@ -117,7 +116,6 @@ it('a data set is never taken for a run folder: nothing of it is touched', async
     runRecipe({
       recipe: 'mctformer_demo',
       set: [`data.root=${pets}`, 'data.layout=folder'],
-      table: stageTable,
       signal: new AbortController().signal,
       log: silentLog(),
       ...options,

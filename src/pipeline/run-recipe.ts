@@ -15,8 +15,9 @@ import type { Recipe } from './recipe/schema.ts'
 import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
-import { runStages, type StageTable } from './run-stages.ts'
-import { type StageName, stagesOf } from './stage.ts'
+import { runStages } from './run-stages.ts'
+import type { StageName } from './stage.ts'
+import { stageNames, stagesOf } from './stages/list.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
@@ -35,7 +36,6 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders from which stages may be taken that they have done from the same inputs. */
   readonly siblings?: readonly string[]
-  readonly table: StageTable
   readonly signal: AbortSignal
   readonly log: Log
 }
@@ -53,7 +53,6 @@ export async function runRecipe({
   force = false,
   withChanges = false,
   siblings = [],
-  table,
   signal,
   log,
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
@@ -78,7 +77,7 @@ export async function runRecipe({
   const kept = { ...fitted, data: { ...fitted.data, root: recipe.data.root } }
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
-  const stages = asked ?? stagesOf(recipe)
+  const stages = asked ?? stageNames(recipe)
   await preflight({ recipe, dataset, run: runFolder(root), stages, log })
   const release = await lockRun(runFolder(root))
   try {
@@ -86,8 +85,13 @@ export async function runRecipe({
     const run = await openRunFolder(root, kept)
     await recordSession(run, stages)
     log.info(`run folder ${fromHere(run.root)}`)
-    await warnOfRandomStarts(recipe, { stages, run, force, log })
-    const options = { recipe, run, dataset, valDataset, stages, table, signal, log, force, siblings }
+    await warnOfRandomStarts(recipe, {
+      stages: stagesOf(recipe).filter(({ name }) => stages.includes(name)),
+      run,
+      force,
+      log,
+    })
+    const options = { recipe, run, dataset, valDataset, stages, signal, log, force, siblings }
     const worked = await runStages(options)
     return { run, stages, worked }
   } finally {

@@ -15,8 +15,11 @@ import {
   runFolder,
 } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
-import { type RunStagesOptions, runStages, type StageTable } from './run-stages.ts'
-import { Interrupted, type StageContext, type StageName } from './stage.ts'
+import { type RunStagesOptions, runStages } from './run-stages.ts'
+import { Interrupted, type Stage, type StageContext, type StageName } from './stage.ts'
+
+type StageTable = Readonly<Record<StageName, () => Promise<Stage>>>
+
 import { readMarker } from './stage-marker.ts'
 
 const dataset: Dataset = {
@@ -64,13 +67,16 @@ function tableWith(
   }
 }
 
-async function go(recipe: Recipe, options: Partial<RunStagesOptions> = {}): Promise<StageName[]> {
+async function go(
+  recipe: Recipe,
+  { table = tableWith(), ...options }: Partial<RunStagesOptions> & { table?: StageTable } = {},
+): Promise<StageName[]> {
   const run = await openRunFolder(root, recipe)
   return runStages({
     recipe,
     run,
     dataset,
-    table: tableWith(),
+    load: ({ name }) => table[name]!(),
     signal: new AbortController().signal,
     log: silentLog(),
     ...options,

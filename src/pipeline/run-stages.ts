@@ -6,15 +6,13 @@ import { openFileContents } from './file-contents.ts'
 import { openScoredSplit } from './open-data.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder, runFolder } from './run-folder.ts'
-import { Interrupted, type Stage, type StageContext, type StageName, stagesOf, withInputs } from './stage.ts'
+import { Interrupted, type Stage, type StageContext, type StageDefinition, type StageName } from './stage.ts'
 import { filesOf, type InputSources } from './stage-inputs.ts'
 import { readMarker, type StageMarker } from './stage-marker.ts'
 import { type StageState, some, stageState } from './stage-state.ts'
 import { takeFrom, workOn } from './stage-work.ts'
+import { stageNames, withStagesBefore } from './stages/list.ts'
 import { weightFiles } from './weight-files.ts'
-
-/** The functions behind the stage names, loaded when needed. */
-export type StageTable = Readonly<Record<StageName, () => Promise<Stage>>>
 
 export interface RunStagesOptions {
   readonly recipe: Recipe
@@ -23,7 +21,8 @@ export interface RunStagesOptions {
   readonly valDataset?: Dataset | undefined
   /** Which stages; those whose files they read must be done. */
   readonly stages?: readonly StageName[]
-  readonly table: StageTable
+  /** Loads the work of a stage. */
+  readonly load?: (stage: StageDefinition) => Promise<Stage>
   readonly signal: AbortSignal
   readonly log: Log
   /** Run the stages again from the start although they are done. */
@@ -39,8 +38,8 @@ export async function runStages({
   run,
   dataset,
   valDataset,
-  stages = stagesOf(recipe),
-  table,
+  stages = stageNames(recipe),
+  load = stage => stage.load(),
   signal,
   log,
   force = false,
@@ -51,24 +50,25 @@ export async function runStages({
   const sources = await openSources({ recipe, run, dataset, valDataset, stages, made, log })
   const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
   const worked: StageName[] = []
-  for (const stage of withInputs(stages, recipe)) {
+  for (const stage of withStagesBefore(stages, recipe)) {
+    const { name } = stage
     const state = await stageState(run, stage, sources)
     const { todo, marker } = state
-    if (!stages.includes(stage)) {
-      if (todo !== 'done') throw notDone(run, stage, state)
-    } else if (todo === 'done' && !force) sayDone(stage, state, log)
+    if (!stages.includes(name)) {
+      if (todo !== 'done') throw notDone(run, name, state)
+    } else if (todo === 'done' && !force) sayDone(name, state, log)
     else {
-      if (signal.aborted) throw new Interrupted(`the start of the stage ${stage}`)
+      if (signal.aborted) throw new Interrupted(`the start of the stage ${name}`)
       const mended = todo === 'resume' && marker?.state === 'done'
       const twin = force || mended ? undefined : await doneElsewhere(siblings, stage, sources)
       if (twin !== undefined) await takeFrom(twin, stage, context)
       else {
-        await workOn(stage, { state, context, sources, stage: await table[stage](), force })
-        worked.push(stage)
+        await workOn(stage, { state, context, sources, work: await load(stage), force })
+        worked.push(name)
       }
     }
-    const done = await readMarker(run, stage)
-    if (done !== undefined) made.set(stage, done)
+    const done = await readMarker(run, name)
+    if (done !== undefined) made.set(name, done)
   }
   return worked
 }
@@ -90,17 +90,17 @@ async function openSources({
   const scored = await openScoredSplit({ recipe, dataset })
   const contents = await openFileContents(run.contents)
   const sets = { recipe, dataset, valDataset, scored }
-  const weights = (await weightFiles(recipe)).map(({ file }) => file)
-  await contents.read([...weights, ...filesOf(withInputs(stages, recipe), sets)], { log })
+  const weights = (await weightFiles(recipe, withStagesBefore(stages, recipe))).map(({ file }) => file)
+  await contents.read([...weights, ...filesOf(withStagesBefore(stages, recipe), sets)], { log })
   return { ...sets, contents, made }
 }
 
 function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName[]): void {
-  const absent = stages.find(stage => !stagesOf(recipe).includes(stage))
+  const absent = stages.find(name => !stageNames(recipe).includes(name))
   if (absent === undefined) return
   throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
     field: absent,
-    expected: `it has ${stagesOf(recipe).join(', ')}`,
+    expected: `it has ${stageNames(recipe).join(', ')}`,
   })
 }
 
@@ -115,7 +115,7 @@ function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
 /** The first run that has done the stage from the same inputs, all of whose files are there. */
 async function doneElsewhere(
   siblings: readonly string[],
-  stage: StageName,
+  stage: StageDefinition,
   sources: InputSources,
 ): Promise<RunFolder | undefined> {
   for (const run of siblings.map(runFolder))

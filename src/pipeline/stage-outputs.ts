@@ -3,72 +3,23 @@ import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Log } from '../train/log.ts'
-import { predictionFile, waysOf } from './prediction-file.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
-import type { StageName } from './stage.ts'
-import type { StageImage } from './stage-inputs.ts'
+import type { StageDefinition, StageImage } from './stage.ts'
 import type { FileList } from './stage-marker.ts'
-
-type Key = Exclude<keyof RunFolder, 'name' | 'root'>
-
-interface Outputs {
-  readonly keys: readonly Key[]
-  /** Those of them that took hours to make. */
-  readonly keep?: readonly Key[]
-  /** Those that later stages and people need; what else there is may be deleted once the stage is done. */
-  readonly lasting: readonly Key[]
-  /** Without a file in each of these nothing was done. */
-  readonly needed: readonly Key[]
-}
-
-/** Outputs of each stage, cleared when it starts afresh; those to keep are set aside instead. */
-export const OUTPUTS: Readonly<Record<StageName, Outputs>> = {
-  train: {
-    keys: ['checkpoints', 'metrics', 'environment'],
-    keep: ['checkpoints', 'metrics', 'environment'],
-    lasting: ['checkpoints'],
-    needed: ['checkpoints'],
-  },
-  maps: { keys: ['maps', 'headWeights'], lasting: ['maps', 'headWeights'], needed: ['maps'] },
-  evaluate: {
-    keys: ['scores', 'scoresTable', 'pictureScores', 'masks'],
-    lasting: ['scores', 'scoresTable', 'pictureScores', 'masks'],
-    needed: ['scores'],
-  },
-  affinity: {
-    keys: ['affinityLabels', 'affinityCheckpoints', 'affinityMetrics'],
-    keep: ['affinityCheckpoints', 'affinityMetrics'],
-    lasting: ['affinityCheckpoints'],
-    needed: ['affinityCheckpoints'],
-  },
-  refine: {
-    keys: ['refined', 'pseudoMasks', 'sureMasks', 'refineScores', 'refineTable'],
-    lasting: ['refined', 'pseudoMasks', 'sureMasks', 'refineScores', 'refineTable'],
-    needed: ['pseudoMasks'],
-  },
-  segment: {
-    keys: ['segmentCheckpoints', 'segmentMetrics', 'segmentRounds', 'roundScores', 'roundTable'],
-    keep: ['segmentCheckpoints', 'segmentMetrics', 'segmentRounds'],
-    lasting: ['segmentCheckpoints'],
-    needed: ['segmentCheckpoints'],
-  },
-  predict: {
-    keys: ['predictions', 'predictionScores', 'predictionTable'],
-    lasting: ['predictions', 'predictionScores', 'predictionTable'],
-    needed: ['predictionScores'],
-  },
-  report: { keys: ['report', 'pictures'], lasting: ['report', 'pictures'], needed: ['report'] },
-}
 
 /** Of checkpoints: only needed while a training goes on. */
 const PASSING = /\/state\.[^/]*$/
 
 /** The lasting files of a stage that are there. */
-export async function listOutputs(run: RunFolder, stage: StageName): Promise<FileList> {
-  const lists = await Promise.all(OUTPUTS[stage].lasting.map(key => filesAt(run.root, run[key])))
-  const passing = (file: string): boolean => OUTPUTS[stage].keep !== undefined && PASSING.test(file)
-  return Object.fromEntries(lists.flat().filter(([file]) => !passing(file)))
+export async function listOutputs(run: RunFolder, stage: StageDefinition): Promise<FileList> {
+  const lasting = stage.outputs(run).filter(({ passing }) => passing !== true)
+  const lists = await Promise.all(
+    lasting.map(async ({ path, aside }) =>
+      (await filesAt(run.root, path)).filter(([file]) => aside !== true || !PASSING.test(file)),
+    ),
+  )
+  return Object.fromEntries(lists.flat())
 }
 
 /** Whether two lists are of the same things made; scores and tables say something of them and do not count. */
@@ -90,65 +41,47 @@ export function missingOutputs(before: FileList, now: FileList): { gone: string[
 /** Throws InputError when a stage that says it is done has left nothing, or not the weights that it had made before. */
 export function refuseNothingMade(
   run: RunFolder,
-  stage: StageName,
+  stage: StageDefinition,
   { before, now }: { before: FileList; now: FileList },
 ): void {
+  const { name } = stage
   const files = Object.keys(now)
-  const place = (key: Key): string => inRun(run.root, run[key])
-  const empty = OUTPUTS[stage].needed.find(
-    key => !files.some(file => file === place(key) || file.startsWith(`${place(key)}/`)),
-  )
+  const outputs = stage.outputs(run)
+  const empty = outputs.find(({ path, needed }) => {
+    const place = inRun(run.root, path)
+    return needed && !files.some(file => file === place || file.startsWith(`${place}/`))
+  })
   if (empty !== undefined)
-    throw new InputError(
-      fromHere(run[empty]),
-      `the stage ${stage} has written nothing here: it is not done`,
-      {
-        expected: 'mend what the lines above name and give the same command',
-      },
-    )
-  const weights = Object.keys(before).find(
-    file => file.endsWith('.safetensors') && OUTPUTS[stage].keep !== undefined && now[file] === undefined,
-  )
+    throw new InputError(fromHere(empty.path), `the stage ${name} has written nothing here: it is not done`, {
+      expected: 'mend what the lines above name and give the same command',
+    })
+  if (!outputs.some(({ aside }) => aside)) return
+  const weights = Object.keys(before).find(file => file.endsWith('.safetensors') && now[file] === undefined)
   if (weights === undefined) return
   throw new InputError(
     fromHere(join(run.root, weights)),
     'is gone and cannot be made from the state that is there',
     {
-      expected: `put it back, or train again from the start: tagmask ${stage} ${fromHere(run.root)} --force`,
+      expected: `put it back, or train again from the start: tagmask ${name} ${fromHere(run.root)} --force`,
     },
   )
 }
 
-/** The stages that go image by image: of each image they make files that stay when they are taken up. */
-export const BY_IMAGE: ReadonlySet<StageName> = new Set(['maps', 'refine', 'predict'])
-
-/** The files that a stage makes of one image; none of a stage that does not go image by image. */
+/** The files that a stage makes of one image, as paths in the run folder; none of a stage that does not go image by image. */
 export function filesOfImage(
-  stage: StageName,
-  { key, id }: StageImage,
+  stage: StageDefinition,
+  image: StageImage,
   { run, recipe }: { run: RunFolder; recipe: Recipe },
 ): string[] {
-  const split = key.slice(0, key.length - id.length - 1)
-  switch (stage) {
-    case 'maps':
-      return [inRun(run.root, join(run.maps, `${id}.safetensors`))]
-    case 'refine':
-      return [inRun(run.root, join(run.pseudoMasks, `${id}.png`))]
-    case 'predict':
-      return waysOf(recipe).map(way => inRun(run.root, predictionFile(run, { split, way, id })))
-    default:
-      return []
-  }
+  return (stage.filesOfImage?.(image, { run, recipe }) ?? []).map(path => inRun(run.root, path))
 }
 
 /** Removes what a stage has made, but for what took hours, which is set aside. */
-export async function clearOutputs(run: RunFolder, stage: StageName, log: Log): Promise<void> {
-  const { keys, keep = [] } = OUTPUTS[stage]
-  for (const key of keys) {
-    const path = run[key]
+export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: Log): Promise<void> {
+  for (const { path, aside } of stage.outputs(run)) {
     const found = await stat(path).catch(() => undefined)
     if (found === undefined) continue
-    if (keep.includes(key)) await setAside(path, log)
+    if (aside === true) await setAside(path, log)
     else await rm(path, { recursive: true })
     if (found.isDirectory()) await mkdir(path, { recursive: true })
   }

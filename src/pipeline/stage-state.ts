@@ -1,14 +1,8 @@
 /** @file Whether a stage has anything to do, and why. Imports no torch. */
 import type { Recipe } from './recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
-import type { StageName } from './stage.ts'
-import {
-  type InputSources,
-  imagesOf,
-  type StageImage,
-  type StageInputs,
-  stageInputs,
-} from './stage-inputs.ts'
+import type { StageDefinition, StageImage } from './stage.ts'
+import { type InputSources, imagesOf, type StageInputs, stageInputs } from './stage-inputs.ts'
 import {
   type FileList,
   hasOldMarker,
@@ -17,7 +11,7 @@ import {
   type StageMarker,
   type StageNotes,
 } from './stage-marker.ts'
-import { BY_IMAGE, filesOfImage, listOutputs, missingOutputs, sayMissing } from './stage-outputs.ts'
+import { filesOfImage, listOutputs, missingOutputs, sayMissing } from './stage-outputs.ts'
 
 /** What a stage has before it, and what it has noted. */
 export interface StageState {
@@ -38,16 +32,17 @@ export interface StageState {
 /** Compares a stage's marker and files with what it would be made from now. Changes nothing. */
 export async function stageState(
   run: RunFolder,
-  stage: StageName,
+  stage: StageDefinition,
   sources: InputSources,
 ): Promise<StageState> {
   const [marker, notes, files] = await Promise.all([
-    readMarker(run, stage),
-    readNotes(run, stage),
+    readMarker(run, stage.name),
+    readNotes(run, stage.name),
     listOutputs(run, stage),
   ])
+  const { recipe } = sources
   const images = imagesOf(stage, sources)
-  const lost = new Set(lostImages(stage, images, { notes, files, run, recipe: sources.recipe }))
+  const lost = new Set(lostImages(stage, images, { notes, files, run, recipe }))
   const inputs = stageInputs(stage, sources)
   const others = images.filter(({ key, file }) => notes.images[key] !== sources.contents.of(file))
   const repaired = others.filter(image => lost.has(image) && notes.images[image.key] !== undefined)
@@ -61,18 +56,19 @@ export async function stageState(
     repaired: repaired.map(({ id }) => id),
   }
   if (marker === undefined || marker.state === 'clearing') {
-    const old = marker === undefined && (await hasOldMarker(run, stage))
+    const old = marker === undefined && (await hasOldMarker(run, stage.name))
     return { ...common, todo: 'fresh', why: old ? 'an older tagmask made it' : undefined }
   }
-  const changed = reasons(marker, inputs, 'base')
+  const changed = reasons(stage, { recipe, marker, now: inputs, part: 'base' })
   const replaced = others.filter(image => !lost.has(image)).map(({ id }) => id)
   if (replaced.length > 0 && marker.base.tags === inputs.base.tags)
     changed.push(`other images are there under the names ${some(replaced)}`)
   if (changed.length > 0) return { ...common, todo: 'fresh', why: listed(changed) }
   if (marker.state === 'running') return { ...common, todo: 'resume', why: undefined }
-  const again = reasons(marker, inputs, 'soft')
+  const again = reasons(stage, { recipe, marker, now: inputs, part: 'soft' })
   if (missing.gone.length + missing.changed.length > 0) again.push(sayMissing(missing))
-  if (BY_IMAGE.has(stage) && repaired.length > 0) again.push(`${some(common.repaired)} can be read now`)
+  if (stage.filesOfImage !== undefined && repaired.length > 0)
+    again.push(`${some(common.repaired)} can be read now`)
   return again.length > 0
     ? { ...common, todo: 'resume', why: listed(again) }
     : { ...common, todo: 'done', why: undefined }
@@ -80,7 +76,7 @@ export async function stageState(
 
 /** Images of which the stage has made nothing, or which it has named as lost. */
 export function lostImages(
-  stage: StageName,
+  stage: StageDefinition,
   images: readonly StageImage[],
   {
     notes,
@@ -102,31 +98,31 @@ export function lostImages(
 
 const STAGE = 'stage '
 
-const MADE: Readonly<Record<StageName, string>> = {
-  train: 'the weights of train are others',
-  maps: 'the class maps are others',
-  evaluate: 'the masks and scores of evaluate are others',
-  affinity: 'the weights of affinity are others',
-  refine: 'the pseudo masks are others',
-  segment: 'the weights of segment are others',
-  predict: 'the predictions are others',
-  report: 'the report is another',
-}
-
 /** What is not as it was when the stage was made. */
-function reasons(marker: StageMarker, now: StageInputs, part: 'base' | 'soft'): string[] {
+function reasons(
+  stage: StageDefinition,
+  {
+    recipe,
+    marker,
+    now,
+    part,
+  }: { recipe: Recipe; marker: StageMarker; now: StageInputs; part: 'base' | 'soft' },
+): string[] {
   const names = new Set([...Object.keys(marker[part]), ...Object.keys(now[part])])
   const changed = [...names].filter(name => marker[part][name] !== now[part][name])
   const stages = changed.filter(name => name.startsWith(STAGE)).map(name => name.slice(STAGE.length))
-  const scored = part === 'soft' || marker.stage === 'report' // of those only what they say counts
+  const told = part === 'soft' || stage.tellsOfStages === true // of those only what they say counts
+  const before = stage.before(recipe)[part] ?? []
+  const others = (name: string): string =>
+    `${before.find(one => one.name === name)?.product ?? name} are others`
   const [verb, last] = [stages.length === 1 ? 'has' : 'have', stages.at(-1)]
-  const before = stages.slice(0, -1).join(', ')
-  const worked = `${before === '' ? '' : `${before} and `}${last} ${verb} worked again`
+  const first = stages.slice(0, -1).join(', ')
+  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} worked again`
   return [
     ...changed
       .filter(name => !name.startsWith(STAGE))
       .flatMap(name => (name === 'keys' ? changedKeys(marker.keys, now.keys) : [WORDS[name] ?? name])),
-    ...(stages.length === 0 ? [] : scored ? [worked] : stages.map(name => MADE[name as StageName])),
+    ...(stages.length === 0 ? [] : told ? [worked] : stages.map(others)),
   ]
 }
 

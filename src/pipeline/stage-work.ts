@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import { packageVersion } from '../io/package-root.ts'
 import type { Log } from '../train/log.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
-import type { Stage, StageContext, StageName } from './stage.ts'
+import type { Stage, StageContext, StageDefinition, StageName } from './stage.ts'
 import { type InputSources, imagesOf } from './stage-inputs.ts'
 import {
   noteLost,
@@ -16,12 +16,12 @@ import {
   writeMarker,
   writeNotes,
 } from './stage-marker.ts'
-import { BY_IMAGE, clearOutputs, listOutputs, OUTPUTS, refuseNothingMade, sameMade } from './stage-outputs.ts'
+import { clearOutputs, listOutputs, refuseNothingMade, sameMade } from './stage-outputs.ts'
 import { lostImages, type StageState } from './stage-state.ts'
 import { takeOver } from './take-stage.ts'
 
 export interface StageWork {
-  readonly stage: Stage
+  readonly work: Stage
   readonly context: StageContext
   readonly state: StageState
   readonly sources: InputSources
@@ -30,8 +30,9 @@ export interface StageWork {
 }
 
 /** Runs a stage from the start or from where it was left. It is marked done when it has returned and made something. */
-export async function workOn(name: StageName, work: StageWork): Promise<void> {
-  const { stage, context, state, sources, force } = work
+export async function workOn(stage: StageDefinition, options: StageWork): Promise<void> {
+  const { work, context, state, sources, force } = options
+  const { name } = stage
   const { run, log } = context
   const fresh = force || state.todo === 'fresh'
   if (!force) sayWhy(name, state, log)
@@ -48,29 +49,29 @@ export async function workOn(name: StageName, work: StageWork): Promise<void> {
   }
   if (fresh) {
     await writeMarker(run, { ...now, state: 'clearing' })
-    await clearOutputs(run, name, log)
+    await clearOutputs(run, stage, log)
     await removeNotes(run, name)
-    await writeNotes(run, name, { images: contentsNow(name, sources) })
+    await writeNotes(run, name, { images: contentsNow(stage, sources) })
   }
   await writeMarker(run, now)
   if (!fresh) {
-    if (BY_IMAGE.has(name)) await writeNotes(run, name, { images: contentsNow(name, sources) })
+    if (stage.filesOfImage !== undefined) await writeNotes(run, name, { images: contentsNow(stage, sources) })
     for (const file of state.damaged) await rm(join(run.root, file), { force: true })
   }
   const lost = new Set<string>()
-  await stage({
+  await work({
     ...context,
     onLost({ id }) {
       if (!lost.has(id)) noteLost(run, name, id)
       lost.add(id)
     },
   })
-  await finish(name, { ...work, now, fresh, lost })
+  await finish(stage, { ...options, now, fresh, lost })
 }
 
 /** Notes what was made, and of which images nothing could be made; only then the stage is done. */
 async function finish(
-  name: StageName,
+  stage: StageDefinition,
   {
     context,
     state,
@@ -81,17 +82,18 @@ async function finish(
   }: StageWork & { now: StageMarker; fresh: boolean; lost: ReadonlySet<string> },
 ): Promise<void> {
   const { run, recipe } = context
+  const { name } = stage
   const before = fresh ? {} : state.notes.files
-  const files = await listOutputs(run, name)
-  refuseNothingMade(run, name, { before, now: files })
-  const images = imagesOf(name, sources)
-  const contents = contentsNow(name, sources)
+  const files = await listOutputs(run, stage)
+  refuseNothingMade(run, stage, { before, now: files })
+  const images = imagesOf(stage, sources)
+  const contents = contentsNow(stage, sources)
   const earlier = fresh ? [] : state.notes.lost
   const still = images.filter(
     ({ key, id }) => earlier.includes(id) && state.notes.images[key] === contents[key],
   )
   const named = [...new Set([...lost, ...still.map(({ id }) => id)])]
-  for (const { key, file } of lostImages(name, images, { notes: { lost: named }, files, run, recipe }))
+  for (const { key, file } of lostImages(stage, images, { notes: { lost: named }, files, run, recipe }))
     contents[key] = await sources.contents.again(file)
   const wasDone = Object.keys(before).length > 0
   const id = wasDone && !sameMade(before, files) ? newId() : now.id
@@ -101,13 +103,19 @@ async function finish(
 }
 
 /** Takes what another run has made from the same inputs. */
-export async function takeFrom(twin: RunFolder, name: StageName, { run, log }: StageContext): Promise<void> {
+export async function takeFrom(
+  twin: RunFolder,
+  stage: StageDefinition,
+  { run, log }: StageContext,
+): Promise<void> {
+  const { name } = stage
   const [marker, notes] = [await readMarker(twin, name), await readNotes(twin, name)]
   if (marker === undefined) return
   await writeMarker(run, { ...marker, state: 'clearing' })
-  await clearOutputs(run, name, log)
+  await clearOutputs(run, stage, log)
   await removeNotes(run, name)
-  for (const key of OUTPUTS[name].keys) await takeOver(twin[key], run[key])
+  const to = stage.outputs(run)
+  for (const [i, { path }] of stage.outputs(twin).entries()) await takeOver(path, to[i]!.path)
   await writeNotes(run, name, notes)
   await writeMarker(run, { ...marker, takenFrom: relative(run.root, twin.root) })
   log.info(`${name}: taken from ${fromHere(twin.root)}, which made it from the same inputs`)
@@ -117,8 +125,8 @@ function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {
   if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'made' : 'taken up'} again, since ${why}`)
 }
 
-function contentsNow(name: StageName, sources: InputSources): Record<string, string> {
-  return Object.fromEntries(imagesOf(name, sources).map(({ key, file }) => [key, sources.contents.of(file)]))
+function contentsNow(stage: StageDefinition, sources: InputSources): Record<string, string> {
+  return Object.fromEntries(imagesOf(stage, sources).map(({ key, file }) => [key, sources.contents.of(file)]))
 }
 
 function newId(): string {

@@ -10,7 +10,6 @@ import { readMetrics } from '../train/metrics.ts'
 import { runFolder } from './run-folder.ts'
 import { runRecipe } from './run-recipe.ts'
 import { Interrupted, type StageName } from './stage.ts'
-import { stageTable } from './stages/index.ts'
 
 let folder = ''
 let lines: string[] = []
@@ -52,7 +51,6 @@ function run(
     name,
     stages,
     withChanges: true,
-    table: stageTable,
     signal: stop.signal,
     log: createLog({ stream: { write, isTTY: abortAt !== undefined, columns: 120 }, env: {} }),
   })

@@ -3,30 +3,18 @@ import { stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { flatten } from './recipe/compare.ts'
 import type { Recipe } from './recipe/schema.ts'
-import type { StageName } from './stage.ts'
+import type { StageDefinition, StageName, WeightKey } from './stage.ts'
 
-export interface WeightKey {
-  readonly key: string
-  /** What sets it. */
-  readonly flag: string
-  /** The stage that reads the file. */
+interface WeightFile extends WeightKey {
   readonly stage: StageName
+  readonly file: string
 }
 
-/** Keys of a recipe that name a weight file. */
-export const WEIGHT_KEYS: readonly WeightKey[] = [
-  { key: 'weights', flag: '--weights', stage: 'train' },
-  { key: 'maps.weights', flag: '--checkpoint', stage: 'maps' },
-  { key: 'affinity.weights', flag: '--set affinity.weights=FILE', stage: 'affinity' },
-  { key: 'segment.weights', flag: '--set segment.weights=FILE', stage: 'segment' },
-]
-
 /** The weight files of the recipe. Throws InputError, naming the key, when one is not there. */
-export async function weightFiles(recipe: Recipe): Promise<(WeightKey & { readonly file: string })[]> {
-  const values = flatten(recipe)
-  const named = WEIGHT_KEYS.flatMap(one => {
-    const file = values.get(one.key)
-    return typeof file === 'string' ? [{ ...one, file }] : []
+export async function weightFiles(recipe: Recipe, stages: readonly StageDefinition[]): Promise<WeightFile[]> {
+  const named = stages.flatMap(stage => {
+    const file = weightFileOf(stage, recipe)
+    return file === undefined ? [] : [{ ...stage.weights!, stage: stage.name, file }]
   })
   for (const { file, key, flag } of named) {
     const expected = `give a .safetensors or .pth file with ${flag}`
@@ -40,8 +28,12 @@ export async function weightFiles(recipe: Recipe): Promise<(WeightKey & { readon
 }
 
 /** The weight file that the recipe names for a stage. */
-export function weightFileOf(stage: StageName, recipe: Recipe): string | undefined {
-  const key = WEIGHT_KEYS.find(one => one.stage === stage)?.key
-  const value = key === undefined ? undefined : flatten(recipe).get(key)
+export function weightFileOf({ weights }: StageDefinition, recipe: Recipe): string | undefined {
+  const value = weights === undefined ? undefined : flatten(recipe).get(weights.key)
   return typeof value === 'string' ? value : undefined
+}
+
+/** Whether a key names a weight file. */
+export function isWeightKey(key: string): boolean {
+  return /(^|\.)weights$/.test(key)
 }

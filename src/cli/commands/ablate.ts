@@ -5,7 +5,6 @@ import { formatAblation } from '../../pipeline/ablation-table.ts'
 import { parseVariant } from '../../pipeline/ablation-variant.ts'
 import { fromHere } from '../../pipeline/run-folder.ts'
 import { Interrupted } from '../../pipeline/stage.ts'
-import { stageTable } from '../../pipeline/stages/index.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 import { howToGoOn } from './run.ts'
@@ -94,7 +93,6 @@ Examples:
         seeds,
         seedsOf: flags['seeds-of'],
         withChanges: flags['resume-with-changes'] ?? false,
-        table: stageTable,
         signal,
         log,
       })

@@ -2,7 +2,6 @@
 import { buildCommand, type Command } from '@stricli/core'
 import { existingRunFolder, fromHere } from '../../pipeline/run-folder.ts'
 import { runRecipe } from '../../pipeline/run-recipe.ts'
-import { stageTable } from '../../pipeline/stages/index.ts'
 import type { CliContext } from '../context.ts'
 
 export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(
@@ -26,7 +25,6 @@ Examples:
         recipe: run.root,
         stages: ['report'],
         force: true,
-        table: stageTable,
         signal: this.signal,
         log: this.log,
       })

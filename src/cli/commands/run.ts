@@ -1,10 +1,10 @@
-/** @file `tagmask run`, `train`, `maps`, `evaluate`, `affinity`, `segment`: one command over all stages, and one for each. */
+/** @file `tagmask run` over all stages, and a command for each of them. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { fromHere } from '../../pipeline/run-folder.ts'
 import { runRecipe } from '../../pipeline/run-recipe.ts'
 import { Interrupted, type StageName } from '../../pipeline/stage.ts'
-import { stageTable } from '../../pipeline/stages/index.ts'
+import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 
@@ -60,19 +60,13 @@ export async function runWithFlags(
       stages,
       force,
       withChanges,
-      table: stageTable,
       signal,
       log,
     }
     const { run, stages: asked, worked } = await runRecipe(options)
-    const tables: [StageName, string][] = [
-      ['evaluate', run.scoresTable],
-      ['refine', run.refineTable],
-      ['predict', run.predictionTable],
-    ]
-    for (const [stage, file] of tables) {
-      if (!asked.includes(stage) || worked.includes(stage)) continue
-      const table = await readFile(file, 'utf8').catch(() => undefined) // refine may have scored nothing
+    for (const { name: stage, table: tableOf } of STAGES) {
+      if (tableOf === undefined || !asked.includes(stage) || worked.includes(stage)) continue
+      const table = await readFile(tableOf(run), 'utf8').catch(() => undefined) // refine may have scored nothing
       if (table !== undefined) log.info(table)
     }
     if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
@@ -102,59 +96,9 @@ Examples:
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
 })
 
-export const train = stageCommand({
-  stages: ['train'],
-  brief: 'Train the network of a recipe from picture tags',
-  description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C ends after the step, with a checkpoint; the same
-command goes on from there and ends with the same weights as a run never stopped.
-
-Examples:
-  tagmask train mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors
-  tagmask train my.yaml --data photos --device cuda --precision bf16 --seed 1 --name seed1`,
-})
-
-export const maps = stageCommand({
-  stages: ['maps'],
-  brief: 'Make class maps with the trained network of a run',
-  description: `Writes maps/ID.safetensors for each tagged picture. Needs the stage train of the same run.
-
-Examples:
-  tagmask maps runs/mctformer-v2_deit-ti_voc-mini
-  tagmask maps runs/thirty --set maps.layers=6 --resume-with-changes`,
-})
-
-export const evaluate = stageCommand({
-  stages: ['evaluate'],
-  brief: 'Score the class maps of a run against masks',
-  description: `Tries every background threshold in one pass; writes scores.json and scores.txt, and masks/ at the best one.
-Needs the stage maps of the same run, and masks in the data set.
-
-Examples:
-  tagmask evaluate runs/thirty
-  tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
-})
-
-export const affinity = stageCommand({
-  stages: ['affinity'],
-  brief: 'Train the AffinityNet of a run from its class maps',
-  description: `Writes affinity/ (labels, the maps twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C ends
-after the step, with a checkpoint; the same command goes on from there. Then: tagmask refine.
-Needs the stages before it in the same run, and refine.method affinity in the recipe.
-
-Examples:
-  tagmask affinity runs/thirty
-  tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda`,
-})
-
-export const segment = stageCommand({
-  stages: ['segment'],
-  brief: 'Train the segmentation network of a run from its pseudo masks',
-  description: `Writes segment/ and segment-metrics.jsonl into the run folder. Pictures without a pseudo mask are named and left out.
-Ctrl-C ends after the step, with a checkpoint; the same command goes on from there. Then: tagmask predict.
-Needs the stages before it in the same run, and a section segment in the recipe.
-
-Examples:
-  tagmask segment runs/mctformer_demo
-  tagmask segment runs/thirty --set segment.epochs=20 --resume-with-changes
-  tagmask segment runs/voc --set segment.backbone=resnet38 --set segment.weights=res38_cls.pth --device cuda`,
-})
+/** A command for each stage that has a text for its own; the others are run by commands of another kind. */
+export const stageCommands: Readonly<Record<string, Command<CliContext>>> = Object.fromEntries(
+  STAGES.flatMap(({ name, command }) =>
+    command === undefined ? [] : [[name, stageCommand({ stages: [name], ...command })]],
+  ),
+)

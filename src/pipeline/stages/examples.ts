@@ -2,7 +2,8 @@
 import type { Dataset, Picture } from '../../data/dataset.ts'
 import { openScoredSplit } from '../open-data.ts'
 import { readStageFile } from '../score-file.ts'
-import { type StageContext, stagesOf } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
+import { stageNames } from './list.ts'
 import type { PictureScore } from './masks.ts'
 import type { PredictionScoresFile } from './prediction-scores.ts'
 
@@ -32,7 +33,7 @@ export async function validationExamples({
   valDataset: set,
   run,
 }: StageContext): Promise<ChosenSet[]> {
-  if (set === undefined || !stagesOf(recipe).includes('predict')) return []
+  if (set === undefined || !stageNames(recipe).includes('predict')) return []
   const { pictures } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
   const count = Math.ceil(recipe.report.pictures / 2)
   const choices = chooseExamples(set.pictures, { scores: pictures, count })

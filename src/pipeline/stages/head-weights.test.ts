@@ -7,7 +7,6 @@ import type { HeadWeights } from '../../methods/index.ts'
 import { silentLog } from '../../train/log.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { runRecipe } from '../run-recipe.ts'
-import { stageTable } from './index.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -36,7 +35,6 @@ async function run(name: string, ...set: string[]): Promise<RunFolder> {
     runs: folder,
     name,
     stages: ['train', 'maps', 'evaluate', 'report'],
-    table: stageTable,
     signal: new AbortController().signal,
     log: silentLog(),
   })

@@ -9,7 +9,6 @@ import { readClassMaps } from '../class-map-file.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { runRecipe } from '../run-recipe.ts'
 import type { StageName } from '../stage.ts'
-import { stageTable } from './index.ts'
 
 let folder: string
 let data: string
@@ -62,7 +61,6 @@ async function run(name: string, stages: readonly StageName[], set: readonly str
     runs: folder,
     name,
     stages,
-    table: stageTable,
     signal: new AbortController().signal,
     log: log ?? silentLog(),
   })

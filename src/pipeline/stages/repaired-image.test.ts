@@ -6,7 +6,6 @@ import { generateDemo } from '../../data/demo/index.ts'
 import { createLog } from '../../train/log.ts'
 import { runRecipe } from '../run-recipe.ts'
 import type { StageName } from '../stage.ts'
-import { stageTable } from './index.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -34,7 +33,6 @@ async function run(): Promise<{ worked: StageName[]; text: string; maps: string[
     set: [`data.root=${join(folder, 'data')}`, ...small],
     runs: join(folder, 'runs'),
     name: 'one',
-    table: stageTable,
     signal: new AbortController().signal,
     log: createLog({
       stream: {

@@ -5,9 +5,10 @@ import { encoderOf, methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { Fact, FactGroup } from '../report/index.ts'
 import type { RunFolder } from '../run-folder.ts'
-import { type StageContext, stagesOf } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
 import { readMarker } from '../stage-marker.ts'
 import { lengthWords } from '../training-length.ts'
+import { stageNames } from './list.ts'
 
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
@@ -29,7 +30,7 @@ export async function factsOf(
 ): Promise<Fact[]> {
   const { seed, precision, device } = recipe
   const times: Fact[] = []
-  for (const stage of stagesOf(recipe).filter(name => name !== 'report')) {
+  for (const stage of stageNames(recipe).filter(name => name !== 'report')) {
     const marker = await readMarker(run, stage)
     if (marker?.finished == null) continue
     const seconds = (Date.parse(marker.finished) - Date.parse(marker.started)) / 1000

@@ -5,9 +5,10 @@ import type { HeadWeights } from '../../methods/index.ts'
 import { readMetrics } from '../../train/metrics.ts'
 import { type Example, type Training, writeReport } from '../report/index.ts'
 import { readStageFile } from '../score-file.ts'
-import { type StageContext, stagesOf } from '../stage.ts'
+import type { StageContext } from '../stage.ts'
 import type { ScoresFile } from './evaluate.ts'
 import { trainingExamples, validationExamples } from './examples.ts'
+import { stageNames } from './list.ts'
 import type { PredictionScoresFile } from './prediction-scores.ts'
 import type { RefineScoresFile } from './refine-scores.ts'
 import { readExamples } from './report-examples.ts'
@@ -44,7 +45,7 @@ export async function reportStage(context: StageContext): Promise<void> {
  * as they are have no second score.
  */
 async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]> {
-  const stages = stagesOf(recipe)
+  const stages = stageNames(recipe)
   const refined =
     stages.includes('refine') && recipe.refine.method !== 'none'
       ? await readStageFile<RefineScoresFile>(run.refineScores, 'refine')

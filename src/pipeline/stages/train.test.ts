@@ -12,7 +12,6 @@ import { parseRecipe } from '../recipe/load.ts'
 import { runFolder } from '../run-folder.ts'
 import { runRecipe } from '../run-recipe.ts'
 import { readMarker } from '../stage-marker.ts'
-import { stageTable } from './index.ts'
 
 const IMAGES = 12
 const SMALL = [
@@ -54,7 +53,6 @@ async function train(name: string, set: readonly string[] = []) {
     runs: root,
     name,
     stages: ['train'],
-    table: stageTable,
     signal: new AbortController().signal,
     log,
   })

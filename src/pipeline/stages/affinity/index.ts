@@ -1,0 +1,37 @@
+/** @file Stage `affinity`: from class maps to a trained AffinityNet. */
+import { tagged } from '../../../data/dataset.ts'
+import { randomBackbone } from '../../random-weights.ts'
+import { walks } from '../../recipe/refine.ts'
+import type { StageDefinition } from '../../stage.ts'
+import { maps } from '../maps/index.ts'
+import { train } from '../train/index.ts'
+
+export const affinity: StageDefinition = {
+  name: 'affinity',
+  product: 'the weights of affinity',
+  command: {
+    brief: 'Train the AffinityNet of a run from its class maps',
+    description: `Writes affinity/ (labels, the maps twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C ends
+after the step, with a checkpoint; the same command goes on from there. Then: tagmask refine.
+Needs the stages before it in the same run, and refine.method affinity in the recipe.
+
+Examples:
+  tagmask affinity runs/thirty
+  tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda`,
+  },
+  has: ({ refine }) => walks(refine),
+  before: () => ({ base: [maps] }),
+  sections: recipe => (train.has?.(recipe) === false ? ['seed', 'precision', 'affinity'] : ['affinity']),
+  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics }) => [
+    { path: affinityLabels, passing: true },
+    { path: affinityCheckpoints, needed: true, aside: true },
+    { path: affinityMetrics, aside: true, passing: true },
+  ],
+  weights: { key: 'affinity.weights', flag: '--set affinity.weights=FILE' },
+  trainings: ({ affinity: { batchSize, dropLast, cropSize } }) => [
+    { section: 'affinity', batchSize, dropLast, side: cropSize, sideKey: 'affinity.cropSize' },
+  ],
+  randomStart: ({ affinity }) => randomBackbone('affinity', affinity),
+  load: async () => (await import('../affinity.ts')).affinityStage,
+}

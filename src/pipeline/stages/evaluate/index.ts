@@ -1,0 +1,28 @@
+/** @file Stage `evaluate`: scores of the class maps at every threshold, and their masks at the best one. */
+import type { StageDefinition } from '../../stage.ts'
+import { maps } from '../maps/index.ts'
+
+export const evaluate: StageDefinition = {
+  name: 'evaluate',
+  product: 'the masks and scores of evaluate',
+  command: {
+    brief: 'Score the class maps of a run against masks',
+    description: `Tries every background threshold in one pass; writes scores.json and scores.txt, and masks/ at the best one.
+Needs the stage maps of the same run, and masks in the data set.
+
+Examples:
+  tagmask evaluate runs/thirty
+  tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
+  },
+  before: () => ({ base: [maps] }),
+  sections: () => ['evaluate'],
+  masks: ({ scored }) => ({ base: [scored] }),
+  outputs: ({ scores, scoresTable, pictureScores, masks }) => [
+    { path: scores, needed: true },
+    { path: scoresTable },
+    { path: pictureScores },
+    { path: masks },
+  ],
+  table: ({ scoresTable }) => scoresTable,
+  load: async () => (await import('../evaluate.ts')).evaluateStage,
+}

@@ -1,0 +1,39 @@
+/** @file The stages in the order in which they run. A further one is a folder beside train/ and a line here. Imports no torch. */
+import type { Recipe } from '../recipe/schema.ts'
+import type { StageDefinition, StageName } from '../stage.ts'
+import { affinity } from './affinity/index.ts'
+import { evaluate } from './evaluate/index.ts'
+import { maps } from './maps/index.ts'
+import { predict } from './predict/index.ts'
+import { refine } from './refine/index.ts'
+import { reportAfter } from './report/index.ts'
+import { segment } from './segment/index.ts'
+import { train } from './train/index.ts'
+
+const BEFORE_REPORT: readonly StageDefinition[] = [train, maps, evaluate, affinity, refine, segment, predict]
+
+export const STAGES: readonly StageDefinition[] = [
+  ...BEFORE_REPORT,
+  reportAfter(recipe => ({ base: BEFORE_REPORT.filter(stage => stage.has?.(recipe) ?? true) })),
+]
+
+/** The stages of a recipe, in order. */
+export function stagesOf(recipe: Recipe): StageDefinition[] {
+  return STAGES.filter(stage => stage.has?.(recipe) ?? true)
+}
+
+/** Their names. */
+export function stageNames(recipe: Recipe): StageName[] {
+  return stagesOf(recipe).map(({ name }) => name)
+}
+
+/** The given stages and all that theirs rest on in this recipe, in order. */
+export function withStagesBefore(names: readonly StageName[], recipe: Recipe): StageDefinition[] {
+  const own = stagesOf(recipe)
+  const needed = new Set(own.filter(({ name }) => names.includes(name)))
+  for (const stage of needed) {
+    const { base = [], soft = [] } = stage.before(recipe)
+    for (const one of [...base, ...soft]) needed.add(one)
+  }
+  return own.filter(stage => needed.has(stage))
+}

@@ -1,0 +1,27 @@
+/** @file Stage `maps`: from weights to a class map for each tagged image. */
+import { join } from 'node:path'
+import { tagged } from '../../../data/dataset.ts'
+import type { StageDefinition } from '../../stage.ts'
+import { train } from '../train/index.ts'
+
+export const maps: StageDefinition = {
+  name: 'maps',
+  product: 'the class maps',
+  command: {
+    brief: 'Make class maps with the trained network of a run',
+    description: `Writes maps/ID.safetensors for each tagged picture. Needs the stage train of the same run.
+
+Examples:
+  tagmask maps runs/mctformer-v2_deit-ti_voc-mini
+  tagmask maps runs/thirty --set maps.layers=6 --resume-with-changes`,
+  },
+  before: () => ({ base: [train] }),
+  // without the stage train, the network is known from here alone
+  sections: recipe =>
+    train.has?.(recipe) === false ? ['method', 'model', 'normalise', 'precision', 'maps'] : ['maps'],
+  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
+  filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
+  weights: { key: 'maps.weights', flag: '--checkpoint' },
+  load: async () => (await import('../maps.ts')).mapsStage,
+}

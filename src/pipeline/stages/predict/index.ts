@@ -1,0 +1,31 @@
+/** @file Stage `predict`: labels of images that nobody tagged, from the trained segmentation network, and their scores. */
+import type { Dataset } from '../../../data/dataset.ts'
+import { predictionFile, waysOf } from '../../prediction-file.ts'
+import type { StageDefinition, StageSets } from '../../stage.ts'
+import { evaluate } from '../evaluate/index.ts'
+import { segment } from '../segment/index.ts'
+
+export const predict: StageDefinition = {
+  name: 'predict',
+  product: 'the predictions',
+  has: ({ segment }) => segment !== null,
+  before: () => ({ base: [segment], soft: [evaluate] }),
+  sections: () => ['predict'],
+  images: sets => ({ base: predicted(sets), soft: [sets.scored] }),
+  masks: sets => ({ soft: predicted(sets) }),
+  soft: ({ report }) => ({ shown: String(report.pictures) }),
+  outputs: ({ predictions, predictionScores, predictionTable }) => [
+    { path: predictions },
+    { path: predictionScores, needed: true },
+    { path: predictionTable },
+  ],
+  filesOfImage: ({ split, id }, { run, recipe }) =>
+    waysOf(recipe).map(way => predictionFile(run, { split, way, id })),
+  table: ({ predictionTable }) => predictionTable,
+  load: async () => (await import('../predict.ts')).predictStage,
+}
+
+function predicted({ recipe, dataset, valDataset }: StageSets): Dataset[] {
+  if (valDataset === undefined) return [dataset]
+  return recipe.predict.trainSplit ? [valDataset, dataset] : [valDataset]
+}

@@ -1,0 +1,36 @@
+/** @file Stage `refine`: from class maps to pseudo masks. */
+import { join } from 'node:path'
+import { tagged } from '../../../data/dataset.ts'
+import { walks } from '../../recipe/refine.ts'
+import type { StageDefinition } from '../../stage.ts'
+import { affinity } from '../affinity/index.ts'
+import { evaluate } from '../evaluate/index.ts'
+import { maps } from '../maps/index.ts'
+
+export const refine: StageDefinition = {
+  name: 'refine',
+  product: 'the pseudo masks',
+  has: ({ refine, segment }) => refine.method !== 'none' || segment !== null,
+  before: ({ refine: { method } }) =>
+    method === 'none' ? { base: [maps, evaluate] } : { base: [maps, affinity], soft: [evaluate] },
+  sections: ({ refine }) => (refine.background === 'sweep' ? ['refine', 'evaluate'] : ['refine']),
+  notKeys: /^evaluate\.(threshold|split)$/,
+  images({ recipe: { refine }, dataset }) {
+    const reads = refine.method === 'crf' || walks(refine)
+    return { base: reads ? [{ ...dataset, pictures: tagged(dataset) }] : [] }
+  },
+  masks({ recipe: { refine }, scored }) {
+    if (refine.method === 'none') return {}
+    return refine.background === 'sweep' ? { base: [scored] } : { soft: [scored] }
+  },
+  outputs: ({ refined, pseudoMasks, sureMasks, refineScores, refineTable }) => [
+    { path: refined },
+    { path: pseudoMasks, needed: true },
+    { path: sureMasks },
+    { path: refineScores },
+    { path: refineTable },
+  ],
+  filesOfImage: ({ id }, { run }) => [join(run.pseudoMasks, `${id}.png`)],
+  table: ({ refineTable }) => refineTable,
+  load: async () => (await import('../refine.ts')).refineStage,
+}

@@ -1,0 +1,55 @@
+/** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
+import { tagged } from '../../../data/dataset.ts'
+import { randomBackbone } from '../../random-weights.ts'
+import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
+import type { StageDefinition } from '../../stage.ts'
+import { refine } from '../refine/index.ts'
+import { train } from '../train/index.ts'
+
+export const segment: StageDefinition = {
+  name: 'segment',
+  product: 'the weights of segment',
+  command: {
+    brief: 'Train the segmentation network of a run from its pseudo masks',
+    description: `Writes segment/ and segment-metrics.jsonl into the run folder. Pictures without a pseudo mask are named and left out.
+Ctrl-C ends after the step, with a checkpoint; the same command goes on from there. Then: tagmask predict.
+Needs the stages before it in the same run, and a section segment in the recipe.
+
+Examples:
+  tagmask segment runs/mctformer_demo
+  tagmask segment runs/thirty --set segment.epochs=20 --resume-with-changes
+  tagmask segment runs/voc --set segment.backbone=resnet38 --set segment.weights=res38_cls.pth --device cuda`,
+  },
+  has: ({ segment }) => segment !== null,
+  before: () => ({ base: [train, refine] }),
+  sections: recipe => [
+    'segment',
+    ...(train.has?.(recipe) === false ? (['seed', 'precision'] as const) : []),
+    // labels for a further round are made as predictions are
+    ...(recipe.segment?.retrain == null ? [] : (['predict'] as const)),
+  ],
+  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
+  outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [
+    { path: segmentCheckpoints, needed: true, aside: true },
+    { path: segmentMetrics, aside: true, passing: true },
+    { path: segmentRounds, aside: true, passing: true },
+    { path: roundScores, passing: true },
+    { path: roundTable, passing: true },
+  ],
+  weights: { key: 'segment.weights', flag: '--set segment.weights=FILE' },
+  trainings({ segment }) {
+    if (segment === null) return []
+    const crop = { side: segment.cropSize, sideKey: 'segment.cropSize' }
+    const plan = (section: string, { batchSize, dropLast }: typeof segment) => [
+      { section, batchSize, dropLast, ...crop },
+    ]
+    const first = firstTrainingKey(segment, 'batchSize') !== 'segment.batchSize'
+    return [
+      ...(first ? plan('segment.retrain.first', firstTraining(segment)) : []),
+      ...plan('segment', segment),
+    ]
+  },
+  randomStart: ({ segment }) => (segment === null ? undefined : randomBackbone('segment', segment)),
+  load: async () => (await import('../segment.ts')).segmentStage,
+}

@@ -1,0 +1,56 @@
+/** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
+import { tagged } from '../../../data/dataset.ts'
+import { randomStart } from '../../random-weights.ts'
+import { encoderOf } from '../../recipe/method.ts'
+import type { StageDefinition } from '../../stage.ts'
+
+export const train: StageDefinition = {
+  name: 'train',
+  product: 'the weights of train',
+  command: {
+    brief: 'Train the network of a recipe from picture tags',
+    description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C ends after the step, with a checkpoint; the same
+command goes on from there and ends with the same weights as a run never stopped.
+
+Examples:
+  tagmask train mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors
+  tagmask train my.yaml --data photos --device cuda --precision bf16 --seed 1 --name seed1`,
+  },
+  has: ({ maps }) => maps.weights === null,
+  before: () => ({}),
+  sections: ({ train }) => [
+    ...(['method', 'model', 'data', 'normalise', 'train', 'seed', 'precision'] as const),
+    ...(train.select === 'gt-miou' ? (['maps', 'evaluate'] as const) : []),
+  ],
+  // weights are chosen by maps made at scale 1 and scored at every threshold
+  notKeys: /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/,
+  images({ recipe: { train }, dataset, valDataset, scored }) {
+    const judged = train.validateEvery > 0
+    const val = judged && valDataset !== undefined ? [valDataset] : []
+    const chosen = judged && train.select === 'gt-miou' ? [scored] : []
+    return { base: [{ ...dataset, pictures: tagged(dataset) }, ...val, ...chosen] }
+  },
+  masks: ({ recipe: { train }, scored }) => ({
+    base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
+  }),
+  outputs: ({ checkpoints, metrics, environment }) => [
+    { path: checkpoints, needed: true, aside: true },
+    { path: metrics, aside: true, passing: true },
+    { path: environment, aside: true, passing: true },
+  ],
+  weights: { key: 'weights', flag: '--weights' },
+  trainings: recipe => [
+    {
+      section: 'train',
+      batchSize: recipe.train.batchSize,
+      dropLast: recipe.train.dropLast,
+      side: encoderOf(recipe).imageSize,
+      sideKey: 'model.imageSize',
+    },
+  ],
+  randomStart(recipe) {
+    if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
+    return randomStart('the class network', { size: encoderOf(recipe).name, flag: '--weights FILE' })
+  },
+  load: async () => (await import('../train.ts')).trainStage,
+}
