@@ -57,6 +57,8 @@ export interface Definition<
   encoder(model: z.output<Model>): EncoderShape
   /** Bytes that CAMs of one look take beside the transformer itself. */
   mapsMemory(recipe: Own<Model, Train, Maps>, view: MapsView): number
+  /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */
+  readonly labels?: boolean
   /** Builds the network with freshly drawn weights. Loads libtorch. */
   build(recipe: Own<Model, Train, Maps>, options: { numClasses: number }): Promise<Method>
 }

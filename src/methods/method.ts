@@ -1,5 +1,6 @@
 /** @file A method with its network built: its training, and what it makes of an image. */
 import type { TensorData } from '../io/tensor-data.ts'
+import type { LabelNetwork } from '../models/label-network.ts'
 import type { LoadedWeights } from '../models/loaded-weights.ts'
 import type { Losses, Module } from '../nn/index.ts'
 import type { Decays, ParameterGroup } from '../optim/index.ts'
@@ -40,6 +41,8 @@ export interface Method {
   logits(images: Tensor): Tensor
   /** From views of one image, [1, 3, h, w] at several scales, to its CAMs [K, H, W] in [0, 1]. Call without autograd. */
   imageMaps(views: readonly Tensor[], options: MultiScaleOptions): Tensor
+  /** Of a method whose definition says `labels`: its own head, with the network's weights. */
+  readonly labeller?: LabelNetwork
   /** Where attention heads are weighed: their weights in the CAMs made since the last call; undefined without any. */
   takeHeadWeights?(): HeadWeights | undefined
   /** Loads weights of a backbone or of the method itself; `file` is named in errors. */

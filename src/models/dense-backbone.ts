@@ -24,6 +24,8 @@ export interface DenseBackbone {
   readonly stride: number
   /** Channels of each level, from the shallow to the deep. */
   readonly channels: readonly [number, number, number]
+  /** What decides over its memory, of a vision transformer. */
+  readonly transformer: Pick<VisionTransformerOptions, 'heads' | 'embedDim' | 'patchSize'> | undefined
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
   /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */
@@ -38,6 +40,7 @@ export function resnet38Backbone(options: Resnet38Options = {}): DenseBackbone {
     network,
     stride: 8,
     channels: [8 * width, 16 * width, 64 * width],
+    transformer: undefined,
     forward(images) {
       const { conv4, conv5, conv6 } = network.forward(images)
       return [conv4, conv5, conv6]
@@ -69,6 +72,7 @@ export function vitBackbone({ stride, ...options }: VitBackboneOptions): DenseBa
     network,
     stride: fine,
     channels: [embedDim, embedDim, embedDim],
+    transformer: { heads: options.heads, embedDim, patchSize },
     forward: images =>
       scope(() => {
         const [rows, columns] = [Math.ceil(images.size(2) / fine), Math.ceil(images.size(3) / fine)]

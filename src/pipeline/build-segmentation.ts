@@ -5,23 +5,17 @@ import type { Normalisation } from '../data/transforms/normalise.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
-import {
-  DilatedHead,
-  LightHead,
-  type SegmentationNetwork,
-  segmentationNetwork,
-} from '../models/segmentation/index.ts'
+import type { LabelNetwork } from '../models/label-network.ts'
+import { DilatedHead, LightHead, segmentationNetwork } from '../models/segmentation/index.ts'
 import { Segmenter } from '../models/segmenter/index.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import { buildBackbone } from './build-backbone.ts'
-import { loadTrained, prepareTorch } from './build-method.ts'
+import { buildMethod, loadTrained, prepareTorch } from './build-method.ts'
 import { backboneShape } from './recipe/backbone.ts'
+import { encoderOf, methodOf } from './recipe/method.ts'
 import type { Recipe } from './recipe/schema.ts'
 import type { SegmentRecipe } from './recipe/segment.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
-
-/** What the stages segment and predict work with. */
-export type LabelNetwork = SegmentationNetwork | Segmenter
 
 /**
  * Builds it with freshly drawn weights: ResNet38 with the published head, a vision transformer with a light one or as a
@@ -53,19 +47,26 @@ function buildSegmenter(
   })
 }
 
-/** What the segmentation network is shown: crops of this side, pixels so normalised. Throws InputError without a section segment. */
-export function shownTo({ segment, normalise }: Recipe): { cropSize: number; normalisation: Normalisation } {
-  if (segment === null) throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  return { cropSize: segment.cropSize, normalisation: segment.normalise ?? normalise }
+/** What labels images is shown: crops of this side in training, pixels so normalised. Throws InputError where nothing does. */
+export function shownTo(recipe: Recipe): { cropSize: number; normalisation: Normalisation } {
+  const { segment, normalise } = recipe
+  if (segment !== null) return { cropSize: segment.cropSize, normalisation: segment.normalise ?? normalise }
+  if (methodOf(recipe).labels) return { cropSize: encoderOf(recipe).imageSize, normalisation: normalise }
+  throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
 }
 
-const namesFile = (run: RunFolder): string => join(run.segmentCheckpoints, 'labels.txt')
+/** Folder of the weights of what labels images: the stage segment's, or the method's own. */
+export function labelFolder({ segment }: Recipe, run: RunFolder): string {
+  return segment === null ? run.checkpoints : run.segmentCheckpoints
+}
+
+const namesFile = (folder: string): string => join(folder, 'labels.txt')
 
 /** Writes labels.txt beside the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
-export async function writeLabelNames(run: RunFolder, classes: readonly string[]): Promise<void> {
-  await mkdir(run.segmentCheckpoints, { recursive: true })
+export async function writeLabelNames(folder: string, classes: readonly string[]): Promise<void> {
+  await mkdir(folder, { recursive: true })
   const lines = ['background', ...classes].map(name => (isPlainLine(name) ? name : JSON.stringify(name)))
-  await writeFileAtomic(namesFile(run), `${lines.join('\n')}\n`)
+  await writeFileAtomic(namesFile(folder), `${lines.join('\n')}\n`)
 }
 
 function isPlainLine(name: string): boolean {
@@ -83,35 +84,40 @@ function parseLabelName(line: string): string {
   }
 }
 
-/** The foreground classes of what the run has trained. Throws InputError when it has trained nothing. */
+/** The foreground classes of what the run has trained. Throws InputError when it has trained nothing that labels images. */
 export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<string[]> {
-  const text = await readFile(namesFile(run), 'utf8').catch(() => undefined)
-  if (text === undefined || recipe.segment === null) {
+  const [own, folder] = [methodOf(recipe).labels === true, labelFolder(recipe, run)]
+  const text = await readFile(namesFile(folder), 'utf8').catch(() => undefined)
+  if (text === undefined || (recipe.segment === null && !own)) {
+    const stage = recipe.segment === null ? 'train' : 'segment'
     throw new InputError(fromHere(run.root), 'has no trained segmentation network', {
       expected:
-        recipe.segment === null
+        recipe.segment === null && !own
           ? 'its recipe has no section segment'
-          : `train it first: tagmask segment ${fromHere(run.root)}`,
+          : `train it first: tagmask ${stage} ${fromHere(run.root)}`,
     })
   }
   const names = text.replace(/\n$/, '').split('\n').slice(1).map(parseLabelName)
   if (names.length <= MOST_CLASSES) return names
-  throw new InputError(namesFile(run), `names ${names.length} classes`, {
+  throw new InputError(namesFile(folder), `names ${names.length} classes`, {
     expected: `masks of 8 bits have room for ${MOST_CLASSES}: train with fewer`,
   })
 }
 
-/** What the run has trained, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
-export async function loadSegmentation(
+/** What the run has trained to label images, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
+export async function loadLabelNetwork(
   recipe: Recipe,
   run: RunFolder,
 ): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
   const classes = await readLabelNames(recipe, run)
-  const { segment } = recipe
-  if (segment === null) throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  const device = prepareTorch(recipe)
-  const network = buildSegmentation(recipe, segment, { labels: classes.length + 1 })
-  await loadTrained(network, checkpointFiles(run.segmentCheckpoints).last)
-  network.to(device).eval()
+  const network = await buildLabelNetwork(recipe, classes.length)
+  await loadTrained(network, checkpointFiles(labelFolder(recipe, run)).last)
+  network.to(recipe.device).eval()
   return { network, classes }
+}
+
+async function buildLabelNetwork(recipe: Recipe, numClasses: number): Promise<LabelNetwork> {
+  if (recipe.segment === null) return (await buildMethod(recipe, { numClasses })).labeller!
+  prepareTorch(recipe)
+  return buildSegmentation(recipe, recipe.segment, { labels: numClasses + 1 })
 }

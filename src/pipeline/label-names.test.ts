@@ -24,7 +24,7 @@ it('any class names come back from labels.txt beside the weights', async () => {
   )
   await fc.assert(
     fc.asyncProperty(fc.array(name, { minLength: 1, maxLength: 8 }), async names => {
-      await writeLabelNames(run, names)
+      await writeLabelNames(run.segmentCheckpoints, names)
       expect(await readLabelNames(recipe, run)).toEqual(names)
       expect((await readFile(join(run.segmentCheckpoints, 'labels.txt'), 'utf8')).split('\n')).toHaveLength(
         names.length + 2,
@@ -36,11 +36,11 @@ it('any class names come back from labels.txt beside the weights', async () => {
     /its recipe has no section segment$/,
   )
   const many = Array.from({ length: 255 }, (_, k) => `c${k}`)
-  await writeLabelNames(run, many)
+  await writeLabelNames(run.segmentCheckpoints, many)
   await expect(readLabelNames(recipe, run)).rejects.toThrow(
     `${join(run.segmentCheckpoints, 'labels.txt')}: names 255 classes; masks of 8 bits have room for 254: train with fewer`,
   )
-  await writeLabelNames(run, many.slice(1))
+  await writeLabelNames(run.segmentCheckpoints, many.slice(1))
   expect(await readLabelNames(recipe, run)).toHaveLength(254)
   await writeFile(join(run.segmentCheckpoints, 'labels.txt'), 'background\ncat\n"quoted\n') // as written before
   expect(await readLabelNames(recipe, run)).toEqual(['cat', '"quoted'])

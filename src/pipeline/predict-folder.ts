@@ -9,7 +9,7 @@ import { legendFiles, legendSvg } from '../io/label-legend.ts'
 import { printable, shortName } from '../io/printable.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
-import { loadSegmentation, readLabelNames, shownTo } from './build-segmentation.ts'
+import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from './build-segmentation.ts'
 import { hashOfFile } from './file-origin.ts'
 import { refuseLostImages } from './lost-images.ts'
 import { openOutFolder } from './out-folder.ts'
@@ -67,7 +67,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     force,
     log,
   })
-  const { network } = await loadSegmentation(recipe, run)
+  const { network } = await loadLabelNetwork(recipe, run)
   const open = pictures.filter(({ id }) => folder.open.has(id))
   const way: Way = crf ? 'ms-crf' : 'ms'
   let count = pictures.length - open.length
@@ -119,7 +119,7 @@ async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise
     command: 'predict',
     run: run.root,
     recipe: join(run.root, 'recipe.yaml'),
-    weights: await hashOfFile(checkpointFiles(run.segmentCheckpoints).last),
+    weights: await hashOfFile(checkpointFiles(labelFolder(recipe, run)).last),
     settings: {
       network: [segment?.network, segment?.backbone, model],
       shown: shownTo(recipe),

@@ -8,9 +8,8 @@ import { InputError } from '../errors.ts'
 import { isOutOfMemory, memoryBudget } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
-import { bestLabels, labelProbabilities, type Probabilities } from '../models/segmentation/index.ts'
-import { Segmenter, segmenterProbabilities } from '../models/segmenter/index.ts'
-import { VisionTransformer } from '../models/vit/index.ts'
+import type { LabelNetwork } from '../models/label-network.ts'
+import { bestLabels } from '../models/segmentation/index.ts'
 import { unaryFromScores } from '../refine/crf-unary.ts'
 import { crfThreads, denseCrf } from '../refine/dense-crf.ts'
 import {
@@ -24,12 +23,11 @@ import {
   tensor,
 } from '../torch/index.ts'
 import type { Log } from '../train/log.ts'
-import type { LabelNetwork } from './build-segmentation.ts'
 import { outOfMemoryNamed } from './each-picture.ts'
 import { planImages } from './image-plan.ts'
 import type { Way } from './prediction-file.ts'
 import type { PredictRecipe } from './recipe/predict.ts'
-import { type BackboneShape, type PredictMemory, predictMemory, type Size } from './step-memory.ts'
+import { type PredictMemory, predictMemory, type Size } from './step-memory.ts'
 
 export interface PredictOptions
   extends Pick<
@@ -89,7 +87,7 @@ export async function* predictPictures(
     return total
   }
   const bytes = (sizes: { own: Size; working: Size }): number =>
-    predictMemory(options, { ...networkShape(network, options), ...sizes })
+    predictMemory(options, { ...memoryShape(network, options), ...sizes })
   const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
   const load = (some: readonly Picture[], workers: number) =>
     loadViews(some, {
@@ -144,24 +142,13 @@ export async function* predictPictures(
 }
 
 /** What decides over the memory of a prediction. */
-function networkShape(
-  network: LabelNetwork,
+function memoryShape(
+  { labels, shape }: LabelNetwork,
   { scales, flip, windows, cropSize, ways, crf }: PredictOptions,
 ): Omit<PredictMemory, 'own' | 'working'> {
-  const segmenter = network instanceof Segmenter
-  const body = segmenter ? network.encoder : network.backbone.network
-  const backbone: BackboneShape =
-    body instanceof VisionTransformer
-      ? {
-          heads: body.blocks[0]?.attn.heads ?? 1,
-          embedDim: body.clsToken.size(2),
-          patchSize: body.patchEmbed.proj.stride,
-        }
-      : undefined
   return {
-    network: segmenter ? 'segmenter' : 'convolutional',
-    backbone,
-    labels: segmenter ? network.decoder.clsEmb.size(1) : network.head.labels,
+    ...shape,
+    labels,
     scales,
     flip,
     window: windows.side ?? cropSize,
@@ -186,7 +173,7 @@ async function predictOne(
   const prior = await options.prior?.(picture)
   const scores = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
-    const { single, multi } = autocast({ precision, device }, () => probabilities(network, input, options))
+    const { single, multi } = autocast({ precision, device }, () => network.probabilities(input, options))
     const known = (scores: Tensor): Tensor => (prior === undefined ? scores : withPrior(scores, prior))
     if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
     const scores = known(multi)
@@ -210,15 +197,6 @@ async function predictOne(
     labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })
   })
   return { picture, image, labels }
-}
-
-/** A Segmenter looks through windows, of the size it was trained with unless told otherwise, other networks at the whole picture. */
-function probabilities(network: LabelNetwork, input: Tensor, options: PredictOptions): Probabilities {
-  if (!(network instanceof Segmenter)) return labelProbabilities(network, input, options)
-  const { scales, flip, windows, cropSize } = options
-  const window = windows.side ?? cropSize
-  const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))
-  return segmenterProbabilities(network, input, { ...windows, scales, flip, window, stride })
 }
 
 /** Probabilities times what is known of the picture; not normalised. scores [labels, H, W] */

@@ -101,7 +101,7 @@ function estimated(kind: string, text: string, size: Size): number {
   if (kind === 'walk') return walkMemory(recipe, { ...sizes, backbone, radius: 5 })
   if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
   const { scales, flip, windows } = recipe.predict
-  const look = { network: 'convolutional', backbone: vit, labels: 21, scales, flip, crf: false } as const
+  const look = { windows: false, backbone: vit, labels: 21, scales, flip, crf: false } as const
   return predictMemory(recipe, { ...sizes, ...look, window: windows.side ?? 224, shortSide: null })
 }
 

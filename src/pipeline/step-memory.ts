@@ -124,7 +124,8 @@ export interface PredictMemory {
   readonly working: Size
   /** Background included. */
   readonly labels: number
-  readonly network: 'convolutional' | 'segmenter'
+  /** Whether it looks through windows. */
+  readonly windows: boolean
   readonly backbone: BackboneShape
   readonly scales: readonly number[]
   readonly flip: boolean
@@ -140,13 +141,12 @@ export function predictMemory(
   { precision, device }: Pick<MemorySettings, 'precision' | 'device'>,
   options: PredictMemory,
 ): number {
-  const { own, working, labels, network, backbone, scales, flip, window, shortSide, crf } = options
+  const { own, working, labels, windows, backbone, scales, flip, window, shortSide, crf } = options
   const pixels = working.width * working.height
   const planes = FLOAT * labels * pixels
   const inputs = 3 * FLOAT * pixels
   const same = working.width === own.width && working.height === own.height
   const base = (same ? 7 : 26) * own.width * own.height + 2 * inputs
-  const windows = network === 'segmenter'
   const refined = crf ? crfMemory({ pixels, labels }) + planes : 0
   if (device !== 'cpu') return base + 2 * planes + refined
   const [short, long] = [Math.min(working.width, working.height), Math.max(working.width, working.height)]

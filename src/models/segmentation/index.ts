@@ -6,6 +6,6 @@ export {
   pixelCrossEntropy,
 } from './gradient-clipping.ts'
 export { DilatedHead, type HeadOptions, LightHead, type SegmentationHead } from './head.ts'
-export { bestLabels, labelProbabilities, type MultiScaleOptions, type Probabilities } from './inference.ts'
+export { bestLabels, labelProbabilities } from './inference.ts'
 export { segmentationLoss } from './loss.ts'
 export { SegmentationNetwork, segmentationNetwork } from './network.ts'

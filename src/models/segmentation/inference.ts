@@ -1,31 +1,13 @@
 /** @file From a picture to label probabilities and labels: one scale, several, with or without mirror images (seg/infer_seg.py). */
 import type { LabelMap } from '../../io/indexed-png.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import type { SegmentationNetwork } from './network.ts'
-
-export interface MultiScaleOptions {
-  /** Sizes at which the picture is looked at, relative to its own. */
-  readonly scales: readonly number[]
-  /** Also look at the mirror image at each scale. */
-  readonly flip: boolean
-  /** max: the largest probability over all views, as published (they then add up to more than 1); mean: their average. */
-  readonly combine: 'max' | 'mean'
-  /** Whether resizing the input maps corner to corner, as published; logits always go back without. */
-  readonly alignCorners: boolean
-}
-
-export interface Probabilities {
-  /** Of the picture alone, at its own size [C, H, W]. */
-  readonly single: Tensor
-  /** Of all views together [C, H, W]. */
-  readonly multi: Tensor
-}
+import type { LabelNetwork, Look, Probabilities } from '../label-network.ts'
 
 /** Label probabilities of a picture [1, 3, H, W], normalised. Call in eval mode. */
 export function labelProbabilities(
-  network: Pick<SegmentationNetwork, 'forward'>,
+  network: Pick<LabelNetwork, 'forward'>,
   image: Tensor,
-  { scales, flip, combine, alignCorners }: MultiScaleOptions,
+  { scales, flip, combine, alignCorners }: Pick<Look, 'scales' | 'flip' | 'combine' | 'alignCorners'>,
 ): Probabilities {
   const [height, width] = image.shape.slice(-2) as [number, number]
   const look = (scale: number, mirrored: boolean): Tensor =>

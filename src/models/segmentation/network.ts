@@ -1,12 +1,50 @@
 /** @file A segmentation network: a dense backbone and a head, under the names of both. */
+import { decayGroups, type ParameterGroup } from '../../optim/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { type DenseBackbone, DenseNetwork } from '../dense-backbone.ts'
+import type {
+  LabelGroupOptions,
+  LabelNetwork,
+  LabelNetworkShape,
+  Look,
+  Probabilities,
+} from '../label-network.ts'
+import { noDecay } from '../vit/index.ts'
 import type { SegmentationHead } from './head.ts'
+import { labelProbabilities } from './inference.ts'
 
-export class SegmentationNetwork extends DenseNetwork<SegmentationHead> {
+export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implements LabelNetwork {
+  get labels(): number {
+    return this.head.labels
+  }
+
+  get shape(): LabelNetworkShape {
+    return { windows: false, backbone: this.backbone.transformer }
+  }
+
   /** images [B, 3, H, W], normalised -> logits [B, labels, ceil(H/stride), ceil(W/stride)] in float32 */
   forward(images: Tensor): Tensor {
     return scope(() => this.head.forward(this.backbone.forward(images)).to({ dtype: 'float32' }))
+  }
+
+  probabilities(image: Tensor, look: Look): Probabilities {
+    return labelProbabilities(this, image, look)
+  }
+
+  /** With SGD as published: one group for the backbone, one for the head. */
+  parameterGroups({ kind, weightDecay, headFactor }: LabelGroupOptions): ParameterGroup[] {
+    const { backbone, head } = this
+    const faster = (group: ParameterGroup): ParameterGroup => ({
+      ...group,
+      lrScale: (group.lrScale ?? 1) * headFactor,
+    })
+    if (kind === 'sgd')
+      return [
+        { parameters: backbone.network.parameters(), weightDecay },
+        faster({ parameters: head.parameters(), weightDecay }),
+      ]
+    const options = { weightDecay, noDecay }
+    return [...decayGroups(backbone.network, options), ...decayGroups(head, options).map(faster)]
   }
 }
 

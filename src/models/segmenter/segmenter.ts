@@ -1,10 +1,20 @@
 /** @file The Segmenter: a vision transformer and a mask transformer, from pictures to label logits (segm/model/segmenter.py). */
 import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
+import type { ParameterGroup } from '../../optim/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
+import type {
+  LabelGroupOptions,
+  LabelNetwork,
+  LabelNetworkShape,
+  Look,
+  Probabilities,
+} from '../label-network.ts'
 import type { LoadedWeights } from '../loaded-weights.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
+import { segmenterProbabilities } from './inference.ts'
 import { type Masks, MaskTransformer, type MaskTransformerOptions } from './mask-transformer.ts'
+import { segmenterGroups } from './parameter-groups.ts'
 import { loadSegmenter } from './pretrained.ts'
 
 export interface SegmenterOptions extends SegmenterEncoderOptions {
@@ -21,13 +31,17 @@ export interface SegmenterLogits {
   readonly early: Tensor | undefined
 }
 
-export class Segmenter extends Module {
+export class Segmenter extends Module implements LabelNetwork {
   readonly encoder: SegmenterEncoder
   readonly decoder: MaskTransformer
+  readonly labels: number
+  readonly shape: LabelNetworkShape
 
   constructor({ labels, decoder = {}, ...encoder }: SegmenterOptions) {
     super()
     const { embedDim, heads, mlpRatio } = encoder
+    this.labels = labels
+    this.shape = { windows: true, backbone: { heads, embedDim, patchSize: encoder.patchSize } }
     this.encoder = new SegmenterEncoder(encoder)
     this.decoder = new MaskTransformer({ embedDim, heads, mlpRatio, labels, ...decoder })
   }
@@ -48,6 +62,18 @@ export class Segmenter extends Module {
       const { last, early } = this.masks(images, { withEarly })
       return { last: this.spread(last, images), early: early && this.spread(early, images) }
     })
+  }
+
+  /** Looks through windows, of the size it was trained with unless told otherwise. */
+  probabilities(image: Tensor, { scales, flip, windows, cropSize }: Look): Probabilities {
+    const window = windows.side ?? cropSize
+    const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))
+    return segmenterProbabilities(this, image, { ...windows, scales, flip, window, stride })
+  }
+
+  parameterGroups({ weightDecay, headFactor, layerDecay }: LabelGroupOptions): ParameterGroup[] {
+    const groups = segmenterGroups(this, { weightDecay, encoderLr: 1 / headFactor, layerDecay })
+    return groups.map(group => ({ ...group, lrScale: (group.lrScale ?? 1) * headFactor }))
   }
 
   /** Starts from weights of a backbone or of a whole Segmenter; see loadSegmenter. Throws InputError naming `file`. */

@@ -13,6 +13,7 @@ export interface MethodOf {
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): Variant[]
   encoder(model: Recipe['model']): EncoderShape
+  readonly labels?: boolean
   mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): number
   build(recipe: Recipe, options: { numClasses: number }): Promise<Method>
 }

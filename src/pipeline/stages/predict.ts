@@ -1,6 +1,7 @@
 /** @file Stage `predict`: what the trained segmentation network makes of the validation pictures, and its scores. */
 import type { Dataset } from '../../data/dataset.ts'
-import { type LabelNetwork, loadSegmentation } from '../build-segmentation.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
+import { loadLabelNetwork } from '../build-segmentation.ts'
 import { predictionFile, waysOf } from '../prediction-file.ts'
 import type { StageContext } from '../stage.ts'
 import { writeLegend } from '../write-legend.ts'
@@ -18,7 +19,7 @@ export async function predictStage(context: StageContext): Promise<void> {
   const sets = recipe.predict.trainSplit && valDataset !== dataset ? [valDataset, dataset] : [valDataset]
   const shown = await trainingExamples(context)
   await writeLegend(run, dataset)
-  const { network } = await loadSegmentation(recipe, run)
+  const { network } = await loadLabelNetwork(recipe, run)
   try {
     for (const set of sets) await predictSet(context, network, set)
     const examples = shown.choices.map(({ picture }) => picture)

@@ -1,6 +1,6 @@
 /** @file Labels that a trained segmentation network gives the training pictures, for the next to learn from. Part of the stage `segment`. */
 import type { Picture } from '../../data/picture.ts'
-import type { LabelNetwork } from '../build-segmentation.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { workingSize } from '../image-plan.ts'
 import type { LabelPrior } from '../predict-pictures.ts'

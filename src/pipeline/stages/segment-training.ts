@@ -2,22 +2,14 @@
 import { mkdir } from 'node:fs/promises'
 import { type LabelledLoaderOptions, openLabelledLoader } from '../../data/labelled-loader.ts'
 import type { Picture } from '../../data/picture.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
 import { gradientClippingLoss, segmentationLoss } from '../../models/segmentation/index.ts'
-import { Segmenter, segmenterGroups } from '../../models/segmenter/index.ts'
 import type { Losses } from '../../nn/index.ts'
-import {
-  adamw,
-  decayGroups,
-  type Optimiser,
-  type ParameterGroup,
-  polyFloor,
-  polySgdMomentum,
-  sgd,
-} from '../../optim/index.ts'
+import { adamw, type Optimiser, polyFloor, polySgdMomentum, sgd } from '../../optim/index.ts'
 import { fromData, type Tensor, tensor } from '../../torch/index.ts'
 import { startBackbone } from '../build-backbone.ts'
 import { prepareTorch } from '../build-method.ts'
-import { buildSegmentation, type LabelNetwork, shownTo } from '../build-segmentation.ts'
+import { buildSegmentation, shownTo } from '../build-segmentation.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
@@ -133,35 +125,15 @@ function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
   return tensor(values, [pictures.length, labels])
 }
 
+/** The published code gives SGD its weight decay as the momentum (`handed`), so that none is left. */
 function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
-  const groups = groupsOf(network, settings)
-  const { optimiser } = settings
-  if (optimiser.kind === 'adamw') return adamw(groups)
-  return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
-}
-
-/** The head starts from nothing and learns faster; as published, it is also what SGD's groups are told apart by. */
-function groupsOf(
-  network: LabelNetwork,
-  { optimiser, headFactor, layerDecay }: SegmentRecipe,
-): ParameterGroup[] {
-  const handed = optimiser.kind === 'sgd' && optimiser.handed === 'published'
+  const { optimiser, headFactor, layerDecay } = settings
+  const { kind } = optimiser
+  const handed = kind === 'sgd' && optimiser.handed === 'published'
   const weightDecay = handed ? 0 : optimiser.weightDecay
-  const faster = (group: ParameterGroup): ParameterGroup => ({
-    ...group,
-    lrScale: (group.lrScale ?? 1) * headFactor,
-  })
-  if (network instanceof Segmenter)
-    return segmenterGroups(network, { weightDecay, encoderLr: 1 / headFactor, layerDecay }).map(faster)
-  const { backbone, head } = network
-  if (optimiser.kind === 'adamw') {
-    const options = { weightDecay, noDecay: new Set(['pos_embed', 'cls_token']) }
-    return [...decayGroups(backbone.network, options), ...decayGroups(head, options).map(faster)]
-  }
-  return [
-    { parameters: backbone.network.parameters(), weightDecay },
-    faster({ parameters: head.parameters(), weightDecay }),
-  ]
+  const groups = network.parameterGroups({ kind, weightDecay, headFactor, layerDecay })
+  if (kind === 'adamw') return adamw(groups)
+  return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
 }
 
 function transformOf(recipe: Recipe, { augment }: SegmentRecipe): LabelledLoaderOptions['transform'] {

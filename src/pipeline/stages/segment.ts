@@ -16,7 +16,7 @@ export async function segmentStage(context: StageContext): Promise<void> {
   const { segment: settings } = recipe
   if (settings === null)
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  await writeLabelNames(run, dataset.classes)
+  await writeLabelNames(run.segmentCheckpoints, dataset.classes)
   const unsure = recipe.refine.sure !== null
   let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
   const { retrain } = settings

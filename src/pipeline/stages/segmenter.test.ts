@@ -11,7 +11,7 @@ import { checkpointFiles, saveWeights } from '../../train/checkpoint.ts'
 import { createLog } from '../../train/log.ts'
 import { readMetrics } from '../../train/metrics.ts'
 import { buildMethod } from '../build-method.ts'
-import { loadSegmentation, shownTo } from '../build-segmentation.ts'
+import { loadLabelNetwork, shownTo } from '../build-segmentation.ts'
 import { predictPictures } from '../predict-pictures.ts'
 import { WAYS, type Way } from '../prediction-file.ts'
 import { parseRecipe } from '../recipe/load.ts'
@@ -118,7 +118,7 @@ test('it starts from the class network, learns, and finds the things', { timeout
 /** Share of all pixels that are background, and that have their true label by each way of predicting. */
 async function agreement(): Promise<{ background: number; right: ReadonlyMap<Way, number> }> {
   const { recipe, dataset } = context
-  const { network } = await loadSegmentation(recipe, run)
+  const { network } = await loadLabelNetwork(recipe, run)
   const hits = new Map<Way, number>()
   let [background, all] = [0, 0]
   try {

@@ -10,6 +10,7 @@ import { describe, tensor, threads } from '../../torch/index.ts'
 import type { LearningRate } from '../../train/loop.ts'
 import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
+import { writeLabelNames } from '../build-segmentation.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
 import { watchLosses } from '../lost-in-training.ts'
 import { encoderOf } from '../recipe/method.ts'
@@ -32,6 +33,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   later(() => method.network.dispose())
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, { run, log })
+  if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
   const skipped = dataset.pictures.length - tagged(dataset).length

@@ -1,15 +1,17 @@
 /** @file Stage `predict`: labels of images that nobody tagged, from the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import { predictionFile, waysOf } from '../../prediction-file.ts'
+import { methodOf } from '../../recipe/method.ts'
 import type { StageDefinition, StageSets } from '../../stage.ts'
 import { evaluate } from '../evaluate/index.ts'
 import { segment } from '../segment/index.ts'
+import { train } from '../train/index.ts'
 
 export const predict: StageDefinition = {
   name: 'predict',
   product: 'the predictions',
-  has: ({ segment }) => segment !== null,
-  before: () => ({ base: [segment], soft: [evaluate] }),
+  has: recipe => recipe.segment !== null || methodOf(recipe).labels === true,
+  before: recipe => ({ base: [recipe.segment === null ? train : segment], soft: [evaluate] }),
   sections: () => ['predict'],
   images: sets => ({ base: predicted(sets), soft: [sets.scored] }),
   masks: sets => ({ soft: predicted(sets) }),
