@@ -5,6 +5,7 @@ import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { megabytes } from './budget.ts'
 import { imageKind } from './image-kind.ts'
+import { MAX_PIXELS } from './image-size.ts'
 import { readRange, withFile } from './read-range.ts'
 
 sharp.cache(false) // every picture is decoded once; libvips' cache would only hold memory
@@ -15,8 +16,6 @@ export interface RgbImage {
   readonly height: number
   readonly data: Uint8Array
 }
-
-const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest cameras
 
 const MAX_FILE_BYTES = 2 ** 31 - 1 // what decoders take; 200 megapixels of 16 bits, not packed, are 1.2 GB
 

@@ -44,7 +44,7 @@ export interface PredictFolderOptions {
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
   const { run, recipe, images, out, crf, overlays, force, signal, log } = options
-  const { predict, device, precision, strict, data } = recipe
+  const { predict, device, precision, memory, strict, data } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
   await refuseOutPlace(out, {
@@ -87,6 +87,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       threads: recipe.threads,
       device,
       precision,
+      memory,
       strict,
       onBadPicture: leaveOut,
       log,
@@ -113,7 +114,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
 
 /** All that decides what a mask looks like. */
 async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise<Maker> {
-  const { model, precision, predict, segment } = recipe
+  const { model, precision, memory, predict, segment } = recipe
   const { trainSplit, crf: crfParameters, crfLabels, ...look } = predict
   return makerOf({
     command: 'predict',
@@ -124,6 +125,7 @@ async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise
       network: [segment?.network, segment?.backbone, model],
       shown: shownTo(recipe),
       precision,
+      memory,
       look,
       crf: crf ? { ...crfParameters, crfLabels } : null,
     },

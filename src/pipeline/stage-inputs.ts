@@ -41,12 +41,12 @@ type Part = 'base' | 'soft'
 /** The sections each stage reads besides those of the stages whose files it reads. */
 const SECTIONS: Record<StageName, readonly (keyof Recipe)[]> = {
   train: ['method', 'model', 'data', 'normalise', 'train', 'seed', 'precision'],
-  maps: ['maps'],
+  maps: ['maps', 'memory'],
   evaluate: ['evaluate'],
   affinity: ['affinity'],
   refine: ['refine'],
   segment: ['segment'],
-  predict: ['predict'],
+  predict: ['predict', 'memory'],
   report: ['report'],
 }
 
@@ -62,10 +62,10 @@ function sectionsOf(stage: StageName, recipe: Recipe): readonly (keyof Recipe)[]
   const { segment, train, refine } = recipe
   const published = stagesOf(recipe).includes('train') ? [] : (PUBLISHED[stage] ?? [])
   const own = [...SECTIONS[stage], ...published]
-  if (stage === 'train' && train.select === 'gt-miou') return [...own, 'maps', 'evaluate']
+  if (stage === 'train' && train.select === 'gt-miou') return [...own, 'maps', 'evaluate', 'memory']
   if (stage === 'refine' && refine.background === 'sweep') return [...own, 'evaluate']
   const predicts = stage === 'segment' && segment !== null && segment.retrain !== null
-  return predicts ? [...own, 'predict'] : own
+  return predicts ? [...own, 'predict', 'memory'] : own
 }
 
 /** What a stage's sections hold that does not reach it. Weights are chosen by maps made at scale 1 and scored at every threshold. */

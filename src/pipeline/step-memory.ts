@@ -17,6 +17,8 @@ export type MemorySettings = Pick<Recipe, 'method' | 'model' | 'maps' | 'precisi
 const FLOAT = 4
 const TOKENS = 22 // tensors of all tokens that are there at once in a block: qkv twice, the MLP, its GELU, residuals
 
+const UNET = 2.5 // bytes a pixel of the image and channel of the finest level; the attention is gone by then
+
 /** A vision transformer on `batch` images: the attention of one block, and its tokens. `read`: a method looks at the attention in float32. */
 function transformerMemory({
   size: { width, height },
@@ -70,9 +72,8 @@ export function mapsMemory(
       method === 'mctformer'
         ? FLOAT * batch * (tokens ** 2 + patches ** 2) // the mean over the heads, and the affinity
         : FLOAT * batch * depth * (2 * tokens * embedDim * (maps.refine ? 1 : 0) + heads * classes * patches)
-    const unet =
-      'unet' in model && model.unet !== null ? 2 * FLOAT * batch * model.unet.width * pixels[i]! : 0
-    return bytes + kept + unet + 3 * FLOAT * batch * pixels[i]!
+    const unet = 'unet' in model && model.unet !== null ? UNET * batch * model.unet.width * pixels[i]! : 0
+    return Math.max(bytes, unet) + kept + 3 * FLOAT * batch * pixels[i]!
   })
   const summed = FLOAT * tags * working.width * working.height * (batch + 4)
   return host + inputs + Math.max(...looks) + summed

@@ -24,7 +24,7 @@ export async function eachImage(
 ): Promise<readonly string[]> {
   const { title } = options
   const { longestSide } = recipe.maps
-  const now = (): number => memoryBudget(memory())
+  const now = (): number => memoryBudget({ cached: memory().cached, most: recipe.memory })
   const images = imageWork({ title, longestSide, key: 'maps.longestSide', memoryOf, now })
   try {
     return await eachPicture(

@@ -49,6 +49,7 @@ export async function labelPictures(
       workers: recipe.data.workers ?? 1,
       device: recipe.device,
       precision: recipe.precision,
+      memory: recipe.memory,
       strict: recipe.strict,
       onBadPicture({ id }, error) {
         lost++
