@@ -124,7 +124,7 @@ function backboneMemory(
   { size, precision }: { size: Size; precision: Recipe['precision'] },
 ): { bytes: number; stride: number } {
   const pixels = size.width * size.height
-  if (shape.kind === 'resnet38') return { bytes: 1500 * pixels, stride: 8 }
+  if (shape.kind === 'resnet38') return { bytes: 1000 * pixels, stride: 8 }
   const { heads, embedDim, patchSize } = shape
   const look = { size, batch: 1, heads, embedDim, patchSize, classes: 1, precision, read: false }
   return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }
