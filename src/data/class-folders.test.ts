@@ -130,3 +130,10 @@ test('what is no such layout is not taken for one', async () => {
     'holds no folder for each class; put the images of each class into a folder of its name: cat/1.jpg, dog/1.jpg',
   )
 })
+
+test('folders inside a class folder are said to be no tags', async () => {
+  const root = await folder(['animals/cat/1.jpg', 'animals/2.jpg', 'things/car/3.jpg'])
+  expect((await said(root)).notes).toContain(
+    'folders inside a class folder are no tags, their images are of that class: animals/cat, things/car',
+  )
+})

@@ -62,6 +62,9 @@ export async function readClassFolders(
   )
   const cleaned = cleanRows(base, rows, known)
   const loose = placed.filter(({ name }) => name === undefined).map(({ file }) => file)
+  const below = [
+    ...new Set(placed.flatMap(({ name, rest }) => (rest.includes('/') ? [`${name}/${topOf(rest)}`] : []))),
+  ]
   const classes = [...new Set(cleaned.rows.flatMap(row => row.tags))].sort()
   const kept = new Set(files.map(({ file }) => file))
   return {
@@ -82,6 +85,9 @@ export async function readClassFolders(
     notes: [
       `${base}: one folder for each class: ${sample(classes, 8)}`,
       ...listing.notes,
+      ...(below.length === 0
+        ? []
+        : [`folders inside a class folder are no tags, their images are of that class: ${sample(below)}`]),
       ...(shared.length === 0
         ? []
         : [

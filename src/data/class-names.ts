@@ -18,6 +18,31 @@ export function twinNames(counts: ReadonlyMap<string, number>): string[] {
     : [`classes with nearly the same name, images of each; is one a slip?: ${sample(pairs, 5)}`]
 }
 
+/** One warning about names that may be several tags, or numbers; none when there are none. */
+export function oddNames(names: readonly string[]): string[] {
+  const known = new Set(names.map(foldWord))
+  const several = names.filter(name => {
+    const parts = foldWord(name).split(/\s*[,;&+/]\s*|\s+(?:and|und|et)\s+/)
+    const words = foldWord(name).split(' ')
+    return (
+      (parts.length > 1 && parts.some(part => known.has(part))) ||
+      (words.length > 1 && words.every(word => known.has(word)))
+    )
+  })
+  const isNumeric = names.length > 0 && names.every(name => /^\d+$/.test(name))
+  return [
+    ...(several.length === 0
+      ? []
+      : [
+          `classes that may be several tags, which are to be separated by ";": ${sample(
+            several.map(name => `"${name}"`),
+            5,
+          )}`,
+        ]),
+    ...(isNumeric ? [`the classes are numbers, each of them a class: ${sample(names, 5)}`] : []),
+  ]
+}
+
 const FEW = 5
 
 /** One warning about classes that hardly anything can be learned of; none when there are none. */

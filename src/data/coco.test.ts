@@ -190,6 +190,9 @@ describe('what is looked over before it is used', () => {
     expect(await refusal(more(14, 'person'))).toBe(
       `${FILE} (categories): "person" is category 1 and category 14; give each category a name of its own, or its annotations one id`,
     )
+    expect(await refusal(more(14, 'Person'))).toBe(
+      `${FILE} (categories): "Person" is category 1 and category 14; give each category a name of its own, or its annotations one id`,
+    )
     await write(more(1, 'person'))
     expect((await open()).classes).toHaveLength(3)
   })

@@ -49,7 +49,10 @@ export async function findMasks(root: string, files: readonly string[]): Promise
     masks: new Map([...masks].map(([file, mask]) => [file, join(folder, mask)])),
     warnings: [
       ...sentence(stray, 'the mask of no image, or of several'),
-      ...sentence(foreign, 'no PNG and not read as masks'),
+      ...sentence(
+        foreign,
+        'no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG',
+      ),
       ...sentence(tree.leftOut, 'left out'),
     ],
   }

@@ -316,7 +316,7 @@ describe('masks', () => {
     ])
     expect((await said(root)).warnings).toEqual([
       'ROOT/Masks: 1 file is the mask of no image, or of several: z.png',
-      'ROOT/Masks: 1 file is no PNG and not read as masks: c.tif',
+      'ROOT/Masks: 1 file is no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG: c.tif',
     ])
   })
 

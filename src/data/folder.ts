@@ -2,7 +2,7 @@
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { CLASS_FOLDERS, classFolderSplits, readClassFolders } from './class-folders.ts'
-import { twinNames } from './class-names.ts'
+import { oddNames, twinNames } from './class-names.ts'
 import { findMasks } from './folder-masks.ts'
 import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
@@ -75,7 +75,7 @@ export async function openFolder(
       ...(classFolders ? [] : withoutRow(images)),
       ...withoutSplit(images, chosen),
       ...untaggedWarning(chosen.filter(file => (tags.get(file) ?? []).length === 0)),
-      ...(listed === undefined ? twinNames(imagesOf(rows.values())) : []),
+      ...(listed === undefined ? [...twinNames(imagesOf(rows.values())), ...oddNames(names)] : []),
       ...maskWarnings,
       ...withoutMask(pictures),
     ],

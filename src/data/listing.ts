@@ -101,7 +101,7 @@ export function checkClasses(file: string, classes: readonly string[]): void {
         `has the class ${JSON.stringify(name)}`,
         'a name is one line, without line breaks or control characters',
       )
-    if (name.trim().toLowerCase() === 'background')
+    if (/^_*background_*$/i.test(name.trim()))
       throw refuse('lists the background, which is always label 0', inOrder)
   }
 }

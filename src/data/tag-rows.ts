@@ -28,6 +28,11 @@ export function cleanRows(
           field: row.where,
           expected: 'a tag is one line, without line breaks or control characters; separate tags by ";"',
         })
+      if (tag.includes('\ufffd'))
+        throw new InputError(path, `has the tag "${tag}", of which a letter was lost`, {
+          field: row.where,
+          expected: 'save the table again as text in UTF-8',
+        })
       const folded = foldWord(tag)
       if (!meansNoTag(tag) || given.has(folded)) return [chosen.get(folded)!]
       dropped.set(folded, (dropped.get(folded) ?? 0) + 1)

@@ -7,6 +7,7 @@ import { imageStem, isFolder, preferJpeg } from './image-path.ts'
 import { listFolder, picturesHave, readText, sample } from './listing.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
+import { foldWord } from './tag-words.ts'
 import { annotatedClasses } from './voc-annotation.ts'
 import { type Entry, IMAGES } from './voc-list.ts'
 
@@ -136,7 +137,8 @@ export async function chooseVocClasses(
   if (strange.size === 0) return { names: voc, words: [] }
   const rows = await source.all()
   const known = [...new Set(rows.flatMap(({ names }) => names.filter(isKnown)))]
-  const others = [...foreign(rows).keys()].sort()
+  const spellings = new Map([...foreign(rows).keys()].sort().map(name => [foldWord(name), name]))
+  const others = [...spellings.values()].sort() // in other case they are one, in lower case where it is there
   const slips = others.filter(name => nearestName(name, voc) !== undefined)
   if (known.length === 0 && 2 * slips.length < others.length)
     return {

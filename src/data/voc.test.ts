@@ -162,6 +162,12 @@ describe('classes that are not those of VOC', () => {
       'Annotations/b.xml': second,
     })
 
+  test('are one class in upper and lower case', async () => {
+    const { classes, pictures } = await own(XML('Zebra', 'gnu'), XML('zebra'))
+    expect(classes).toEqual(['gnu', 'zebra'])
+    expect(pictures[0]?.tags).toEqual([0, 1])
+  })
+
   test('are taken from all annotations when none of them is, and said', async () => {
     const { classes, pictures, notes } = await own(XML('zebra', 'elephant'), XML('giraffe &amp; co'))
     expect(classes).toEqual(['elephant', 'giraffe & co', 'zebra'])
