@@ -37,7 +37,6 @@ async function predictSet(
 ): Promise<void> {
   await labelPictures(context, network, pictures, {
     title: `predict ${split}`,
-    lacks: 'has no prediction',
     ...options,
     ways: waysOf(context.recipe),
     fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),
