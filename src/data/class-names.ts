@@ -1,4 +1,5 @@
 /** @file What is odd about the classes of a data set: names that are probably slips (bird and brid), too few images. */
+import { count } from '../io/count.ts'
 import { editDistance } from '../nearest-name.ts'
 import { sample } from './listing.ts'
 import type { Dataset } from './picture.ts'
@@ -52,9 +53,7 @@ export function smallClasses({ classes, pictures }: Dataset): string[] {
   const small = classes.flatMap((name, k) => (counts[k]! < FEW ? [`${name} (${counts[k]})`] : []))
   return small.length === 0
     ? []
-    : [
-        `${small.length === 1 ? '1 class has' : `${small.length} classes have`} fewer than five images: ${sample(small, 8)}`,
-      ]
+    : [`${count(small.length, 'class', 'has')} fewer than five images: ${sample(small, 8)}`]
 }
 
 function areTwins(a: string, b: string): boolean {

@@ -1,6 +1,8 @@
 /** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each looked over before it is used. */
+
 import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
 import { foldWord } from './tag-words.ts'
@@ -140,7 +142,7 @@ function uniqueImages(file: string, images: readonly CocoImage[], warnings: stri
   }
   if (same.length > 0)
     warnings.push(
-      `${file}: ${same.length === 1 ? '1 image is' : `${same.length} images are`} listed twice in the same words, taken once: ${sample(same.map(String))}`,
+      `${file}: ${count(same.length, 'image', 'is')} listed twice in the same words, taken once: ${sample(same.map(String))}`,
     )
   return kept
 }

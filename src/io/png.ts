@@ -1,8 +1,10 @@
 /** @file PNG to samples, each as it is stored: palettes are not applied, bits not scaled. What a file asks for is held against its bytes first. */
+
 import { inflateSync } from 'node:zlib'
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'
 import { unfilter } from './png-filter.ts'
+import { textOf } from './printable.ts'
 
 /** `data` holds height * width * channels samples, 16-bit ones in a Uint16Array; `palette` its colours as 0xRRGGBB. */
 export interface Png {
@@ -81,7 +83,7 @@ export function decodePng(bytes: Uint8Array, file: string, expected: string): Pn
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'ERR_BUFFER_TOO_LARGE') throw damaged('it holds more than its rows', cause)
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause)
+    throw damaged(textOf(cause), cause)
   }
   if (rows.length < needed) throw damaged(`${rows.length} of ${needed} bytes`)
   const data =

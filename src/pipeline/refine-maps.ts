@@ -101,7 +101,7 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
         const mask = await refineOne(target.id, pictures.get(target.id), { ...options, work })
         await folder.write(target, { mask: encodeLabelMap(mask) })
       },
-      { title: 'refine', lacks: 'no mask', atOnce, strict, maxLost, signal, log },
+      { title: 'refine', atOnce, strict, maxLost, signal, log },
     )
     return found.length - lost.length
   } finally {

@@ -39,7 +39,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   network.to(device)
   const { stride } = network.backbone
   const grid = { rows: cropSize / stride, columns: cropSize / stride }
-  const losses = watchLosses(context, 'affinity')
+  const losses = watchLosses(context, 'affinity', later)
   sayIfOneBatch(pictures, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
   const loader = openLabelledLoader(pictures, {
     ...losses.options,
@@ -81,5 +81,5 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
       metrics: run.affinityMetrics,
     },
   )
-  losses.conclude()
+  await losses.conclude()
 }

@@ -1,4 +1,5 @@
 /** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
+import { count } from '../../io/count.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { formatDuration } from '../../train/duration.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -12,8 +13,7 @@ import { attentionWords, networkWords } from './method-words.ts'
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
-  const count = dataset.pictures.length.toLocaleString('en-US')
-  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${lengthWords(train)}`
+  return `${networkWords(recipe)}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.pictures.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */

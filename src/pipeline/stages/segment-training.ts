@@ -80,7 +80,7 @@ async function trainOn(
   network.to(device)
   await mkdir(checkpoints, { recursive: true })
   const { cropSize, batchSize } = settings
-  const losses = watchLosses(context, title)
+  const losses = watchLosses(context, title, later)
   sayIfOneBatch(pictures, { batchSize, title, key: keys.batchSize, log })
   const loader = openLabelledLoader(pictures, {
     ...losses.options,
@@ -121,7 +121,7 @@ async function trainOn(
       metrics,
     },
   )
-  losses.conclude()
+  await losses.conclude()
   network.eval()
   await then?.(network)
 }

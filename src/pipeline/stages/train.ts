@@ -10,6 +10,7 @@ import type { LearningRate } from '../../train/loop.ts'
 import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
+import { collectLost } from '../lost-images.ts'
 import { watchLosses } from '../lost-in-training.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { StageContext } from '../stage.ts'
@@ -33,7 +34,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   await startFromWeights(method, recipe, { run, log })
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
-  const losses = watchLosses(context, 'train')
+  const losses = watchLosses(context, 'train', later)
   const common = { batchSize: settings.batchSize, workers: recipe.data.workers ?? 1 }
   const loader = openTrainLoader(dataset, {
     ...common,
@@ -44,8 +45,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     transform: trainTransform(recipe),
   })
   later(() => loader.close())
-  if (loader.skipped > 0) log.info(`train: ${loader.skipped} pictures without a tag are not trained on`)
-  const valLosses = watchLosses(context, 'validation')
+  const valLosses = watchLosses(context, 'validation', later)
   const valLoader =
     valDataset === undefined || every === 0
       ? undefined
@@ -55,13 +55,14 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
           transform: { imageSize, ...normalise },
         })
   later(() => valLoader?.close())
+  const unseen = collectLost({ title: 'choosing weights', list: run.lostImages, log })
   const validation = async (): Promise<Validation> => {
     const byTags =
       valLoader === undefined
         ? undefined
         : await validate(method, valLoader, { numClasses, device, precision })
     if (masked === undefined) return byTags!
-    const byMasks = await validateSeed(context, method, masked)
+    const byMasks = await validateSeed(context, method, masked, unseen)
     return { ...byMasks, means: { ...byTags?.means, ...byMasks.means } }
   }
   const epochs = epochsOf(settings, { batches: loader.batches, title: 'train', log })
@@ -83,8 +84,8 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
       metrics: run.metrics,
     },
   )
-  losses.conclude()
-  valLosses.conclude()
+  await losses.conclude()
+  await valLosses.conclude()
 }
 
 /** What the training ran on, for the report. */
