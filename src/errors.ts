@@ -10,6 +10,9 @@ export class InputError extends TagmaskError {
   override readonly name = 'InputError'
   readonly file: string
   readonly field: string | undefined
+  /** What is wrong with it, and what would be right. */
+  readonly problem: string
+  readonly expected: string | undefined
 
   constructor(
     file: string,
@@ -22,6 +25,8 @@ export class InputError extends TagmaskError {
     )
     this.file = file
     this.field = field
+    this.problem = problem
+    this.expected = expected
   }
 }
 

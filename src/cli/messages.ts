@@ -7,7 +7,7 @@ import {
   text_en,
 } from '@stricli/core'
 import { TagmaskError } from '../errors.ts'
-import { printable } from '../io/printable.ts'
+import { printable, textOf } from '../io/printable.ts'
 import { nearestName } from '../nearest-name.ts'
 import { Interrupted } from '../pipeline/stage.ts'
 import { INTERRUPTED } from './interrupt.ts'
@@ -89,7 +89,7 @@ function usageMessage(error: ArgumentScannerError): string {
       `there is no flag --${input}${corrections.length > 0 ? `; did you mean --${corrections[0]}?` : ''}`,
     AliasNotFoundError: ({ input }) => `there is no flag -${input}`,
     ArgumentParseError: ({ externalFlagNameOrPlaceholder, input, exception }) =>
-      `--${externalFlagNameOrPlaceholder} ${input}: ${exception instanceof Error ? exception.message : String(exception)}`,
+      `--${externalFlagNameOrPlaceholder} ${input}: ${textOf(exception)}`,
     EnumValidationError: ({ externalFlagName, input, values }) =>
       `--${externalFlagName} ${input}: expected ${values.slice(0, -1).join(', ')} or ${values.at(-1)}`,
     UnsatisfiedFlagError: ({ externalFlagName, nextFlagName }) =>

@@ -34,7 +34,7 @@ export interface LoaderOptions {
   /** Called once for each picture that cannot be read. */
   readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
   /** Called after each batch that lost pictures; what it throws ends the epoch. */
-  readonly onLost?: ((epoch: LostInEpoch) => void) | undefined
+  readonly onLost?: ((epoch: LostInEpoch) => void | Promise<void>) | undefined
 }
 
 /** Pictures lost in the epoch so far, since it was begun or taken up, and pictures of a whole epoch. */
@@ -162,7 +162,7 @@ export function openBatchLoader<B extends SampleBatch>({
         }
         if (problems.length > 0) {
           lost += problems.length
-          onLost?.({ lost, total: inEpoch })
+          await onLost?.({ lost, total: inEpoch })
         }
         if (batch.size > 0) yield batch
         ahead.shift()

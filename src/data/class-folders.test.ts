@@ -24,7 +24,7 @@ test.each(['', 'images/', 'photos/'])('one folder for each class, below %s/', as
     tags: [0],
     mask: join(root, 'masks/cat/1.png'),
   })
-  expect(warnings).toEqual(['2 pictures have no mask (left out of scores): cat__far__2, dog__3'])
+  expect(warnings).toEqual(['2 images have no mask (left out of scores): cat__far__2, dog__3'])
   expect((await said(root)).notes[0]).toBe(
     `${join('ROOT', prefix, 'x').slice(0, -2)}: one folder for each class: cat, dog`,
   )
@@ -47,7 +47,7 @@ test('a copy in two folders has both tags, another image of that name is another
     dog__3: 'dog',
   })
   expect((await said(root)).notes).toContain(
-    '1 picture has a copy in another class folder and the tags of both: cat/1.jpg',
+    '1 image has a copy in another class folder and the tags of both: cat/1.jpg',
   )
 })
 
@@ -93,8 +93,8 @@ test('loose images are untagged and said; case variants are one class; backgroun
   expect((await said(root)).warnings).toEqual([
     'ROOT: one class in several spellings: Cat and cat (read as cat)',
     'ROOT: words that name no class are no tags: "background" (1 row)',
-    '1 picture lies in no class folder: loose.jpg',
-    '2 pictures have no tags (not trained on; no class map and no pseudo mask is made of them): background/4.jpg, loose.jpg',
+    '1 image lies in no class folder: loose.jpg',
+    '2 images have no tags (not trained on; no class map and no pseudo mask is made of them): background/4.jpg, loose.jpg',
   ])
 })
 
@@ -128,5 +128,12 @@ test('what is no such layout is not taken for one', async () => {
   )
   await expect(openDataset(await folder(['notes/a.txt']), { layout: 'class-folders' })).rejects.toThrow(
     'holds no folder for each class; put the images of each class into a folder of its name: cat/1.jpg, dog/1.jpg',
+  )
+})
+
+test('folders inside a class folder are said to be no tags', async () => {
+  const root = await folder(['animals/cat/1.jpg', 'animals/2.jpg', 'things/car/3.jpg'])
+  expect((await said(root)).notes).toContain(
+    'folders inside a class folder are no tags, their images are of that class: animals/cat, things/car',
   )
 })

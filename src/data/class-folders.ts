@@ -1,12 +1,14 @@
 /** @file Images in one folder for each class, also below images/ and below train/ and val/: the folder's name is the tag. */
+
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { listTree } from './file-tree.ts'
 import { isReadImage } from './image-endings.ts'
 import { listImages, withoutRuns } from './image-listing.ts'
-import { listFolder, picturesHave, reasonOf, sample } from './listing.ts'
+import { listFolder, reasonOf, sample } from './listing.ts'
 import { canonicalSplit, USUAL_SPLITS } from './split-names.ts'
 import { cleanRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
@@ -62,6 +64,9 @@ export async function readClassFolders(
   )
   const cleaned = cleanRows(base, rows, known)
   const loose = placed.filter(({ name }) => name === undefined).map(({ file }) => file)
+  const below = [
+    ...new Set(placed.flatMap(({ name, rest }) => (rest.includes('/') ? [`${name}/${topOf(rest)}`] : []))),
+  ]
   const classes = [...new Set(cleaned.rows.flatMap(row => row.tags))].sort()
   const kept = new Set(files.map(({ file }) => file))
   return {
@@ -75,17 +80,18 @@ export async function readClassFolders(
       ...cleaned.warnings,
       ...(loose.length === 0
         ? []
-        : [
-            `${loose.length === 1 ? '1 picture lies' : `${loose.length} pictures lie`} in no class folder: ${sample(loose)}`,
-          ]),
+        : [`${count(loose.length, 'image', 'lies')} in no class folder: ${sample(loose)}`]),
     ],
     notes: [
       `${base}: one folder for each class: ${sample(classes, 8)}`,
       ...listing.notes,
+      ...(below.length === 0
+        ? []
+        : [`folders inside a class folder are no tags, their images are of that class: ${sample(below)}`]),
       ...(shared.length === 0
         ? []
         : [
-            `${picturesHave(shared.length)} a copy in another class folder and the tags of both: ${sample(shared)}`,
+            `${count(shared.length, 'image', 'has')} a copy in another class folder and the tags of both: ${sample(shared)}`,
           ]),
     ],
   }

@@ -1,4 +1,5 @@
 /** @file What is odd about the classes of a data set: names that are probably slips (bird and brid), too few images. */
+import { count } from '../io/count.ts'
 import { editDistance } from '../nearest-name.ts'
 import { sample } from './listing.ts'
 import type { Dataset } from './picture.ts'
@@ -18,6 +19,31 @@ export function twinNames(counts: ReadonlyMap<string, number>): string[] {
     : [`classes with nearly the same name, images of each; is one a slip?: ${sample(pairs, 5)}`]
 }
 
+/** One warning about names that may be several tags, or numbers; none when there are none. */
+export function oddNames(names: readonly string[]): string[] {
+  const known = new Set(names.map(foldWord))
+  const several = names.filter(name => {
+    const parts = foldWord(name).split(/\s*[,;&+/]\s*|\s+(?:and|und|et)\s+/)
+    const words = foldWord(name).split(' ')
+    return (
+      (parts.length > 1 && parts.some(part => known.has(part))) ||
+      (words.length > 1 && words.every(word => known.has(word)))
+    )
+  })
+  const isNumeric = names.length > 0 && names.every(name => /^\d+$/.test(name))
+  return [
+    ...(several.length === 0
+      ? []
+      : [
+          `classes that may be several tags, which are to be separated by ";": ${sample(
+            several.map(name => `"${name}"`),
+            5,
+          )}`,
+        ]),
+    ...(isNumeric ? [`the classes are numbers, each of them a class: ${sample(names, 5)}`] : []),
+  ]
+}
+
 const FEW = 5
 
 /** One warning about classes that hardly anything can be learned of; none when there are none. */
@@ -27,9 +53,7 @@ export function smallClasses({ classes, pictures }: Dataset): string[] {
   const small = classes.flatMap((name, k) => (counts[k]! < FEW ? [`${name} (${counts[k]})`] : []))
   return small.length === 0
     ? []
-    : [
-        `${small.length === 1 ? '1 class has' : `${small.length} classes have`} fewer than five images: ${sample(small, 8)}`,
-      ]
+    : [`${count(small.length, 'class', 'has')} fewer than five images: ${sample(small, 8)}`]
 }
 
 function areTwins(a: string, b: string): boolean {

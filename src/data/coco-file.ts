@@ -1,8 +1,11 @@
 /** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each looked over before it is used. */
+
 import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
+import { foldWord } from './tag-words.ts'
 
 /** What is read of it. `file_name` has forward slashes and stays inside the folder. */
 export interface Instances {
@@ -139,7 +142,7 @@ function uniqueImages(file: string, images: readonly CocoImage[], warnings: stri
   }
   if (same.length > 0)
     warnings.push(
-      `${file}: ${same.length === 1 ? '1 image is' : `${same.length} images are`} listed twice in the same words, taken once: ${sample(same.map(String))}`,
+      `${file}: ${count(same.length, 'image', 'is')} listed twice in the same words, taken once: ${sample(same.map(String))}`,
     )
   return kept
 }
@@ -163,14 +166,14 @@ function uniqueCategories(
         field: 'categories',
         expected: 'give each category an id of its own',
       })
-    const other = byName.get(name)
+    const other = byName.get(foldWord(name)) // case does not tell classes apart
     if (other !== undefined)
       throw new InputError(file, `"${name}" is category ${other} and category ${id}`, {
         field: 'categories',
         expected: 'give each category a name of its own, or its annotations one id',
       })
     byId.set(id, name)
-    byName.set(name, id)
+    byName.set(foldWord(name), id)
   }
   if (same.length > 0)
     warnings.push(`${file}: categories listed twice in the same words, taken once: ${sample(same)}`)

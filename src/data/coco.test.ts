@@ -55,7 +55,7 @@ test('classes are the categories by id without the gaps, tags the annotations of
   ])
   expect(pictures[0]!.image).toBe(join(root, 'train2014', images[0]!.file_name))
   expect(warnings).toEqual([
-    '1 picture has no tags (not trained on; no class map and no pseudo mask is made of it): COCO_train2014_000000000030',
+    '1 image has no tags (not trained on; no class map and no pseudo mask is made of it): COCO_train2014_000000000030',
   ])
 })
 
@@ -107,10 +107,10 @@ describe('bad input', () => {
     expect((await open('train2014')).pictures).toHaveLength(3)
   })
 
-  test('absent pictures', async () => {
+  test('absent images', async () => {
     await rm(join(root, 'train2014', images[1]!.file_name))
     await expect(open()).rejects.toThrow(
-      /train2014: lacks 1 of 3 pictures: COCO_train2014_000000000025\.jpg; every picture/,
+      /train2014: lacks 1 of 3 images: COCO_train2014_000000000025\.jpg; every picture/,
     )
     await rm(join(root, 'train2014'), { recursive: true })
     await expect(open()).rejects.toThrow(
@@ -189,6 +189,9 @@ describe('what is looked over before it is used', () => {
     )
     expect(await refusal(more(14, 'person'))).toBe(
       `${FILE} (categories): "person" is category 1 and category 14; give each category a name of its own, or its annotations one id`,
+    )
+    expect(await refusal(more(14, 'Person'))).toBe(
+      `${FILE} (categories): "Person" is category 1 and category 14; give each category a name of its own, or its annotations one id`,
     )
     await write(more(1, 'person'))
     expect((await open()).classes).toHaveLength(3)

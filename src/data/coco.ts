@@ -1,6 +1,8 @@
 /** @file The layout of COCO, and Roboflow's export of it: a JSON with pictures, categories and tags; masks as label PNGs, if any. */
+
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
 import { imageId } from './image-listing.ts'
@@ -139,7 +141,7 @@ function unusedCategories(names: readonly string[], pictures: readonly Picture[]
   const used = new Set(pictures.flatMap(({ tags }) => tags))
   const unused = names.filter((_, k) => !used.has(k))
   if (unused.length === 0 || unused.length === names.length) return []
-  const what = unused.length === 1 ? '1 category has' : `${unused.length} categories have`
+  const what = count(unused.length, 'category', 'has')
   return [
     `${what} no annotation: nothing is learned of ${unused.length === 1 ? 'it' : 'them'}, the label stays: ${sample(unused)}`,
   ]
@@ -172,7 +174,7 @@ async function pictureFiles(
   if (absent.length === 0) return best?.found ?? new Map()
   throw new InputError(
     best!.folder,
-    `lacks ${absent.length} of ${images.length} pictures: ${sample(absent)}`,
+    `lacks ${absent.length} of ${count(images.length, 'image')}: ${sample(absent)}`,
     { expected: 'every picture of the annotations must be there' },
   )
 }

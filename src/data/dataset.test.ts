@@ -27,7 +27,7 @@ describe('a plain folder', () => {
         mask: join(root, 'masks/sub/c.png'),
       },
     ])
-    expect(dataset.warnings).toEqual(['1 picture has no mask (left out of scores): b'])
+    expect(dataset.warnings).toEqual(['1 image has no mask (left out of scores): b'])
   })
 
   test('keeps pictures without tags or without a row, and says so', async () => {
@@ -36,8 +36,7 @@ describe('a plain folder', () => {
     expect(dataset.pictures.map(({ tags }) => tags)).toEqual([[0], [], []])
     expect(tagged(dataset).map(({ id }) => id)).toEqual(['a'])
     expect(dataset.warnings).toEqual([
-      '1 picture has no row in tags.csv: sub/c.webp',
-      '2 pictures have no tags (not trained on; no class map and no pseudo mask is made of them): b.PNG, sub/c.webp',
+      '2 images have no tags, 1 of them no row in tags.csv (not trained on; no class map and no pseudo mask is made of them): b.PNG, sub/c.webp',
     ])
   })
 
@@ -77,7 +76,7 @@ describe('a plain folder', () => {
     const onlyVal = await folder({ ...THREE, 'tags.csv': tags, 'val.txt': 'b' })
     await expect(openDataset(onlyVal)).rejects.toThrow(/add train\.txt/)
     const absent = await folder({ ...THREE, 'tags.csv': tags, 'train.txt': 'a\nx\ny\n' })
-    await expect(openDataset(absent)).rejects.toThrow(/train\.txt: names 2 absent pictures: x, y/)
+    await expect(openDataset(absent)).rejects.toThrow(/train\.txt: names 2 absent images: x, y/)
   })
 
   test('takes the order of classes.txt, and refuses what is not in it with the nearest name', async () => {
@@ -97,9 +96,9 @@ describe('a plain folder', () => {
 
   test.each([
     [
-      'absent pictures',
+      'absent images',
       'file,tags\nx.jpg,cat\ny.jpg,cat\na.jpg,cat\nz,cat\nw,cat',
-      /names 4 absent pictures: x\.jpg, y\.jpg, z and 1 more/,
+      /names 4 absent images: x\.jpg, y\.jpg, z and 1 more/,
     ],
     ['an empty file', '', /\(header\): is empty/],
     ['no tags at all', 'file,tags\na.jpg,\n', /has no tags at all/],
@@ -118,7 +117,7 @@ describe('a plain folder', () => {
     const dataset = await openDataset(
       await folder({ ...THREE, 'tags.csv': 'file,tags\na,x;y\nb,x\nsub/c,x\na,y;x' }),
     )
-    expect(dataset.warnings.join()).toMatch(/tags\.csv: 1 picture has the same row twice: a/)
+    expect(dataset.warnings.join()).toMatch(/tags\.csv: 1 image has the same row twice: a/)
   })
 
   test.each([
@@ -137,7 +136,7 @@ describe('a plain folder', () => {
     await expect(openDataset(await folder({ 'tags.csv': 'file,tags\n' }))).rejects.toThrow(
       /images: no such folder/,
     )
-    await expect(openDataset(await folder({ 'images/a.txt': '' }))).rejects.toThrow(/holds no pictures/)
+    await expect(openDataset(await folder({ 'images/a.txt': '' }))).rejects.toThrow(/holds no images/)
     await expect(openDataset(await folder(THREE))).rejects.toThrow(/neither tags\.csv nor tags\.json/)
   })
 
@@ -199,21 +198,21 @@ describe('the layout of VOC', () => {
         mask: join(root, 'SegmentationClassAug/2007_1.png'),
       },
     ])
-    expect(warnings.join()).toMatch(/trainaug\.txt: 1 repeated lines left out/)
+    expect(warnings.join()).toMatch(/trainaug\.txt: 1 repeated line left out/)
     expect((await openDataset(root)).pictures[1]?.mask).toBe(join(root, 'SegmentationClass/2007_2.png'))
   })
 
-  test('refuses absent pictures, unknown splits and classes', async () => {
+  test('refuses absent images, unknown splits and classes', async () => {
     const absent = await folder({ ...VOC, 'ImageSets/Segmentation/train.txt': '2007_1\n2007_9\n' })
     await expect(openDataset(absent)).rejects.toThrow(
-      /train\.txt: names 1 absent pictures: JPEGImages\/2007_9\.jpg/,
+      /train\.txt: names 1 absent image: JPEGImages\/2007_9\.jpg/,
     )
     const root = await folder(VOC)
     await expect(openDataset(root, { split: 'trian' })).rejects.toThrow(/no such split; did you mean "train"/)
     const unknown = await folder({ ...VOC, 'tags.csv': 'file,tags\n2007_1,dogs\n' })
     await expect(openDataset(unknown)).rejects.toThrow(/unknown class "dogs"; did you mean "dog"/)
     const row = await folder({ ...VOC, 'tags.csv': 'file,tags\n2007_1,dog\n2007_7,dog\n' })
-    await expect(openDataset(row)).rejects.toThrow(/tags\.csv: names 1 absent pictures: 2007_7/)
+    await expect(openDataset(row)).rejects.toThrow(/tags\.csv: names 1 absent image: 2007_7/)
     const empty = await folder({ ...VOC, 'ImageSets/Segmentation/train.txt': '\n' })
     await expect(openDataset(empty)).rejects.toThrow(/names no picture/)
     const { 'Annotations/2007_1.xml': _, 'Annotations/2007_2.xml': __, ...bare } = VOC
@@ -227,7 +226,7 @@ describe('the layout of VOC', () => {
     const root = await folder({ ...VOC, 'Annotations/2007_2.xml': '<annotation></annotation>' })
     const dataset = await openDataset(root)
     expect(dataset.pictures.map(({ tags }) => tags.length)).toEqual([2, 0])
-    expect(dataset.warnings.join()).toMatch(/1 picture has no tags .*: 2007_2/)
+    expect(dataset.warnings.join()).toMatch(/1 image has no tags .*: 2007_2/)
   })
 
   test('an object has one name, whatever its parts are called', () => {

@@ -1,6 +1,8 @@
 /** @file The true masks of a plain folder: masks/NAME.png, in other case or Unicode, or with _mask behind the name. */
+
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { listTree } from './file-tree.ts'
 import { stemOf } from './image-endings.ts'
 import { imageId } from './image-listing.ts'
@@ -42,14 +44,15 @@ export async function findMasks(root: string, files: readonly string[]): Promise
   }
   const foreign = tree.files.filter(file => !/\.png$/i.test(file))
   const sentence = (list: readonly string[], is: string): string[] =>
-    list.length === 0
-      ? []
-      : [`${folder}: ${list.length === 1 ? '1 file is' : `${list.length} files are`} ${is}: ${sample(list)}`]
+    list.length === 0 ? [] : [`${folder}: ${count(list.length, 'file', 'is')} ${is}: ${sample(list)}`]
   return {
     masks: new Map([...masks].map(([file, mask]) => [file, join(folder, mask)])),
     warnings: [
       ...sentence(stray, 'the mask of no image, or of several'),
-      ...sentence(foreign, 'no PNG and not read as masks'),
+      ...sentence(
+        foreign,
+        'no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG',
+      ),
       ...sentence(tree.leftOut, 'left out'),
     ],
   }

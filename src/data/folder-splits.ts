@@ -1,6 +1,8 @@
 /** @file The splits of a plain folder: list files, the column `split`, folders train/ and val/; without any, all is `train`. */
+
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { findAll, imageNames } from './image-names.ts'
 import { nonEmptyLines, readText, sample } from './listing.ts'
 import { canonicalSplit, splitSpellings, USUAL_SPLITS } from './split-names.ts'
@@ -76,7 +78,7 @@ function listedImages(
     })
   const absent = lines.filter((_, i) => found[i]!.file === undefined)
   if (absent.length > 0)
-    throw new InputError(path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
+    throw new InputError(path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
       expected: 'every line must name a picture in images/',
     })
   if (lines.length === 0) throw new InputError(path, 'names no picture', { expected: 'one picture a line' })

@@ -98,9 +98,7 @@ describe('names of images', () => {
       'tags.csv': 'file,tags\ntrain/a.jpg,cat\nval/a.jpg,dog\ntrain/b.jpg,cat\n',
     })
     expect(await tagsOf(root)).toEqual({ train__a: ['cat'], train__b: ['cat'] })
-    expect((await said(root)).warnings).toEqual([
-      'ROOT/tags.csv: names 1 absent picture, left out: val/a.jpg',
-    ])
+    expect((await said(root)).warnings).toEqual(['ROOT/tags.csv: names 1 absent image, left out: val/a.jpg'])
   })
 
   test('rows of one image in several spellings are united', async () => {
@@ -111,10 +109,10 @@ describe('names of images', () => {
     expect(await tagsOf(root)).toEqual({ a: ['cat', 'dog'], b: ['cat'], c: ['dog'] })
     expect(await said(root)).toEqual({
       warnings: [
-        'ROOT/tags.csv: 1 picture has the same row twice: b.jpg',
+        'ROOT/tags.csv: 1 image has the same row twice: b.jpg',
         'ROOT/tags.csv: rows that name one image are united: a.jpg and images/a.jpg, b and b.jpg',
       ],
-      notes: ['ROOT/tags.csv: 1 picture has several rows; their tags are united: a.jpg'],
+      notes: ['ROOT/tags.csv: 1 image has several rows; their tags are united: a.jpg'],
     })
   })
 
@@ -137,10 +135,10 @@ describe('names of images', () => {
 
   test('absent images: few are left out by name, most are refused with both sides', async () => {
     const few = await folder({ ...IMAGES, 'tags.csv': 'file,tags\na,cat\nb,cat\nc,dog\nx.jpg,dog\n' })
-    expect((await said(few)).warnings).toEqual(['ROOT/tags.csv: names 1 absent picture, left out: x.jpg'])
+    expect((await said(few)).warnings).toEqual(['ROOT/tags.csv: names 1 absent image, left out: x.jpg'])
     const most = await folder({ ...IMAGES, 'tags.csv': 'file,tags\na,cat\nx1,cat\nx2,dog\n' })
     expect(await refusal(most)).toBe(
-      'ROOT/tags.csv: names 2 absent pictures: x1, x2; most rows must name a picture in ROOT/images, which holds a.jpg, b.jpg, c.jpg',
+      'ROOT/tags.csv: names 2 absent images: x1, x2; most rows must name an image in ROOT/images, which holds a.jpg, b.jpg, c.jpg',
     )
   })
 })
@@ -156,7 +154,7 @@ describe('names of classes', () => {
     expect((await said(root)).warnings).toEqual([
       'ROOT/tags.csv: one class in several spellings: Cat and cat (read as cat)',
       'ROOT/tags.csv: words that name no class are no tags: "n/a" (1 row), "background" (1 row)',
-      '1 picture has no tags (not trained on; no class map and no pseudo mask is made of it): d.jpg',
+      '1 image has no tags (not trained on; no class map and no pseudo mask is made of it): d.jpg',
       'classes with nearly the same name, images of each; is one a slip?: bird (1) and brid (1)',
     ])
   })
@@ -213,7 +211,7 @@ test('lists name images in the same ways as tables, and none twice', async () =>
     'val.txt: a can be x/a.jpg or y/a.jpg; write the path below the folder of images, with the ending',
   )
   await expect(openDataset(root, { split: 'test' })).rejects.toThrow(
-    'test.txt: names 1 absent pictures: z/b.jpg',
+    'test.txt: names 1 absent image: z/b.jpg',
   )
 })
 
@@ -233,7 +231,7 @@ test('rows without a split are named where others have one', async () => {
   })
   expect(Object.keys(await tagsOf(root))).toEqual(['a'])
   expect((await openDataset(root, { split: 'val' })).pictures.map(({ id }) => id)).toEqual(['c'])
-  expect((await said(root)).warnings).toEqual(['1 picture has no split and is in none: b.jpg'])
+  expect((await said(root)).warnings).toEqual(['1 image has no split and is in none: b.jpg'])
 })
 
 test('classes.txt with one name in two cases is refused', async () => {
@@ -246,7 +244,7 @@ test('classes.txt with one name in two cases is refused', async () => {
 test('control characters of a table do not reach the terminal', async () => {
   const root = await folder({ ...IMAGES, 'tags.csv': 'file,tags\na,cat\nb,cat\n\u001b[2J.jpg,cat\n' })
   expect((await said(root)).warnings[0]).toBe(
-    'ROOT/tags.csv: names 1 absent picture, left out: "\\u001b[2J.jpg"',
+    'ROOT/tags.csv: names 1 absent image, left out: "\\u001b[2J.jpg"',
   )
 })
 
@@ -316,7 +314,7 @@ describe('masks', () => {
     ])
     expect((await said(root)).warnings).toEqual([
       'ROOT/Masks: 1 file is the mask of no image, or of several: z.png',
-      'ROOT/Masks: 1 file is no PNG and not read as masks: c.tif',
+      'ROOT/Masks: 1 file is no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG: c.tif',
     ])
   })
 

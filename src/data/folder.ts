@@ -1,19 +1,14 @@
 /** @file A plain folder of tagged pictures: images/ with tags.csv or tags.json, or a folder for each class; any classes, masks optional. */
+
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { CLASS_FOLDERS, classFolderSplits, readClassFolders } from './class-folders.ts'
-import { twinNames } from './class-names.ts'
+import { oddNames, twinNames } from './class-names.ts'
 import { findMasks } from './folder-masks.ts'
 import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
-import {
-  checkClasses,
-  classIndices,
-  picturesHave,
-  readClassFile,
-  sample,
-  untaggedWarning,
-} from './listing.ts'
+import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
 import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { canonicalSplit } from './split-names.ts'
@@ -72,10 +67,15 @@ export async function openFolder(
     pictures,
     warnings: [
       ...images.warnings,
-      ...(classFolders ? [] : withoutRow(images)),
+      ...(classFolders ? [] : withoutRow(images, chosen)),
       ...withoutSplit(images, chosen),
-      ...untaggedWarning(chosen.filter(file => (tags.get(file) ?? []).length === 0)),
-      ...(listed === undefined ? twinNames(imagesOf(rows.values())) : []),
+      ...untaggedWarning(
+        chosen.filter(file => (tags.get(file) ?? []).length === 0),
+        classFolders
+          ? {}
+          : { rowless: chosen.filter(file => !rows.has(file)).length, source: basename(source) },
+      ),
+      ...(listed === undefined ? [...twinNames(imagesOf(rows.values())), ...oddNames(names)] : []),
       ...maskWarnings,
       ...withoutMask(pictures),
     ],
@@ -144,11 +144,13 @@ function imagesOf(rows: Iterable<{ readonly tags: readonly string[] }>): Map<str
   return counts
 }
 
-function withoutRow({ listing, rows, source }: TaggedImages): string[] {
-  const without = listing.files.filter(file => !rows.has(file))
+/** Images outside the chosen ones: those among them are told of as untagged. */
+function withoutRow({ listing, rows, source }: TaggedImages, chosen: readonly string[]): string[] {
+  const told = new Set(chosen)
+  const without = listing.files.filter(file => !rows.has(file) && !told.has(file))
   return without.length === 0
     ? []
-    : [`${picturesHave(without.length)} no row in ${basename(source)}: ${sample(without)}`]
+    : [`${count(without.length, 'image', 'has')} no row in ${basename(source)}: ${sample(without)}`]
 }
 
 /** Rows that leave the split blank, where others have one and no list says more. */
@@ -158,7 +160,7 @@ function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[])
   return !splits || blank.length === 0
     ? []
     : [
-        `${picturesHave(blank.length)} no split and are in none: ${sample(blank.map(([file]) => file))}`.replace(
+        `${count(blank.length, 'image', 'has')} no split and are in none: ${sample(blank.map(([file]) => file))}`.replace(
           'has no split and are',
           'has no split and is',
         ),
@@ -169,5 +171,5 @@ function withoutMask(pictures: readonly Picture[]): string[] {
   const ids = pictures.filter(({ mask }) => mask === undefined).map(({ id }) => id)
   return ids.length === 0 || ids.length === pictures.length
     ? []
-    : [`${picturesHave(ids.length)} no mask (left out of scores): ${sample(ids)}`]
+    : [`${count(ids.length, 'image', 'has')} no mask (left out of scores): ${sample(ids)}`]
 }

@@ -1,7 +1,9 @@
 /** @file The images of a folder and those below it, and in sentences what lies beside them and is not read. */
+
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { listTree } from './file-tree.ts'
 import { isPaged, isReadImage, stemOf, unreadFormat } from './image-endings.ts'
 import { sample } from './listing.ts'
@@ -34,11 +36,10 @@ export async function listImages(
   const others = own.filter(name => !isReadImage(name) && unreadFormat(name) === undefined)
   const unreadWords = unread.length === 0 ? [] : [`${folder}: ${unreadSentence(unread)}`]
   if (files.length === 0)
-    throw new InputError(folder, 'holds no pictures', {
+    throw new InputError(folder, 'holds no images', {
       expected: [...unreadWords.map(() => unreadSentence(unread)), expected].join('; '),
     })
   refuseTwins(folder, files)
-  const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`
   const paged = files.filter(isPaged)
   const long = files.filter(file => isShortened(file))
   const notes = [
@@ -49,17 +50,19 @@ export async function listImages(
         ]),
     ...(paged.length === 0
       ? []
-      : [`${folder}: ${images(paged.length)} in TIFF or GIF: of several pages or frames the first is read`]),
+      : [
+          `${folder}: ${count(paged.length, 'image')} in TIFF or GIF: of several pages or frames the first is read`,
+        ]),
     ...(long.length === 0
       ? []
       : [
-          `${folder}: ${images(long.length)} with very long names: their outputs have shortened ones, as ${imageId(long[0]!)}`,
+          `${folder}: ${count(long.length, 'image')} with very long names: their outputs have shortened ones, as ${imageId(long[0]!)}`,
         ]),
   ]
   const leftOut =
     tree.leftOut.length === 0
       ? []
-      : [`${folder}: ${filesAre(tree.leftOut.length)} left out: ${sample(tree.leftOut)}`]
+      : [`${folder}: ${count(tree.leftOut.length, 'file', 'is')} left out: ${sample(tree.leftOut)}`]
   return { files, unread, warnings: [...unreadWords, ...leftOut], notes }
 }
 
@@ -74,15 +77,10 @@ export function withoutRuns(files: readonly string[]): string[] {
 /** "2 images are not read (HEIC): a.heic, b.heic; convert them to JPEG or PNG, ..." */
 export function unreadSentence(files: readonly string[]): string {
   const formats = [...new Set(files.map(file => unreadFormat(file) ?? ''))].filter(name => name !== '')
-  const count = files.length === 1 ? '1 image is' : `${files.length} images are`
   const how = formats.includes('HEIC')
     ? ', as with heif-convert, ImageMagick or the export of a photo program'
     : ''
-  return `${count} not read (${formats.join(', ')}): ${sample(files)}; convert ${files.length === 1 ? 'it' : 'them'} to JPEG or PNG${how}`
-}
-
-function filesAre(count: number): string {
-  return count === 1 ? '1 file is' : `${count} files are`
+  return `${count(files.length, 'image', 'is')} not read (${formats.join(', ')}): ${sample(files)}; convert ${files.length === 1 ? 'it' : 'them'} to JPEG or PNG${how}`
 }
 
 function refuseTwins(folder: string, files: readonly string[]): void {

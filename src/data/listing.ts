@@ -1,8 +1,11 @@
 /** @file Small helpers of the data set readers: folder listings, list files, class names, sentences about names. */
+
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
+import { textOf } from '../io/printable.ts'
 import { nearestName } from '../nearest-name.ts'
 import { cleanWord, foldWord } from './tag-words.ts'
 import { type DecodedText, decodeText } from './text-encoding.ts'
@@ -101,7 +104,7 @@ export function checkClasses(file: string, classes: readonly string[]): void {
         `has the class ${JSON.stringify(name)}`,
         'a name is one line, without line breaks or control characters',
       )
-    if (name.trim().toLowerCase() === 'background')
+    if (/^_*background_*$/i.test(name.trim()))
       throw refuse('lists the background, which is always label 0', inOrder)
   }
 }
@@ -130,13 +133,18 @@ function indexInOtherCase(name: string, classes: ReadonlyMap<string, number>): n
   return found.length === 1 ? found[0]![1] : undefined
 }
 
-/** What becomes of images without tags, in one sentence; none when there are none. */
-export function untaggedWarning(names: readonly string[]): string[] {
+/** What becomes of images without tags, in one sentence; none when there are none. `rowless` of them have no row in the table. */
+export function untaggedWarning(
+  names: readonly string[],
+  { rowless = 0, source = '' }: { rowless?: number; source?: string } = {},
+): string[] {
   const of = names.length === 1 ? 'it' : 'them'
+  const rows =
+    rowless === names.length ? `row in ${source}, so no tags` : `tags, ${rowless} of them no row in ${source}`
   return names.length === 0
     ? []
     : [
-        `${picturesHave(names.length)} no tags (not trained on; no class map and no pseudo mask is made of ${of}): ${sample(names)}`,
+        `${count(names.length, 'image', 'has')} no ${rowless === 0 ? 'tags' : rows} (not trained on; no class map and no pseudo mask is made of ${of}): ${sample(names)}`,
       ]
 }
 
@@ -149,11 +157,6 @@ export function sample(names: readonly string[], most = 3): string {
   return names.length > most ? `${shown} and ${names.length - most} more` : shown
 }
 
-/** "1 picture has", "2 pictures have" */
-export function picturesHave(count: number): string {
-  return count === 1 ? '1 picture has' : `${count} pictures have`
-}
-
 /** Whether a name holds characters that would move a terminal's cursor or break a line. */
 export function hasControls(name: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -163,7 +166,7 @@ export function hasControls(name: string): boolean {
 /** A system's error in words. */
 export function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+  return REASONS[code] ?? textOf(error)
 }
 
 const REASONS: Readonly<Record<string, string>> = {

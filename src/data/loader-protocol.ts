@@ -1,7 +1,9 @@
 /** @file What the loaders and their worker threads say to each other. */
+
 import { InputError } from '../errors.ts'
 import { isOutOfMemory } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'
+import { textOf } from '../io/printable.ts'
 import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
 import type { View } from './transforms/views.ts'
@@ -64,16 +66,19 @@ export type ViewReply =
 export interface BadPicture {
   readonly file: string
   readonly problem: string
+  readonly expected?: string | undefined
+  readonly field?: string | undefined
 }
 
 /** Undefined when the error is not about the picture `path`: then it is a bug and must surface. */
 export function badPicture(error: unknown, path: string): BadPicture | undefined {
   if (error instanceof RangeError && isOutOfMemory(error))
-    return { file: path, problem: `does not fit into the memory there is (${error.message})` }
+    return { file: path, problem: `does not fit into the memory there is (${textOf(error)})` }
   if (!(error instanceof InputError)) return undefined
-  return { file: error.file, problem: error.message.slice(`${error.file}: `.length) }
+  const { file, problem, expected, field } = error
+  return { file, problem, expected, field }
 }
 
-export function inputError({ file, problem }: BadPicture): InputError {
-  return new InputError(file, problem)
+export function inputError({ file, problem, expected, field }: BadPicture): InputError {
+  return new InputError(file, problem, { ...(expected && { expected }), ...(field && { field }) })
 }

@@ -156,7 +156,7 @@ describe('the training loader', () => {
 
   test('refuses a data set smaller than a batch', () => {
     expect(() => openTrainLoader(dataset, { ...SETTINGS, batchSize: 64 })).toThrow(
-      /has 21 tagged pictures in train; a batch needs 64/,
+      /has 21 tagged images in train; a batch needs 64/,
     )
   })
 
@@ -291,7 +291,7 @@ describe('pictures that are gone', () => {
   test('single files that are gone are left out and counted', async () => {
     const tallies: unknown[] = []
     for (const i of [1, 4]) await rm(join(share, `${i}.png`))
-    const options = { ...SETTINGS, batchSize: 1, onLost: (epoch: unknown) => tallies.push(epoch) }
+    const options = { ...SETTINGS, batchSize: 1, onLost: (epoch: unknown) => void tallies.push(epoch) }
     const batches = await using(openTrainLoader(shared, options), loader => collect(loader, 0))
     expect(batches).toHaveLength(7)
     expect(tallies).toEqual([

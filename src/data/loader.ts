@@ -1,5 +1,7 @@
 /** @file Pictures with their tags in batches: for training a class network, and for validating it. */
+
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
 import { tagged } from './dataset.ts'
 import type { Dataset, Picture } from './picture.ts'
@@ -31,8 +33,8 @@ export function openTrainLoader(
 ): BatchSource<Batch> {
   const pictures = tagged(dataset)
   if (pictures.length < (dropLast ? options.batchSize : 1))
-    throw new InputError(dataset.root, `has ${pictures.length} tagged pictures in ${dataset.split}`, {
-      expected: `a batch needs ${options.batchSize}: tag more pictures or lower the batch size`,
+    throw new InputError(dataset.root, `has ${count(pictures.length, 'tagged image')} in ${dataset.split}`, {
+      expected: `a batch needs ${options.batchSize}: tag more images or lower the batch size`,
     })
   return openBatchLoader({
     ...options,

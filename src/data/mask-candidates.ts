@@ -2,25 +2,30 @@
 import { VOC_PALETTE } from '../io/indexed-png.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { sample as someNames } from './listing.ts'
+import { groundOf, haveOwnPalettes, heldKeys, keyed, keysOf, nameOf, upsideDown } from './mask-keys.ts'
 import type { MaskPixels } from './mask-pixels.ts'
 import type { MaskReading } from './picture.ts'
 
 /** A mask that was looked at. */
 export interface MaskSample {
+  readonly id: string
   readonly tags: readonly number[]
   readonly pixels: Pick<MaskPixels, 'coloured' | 'depth' | 'palette'>
   /** Its codes, and the colours of those. */
   readonly codes: ReadonlySet<number>
   readonly colours: ReadonlyMap<number, number>
+  /** Share of the edges of the mask that each code has there. */
+  readonly edges: ReadonlyMap<number, number>
   /** Share of 255 that lies inside of something, not on its border; only where the mask holds little else. */
   readonly solid: number | undefined
 }
 
-/** `reading` undefined: numbers are labels; `labels` counts the background; `words` say what is unusual. */
+/** `reading` undefined: numbers are labels; `labels` counts the background; `words` say what is unusual; `isLast`: taken when no other is evident. */
 export interface Candidate {
   readonly reading: MaskReading | undefined
   readonly labels: number
   readonly words: string | undefined
+  readonly isLast?: boolean
 }
 
 interface Context {
@@ -30,6 +35,8 @@ interface Context {
 
 const VOC_COLOURS: readonly number[] = VOC_PALETTE.map(([r, g, b]) => (r << 16) | (g << 8) | b)
 const VOID_COLOUR = VOC_COLOURS[IGNORE]!
+const GREY = 0x010101
+const WHITE = 0xffffff
 const DEEP = 257 // 8 bits scaled to 16
 const SOLID = 0.1 // share of 255 that lies inside; of the borders in VOC's masks none does
 const SEEN_TWICE = 2
@@ -41,16 +48,17 @@ export function readings(samples: readonly MaskSample[], context: Context): Cand
   const given = (candidate: Omit<Candidate, 'labels'> | undefined): Candidate[] =>
     candidate === undefined ? [] : [{ labels, ...candidate }]
   const keys = [oneNumber(samples, context), byTags(samples, context)].flatMap(given)
-  const moved = isBlackMoved(samples)
+  const own = haveOwnPalettes(samples)
+  const plain = { reading: undefined, words: doubts(samples, labels), isLast: true }
   return [
     ...(hasOtherOrder(samples, labels) ? given(colours) : []),
-    ...(moved ? keys : []),
-    { reading: undefined, labels, words: undefined },
+    ...(own ? [...keys, ...given(greyLevels(samples, labels))] : given(plain)),
     ...given(byIds(samples, context)),
     ...given(colours),
     ...given(scaled(samples, labels)),
     ...given(greyOfColours(samples, context)),
-    ...(moved ? [] : keys),
+    ...given(labelsAndWhite(samples, context)),
+    ...(own ? given(nothingKnown(samples)) : keys),
   ]
 }
 
@@ -129,40 +137,125 @@ function luminance(colour: number): number {
   return (19595 * (colour >> 16) + 38470 * ((colour >> 8) & 255) + 7471 * (colour & 255) + 0x8000) >> 16
 }
 
-/** Only one number or colour beside the background: the class that an image is tagged with. */
+/** Only one number or colour beside the background: the class that an image is tagged with. A label of a class is none. */
 function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   const by = keyed(samples)
-  const held = heldKeys(samples, by)
+  const ground = groundOf(samples, by)
+  const isLabel = (key: number): boolean => by === 'number' && key !== IGNORE && key <= classes.length
+  if (ground !== 0 && isLabel(ground)) return undefined
+  const held = heldKeys(samples, by, ground)
   const [key, ...others] =
     held.length === 2 && by === 'number' ? held.filter(other => other !== IGNORE) : held
-  if (key === undefined || others.length > 0) return undefined
+  if (key === undefined || others.length > 0 || (key > 1 && isLabel(key))) return undefined
   const marked = samples.filter(sample => keysOf(sample, by).has(key))
-  if (2 * marked.filter(sample => keysOf(sample, by).has(0)).length < marked.length) return undefined
-  const solid = marked.flatMap(sample => sample.solid ?? [])
-  const isSolid = solid.reduce((sum, share) => sum + share, 0) >= SOLID * solid.length
-  if (solid.length > 0 && isSolid !== (key === IGNORE)) return undefined
+  if (2 * marked.filter(sample => keysOf(sample, by).has(ground)).length < marked.length) return undefined
+  const solid = by === 'number' && ground === 0 ? marked.flatMap(sample => sample.solid ?? []) : []
+  if (solid.length > 0 && isSolid(solid) !== (key === IGNORE)) return undefined
   const labels = new Map([
     [IGNORE, [IGNORE]],
-    [0, [0]],
+    [ground, [0]],
     [key, classes.map((_, k) => k + 1)],
   ])
   const name = nameOf(key, by)
-  const meaning = classes.length === 1 ? `"${classes[0]}"` : 'the class that the image is tagged with'
+  const around = ground === 0 && by === 'colour' ? 'black' : nameOf(ground, by)
+  const meaning = meaningOf(classes)
+  const turned = upsideDown(samples, by, key)
+  const doubt =
+    ground !== 0
+      ? `, ${around} as the background, for it fills the edges of the masks: invert them if that is wrong`
+      : turned.length > 0
+        ? `; it fills the edges of some masks, as if they were upside down: ${someNames(turned)}`
+        : ''
   return {
     reading: { by, labels, rule: `${name} is ${meaning}` },
-    words: `the masks hold only ${held.length === 2 ? '0, 255' : by === 'number' ? '0' : 'black'} and ${name}: ${name} is read as ${meaning}`,
+    words: `the masks hold only ${held.length === 2 ? '0, 255' : around} and ${name}: ${name} is read as ${meaning}${doubt}`,
   }
+}
+
+function meaningOf(classes: readonly string[]): string {
+  return classes.length === 1 ? `"${classes[0]}"` : 'the class that the image is tagged with'
+}
+
+function isSolid(shares: readonly number[]): boolean {
+  return shares.reduce((sum, share) => sum + share, 0) >= SOLID * shares.length
+}
+
+/** Masks that hold no number but 255, in pieces, among others that hold labels. */
+function whiteOnes(samples: readonly MaskSample[]): MaskSample[] {
+  const white = samples.filter(
+    ({ codes, solid }) => solid !== undefined && solid >= SOLID && codes.size === 2 && codes.has(0),
+  )
+  return samples.some(({ codes }) => [...codes].some(code => code !== 0 && code !== IGNORE)) ? white : []
+}
+
+function labelsAndWhite(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
+  const white = whiteOnes(samples)
+  if (white.length === 0 || samples.some(sample => sample.codes.has(IGNORE) && !white.includes(sample)))
+    return undefined
+  const labels = new Map([0, ...classes.map((_, k) => k + 1)].map(label => [label, [label]]))
+  labels.set(
+    IGNORE,
+    [...classes.keys()].map(k => k + 1),
+  )
+  const rule = `255 is ${meaningOf(classes)}`
+  return {
+    reading: { by: 'number', labels, rule },
+    words: `some masks hold only 0 and 255, others labels: ${rule} in ${someNames(white.map(({ id }) => id))}`,
+  }
+}
+
+/** Grey levels in palettes of which each file has its own. */
+function greyLevels(samples: readonly MaskSample[], labels: number): Unlabelled {
+  const known = new Map([[WHITE, [IGNORE]]])
+  for (let label = 0; label < labels; label++) known.set(label * GREY, [label])
+  if (heldKeys(samples, 'colour').some(key => !known.has(key))) return undefined
+  return {
+    reading: { by: 'colour', labels: known, rule: 'the grey of the palette is the label' },
+    words: 'each mask has a palette of its own: its greys are read as labels, not the indices',
+  }
+}
+
+/** So that no colour of a palette is read as what it is not. */
+function nothingKnown(samples: readonly MaskSample[]): Omit<Candidate, 'labels'> {
+  const rule = 'the indices are those of palettes of their own, and no tags say what their colours stand for'
+  return {
+    reading: {
+      by: 'colour',
+      labels: new Map([[groundOf(samples, 'colour'), [0]]]),
+      rule: `${rule}: save them as 8-bit grey, the number of its class for each pixel`,
+    },
+    words: undefined,
+    isLast: true,
+  }
+}
+
+/** What may be meant otherwise than it is read where numbers are labels. */
+function doubts(samples: readonly MaskSample[], labels: number): string | undefined {
+  const ground = groundOf(samples, 'number')
+  const held = heldKeys(samples, 'number')
+  if (held.length === 1 && held[0] === ground && ground < labels)
+    return `${ground} fills the edges of the masks, as a background does: invert them if 0 is the object`
+  if (ground === IGNORE && samples.every(({ codes }) => !codes.has(0)))
+    return 'the masks hold no 0: 255 around the objects is ignored; write 0 where it is background'
+  const white = whiteOnes(samples).filter(({ tags }) => tags.length > 0)
+  return white.length === 0
+    ? undefined
+    : `some masks hold only 0 and 255, others labels: 255 is ignored; write the label of the class in ${someNames(white.map(({ id }) => id))}`
 }
 
 /** Each number or colour lies in the masks of just those images that one class is tagged to. */
 function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   const by = keyed(samples)
   const border = by === 'number' ? IGNORE : VOID_COLOUR
+  const ground = groundOf(samples, by)
   const patternOf = (has: (sample: MaskSample) => boolean) => samples.map(s => (has(s) ? '1' : '0')).join('')
   const tagged = classes
     .map((name, k) => ({ name, label: k + 1, pattern: patternOf(({ tags }) => tags.includes(k)) }))
     .filter(({ pattern }) => pattern.includes('1'))
-  const held = heldKeys(samples, by).map(key => ({ key, pattern: patternOf(s => keysOf(s, by).has(key)) }))
+  const held = heldKeys(samples, by, ground).map(key => ({
+    key,
+    pattern: patternOf(s => keysOf(s, by).has(key)),
+  }))
   const pairs = held.flatMap(({ key, pattern }) => {
     const fitting = tagged.filter(other => other.pattern === pattern)
     return fitting.length === 1 ? [{ key, ...fitting[0]! }] : []
@@ -176,7 +269,7 @@ function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelle
     rest.every(({ key }) => key === border)
   if (!certain) return undefined
   const labels = new Map(pairs.map(({ key, label }) => [key, [label]]))
-  labels.set(0, [0])
+  labels.set(ground, [0])
   if (!labels.has(border)) labels.set(border, [IGNORE])
   const meanings = pairs.map(({ key, name }) => `${nameOf(key, by)} is "${name}"`)
   const rule = `each ${by} lies in the images of one class`
@@ -184,40 +277,4 @@ function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelle
     reading: { by, labels, rule },
     words: `the ${by}s of the masks are read by the tags of their images: ${someNames(meanings, 10)}`,
   }
-}
-
-/** Whether a palette has black, but not at 0, as an image library that makes palettes by itself writes it. */
-function isBlackMoved(samples: readonly MaskSample[]): boolean {
-  return samples.some(
-    ({ pixels, colours }) =>
-      pixels.palette !== undefined && colours.get(0) !== 0 && [...colours.values()].includes(0),
-  )
-}
-
-/** Colours where a mask has them, where their palettes differ, or where black is not at 0. */
-function keyed(samples: readonly MaskSample[]): MaskReading['by'] {
-  if (isBlackMoved(samples)) return 'colour'
-  const palette = new Map<number, number>()
-  for (const { pixels, colours } of samples) {
-    if (pixels.coloured) return 'colour'
-    for (const [code, colour] of pixels.palette === undefined ? [] : colours) {
-      if ((palette.get(code) ?? colour) !== colour) return 'colour'
-      palette.set(code, colour)
-    }
-  }
-  return 'number'
-}
-
-function keysOf({ codes, colours }: MaskSample, by: MaskReading['by']): Set<number> {
-  return new Set(by === 'number' ? codes : colours.values())
-}
-
-/** What the masks hold beside 0, ascending. */
-function heldKeys(samples: readonly MaskSample[], by: MaskReading['by']): number[] {
-  const keys = new Set(samples.flatMap(sample => [...keysOf(sample, by)]))
-  return [...keys].filter(key => key !== 0).sort((a, b) => a - b)
-}
-
-function nameOf(key: number, by: MaskReading['by']): string {
-  return by === 'number' ? String(key) : `#${key.toString(16).padStart(6, '0')}`
 }

@@ -3,6 +3,8 @@ import { InputError } from '../errors.ts'
 import { INDEXED, readPng } from '../io/indexed-png.ts'
 import type { Png } from '../io/png.ts'
 
+const WHITE = 0xffffff
+
 /** One code a pixel, row by row: grey value or palette index, or 0xRRGGBB where `coloured`. */
 export interface MaskPixels {
   readonly width: number
@@ -16,13 +18,14 @@ export interface MaskPixels {
 }
 
 /**
- * Reads any PNG: RGB whose channels are equal everywhere is grey, what is transparent is background. Throws InputError
- * on another format, a damaged file, or pixels that are half transparent.
+ * Reads any PNG: RGB whose channels are equal everywhere is grey, what is transparent is background (black, and what is
+ * not is then white, were it all black). Throws InputError on another format, a damaged file, or half transparent pixels.
  */
 export async function readMaskPixels(path: string): Promise<MaskPixels> {
   const png = await readPng(path)
-  const { width, height, depth, channels, palette, data } = png
-  if (channels === 1) return { width, height, codes: data, coloured: false, depth, palette }
+  const { width, height, depth, channels, data } = png
+  if (channels === 1)
+    return { width, height, codes: data, coloured: false, depth, palette: withoutClear(png) }
   const opaque = channels % 2 === 0 ? withoutAlpha(png, path) : png
   if (channels === 2 || isGrey(opaque.data)) {
     const step = channels === 2 ? 1 : 3
@@ -74,14 +77,32 @@ function withoutAlpha({ depth, channels, data }: Png, path: string): Pick<Png, '
   const most = 2 ** depth - 1
   const count = data.length / channels
   const plain = depth === 16 ? new Uint16Array(count * colours) : new Uint8Array(count * colours)
+  let clear = 0
+  let isBlack = true
   for (let i = 0; i < count; i++) {
     const alpha = data[i * channels + colours]!
-    if (alpha === 0) continue // background
+    if (alpha === 0) {
+      clear++
+      continue // background
+    }
     if (alpha < most)
       throw new InputError(path, 'has pixels that are half transparent', { expected: INDEXED })
-    for (let c = 0; c < colours; c++) plain[i * colours + c] = data[i * channels + c]!
+    for (let c = 0; c < colours; c++) {
+      plain[i * colours + c] = data[i * channels + c]!
+      isBlack &&= data[i * channels + c] === 0
+    }
   }
+  if (isBlack && clear > 0)
+    for (let i = 0; i < plain.length; i++) plain[i] = data[Math.floor(i / colours) * channels + colours]! // 0 or most
   return { data: plain }
+}
+
+/** The palette with what is transparent in black, and what is not in white where all of it is black. */
+function withoutClear({ palette, clear, data }: Png): readonly number[] | undefined {
+  if (palette === undefined || clear === undefined) return palette
+  const shown = [...countCodes(data).keys()].filter(code => !clear.has(code))
+  const isBlack = shown.every(code => palette[code] === 0)
+  return palette.map((colour, code) => (clear.has(code) ? 0 : isBlack ? WHITE : colour))
 }
 
 /** Whether the three channels are equal everywhere. */

@@ -177,6 +177,118 @@ describe('one number beside the background', () => {
   })
 })
 
+describe('masks as sharp writes them', () => {
+  const black = [0, 0, 0, 255]
+  const white = [255, 255, 255, 255]
+  const [red, blue, clear] = [
+    [255, 0, 0, 255],
+    [0, 0, 255, 255],
+    [255, 255, 255, 0],
+  ]
+  const paint = (labels: Uint8Array, colours: readonly number[][]) =>
+    sharp(Uint8Array.from([...labels].flatMap(label => colours[label]!)), {
+      raw: { width: WIDTH, height: HEIGHT, channels: 4 },
+    })
+  const each = [2, 4, 16, 256].flatMap(colours =>
+    (
+      [
+        ['black', 'white', black, white],
+        ['white', 'black', white, black],
+        ['white', 'red', white, red],
+        ['red', 'black', red, black],
+        ['transparent', 'red', clear, red],
+        ['transparent', 'black', clear, black],
+      ] as const
+    ).map(([around, inside, a, b]) => ({ colours, around, inside, paints: [[...a!], [...b!]] })),
+  )
+  test.each(each)('$inside on $around in a palette of $colours', async ({ colours, paints }) => {
+    const mask = await paint(square(1), paints).png({ palette: true, colours }).toBuffer()
+    const dataset = await folder(repeated(4, () => ['red', mask] as const))
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+  })
+
+  test.each(each.slice(0, 6))('$inside on $around in colours', async ({ paints }) => {
+    const mask = await paint(square(1), paints).png().toBuffer()
+    const dataset = await folder(repeated(4, () => ['red', mask] as const))
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+  })
+
+  test.each([2, 256])('palettes of %i that each file has for itself: the colours count', async colours => {
+    const png = (label: number) =>
+      paint(square(label), [white, red!, blue!]).png({ palette: true, colours }).toBuffer()
+    const masks = [await png(1), await png(2)]
+    const dataset = await folder(repeated(6, i => [i % 2 ? 'b' : 'a', masks[i % 2]!] as const))
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+    expect(await truthOf(dataset, 1)).toEqual([...square(2)])
+  })
+
+  test('colours of such palettes that the tags do not explain are refused', async () => {
+    const masks = await Promise.all(
+      [red!, blue!, [9, 99, 9, 255]].map(colour =>
+        paint(square(1), [white, colour]).png({ palette: true, colours: 2 }).toBuffer(),
+      ),
+    )
+    const dataset = await folder(repeated(6, i => ['a;b', masks[i % 3]!] as const))
+    await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+      /i0\.png: holds the colour #ff0000, which names no class; in these masks the indices are those of palettes of their own, .*: save them as 8-bit grey/,
+    )
+  })
+})
+
+describe('masks upside down', () => {
+  const inverted = (value: number) => grey(square(value).map(v => value - v))
+
+  test('0 inside of 255 is the class, and it is said', async () => {
+    for (const tags of ['ab', 'a'].map(names => [...names])) {
+      const dataset = await folder(repeated(4, i => [tags[i % tags.length]!, inverted(255)] as const))
+      expect(await values(dataset, 1)).toEqual([0, tags.length])
+      expect((await truthOf(dataset, 0))[0]).toBe(0)
+      expect(dataset.warnings).toEqual([
+        `the masks hold only 255 and 0: 0 is read as ${tags.length === 1 ? '"a"' : 'the class that the image is tagged with'}, 255 as the background, for it fills the edges of the masks: invert them if that is wrong`,
+      ])
+    }
+  })
+
+  test('some of many, and labels, are named', async () => {
+    const some = await folder(repeated(4, i => ['a', i < 1 ? inverted(255) : grey(square(255))] as const))
+    expect(some.warnings).toEqual([
+      'the masks hold only 0 and 255: 255 is read as "a"; it fills the edges of some masks, as if they were upside down: i0',
+    ])
+    const labels = await folder(repeated(4, () => ['a', inverted(1)] as const))
+    expect(labels.warnings).toEqual([
+      '1 fills the edges of the masks, as a background does: invert them if 0 is the object',
+    ])
+    const ignored = await folder(repeated(4, () => ['a', grey(square(1).map(v => v || 255))] as const))
+    expect(ignored.warnings).toEqual([
+      'the masks hold no 0: 255 around the objects is ignored; write 0 where it is background',
+    ])
+  })
+})
+
+describe('labels and 0/255 in one set', () => {
+  test('255 is the tag where a mask has no other number', async () => {
+    const dataset = await folder(repeated(4, i => ['a', grey(square(i < 1 ? 255 : 1))] as const))
+    expect(dataset.warnings).toEqual(['some masks hold only 0 and 255, others labels: 255 is "a" in i0'])
+    expect(await truthOf(dataset, 0)).toEqual([...square(1)])
+  })
+
+  test('where 255 is the border of others it stays ignored, and the masks are named', async () => {
+    const dataset = await folder(repeated(4, i => ['a', grey(i < 1 ? square(255) : square(1, 255))] as const))
+    expect(dataset.warnings).toEqual([
+      'some masks hold only 0 and 255, others labels: 255 is ignored; write the label of the class in i0',
+    ])
+  })
+})
+
+test('a number that is the label of a class is no other class', async () => {
+  const dataset = await folder(
+    repeated(4, () => ['blue', grey(square(2))] as const),
+    { classes: 'blue\nred' },
+  )
+  expect(dataset.pictures[0]!.maskReading).toBeUndefined()
+  expect(await truthOf(dataset, 0)).toEqual([...square(2)])
+})
+
 describe('colours', () => {
   test('of VOC are its labels, in RGB with and without alpha', async () => {
     const alpha = png(Uint8Array.from([...square(2, 255)].flatMap(label => [...VOC_PALETTE[label]!, 255])), {
@@ -334,9 +446,11 @@ test('masks in other formats are refused by what they are', async () => {
     ['a', await sharp(square(1), raw).tiff().toBuffer()],
   ])
   await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
-    /i0\.png: is a JPEG, whose compression changes labels, not a PNG; a mask is a PNG/,
+    /i0\.png: is a JPEG, whose compression changes labels, not a PNG; export it as PNG where it was made; a mask is a PNG/,
   )
-  await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(/i1\.png: is a TIFF, not a PNG; a mask/)
+  await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(
+    /i1\.png: is a TIFF, not a PNG; convert it without loss \(magick mask\.tiff mask\.png\); a mask/,
+  )
 })
 
 describe('a mask beside an image with an EXIF orientation', () => {

@@ -5,7 +5,7 @@ import { readOrientation } from '../io/orientation.ts'
 import { sample as someNames } from './listing.ts'
 import { type Candidate, type MaskSample, readings } from './mask-candidates.ts'
 import { colourOf, countCodes, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
-import { solidShare } from './mask-shape.ts'
+import { edgeShares, solidShare } from './mask-shape.ts'
 import type { Dataset, Picture } from './picture.ts'
 import { labelOf } from './truth.ts'
 
@@ -27,7 +27,7 @@ export async function withMaskReading(
   if (samples.length === 0) return dataset
   const { reading, words } = choose(samples, readings(samples, { classes, ids }))
   const maskTurned = turned.length > upright
-  if (reading === undefined && !maskTurned) return dataset
+  if (reading === undefined && words === undefined && !maskTurned) return dataset
   const pictures = dataset.pictures.map(picture => ({
     ...picture,
     ...(reading === undefined ? {} : { maskReading: reading }),
@@ -64,7 +64,7 @@ async function lookAt(
       throw error
     }
     seen += pixels.codes.length
-    samples.push(sampleOf(pixels, tags))
+    samples.push(sampleOf(pixels, { id, tags }))
     const { width, height } = pixels
     const stored = width === height ? undefined : await readOrientation(image)
     if (stored === undefined || stored.orientation < 5) continue
@@ -74,15 +74,17 @@ async function lookAt(
   return { samples, turned, upright }
 }
 
-function sampleOf(pixels: MaskPixels, tags: readonly number[]): MaskSample {
+function sampleOf(pixels: MaskPixels, { id, tags }: Pick<Picture, 'id' | 'tags'>): MaskSample {
   const { coloured, depth, palette, codes } = pixels
   const counts = [...countCodes(codes).keys()]
   const marked = !coloured && counts.length <= MOST_MARKED && counts.includes(IGNORE)
   return {
+    id,
     tags,
     pixels: { coloured, depth, palette },
     codes: new Set(counts),
     colours: new Map(counts.map(code => [code, colourOf(pixels, code)])),
+    edges: edgeShares(pixels),
     solid: marked ? solidShare(pixels, IGNORE) : undefined,
   }
 }
@@ -98,7 +100,7 @@ function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]
       evident: total(({ hits }) => hits) >= total(({ unknown }) => unknown),
     }
   })
-  const usable = scored.filter(({ candidate, evident }) => evident || candidate.reading === undefined)
+  const usable = scored.filter(({ candidate, evident }) => evident || candidate.isLast === true)
   return usable.reduce((best, other) => (other.score > best.score ? other : best)).candidate
 }
 

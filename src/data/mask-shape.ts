@@ -1,4 +1,4 @@
-/** @file Whether the pixels of a number make objects or only the borders of some. */
+/** @file Where the pixels of a number lie: inside of objects, on the borders of some, at the edges of the mask. */
 import type { MaskPixels } from './mask-pixels.ts'
 
 const THIN = 64 // a border is thinner than a 32nd of the shorter side
@@ -29,4 +29,22 @@ export function solidShare(
     }
   }
   return all === 0 ? 0 : inside / all
+}
+
+/** Share of the pixels at the edges of the mask that each code has there. */
+export function edgeShares({
+  width,
+  height,
+  codes,
+}: Pick<MaskPixels, 'width' | 'height' | 'codes'>): Map<number, number> {
+  const counts = new Map<number, number>()
+  let all = 0
+  for (let y = 0; y < height; y++) {
+    const step = y === 0 || y === height - 1 ? 1 : Math.max(1, width - 1)
+    for (let x = 0; x < width; x += step, all++) {
+      const code = codes[y * width + x]!
+      counts.set(code, (counts.get(code) ?? 0) + 1)
+    }
+  }
+  return new Map([...counts].map(([code, count]) => [code, count / all]))
 }

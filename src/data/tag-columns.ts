@@ -140,13 +140,38 @@ function headedColumns(
   const [only] = rest
   const isOneHot = (column: number): boolean =>
     rows.every(({ fields }) => yesOrNo(fields[column] ?? '') !== undefined)
-  if (rest.length > 0 && rows.length > 0 && rest.every(isOneHot))
+  if (rest.length > 0 && rows.length > 0 && rest.every(isOneHot)) {
+    checkOneHot(header, { ...context, rest, isFilled })
     return found(
       { tags: [], oneHot: rest.map(column => ({ column, name: cleanWord(header[column]!) })) },
       named ? 2 : 1,
     )
+  }
   if (only !== undefined && rest.length === 1) return found({ tags: [only], oneHot: [] }, 1)
   throw notOneHot(header, rows, { path: context.path, rest, isOneHot })
+}
+
+/** Throws InputError for a filled column behind the images that has no name, and for two of one name. */
+function checkOneHot(
+  header: readonly string[],
+  {
+    path,
+    names,
+    file,
+    rest,
+    isFilled,
+  }: HeadedContext & { rest: readonly number[]; isFilled: (c: number) => boolean },
+): void {
+  const nameless = names.findIndex((name, column) => name === '' && column > file && isFilled(column))
+  const twin = rest.find((column, i) => rest.slice(0, i).some(other => names[other] === names[column]))
+  if (nameless < 0 && twin === undefined) return
+  throw new InputError(
+    path,
+    twin === undefined
+      ? `column ${nameless + 1} has no name, but is not empty`
+      : `has two columns "${cleanWord(header[twin]!)}"`,
+    { field: 'header', expected: 'a column for each class has its name; take out what is none' },
+  )
 }
 
 /** The columns that the header calls tags: one, or tag1, tag2, ..., and those without a name behind it. */

@@ -1,5 +1,7 @@
 /** @file Tags in JSON: {"a.jpg": ["cat"]}, [{"file": "a.jpg", "tags": ["cat"]}], {"cat": ["a.jpg"]}, one object a line. */
+
 import { InputError } from '../errors.ts'
+import { textOf } from '../io/printable.ts'
 import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns.ts'
 import type { TableContext, TagRow, TagRows } from './tag-table.ts'
 import { type Cell, cleanWord, foldWord, splitCells } from './tag-words.ts'
@@ -51,7 +53,7 @@ function parse(path: string, text: string): unknown {
         // the message of the whole is the better one
       }
     }
-    throw new InputError(path, `is not JSON (${cause instanceof Error ? cause.message : ''})`, {
+    throw new InputError(path, `is not JSON (${textOf(cause)})`, {
       expected: EXPECTED,
       cause,
     })

@@ -1,6 +1,8 @@
 /** @file The rows of a tag file made one: one spelling for each class, no words that mean none, one row for each image. */
+
 import { InputError } from '../errors.ts'
-import { hasControls, picturesHave, sample } from './listing.ts'
+import { count } from '../io/count.ts'
+import { hasControls, sample } from './listing.ts'
 import { HEADER } from './tag-columns.ts'
 import type { TagRow } from './tag-table.ts'
 import { foldWord, meansNoTag } from './tag-words.ts'
@@ -28,6 +30,11 @@ export function cleanRows(
           field: row.where,
           expected: 'a tag is one line, without line breaks or control characters; separate tags by ";"',
         })
+      if (tag.includes('\ufffd'))
+        throw new InputError(path, `has the tag "${tag}", of which a letter was lost`, {
+          field: row.where,
+          expected: 'save the table again as text in UTF-8',
+        })
       const folded = foldWord(tag)
       if (!meansNoTag(tag) || given.has(folded)) return [chosen.get(folded)!]
       dropped.set(folded, (dropped.get(folded) ?? 0) + 1)
@@ -40,7 +47,7 @@ export function cleanRows(
       ? []
       : [`${[...counts.keys()].sort().join(' and ')} (read as ${chosen.get(folded)})`],
   )
-  const none = [...dropped].map(([word, count]) => `"${word}" (${count} ${count === 1 ? 'row' : 'rows'})`)
+  const none = [...dropped].map(([word, rows]) => `"${word}" (${count(rows, 'row')})`)
   return {
     rows: cleaned,
     warnings: [
@@ -105,13 +112,17 @@ export function uniteRows(
   }
   const twice = [...same].filter(file => !united.has(file))
   const warnings =
-    twice.length === 0 ? [] : [`${path}: ${picturesHave(twice.length)} the same row twice: ${sample(twice)}`]
+    twice.length === 0
+      ? []
+      : [`${path}: ${count(twice.length, 'image', 'has')} the same row twice: ${sample(twice)}`]
   if (respelt.size > 0)
     warnings.push(`${path}: rows that name one image are united: ${sample([...respelt.values()])}`)
   const notes =
     united.size === 0
       ? []
-      : [`${path}: ${picturesHave(united.size)} several rows; their tags are united: ${sample([...united])}`]
+      : [
+          `${path}: ${count(united.size, 'image', 'has')} several rows; their tags are united: ${sample([...united])}`,
+        ]
   return { rows, warnings, notes }
 }
 

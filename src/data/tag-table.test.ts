@@ -139,6 +139,16 @@ describe('what can be read in two ways is refused', () => {
       'tags.csv (header): has columns of yes and no without names; add a first line that names them: file,cat,dog',
     ],
     [
+      'a filled column without a name among those of classes',
+      'file,dog,\na.jpg,1,0\nb.jpg,0,1\n',
+      'tags.csv (header): column 3 has no name, but is not empty; a column for each class has its name; take out what is none',
+    ],
+    [
+      'two columns of one class',
+      'file,dog,Dog\na.jpg,1,0\nb.jpg,0,1\n',
+      'tags.csv (header): has two columns "Dog"; a column for each class has its name; take out what is none',
+    ],
+    [
       'no images',
       'name,age\nBob,7\n',
       'tags.csv (header): begins with "name,age"; the first line must be "file,tags" (a column "split" may follow), tags separated by ";"',

@@ -24,14 +24,14 @@ export function foldWord(text: string): string {
 }
 
 const NO_TAG: ReadonlySet<string> = new Set(
-  'none,n/a,na,#n/a,-,--,\u2013,\u2014,nan,null,nil,undefined,background,untagged,unlabeled,unlabelled,no tag,no tags'.split(
+  'none,nothing,keine,keines,nichts,?,n/a,na,#n/a,-,--,\u2013,\u2014,nan,null,nil,undefined,background,untagged,unlabeled,unlabelled,no tag,no tags'.split(
     ',',
   ),
 )
 
 /** Whether a word says that there is no tag: none, n/a, -, nan, background. */
 export function meansNoTag(word: string): boolean {
-  return NO_TAG.has(foldWord(word).replace(/^[([{<](.*)[)\]}>]$/, '$1'))
+  return NO_TAG.has(foldWord(word).replace(/^(?:[([{<]|_+)(.*?)(?:[)\]}>]|_+)$/, '$1'))
 }
 
 const YES: ReadonlySet<string> = new Set('1,1.0,true,t,x,yes,y,ja,j,wahr,\u2713,\u2714'.split(','))

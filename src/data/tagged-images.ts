@@ -1,6 +1,8 @@
 /** @file What a plain folder and class folders have in common: images and the row of each; and images with a table of tags. */
+
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { type ImageListing, listImages, unreadSentence } from './image-listing.ts'
 import { findAll, imageNames } from './image-names.ts'
 import { listFolder, sample } from './listing.ts'
@@ -96,7 +98,7 @@ function matchRows(
   )
   const matched: { row: TagRow; file: string; loosely: boolean }[] = []
   const absent: string[] = []
-  const unreadRows: string[] = []
+  let unreadRows = 0
   for (const [i, row] of rows.entries()) {
     const { file, twins, loosely } = all[i]!
     if (twins.length > 0)
@@ -105,7 +107,8 @@ function matchRows(
         expected: 'write the path below the folder of images, with the ending',
       })
     if (file !== undefined) matched.push({ row, file, loosely })
-    else if (unread.find(row.file).file !== undefined) unreadRows.push(row.file)
+    else if (unread.find(row.file).file !== undefined)
+      unreadRows++ // the listing has named it
     else absent.push(row.file)
   }
   const fileOf = new Map(matched.map(({ row, file }) => [row, file]))
@@ -116,26 +119,20 @@ function matchRows(
   )
   const warnings = [...united.warnings]
   if (absent.length > 0 && absent.length >= matched.length)
-    throw new InputError(table.path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
-      expected: `most rows must name a picture in ${base}, which holds ${sample(listing.files)}`,
+    throw new InputError(table.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
+      expected: `most rows must name an image in ${base}, which holds ${sample(listing.files)}`,
     })
-  if (matched.length === 0 && unreadRows.length > 0)
+  if (matched.length === 0 && unreadRows > 0)
     throw new InputError(table.path, `names only images in formats that are not read`, {
       expected: unreadSentence(listing.unread),
     })
   if (absent.length > 0)
-    warnings.push(
-      `${table.path}: names ${absent.length} absent ${absent.length === 1 ? 'picture' : 'pictures'}, left out: ${sample(absent)}`,
-    )
-  if (unreadRows.length > 0)
-    warnings.push(
-      `${table.path}: ${unreadRows.length === 1 ? '1 row names an image' : `${unreadRows.length} rows name images`} in a format that is not read, left out: ${sample(unreadRows)}`,
-    )
+    warnings.push(`${table.path}: names ${count(absent.length, 'absent image')}, left out: ${sample(absent)}`)
   const loose = matched.filter(({ loosely }) => loosely).map(({ row, file }) => `${row.file} is ${file}`)
   const notes = [...united.notes]
   if (loose.length > 0)
     notes.push(
-      `${table.path}: ${loose.length === 1 ? '1 row names' : `${loose.length} rows name`} another folder or ending than the image has: ${sample(loose)}`,
+      `${table.path}: ${count(loose.length, 'row', 'names')} another folder or ending than the image has: ${sample(loose)}`,
     )
   return { rows: united.rows, warnings, notes }
 }

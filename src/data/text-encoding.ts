@@ -7,11 +7,11 @@ export interface DecodedText {
   readonly encoding: string | undefined
 }
 
-/** Without byte order mark. Throws InputError for a workbook, a zip archive and other bytes that are no text. */
+/** Without byte order mark. Throws InputError for a workbook, a zip archive, damaged UTF-16 and other bytes that are no text. */
 export function decodeText(bytes: Uint8Array, file: string): DecodedText {
   const utf16 = utf16Of(bytes)
   const decoded: DecodedText =
-    utf16 === undefined ? utf8OrLatin(bytes) : { text: decode(bytes, utf16), encoding: 'UTF-16' }
+    utf16 === undefined ? utf8OrLatin(bytes) : { text: fromUtf16(bytes, utf16, file), encoding: 'UTF-16' }
   if (!decoded.text.includes('\0')) return decoded
   const workbook = startsWith(bytes, 0x50, 0x4b) || startsWith(bytes, 0xd0, 0xcf, 0x11, 0xe0)
   throw new InputError(file, workbook ? 'is a workbook or an archive, not text' : 'is not text', {
@@ -23,8 +23,28 @@ function utf8OrLatin(bytes: Uint8Array): DecodedText {
   try {
     return { text: decode(bytes, 'utf-8'), encoding: undefined }
   } catch {
-    return { text: decode(bytes, 'windows-1252'), encoding: 'Windows-1252 (Latin-1)' }
+    return { text: fromWindows(bytes), encoding: 'Windows-1252 (Latin-1)' }
   }
+}
+
+function fromUtf16(bytes: Uint8Array, encoding: string, file: string): string {
+  try {
+    return decode(bytes, encoding)
+  } catch (cause) {
+    throw new InputError(file, 'is UTF-16 and damaged, or cut short', {
+      expected: 'save it again as text in UTF-8',
+      cause,
+    })
+  }
+}
+
+const WINDOWS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
+
+/** Node's TextDecoder reads Latin-1 in its place, which has controls where Windows has quotes, dashes and letters. */
+function fromWindows(bytes: Uint8Array): string {
+  return Buffer.from(bytes)
+    .toString('latin1')
+    .replace(/[\u0080-\u009f]/g, control => WINDOWS[control.charCodeAt(0) - 0x80]!)
 }
 
 /** By its byte order mark, or by the zero bytes of ASCII letters. */
@@ -41,7 +61,7 @@ function utf16Of(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | undefined {
 }
 
 function decode(bytes: Uint8Array, encoding: string): string {
-  return new TextDecoder(encoding, { fatal: encoding === 'utf-8' }).decode(bytes)
+  return new TextDecoder(encoding, { fatal: true }).decode(bytes)
 }
 
 function startsWith(bytes: Uint8Array, ...values: readonly number[]): boolean {

@@ -1,6 +1,8 @@
 /** @file The lines of ImageSets/Segmentation/SPLIT.txt: ids, file names, or an image and its mask; names may hold blanks and dots. */
+
 import { basename, join, parse } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import { imageId } from './image-listing.ts'
 import type { ImageNames } from './image-names.ts'
@@ -53,12 +55,12 @@ export async function readVocList(
     entries.set(entry.id, entry)
   }
   if (absent.length > 0) throw absentError(path, absent, images)
-  const warnings = repeated === 0 ? [] : [`${path}: ${repeated} repeated lines left out`]
+  const warnings = repeated === 0 ? [] : [`${path}: ${count(repeated, 'repeated line')} left out`]
   const notes =
     loose.length === 0
       ? []
       : [
-          `${path}: ${loose.length === 1 ? '1 line names' : `${loose.length} lines name`} another folder or ending than the image has: ${sample(loose)}`,
+          `${path}: ${count(loose.length, 'line', 'names')} another folder or ending than the image has: ${sample(loose)}`,
         ]
   return { path, entries: [...entries.values()], warnings, notes }
 }
@@ -154,7 +156,7 @@ function absentError(
   const hint = near === undefined ? '' : `: did you mean "${near}"?`
   return new InputError(
     path,
-    `names ${absent.length} absent pictures: ${sample(absent.map(({ name }) => whereOf(name)))}`,
+    `names ${count(absent.length, 'absent image')}: ${sample(absent.map(({ name }) => whereOf(name)))}`,
     { expected: `every picture of the list must be in ${IMAGES}/ (line ${first!.line}${hint})` },
   )
 }

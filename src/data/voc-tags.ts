@@ -1,12 +1,15 @@
 /** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes that they make when VOC's do not fit. */
+
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import type { ImageNames } from './image-names.ts'
 import { imageStem, isFolder, preferJpeg } from './image-path.ts'
-import { listFolder, picturesHave, readText, sample } from './listing.ts'
+import { listFolder, readText, sample } from './listing.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
+import { foldWord } from './tag-words.ts'
 import { annotatedClasses } from './voc-annotation.ts'
 import { type Entry, IMAGES } from './voc-list.ts'
 
@@ -52,7 +55,7 @@ function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames):
     })
   const absent = rows.filter(row => row.file === undefined).map(({ row }) => row.file)
   if (absent.length > 0)
-    throw new InputError(file.path, `names ${absent.length} absent pictures: ${sample(absent)}`, {
+    throw new InputError(file.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
       expected: `every row must name a picture in ${IMAGES}/`,
     })
   const imageOf = new Map(rows.map(({ row, file: image }) => [row, image!]))
@@ -69,7 +72,9 @@ function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames):
   }
   const warnings = [...file.warnings, ...united.warnings]
   if (without.length > 0)
-    warnings.push(`${picturesHave(without.length)} no row in ${basename(file.path)}: ${sample(without)}`)
+    warnings.push(
+      `${count(without.length, 'image', 'has')} no row in ${basename(file.path)}: ${sample(without)}`,
+    )
   return {
     tags,
     all: async () =>
@@ -96,7 +101,7 @@ async function fromAnnotations(root: string, entries: readonly Entry[]): Promise
     else tags.set(id, found)
   }
   const warnings =
-    without.length === 0 ? [] : [`${picturesHave(without.length)} no annotation: ${sample(without)}`]
+    without.length === 0 ? [] : [`${count(without.length, 'image', 'has')} no annotation: ${sample(without)}`]
   const all = async (): Promise<VocTags[]> => {
     const names = (await listFolder(folder)).filter(name => name.toLowerCase().endsWith('.xml'))
     return (await readAnnotations(names.map(name => join(folder, name)))).filter(row => row !== undefined)
@@ -136,7 +141,8 @@ export async function chooseVocClasses(
   if (strange.size === 0) return { names: voc, words: [] }
   const rows = await source.all()
   const known = [...new Set(rows.flatMap(({ names }) => names.filter(isKnown)))]
-  const others = [...foreign(rows).keys()].sort()
+  const spellings = new Map([...foreign(rows).keys()].sort().map(name => [foldWord(name), name]))
+  const others = [...spellings.values()].sort() // in other case they are one, in lower case where it is there
   const slips = others.filter(name => nearestName(name, voc) !== undefined)
   if (known.length === 0 && 2 * slips.length < others.length)
     return {

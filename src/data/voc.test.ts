@@ -114,7 +114,7 @@ describe('names of a list', () => {
 
   test('that are absent are named with their line and what may be meant', async () => {
     expect(await refusal(voc(['photo 1.jpg', 'b.jpg'], 'b\n\nphoto 7\nphoto 8 x.png\n'))).toBe(
-      `${LIST}: names 2 absent pictures: JPEGImages/photo 7.jpg, JPEGImages/photo 8.jpg; every picture of the list must be in JPEGImages/ (line 3: did you mean "photo 1"?)`,
+      `${LIST}: names 2 absent images: JPEGImages/photo 7.jpg, JPEGImages/photo 8.jpg; every picture of the list must be in JPEGImages/ (line 3: did you mean "photo 1"?)`,
     )
   })
 
@@ -124,7 +124,7 @@ describe('names of a list', () => {
         `${LIST} (line 2): "${line}" leads outside the data set; name images in JPEGImages/, without ".."`,
       )
     expect(await refusal(voc(['a.jpg'], '/etc/hostname'))).toBe(
-      `${LIST}: names 1 absent pictures: etc/hostname; every picture of the list must be in JPEGImages/ (line 1)`,
+      `${LIST}: names 1 absent image: etc/hostname; every picture of the list must be in JPEGImages/ (line 1)`,
     )
   })
 
@@ -147,11 +147,11 @@ test('masks that are listed and not there are said, with where masks of the name
     { 'SegmentationClass/a.PNG': '' },
   )
   expect(warnings).toEqual([
-    `${join(root, LIST)} names 2 masks that are not there (left out of scores): SegmentationClassAug/a.png, SegmentationClassAug/b.png; SegmentationClass/ has masks of these names, which a list of ids alone would take`,
+    `${join(root, LIST)} names 2 masks not there (left out of scores): SegmentationClassAug/a.png, SegmentationClassAug/b.png; SegmentationClass/ has masks of these names, which a list of ids alone would take`,
   ])
   const bare = await voc(['a.jpg', 'b.jpg'], 'a\nb', { 'SegmentationClass/a.PNG': '' })
   expect(bare.pictures.map(({ mask }) => mask)).toEqual([join(root, 'SegmentationClass/a.PNG'), undefined])
-  expect(bare.warnings).toEqual(['1 picture has no mask (left out of scores): b'])
+  expect(bare.warnings).toEqual(['1 image has no mask (left out of scores): b'])
 })
 
 describe('classes that are not those of VOC', () => {
@@ -161,6 +161,12 @@ describe('classes that are not those of VOC', () => {
       'Annotations/a.xml': first,
       'Annotations/b.xml': second,
     })
+
+  test('are one class in upper and lower case', async () => {
+    const { classes, pictures } = await own(XML('Zebra', 'gnu'), XML('zebra'))
+    expect(classes).toEqual(['gnu', 'zebra'])
+    expect(pictures[0]?.tags).toEqual([0, 1])
+  })
 
   test('are taken from all annotations when none of them is, and said', async () => {
     const { classes, pictures, notes } = await own(XML('zebra', 'elephant'), XML('giraffe &amp; co'))
@@ -190,7 +196,7 @@ describe('classes that are not those of VOC', () => {
       'tags.csv': 'none',
       'Annotations/a.xml': XML('dog'),
     })
-    expect(warnings[0]).toBe('1 picture has no annotation: b')
+    expect(warnings[0]).toBe('1 image has no annotation: b')
   })
 
   test('more of them than a mask holds are refused', async () => {

@@ -1,15 +1,10 @@
 /** @file The layout of PASCAL VOC 2012: JPEGImages, ImageSets/Segmentation, masks, and tags from tags.csv or the annotations. */
+
 import { basename, join } from 'node:path'
+import { count } from '../io/count.ts'
 import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile, isFolder } from './image-path.ts'
-import {
-  checkClasses,
-  classIndices,
-  picturesHave,
-  readClassFile,
-  sample,
-  untaggedWarning,
-} from './listing.ts'
+import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
 import type { Dataset, Picture } from './picture.ts'
@@ -121,18 +116,17 @@ async function findMasks(
   }
   const words: string[] = []
   if (absent.length > 0) {
-    const count = absent.length === 1 ? '1 mask that is' : `${absent.length} masks that are`
     const { elsewhere } = absent.find(other => other.elsewhere !== undefined) ?? {}
     const hint =
       elsewhere === undefined
         ? ''
         : `; ${elsewhere}/ has masks of these names, which a list of ids alone would take`
     words.push(
-      `${list} names ${count} not there (left out of scores): ${sample(absent.map(({ mask }) => mask))}${hint}`,
+      `${list} names ${count(absent.length, 'mask')} not there (left out of scores): ${sample(absent.map(({ mask }) => mask))}${hint}`,
     )
   }
   if (bare.length > 0 && bare.length < entries.length)
-    words.push(`${picturesHave(bare.length)} no mask (left out of scores): ${sample(bare)}`)
+    words.push(`${count(bare.length, 'image', 'has')} no mask (left out of scores): ${sample(bare)}`)
   return { maskOf: found, words }
 }
 

@@ -1,6 +1,8 @@
 /** @file Worker threads that answer tasks; when one stops, everything that waits fails with an error that says what it worked on. */
+
 import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
+import { textOf } from '../io/printable.ts'
 import { checkThreads } from '../io/thread-count.ts'
 
 /** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order. */
@@ -83,7 +85,7 @@ export function openWorkerPool<Task, Reply>(
           new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
         )
     })
-    worker.on('error', error => stop(`a loader thread stopped${place()}: ${error.message}`, error))
+    worker.on('error', error => stop(`a loader thread stopped${place()}: ${textOf(error)}`, error))
     worker.on('exit', code => {
       tellIdle()
       stop(`a loader thread ended with code ${code}${place()}`)

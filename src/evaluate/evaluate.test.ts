@@ -252,7 +252,7 @@ describe('names and tables', () => {
 
   test('a score says what it is and warns of a threshold chosen on its own masks', () => {
     expect(describeScore(swept)).toBe(
-      'seed mIoU on train (1,103 pictures), threshold 0.40, swept on the same masks it is scored on',
+      'seed mIoU on train (1,103 images), threshold 0.40, swept on the same masks it is scored on',
     )
     expect(scoreWarnings(swept)).toHaveLength(1)
     const apart: Score = {

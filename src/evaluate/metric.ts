@@ -1,5 +1,6 @@
 /** @file What a number is called. A score always carries its metric, split, threshold and how that was chosen,
  * so that no two of them are mixed up. */
+import { count } from '../io/count.ts'
 import type { MiouResult } from './miou.ts'
 
 /** The stages that can be scored: maps at their best threshold (`seed`, with dense CRF `seed+crf`), refined
@@ -35,9 +36,9 @@ export function describeChoice(choice: ThresholdChoice): string {
   return choice.how === 'chosen on split' ? `chosen on split ${choice.split}` : choice.how
 }
 
-/** What a score is, without its value: `seed mIoU on train (1,103 pictures), threshold 0.40, given`. */
+/** What a score is, without its value: `seed mIoU on train (1,103 images), threshold 0.40, given`. */
 export function describeScore({ metric, split, threshold, pictures }: Score): string {
-  const where = `${metric} mIoU on ${split} (${pictures.toLocaleString('en-US')} ${pictures === 1 ? 'picture' : 'pictures'})`
+  const where = `${metric} mIoU on ${split} (${count(pictures, 'image')})`
   if (threshold === undefined) return `${where}, no threshold`
   return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}`
 }
@@ -51,7 +52,7 @@ export function scoreWarnings({ metric, split, threshold, pictures }: Score): st
         'the number is an upper bound, and uses masks that weak supervision does not have.',
     )
   }
-  if (pictures === 0) warnings.push(`No picture of ${split} has a mask: ${metric} says nothing.`)
+  if (pictures === 0) warnings.push(`No image of ${split} has a mask: ${metric} says nothing.`)
   return warnings
 }
 

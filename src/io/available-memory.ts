@@ -36,9 +36,18 @@ export function availableMemory({ meminfo, groups = [], free, asked }: MemoryRep
   return Math.max(0, Math.min(machine, ...limits, ...own))
 }
 
-/** Bytes that one step may take now. `cached`: freed bytes that the process keeps and the step can use again. */
-export function memoryBudget({ cached = 0 }: { cached?: number } = {}): number {
-  return MEMORY_SHARE * (availableMemory(memoryReport()) + cached)
+/** Megabytes that work on images may take where nobody says more: with the process itself less than 3 GB, whatever the machine has. */
+export const USUAL_MEMORY = 2000
+
+/** Bytes that one step may take now. `cached`: freed bytes that the process keeps and the step can use again. `most`: megabytes. */
+export function memoryBudget({
+  cached = 0,
+  most = Number.POSITIVE_INFINITY,
+}: {
+  cached?: number
+  most?: number | undefined
+} = {}): number {
+  return Math.min(1e6 * most, MEMORY_SHARE * (availableMemory(memoryReport()) + cached))
 }
 
 /** What the system says now; nothing of it is kept. */

@@ -7,7 +7,9 @@ export interface ImageSize {
   readonly height: number
 }
 
-/** As the image is read, EXIF rotation applied; undefined where the header says nothing: reading it will tell why. */
+export const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest cameras
+
+/** As the image is read, EXIF rotation applied; undefined where the header says nothing or more than is read: reading it will tell why. */
 export async function imageSize(path: string): Promise<ImageSize | undefined> {
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile()) return undefined // a pipe would be waited for
@@ -16,5 +18,6 @@ export async function imageSize(path: string): Promise<ImageSize | undefined> {
     .catch(() => undefined)
   if (header === undefined) return undefined
   const { width, height, orientation = 1 } = header
+  if (width * height > MAX_PIXELS) return undefined
   return orientation >= 5 ? { width: height, height: width } : { width, height }
 }

@@ -113,7 +113,7 @@ test('what is no whole picture is refused by name', async () => {
     ['cut.jpg', jpeg.subarray(0, jpeg.length / 2), /cut\.jpg: cannot be decoded/],
     ['cut.png', png.subarray(0, png.length / 2), /cut\.png: cannot be decoded/],
     ['empty.jpg', '', /empty\.jpg: is empty \(0 bytes\)/],
-    ['text.jpg', 'hello there', /text\.jpg: cannot be decoded .*a JPEG, PNG or WebP picture is needed/],
+    ['text.jpg', 'hello there', /text\.jpg: cannot be decoded .*a JPEG, PNG or WebP image is needed/],
   ]
   for (const [name, bytes, message] of files) {
     await writeFile(at(name), bytes)

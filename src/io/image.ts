@@ -5,6 +5,8 @@ import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { megabytes } from './budget.ts'
 import { imageKind } from './image-kind.ts'
+import { MAX_PIXELS } from './image-size.ts'
+import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
 sharp.cache(false) // every picture is decoded once; libvips' cache would only hold memory
@@ -16,11 +18,9 @@ export interface RgbImage {
   readonly data: Uint8Array
 }
 
-const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest cameras
-
 const MAX_FILE_BYTES = 2 ** 31 - 1 // what decoders take; 200 megapixels of 16 bits, not packed, are 1.2 GB
 
-const READABLE = 'a JPEG, PNG or WebP picture is needed (TIFF, GIF and AVIF are read too)'
+const READABLE = 'a JPEG, PNG or WebP image is needed (TIFF, GIF and AVIF are read too)'
 
 /**
  * Decodes a picture to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
@@ -35,7 +35,7 @@ export async function readImage(path: string): Promise<RgbImage> {
     return metadata.space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
   } catch (cause) {
     if (cause instanceof InputError) throw cause
-    throw new InputError(path, `cannot be decoded (${reason(cause)})`, { expected: READABLE, cause })
+    throw new InputError(path, `cannot be decoded (${textOf(cause)})`, { expected: READABLE, cause })
   }
 }
 
@@ -76,7 +76,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
     return readRange(path, file, 0, size)
   }).catch((cause: unknown) => {
     if (cause instanceof InputError && cause.message !== `${path}: does not exist`) throw cause
-    const what = cause instanceof InputError ? 'it does not exist' : reason(cause)
+    const what = cause instanceof InputError ? 'it does not exist' : textOf(cause)
     throw new InputError(path, `cannot be read (${what})`, { cause })
   })
   const kind = imageKind(bytes)
@@ -145,8 +145,4 @@ async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
     }
   }
   return { width: info.width, height: info.height, data: rgb }
-}
-
-function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message.trim() : String(cause)
 }

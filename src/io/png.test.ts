@@ -136,16 +136,22 @@ describe('what is refused, before it is unpacked', () => {
       'is animated (APNG)',
     ],
     ['another beginning', png(END), 'cannot be decoded (it does not begin with IHDR)'],
-    [
-      'a JPEG',
-      Uint8Array.of(0xff, 0xd8, 0xff, 0xe0),
-      'is a JPEG, whose compression changes labels, not a PNG',
-    ],
-    ['a TIFF', Uint8Array.of(0x49, 0x49, 0x2a, 0), 'is a TIFF, not a PNG'],
     ['no image', Buffer.from('no picture'), 'cannot be decoded (no PNG)'],
   ]
   test.each(cases)('%s', (_, bytes, problem) => {
     expect(() => read(bytes)).toThrow(new InputError('m.png', problem, { expected: EXPECTED }))
+  })
+
+  test.each([
+    [
+      'is a JPEG, whose compression changes labels, not a PNG',
+      [0xff, 0xd8, 0xff, 0xe0],
+      'export it as PNG where it was made',
+    ],
+    ['is a TIFF, not a PNG', [0x49, 0x49, 0x2a, 0], 'convert it without loss (magick mask.tiff mask.png)'],
+  ])('what %s, with what to do', (problem, bytes, remedy) => {
+    const expected = `${remedy}; ${EXPECTED}`
+    expect(() => read(Uint8Array.from(bytes))).toThrow(new InputError('m.png', problem, { expected }))
   })
 
   test('any bytes end in pixels or an InputError', () => {

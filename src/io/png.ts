@@ -1,8 +1,10 @@
 /** @file PNG to samples, each as it is stored: palettes are not applied, bits not scaled. What a file asks for is held against its bytes first. */
+
 import { inflateSync } from 'node:zlib'
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'
 import { unfilter } from './png-filter.ts'
+import { textOf } from './printable.ts'
 
 /** `data` holds height * width * channels samples, 16-bit ones in a Uint16Array; `palette` its colours as 0xRRGGBB. */
 export interface Png {
@@ -11,6 +13,8 @@ export interface Png {
   readonly depth: number
   readonly channels: number
   readonly palette: readonly number[] | undefined
+  /** Indices that are wholly transparent; undefined where the file names none. */
+  readonly clear: ReadonlySet<number> | undefined
   readonly data: Uint8Array | Uint16Array
 }
 
@@ -18,6 +22,7 @@ export interface Png {
 export const MAX_PNG_BYTES = 2 ** 29
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10] as const
+const INDEXED_COLOUR = 3
 const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
 const DEPTHS: Readonly<Record<number, readonly number[]>> = {
   0: [1, 2, 4, 8, 16],
@@ -47,8 +52,11 @@ export function decodePng(bytes: Uint8Array, file: string, expected: string): Pn
     new InputError(file, problem, { expected, cause })
   const damaged = (detail: string, cause?: unknown): InputError =>
     refuse(`cannot be decoded (${detail})`, cause)
-  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) throw refuse(foreignKind(bytes))
-  const { header, palette, parts } = readChunks(bytes, { refuse, damaged })
+  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) {
+    const { problem, remedy } = foreignKind(bytes)
+    throw new InputError(file, problem, { expected: `${remedy}${expected}` })
+  }
+  const { header, palette, clear, parts } = readChunks(bytes, { refuse, damaged })
   const { width, height, depth, channels } = header
   const passes = (header.interlaced ? ADAM7 : WHOLE)
     .map(([x, y, dx, dy]) => ({
@@ -75,7 +83,7 @@ export function decodePng(bytes: Uint8Array, file: string, expected: string): Pn
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
     if (code === 'ERR_BUFFER_TOO_LARGE') throw damaged('it holds more than its rows', cause)
-    throw damaged(cause instanceof Error ? cause.message : String(cause), cause)
+    throw damaged(textOf(cause), cause)
   }
   if (rows.length < needed) throw damaged(`${rows.length} of ${needed} bytes`)
   const data =
@@ -89,7 +97,7 @@ export function decodePng(bytes: Uint8Array, file: string, expected: string): Pn
     if (plain === undefined) throw damaged('an unknown filter')
     place(plain, { data, width, depth, channels, columns, rows: count, bytesPerRow, ...at })
   }
-  return { width, height, depth, channels, palette, data }
+  return { width, height, depth, channels, palette, clear, data }
 }
 
 interface Header {
@@ -105,11 +113,12 @@ interface Header {
 function readChunks(
   bytes: Uint8Array,
   { refuse, damaged }: Record<'refuse' | 'damaged', (text: string) => InputError>,
-): { header: Header; palette: number[] | undefined; parts: Uint8Array[] } {
+): { header: Header; palette: number[] | undefined; clear: Set<number> | undefined; parts: Uint8Array[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const parts: Uint8Array[] = []
   let header: Header | undefined
   let palette: number[] | undefined
+  let clear: Set<number> | undefined
   for (let at = SIGNATURE.length; ; ) {
     if (at + 12 > bytes.length) throw damaged('it is cut short')
     const length = view.getUint32(at)
@@ -126,14 +135,20 @@ function readChunks(
         { length: Math.floor(length / 3) },
         (_, i) => (content[3 * i]! << 16) | (content[3 * i + 1]! << 8) | content[3 * i + 2]!,
       )
+    else if (type === 'tRNS') clear = transparent(content, header)
     else if (type === 'IDAT') parts.push(content)
     else if (type === 'acTL') throw refuse('is animated (APNG)')
     else if (type === 'IEND') break
     at += 12 + length
   }
-  const indexed = header.colour === 3
+  const indexed = header.colour === INDEXED_COLOUR
   if (indexed && palette === undefined) throw damaged('it has no palette')
-  return { header, palette: indexed ? palette : undefined, parts }
+  return { header, palette: indexed ? palette : undefined, clear, parts }
+}
+
+/** Indices whose alpha is 0; the transparent colour of images without a palette is not read. */
+function transparent(content: Uint8Array, { colour }: Header): Set<number> {
+  return new Set(colour === INDEXED_COLOUR ? [...content.keys()].filter(index => content[index] === 0) : [])
 }
 
 function readHeader(content: Uint8Array, damaged: (text: string) => InputError): Header {
@@ -181,15 +196,24 @@ function place(
 }
 
 const FOREIGN: readonly (readonly [kind: string, begin: readonly number[]])[] = [
-  ['a JPEG, whose compression changes labels', [0xff, 0xd8, 0xff]],
-  ['a TIFF', [0x49, 0x49, 0x2a, 0]],
-  ['a TIFF', [0x4d, 0x4d, 0, 0x2a]],
-  ['a GIF', [0x47, 0x49, 0x46, 0x38]],
-  ['a WebP', [0x52, 0x49, 0x46, 0x46]],
-  ['a BMP', [0x42, 0x4d]],
+  ['JPEG', [0xff, 0xd8, 0xff]],
+  ['TIFF', [0x49, 0x49, 0x2a, 0]],
+  ['TIFF', [0x4d, 0x4d, 0, 0x2a]],
+  ['GIF', [0x47, 0x49, 0x46, 0x38]],
+  ['WebP', [0x52, 0x49, 0x46, 0x46]],
+  ['BMP', [0x42, 0x4d]],
 ]
 
-function foreignKind(bytes: Uint8Array): string {
+function foreignKind(bytes: Uint8Array): { problem: string; remedy: string } {
   const [kind] = FOREIGN.find(([, begin]) => begin.every((byte, i) => bytes[i] === byte)) ?? []
-  return kind === undefined ? 'cannot be decoded (no PNG)' : `is ${kind}, not a PNG`
+  if (kind === undefined) return { problem: 'cannot be decoded (no PNG)', remedy: '' }
+  return kind === 'JPEG'
+    ? {
+        problem: 'is a JPEG, whose compression changes labels, not a PNG',
+        remedy: 'export it as PNG where it was made; ',
+      }
+    : {
+        problem: `is a ${kind}, not a PNG`,
+        remedy: `convert it without loss (magick mask.${kind.toLowerCase()} mask.png); `,
+      }
 }

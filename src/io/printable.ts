@@ -15,6 +15,19 @@ export function printable(text: string, { oneLine = false }: { oneLine?: boolean
   })
 }
 
+/** What an error of the system or a library says, on one line: what it says twice, once. */
+export function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return oneLine(text)
+}
+
+/** The lines of a text as one, joined by "; ", without what a terminal would obey. */
+export function oneLine(text: string): string {
+  const lines = text.split(/[\r\n\u2028\u2029]+/).map(line => line.trim())
+  const joined = [...new Set(lines)].filter(line => line !== '').join('; ')
+  return printable(joined, { oneLine: true })
+}
+
 /** `printable` on one line, cut in its middle to at most `most` characters. */
 export function shortName(name: string, { most = 40 }: { most?: number } = {}): string {
   const characters = [...printable(name, { oneLine: true })]

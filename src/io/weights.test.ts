@@ -62,3 +62,31 @@ test.each(['zip_state_dict.pth', 'legacy_state_dict.pth', 'augreg_tiny.npz'])(
     await expect(readWeights(path)).rejects.toThrow(/cut off/)
   },
 )
+
+test.each([
+  ['float32', new Uint8Array(Float32Array.of(1, Number.NaN).buffer)],
+  ['float32', new Uint8Array(Float32Array.of(Number.NEGATIVE_INFINITY, 2).buffer)],
+  ['float64', new Uint8Array(Float64Array.of(1, Number.POSITIVE_INFINITY).buffer)],
+  ['float16', new Uint8Array(Uint16Array.of(0x3c00, 0xfc00).buffer)],
+  ['bfloat16', new Uint8Array(Uint16Array.of(0x3f80, 0x7fc1).buffer)],
+] as const)('a %s that is no number is named with its tensor', async (dtype, data) => {
+  const path = join(folder, 'nan.safetensors')
+  await writeSafetensors(
+    path,
+    new Map([
+      ['a', fromFloat32(Float32Array.of(3.4e38, -3.4e38, 1e-45))],
+      ['blocks.0.norm1.weight', { dtype, shape: [2], data }],
+    ]),
+  )
+  await expect(readWeights(path)).rejects.toThrow(
+    'nan.safetensors (blocks.0.norm1.weight): holds a value that is NaN or infinite; weights of a training that ended well',
+  )
+})
+
+test('nor may the tensors of a .pth be anything else', async () => {
+  const bytes = await readFile(join(fixtures, 'legacy_state_dict.pth'))
+  const path = join(folder, 'nan.pth')
+  bytes.fill(0xff, bytes.byteLength - 4) // the last value of the last storage
+  await writeFile(path, bytes)
+  await expect(readWeights(path)).rejects.toThrow(/nan\.pth \(.+\): holds a value that is NaN or infinite/)
+})

@@ -1,19 +1,33 @@
 /** @file Weights from any file people have: safetensors, PyTorch checkpoints, numpy archives. */
 import { InputError } from '../errors.ts'
+import { briefName } from './brief.ts'
 import { readNpz } from './npy.ts'
 import { readPth } from './pth.ts'
 import { readRange, withFile } from './read-range.ts'
 import { readSafetensors } from './safetensors.ts'
-import type { TensorData } from './tensor-data.ts'
+import { holdsNumbers, type TensorData } from './tensor-data.ts'
 import { withZip } from './zip.ts'
 
 const EXPECTED = 'a .safetensors, .pth, .pt, .bin or .npz file of weights, downloaded completely'
 
 /**
  * Reads named tensors by the file's content, not its extension. PyTorch files: see readPth.
- * Throws InputError that says what the file is instead: cut off, empty, a web page, a git-lfs pointer, ...
+ * Throws InputError that says what the file is instead (cut off, empty, a web page, a git-lfs pointer, ...), or which of its
+ * tensors holds NaN or infinity.
  */
 export async function readWeights(path: string): Promise<Map<string, TensorData>> {
+  const weights = await readAny(path)
+  for (const [name, tensor] of weights) {
+    if (holdsNumbers(tensor)) continue
+    throw new InputError(path, 'holds a value that is NaN or infinite', {
+      field: briefName(name),
+      expected: 'weights of a training that ended well: another file, or an earlier checkpoint',
+    })
+  }
+  return weights
+}
+
+async function readAny(path: string): Promise<Map<string, TensorData>> {
   const head = await withFile(path, (file, size) => readRange(path, file, 0, Math.min(256, size)))
   const text = head.toString('latin1')
   if (text.startsWith('PK')) return (await holdsArrays(path)) ? readNpz(path) : (await readPth(path)).tensors

@@ -1,4 +1,5 @@
 /** @file Zip archives by name, for .pth and .npz: stored entries are read by offset, deflated ones inflated, each checked. */
+
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import yauzl from 'yauzl'
@@ -6,6 +7,7 @@ import { InputError } from '../errors.ts'
 import { briefName } from './brief.ts'
 import { Budget, MAX_ENTRIES } from './budget.ts'
 import { crc32 } from './checksum.ts'
+import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
 export interface ZipEntry {
@@ -144,7 +146,7 @@ async function explained<T>(path: string, action: () => Promise<T>): Promise<T> 
     return await action()
   } catch (cause) {
     if (cause instanceof InputError) throw cause
-    const message = cause instanceof Error ? cause.message : String(cause)
+    const message = textOf(cause)
     const problem = /end of central directory/i.test(message) ? 'is cut off' : 'is a damaged archive'
     throw new InputError(path, `${problem} (${briefName(message)})`, { expected: EXPECTED, cause })
   }

@@ -27,11 +27,9 @@ export interface MapsView {
   readonly classes: number
 }
 
-/** The parts of a recipe that a method declares: `model`, and fields of its own in `train` and `maps`. */
-export interface OwnSections {
-  readonly model: unknown
-  readonly train: unknown
-  readonly maps: unknown
+export interface MapsMemory {
+  readonly beside: number
+  readonly after?: number
 }
 
 export interface Definition<
@@ -55,8 +53,8 @@ export interface Definition<
   variants(recipe: Own<Model, Train, Maps>): Variant[]
   /** The transformer that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): EncoderShape
-  /** Bytes that CAMs of one look take beside the transformer itself. */
-  mapsMemory(recipe: Own<Model, Train, Maps>, view: MapsView): number
+  /** Bytes that the CAMs of one look take beside the transformer's attention, and after that is gone. */
+  mapsMemory(recipe: Own<Model, Train, Maps>, view: MapsView): MapsMemory
   /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */
   readonly labels?: boolean
   /** Builds the network with freshly drawn weights. Loads libtorch. */

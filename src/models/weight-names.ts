@@ -1,15 +1,15 @@
 /** @file Names of a file of weights: the prefix of wrappers, many names told in few, what a file seems to be. Pure. */
 import { InputError } from '../errors.ts'
 
-/** 'blocks.0.ls1.gamma' and eleven like it become 'blocks.*.ls1.gamma (12)'; at most `most` kinds. */
+/** 'blocks.0.ls1.gamma' and eleven like it become 'blocks.*.ls1.gamma (12)', one stays as it is; at most `most` kinds. */
 export function kindsOf(names: Iterable<string>, { most = 6 }: { most?: number } = {}): string {
-  const counts = new Map<string, number>()
-  const all = [...names]
-  for (const name of all) {
+  const counts = new Map<string, { count: number; first: string }>()
+  for (const name of names) {
     const kind = name.replace(/(^|\.)\d+(?=\.|$)/g, '$1*')
-    counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    const { count, first } = counts.get(kind) ?? { count: 0, first: name }
+    counts.set(kind, { count: count + 1, first })
   }
-  const kinds = [...counts].map(([kind, count]) => (kind.includes('*') ? `${kind} (${count})` : kind))
+  const kinds = [...counts].map(([kind, { count, first }]) => (count > 1 ? `${kind} (${count})` : first))
   const more = kinds.length - most
   return more > 0 ? `${kinds.slice(0, most).join(', ')} and ${more} more` : kinds.join(', ')
 }

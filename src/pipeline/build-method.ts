@@ -1,5 +1,7 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
+
 import { InputError } from '../errors.ts'
+import { textOf } from '../io/printable.ts'
 import { readWeights } from '../io/weights.ts'
 import type { Adapted, Method } from '../methods/index.ts'
 import { describeLoaded } from '../models/loaded-weights.ts'
@@ -77,7 +79,7 @@ export async function loadTrained(network: Module, file: string): Promise<void> 
   try {
     network.loadStateDict(weights)
   } catch (cause) {
-    throw new InputError(file, cause instanceof Error ? cause.message : String(cause), {
+    throw new InputError(file, textOf(cause), {
       expected: 'weights of the same recipe; train again, or use the recipe they were trained with',
       cause,
     })

@@ -3,14 +3,12 @@ import { stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { isOutOfMemory } from '../io/available-memory.ts'
 import type { Log } from '../train/log.ts'
-import { refuseLostImages } from './lost-images.ts'
+import { collectLost } from './lost-images.ts'
 import { Interrupted } from './stage.ts'
 
 export interface EachPictureOptions<P> {
   /** Name of the work, before its progress and messages. */
   readonly title: string
-  /** What a picture then lacks, as in "no pseudo mask". */
-  readonly lacks: string
   /** Pictures in work at the same time. */
   readonly atOnce?: number
   readonly strict: boolean
@@ -18,26 +16,28 @@ export interface EachPictureOptions<P> {
   readonly maxLost?: number
   /** Makes the work need less memory for a picture for which it ran out: it is then tried once more. */
   readonly halve?: (picture: P) => void
+  /** The file that names all that are lost, `lostImages` of the run folder. */
+  readonly list?: string | undefined
   readonly signal: AbortSignal
   readonly log: Log
 }
 
 /**
- * Calls `work` for every picture whose `file` is not there yet. An InputError, or memory that runs out, is a warning that
- * names the picture, or ends all when `strict`; the ids of pictures lost so are returned, and InputError is thrown when they
+ * Calls `work` for every picture whose `file` is not there yet. An InputError, or memory that runs out, is told in
+ * one line at the end, or ends all when `strict`; the ids of pictures lost so are returned, and InputError is thrown when they
  * are more than `maxLost` allows. Throws Interrupted after an abort, when the pictures in work are done.
  */
 export async function eachPicture<P extends { readonly id: string; readonly image?: string }>(
   pictures: readonly P[],
   file: (picture: P) => string,
   work: (picture: P, file: string) => Promise<void>,
-  { title, lacks, atOnce = 1, strict, maxLost = 0.5, halve, signal, log }: EachPictureOptions<P>,
+  { title, atOnce = 1, strict, maxLost = 0.5, halve, list, signal, log }: EachPictureOptions<P>,
 ): Promise<readonly string[]> {
   const there = await Promise.all(pictures.map(picture => exists(file(picture))))
   const missing = pictures.filter((_, i) => !there[i])
   const kept = pictures.length - missing.length
   const progress = log.progress({ title, total: pictures.length, start: kept })
-  const lost: string[] = []
+  const lost = collectLost({ title, list, log })
   let [next, done, failed] = [0, 0, false]
   const attempt = async (picture: P): Promise<void> => {
     try {
@@ -58,8 +58,7 @@ export async function eachPicture<P extends { readonly id: string; readonly imag
       } catch (error) {
         failed = strict || !(error instanceof InputError)
         if (failed) throw error
-        lost.push(picture.id)
-        log.warn(`${picture.id} has ${lacks}: ${(error as InputError).message}`)
+        lost.add(picture, error as InputError)
       }
       progress.update(kept + ++done)
     }
@@ -69,10 +68,11 @@ export async function eachPicture<P extends { readonly id: string; readonly imag
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   } finally {
     progress.finish()
+    await lost.tell(pictures.length)
   }
-  if (signal.aborted) throw new Interrupted(`${title}, picture ${kept + done} of ${pictures.length}`)
-  refuseLostImages({ title, lost: lost.length, total: pictures.length, maxLost, log })
-  return lost
+  if (signal.aborted) throw new Interrupted(`${title}, image ${kept + done} of ${pictures.length}`)
+  await lost.conclude({ lost: lost.ids.length, total: pictures.length, maxLost })
+  return lost.ids
 }
 
 /** An InputError that names the picture when memory ran out, else the error itself. */

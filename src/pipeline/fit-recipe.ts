@@ -1,7 +1,9 @@
 /** @file A recipe fitted to the images at hand: batches that a small data set can fill, before the first step of a run. Imports no torch. */
+
 import { totalmem } from 'node:os'
 import { type Dataset, tagged } from '../data/dataset.ts'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { IGNORE, UNSURE } from '../io/label-values.ts'
 import type { Log } from '../train/log.ts'
 import type { ChosenKeys } from './recipe/load.ts'
@@ -70,7 +72,7 @@ function check({ section, batchSize, dropLast, side, sideKey }: TrainingPlan, im
   if (dropLast && images < batchSize && images > 0) {
     throw new InputError(
       `${section}.batchSize`,
-      `is ${batchSize}, and ${images === 1 ? '1 image has' : `${images} images have`} a tag`,
+      `is ${batchSize}, and ${count(images, 'image', 'has')} a tag`,
       {
         expected: `at most ${images}; a recipe without it has its batches fitted to the images`,
       },

@@ -49,15 +49,23 @@ test('one that does not fit into memory is shrunk until it does, and said with i
   expect((width * height) ** 2).toBeLessThanOrEqual(there)
   expect(width).toBeGreaterThan(400)
   expect(told(images).lines).toBe(
-    `! maps: 1 image does not fit into memory and is worked on at a smaller size: a (${width} x ${height})`,
+    `! maps: 1 image does not fit into memory (22.5 GB may be used; at most the recipe's key memory) and is worked on at a smaller size: a (${width} x ${height})`,
   )
 })
 
 test('what fits at no size is refused with what it needs', () => {
   const images = plan({ budget: () => 1000, memoryOf: ({ own }) => own.width * own.height })
   expect(() => images.fit(picture('a'), { width: 6000, height: 4000 })).toThrow(
-    'a.jpg: 6000 x 4000 pixels do not fit into memory: about 24 MB are needed even at the smallest size; 1 MB may be used; free memory, or give a smaller image',
+    "a.jpg: 6000 x 4000 pixels do not fit into memory: about 24 MB are needed even at the smallest size; 1 MB may be used; free memory, raise the recipe's key memory (MB), or give a smaller image",
   )
+})
+
+test('of an image that is left out after all no size is said', () => {
+  const images = plan({ budget: () => (500 * 300) ** 2 })
+  images.fit(picture('a'), { width: 1000, height: 600 })
+  images.fit(picture('b'), { width: 1100, height: 33 })
+  for (const id of ['a', 'b']) images.forget(picture(id))
+  expect(told(images).lines).toBe('')
 })
 
 test.each([

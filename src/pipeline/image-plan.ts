@@ -28,6 +28,8 @@ export interface ImagePlan {
   fit(picture: Named, own: Size): number
   /** From now on the image is worked on at half that share: memory ran out all the same. */
   halve(picture: Named): void
+  /** The image is left out after all, so nothing is said of its size. */
+  forget(picture: Pick<Named, 'id'>): void
   /** Says in one line each which images were reduced, and which further than the longest side. */
   tell(log: Log): void
 }
@@ -46,6 +48,7 @@ export function planImages({
   const reduced = new Set<string>()
   const shrunk = new Map<string, string>()
   const halved = new Map<string, number>()
+  let allowed = 0
   return {
     fit(picture, own) {
       if (Math.min(own.width, own.height) < least) {
@@ -65,18 +68,25 @@ export function planImages({
           throw new InputError(
             picture.image,
             `${own.width} x ${own.height} pixels do not fit into memory: about ${formatBytes(bytesAt(fit))} are needed even at the smallest size`,
-            { expected: `${formatBytes(there)} may be used; free memory, or give a smaller image` },
+            {
+              expected: `${formatBytes(there)} may be used; free memory, raise the recipe's key memory (MB), or give a smaller image`,
+            },
           )
         }
       }
       if (fit < wanted) {
         const { width, height } = workingSize(own, fit)
+        allowed = there
         shrunk.set(picture.id, `${picture.id} (${width} x ${height})`)
       } else if (fit < 1) reduced.add(picture.id)
       return fit
     },
     halve(picture) {
       halved.set(picture.id, 0.5)
+    },
+    forget({ id }) {
+      reduced.delete(id)
+      shrunk.delete(id)
     },
     tell(log) {
       if (reduced.size > 0) {
@@ -88,7 +98,7 @@ export function planImages({
       if (shrunk.size > 0) {
         const do_ = shrunk.size === 1 ? '1 image does' : `${shrunk.size} images do`
         log.warn(
-          `${title}: ${do_} not fit into memory and ${shrunk.size === 1 ? 'is' : 'are'} worked on at a smaller size: ${sample([...shrunk.values()])}`,
+          `${title}: ${do_} not fit into memory (${formatBytes(allowed)} may be used; at most the recipe's key memory) and ${shrunk.size === 1 ? 'is' : 'are'} worked on at a smaller size: ${sample([...shrunk.values()])}`,
         )
       }
       reduced.clear()

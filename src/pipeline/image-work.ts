@@ -27,7 +27,13 @@ export function imageWork({
       const own = await imageSize(picture.image)
       if (own === undefined) return work(size => size) // reading it will tell why
       const working = workingSize(own, plan.fit(picture, own))
-      return gate.run(options.memoryOf({ own, working, picture }), () => work(() => working))
+      const bytes = options.memoryOf({ own, working, picture })
+      return gate
+        .run(bytes, () => work(() => working))
+        .catch((error: unknown) => {
+          plan.forget(picture)
+          throw error
+        })
     },
   }
 }

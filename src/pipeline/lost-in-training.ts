@@ -1,35 +1,50 @@
-/** @file Images that a training cannot read: each is named once, too many end it with its state saved. Imports no torch. */
+/** @file Images that a training cannot read: told once, too many end it with its state saved. Imports no torch. */
 import type { LoaderOptions, LostInEpoch } from '../data/batch-loader.ts'
-import { refuseLostImages } from './lost-images.ts'
+import type { Later } from './clean-up.ts'
+import { collectLost } from './lost-images.ts'
 import type { StageContext } from './stage.ts'
 
 export interface LossWatch {
   /** For the loader: what it does with an image that cannot be read. */
   readonly options: Pick<LoaderOptions, 'strict' | 'onBadPicture' | 'onLost'>
-  /** After the training: says how many images its worst epoch lost. */
-  conclude(): void
+  /** After the training: says which were lost, and throws when its worst epoch lost too many. */
+  conclude(): Promise<void>
 }
 
-/** Watches one loader; `title` is that of the training. */
+/** Watches one loader; `title` is that of the training. What is lost is also told when it ends early. */
 export function watchLosses(
-  { recipe: { strict, data }, log, onLost: tell }: Pick<StageContext, 'recipe' | 'log' | 'onLost'>,
+  {
+    recipe: { strict, data },
+    run,
+    log,
+    onLost: note,
+  }: Pick<StageContext, 'recipe' | 'run' | 'log' | 'onLost'>,
   title: string,
+  later: Later,
 ): LossWatch {
   const { maxLost } = data
+  const images = collectLost({ title, list: run.lostImages, log })
   let worst: LostInEpoch = { lost: 0, total: 1 }
+  let last = 0
+  later(() => images.tell())
   return {
     options: {
       strict,
       onBadPicture(picture, error) {
-        tell?.(picture)
-        log.warn(`${picture.id} is left out: ${error.message}`)
+        note?.(picture)
+        images.add(picture, error)
       },
-      onLost(epoch) {
-        if (epoch.lost > worst.lost) worst = epoch
+      async onLost(epoch) {
         const { lost, total } = epoch
-        if (lost === total || lost > maxLost * total) refuseLostImages({ title, ...epoch, maxLost, log })
+        if (lost <= last) await images.tell() // another epoch has begun: each has had its turn
+        last = lost
+        if (lost > worst.lost) worst = epoch
+        if (lost === total || lost > maxLost * total) await images.conclude({ ...epoch, maxLost })
       },
     },
-    conclude: () => refuseLostImages({ title, ...worst, maxLost, log }),
+    async conclude() {
+      await images.tell()
+      await images.conclude({ ...worst, maxLost })
+    },
   }
 }

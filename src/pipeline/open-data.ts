@@ -1,4 +1,5 @@
 /** @file The data sets that a recipe names: opened, or for the demo generated first. Imports no torch. */
+
 import { mkdir, readdir } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { smallClasses } from '../data/class-names.ts'
@@ -6,6 +7,7 @@ import { type Dataset, listSplits, openDataset } from '../data/dataset.ts'
 import { generateDemo } from '../data/demo/index.ts'
 import { holdOut } from '../data/hold-out.ts'
 import { InputError } from '../errors.ts'
+import { count } from '../io/count.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
 import type { Log } from '../train/log.ts'
 import { chooseSplits } from './choose-splits.ts'
@@ -122,11 +124,11 @@ async function validation(
     }
   if (data.holdOut > 0) {
     const { dataset, held } = holdOut(whole, { share: data.holdOut, seed })
-    const count = held.pictures.length
+    const aside = held.pictures.length
     log.info(
-      `validation: ${count} of ${whole.pictures.length} images are set aside by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
+      `validation: ${aside} of ${count(whole.pictures.length, 'image')} are set aside by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
     )
-    return count === 0 ? { dataset: whole, valDataset: undefined } : { dataset, valDataset: held }
+    return aside === 0 ? { dataset: whole, valDataset: undefined } : { dataset, valDataset: held }
   }
   if (data.valSplit !== null)
     log.info(

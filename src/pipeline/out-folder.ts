@@ -2,11 +2,13 @@
  * @file A folder that masks are written into and that is not a run's: nothing is written over what we did not write, and
  * masks of another run or other settings are never taken for ours. Imports no torch.
  */
+
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sample } from '../data/listing.ts'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
+import { count as counted } from '../io/count.ts'
 import type { Log } from '../train/log.ts'
 import { hashOf, hashOfFile, type Origin, originOf, stateOf } from './file-origin.ts'
 import { inParallel } from './in-parallel.ts'
@@ -275,7 +277,7 @@ function tell(
   }: { open: ReadonlySet<string>; renewed: readonly string[]; states: ReadonlyMap<string, State> },
 ): void {
   const kept = images.filter(({ id }) => !open.has(id))
-  if (kept.length > 0) log.info(`${kept.length} of ${images.length} masks were there before`)
+  if (kept.length > 0) log.info(`${kept.length} of ${counted(images.length, 'mask')} were there before`)
   if (renewed.length > 0 && !force) {
     const count =
       renewed.length === 1

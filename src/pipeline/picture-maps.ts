@@ -37,8 +37,6 @@ export interface EachMapsOptions {
   readonly scales: readonly number[]
   readonly onBadPicture: (picture: Picture, error: InputError) => void
   readonly log: Log
-  /** Bytes that one picture may take. */
-  readonly budget?: () => number
 }
 
 /**
@@ -50,7 +48,7 @@ export async function eachPictureMaps(
   method: Method,
   recipe: Recipe,
   pictures: readonly Picture[],
-  { title, scales, onBadPicture, log, budget = () => memoryBudget(memory()) }: EachMapsOptions,
+  { title, scales, onBadPicture, log }: EachMapsOptions,
   use: (picture: Picture, maps: Tensor, own: Size) => Promise<void>,
 ): Promise<void> {
   const { maps: settings, normalise: normalisation, data, strict } = recipe
@@ -65,8 +63,12 @@ export async function eachPictureMaps(
         { ...recipe, maps: { ...settings, scales: [...scales] } },
         { own, working, tags: tags.length, classes: method.numClasses },
       ),
-    budget,
+    budget: () => memoryBudget({ cached: memory().cached, most: recipe.memory }),
   })
+  const leaveOut = (picture: Picture, error: InputError): void => {
+    plan.forget(picture)
+    onBadPicture(picture, error)
+  }
   const fits = new Map<string, number>()
   const load = (some: readonly Picture[], workers: number) =>
     loadViews(some, {
@@ -81,7 +83,7 @@ export async function eachPictureMaps(
       withImage: false,
       workers,
       strict,
-      onBadPicture,
+      onBadPicture: leaveOut,
     })
   const look = async ({ picture, views, image: { width, height } }: PictureViews): Promise<void> => {
     const own = { width, height }
@@ -101,7 +103,7 @@ export async function eachPictureMaps(
       await look(smaller).catch((error: unknown) => {
         const named = outOfMemoryNamed(picture, error)
         if (strict || named === error) throw named
-        onBadPicture(picture, named as InputError)
+        leaveOut(picture, named as InputError)
       })
     }
   }

@@ -6,12 +6,12 @@ import { InputError } from '../errors.ts'
 import { encodeImage } from '../io/image.ts'
 import { encodeLabelMap } from '../io/indexed-png.ts'
 import { legendFiles, legendSvg } from '../io/label-legend.ts'
-import { printable, shortName } from '../io/printable.ts'
+import { printable } from '../io/printable.ts'
 import { checkpointFiles } from '../train/checkpoint.ts'
 import type { Log } from '../train/log.ts'
 import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from './build-segmentation.ts'
 import { hashOfFile } from './file-origin.ts'
-import { refuseLostImages } from './lost-images.ts'
+import { collectLost } from './lost-images.ts'
 import { openOutFolder } from './out-folder.ts'
 import { refuseOutPlace } from './out-place.ts'
 import { type Maker, makerOf } from './out-record.ts'
@@ -44,7 +44,7 @@ export interface PredictFolderOptions {
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
   const { run, recipe, images, out, crf, overlays, force, signal, log } = options
-  const { predict, device, precision, strict, data } = recipe
+  const { predict, device, precision, memory, strict, data } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
   await refuseOutPlace(out, {
@@ -71,10 +71,10 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
   const open = pictures.filter(({ id }) => folder.open.has(id))
   const way: Way = crf ? 'ms-crf' : 'ms'
   let count = pictures.length - open.length
-  let lost = 0
-  const leaveOut = ({ id }: Picture, error: InputError): void => {
-    lost++
-    log.warn(`${shortName(id, { most: 80 })} has no mask: ${error.message}`)
+  const lost = collectLost({ title: 'predict', log })
+  const leaveOut = (picture: Picture, error: InputError): void => {
+    lost.add(picture, error)
+    progress.update(count + lost.ids.length)
   }
   const progress = log.progress({ title: 'predict', total: pictures.length, start: count })
   try {
@@ -87,6 +87,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       threads: recipe.threads,
       device,
       precision,
+      memory,
       strict,
       onBadPicture: leaveOut,
       log,
@@ -96,14 +97,15 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
       const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
       await folder.write(targets.get(picture.id)!, files)
-      progress.update(++count)
-      if (signal.aborted) throw new Interrupted(`predict, picture ${count} of ${pictures.length}`)
+      progress.update(++count + lost.ids.length)
+      if (signal.aborted) throw new Interrupted(`predict, image ${count} of ${pictures.length}`)
     }
   } finally {
     progress.finish()
+    await lost.tell(pictures.length)
     network.dispose()
   }
-  refuseLostImages({ title: 'predict', lost, total: pictures.length, maxLost: data.maxLost, log })
+  await lost.conclude({ lost: lost.ids.length, total: pictures.length, maxLost: data.maxLost })
   const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
   log.info(
     `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
@@ -113,7 +115,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
 
 /** All that decides what a mask looks like. */
 async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise<Maker> {
-  const { model, precision, predict, segment } = recipe
+  const { model, precision, memory, predict, segment } = recipe
   const { trainSplit, crf: crfParameters, crfLabels, ...look } = predict
   return makerOf({
     command: 'predict',
@@ -124,6 +126,7 @@ async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise
       network: [segment?.network, segment?.backbone, model],
       shown: shownTo(recipe),
       precision,
+      memory,
       look,
       crf: crf ? { ...crfParameters, crfLabels } : null,
     },

@@ -40,6 +40,8 @@ export interface PredictOptions
   /** Side of the training crop: what a Segmenter looks at. */
   readonly cropSize: number
   readonly workers: number
+  /** Megabytes that pictures may take at once; what is free when not given. */
+  readonly memory?: number | undefined
   /** Of the CRF; chosen from the cores when null or not given. */
   readonly threads?: number | null
   readonly device: string
@@ -79,16 +81,20 @@ export async function* predictPictures(
   pictures: readonly Picture[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { normalisation, workers, longestSide, strict, onBadPicture, title = 'predict', log } = options
+  const { normalisation, workers, longestSide, strict, title = 'predict', log } = options
   const waiting: Promise<Prediction | undefined>[] = []
   let total = 0
   const budget = (): number => {
-    if (waiting.length === 0) total = memoryBudget(memory())
+    if (waiting.length === 0) total = memoryBudget({ cached: memory().cached, most: options.memory })
     return total
   }
   const bytes = (sizes: { own: Size; working: Size }): number =>
     predictMemory(options, { ...memoryShape(network, options), ...sizes })
   const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
+  const onBadPicture = (picture: Picture, error: InputError): void => {
+    plan.forget(picture)
+    options.onBadPicture(picture, error)
+  }
   const load = (some: readonly Picture[], workers: number) =>
     loadViews(some, {
       scales: [1],

@@ -51,13 +51,40 @@ describe('before the first step', () => {
 
   it('a weight file of a later stage that was cut short is named', async () => {
     const file = join(folder, 'res38.safetensors')
-    await writeSafetensors(file, new Map([['w', fromFloat32(new Float32Array(64), [64])]]))
-    const set = [SEGMENT, `segment.weights=${file}`]
+    await writeSafetensors(file, new Map([['conv1a.weight', fromFloat32(new Float32Array(64), [64])]]))
+    const set = [SEGMENT, 'segment.backbone=resnet38', `segment.weights=${file}`]
     await look(set)
     await truncate(file, 100)
     await expect(look(set)).rejects.toThrow(file)
     await writeFile(file, '<html>not found</html>')
     await expect(look(set)).rejects.toThrow(`${file}: is a web page, not weights`)
+  })
+
+  it('a weight file of a later stage that is of another network is named', async () => {
+    const file = join(folder, 'other.safetensors')
+    const of = (names: readonly string[], width: number) =>
+      writeSafetensors(
+        file,
+        new Map(names.map(name => [name, fromFloat32(new Float32Array(width), [1, 1, width])])),
+      )
+    const blocks = Array.from({ length: 12 }, (_, i) => `blocks.${i}.norm1.weight`)
+    const deit = ['cls_token', 'patch_embed.proj.weight', ...blocks]
+    const set = [SEGMENT, 'segment.backbone=deit-ti', `segment.weights=${file}`]
+    await of(deit, 192)
+    await look(set)
+    await of(
+      deit.map(name => `module.${name}`),
+      192,
+    )
+    await look(set)
+    await of(deit, 384)
+    await expect(look(set)).rejects.toThrow(
+      `${file} (segment.weights): weights of another architecture: 12 blocks of width 384; the backbone has 12 blocks of width 192; the file holds a deit-s`,
+    )
+    await of(['conv1a.weight'], 4)
+    await expect(look(set)).rejects.toThrow(
+      `${file} (segment.weights): holds no weights of a vision transformer; a file with patch_embed.proj.weight, or another segment.backbone; the file seems to hold a ResNet38`,
+    )
   })
 
   it('scores of images that maps are not made for', async () => {

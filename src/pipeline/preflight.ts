@@ -3,9 +3,14 @@ import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Dataset } from '../data/dataset.ts'
 import { InputError } from '../errors.ts'
+import type { TensorData } from '../io/tensor-data.ts'
 import { readWeights } from '../io/weights.ts'
+import { geometryOf, refuseOtherSize, withGuess } from '../models/vit/foreign-weights.ts'
+import { type VitWidth, vitSizes } from '../models/vit/widths.ts'
+import { unwrapNames } from '../models/weight-names.ts'
 import type { Log } from '../train/log.ts'
 import { openScoredSplit } from './open-data.ts'
+import type { BackboneName } from './recipe/backbone.ts'
 import type { Recipe } from './recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
@@ -51,17 +56,61 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
     )
 }
 
-/** Weight files are read whole: one that was cut short shows only then. */
+/** Weight files are read whole: one that was cut short shows only then. Names and sizes are those of the stage's backbone. */
 async function checkWeights(
-  { run, stages }: PreflightOptions,
+  { recipe, run, stages }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
 ): Promise<void> {
-  for (const { file, stage } of weights) {
+  for (const { file, key, stage } of weights) {
     if (!stages.includes(stage)) continue
     const marker = await readMarker(run, stage)
     const first = stages[0] === stage // it reads the file at once
-    if (!first && marker?.state !== 'done') await readWeights(file)
+    if (first || marker?.state === 'done') continue
+    const backbone =
+      stage === 'affinity'
+        ? recipe.affinity.backbone
+        : stage === 'segment'
+          ? recipe.segment!.backbone
+          : 'model'
+    checkBackbone(await readWeights(file), { file, key, width: widthOf(backbone, recipe) })
   }
+}
+
+/** Undefined for ResNet38. */
+function widthOf(backbone: BackboneName, { model }: Recipe): VitWidth | undefined {
+  if (backbone === 'resnet38') return undefined
+  return backbone === 'model' ? model.width : backbone
+}
+
+function checkBackbone(
+  given: ReadonlyMap<string, TensorData>,
+  { file, key, width }: { file: string; key: string; width: VitWidth | undefined },
+): void {
+  const anchor = width === undefined ? 'conv1a.weight' : 'patch_embed.proj.weight'
+  const names = [...given.keys()]
+  if (width !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
+  if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
+    throw new InputError(
+      file,
+      `holds no weights of ${width === undefined ? 'a ResNet38' : 'a vision transformer'}`,
+      {
+        field: key,
+        expected: withGuess(`a file with ${anchor}, or another ${key.replace('weights', 'backbone')}`, names),
+      },
+    )
+  if (width === undefined) return
+  const { depth, embedDim } = vitSizes(width)
+  const { weights } = unwrapNames(given, { anchor, file })
+  refuseOtherSize(
+    geometryOf(weights),
+    { depth, width: embedDim },
+    {
+      file,
+      field: key,
+      remedy: name =>
+        `the backbone has ${depth} blocks of width ${embedDim}${name === undefined ? '' : `; the file holds a ${name}`}`,
+    },
+  )
 }
 
 const MAPS_PER_BYTE = 12 // bytes of maps for each of a JPEG: some 5 pixels, of 1.2 tags, in half precision

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openPictures } from '../data/folder.ts'
 import { InputError } from '../errors.ts'
 import type { ClassMaps } from '../evaluate/index.ts'
-import { memoryBudget } from '../io/available-memory.ts'
+import { memoryBudget, USUAL_MEMORY } from '../io/available-memory.ts'
 import { encodeLabelMap, type LabelMap } from '../io/indexed-png.ts'
 import { legendFiles } from '../io/label-legend.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
@@ -31,6 +31,8 @@ export interface RefineMapsOptions {
   readonly parameters: CrfParameters
   /** Chosen from the cores when null. */
   readonly threads?: number | null
+  /** Megabytes that the work may take at once. */
+  readonly memory?: number
   /** Largest share of the maps that may come to nothing. */
   readonly maxLost?: number
   readonly strict: boolean
@@ -49,6 +51,7 @@ const ENDING = '.safetensors'
  */
 export async function refineMaps(options: RefineMapsOptions): Promise<number> {
   const { maps, images, out, alpha, parameters, threads = null, maxLost = 0.5 } = options
+  const { memory = USUAL_MEMORY } = options
   const { force, strict, signal, log } = options
   if (!(alpha > 0 && Number.isFinite(alpha)))
     throw new InputError('--alpha', `is ${alpha}`, { expected: 'expected a number above 0' })
@@ -74,7 +77,7 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
       run: (await runAround(maps)) ?? null,
       recipe: null,
       weights: null,
-      settings: { alpha, parameters },
+      settings: { alpha, parameters, memory },
     }),
     images: targets,
     overlays: false,
@@ -88,7 +91,7 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     longestSide: Number.POSITIVE_INFINITY,
     key: 'maps.longestSide',
     memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
-    now: memoryBudget,
+    now: () => memoryBudget({ most: memory }),
   })
   try {
     const lost = await eachPicture(
@@ -98,7 +101,7 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
         const mask = await refineOne(target.id, pictures.get(target.id), { ...options, work })
         await folder.write(target, { mask: encodeLabelMap(mask) })
       },
-      { title: 'refine', lacks: 'no mask', atOnce, strict, maxLost, signal, log },
+      { title: 'refine', atOnce, strict, maxLost, signal, log },
     )
     return found.length - lost.length
   } finally {

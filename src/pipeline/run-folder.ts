@@ -59,6 +59,8 @@ export interface RunFolder {
   readonly predictionTable: string
   /** PNG files that the report shows. */
   readonly pictures: string
+  /** Each image that a stage could not use, and why. */
+  readonly lostImages: string
   readonly scores: string
   readonly scoresTable: string
   /** mIoU of each scored picture, percent. */
@@ -99,6 +101,7 @@ export function runFolder(root: string): RunFolder {
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),
     pictures: at('pictures'),
+    lostImages: at('lost-images.txt'),
     scores: at('scores.json'),
     scoresTable: at('scores.txt'),
     pictureScores: at('picture-scores.json'),

@@ -44,7 +44,7 @@ export function runTraining<B extends SampleBatch>(
   const { data, precision, device } = recipe
   const { title } = training
   return withCleanUp(async later => {
-    const lost = watchLosses(context, title)
+    const lost = watchLosses(context, title, later)
     const loader = openLoader({
       ...lost.options,
       batchSize: settings.batchSize,
@@ -71,6 +71,6 @@ export function runTraining<B extends SampleBatch>(
     }).catch((error: unknown) => {
       throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
     })
-    lost.conclude()
+    await lost.conclude()
   })
 }

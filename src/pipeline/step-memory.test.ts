@@ -80,7 +80,10 @@ const SIZES: readonly Size[] = [
   { width: 800, height: 600 },
 ]
 const DEIT_TI = 'model: { width: deit-ti }'
+const PATCH_8 = 'model: { width: { embedDim: 32, depth: 2, heads: 2 }, imageSize: 32, patchSize: 8 }'
 const NETWORK = 'segment: { network: convolutional, cropSize: 224 }\npredict: { scales: [1] }'
+const RESNET38 =
+  'segment: { network: convolutional, backbone: resnet38, cropSize: 224 }\npredict: { scales: [1] }'
 
 const backbone = 'model'
 const vit = { kind: 'vit', heads: 3, embedDim: 192, patchSize: 16 } as const
@@ -89,8 +92,11 @@ const vit = { kind: 'vit', heads: 3, embedDim: 192, patchSize: 16 } as const
 const KINDS = {
   'mctformer in fp32': ['maps', `method: mctformer\n${DEIT_TI}`],
   'weaktr in fp32': ['maps', `method: weaktr\n${DEIT_TI}`],
+  'patches of 8': ['maps', `method: mctformer\n${PATCH_8}\nmaps: { layers: 2 }`],
+  'the U-Net': ['maps', 'method: mctformer\nmodel: { width: deit-ti, unet: { width: 128 } }'],
   'the walk': ['walk', `method: mctformer\n${DEIT_TI}`],
   predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
+  'predictions by ResNet38': ['predict', `method: mctformer\n${DEIT_TI}\n${RESNET38}`],
   'the dense CRF': ['crf', 'method: mctformer'],
 } as const
 
@@ -101,7 +107,8 @@ function estimated(kind: string, text: string, size: Size): number {
   if (kind === 'walk') return walkMemory(recipe, { ...sizes, backbone, radius: 5 })
   if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
   const { scales, flip, windows } = recipe.predict
-  const look = { windows: false, backbone: vit, labels: 21, scales, flip, crf: false } as const
+  const body = recipe.segment?.backbone === 'resnet38' ? undefined : vit
+  const look = { windows: false, backbone: body, labels: 21, scales, flip, crf: false } as const
   return predictMemory(recipe, { ...sizes, ...look, window: windows.side ?? 224, shortSide: null })
 }
 

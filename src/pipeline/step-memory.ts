@@ -67,8 +67,14 @@ export function mapsMemory(
     const pixels = size.width * size.height
     const look = { size, batch, heads, embedDim, patchSize, classes, precision, read: true }
     const { patches, tokens, bytes } = transformerMemory(look)
-    const kept = methodOf(recipe).mapsMemory(recipe, { batch, pixels, patches, tokens, classes })
-    return bytes + kept + 3 * FLOAT * batch * pixels
+    const { beside, after = 0 } = methodOf(recipe).mapsMemory(recipe, {
+      batch,
+      pixels,
+      patches,
+      tokens,
+      classes,
+    })
+    return Math.max(bytes, after) + beside + 3 * FLOAT * batch * pixels
   })
   const summed = FLOAT * tags * working.width * working.height * (batch + 4)
   return host + inputs + Math.max(...looks) + summed
@@ -113,7 +119,7 @@ function backboneMemory(
   { size, precision }: { size: Size; precision: Recipe['precision'] },
 ): { bytes: number; stride: number } {
   const pixels = size.width * size.height
-  if (shape === undefined) return { bytes: 1500 * pixels, stride: 8 }
+  if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
   const { heads, embedDim, patchSize } = shape
   const look = { size, batch: 1, heads, embedDim, patchSize, classes: 1, precision, read: false }
   return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }

@@ -51,6 +51,6 @@ test('fewer images than a batch are said', () => {
   ])
     sayIfOneBatch(images, { batchSize: 4, title: 'segment', key: 'segment.batchSize', log })
   expect(lines).toEqual([
-    'warning: segment: a batch is all 3 images that have labels, fewer than segment.batchSize (4)',
+    'warning: segment: a batch is 3 images, all that have labels, fewer than segment.batchSize (4)',
   ])
 })

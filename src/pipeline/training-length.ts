@@ -1,4 +1,5 @@
 /** @file How long a training is: epochs as its section says, or more where they have too few steps. Imports no torch. */
+import { count } from '../io/count.ts'
 import type { Log } from '../train/log.ts'
 
 interface Length {
@@ -13,8 +14,8 @@ export function epochsOf(
 ): number {
   const fitting = Math.ceil((steps ?? 0) / batches)
   if (steps === null || fitting <= epochs) return epochs
-  const words = `${counted(fitting, 'epoch')} of ${counted(batches, 'step')}`
-  log.info(`${title}: ${words}, to have ${counted(steps, 'step')} or more`)
+  const words = `${count(fitting, 'epoch')} of ${count(batches, 'step')}`
+  log.info(`${title}: ${words}, to have ${count(steps, 'step')} or more`)
   return fitting
 }
 
@@ -25,15 +26,11 @@ export function sayIfOneBatch(
 ): void {
   if (images.length >= batchSize) return
   log.warn(
-    `${title}: a batch is all ${images.length} images that have labels, fewer than ${key} (${batchSize})`,
+    `${title}: a batch is ${count(images.length, 'image')}, all that have labels, fewer than ${key} (${batchSize})`,
   )
 }
 
 /** In words, as in "60 epochs, at least 150 steps". */
 export function lengthWords({ epochs, steps }: Length): string {
-  return `${counted(epochs, 'epoch')}${steps === null ? '' : `, at least ${counted(steps, 'step')}`}`
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${count(epochs, 'epoch')}${steps === null ? '' : `, at least ${count(steps, 'step')}`}`
 }

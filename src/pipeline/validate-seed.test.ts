@@ -59,7 +59,7 @@ function run(
 test('keeps the weights whose maps fit the masks best, says so, and what maps score is what was seen', async () => {
   await run('whole', { stages: ['train', 'maps', 'evaluate'] })
   expect(lines.join('')).toContain(
-    'warning: weights are chosen by the masks of 12 pictures of train (train.select gt-miou): the result no longer rests on tags alone',
+    'warning: weights are chosen by the masks of 12 images of train (train.select gt-miou): the result no longer rests on tags alone',
   )
   const at = runFolder(join(folder, 'whole'))
   const found = (await readMetrics(at.metrics)).filter(({ kind }) => kind === 'validation')
@@ -103,6 +103,6 @@ test('without masks it is refused before anything is trained', async () => {
   await rm(join(bare, 'masks'), { recursive: true })
   const none = run('none', { stages: ['train'], set: [`data.root=${bare}`] })
   await expect(none).rejects.toThrow(
-    /bare \(train.select\): no picture of train has a mask to choose weights by/,
+    /bare \(train.select\): no image of train has a mask to choose weights by/,
   )
 })

@@ -1,7 +1,9 @@
 /** @file A checkpoint is one safetensors file: weights, optimiser, random states, where in the epoch training stood, and a hash of it all. */
+
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { InputError, TagmaskError } from '../errors.ts'
+import { textOf } from '../io/printable.ts'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from '../io/safetensors.ts'
 import { CHECKSUM_KEY } from '../io/safetensors-checksum.ts'
 import type { TensorData } from '../io/tensor-data.ts'
@@ -82,7 +84,7 @@ export async function loadState(
       if (random !== undefined) scope(() => setRandomState(fromData(random), name))
     }
   } catch (cause) {
-    throw unusable(state, cause instanceof Error ? cause.message : String(cause), cause)
+    throw unusable(state, textOf(cause), cause)
   }
   return position
 }

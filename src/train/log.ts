@@ -2,7 +2,7 @@
  * @file Where a run says what it does: plain lines, warnings, and a progress line. What names and files hold cannot steer the
  * terminal. Imports nothing above src/train.
  */
-import { printable } from '../io/printable.ts'
+import { oneLine, printable } from '../io/printable.ts'
 import { createProgress, type Progress, type ProgressOptions, type ProgressStream } from './progress.ts'
 
 /** Lines for a person. While a progress line is shown, lines appear above it. */
@@ -40,8 +40,8 @@ export function createLog({
     warnings,
     info: text => line(printable(text)),
     warn(text) {
+      const shown = oneLine(text)
       warnings.push(text)
-      const shown = printable(text)
       line(colour ? `\u001b[33mwarning:\u001b[39m ${shown}` : `warning: ${shown}`)
     },
     progress(options) {

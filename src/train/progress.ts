@@ -26,7 +26,7 @@ export type ProgressValues = Readonly<Record<string, number | string>>
 export interface Progress {
   /** `done` units of the total are done. */
   update(done: number, values?: ProgressValues): void
-  /** Draws the last state and ends the line. */
+  /** Draws the last state and ends the line; none where there was nothing to do. */
   finish(): void
   /** Ends without a last line, as when there was nothing to do. */
   drop(): void
@@ -122,6 +122,7 @@ export function createProgress(
     },
     finish() {
       if (finished) return
+      if (done === start && start >= total) return this.drop() // there was nothing to do
       if (terminal || shown !== done) show(clock())
       if (terminal) stream.write('\n')
       finished = true

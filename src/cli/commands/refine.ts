@@ -125,7 +125,7 @@ Examples:
       alpha: alpha ?? 4,
       parameters: parameters ?? PARAMETERS['class-maps'],
       threads: flags.threads ?? null,
-      maxLost: maxLostOf(flags),
+      ...keysOf(flags),
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
@@ -135,15 +135,22 @@ Examples:
   },
 })
 
-/** Of a recipe's keys, the one that counts without a run. Throws InputError for others. */
-function maxLostOf({ set = [] }: RunFlags): number {
-  let maxLost = 0.5
+/** Of a recipe's keys, those that count without a run. Throws InputError for others. */
+function keysOf({ set = [] }: RunFlags): { maxLost?: number; memory?: number } {
+  const keys: { maxLost?: number; memory?: number } = {}
   for (const { path, value, source } of set.map(parseSet)) {
-    if (path.join('.') !== 'data.maxLost')
+    const key = path.join('.')
+    const number = typeof value === 'number' ? value : Number.NaN
+    if (key === 'data.maxLost') {
+      if (!(number >= 0 && number <= 1))
+        throw new InputError(source, 'is no share', { expected: 'expected a number from 0 to 1' })
+      keys.maxLost = number
+    } else if (key === 'memory') {
+      if (!(number >= 64))
+        throw new InputError(source, 'is no memory', { expected: 'expected megabytes, at least 64' })
+      keys.memory = number
+    } else
       throw new InputError(source, 'has no effect on a folder of class maps', { expected: 'leave it out' })
-    if (typeof value !== 'number' || !(value >= 0 && value <= 1))
-      throw new InputError(source, 'is no share', { expected: 'expected a number from 0 to 1' })
-    maxLost = value
   }
-  return maxLost
+  return keys
 }

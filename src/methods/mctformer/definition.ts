@@ -9,6 +9,8 @@ import {
   mctformerVariants,
 } from './recipe.ts'
 
+const UNET = 2.5 // bytes a pixel and channel of its finest level, as measured
+
 export const mctformer = defineMethod({
   name: 'mctformer',
   title: 'MCTformer V1, V2 (Xu et al., CVPR 2022) and MCTformer+ (2023)',
@@ -24,7 +26,8 @@ export const mctformer = defineMethod({
   encoder: vitEncoder,
   mapsMemory({ model: { unet } }, { batch, tokens, patches, pixels }) {
     const affinity = tokens ** 2 + patches ** 2 // the mean over the heads, and its sum over the layers
-    return 4 * batch * (affinity + (unet === null ? 0 : 2 * unet.width * pixels))
+    const after = unet === null ? 0 : UNET * batch * unet.width * pixels
+    return { beside: 4 * batch * affinity, after }
   },
   async build({ model, train: { losses }, maps }, { numClasses }) {
     const { buildMctformer } = await import('./index.ts')

@@ -19,7 +19,7 @@ export const weaktr = defineMethod({
   mapsMemory({ model, maps }, { batch, tokens, patches, classes }) {
     const { depth, heads, embedDim } = vitSizes(model.width)
     const projections = maps.refine ? 2 * tokens * embedDim : 0 // queries and keys of a layer
-    return 4 * batch * depth * (projections + heads * classes * patches)
+    return { beside: 4 * batch * depth * (projections + heads * classes * patches) }
   },
   async build({ model, maps }, { numClasses }) {
     const { buildWeaktr } = await import('./index.ts')

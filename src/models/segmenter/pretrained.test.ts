@@ -106,7 +106,7 @@ test('a wrapped Segmenter is one, and LayerScale is folded into the encoder', ()
   })
   const scaled = deitWeights().set('blocks.0.gamma_1', ramp(8))
   expect(loadSegmenter(build(), scaled, { file: 'beit.pth' }).folded).toEqual([
-    'blocks.*.gamma_1 (1) folded into attn.proj',
+    'blocks.0.gamma_1 folded into attn.proj',
   ])
 })
 

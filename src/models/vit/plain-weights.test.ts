@@ -201,10 +201,10 @@ describe('networks that compute something else are refused', () => {
   test.for([
     ['register_tokens', 'register_tokens', 'register tokens take part in every attention'],
     ['reg_token', 'reg_token', 'register tokens take part in every attention'],
-    ['blocks.0.attn.q_norm.weight', 'blocks.*.attn.q_norm.weight (1)', 'queries and keys are normalised'],
+    ['blocks.0.attn.q_norm.weight', 'blocks.0.attn.q_norm.weight', 'queries and keys are normalised'],
     [
       'blocks.1.attn.relative_position_bias_table',
-      'blocks.*.attn.relative_position_bias_table (1)',
+      'blocks.1.attn.relative_position_bias_table',
       'attention has a bias for each relative position',
     ],
     [
@@ -213,17 +213,17 @@ describe('networks that compute something else are refused', () => {
       'attention has a bias for each relative position',
     ],
     ['rope.freqs', 'rope.freqs', 'positions are rotary'],
-    ['blocks.0.mlp.w12.weight', 'blocks.*.mlp.w12.weight (1)', 'feed-forward layers are gated (SwiGLU)'],
+    ['blocks.0.mlp.w12.weight', 'blocks.0.mlp.w12.weight', 'feed-forward layers are gated (SwiGLU)'],
     ['norm_pre.weight', 'norm_pre.weight', 'tokens are normalised before the blocks'],
     ['patch_embed.norm.weight', 'patch_embed.norm.weight', 'patches are embedded in another way'],
     [
       'blocks_token_only.0.norm1.weight',
-      'blocks_token_only.*.norm1.weight (1)',
+      'blocks_token_only.0.norm1.weight',
       'class tokens have blocks of their own (CaiT)',
     ],
     [
       'blocks.0.adapter.down.weight',
-      'blocks.*.adapter.down.weight (1)',
+      'blocks.0.adapter.down.weight',
       'blocks hold layers that are not known here',
     ],
   ] as const)('%s', ([name, kind, reason]) => {
@@ -238,10 +238,10 @@ describe('networks that compute something else are refused', () => {
     const weights = deitWeights()
       .set('register_tokens', ramp(1, 4, 6))
       .set('rope.freqs', ramp(2))
-    weights.set('blocks.0.ls1.gamma', ramp(6))
+    for (const block of [0, 1]) weights.set(`blocks.${block}.ls1.gamma`, ramp(6))
     expect(() => load(weights)).toThrow(
       'register_tokens: register tokens take part in every attention; rope.freqs: positions are rotary; ' +
-        `${remedy}; these could be folded in: blocks.*.ls1.gamma (1) folded into attn.proj`,
+        `${remedy}; these could be folded in: blocks.*.ls1.gamma (2) folded into attn.proj`,
     )
   })
 
@@ -251,7 +251,20 @@ describe('networks that compute something else are refused', () => {
     weights.delete('blocks.0.norm1.weight')
     weights.delete('pos_embed')
     expect(() => load(weights)).toThrow(
-      'relative.pth: lacks 3 weights of the vision transformer: blocks.*.norm1.weight (1), blocks.*.mlp.fc1.weight (1), pos_embed',
+      'relative.pth: lacks 3 weights of the vision transformer: blocks.0.norm1.weight, blocks.1.mlp.fc1.weight, pos_embed',
     )
+  })
+  test.for([
+    ['v_bias', 'relative.pth (blocks.1.attn.v_bias): has blocks.1.attn.q_bias and no bias of v beside it'],
+    ['q_bias', 'relative.pth (blocks.1.attn.q_bias): has blocks.1.attn.v_bias and no bias of q beside it'],
+  ] as const)('one of two biases that belong together: %s', ([gone, message]) => {
+    const weights = deitWeights()
+    for (const block of [0, 1]) {
+      weights.delete(`blocks.${block}.attn.qkv.bias`)
+      weights.set(`blocks.${block}.attn.q_bias`, ramp(6)).set(`blocks.${block}.attn.v_bias`, ramp(6))
+    }
+    weights.delete(`blocks.1.attn.${gone}`)
+    expect(() => load(weights)).toThrow(InputError)
+    expect(() => load(weights)).toThrow(message)
   })
 })

@@ -1,4 +1,5 @@
 /** @file Weights of relatives of DeiT as DeiT's own: the same function, with what they have besides folded into its layers. */
+import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, type Tensor } from '../../torch/index.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
@@ -33,7 +34,7 @@ export function plainWeights(
   { own, file }: { own: ReadonlyMap<string, unknown>; file: string },
 ): PlainWeights {
   const plain = new Map(unwrapped.weights)
-  const folded = [...unwrapped.folded, ...joinProjections(plain), ...foldLayerScale(plain)]
+  const folded = [...unwrapped.folded, ...joinProjections(plain, file), ...foldLayerScale(plain)]
   refuseForeign(plain.keys(), { own, file, folded })
   folded.push(...zeroBiases(plain, own))
   refuseGaps(plain, { own: own.keys(), file })
@@ -66,7 +67,7 @@ function foldLayerScale(weights: Weights): string[] {
 const PARTS = ['q', 'k', 'v'] as const
 
 /** Separate projections, and biases of their own (q_bias and v_bias; a key has none), become qkv. */
-function joinProjections(weights: Weights): string[] {
+function joinProjections(weights: Weights, file: string): string[] {
   const joined: string[] = []
   for (const attention of attentions(weights)) {
     const qkv = `${attention}.qkv`
@@ -93,6 +94,12 @@ function joinProjections(weights: Weights): string[] {
     const fits = biases.every(
       name => name === undefined || weights.get(name)!.shape.join() === `${width / 3}`,
     )
+    const [q, , v] = biases
+    if (fits && (q === undefined) !== (v === undefined))
+      throw new InputError(file, `has ${q ?? v} and no bias of ${q === undefined ? 'q' : 'v'} beside it`, {
+        field: `${attention}.${q === undefined ? 'q' : 'v'}_bias`,
+        expected: 'a complete file, with both or neither',
+      })
     if (fits && biases.some(name => name !== undefined))
       joined.push(...join(weights, `${qkv}.bias`, biases, { length: width / 3 }))
   }

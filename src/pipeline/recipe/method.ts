@@ -1,5 +1,5 @@
 /** @file The method that a recipe names. */
-import type { MapsView, Problem, Variant } from '../../methods/definition.ts'
+import type { MapsMemory, MapsView, Problem, Variant } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
 import type { EncoderShape } from '../../models/vit/widths.ts'
@@ -14,7 +14,7 @@ export interface MethodOf {
   variants(recipe: Recipe): Variant[]
   encoder(model: Recipe['model']): EncoderShape
   readonly labels?: boolean
-  mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): number
+  mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): MapsMemory
   build(recipe: Recipe, options: { numClasses: number }): Promise<Method>
 }
 

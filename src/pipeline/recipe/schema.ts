@@ -1,5 +1,6 @@
 /** @file The recipe: one strict tree with defaults, units and types. Everything else (docs/recipes.md, --set, error messages) is read from it. */
 import { z } from 'zod'
+import { USUAL_MEMORY } from '../../io/available-memory.ts'
 import type { Definition } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import { methodOf } from './method.ts'
@@ -173,6 +174,13 @@ const later = {
     .default('cpu')
     .describe('cpu, cuda or cuda:N'),
   threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
+  memory: z
+    .int()
+    .min(64)
+    .default(USUAL_MEMORY)
+    .describe(
+      'most memory that work on images may take beside the network, MB: maps, walk, dense CRF and predictions of an image that needs more are made at a smaller size, and it is named; fewer are worked on at once. Less is taken where the machine, or TAGMASK_MEMORY (MB), has less',
+    ),
   strict: z
     .boolean()
     .default(false)

@@ -1,8 +1,10 @@
 /** @file affinity/labels/ID.safetensors: class maps twice through the dense CRF. Part of the stage `affinity`. */
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { writeScoreVolumes } from '../../data/score-volumes.ts'
 import { InputError } from '../../errors.ts'
+import { count } from '../../io/count.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { crfClassMaps } from '../../refine/cam-crf.ts'
@@ -11,6 +13,7 @@ import { crfThreads } from '../../refine/dense-crf.ts'
 import { ops, scope, tensor } from '../../torch/index.ts'
 import { classMapFile } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
+import { lostBefore } from '../lost-images.ts'
 import { readMapsAndImage } from '../maps-and-image.ts'
 import { fromHere } from '../run-folder.ts'
 import type { StageContext } from '../stage.ts'
@@ -22,7 +25,7 @@ export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): 
 }
 
 /**
- * The pictures that have class maps. Names those with tags that have none, or throws under `strict`. Throws InputError
+ * The images that have class maps. Names those with tags that have none and that no stage has named, or throws under `strict`. Throws InputError
  * when there are no maps at all.
  */
 export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Picture[]> {
@@ -30,16 +33,15 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
   const there = await Promise.all(tagged.map(picture => exists(classMapFile(run.maps, picture))))
   const absent = tagged.filter((_, i) => !there[i])
   if (absent.length > 0) {
-    const names = `${absent
-      .slice(0, 3)
-      .map(({ id }) => id)
-      .join(', ')}${absent.length > 3 ? ', ...' : ''}`
-    const problem = `${absent.length} of ${tagged.length} tagged pictures have no class map`
+    const names = (some: readonly Picture[]): string => sample(some.map(({ id }) => id))
+    const problem = `${absent.length} of ${count(tagged.length, 'tagged image')} without a class map`
     if (recipe.strict || absent.length === tagged.length)
-      throw new InputError(fromHere(run.maps), `${problem}: ${names}`, {
+      throw new InputError(fromHere(run.maps), `${problem}: ${names(absent)}`, {
         expected: 'run the stage maps again',
       })
-    log.warn(`${problem} and are left out: ${names}`)
+    const lost = await lostBefore(run.lostImages)
+    const unnamed = absent.filter(({ id }) => !lost.has(id))
+    if (unnamed.length > 0) log.warn(`${problem}, left out: ${names(unnamed)}`)
   }
   return tagged.filter((_, i) => there[i])
 }
@@ -71,7 +73,6 @@ export async function writeAffinityLabels(
     },
     {
       title: 'affinity labels',
-      lacks: 'no affinity labels',
       atOnce: crfThreads(recipe.threads),
       memoryOf: ({ own, working, picture: { tags } }) =>
         refineMemory({ own, working, labels: tags.length + 1 }) +

@@ -8,7 +8,7 @@ import { imageWork } from '../image-work.ts'
 import type { StageContext } from '../stage.ts'
 import type { Size } from '../step-memory.ts'
 
-export type EachImageOptions = Pick<EachPictureOptions<Picture>, 'title' | 'lacks' | 'atOnce'> &
+export type EachImageOptions = Pick<EachPictureOptions<Picture>, 'title' | 'atOnce'> &
   Pick<ImagePlanOptions, 'memoryOf'>
 
 /**
@@ -16,7 +16,7 @@ export type EachImageOptions = Pick<EachPictureOptions<Picture>, 'title' | 'lack
  * reduced; returns the ids of those that were lost.
  */
 export async function eachImage(
-  { recipe, signal, log }: StageContext,
+  { recipe, run, signal, log }: StageContext,
   pictures: readonly Picture[],
   file: (picture: Picture) => string,
   work: (picture: Picture, file: string, sizeOf: (own: Size) => Size) => Promise<void>,
@@ -24,7 +24,7 @@ export async function eachImage(
 ): Promise<readonly string[]> {
   const { title } = options
   const { longestSide } = recipe.maps
-  const now = (): number => memoryBudget(memory())
+  const now = (): number => memoryBudget({ cached: memory().cached, most: recipe.memory })
   const images = imageWork({ title, longestSide, key: 'maps.longestSide', memoryOf, now })
   try {
     return await eachPicture(
@@ -36,6 +36,7 @@ export async function eachImage(
         strict: recipe.strict,
         maxLost: recipe.data.maxLost,
         halve: images.halve,
+        list: run.lostImages,
         signal,
         log,
       },

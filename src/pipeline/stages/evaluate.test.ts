@@ -77,7 +77,7 @@ describe('stage evaluate', () => {
     expect(scores[0]?.curve?.[20]?.miou).toBeCloseTo(25, 6) // everything is cat: IoU 50 and 0
     expect(lines.join('')).toContain('chosen on the same train masks that it is scored on')
     expect(await readFile(run.scoresTable, 'utf8')).toContain(
-      'seed mIoU on train (4 pictures), threshold 0.30, swept on the same masks it is scored on',
+      'seed mIoU on train (4 images), threshold 0.30, swept on the same masks it is scored on',
     )
     const mask = await readLabelMap(join(run.masks, 'a.png'))
     expect([...mask.data]).toEqual(half(1, 0))
@@ -98,7 +98,7 @@ describe('stage evaluate', () => {
     expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
     expect((await readdir(run.masks)).length).toBe(4)
     expect(lines.join('')).toContain(
-      'No picture of train has a mask: nothing is scored. Masks were made at threshold 0.40.',
+      'No image of train has a mask: nothing is scored. Masks were made at threshold 0.40.',
     )
   })
 
@@ -123,11 +123,11 @@ describe('stage evaluate', () => {
     await rm(join(run.maps, 'd.safetensors'))
     expect((await evaluate()).scores[0]?.pictures).toBe(3)
     expect(log.warnings).toContain(
-      '1 of 4 pictures of train have no class map and are left out of the scores: d',
+      'evaluate: 1 of 4 images of train with a mask, without a class map, left out of the scores: d',
     )
     for (const id of IDS) await writeFile(join(run.maps, `${id}.safetensors`), 'cut')
     await expect(evaluate()).rejects.toThrow(
-      'holds no class map that can be scored for any of the 4 pictures of train',
+      'holds no class map that can be scored for any of 4 images of train',
     )
   })
 
@@ -151,7 +151,7 @@ describe('stage evaluate', () => {
         /^4 images are left out of the scores for one cause \(a, b, c and 1 more\): .*a\.png: has colours, and nothing says/,
       )
       expect(await readFile(run.scoresTable, 'utf8')).toBe(
-        'None of the 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.40.\n',
+        'None of 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.40.\n',
       )
       expect((await readdir(run.masks)).length).toBe(4)
       expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual([])
@@ -193,12 +193,12 @@ describe('stage evaluate', () => {
     await evaluate('evaluate.split=val')
     for (const id of ['a', 'b']) await rm(join(run.maps, `${id}.safetensors`))
     await expect(evaluate('evaluate.split=val')).rejects.toThrow(
-      `${run.maps}: holds no class map that can be scored for any of the 2 pictures of val; evaluate.split must name pictures of data.split, for which maps are made`,
+      `${run.maps}: holds no class map that can be scored for any of 2 images of val; evaluate.split must name images of data.split, for which maps are made`,
     )
     for (const id of ['c', 'd']) await rm(join(run.maps, `${id}.safetensors`))
     await writeFile(join(run.maps, 'x.safetensors'), '')
     await expect(evaluate()).rejects.toThrow(
-      `${run.maps}: holds no class map that can be scored for any of the 2 pictures of train; make the maps again: tagmask maps RUN --force`,
+      `${run.maps}: holds no class map that can be scored for any of 2 images of train; make the maps again: tagmask maps RUN --force`,
     )
   })
 

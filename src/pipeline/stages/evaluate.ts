@@ -19,8 +19,10 @@ import {
   type ThresholdSweep,
 } from '../../evaluate/index.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
+import { count } from '../../io/count.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
+import { lostBefore } from '../lost-images.ts'
 import { openScoredSplit } from '../open-data.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -46,7 +48,7 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { split } = scored
-  const { sweep, count, unscored, maskTags } = await sweepPictures(context, scored, run.maps)
+  const { sweep, count, unscored, maskTags } = await sweepPictures(context, scored, { folder: run.maps })
   maskTags.tell(log, split)
   const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
   const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
@@ -75,14 +77,21 @@ export interface Swept {
   readonly maskTags: MaskTags
 }
 
+export interface SweepOptions {
+  /** Of class maps. */
+  readonly folder: string
+  /** Whether an earlier pass has told of what is left out and turned. */
+  readonly told?: boolean
+}
+
 /**
- * One pass over the pictures that have both a mask and a map in the folder `folder`. Masks that cannot be used are named and
+ * One pass over the pictures that have both a mask and a map in the folder. Masks that cannot be used are named and
  * never end it (but under `strict`); throws InputError when there are masks and not one map for them.
  */
 export async function sweepPictures(
-  { recipe, dataset, log, signal }: StageContext,
+  { recipe, dataset, run, log, signal }: StageContext,
   scored: Dataset,
-  folder: string,
+  { folder, told = false }: SweepOptions,
 ): Promise<Swept> {
   const { split } = scored
   const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
@@ -92,9 +101,9 @@ export async function sweepPictures(
   const progress = log.progress({ title: 'evaluate', total: pictures.length })
   const missing: string[] = []
   const turned: string[] = []
-  let [count, badMaps] = [0, 0]
+  let [used, badMaps] = [0, 0]
   for (const [i, picture] of pictures.entries()) {
-    if (signal.aborted) throw new Interrupted(`evaluate, picture ${i}`)
+    if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
     const { id, mask } = picture
     const mapFile = classMapFile(folder, { id })
     if (!(await exists(mapFile))) missing.push(id)
@@ -104,8 +113,8 @@ export async function sweepPictures(
         const truth = await readTruth(picture, maps)
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
         maskTags.add(picture, truth.data)
-        if (truth.turned) turned.push(id)
-        count++
+        if (truth.turned && picture.maskTurned !== true) turned.push(id) // else the data set has told
+        used++
       } catch (error) {
         leftOut.add(id, error)
         if (error instanceof InputError && error.file === mapFile) badMaps++
@@ -114,48 +123,65 @@ export async function sweepPictures(
     progress.update(i + 1)
   }
   progress.finish()
-  leftOut.tell(log, 'the scores')
-  if (turned.length > 0)
-    log.info(
-      `${turned.length === 1 ? '1 mask is' : `${turned.length} masks are`} turned as the EXIF orientation of the image says: ${sample(turned)}`,
-    )
-  if (missing.length > 0) {
-    log.warn(
-      `${missing.length} of ${pictures.length} pictures of ${split} have no class map and are left out of the scores: ${sample(missing)}`,
-    )
+  if (!told) {
+    leftOut.tell(log, 'the scores')
+    if (turned.length > 0)
+      log.info(
+        `${count(turned.length, 'mask', 'is')} turned as the EXIF orientation of the image says: ${sample(turned)}`,
+      )
+    await tellMissing({ run, log }, { missing, pictures, split })
   }
   const reached = pictures.length - missing.length - badMaps
   if (pictures.some(({ tags }) => tags.length > 0) && reached === 0) {
     const made = new Set(dataset.pictures.map(({ id }) => id))
     throw new InputError(
       folder,
-      `holds no class map that can be scored for any of the ${pictures.length} pictures of ${split}`,
+      `holds no class map that can be scored for any of ${count(pictures.length, 'image')} of ${split}`,
       {
         expected: pictures.some(({ id }) => made.has(id))
           ? 'make the maps again: tagmask maps RUN --force'
-          : 'evaluate.split must name pictures of data.split, for which maps are made',
+          : 'evaluate.split must name images of data.split, for which maps are made',
       },
     )
   }
-  return { sweep, count, maskTags, unscored: whyUnscored({ pictures, split, reached, count, maskTags }) }
+  return {
+    sweep,
+    count: used,
+    maskTags,
+    unscored: whyUnscored({ pictures, split, reached, used, maskTags }),
+  }
+}
+
+/** Images with a mask and no map: only those are named that have a tag and that no stage has named. */
+async function tellMissing(
+  { run, log }: Pick<StageContext, 'run' | 'log'>,
+  { missing, pictures, split }: { missing: readonly string[]; pictures: readonly Picture[]; split: string },
+): Promise<void> {
+  if (missing.length === 0) return
+  const lost = await lostBefore(run.lostImages)
+  const untagged = new Set(pictures.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : [])))
+  const unnamed = missing.filter(id => !lost.has(id) && !untagged.has(id))
+  const what = `evaluate: ${missing.length} of ${count(pictures.length, 'image')} of ${split} with a mask, without a class map, left out of the scores`
+  if (unnamed.length > 0) log.warn(`${what}: ${sample(unnamed)}`)
+  else log.info(`${what}: without a tag, or lost before`)
 }
 
 function whyUnscored({
   pictures,
   split,
   reached,
-  count,
+  used,
   maskTags,
 }: {
   pictures: readonly Picture[]
   split: string
   reached: number
-  count: number
+  used: number
   maskTags: MaskTags
 }): string | undefined {
-  if (pictures.length === 0) return `No picture of ${split} has a mask`
-  if (reached === 0) return `No picture of ${split} that has a mask has a tag`
-  if (count === 0) return `None of the ${reached} masks of ${split} can be used`
+  if (pictures.length === 0) return `No image of ${split} has a mask`
+  if (reached === 0) return `No image of ${split} that has a mask has a tag`
+  if (used === 0) return `None of ${count(reached, 'mask')} of ${split} can be used`
   if (maskTags.pixels === 0) return `The masks of ${split} hold only 255, which is ignored`
   return maskTags.foreground === 0 ? `No mask of ${split} holds a pixel of a class` : undefined
 }

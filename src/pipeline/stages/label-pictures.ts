@@ -6,7 +6,7 @@ import { writeLabelMap } from '../../io/indexed-png.ts'
 import type { LabelNetwork } from '../../models/label-network.ts'
 import { shownTo } from '../build-segmentation.ts'
 import { exists } from '../each-picture.ts'
-import { refuseLostImages } from '../lost-images.ts'
+import { collectLost } from '../lost-images.ts'
 import { type PredictOptions, predictPictures } from '../predict-pictures.ts'
 import type { Way } from '../prediction-file.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -14,8 +14,6 @@ import { Interrupted, type StageContext } from '../stage.ts'
 export interface LabelPicturesOptions extends Partial<PredictOptions> {
   /** What it is called in the progress, and where it stood when interrupted. */
   readonly title: string
-  /** What becomes of a picture that cannot be read, as in "has no prediction". */
-  readonly lacks: string
   readonly ways: readonly Way[]
   readonly fileOf: (picture: Picture, way: Way) => string
   /** Whether the work is done though all of them are lost. */
@@ -27,10 +25,10 @@ export interface LabelPicturesOptions extends Partial<PredictOptions> {
  * Throws Interrupted after an abort, and InputError when more pictures were lost than `data.maxLost` allows.
  */
 export async function labelPictures(
-  { recipe, signal, log }: StageContext,
+  { recipe, run, signal, log }: StageContext,
   network: LabelNetwork,
   pictures: readonly Picture[],
-  { title, lacks, ways, fileOf, optional = false, ...options }: LabelPicturesOptions,
+  { title, ways, fileOf, optional = false, ...options }: LabelPicturesOptions,
 ): Promise<void> {
   const there = await Promise.all(
     pictures.map(async picture =>
@@ -42,7 +40,7 @@ export async function labelPictures(
   if (open[0] !== undefined)
     for (const way of ways) await mkdir(dirname(fileOf(open[0], way)), { recursive: true })
   const progress = log.progress({ title, total: pictures.length, start: count })
-  let lost = 0
+  const lost = collectLost({ title, list: run.lostImages, log })
   try {
     const predictions = predictPictures(network, open, {
       ...recipe.predict,
@@ -50,10 +48,11 @@ export async function labelPictures(
       workers: recipe.data.workers ?? 1,
       device: recipe.device,
       precision: recipe.precision,
+      memory: recipe.memory,
       strict: recipe.strict,
-      onBadPicture({ id }, error) {
-        lost++
-        log.warn(`${id} ${lacks}: ${error.message}`)
+      onBadPicture(picture, error) {
+        lost.add(picture, error)
+        progress.update(count + lost.ids.length)
       },
       title,
       log,
@@ -62,12 +61,13 @@ export async function labelPictures(
     })
     for await (const { picture, labels } of predictions) {
       for (const [way, map] of labels) await writeLabelMap(fileOf(picture, way), map)
-      progress.update(++count)
-      if (signal.aborted) throw new Interrupted(`${title}, picture ${count} of ${pictures.length}`)
+      progress.update(++count + lost.ids.length)
+      if (signal.aborted) throw new Interrupted(`${title}, image ${count} of ${pictures.length}`)
     }
   } finally {
     progress.finish()
+    await lost.tell(pictures.length)
   }
   const { maxLost } = recipe.data
-  if (!optional) refuseLostImages({ title, lost, total: pictures.length, maxLost, log })
+  if (!optional) await lost.conclude({ lost: lost.ids.length, total: pictures.length, maxLost })
 }

@@ -2,6 +2,7 @@
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import { causeOf } from '../lost-images.ts'
 
 export interface LeftOut {
   readonly count: number
@@ -21,7 +22,7 @@ export function collectLeftOut({ strict }: { strict: boolean }): LeftOut {
     add(id, error) {
       if (strict || !(error instanceof InputError)) throw error
       count++
-      const kind = error.message.replaceAll(error.file, '').replaceAll(/#[0-9a-f]{6}\b|\d+/g, 'n')
+      const kind = causeOf(error)
       const known = causes.get(kind)
       if (known === undefined) causes.set(kind, { ids: [id], first: error.message })
       else known.ids.push(id)

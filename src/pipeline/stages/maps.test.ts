@@ -2,9 +2,10 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { writeImage } from '../../io/image.ts'
+import { crc32 } from '../../io/checksum.ts'
+import { encodeImage, writeImage } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
-import { type Log, silentLog } from '../../train/log.ts'
+import { createLog, type Log, silentLog } from '../../train/log.ts'
 import { readClassMaps } from '../class-map-file.ts'
 import type { RunFolder } from '../run-folder.ts'
 import { runRecipe } from '../run-recipe.ts'
@@ -13,7 +14,7 @@ import type { StageName } from '../stage.ts'
 let folder: string
 let data: string
 
-/** Six images of 48 x 40 pixels, one of 300 x 200, and four of which a side is shorter than the patch of 8 pixels. */
+/** Six images of 48 x 40 pixels, one of 300 x 200, four of which a side is shorter than the patch of 8 pixels, and one too large to be read. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-sizes-'))
   data = join(folder, 'data')
@@ -32,9 +33,19 @@ beforeAll(async () => {
     await writeImage(join(data, 'images', `${id}.png`), { width, height, data: pixels })
     rows.push(`${id}.png,${i % 2 === 0 ? 'cat' : 'dog'},train`)
   }
+  await writeFile(join(data, 'images', 'huge.png'), await hugePng())
+  rows.push('huge.png,cat,train')
   await writeFile(join(data, 'tags.csv'), `${rows.join('\n')}\n`)
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+/** A PNG whose header says 20,000 x 20,000 pixels. */
+async function hugePng(): Promise<Uint8Array> {
+  const png = Buffer.from(await encodeImage({ width: 1, height: 1, data: new Uint8Array(3) }))
+  for (const at of [16, 20]) png.writeUInt32BE(20_000, at)
+  png.writeUInt32BE(crc32(png.subarray(12, 29)), 29)
+  return png
+}
 
 async function run(name: string, stages: readonly StageName[], set: readonly string[] = [], log?: Log) {
   const small = [
@@ -83,7 +94,8 @@ const OWN = [
 ]
 
 test('maps and masks have the size of the image; what is smaller than a patch is named and left out', async () => {
-  const log = silentLog()
+  const lines: string[] = []
+  const log = createLog({ stream: { write: text => lines.push(text) > 0 }, env: {} })
   const made = await run('own', ['train', 'maps', 'evaluate'], [], log)
   expect(await sizes(made)).toEqual(OWN)
   const { width, height } = await readLabelMap(join(made.masks, 'large.png'))
@@ -95,11 +107,22 @@ test('maps and masks have the size of the image; what is smaller than a patch is
     ['wide', '48 x 5'],
   ]) {
     const file = join(data, 'images', `${id}.png`)
-    expect(log.warnings).toContain(
-      `${id} has no class map: ${file}: ${size} pixels is smaller than a patch; at least 8 x 8`,
+    expect(await readFile(made.lostImages, 'utf8')).toContain(
+      `maps\t${id}\t${file}: ${size} pixels is smaller than a patch; at least 8 x 8\n`,
     )
   }
-  expect(log.warnings).toContain('maps: 4 of 11 images could not be used; the lines above name them')
+  const huge = join(data, 'images', 'huge.png')
+  expect(await readFile(made.lostImages, 'utf8')).toContain(
+    `maps\thuge\t${huge}: the picture has 20000 x 20000 pixels; at most 200 million`,
+  )
+  const text = lines.join('')
+  expect(text).toContain(
+    'maps: 1 image is larger than maps.longestSide (64 pixels) and worked on as if reduced to it: large\n',
+  )
+  expect(text).not.toMatch(/at a smaller size/) // huge is left out, and nothing else is said of it
+  expect(
+    log.warnings.filter(text => text.startsWith('maps: 5 of 12 images could not be used: ')),
+  ).toHaveLength(1)
 }, 120_000)
 
 test('whatever the scales', async () => {

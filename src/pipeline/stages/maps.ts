@@ -1,12 +1,13 @@
 /** @file Stage `maps`: from weights to a class map for each tagged picture. */
 import type { Picture } from '../../data/dataset.ts'
+import type { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { type HeadWeights, joinHeadWeights } from '../../methods/index.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../build-method.ts'
 import { classMapFile, readClassMapNote, writeClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
 import { fullSizeMaps } from '../full-size-maps.ts'
-import { refuseLostImages } from '../lost-images.ts'
+import { collectLost } from '../lost-images.ts'
 import { eachPictureMaps } from '../picture-maps.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
@@ -25,21 +26,18 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   method.network.eval()
   const file = (picture: Picture): string => classMapFile(run.maps, picture)
   const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
-  const untagged = dataset.pictures.length - tagged.length
-  if (untagged > 0) log.info(`maps: ${untagged} pictures have no tag, so no class to map`)
   const there = await Promise.all(tagged.map(picture => exists(file(picture))))
   const pictures = tagged.filter((_, i) => !there[i])
   let count = tagged.length - pictures.length
   const progress = log.progress({ title: 'maps', total: tagged.length, start: count })
-  const lost: string[] = []
+  const lost = collectLost({ title: 'maps', list: run.lostImages, log })
   let writing: Promise<void> = Promise.resolve()
   const options = {
     title: 'maps',
     scales: settings.scales,
-    onBadPicture(picture: Picture, error: Error) {
-      lost.push(picture.id)
-      log.warn(`${picture.id} has no class map: ${error.message}`)
-      progress.update(count + lost.length)
+    onBadPicture(picture: Picture, error: InputError) {
+      lost.add(picture, error)
+      progress.update(count + lost.ids.length)
     },
     log,
   }
@@ -51,10 +49,10 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
       const notes = heads === undefined ? {} : { [HEADS]: JSON.stringify(heads) }
       writing = writeClassMaps(file(picture), { cam, classes: picture.tags, notes })
       writing.catch(() => undefined) // seen when awaited
-      progress.update(++count + lost.length)
+      progress.update(++count + lost.ids.length)
       if (signal.aborted) {
         await writing
-        throw new Interrupted(`maps, picture ${count} of ${tagged.length}`)
+        throw new Interrupted(`maps, image ${count} of ${tagged.length}`)
       }
     })
     await writing
@@ -63,9 +61,10 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   } finally {
     await writing.catch(() => undefined)
     progress.finish()
+    await lost.tell(tagged.length)
     method.network.dispose()
   }
-  refuseLostImages({ title: 'maps', lost: lost.length, total: tagged.length, maxLost: data.maxLost, log })
+  await lost.conclude({ lost: lost.ids.length, total: tagged.length, maxLost: data.maxLost })
 }
 
 /** Over the pictures of all sessions, as their maps note them. */

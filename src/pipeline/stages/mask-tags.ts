@@ -1,6 +1,8 @@
 /** @file Whether the masks hold what their images are tagged with. Imports no torch. */
+
 import { sample } from '../../data/listing.ts'
 import type { Picture } from '../../data/picture.ts'
+import { count } from '../../io/count.ts'
 import { IGNORE } from '../../io/label-values.ts'
 import type { Log } from '../../train/log.ts'
 
@@ -40,7 +42,7 @@ export function compareMaskTags(classes: readonly string[]): MaskTags {
     },
     tell(log, split) {
       const absent = classes.flatMap((name, k) =>
-        tagged[k]! > 0 && held[k] === 0 ? [`"${name}" (${images(tagged[k]!)})`] : [],
+        tagged[k]! > 0 && held[k] === 0 ? [`"${name}" (${count(tagged[k]!, 'image')})`] : [],
       )
       if (absent.length > 0)
         log.warn(
@@ -48,14 +50,10 @@ export function compareMaskTags(classes: readonly string[]): MaskTags {
         )
       const others = classes.flatMap((name, k) => {
         const ids = untagged[k]!
-        return ids.length === 0 ? [] : [`"${name}" (${images(ids.length)}, as ${ids[0]})`]
+        return ids.length === 0 ? [] : [`"${name}" (${count(ids.length, 'image')}, as ${ids[0]})`]
       })
       if (others.length > 0)
         log.warn(`masks of ${split} hold classes that their images are not tagged with: ${sample(others)}`)
     },
   }
-}
-
-function images(count: number): string {
-  return count === 1 ? '1 image' : `${count} images`
 }

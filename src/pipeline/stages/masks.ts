@@ -16,7 +16,7 @@ import {
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
 import { readClassMaps } from '../class-map-file.ts'
-import { refuseLostImages } from '../lost-images.ts'
+import { collectLost } from '../lost-images.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import { writeLegend } from '../write-legend.ts'
 
@@ -37,9 +37,9 @@ export async function writeMasks(
   const labels = dataset.classes.length + 1
   const progress = log.progress({ title: 'masks', total: files.length })
   const scores: PictureScore[] = []
-  let lost = 0
+  const lost = collectLost({ title: 'masks', list: run.lostImages, log })
   for (const [i, name] of files.entries()) {
-    if (signal.aborted) throw new Interrupted(`masks, picture ${i}`)
+    if (signal.aborted) throw new Interrupted(`masks, image ${i}`)
     const id = name.slice(0, -'.safetensors'.length)
     const file = join(run.maps, name)
     try {
@@ -50,13 +50,12 @@ export async function writeMasks(
         scores.push(...(await scorePicture(picture, { prediction, labels, file })))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
-      log.warn(`${id} has no mask: ${error.message}`)
-      lost++
+      lost.add({ id }, error)
     }
     progress.update(i + 1)
   }
   progress.finish()
-  refuseLostImages({ title: 'masks', lost, total: files.length, maxLost: recipe.data.maxLost, log })
+  await lost.conclude({ lost: lost.ids.length, total: files.length, maxLost: recipe.data.maxLost })
   await writeFileAtomic(run.pictureScores, `${JSON.stringify(scores)}\n`)
 }
 

@@ -23,7 +23,12 @@ export async function predictStage(context: StageContext): Promise<void> {
   try {
     for (const set of sets) await predictSet(context, network, set)
     const examples = shown.choices.map(({ picture }) => picture)
-    await predictSet(context, network, { split: shown.set.split, pictures: examples }, { optional: true })
+    await predictSet(
+      context,
+      network,
+      { split: shown.set.split, pictures: examples },
+      { title: `predict ${shown.set.split}, examples`, optional: true },
+    )
   } finally {
     network.dispose()
   }
@@ -34,11 +39,10 @@ async function predictSet(
   context: StageContext,
   network: LabelNetwork,
   { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
-  options: { optional?: boolean } = {},
+  options: { title?: string; optional?: boolean } = {},
 ): Promise<void> {
   await labelPictures(context, network, pictures, {
     title: `predict ${split}`,
-    lacks: 'has no prediction',
     ...options,
     ways: waysOf(context.recipe),
     fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),

@@ -58,4 +58,9 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
   await writeFileAtomic(run.predictionTable, `${text}\n`)
   await writeFileAtomic(run.predictionScores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${text}\n`)
+  const onTrained = scores.filter(({ split }) => split === dataset.split)
+  if (onTrained.length > 0 && context.valDataset === undefined)
+    log.warn(
+      `there is no validation split: ${onTrained.map(({ metric }) => metric).join(', ')} are on ${dataset.split}, whose images the network was trained on, and say little of new images`,
+    )
 }

@@ -1,12 +1,15 @@
 /** @file The pseudo masks of a run, looked through before anything is trained on them. Part of the stage `segment`; imports no torch. */
 import { join } from 'node:path'
 import type { Picture } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import { assertLabels } from '../../evaluate/index.ts'
+import { count } from '../../io/count.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import { UNSURE } from '../../io/label-values.ts'
 import type { Log } from '../../train/log.ts'
 import { exists } from '../each-picture.ts'
+import { lostBefore } from '../lost-images.ts'
 import { fromHere } from '../run-folder.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 
@@ -16,22 +19,22 @@ export function pseudoMaskFile(folder: string, { id }: Pick<Picture, 'id'>): str
 }
 
 /**
- * The pictures that have a pseudo mask in the folder; `unsure`: whether pixels may be 254. Names those that have none, and
- * classes without a pixel anywhere. Throws InputError naming the file for a label that is no class, and when no picture has a mask at all.
+ * The pictures that have a pseudo mask in the folder; `unsure`: whether pixels may be 254. Names those that have a tag and none, unless a
+ * stage has, and classes without a pixel anywhere. Throws InputError naming the file for a label that is no class, and when no picture has a mask at all.
  */
 export async function withPseudoMasks(
-  { dataset: { pictures, classes }, recipe, log, signal }: StageContext,
+  { dataset: { pictures, classes }, recipe, run, log, signal }: StageContext,
   { folder, unsure }: { folder: string; unsure: boolean },
 ): Promise<Picture[]> {
-  const progress = log.progress({ title: 'pseudo masks', total: pictures.length })
+  const progress = log.progress({ title: 'reading pseudo masks', total: pictures.length })
   const seen = new Uint8Array(256)
-  const without: string[] = []
+  const without: Picture[] = []
   const found: Picture[] = []
   for (const [i, picture] of pictures.entries()) {
     if (signal.aborted) throw new Interrupted('the pseudo masks')
     const file = pseudoMaskFile(folder, picture)
     const mask = (await exists(file)) ? await readMask(file, { strict: recipe.strict, log }) : undefined
-    if (mask === undefined) without.push(picture.id)
+    if (mask === undefined) without.push(picture)
     else {
       const known = unsure ? mask.data.filter(label => label !== UNSURE) : mask.data
       assertLabels(known, classes.length + 1, fromHere(file))
@@ -40,17 +43,17 @@ export async function withPseudoMasks(
     }
     progress.update(i + 1)
   }
-  progress.finish()
+  progress.drop()
   if (found.length === 0) {
-    throw new InputError(fromHere(folder), `holds no mask for any of the ${pictures.length} pictures`, {
+    throw new InputError(fromHere(folder), `holds no mask for any of ${count(pictures.length, 'image')}`, {
       expected: 'run the stage refine of this run first',
     })
   }
-  if (without.length > 0) {
-    const some = `${without.slice(0, 3).join(', ')}${without.length > 3 ? ', ...' : ''}`
-    log.warn(
-      `${without.length} of ${pictures.length} pictures have no pseudo mask and are not trained on: ${some}`,
-    )
+  const lost = await lostBefore(run.lostImages)
+  const unnamed = without.flatMap(({ id, tags }) => (tags.length > 0 && !lost.has(id) ? [id] : []))
+  if (unnamed.length > 0) {
+    const all = count(pictures.length, 'image')
+    log.warn(`${unnamed.length} of ${all} without a pseudo mask, not trained on: ${sample(unnamed)}`)
   }
   const unseen = classes.filter((_, k) => seen[k + 1] === 0)
   if (unseen.length > 0)

@@ -34,11 +34,11 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const scored = await openScoredSplit(context)
   if (scored.pictures.every(({ mask }) => mask === undefined)) {
     log.warn(
-      `refine: no picture of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
+      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
     )
     return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
   }
-  const { sweep, unscored } = await sweepPictures(context, scored, maps)
+  const { sweep, unscored } = await sweepPictures(context, scored, { folder: maps, told: true })
   if (unscored !== undefined) {
     log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${BLIND_BACKGROUND}`)
     return { value: BLIND_BACKGROUND, choice: { how: 'given' } }

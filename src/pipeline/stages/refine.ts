@@ -66,7 +66,7 @@ async function takeSeedMasks(
     pictures,
     picture => pseudoMaskFile(run.pseudoMasks, picture),
     ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
-    { title: 'pseudo masks', lacks: 'no pseudo mask', strict: recipe.strict, maxLost, signal, log },
+    { title: 'pseudo masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },
   )
 }
 
@@ -95,7 +95,6 @@ async function walkPictures(context: StageContext, pictures: readonly Picture[])
   try {
     return await eachImage(context, pictures, picture => classMapFile(run.refined, picture), walk, {
       title: 'walk',
-      lacks: 'no refined map',
       memoryOf: ({ own, working, picture: { tags } }) =>
         walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
     })
@@ -114,7 +113,7 @@ async function writePseudoMasks(
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
-  const common = { title: 'pseudo masks', lacks: 'no pseudo mask' }
+  const common = { title: 'pseudo masks', list: run.lostImages }
   const target = (picture: Picture): string => pseudoMaskFile(run.pseudoMasks, picture)
   const write = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = classMapFile(maps, picture)

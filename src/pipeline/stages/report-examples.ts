@@ -8,17 +8,18 @@ import { type RgbImage, readImage } from '../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import { classMapFile, readClassMaps } from '../class-map-file.ts'
 import { exists } from '../each-picture.ts'
+import type { LostImages } from '../lost-images.ts'
 import { predictionFile } from '../prediction-file.ts'
 import type { Column, Example } from '../report/index.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
 import type { Choice, ChosenSet } from './examples.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
-/** Reads them; one that cannot be read is named and left out, or ends the stage under `strict`. */
+/** Reads them; one that cannot be read is left out and goes to `lost`, or ends the stage under `strict`. */
 export async function readExamples(
   context: StageContext,
   chosen: readonly ChosenSet[],
-  threshold: number,
+  { threshold, lost }: { threshold: number; lost: LostImages },
 ): Promise<Example[]> {
   const { recipe, log, signal } = context
   const all = chosen.flatMap(({ set, choices }) => choices.map(choice => ({ choice, split: set.split })))
@@ -30,7 +31,7 @@ export async function readExamples(
       examples.push(await readExample(context, choice, { split, threshold }))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
-      log.warn(`${choice.picture.id} is left out of the report: ${error.message}`)
+      lost.add(choice.picture, error)
     }
     progress.update(i + 1)
   }

@@ -1,4 +1,5 @@
 /** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
+import { count } from '../../io/count.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { formatDuration } from '../../train/duration.ts'
 import { encoderOf, methodOf } from '../recipe/method.ts'
@@ -13,8 +14,7 @@ import { stageNames } from './list.ts'
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
-  const count = dataset.pictures.length.toLocaleString('en-US')
-  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count} pictures of ${dataset.classes.length} classes), ${lengthWords(train)}`
+  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.pictures.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */

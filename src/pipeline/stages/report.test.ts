@@ -118,7 +118,7 @@ it('writes a report from the files of a run', async () => {
   expect(context.log.warnings).toEqual([
     expect.stringMatching(
       new RegExp(
-        `^${id} is left out of the report: ${id}: its map of .* has 9 values; the picture has 32x32 pixels$`,
+        `^report: 1 image could not be used: ${id}: its map of .* has 9 values; the picture has 32x32 pixels$`,
       ),
     ),
   ])

@@ -1,9 +1,9 @@
 /** @file Stage `report`: gathers what the stages left in the run folder into report.html. Imports no torch. */
-import type { InputError } from '../../errors.ts'
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { HeadWeights } from '../../methods/index.ts'
 import { readMetrics } from '../../train/metrics.ts'
-import { type Example, type Training, writeReport } from '../report/index.ts'
+import { collectLost } from '../lost-images.ts'
+import { type Training, writeReport } from '../report/index.ts'
 import { readStageFile } from '../score-file.ts'
 import type { StageContext } from '../stage.ts'
 import type { ScoresFile } from './evaluate.ts'
@@ -22,7 +22,9 @@ export async function reportStage(context: StageContext): Promise<void> {
   const file = await readStageFile<ScoresFile>(run.scores, 'evaluate')
   const chosen = [await trainingExamples(context), ...(await validationExamples(context))]
   const environment = await readStageFile<Record<string, string>>(run.environment, 'train').catch(() => ({}))
-  const examples = await readExamples(context, chosen, file.threshold)
+  const lost = collectLost({ title: 'report', list: run.lostImages, log })
+  const examples = await readExamples(context, chosen, { threshold: file.threshold, lost })
+  await lost.tell()
   const written = {
     title: run.name,
     subtitle: subtitleOf(context),
@@ -35,9 +37,8 @@ export async function reportStage(context: StageContext): Promise<void> {
     facts: await factsOf(recipe, run, environment),
     warnings: [...new Set([...dataset.warnings, ...log.warnings])],
   }
-  const onBadExample = (example: Example, error: InputError): void =>
-    log.warn(`${example.id} is left out of the report: ${error.message}`)
-  await writeReport(run.root, written, { onBadExample: recipe.strict ? undefined : onBadExample })
+  await writeReport(run.root, written, { onBadExample: recipe.strict ? undefined : lost.add })
+  await lost.tell()
 }
 
 /**

@@ -74,7 +74,7 @@ it('says why nothing is scored', async () => {
   for (const id of IDS) await put(`${id}.png`, 0, 1)
   expect(await score()).toMatchObject({
     score: undefined,
-    unscored: 'None of the 3 masks of val can be used',
+    unscored: 'None of 3 masks of val can be used',
   })
   for (const id of IDS) await put(`${id}-true.png`, 255, 255)
   expect(await score()).toMatchObject({
@@ -82,7 +82,7 @@ it('says why nothing is scored', async () => {
     unscored: 'The masks of val hold only 255, which is ignored',
   })
   for (const id of IDS) await rm(join(folder, `${id}.png`))
-  expect((await score()).unscored).toBe('No picture of val has both a mask and what is scored')
+  expect((await score()).unscored).toBe('No image of val has both a mask and what is scored')
 })
 
 it('classes in tags but in no mask, and in masks but not in tags, are told with counts', () => {

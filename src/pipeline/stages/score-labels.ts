@@ -1,4 +1,5 @@
 /** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
+
 import type { Dataset, Picture } from '../../data/dataset.ts'
 import { readTruth } from '../../data/truth.ts'
 import {
@@ -9,6 +10,7 @@ import {
   mergeConfusion,
   type Score,
 } from '../../evaluate/index.ts'
+import { count } from '../../io/count.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { exists } from '../each-picture.ts'
 import { Interrupted, type StageContext } from '../stage.ts'
@@ -89,8 +91,8 @@ function whyUnscored({
   ignored: number
   bad: number
 }): string {
-  if (masked === 0) return `No picture of ${split} has a mask`
+  if (masked === 0) return `No image of ${split} has a mask`
   if (ignored > 0) return `The masks of ${split} hold only 255, which is ignored`
-  if (bad > 0) return `None of the ${bad} masks of ${split} can be used`
-  return `No picture of ${split} has both a mask and what is scored`
+  if (bad > 0) return `None of ${count(bad, 'mask')} of ${split} can be used`
+  return `No image of ${split} has both a mask and what is scored`
 }

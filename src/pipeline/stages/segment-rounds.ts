@@ -33,7 +33,6 @@ export async function labelForNextRound(
     mapWeight === 0 ? dataset.pictures.filter(({ tags }) => tags.length > 0) : await withMaps(context)
   await labelPictures(context, network, pictures, {
     title: `labels of round ${round}`,
-    lacks: 'is left out of the next round',
     ways: [crf === null ? 'ms' : 'ms-crf'],
     fileOf: picture => pseudoMaskFile(masks, picture),
     scales,

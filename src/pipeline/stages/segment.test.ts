@@ -157,7 +157,7 @@ describe('segment, then predict', () => {
     for (const way of ['single', 'ms', 'ms-crf'])
       expect((await readdir(join(run.predictions, 'val', way))).sort()).toEqual(['v.png', 'w.png'])
     expect(await readFile(run.predictionTable, 'utf8')).toContain(
-      'val ms+crf mIoU on val (2 pictures), no threshold',
+      'val ms+crf mIoU on val (2 images), no threshold',
     )
   })
 
@@ -217,7 +217,7 @@ describe('segment, then predict', () => {
     const { scores: found }: RoundScoresFile = JSON.parse(await readFile(run.roundScores, 'utf8'))
     expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, pictures: 8 }])
     expect(found[0]!.classes[1]!.iou).toBeGreaterThan(50)
-    expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 pictures), no threshold')
+    expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 images), no threshold')
 
     const stage = await context(twice, 'stopped')
     await stopAt(stage, { title: 'segment, round 1 of 2', steps: 5 })
@@ -270,12 +270,12 @@ describe('pseudo masks that are not as they should be', () => {
     await writeFile(join(run.pseudoMasks, 'c.png'), 'no picture')
     await segmentStage(stage)
     expect(lines.join('')).toMatch(/warning: .*c\.png: cannot be decoded/)
-    expect(lines.join('')).toContain('2 of 8 pictures have no pseudo mask and are not trained on: b, c')
+    expect(lines.join('')).toContain('2 of 8 images without a pseudo mask, not trained on: b, c')
     const small = { ...stage.recipe, segment: { ...stage.recipe.segment!, batchSize: 7 } }
     await rm(run.segmentCheckpoints, { recursive: true })
     await segmentStage({ ...stage, recipe: small })
     expect(lines.join('')).toContain(
-      'warning: segment: a batch is all 6 images that have labels, fewer than segment.batchSize (7)',
+      'warning: segment: a batch is 6 images, all that have labels, fewer than segment.batchSize (7)',
     )
     expect((await readMetrics(run.segmentMetrics)).map(({ kind }) => kind)).toEqual(['step', 'epoch'])
   })
@@ -293,7 +293,7 @@ describe('pseudo masks that are not as they should be', () => {
     const stage = await context()
     for (const id of TRAIN) await rm(join(run.pseudoMasks, `${id}.png`))
     await expect(segmentStage(stage)).rejects.toThrow(
-      /pseudo-masks: holds no mask for any of the 8 pictures; run the stage refine of this run first$/,
+      /pseudo-masks: holds no mask for any of 8 images; run the stage refine of this run first$/,
     )
   })
 
@@ -374,8 +374,10 @@ describe('predict on any folder', () => {
       expect(await readImage(join(folder, 'out', 'overlays', `${id}.png`))).toMatchObject({ width, height })
     }
     const text = lines.join('')
-    expect(text).toMatch(/warning: broken has no mask: .*broken\.jpg: cannot be decoded/)
-    expect(text).toContain('warning: predict: 1 of 4 images could not be used; the lines above name them\n')
+    expect(text).toMatch(
+      /warning: predict: 1 of 4 images could not be used: .*broken\.jpg: cannot be decoded/,
+    )
+    expect(text).toContain('4/4 pictures')
     expect(text).toContain('with their colours in labels.txt: 0 background, 1 cat, 2 dog\n')
   })
 
@@ -422,11 +424,11 @@ describe('predict on any folder', () => {
     expect(await readFile(join(folderOf(), 'one.png'))).toEqual(photo)
     await writeFile(join(folderOf(), 'one.png'), 'broken')
     await expect(predict(stage)).rejects.toThrow(
-      /^predict \(data\.maxLost\): 2 of 3 images could not be used;/,
+      /^predict \(data\.maxLost\): 2 of 3 images could not be used, /,
     )
     await writeFile(join(folderOf(), 'trip', 'wide.jpg'), '')
     await expect(predict(stage)).rejects.toThrow(
-      /^predict \(data\.maxLost\): 3 of 3 images could not be used;/,
+      /^predict \(data\.maxLost\): 3 of 3 images could not be used, /,
     )
     expect(lines.join('')).not.toContain('masks in ')
   })

@@ -28,6 +28,6 @@ export async function writeSureMasks(
       const { own, ...seen } = await readClassMaps(classMapFile(maps, picture), { sizeOf })
       await writeLabelMap(file, enlargedLabels(sureLabels(seen, sure), own))
     },
-    { title: 'sure masks', lacks: 'no sure mask', strict: recipe.strict, maxLost, signal, log },
+    { title: 'sure masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },
   )
 }

@@ -1,6 +1,5 @@
 /** @file Stage `train`: from tagged pictures to weights. */
 import { cpus } from 'node:os'
-import { tagged } from '../../data/dataset.ts'
 import { openEvalLoader, openTrainLoader } from '../../data/loader.ts'
 import type { TrainTransform } from '../../data/transforms/train.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
@@ -12,6 +11,7 @@ import { type Validation, validate } from '../../train/validate.ts'
 import { buildMethod, startFromWeights } from '../build-method.ts'
 import { writeLabelNames } from '../build-segmentation.ts'
 import { type Later, withCleanUp } from '../clean-up.ts'
+import { collectLost } from '../lost-images.ts'
 import { watchLosses } from '../lost-in-training.ts'
 import { encoderOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -36,9 +36,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
-  const skipped = dataset.pictures.length - tagged(dataset).length
-  if (skipped > 0) log.info(`train: ${skipped} pictures without a tag are not trained on`)
-  const valLosses = watchLosses(context, 'validation')
+  const valLosses = watchLosses(context, 'validation', later)
   const valLoader =
     valDataset === undefined || every === 0
       ? undefined
@@ -49,13 +47,14 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
           transform: { imageSize, ...normalise },
         })
   later(() => valLoader?.close())
+  const unseen = collectLost({ title: 'choosing weights', list: run.lostImages, log })
   const validation = async (): Promise<Validation> => {
     const byTags =
       valLoader === undefined
         ? undefined
         : await validate(method, valLoader, { numClasses, device, precision })
     if (masked === undefined) return byTags!
-    const byMasks = await validateSeed(context, method, masked)
+    const byMasks = await validateSeed(context, method, masked, unseen)
     return { ...byMasks, means: { ...byTags?.means, ...byMasks.means } }
   }
   await runTraining(context, {
@@ -86,7 +85,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     checkpoints: run.checkpoints,
     metrics: run.metrics,
   })
-  valLosses.conclude()
+  await valLosses.conclude()
 }
 
 /** What the training ran on, for the report. */

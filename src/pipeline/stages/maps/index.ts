@@ -18,7 +18,9 @@ Examples:
   before: () => ({ base: [train] }),
   // without the stage train, the network is known from here alone
   sections: recipe =>
-    train.has?.(recipe) === false ? ['method', 'model', 'normalise', 'precision', 'maps'] : ['maps'],
+    train.has?.(recipe) === false
+      ? ['method', 'model', 'normalise', 'precision', 'maps', 'memory']
+      : ['maps', 'memory'],
   images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
   outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],

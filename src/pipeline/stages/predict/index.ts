@@ -12,7 +12,7 @@ export const predict: StageDefinition = {
   product: 'the predictions',
   has: recipe => recipe.segment !== null || methodOf(recipe).labels === true,
   before: recipe => ({ base: [recipe.segment === null ? train : segment], soft: [evaluate] }),
-  sections: () => ['predict'],
+  sections: () => ['predict', 'memory'],
   images: sets => ({ base: predicted(sets), soft: [sets.scored] }),
   masks: sets => ({ soft: predicted(sets) }),
   soft: ({ report }) => ({ shown: String(report.pictures) }),

@@ -26,7 +26,7 @@ Examples:
     'segment',
     ...(train.has?.(recipe) === false ? (['seed', 'precision'] as const) : []),
     // labels for a further round are made as predictions are
-    ...(recipe.segment?.retrain == null ? [] : (['predict'] as const)),
+    ...(recipe.segment?.retrain == null ? [] : (['predict', 'memory'] as const)),
   ],
   images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),

@@ -20,7 +20,7 @@ Examples:
   before: () => ({}),
   sections: ({ train }) => [
     ...(['method', 'model', 'data', 'normalise', 'train', 'seed', 'precision'] as const),
-    ...(train.select === 'gt-miou' ? (['maps', 'evaluate'] as const) : []),
+    ...(train.select === 'gt-miou' ? (['maps', 'evaluate', 'memory'] as const) : []),
   ],
   // weights are chosen by maps made at scale 1 and scored at every threshold
   notKeys: /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/,
