@@ -90,7 +90,7 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
     throw new InputError(fromHere(run.root), 'has no trained segmentation network', {
       expected:
         recipe.segment === null
-          ? 'its recipe has no section segment'
+          ? `its recipe has no section segment: add it with tagmask run ${fromHere(run.root)} --resume-with-changes --set segment={}`
           : `train it first: tagmask segment ${fromHere(run.root)}`,
     })
   }

@@ -22,9 +22,10 @@ import { stageNames, stagesOf } from './stages/list.ts'
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
   readonly recipe: string
+  /** `key=value` texts, as after --set: `data.root=my-photos`, `train.epochs=5`. */
   readonly set?: readonly string[]
   readonly overrides?: readonly Override[]
-  /** Folder of all runs. */
+  /** Folder of all runs; runs/ in the working folder when not given. */
   readonly runs?: string
   /** Name of this run; the recipe's when not given. */
   readonly name?: string | undefined
@@ -36,8 +37,10 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders from which stages may be taken that they have done from the same inputs. */
   readonly siblings?: readonly string[]
-  readonly signal: AbortSignal
-  readonly log: Log
+  /** Stops the run, which can be taken up again. */
+  readonly signal?: AbortSignal
+  /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
+  readonly log?: Log
 }
 
 /** Runs the stages; returns the run folder, the stages asked for and those that had work to do. Data and weights are looked at before the folder is made, so
@@ -53,8 +56,8 @@ export async function runRecipe({
   force = false,
   withChanges = false,
   siblings = [],
-  signal,
-  log,
+  signal = new AbortController().signal,
+  log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
   const taken = await isRunFolder(recipeName)
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
