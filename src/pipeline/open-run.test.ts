@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateDemo } from '../data/demo/index.ts'
 import { InputError, TagmaskError } from '../errors.ts'
@@ -32,9 +32,9 @@ beforeAll(async () => {
   images = join(folder, 'data/images')
   const recipe = join(folder, 'small.yaml')
   await writeFile(recipe, RECIPE)
-  const set = [`data.root=${join(folder, 'data')}`]
+  const data = relative(process.cwd(), join(folder, 'data')) // the recipe of the run holds it absolute
   const stages = ['train', 'maps', 'evaluate', 'refine', 'segment']
-  root = (await runRecipe({ recipe, set, runs: join(folder, 'runs'), stages })).run.root
+  root = (await runRecipe({ recipe, data, runs: join(folder, 'runs'), stages })).run.root
   opened = await openRun(root)
 }, 120_000)
 
@@ -59,6 +59,7 @@ describe('an opened run', () => {
     for (const [i, name] of names.entries())
       expect(predictions[i]!.labels).toEqual(await readLabelMap(join(out, name.replace('.jpg', '.png'))))
     expect(opened.classes).toContain('boat')
+    expect(recipe.data.root).toBe(join(folder, 'data'))
   })
 
   test('takes an image in memory; its scores are probabilities at the size that was looked at', async () => {
@@ -131,17 +132,18 @@ describe('a run that cannot be opened', () => {
   })
 
   test('has trained no segmentation network: the message says how it gets one', async () => {
-    const recipe = join(folder, 'small.yaml')
-    const set = [`data.root=${join(folder, 'data')}`]
-    const runs = join(folder, 'runs')
-    const begun = await runRecipe({ recipe, set, runs, name: 'begun', stages: ['train'] })
+    const options = {
+      recipe: join(folder, 'small.yaml'),
+      data: join(folder, 'data'),
+      runs: join(folder, 'runs'),
+    }
+    const begun = await runRecipe({ ...options, name: 'begun', stages: ['train'] })
     await expect(openRun(begun.run.root)).rejects.toThrow(
       `${begun.run.root}: has no trained segmentation network; train it first: tagmask segment ${begun.run.root}`,
     )
     const maps = await runRecipe({
-      recipe,
-      set: [...set, 'segment=null'],
-      runs,
+      ...options,
+      set: ['segment=null'],
       name: 'maps',
       stages: ['train'],
     })

@@ -22,7 +22,11 @@ import { stageNames, stagesOf } from './stages/list.ts'
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
   readonly recipe: string
-  /** `key=value` texts, as after --set: `data.root=my-photos`, `train.epochs=5`. */
+  /** Folder of the data set: data.root, whatever folder the run is taken up from. */
+  readonly data?: string
+  /** File of the weights that training starts from. */
+  readonly weights?: string
+  /** `key=value` texts, as after --set: `train.epochs=5`. */
   readonly set?: readonly string[]
   readonly overrides?: readonly Override[]
   /** Folder of all runs; runs/ in the working folder when not given. */
@@ -47,8 +51,10 @@ export interface RunRecipeOptions {
  * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
   recipe: recipeName,
+  data,
+  weights,
   set = [],
-  overrides = [],
+  overrides: others = [],
   runs = 'runs',
   name,
   group,
@@ -59,6 +65,7 @@ export async function runRecipe({
   signal = new AbortController().signal,
   log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
+  const overrides = [...pathOverrides({ data, weights }), ...others]
   const taken = await isRunFolder(recipeName)
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
@@ -100,6 +107,13 @@ export async function runRecipe({
   } finally {
     await release()
   }
+}
+
+/** Absolute, so that the run can be taken up from anywhere. */
+function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
+  const of = (path: string[], value: string | undefined): Override[] =>
+    value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
+  return [...of(['data', 'root'], data), ...of(['weights'], weights)]
 }
 
 /** Before anything is made or waited for. Throws InputError. */
