@@ -58,9 +58,9 @@ export async function openRun(
   let closed = false
 
   async function one(image: RgbImage | string, crf: boolean): Promise<ImagePrediction> {
-    if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
     const name = typeof image === 'string' ? image : 'image'
     const pixels = typeof image === 'string' ? await readImage(image) : checked(image)
+    if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
     const way = crf ? 'ms-crf' : 'ms'
     const predictions = predictPictures(network, [{ id: name, image: name, tags: [], mask: undefined }], {
       ...settings,
