@@ -24,7 +24,13 @@ const LAYERS: readonly (readonly string[])[] = [
 const TORCH_FREE = ['io', 'data', 'evaluate', 'cli', 'pipeline/recipe', 'pipeline/report']
 
 /** Files that may reach libtorch only when it is asked for. */
-const TORCH_FREE_FILES = ['src/train/log.ts', 'src/train/metrics.ts', 'src/pipeline/run-recipe.ts']
+const TORCH_FREE_FILES = [
+  'src/train/log.ts',
+  'src/train/metrics.ts',
+  'src/pipeline/run-recipe.ts',
+  'src/pipeline/open-run.ts',
+  'src/index.ts',
+]
 
 const files = sourceFiles('src')
 

@@ -1,15 +1,17 @@
 /** @file README's commands, as they stand, in an empty folder: with images of the generator and weights that know nothing. */
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generateDemo } from '../src/data/demo/index.ts'
+import { readLabelMap } from '../src/io/indexed-png.ts'
 import { writeSafetensors } from '../src/io/safetensors.ts'
 import { buildMctformer } from '../src/methods/index.ts'
 import { loadRecipe } from '../src/pipeline/recipe/load.ts'
 import { manualSeed } from '../src/torch/index.ts'
+import { installIn, programsOf, runProgram } from './documented-programs.ts'
 import { repository } from './source-files.ts'
 
 const readme = await readFile(join(repository, 'README.md'), 'utf8')
@@ -17,11 +19,14 @@ const blocks = [...readme.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, text]) =>
 const lines = blocks.flatMap(text => text.split('\n')).map(line => line.replace(/\s+#.*$/, '').trim())
 const commands = lines.filter(line => line.startsWith('npx tagmask '))
 
+const [program] = programsOf(readme)
+
 let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-readme-'))
-  await mkdir(join(folder, 'node_modules/.bin'), { recursive: true })
+  await installIn(folder)
+  await mkdir(join(folder, 'node_modules/.bin'))
   await symlink(join(repository, 'bin/tagmask'), join(folder, 'node_modules/.bin/tagmask'))
   // my-photos: images/ and tags.csv alone, as README describes them
   const made = join(folder, 'made')
@@ -34,6 +39,8 @@ beforeAll(async () => {
     await cp(join(made, 'images', name), join(folder, i < 8 ? 'my-photos/images' : 'new-photos', name))
   }
   await writeFile(join(folder, 'my-photos/tags.csv'), `${tags.slice(0, 9).join('\n')}\n`)
+  const [some] = await readdir(join(folder, 'new-photos'))
+  await rename(join(folder, 'new-photos', some!), join(folder, 'new-photos/harbour.jpg'))
   await writePretrained()
 }, 120_000)
 
@@ -65,5 +72,13 @@ describe('README', () => {
       maxBuffer: 1e8,
     })
     expect(stdout).not.toContain('unexpected error')
+  })
+
+  test('its program ends with a mask, that of the command line', { timeout: 900_000 }, async () => {
+    expect(program!.text.trim().split('\n').length).toBeLessThan(13)
+    await runProgram(folder, program!.text)
+    expect(await readLabelMap(join(folder, 'harbour.png'))).toEqual(
+      await readLabelMap(join(folder, 'new-masks/harbour.png')),
+    )
   })
 })

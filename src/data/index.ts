@@ -1,6 +1,7 @@
 /** @file Pictures with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
 export type { BatchSource, LoaderOptions, SampleBatch } from './batch-loader.ts'
 export { type OpenDatasetOptions, openDataset, tagged } from './dataset.ts'
+export { type DemoOptions, type DemoSet, generateDemo } from './demo/index.ts'
 export { openPictures } from './folder.ts'
 export { type LabelledBatch, type LabelledLoaderOptions, openLabelledLoader } from './labelled-loader.ts'
 export {

@@ -11,7 +11,7 @@ import {
 } from './loader-protocol.ts'
 import { cachedReader } from './picture-cache.ts'
 import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
-import { scaleViews } from './transforms/views.ts'
+import { fittedViews } from './transforms/views.ts'
 import { answerTasks, ownWorkerData } from './worker-pool.ts'
 
 sharp.concurrency(1) // the other cores belong to the network
@@ -54,15 +54,10 @@ async function fillBatch(
   return { bad }
 }
 
-async function makeViews(
-  { path, fit: asked }: ViewTask,
-  { longestSide, withImage, ...options }: ViewJob,
-): Promise<ViewReply> {
+async function makeViews({ path, fit }: ViewTask, { withImage, ...options }: ViewJob): Promise<ViewReply> {
   try {
     const image = await read(path)
-    const fit = Math.min(1, asked, longestSide / Math.max(image.width, image.height))
-    const scales = options.scales.map(scale => scale * fit)
-    const views = scaleViews(image, { ...options, scales })
+    const views = fittedViews(image, { ...options, fit })
     return { image: withImage ? image : { ...image, data: new Uint8Array(0) }, views }
   } catch (error) {
     const bad = badPicture(error, path)

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from '../io/atomic.ts'
 import type { Variant } from '../methods/definition.ts'
+import { silentLog } from '../train/log.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
 import { clippingVariants, defaultVariants, pickVariants } from './ablation-variant.ts'
 import { openRunData, openScoredSplit } from './open-data.ts'
@@ -44,6 +45,7 @@ export async function ablate({
   only,
   seeds = [0, 1, 2],
   seedsOf = 'run',
+  log = silentLog(),
   ...rest
 }: AblateOptions): Promise<{ folder: string; ablation: Ablation }> {
   const loaded = await loadRecipe(recipe, { set, overrides })
@@ -56,7 +58,7 @@ export async function ablate({
     const changed = await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
     recipes.set(variant.name, changed.recipe)
   }
-  await refuseWithoutMasks(loaded.recipe, { runs, log: rest.log, named: loaded.chosen.set })
+  await refuseWithoutMasks(loaded.recipe, { runs, log, named: loaded.chosen.set })
   const all = seedsOf === 'segment' || reachLater(variants)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []
@@ -65,11 +67,12 @@ export async function ablate({
   const seedKey = seedsOf === 'run' ? 'seed' : 'segment.seed'
   for (const seed of seeds) {
     for (const { name, set: changes } of variants) {
-      rest.log.info(`ablate: ${name}, seed ${seed}`)
+      log.info(`ablate: ${name}, seed ${seed}`)
       const present = stageNames(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
       const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
       const { run } = await runRecipe({
         ...rest,
+        log,
         recipe,
         set: [...set, ...changes, `${seedKey}=${seed}`],
         overrides,

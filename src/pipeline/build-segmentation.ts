@@ -93,7 +93,7 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
     throw new InputError(fromHere(run.root), 'has no trained segmentation network', {
       expected:
         recipe.segment === null && !own
-          ? 'its recipe has no section segment'
+          ? `its recipe has no section segment: add it with tagmask run ${fromHere(run.root)} --resume-with-changes --set segment={}`
           : `train it first: tagmask ${stage} ${fromHere(run.root)}`,
     })
   }

@@ -33,7 +33,7 @@ it('any class names come back from labels.txt beside the weights', async () => {
     { numRuns: 40 },
   )
   await expect(readLabelNames({ ...recipe, segment: null }, run)).rejects.toThrow(
-    /its recipe has no section segment$/,
+    /its recipe has no section segment: add it with tagmask run .* --resume-with-changes --set segment={}$/,
   )
   const many = Array.from({ length: 255 }, (_, k) => `c${k}`)
   await writeLabelNames(run.segmentCheckpoints, many)

@@ -51,6 +51,12 @@ export interface PredictOptions
   /** Name of the work, before the lines that it says in `log`: which pictures were looked at smaller. */
   readonly title?: string
   readonly log?: Log
+  /** How pictures are read and made smaller; from their files, in worker threads, when not given. */
+  readonly load?: typeof loadViews
+  /** Pictures whose CRF may run at the same time. */
+  readonly atOnce?: number
+  /** Also yield the probabilities. */
+  readonly withScores?: boolean
   /** What else is known of a picture; nothing when not given. */
   readonly prior?: (picture: Picture) => Promise<LabelPrior>
 }
@@ -62,11 +68,21 @@ export interface LabelPrior {
   readonly factors: ReadonlyMap<number, Float32Array>
 }
 
+/** Probabilities by label, row and column: `data` is [labels, height, width]. */
+export interface LabelScores {
+  readonly labels: number
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
 /** A picture with its labels, all of the picture's own size. */
 export interface Prediction {
   readonly picture: Picture
   readonly image: RgbImage
   readonly labels: ReadonlyMap<Way, LabelMap>
+  /** Of all views together, at the size that the network looked at, before the CRF; where they were asked for. */
+  readonly scores: LabelScores | undefined
 }
 
 const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a float for every pixel and label
@@ -96,7 +112,7 @@ export async function* predictPictures(
     options.onBadPicture(picture, error)
   }
   const load = (some: readonly Picture[], workers: number) =>
-    loadViews(some, {
+    (options.load ?? loadViews)(some, {
       scales: [1],
       longestSide,
       fitOf: plan.fit,
@@ -164,8 +180,8 @@ function memoryShape(
 }
 
 /** They share the threads. */
-function inFlight({ threads }: PredictOptions): number {
-  return Math.min(IN_FLIGHT, crfThreads(threads))
+function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
+  return Math.min(atOnce, crfThreads(threads))
 }
 
 /** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
@@ -177,20 +193,25 @@ async function predictOne(
   const { ways, crf, device, precision, normalisation } = options
   const labels = new Map<Way, LabelMap>()
   const prior = await options.prior?.(picture)
-  const scores = scope(() => {
+  let scores: LabelScores | undefined
+  const chosen = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
     const { single, multi } = autocast({ precision, device }, () => network.probabilities(input, options))
     const known = (scores: Tensor): Tensor => (prior === undefined ? scores : withPrior(scores, prior))
     if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
-    const scores = known(multi)
-    if (ways.includes('ms')) labels.set('ms', bestLabels(scores, image))
+    const all = known(multi)
+    if (options.withScores) {
+      const [labels, height, width] = all.shape as [number, number, number]
+      scores = { labels, width, height, data: all.toFloat32Array() }
+    }
+    if (ways.includes('ms')) labels.set('ms', bestLabels(all, image))
     const keys = prior && [...prior.factors.keys()]
-    return ways.includes('ms-crf') ? chosenScores(scores, { ...options, keys }) : undefined
+    return ways.includes('ms-crf') ? chosenScores(all, { ...options, keys }) : undefined
   })
-  if (scores === undefined || crf === null) return { picture, image, labels }
+  if (chosen === undefined || crf === null) return { picture, image, labels, scores }
   const whole = view.width === image.width && view.height === image.height
   const seen = whole ? image : denormalise(view, normalisation)
-  const { keys, planes } = scores
+  const { keys, planes } = chosen
   const refined = await denseCrf({
     image: seen,
     unary: unaryFromScores(planes),
@@ -202,7 +223,7 @@ async function predictOne(
     const best = bestLabels(tensor(refined, [keys.length, seen.height, seen.width]), image)
     labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })
   })
-  return { picture, image, labels }
+  return { picture, image, labels, scores }
 }
 
 /** Probabilities times what is known of the picture; not normalised. scores [labels, H, W] */

@@ -22,9 +22,14 @@ import { stageNames, stagesOf } from './stages/list.ts'
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
   readonly recipe: string
+  /** Folder of the data set: data.root, whatever folder the run is taken up from. */
+  readonly data?: string
+  /** File of the weights that training starts from. */
+  readonly weights?: string
+  /** `key=value` texts, as after --set: `train.epochs=5`. */
   readonly set?: readonly string[]
   readonly overrides?: readonly Override[]
-  /** Folder of all runs. */
+  /** Folder of all runs; runs/ in the working folder when not given. */
   readonly runs?: string
   /** Name of this run; the recipe's when not given. */
   readonly name?: string | undefined
@@ -36,16 +41,20 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders from which stages may be taken that they have done from the same inputs. */
   readonly siblings?: readonly string[]
-  readonly signal: AbortSignal
-  readonly log: Log
+  /** Stops the run, which can be taken up again. */
+  readonly signal?: AbortSignal
+  /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
+  readonly log?: Log
 }
 
 /** Runs the stages; returns the run folder, the stages asked for and those that had work to do. Data and weights are looked at before the folder is made, so
  * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
   recipe: recipeName,
+  data,
+  weights,
   set = [],
-  overrides = [],
+  overrides: others = [],
   runs = 'runs',
   name,
   group,
@@ -53,9 +62,10 @@ export async function runRecipe({
   force = false,
   withChanges = false,
   siblings = [],
-  signal,
-  log,
+  signal = new AbortController().signal,
+  log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
+  const overrides = [...pathOverrides({ data, weights }), ...others]
   const taken = await isRunFolder(recipeName)
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
@@ -97,6 +107,13 @@ export async function runRecipe({
   } finally {
     await release()
   }
+}
+
+/** Absolute, so that the run can be taken up from anywhere. */
+function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
+  const of = (path: string[], value: string | undefined): Override[] =>
+    value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
+  return [...of(['data', 'root'], data), ...of(['weights'], weights)]
 }
 
 /** Before anything is made or waited for. Throws InputError. */

@@ -211,16 +211,28 @@ export function eqScalar(self: Tensor, other: number): Tensor {
   return callTensor(eqScalarOp, [self, other])
 }
 
-const gtScalarOp = operator('aten::gt', 'Scalar')
-/** aten::gt.Scalar(Tensor self, Scalar other) -> Tensor */
-export function gtScalar(self: Tensor, other: number): Tensor {
-  return callTensor(gtScalarOp, [self, other])
+const neScalarOp = operator('aten::ne', 'Scalar')
+/** aten::ne.Scalar(Tensor self, Scalar other) -> Tensor */
+export function neScalar(self: Tensor, other: number): Tensor {
+  return callTensor(neScalarOp, [self, other])
 }
 
 const ltScalarOp = operator('aten::lt', 'Scalar')
 /** aten::lt.Scalar(Tensor self, Scalar other) -> Tensor */
 export function ltScalar(self: Tensor, other: number): Tensor {
   return callTensor(ltScalarOp, [self, other])
+}
+
+const leScalarOp = operator('aten::le', 'Scalar')
+/** aten::le.Scalar(Tensor self, Scalar other) -> Tensor */
+export function leScalar(self: Tensor, other: number): Tensor {
+  return callTensor(leScalarOp, [self, other])
+}
+
+const gtScalarOp = operator('aten::gt', 'Scalar')
+/** aten::gt.Scalar(Tensor self, Scalar other) -> Tensor */
+export function gtScalar(self: Tensor, other: number): Tensor {
+  return callTensor(gtScalarOp, [self, other])
 }
 
 const geScalarOp = operator('aten::ge', 'Scalar')
@@ -233,6 +245,36 @@ const eqOp = operator('aten::eq', 'Tensor')
 /** aten::eq.Tensor(Tensor self, Tensor other) -> Tensor */
 export function eq(self: Tensor, other: Tensor): Tensor {
   return callTensor(eqOp, [self, other])
+}
+
+const neOp = operator('aten::ne', 'Tensor')
+/** aten::ne.Tensor(Tensor self, Tensor other) -> Tensor */
+export function ne(self: Tensor, other: Tensor): Tensor {
+  return callTensor(neOp, [self, other])
+}
+
+const ltOp = operator('aten::lt', 'Tensor')
+/** aten::lt.Tensor(Tensor self, Tensor other) -> Tensor */
+export function lt(self: Tensor, other: Tensor): Tensor {
+  return callTensor(ltOp, [self, other])
+}
+
+const leOp = operator('aten::le', 'Tensor')
+/** aten::le.Tensor(Tensor self, Tensor other) -> Tensor */
+export function le(self: Tensor, other: Tensor): Tensor {
+  return callTensor(leOp, [self, other])
+}
+
+const gtOp = operator('aten::gt', 'Tensor')
+/** aten::gt.Tensor(Tensor self, Tensor other) -> Tensor */
+export function gt(self: Tensor, other: Tensor): Tensor {
+  return callTensor(gtOp, [self, other])
+}
+
+const geOp = operator('aten::ge', 'Tensor')
+/** aten::ge.Tensor(Tensor self, Tensor other) -> Tensor */
+export function ge(self: Tensor, other: Tensor): Tensor {
+  return callTensor(geOp, [self, other])
 }
 
 const isfiniteOp = operator('aten::isfinite', '')
@@ -701,6 +743,12 @@ const minOp = operator('aten::min', '')
 /** aten::min(Tensor self) -> Tensor */
 export function min(self: Tensor): Tensor {
   return callTensor(minOp, [self])
+}
+
+const minDimOp = operator('aten::min', 'dim')
+/** aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices) */
+export function minDim(self: Tensor, dim: number, { keepdim }: { keepdim?: boolean | undefined } = {}): [Tensor, Tensor] {
+  return callTensors(minDimOp, [self, dim, keepdim]) as [Tensor, Tensor]
 }
 
 const amaxOp = operator('aten::amax', '')

@@ -129,6 +129,22 @@ export class Tensor implements Disposable {
     return other instanceof Tensor ? ops.div(this, other) : ops.divScalar(this, other)
   }
 
+  neg(): Tensor {
+    return ops.neg(this)
+  }
+
+  abs(): Tensor {
+    return ops.abs(this)
+  }
+
+  exp(): Tensor {
+    return ops.exp(this)
+  }
+
+  log(): Tensor {
+    return ops.log(this)
+  }
+
   sqrt(): Tensor {
     return ops.sqrt(this)
   }
@@ -139,6 +155,37 @@ export class Tensor implements Disposable {
 
   sigmoid(): Tensor {
     return ops.sigmoid(this)
+  }
+
+  /** Values below `min` become `min`, those above `max` become `max`. */
+  clamp(limits: { min?: number; max?: number }): Tensor {
+    return ops.clamp(this, limits)
+  }
+
+  // Comparisons: bool tensors
+
+  eq(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.eq(this, other) : ops.eqScalar(this, other)
+  }
+
+  ne(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.ne(this, other) : ops.neScalar(this, other)
+  }
+
+  lt(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.lt(this, other) : ops.ltScalar(this, other)
+  }
+
+  le(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.le(this, other) : ops.leScalar(this, other)
+  }
+
+  gt(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.gt(this, other) : ops.gtScalar(this, other)
+  }
+
+  ge(other: Tensor | number): Tensor {
+    return other instanceof Tensor ? ops.ge(this, other) : ops.geScalar(this, other)
   }
 
   // Shape
@@ -197,6 +244,25 @@ export class Tensor implements Disposable {
     return dims === undefined ? ops.mean(this) : ops.meanDim(this, list(dims), { keepdim })
   }
 
+  /** The largest of all values, or the largest along an axis and where they are (int64). */
+  max(): Tensor
+  max(dim: number, options?: { keepdim?: boolean }): Extremes
+  max(dim?: number, options: { keepdim?: boolean } = {}): Tensor | Extremes {
+    return dim === undefined ? ops.max(this) : extremes(ops.maxDim(this, dim, options))
+  }
+
+  /** The smallest of all values, or the smallest along an axis and where they are (int64). */
+  min(): Tensor
+  min(dim: number, options?: { keepdim?: boolean }): Extremes
+  min(dim?: number, options: { keepdim?: boolean } = {}): Tensor | Extremes {
+    return dim === undefined ? ops.min(this) : extremes(ops.minDim(this, dim, options))
+  }
+
+  /** Where the largest value is (int64): along an axis, or among all in C order. */
+  argmax(dim?: number, { keepdim = false } = {}): Tensor {
+    return ops.argmax(this, { dim, keepdim })
+  }
+
   softmax(dim: number): Tensor {
     return ops.softmax(this, dim)
   }
@@ -214,6 +280,16 @@ export class Tensor implements Disposable {
 }
 
 provideTensor(Tensor)
+
+/** What `max` and `min` along an axis return. */
+export interface Extremes {
+  readonly values: Tensor
+  readonly indices: Tensor
+}
+
+function extremes([values, indices]: readonly [Tensor, Tensor]): Extremes {
+  return { values, indices }
+}
 
 function list(dims: number | readonly number[]): readonly number[] {
   return typeof dims === 'number' ? [dims] : dims

@@ -27,6 +27,46 @@ test('values survive the way in and out, whatever their shape', () => {
   })
 })
 
+test('the usual methods compute elementwise, compare, and reduce along an axis', () => {
+  scope(() => {
+    const list = (x: Tensor): number[] => [...x.toFloat32Array()]
+    const x = tensor([1, -2, 3, 0, 5, -6], [2, 3])
+    expect(list(x.neg())).toEqual([-1, 2, -3, -0, -5, 6])
+    expect(list(x.abs())).toEqual([1, 2, 3, 0, 5, 6])
+    expect(list(x.abs().exp().log())).toEqual([1, 2, 3, 0, 5, 6].map(v => expect.closeTo(v, 5)))
+    expect(list(x.clamp({ min: -1 }).clamp({ max: 3 }))).toEqual([1, -1, 3, 0, 3, -1])
+    const other = tensor([1, 0, 4, 0, 4, -6], [2, 3])
+    const by = { eq: '100101', ne: '011010', lt: '011000', le: '111101', gt: '000010', ge: '100111' } as const
+    for (const [name, wanted] of Object.entries(by) as [keyof typeof by, string][]) {
+      expect(x[name](other).dtype).toBe('bool')
+      expect(list(x[name](other)).join(''), name).toBe(wanted)
+    }
+    const zero = {
+      eq: '000100',
+      ne: '111011',
+      lt: '010001',
+      le: '010101',
+      gt: '101010',
+      ge: '101110',
+    } as const
+    for (const [name, wanted] of Object.entries(zero) as [keyof typeof by, string][])
+      expect(list(x[name](0)).join(''), name).toBe(wanted)
+    expect([x.max().item(), x.min().item(), x.argmax().item()]).toEqual([5, -6, 4])
+    const { values, indices } = x.max(1)
+    expect([list(values), list(indices), indices.dtype]).toEqual([[3, 5], [2, 1], 'int64'])
+    const least = x.min(0, { keepdim: true })
+    expect([least.values.shape, list(least.values), list(least.indices)]).toEqual([
+      [1, 3],
+      [0, -2, -6],
+      [1, 0, 1],
+    ])
+    expect([list(x.argmax(1)), x.argmax(-1, { keepdim: true }).shape]).toEqual([
+      [2, 1],
+      [2, 1],
+    ])
+  })
+})
+
 test('a wrong argument is a typed error that names the operator and the shapes', () => {
   scope(() => {
     const a = tensor([1, 2, 3, 4], [2, 2])

@@ -9,20 +9,21 @@ export interface TrainingNames {
   readonly title?: string
   /** The recipe's keys of its learning rate and batch size. */
   readonly keys?: { readonly lr: string; readonly batchSize: string }
-  readonly precision: Precision
 }
 
-const KEYS = { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' }
+const WORDS = { lr: 'the learning rate', batchSize: 'the batch size' } // of a training without a recipe
 
 /** Another rate or precision is another training: it does not go on from the checkpoint. */
 export function notFinite(
-  { title = 'train', keys = KEYS, precision }: TrainingNames,
+  { title = 'train', keys, precision }: TrainingNames & { readonly precision: Precision },
   problem: string,
 ): TagmaskError {
-  const remedy = precision === 'fp32' ? `lower ${keys.lr}` : `lower ${keys.lr} or use --precision fp32`
+  const lower = `lower ${(keys ?? WORDS).lr}`
+  const fp32 = keys === undefined ? 'the precision fp32' : '--precision fp32'
+  const anew = keys === undefined ? 'in another folder' : 'with --resume-with-changes or under another --name'
+  const remedy = precision === 'fp32' ? lower : `${lower} or use ${fp32}`
   return new TagmaskError(
-    `${title}: ${problem}; ${remedy}: this training then starts anew, with --resume-with-changes or under another --name; ` +
-      'the last checkpoint stays as it is',
+    `${title}: ${problem}; ${remedy}: this training then starts anew, ${anew}; the last checkpoint stays as it is`,
   )
 }
 
@@ -36,7 +37,7 @@ export function nothingSeen({ title = 'train' }: TrainingNames, epoch: number): 
 
 /** Says which key makes a step smaller where libtorch had no memory for one; other errors come back as they are. */
 export function stepFailure(
-  { title = 'train', keys = KEYS }: TrainingNames,
+  { title = 'train', keys = WORDS }: TrainingNames,
   images: number,
   error: unknown,
 ): unknown {

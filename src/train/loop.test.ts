@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.
 import { checkpointFiles } from './checkpoint-files.ts'
 import { silentLog } from './log.ts'
 import { TrainingStopped, type TrainOptions, train } from './loop.ts'
+import { readMetrics } from './metrics.ts'
 import type { Validation } from './validate.ts'
 
 class Line extends Module {
@@ -18,6 +19,7 @@ class Line extends Module {
 }
 
 const ONE_EPOCH = { unit: 'epochs', count: 1 } as const
+const TRAIN = { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' }
 const SEGMENT = { lr: 'segment.optimiser.lr', batchSize: 'segment.batchSize' }
 let root: string
 let folder: string
@@ -58,6 +60,7 @@ function options(
     losses: () => ({ total: network.weight.mul(network.weight).sum(), parts: {} }),
     optimiser: adamw([{ parameters: network.parameters(), weightDecay: 0 }]),
     learningRate: () => 0.01,
+    keys: TRAIN,
     length: { unit: 'epochs', count: 3 },
     precision: 'fp32',
     device: 'cpu',
@@ -225,6 +228,54 @@ test('by steps: validated and ended at its steps, and resumed with its memory as
   expect(weightsOf(again)).toEqual(weightsOf(whole))
   expect([...memories[1]!.toFloat32Array()]).toEqual([...memories[0]!.toFloat32Array()])
   for (const memory of memories) memory.dispose()
+})
+
+describe('called as a library', () => {
+  test('needs what is the training itself and a folder, which is made', async () => {
+    const network = newLine()
+    const bare = {
+      network,
+      losses: () => ({ total: network.weight.mul(network.weight).sum(), parts: {} }),
+      optimiser: adamw([{ parameters: network.parameters(), weightDecay: 0 }]),
+      learningRate: () => 0.01,
+      loader: source([2, 2]),
+      length: ONE_EPOCH,
+      checkpoints: join(folder, 'line/checkpoints'),
+    }
+    await train(bare)
+    expect(await exists(checkpointFiles(bare.checkpoints).last)).toBe(true)
+    expect((await readMetrics(join(bare.checkpoints, 'metrics.jsonl'))).map(({ kind }) => kind)).toEqual([
+      'step',
+      'step',
+      'epoch',
+    ])
+  })
+
+  test('messages name no key and no flag of the command line', async () => {
+    const network = newLine()
+    const { keys, ...bare } = options(network, { loader: source([2]), precision: 'bf16' })
+    const nan = () => ({ total: network.weight.sum().mul(Number.NaN), parts: {} })
+    await expect(train({ ...bare, losses: nan })).rejects.toThrow(
+      new TagmaskError(
+        'train: the loss is not finite in epoch 1, step 0, at learning rate 0.01; lower the learning rate or use the ' +
+          'precision fp32: this training then starts anew, in another folder; the last checkpoint stays as it is',
+      ),
+    )
+    const large = () => ({ total: ops.zeros([2 ** 46]).sum(), parts: {} })
+    const optimiser = adamw([{ parameters: network.parameters(), weightDecay: 0 }])
+    await expect(train({ ...bare, optimiser, losses: large })).rejects.toThrow(
+      'train: there is not enough memory for a step of 2 images; lower the batch size, or train smaller images',
+    )
+  })
+
+  test('a folder that cannot be made is named', async () => {
+    const file = join(folder, 'file')
+    await writeFile(file, '')
+    const checkpoints = join(file, 'checkpoints')
+    await expect(train(options(newLine(), { loader: source([2]), checkpoints }))).rejects.toThrow(
+      `${checkpoints}: cannot be written`,
+    )
+  })
 })
 
 test('frozen networks stay in eval mode while the other trains', async () => {

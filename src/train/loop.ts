@@ -1,14 +1,17 @@
 /** @file The training loop, readable from top to bottom. Killed at any moment, it goes on as if it had never stopped. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 import { TagmaskError } from '../errors.ts'
+import { explainWriteError } from '../io/atomic.ts'
 import type { Losses, Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, scope, type Tensor } from '../torch/index.ts'
+import { autocast, backward, type Precision, scope, type Tensor } from '../torch/index.ts'
 import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
 import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
 import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
-import type { Log } from './log.ts'
+import { type Log, silentLog } from './log.ts'
 import { type MetricsWriter, openMetrics } from './metrics.ts'
 import { type Position, START } from './position.ts'
 import type { Validation } from './validate.ts'
@@ -17,7 +20,7 @@ import type { Validation } from './validate.ts'
 export type LearningRate = (at: { epoch: number; step: number }) => number
 
 /** A training; `B` is what its loader yields. */
-export interface TrainOptions<B extends SampleBatch> extends TrainingNames {
+export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Partial<Surroundings> {
   readonly network: Module
   /** Networks that the losses only ask: in eval mode, in no checkpoint, disposed of by whoever built them. */
   readonly frozen?: readonly Module[] | undefined
@@ -28,21 +31,35 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames {
   /** Disposed of at the end. */
   readonly optimiser: Optimiser
   readonly learningRate: LearningRate
-  readonly loader: BatchSource<B>
+  /** Closed by whoever opened it. */
+  readonly loader: Pick<BatchSource<B>, 'batches' | 'epoch'>
   /** How the network is judged, and how often, in the unit of `length`; 0: never. */
   readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
   readonly length: Length
-  readonly device: string
-  /** Folder of the checkpoints, and the file of the metrics. */
+  /** Folder of the checkpoints; made where it is not there. */
   readonly checkpoints: string
+}
+
+/** What a training takes its default of where it is not told. */
+interface Surroundings {
+  /** Where the network is; cpu. */
+  readonly device: string
+  /** Of the losses; fp32. */
+  readonly precision: Precision
+  /** The file of the metrics; metrics.jsonl among the checkpoints. */
   readonly metrics: string
+  /** A state is saved after so many minutes, and after so many steps; 10, and null: not by steps. */
   readonly checkpointMinutes: number
   readonly checkpointSteps: number | null
-  /** Steps between two records in the metrics. */
+  /** Steps between two records in the metrics; 1. */
   readonly logEvery: number
+  /** Stops the training, which saves its state; none. */
   readonly signal: AbortSignal
+  /** silentLog() */
   readonly log: Log
 }
+
+type Training<B extends SampleBatch> = TrainOptions<B> & Surroundings
 
 /** A training that was stopped by its signal after it saved its state. */
 export class TrainingStopped extends TagmaskError {
@@ -55,18 +72,32 @@ export class TrainingStopped extends TagmaskError {
  * InputError when an epoch had no image that can be used.
  */
 export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
+  const training: Training<B> = {
+    device: 'cpu',
+    precision: 'fp32',
+    metrics: join(options.checkpoints, 'metrics.jsonl'),
+    checkpointMinutes: 10,
+    checkpointSteps: null,
+    logEvery: 1,
+    signal: new AbortController().signal,
+    log: silentLog(),
+    ...options,
+  }
   try {
-    await trainToTheEnd(options)
+    await mkdir(options.checkpoints, { recursive: true }).catch((cause: unknown) => {
+      throw explainWriteError(options.checkpoints, cause)
+    })
+    await trainToTheEnd(training)
   } catch (error) {
     throw error instanceof NotFiniteError
-      ? notFinite(options, `the training holds NaN or infinity in ${error.message}`)
+      ? notFinite(training, `the training holds NaN or infinity in ${error.message}`)
       : error
   } finally {
     options.optimiser.dispose()
   }
 }
 
-async function trainToTheEnd<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
+async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promise<void> {
   const { title = 'train', network, frozen = [], loader, length, checkpoints, signal, log } = options
   const total = stepsOf(length, loader.batches)
   const plan = { epochs: length.count, batches: loader.batches }
@@ -139,7 +170,7 @@ type StepLosses = Record<'loss' | string, number> & { loss: number }
 
 /** A step whose failure says what would make it smaller. */
 function stepped<B extends SampleBatch>(
-  options: TrainOptions<B>,
+  options: Training<B>,
   batch: B,
   step: { at: Position; lr: number },
 ): StepLosses {
@@ -152,7 +183,7 @@ function stepped<B extends SampleBatch>(
 
 /** One update from one batch; returns the losses by name, their total as `loss`. */
 function trainStep<B extends SampleBatch>(
-  { losses, optimiser, precision, device }: TrainOptions<B>,
+  { losses, optimiser, precision, device }: Training<B>,
   batch: B,
   { at: { epoch, step }, lr }: { at: Position; lr: number },
 ): StepLosses {
@@ -182,13 +213,13 @@ async function* orAfter<B>(
 }
 
 /** Saves what was trained before the images failed; that they did is the error to be seen, not that this could not be saved. */
-async function saveReached<B extends SampleBatch>(options: TrainOptions<B>, at: Position): Promise<void> {
+async function saveReached<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
   if (at.step > 0) await saveState(options.checkpoints, options, at).catch(() => undefined)
 }
 
 /** Validates a training by steps where it is due. */
 async function validatedAtStep<B extends SampleBatch>(
-  options: TrainOptions<B>,
+  options: Training<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {
@@ -200,7 +231,7 @@ async function validatedAtStep<B extends SampleBatch>(
 
 /** Validates a training by epochs where it is due, and saves the state at the start of the next epoch. */
 async function endEpoch<B extends SampleBatch>(
-  options: TrainOptions<B>,
+  options: Training<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {
@@ -216,7 +247,7 @@ async function endEpoch<B extends SampleBatch>(
 
 /** Saves the state before, since it may take long, and the weights where they are the best so far. */
 async function validated<B extends SampleBatch>(
-  options: TrainOptions<B>,
+  options: Training<B>,
   at: Position,
   metrics: MetricsWriter,
 ): Promise<Position> {

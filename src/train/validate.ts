@@ -13,8 +13,8 @@ export interface Validation {
 
 /** Runs the network over all batches of the loader in eval mode; both means in percent. */
 export async function validate(
-  method: Method,
-  loader: BatchSource<Batch>,
+  method: Pick<Method, 'network' | 'logits'>,
+  loader: Pick<BatchSource<Batch>, 'epoch'>,
   { numClasses, device, precision }: { numClasses: number; device: string; precision: Precision },
 ): Promise<Validation> {
   const scores: Float32Array[] = []

@@ -23,18 +23,29 @@ export function scaledSize(
   return { width: side(width), height: side(height) }
 }
 
+export interface ScaleOptions {
+  readonly scales: readonly number[]
+  readonly unit?: number
+  readonly least?: number
+  readonly normalisation?: Normalisation
+}
+
 /** One view a scale, bicubic. Flipped views are the network's to make: a flip of the view's width axis. */
 export function scaleViews(
   image: RgbImage,
-  {
-    scales,
-    unit = 1,
-    least = 1,
-    normalisation = IMAGENET,
-  }: { scales: readonly number[]; unit?: number; least?: number; normalisation?: Normalisation },
+  { scales, unit = 1, least = 1, normalisation = IMAGENET }: ScaleOptions,
 ): View[] {
   return scales.map(scale => {
     const size = scaledSize(image, scale, { unit, least })
     return { scale, ...size, data: normalise(resize(image, size), normalisation) }
   })
+}
+
+/** The same of an image taken as if it had `fit` of its size, or what fits into the longest side where that is less. */
+export function fittedViews(
+  image: RgbImage,
+  { fit, longestSide, ...options }: ScaleOptions & { fit: number; longestSide: number },
+): View[] {
+  const share = Math.min(1, fit, longestSide / Math.max(image.width, image.height))
+  return scaleViews(image, { ...options, scales: options.scales.map(scale => scale * share) })
 }

@@ -1,0 +1,36 @@
+/**
+ * @file What `import ... from 'tagmask'` offers: recipes, runs, files, scores and the dense CRF. Loads no libtorch; tensors,
+ * layers, networks and the training loop are in tagmask/torch, /nn, /optim, /models, /methods and /train.
+ */
+export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from './data/index.ts'
+export type { Dataset, Picture } from './data/picture.ts'
+export { InputError, TagmaskError, TorchError } from './errors.ts'
+export * from './io/index.ts'
+export { readClassMaps, writeClassMaps } from './pipeline/class-map-file.ts'
+export { type ImagePrediction, type OpenedRun, type OpenRunOptions, openRun } from './pipeline/open-run.ts'
+export type { LabelScores } from './pipeline/predict-pictures.ts'
+export { type LoadedRecipe, type LoadRecipeOptions, loadRecipe } from './pipeline/recipe/load.ts'
+export type { Recipe } from './pipeline/recipe/schema.ts'
+export type { RunFolder } from './pipeline/run-folder.ts'
+export { type RunRecipeOptions, runRecipe } from './pipeline/run-recipe.ts'
+export { Interrupted } from './pipeline/stage.ts'
+export {
+  type BilateralTerm,
+  CLASS_MAP_CRF,
+  type CrfParameters,
+  type GaussianTerm,
+} from './refine/crf-parameters.ts'
+export {
+  type LabelUnaryOptions,
+  type Unary,
+  unaryFromLabels,
+  unaryFromScores,
+} from './refine/crf-unary.ts'
+export {
+  type CrfPicture,
+  type CrfThreads,
+  denseCrf,
+  denseCrfBatch,
+  mostProbableLabels,
+} from './refine/dense-crf.ts'
+export { createLog, type Log, silentLog } from './train/log.ts'

@@ -1,0 +1,127 @@
+/** @file A trained run as a function of one image in memory. Imports no torch until a run is opened. */
+import type { Picture } from '../data/picture.ts'
+import { fittedViews } from '../data/transforms/views.ts'
+import type { loadViews } from '../data/view-loader.ts'
+import { InputError, TagmaskError } from '../errors.ts'
+import { type RgbImage, readImage } from '../io/image.ts'
+import type { LabelMap } from '../io/indexed-png.ts'
+import { type Log, silentLog } from '../train/log.ts'
+import type { LabelScores } from './predict-pictures.ts'
+import { loadRecipe } from './recipe/load.ts'
+import { existingRunFolder, fromHere } from './run-folder.ts'
+
+export interface OpenRunOptions {
+  /** Keys of the run's recipe that are to be others, as after --set: `predict.scales=[1]`, `device=cuda`. */
+  readonly set?: readonly string[]
+  /** Told, in one line each, which images were made smaller to fit into memory. */
+  readonly log?: Log
+}
+
+/** What a network sees in an image. */
+export interface ImagePrediction {
+  /** One label a pixel at the image's own size: 0 is the background, k + 1 is class k. */
+  readonly labels: LabelMap
+  /**
+   * Probabilities [labels, height, width] of all scales and flips together, before the CRF. They have the size that the
+   * network looked at: the image's own, or smaller where that is larger than predict.longestSide or than memory allows.
+   */
+  readonly scores: LabelScores
+}
+
+/** A run with its network in memory. */
+export interface OpenedRun extends Disposable {
+  /** Names of the foreground classes: class k is label k + 1. */
+  readonly classes: readonly string[]
+  /**
+   * Labels an RGB image of 8 bits, or the image in a file, as `tagmask predict --images` does; one image after another.
+   * `crf` draws borders along colours by the dense CRF of predict.crf. Throws InputError for an image that cannot be used.
+   */
+  predict(image: RgbImage | string, options?: { readonly crf?: boolean }): Promise<ImagePrediction>
+  /** Frees the network; nothing can be predicted afterwards. */
+  dispose(): void
+}
+
+/**
+ * Loads the segmentation network that a run has trained, on the device of its recipe, and sets libtorch's threads and seed as
+ * the recipe says. Throws InputError when there is no such run or when it has trained none, naming the run and the remedy.
+ */
+export async function openRun(
+  root: string,
+  { set = [], log = silentLog() }: OpenRunOptions = {},
+): Promise<OpenedRun> {
+  const { run } = await existingRunFolder(root)
+  const { recipe } = await loadRecipe(run.recipe, { set })
+  const { loadLabelNetwork, shownTo } = await import('./build-segmentation.ts')
+  const { predictPictures } = await import('./predict-pictures.ts')
+  const { network, classes } = await loadLabelNetwork(recipe, run)
+  const { predict: settings, threads, device, precision } = recipe
+  let closed = false
+
+  async function one(image: RgbImage | string, crf: boolean): Promise<ImagePrediction> {
+    const name = typeof image === 'string' ? image : 'image'
+    const pixels = typeof image === 'string' ? await readImage(image) : checked(image)
+    if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
+    const way = crf ? 'ms-crf' : 'ms'
+    const predictions = predictPictures(network, [{ id: name, image: name, tags: [], mask: undefined }], {
+      ...settings,
+      ...shownTo(recipe),
+      ways: [way],
+      load: viewsOf(pixels),
+      atOnce: 1,
+      withScores: true,
+      workers: 1,
+      threads,
+      device,
+      precision,
+      strict: true,
+      onBadPicture: () => undefined, // strict: thrown
+      log,
+    })
+    for await (const { labels, scores } of predictions) return { labels: labels.get(way)!, scores: scores! }
+    throw new TagmaskError(`${name}: no prediction was made`)
+  }
+
+  let last: Promise<unknown> = Promise.resolve()
+  const dispose = (): void => {
+    closed = true
+    network.dispose()
+  }
+  return {
+    classes,
+    async predict(image, { crf = false } = {}) {
+      if (crf && settings.crf === null) {
+        const expected = 'leave out crf, or open the run with set: ["predict.crf={}"]'
+        throw new InputError('predict.crf', 'is null', { expected })
+      }
+      const prediction = last.then(() => one(image, crf))
+      last = prediction.catch(() => undefined) // memory is reckoned for one image
+      return prediction
+    },
+    dispose,
+    [Symbol.dispose]: dispose,
+  }
+}
+
+/** Throws InputError where the bytes are not those of the size. */
+function checked(image: RgbImage): RgbImage {
+  const { width, height, data } = image
+  const sides = [width, height].every(side => Number.isInteger(side) && side > 0)
+  if (sides && data instanceof Uint8Array && data.length === 3 * width * height) return image
+  throw new InputError('image', `has ${data?.length} bytes for ${width} x ${height} pixels`, {
+    field: 'data',
+    expected: sides
+      ? `a Uint8Array of ${3 * width * height} is needed, RGB row by row`
+      : 'its sides are whole numbers above 0',
+  })
+}
+
+/** In place of reading files: the image at hand. */
+function viewsOf(image: RgbImage): typeof loadViews {
+  return async function* (
+    [picture]: readonly Picture[],
+    { fitOf = () => 1, longestSide = Infinity, ...options },
+  ) {
+    const views = fittedViews(image, { ...options, longestSide, fit: fitOf(picture!, image) })
+    yield { picture: picture!, image, views }
+  }
+}

@@ -1,0 +1,8 @@
+/** @file What is done to class maps, the public way in: dense CRF, sure labels, AffinityNet and its random walk. */
+export * from './affinity/index.ts'
+export * from './cam-crf.ts'
+export * from './crf-parameters.ts'
+export * from './crf-unary.ts'
+export * from './dense-crf.ts'
+export * from './label-crf.ts'
+export * from './sure-labels.ts'
