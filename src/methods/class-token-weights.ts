@@ -1,6 +1,7 @@
 /** @file DeiT's weights for networks with a class token per class: one becomes many, positions fit the grid (main.py, --finetune). */
 import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
+import { loadAdapted } from '../models/adapted-weights.ts'
 import {
   type ClassTokenTransformer,
   fitTokens,
@@ -14,7 +15,6 @@ import {
   unwrapVit,
   withGuess,
 } from '../models/vit/index.ts'
-import { StateDictError } from '../nn/index.ts'
 import { ops, scope, type Tensor, tensor } from '../torch/index.ts'
 import type { Adapted } from './method.ts'
 
@@ -45,13 +45,7 @@ export function loadClassTokenWeights(
     const unused = plain.get('pos_embed') // of MCTformer+, which carries DeiT's along
     if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
       source.set('pos_embed', unused)
-    try {
-      const loaded = network.loadStateDict(source, { strict: false })
-      return { ...loaded, ...(folded.length > 0 && { folded }) }
-    } catch (cause) {
-      if (!(cause instanceof StateDictError)) throw cause
-      throw new InputError(file, cause.message, { expected: patchRemedy(network, plain), cause })
-    }
+    return loadAdapted(network, { weights: source, folded }, { file, expected: patchRemedy(network, plain) })
   })
 }
 

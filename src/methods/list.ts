@@ -1,5 +1,6 @@
 /** @file The methods. A further one is a folder beside mctformer/ and a line here. Loads no libtorch. */
+import { cam } from './cam/definition.ts'
 import { mctformer } from './mctformer/definition.ts'
 import { weaktr } from './weaktr/definition.ts'
 
-export const METHODS = [mctformer, weaktr] as const
+export const METHODS = [mctformer, weaktr, cam] as const

@@ -1,8 +1,9 @@
 /** @file What the dense stages (AffinityNet, segmentation) stand on: a network that gives feature maps of a picture. */
 import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
-import { Module, type Parameter, StateDictError } from '../nn/index.ts'
+import { Module, type Parameter } from '../nn/index.ts'
 import { ops, scope, type Tensor } from '../torch/index.ts'
+import { loadAdapted } from './adapted-weights.ts'
 import type { LoadedWeights } from './loaded-weights.ts'
 import { Resnet38, type Resnet38Options } from './resnet38/index.ts'
 import {
@@ -118,8 +119,8 @@ export class DenseNetwork<Head extends Module> extends Module {
   /** Starts from weights of a backbone or of a whole network (strict=False). Throws InputError naming `file`. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, { file }: { file: string }): LoadedWeights {
     return scope(() => {
-      const { weights: adapted, folded } = this.backbone.adapt(weights, { file })
-      if (![...this.backbone.network.stateDict().keys()].some(name => adapted.has(name))) {
+      const adapted = this.backbone.adapt(weights, { file })
+      if (![...this.backbone.network.stateDict().keys()].some(name => adapted.weights.has(name))) {
         throw new InputError(file, 'holds no weight of the backbone', {
           expected: withGuess(
             `names such as ${[...this.backbone.network.parameters().keys()].slice(0, 2).join(', ')}`,
@@ -127,12 +128,7 @@ export class DenseNetwork<Head extends Module> extends Module {
           ),
         })
       }
-      try {
-        return { ...this.loadStateDict(adapted, { strict: false }), ...(folded.length > 0 && { folded }) }
-      } catch (cause) {
-        if (!(cause instanceof StateDictError)) throw cause
-        throw new InputError(file, cause.message, { expected: 'weights of the same backbone', cause })
-      }
+      return loadAdapted(this, adapted, { file, expected: 'weights of the same backbone' })
     })
   }
 }

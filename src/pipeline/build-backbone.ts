@@ -30,7 +30,7 @@ export function buildBackbone(
 ): DenseBackbone {
   const shape = backboneShape(name, recipe)
   if (shape === undefined) return resnet38Backbone({ frozen })
-  return vitBackbone({ ...shape, ...(name === 'model' && { classTokens: numClasses }) })
+  return vitBackbone({ ...shape, classTokens: shape.tokenPerClass ? numClasses : 1 })
 }
 
 export interface StartOptions {

@@ -25,7 +25,7 @@ function transformerMemory({
   heads,
   embedDim,
   patchSize,
-  classes,
+  classTokens,
   precision,
   read,
 }: {
@@ -34,12 +34,12 @@ function transformerMemory({
   heads: number
   embedDim: number
   patchSize: number
-  classes: number
+  classTokens: number
   precision: Recipe['precision']
   read: boolean
 }): { patches: number; tokens: number; bytes: number } {
   const patches = Math.ceil(width / patchSize) * Math.ceil(height / patchSize)
-  const tokens = patches + classes
+  const tokens = patches + classTokens
   const weight = precision === 'fp32' ? FLOAT : read ? 2 + FLOAT : 2
   const attention = batch * heads * tokens ** 2 * weight
   return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
@@ -54,7 +54,7 @@ export function mapsMemory(
   { own, working, tags, classes }: { own: Size; working: Size; tags: number; classes: number },
 ): number {
   const { maps, precision, device } = recipe
-  const { heads, embedDim, patchSize } = encoderOf(recipe)
+  const { heads, embedDim, patchSize, tokenPerClass } = encoderOf(recipe)
   const batch = maps.flip ? 2 : 1
   const views = maps.scales.map(scale => ({
     width: Math.max(patchSize, Math.round(working.width * scale)),
@@ -65,7 +65,8 @@ export function mapsMemory(
   if (device !== 'cpu') return host
   const looks = views.map(size => {
     const pixels = size.width * size.height
-    const look = { size, batch, heads, embedDim, patchSize, classes, precision, read: true }
+    const classTokens = tokenPerClass ? classes : 1
+    const look = { size, batch, heads, embedDim, patchSize, classTokens, precision, read: true }
     const { patches, tokens, bytes } = transformerMemory(look)
     const { beside, after = 0 } = methodOf(recipe).mapsMemory(recipe, {
       batch,
@@ -121,7 +122,7 @@ function backboneMemory(
   const pixels = size.width * size.height
   if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
   const { heads, embedDim, patchSize } = shape
-  const look = { size, batch: 1, heads, embedDim, patchSize, classes: 1, precision, read: false }
+  const look = { size, batch: 1, heads, embedDim, patchSize, classTokens: 1, precision, read: false }
   return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }
 }
 

@@ -69,6 +69,8 @@ describe('what is wrong is found', () => {
     comparisons.filter(({ ok }) => !ok).map(({ tensor }) => tensor)
 
   test.for([
+    ['cam', 'eval.final.fused', 3e-4],
+    ['cam', 'grad.head.weight', 3e-3],
     ['mctformer_v2', 'train.x_patch_logits', 3e-4],
     ['mctformer_v1', 'loss.cls_loss', 3e-4],
     ['mctformer_plus', 'grad.pos_embed_pat', 3e-3],

@@ -23,7 +23,7 @@ export const mctformer = defineMethod({
     maps: `${maps.attention}, last ${maps.layers} layers`,
   }),
   variants: ({ model }) => mctformerVariants(model),
-  encoder: vitEncoder,
+  encoder: model => vitEncoder(model, { tokenPerClass: true }),
   mapsMemory({ model: { unet } }, { batch, tokens, patches, pixels }) {
     const affinity = tokens ** 2 + patches ** 2 // the mean over the heads, and its sum over the layers
     const after = unet === null ? 0 : UNET * batch * unet.width * pixels

@@ -15,7 +15,7 @@ export const weaktr = defineMethod({
     return { network: `weaktr, ${fused}`, maps: `${maps.attention}, all layers` }
   },
   variants: ({ model }) => weaktrVariants(model),
-  encoder: vitEncoder,
+  encoder: model => vitEncoder(model, { tokenPerClass: true }),
   mapsMemory({ model, maps }, { batch, tokens, patches, classes }) {
     const { depth, heads, embedDim } = vitSizes(model.width)
     const projections = maps.refine ? 2 * tokens * embedDim : 0 // queries and keys of a layer

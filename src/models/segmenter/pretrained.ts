@@ -1,8 +1,8 @@
 /** @file What a Segmenter starts from: a DeiT, an augreg ViT, a class network of the same width, or another Segmenter. */
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
-import { StateDictError } from '../../nn/index.ts'
 import { fromData, ops, scope, Tensor } from '../../torch/index.ts'
+import { loadAdapted } from '../adapted-weights.ts'
 import type { LoadedWeights } from '../loaded-weights.ts'
 import { type AdaptedVit, adaptVisionTransformer } from '../vit/index.ts'
 import { unwrapNames } from '../weight-names.ts'
@@ -28,15 +28,8 @@ export function loadSegmenter(
     for (const [name, value] of encoder.weights) source.set(ENCODER + name, value)
     const folded = [...(prefix === '' ? [] : [`names without ${prefix}`]), ...encoder.folded]
     if (whole) for (const [name, value] of weights) if (name.startsWith('decoder.')) source.set(name, value)
-    try {
-      return { ...network.loadStateDict(source, { strict: whole }), ...(folded.length > 0 && { folded }) }
-    } catch (cause) {
-      if (!(cause instanceof StateDictError)) throw cause
-      throw new InputError(file, cause.message, {
-        expected: whole ? 'weights of the same Segmenter' : 'weights of the same width, depth and heads',
-        cause,
-      })
-    }
+    const expected = whole ? 'weights of the same Segmenter' : 'weights of the same width, depth and heads'
+    return loadAdapted(network, { weights: source, folded }, { file, expected, strict: whole })
   })
 }
 

@@ -12,7 +12,7 @@ import {
   type Tensor,
   tensor,
 } from '../../torch/index.ts'
-import { Attention, attentionRows, blocks, Mlp, resamplePositions } from './index.ts'
+import { Attention, attentionRows, blocks, Mlp, resamplePositions, VisionTransformer } from './index.ts'
 import { normLinear } from './norm-linear.ts'
 
 /** Length of a - b over the length of b. */
@@ -215,5 +215,24 @@ test('a reader sees the attention of every way to compute it, and can make it ag
     }
     expect(seen).toHaveLength(3)
     attention.dispose()
+  })
+})
+
+test('a visitor of a vision transformer sees every block, and changes nothing', () => {
+  scope(() => {
+    const sizes = { embedDim: 12, depth: 3, heads: 2, patchSize: 4, mlpRatio: 2, dropPath: 0 }
+    const network = new VisionTransformer({ ...sizes, imageSize: 16 })
+    const images = ops.randn([2, 3, 16, 12])
+    const seen: string[] = []
+    const [visited] = network.tokens(images, [3], {
+      attention: ({ weights }, layer) => void seen.push(`attention ${layer} ${weights.shape}`),
+      branch: ({ shape }, layer) => void seen.push(`branch ${layer} ${shape}`),
+      output: ({ shape }, layer) => void seen.push(`output ${layer} ${shape}`),
+    })
+    expect(seen).toEqual(
+      [0, 1, 2].flatMap(i => [`attention ${i} 2,2,13,13`, `branch ${i} 2,13,12`, `output ${i} 2,13,12`]),
+    )
+    expect(relative(visited!, network.tokens(images, [3])[0]!)).toBe(0)
+    network.dispose()
   })
 })

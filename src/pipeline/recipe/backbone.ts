@@ -21,5 +21,7 @@ export function backboneShape(
   recipe: Pick<Recipe, 'method' | 'model'>,
 ): EncoderShape | undefined {
   if (name === 'resnet38') return undefined
-  return name === 'model' ? encoderOf(recipe) : { name, ...deit[name], imageSize: DEIT_SIDE }
+  return name === 'model'
+    ? encoderOf(recipe)
+    : { name, ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }
 }

@@ -1,5 +1,6 @@
 /** @file Every kind of golden file we know. A new one is one file here and one line below. */
 import type { Content, Kind } from '../fixture.ts'
+import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
 import { mctformerCam } from './mctformer-cam.ts'
@@ -28,6 +29,7 @@ import { weaktrSchedule } from './weaktr-schedule.ts'
 import { weaktrTraining } from './weaktr-training.ts'
 
 export const kinds: readonly Kind[] = [
+  cam,
   mctformerTraining,
   mctformerEval,
   mctformerCam,

@@ -1,0 +1,30 @@
+/** @file Class activation maps of a plain vision transformer as a method. Loads libtorch only to build the network. */
+import { vitEncoder } from '../../models/vit/widths.ts'
+import { defineMethod } from '../definition.ts'
+import { camMapsFields, camModelRecipe, checkCam } from './recipe.ts'
+
+export const cam = defineMethod({
+  name: 'cam',
+  title: 'CAM of a plain vision transformer, the baseline (Zhou et al., CVPR 2016; DeiT)',
+  model: camModelRecipe.prefault({}).describe('the network'),
+  train: {},
+  maps: camMapsFields,
+  check: checkCam,
+  words: ({ maps: { attention, layers } }) => ({
+    network: 'cam',
+    maps: attention === 'fused' ? `fused, last ${layers} layers` : attention,
+  }),
+  variants: () => [
+    { name: 'cam', set: ['maps.attention=patchcam'] },
+    { name: 'attention', set: ['maps.attention=fused'] },
+  ],
+  encoder: model => vitEncoder(model, { tokenPerClass: false }),
+  mapsMemory({ maps }, { batch, tokens, patches, classes }) {
+    const affinity = maps.refine ? tokens ** 2 + patches ** 2 : 0 // the mean over the heads, and its sum over the layers
+    return { beside: 4 * batch * (affinity + 3 * classes * patches) }
+  },
+  async build({ model, maps }, { numClasses }) {
+    const { buildCam } = await import('./index.ts')
+    return buildCam({ model, numClasses, maps })
+  },
+})

@@ -1,0 +1,54 @@
+/** @file CAMs: the classifier's weights on every patch token, times the class token's attention, spread by patch affinity. */
+import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { type AttentionType, combineMaps } from '../combine-maps.ts'
+import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
+import type { Cam } from './model.ts'
+
+export interface CamMapOptions {
+  /** patchcam: the CAM alone; fused: times the class token's attention. */
+  readonly attention?: Exclude<AttentionType, 'mct'>
+  /** How many of the last layers give that attention: the mean over them and their heads. */
+  readonly layers?: number
+  /** Negative responses become 0; else the least response of each map does. */
+  readonly relu?: boolean
+  /** Spread each map along the patch-to-patch attention, the mean over heads summed over all layers. */
+  readonly refine?: boolean
+  readonly affinity?: AffinityKind
+}
+
+/** CAMs [B, C, h, w] of images [B, 3, H, W], one value a patch; not normalised. Call without autograd. */
+export function camMaps(
+  network: Cam,
+  images: Tensor,
+  {
+    attention = 'patchcam',
+    layers = 3,
+    relu = true,
+    refine = false,
+    affinity = 'published',
+  }: CamMapOptions = {},
+): Tensor {
+  return scope(() => {
+    const { blocks, head } = network
+    const { rows, columns } = network.grid(images)
+    const [batch, patches, { device }] = [images.size(0), rows * columns, images]
+    const used = Math.min(layers, blocks.length)
+    const attended = ops.zeros([batch, 1, patches], { device })
+    const along = refine ? ops.zeros([batch, patches, patches], { device }) : undefined
+    const tokens = network.patches(images, {
+      attention({ weights }, layer) {
+        const add = (sum: Tensor, from: number): void => {
+          const queries = weights.narrow(2, from, sum.size(1)).to({ dtype: 'float32' })
+          ops.add_(sum, queries.mean(1).narrow(2, 1, patches))
+        }
+        if (layer >= blocks.length - used) add(attended, 0)
+        if (along !== undefined) add(along, 1)
+      },
+    })
+    const grid = (maps: Tensor): Tensor => maps.reshape(batch, -1, rows, columns)
+    const responses = ops.linear(tokens, head.weight).to({ dtype: 'float32' }).transpose(1, 2) // [B, C, h*w]
+    const cut = relu ? responses.relu() : responses.sub(ops.amin(responses, { dim: [-1], keepdim: true }))
+    const maps = combineMaps(grid(attended.div(used)), grid(cut), attention)
+    return along === undefined ? maps : refineMaps(maps, along, { affinity })
+  })
+}

@@ -1,0 +1,45 @@
+/** @file What a recipe says about CAM: the network, its class maps. */
+import { z } from 'zod'
+import { vitSizes } from '../../models/vit/widths.ts'
+import type { Problem } from '../definition.ts'
+import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
+
+/** `model` section. */
+export const camModelRecipe = z.strictObject({ width: widthField, ...vitFields }).refine(...wholePatches)
+
+export type CamModelRecipe = z.output<typeof camModelRecipe>
+
+/** The part of the `maps` section that belongs to the method. */
+export const camMapsFields = {
+  attention: z
+    .enum(['patchcam', 'fused'])
+    .default('patchcam')
+    .describe("the CAM alone (patchcam), or times the class token's attention to the patches (fused)"),
+  layers: z
+    .int()
+    .min(1)
+    .default(3)
+    .describe('read where attention is fused: number of last layers whose attention is averaged'),
+  relu: z
+    .boolean()
+    .default(true)
+    .describe(
+      'negative responses become 0, which leaves nothing of a class that is not yet sure anywhere; false: the least response becomes 0',
+    ),
+  refine: attentionMapsFields.refine.default(false),
+  affinity: attentionMapsFields.affinity,
+}
+
+/** What does not fit together, as path and message (problem; what would be right). */
+export function checkCam({
+  model,
+  maps,
+}: {
+  model: CamModelRecipe
+  maps: { readonly layers: number }
+}): Problem[] {
+  const { depth } = vitSizes(model.width)
+  if (maps.layers <= depth) return []
+  const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
+  return [{ path: ['maps', 'layers'], message }]
+}

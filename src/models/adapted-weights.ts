@@ -1,0 +1,26 @@
+/** @file Weights under a network's own names, put into it; a file that does not fit is named. */
+import { InputError } from '../errors.ts'
+import type { TensorData } from '../io/tensor-data.ts'
+import { type Module, StateDictError } from '../nn/index.ts'
+import type { Tensor } from '../torch/index.ts'
+import type { LoadedWeights } from './loaded-weights.ts'
+
+export interface AdaptedWeights {
+  readonly weights: ReadonlyMap<string, Tensor | TensorData>
+  /** What was folded into other weights, in words. */
+  readonly folded: readonly string[]
+}
+
+/** Throws InputError naming `file`, with what was `expected`, where a shape differs or, under `strict`, a name. */
+export function loadAdapted(
+  network: Pick<Module, 'loadStateDict'>,
+  { weights, folded }: AdaptedWeights,
+  { file, expected, strict = false }: { file: string; expected: string; strict?: boolean },
+): LoadedWeights {
+  try {
+    return { ...network.loadStateDict(weights, { strict }), ...(folded.length > 0 && { folded }) }
+  } catch (cause) {
+    if (!(cause instanceof StateDictError)) throw cause
+    throw new InputError(file, cause.message, { expected, cause })
+  }
+}
