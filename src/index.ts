@@ -6,14 +6,14 @@ export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from
 export type { Dataset, Picture } from './data/picture.ts'
 export { InputError, TagmaskError, TorchError } from './errors.ts'
 export * from './io/index.ts'
-export { readClassMaps, writeClassMaps } from './pipeline/class-map-file.ts'
+export { readClassMaps, writeClassMaps } from './pipeline/images/class-map-file.ts'
+export type { LabelScores } from './pipeline/images/predict-pictures.ts'
 export { type ImagePrediction, type OpenedRun, type OpenRunOptions, openRun } from './pipeline/open-run.ts'
-export type { LabelScores } from './pipeline/predict-pictures.ts'
 export { type LoadedRecipe, type LoadRecipeOptions, loadRecipe } from './pipeline/recipe/load.ts'
 export type { Recipe } from './pipeline/recipe/schema.ts'
-export type { RunFolder } from './pipeline/run-folder.ts'
-export { type RunRecipeOptions, runRecipe } from './pipeline/run-recipe.ts'
-export { Interrupted } from './pipeline/stage.ts'
+export type { RunFolder } from './pipeline/run/run-folder.ts'
+export { type RunRecipeOptions, runRecipe } from './pipeline/run/run-recipe.ts'
+export { Interrupted } from './pipeline/run/stage.ts'
 export {
   type BilateralTerm,
   CLASS_MAP_CRF,

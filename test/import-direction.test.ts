@@ -27,7 +27,7 @@ const TORCH_FREE = ['io', 'data', 'evaluate', 'cli', 'pipeline/recipe', 'pipelin
 const TORCH_FREE_FILES = [
   'src/train/log.ts',
   'src/train/metrics.ts',
-  'src/pipeline/run-recipe.ts',
+  'src/pipeline/run/run-recipe.ts',
   'src/pipeline/open-run.ts',
   'src/index.ts',
 ]

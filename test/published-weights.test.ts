@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../src/io/safetensors.ts'
-import { runRecipe } from '../src/pipeline/run-recipe.ts'
+import { runRecipe } from '../src/pipeline/run/run-recipe.ts'
 import { silentLog } from '../src/train/log.ts'
 
 let folder: string

@@ -9,7 +9,7 @@ import {
 import { TagmaskError } from '../errors.ts'
 import { printable, textOf } from '../io/printable.ts'
 import { nearestName } from '../nearest-name.ts'
-import { Interrupted } from '../pipeline/stage.ts'
+import { Interrupted } from '../pipeline/run/stage.ts'
 import { INTERRUPTED } from './interrupt.ts'
 
 /** Exit codes: 0 done, 1 bad input, 2 wrong use of the command line, 70 a bug of ours, 130 stopped by Ctrl-C. */

@@ -7,9 +7,9 @@ import { InputError, TagmaskError } from '../errors.ts'
 import { readImage, readLabelMap, writeImage } from '../io/index.ts'
 import { createLog, silentLog } from '../train/log.ts'
 import { type OpenedRun, openRun } from './open-run.ts'
-import { predictFolder } from './predict-folder.ts'
-import { existingRunFolder } from './run-folder.ts'
-import { runRecipe } from './run-recipe.ts'
+import { predictFolder } from './out/predict-folder.ts'
+import { existingRunFolder } from './run/run-folder.ts'
+import { runRecipe } from './run/run-recipe.ts'
 
 const RECIPE = `method: mctformer
 model: { width: { embedDim: 24, depth: 2, heads: 2 }, imageSize: 32, patchSize: 16 }

@@ -6,9 +6,9 @@ import { InputError, TagmaskError } from '../errors.ts'
 import { type RgbImage, readImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import { type Log, silentLog } from '../train/log.ts'
-import type { LabelScores } from './predict-pictures.ts'
+import type { LabelScores } from './images/predict-pictures.ts'
 import { loadRecipe } from './recipe/load.ts'
-import { existingRunFolder, fromHere } from './run-folder.ts'
+import { existingRunFolder, fromHere } from './run/run-folder.ts'
 
 export interface OpenRunOptions {
   /** Keys of the run's recipe that are to be others, as after --set: `predict.scales=[1]`, `device=cuda`. */
@@ -51,8 +51,8 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const { run } = await existingRunFolder(root)
   const { recipe } = await loadRecipe(run.recipe, { set })
-  const { loadLabelNetwork, shownTo } = await import('./build-segmentation.ts')
-  const { predictPictures } = await import('./predict-pictures.ts')
+  const { loadLabelNetwork, shownTo } = await import('./networks/build-segmentation.ts')
+  const { predictPictures } = await import('./images/predict-pictures.ts')
   const { network, classes } = await loadLabelNetwork(recipe, run)
   const { predict: settings, threads, device, precision } = recipe
   let closed = false

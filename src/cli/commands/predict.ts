@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { buildCommand, type Command } from '@stricli/core'
 import { InputError } from '../../errors.ts'
 import { loadRecipe } from '../../pipeline/recipe/load.ts'
-import { existingRunFolder } from '../../pipeline/run-folder.ts'
+import { existingRunFolder } from '../../pipeline/run/run-folder.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
@@ -67,7 +67,7 @@ Examples:
     refuseFlags(flags, foreign, 'has no effect with --images')
     const { run } = await existingRunFolder(target)
     const { recipe } = await loadRecipe(run.recipe, { set: flags.set ?? [], overrides: overridesOf(flags) })
-    const { predictFolder } = await import('../../pipeline/predict-folder.ts')
+    const { predictFolder } = await import('../../pipeline/out/predict-folder.ts')
     await predictFolder({
       run,
       recipe,

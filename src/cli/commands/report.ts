@@ -1,7 +1,7 @@
 /** @file `tagmask report`: writes the report of a run again. */
 import { buildCommand, type Command } from '@stricli/core'
-import { existingRunFolder, fromHere } from '../../pipeline/run-folder.ts'
-import { runRecipe } from '../../pipeline/run-recipe.ts'
+import { existingRunFolder, fromHere } from '../../pipeline/run/run-folder.ts'
+import { runRecipe } from '../../pipeline/run/run-recipe.ts'
 import type { CliContext } from '../context.ts'
 
 export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(

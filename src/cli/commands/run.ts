@@ -1,9 +1,9 @@
 /** @file `tagmask run` over all stages, and a command for each of them. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
-import { fromHere } from '../../pipeline/run-folder.ts'
-import { runRecipe } from '../../pipeline/run-recipe.ts'
-import { Interrupted, type StageName } from '../../pipeline/stage.ts'
+import { fromHere } from '../../pipeline/run/run-folder.ts'
+import { runRecipe } from '../../pipeline/run/run-recipe.ts'
+import { Interrupted, type StageName } from '../../pipeline/run/stage.ts'
 import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'

@@ -1,6 +1,6 @@
 /** @file `tagmask setup`: what a package that npm has installed still needs. */
 import { buildCommand, type Command } from '@stricli/core'
-import { setUp } from '../../pipeline/set-up.ts'
+import { setUp } from '../../pipeline/run/set-up.ts'
 import type { CliContext } from '../context.ts'
 
 interface SetupFlags {

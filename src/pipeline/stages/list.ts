@@ -1,6 +1,6 @@
 /** @file The stages in the order in which they run. A further one is a folder beside train/ and a line here. Imports no torch. */
 import type { Recipe } from '../recipe/schema.ts'
-import type { StageDefinition, StageName } from '../stage.ts'
+import type { StageDefinition, StageName } from '../run/stage.ts'
 import { affinity } from './affinity/index.ts'
 import { evaluate } from './evaluate/index.ts'
 import { maps } from './maps/index.ts'

@@ -1,8 +1,8 @@
 /** @file Stage `affinity`: from class maps to a trained AffinityNet. */
 import { tagged } from '../../../data/dataset.ts'
-import { randomBackbone } from '../../random-weights.ts'
 import { walks } from '../../recipe/refine.ts'
-import type { StageDefinition } from '../../stage.ts'
+import { randomBackbone } from '../../run/random-weights.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 import { maps } from '../maps/index.ts'
 import { train } from '../train/index.ts'
 
@@ -33,5 +33,5 @@ Examples:
     { section: 'affinity', batchSize, dropLast, side: cropSize, sideKey: 'affinity.cropSize' },
   ],
   randomStart: ({ affinity }) => randomBackbone('affinity', affinity),
-  load: async () => (await import('../affinity.ts')).affinityStage,
+  load: async () => (await import('./affinity.ts')).affinityStage,
 }

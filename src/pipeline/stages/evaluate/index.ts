@@ -1,5 +1,5 @@
 /** @file Stage `evaluate`: scores of the class maps at every threshold, and their masks at the best one. */
-import type { StageDefinition } from '../../stage.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 import { maps } from '../maps/index.ts'
 
 export const evaluate: StageDefinition = {
@@ -24,5 +24,5 @@ Examples:
     { path: masks },
   ],
   table: ({ scoresTable }) => scoresTable,
-  load: async () => (await import('../evaluate.ts')).evaluateStage,
+  load: async () => (await import('./evaluate.ts')).evaluateStage,
 }

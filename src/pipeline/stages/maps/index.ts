@@ -1,7 +1,7 @@
 /** @file Stage `maps`: from weights to a class map for each tagged image. */
 import { join } from 'node:path'
 import { tagged } from '../../../data/dataset.ts'
-import type { StageDefinition } from '../../stage.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 import { train } from '../train/index.ts'
 
 export const maps: StageDefinition = {
@@ -25,5 +25,5 @@ Examples:
   outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
   weights: { key: 'maps.weights', flag: '--checkpoint' },
-  load: async () => (await import('../maps.ts')).mapsStage,
+  load: async () => (await import('./maps.ts')).mapsStage,
 }

@@ -1,11 +1,11 @@
 /** @file Stage `predict`: labels of images that nobody tagged, from the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
-import { predictionFile, waysOf } from '../../prediction-file.ts'
 import { methodOf } from '../../recipe/method.ts'
-import type { StageDefinition, StageSets } from '../../stage.ts'
+import type { StageDefinition, StageSets } from '../../run/stage.ts'
 import { evaluate } from '../evaluate/index.ts'
 import { segment } from '../segment/index.ts'
 import { train } from '../train/index.ts'
+import { predictionFile, waysOf } from './prediction-file.ts'
 
 export const predict: StageDefinition = {
   name: 'predict',
@@ -24,7 +24,7 @@ export const predict: StageDefinition = {
   filesOfImage: ({ split, id }, { run, recipe }) =>
     waysOf(recipe).map(way => predictionFile(run, { split, way, id })),
   table: ({ predictionTable }) => predictionTable,
-  load: async () => (await import('../predict.ts')).predictStage,
+  load: async () => (await import('./predict.ts')).predictStage,
 }
 
 function predicted({ recipe, dataset, valDataset }: StageSets): Dataset[] {

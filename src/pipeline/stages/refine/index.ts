@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { tagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
-import type { StageDefinition } from '../../stage.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 import { affinity } from '../affinity/index.ts'
 import { evaluate } from '../evaluate/index.ts'
 import { maps } from '../maps/index.ts'
@@ -32,5 +32,5 @@ export const refine: StageDefinition = {
   ],
   filesOfImage: ({ id }, { run }) => [join(run.pseudoMasks, `${id}.png`)],
   table: ({ refineTable }) => refineTable,
-  load: async () => (await import('../refine.ts')).refineStage,
+  load: async () => (await import('./refine.ts')).refineStage,
 }

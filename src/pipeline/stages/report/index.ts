@@ -1,5 +1,5 @@
 /** @file Stage `report`: report.html, from what all stages of the recipe left in the run folder. */
-import type { StageDefinition } from '../../stage.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 
 /** `before`: the stages of a recipe that come before it, whose last work it tells of. */
 export function reportAfter(before: StageDefinition['before']): StageDefinition {
@@ -14,6 +14,6 @@ export function reportAfter(before: StageDefinition['before']): StageDefinition 
     }),
     masks: ({ scored, valDataset }) => ({ base: valDataset === undefined ? [scored] : [scored, valDataset] }),
     outputs: ({ report, pictures }) => [{ path: report, needed: true }, { path: pictures }],
-    load: async () => (await import('../report.ts')).reportStage,
+    load: async () => (await import('./report.ts')).reportStage,
   }
 }

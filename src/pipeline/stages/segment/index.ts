@@ -1,8 +1,8 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
 import { tagged } from '../../../data/dataset.ts'
-import { randomBackbone } from '../../random-weights.ts'
 import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
-import type { StageDefinition } from '../../stage.ts'
+import { randomBackbone } from '../../run/random-weights.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 import { refine } from '../refine/index.ts'
 import { train } from '../train/index.ts'
 
@@ -51,5 +51,5 @@ Examples:
     ]
   },
   randomStart: ({ segment }) => (segment === null ? undefined : randomBackbone('segment', segment)),
-  load: async () => (await import('../segment.ts')).segmentStage,
+  load: async () => (await import('./segment.ts')).segmentStage,
 }

@@ -1,8 +1,8 @@
 /** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
 import { tagged } from '../../../data/dataset.ts'
-import { randomStart } from '../../random-weights.ts'
 import { encoderOf } from '../../recipe/method.ts'
-import type { StageDefinition } from '../../stage.ts'
+import { randomStart } from '../../run/random-weights.ts'
+import type { StageDefinition } from '../../run/stage.ts'
 
 export const train: StageDefinition = {
   name: 'train',
@@ -52,5 +52,5 @@ Examples:
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
     return randomStart('the class network', { size: encoderOf(recipe).name, flag: '--weights FILE' })
   },
-  load: async () => (await import('../train.ts')).trainStage,
+  load: async () => (await import('./train.ts')).trainStage,
 }

@@ -1,0 +1,135 @@
+/** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; what two have in common is made once. Imports no torch. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { InputError } from '../../errors.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import type { Variant } from '../../methods/definition.ts'
+import { silentLog } from '../../train/log.ts'
+import { loadRecipe } from '../recipe/load.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { openRunData, openScoredSplit } from '../run/open-data.ts'
+import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { type RunRecipeOptions, runRecipe } from '../run/run-recipe.ts'
+import type { StageName } from '../run/stage.ts'
+import type { ScoresFile } from '../stages/evaluate/evaluate.ts'
+import { stageNames } from '../stages/list.ts'
+import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
+import { clippingVariants, defaultVariants, pickVariants } from './ablation-variant.ts'
+
+export interface AblateOptions
+  extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
+  /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
+  readonly name?: string | undefined
+  /** Variants of one's own, beside the method's. */
+  readonly variants?: readonly Variant[]
+  /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
+  readonly only?: readonly string[] | undefined
+  readonly seeds?: readonly number[]
+  /** What the seeds fix: a whole run, or the stage segment alone; the stages before it are then made once. */
+  readonly seedsOf?: 'run' | 'segment'
+}
+
+/**
+ * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
+ * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage.
+ * Writes ablation.json and ablation.md after each run.
+ * Throws InputError, before anything is run, for a wrong variant or pictures without masks; Interrupted after an abort.
+ */
+export async function ablate({
+  recipe,
+  set = [],
+  overrides = [],
+  runs = 'runs',
+  name,
+  variants: own = [],
+  only,
+  seeds = [0, 1, 2],
+  seedsOf = 'run',
+  log = silentLog(),
+  ...rest
+}: AblateOptions): Promise<{ folder: string; ablation: Ablation }> {
+  const loaded = await loadRecipe(recipe, { set, overrides })
+  if (seedsOf === 'segment' && loaded.recipe.segment === null) {
+    throw new InputError('--seeds-of segment', `${loaded.name} has no section segment`, { expected: 'run' })
+  }
+  const variants = chooseVariants(loaded.recipe, own, only)
+  const recipes = new Map<string, Recipe>()
+  for (const variant of variants) {
+    const changed = await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
+    recipes.set(variant.name, changed.recipe)
+  }
+  await refuseWithoutMasks(loaded.recipe, { runs, log, named: loaded.chosen.set })
+  const all = seedsOf === 'segment' || reachLater(variants)
+  const folder = `ablate-${name ?? loaded.name}`
+  const done: AblationRun[] = []
+  let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
+  const siblings: string[] = []
+  const seedKey = seedsOf === 'run' ? 'seed' : 'segment.seed'
+  for (const seed of seeds) {
+    for (const { name, set: changes } of variants) {
+      log.info(`ablate: ${name}, seed ${seed}`)
+      const present = stageNames(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
+      const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
+      const { run } = await runRecipe({
+        ...rest,
+        log,
+        recipe,
+        set: [...set, ...changes, `${seedKey}=${seed}`],
+        overrides,
+        runs,
+        group: folder,
+        name: `${name}-seed${seed}`,
+        siblings,
+        stages,
+      })
+      siblings.push(run.root)
+      done.push({ variant: name, seed, folder: fromHere(run.root), scores: await readScores(run, stages) })
+      ablation = { ...ablation, rows: ablationRows(variants, done) }
+      const at = (file: string): string => resolve(runs, folder, file)
+      await writeFileAtomic(at('ablation.json'), `${JSON.stringify(ablation, null, 2)}\n`)
+      await writeFileAtomic(at('ablation.md'), `${formatAblation(ablation)}\n`)
+    }
+  }
+  return { folder: resolve(runs, folder), ablation }
+}
+
+function chooseVariants(
+  recipe: Recipe,
+  own: readonly Variant[],
+  only: readonly string[] | undefined,
+): readonly Variant[] {
+  const preset = defaultVariants(recipe)
+  const named = [...preset, ...clippingVariants(recipe)]
+  const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
+  const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset
+  const twice = chosen.find(({ name }, i) => chosen.findIndex(one => one.name === name) !== i)
+  if (twice === undefined) return chosen
+  throw new InputError('--variant', `there are two variants ${twice.name}`, {
+    expected: 'give each its own name',
+  })
+}
+
+const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
+
+/** Whether a variant sets a key of a stage after evaluate; else those that `seed` needs are enough. */
+function reachLater(variants: readonly Variant[]): boolean {
+  return variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
+}
+
+async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {
+  const { recipe: placed, dataset } = await openRunData(recipe, options)
+  const { split, pictures } = await openScoredSplit({ recipe: placed, dataset })
+  if (pictures.some(({ mask }) => mask !== undefined)) return
+  throw new InputError(dataset.root, `no picture of ${split} has a mask`, {
+    expected: 'an ablation compares scores: give pictures with masks, or use tagmask run for each variant',
+  })
+}
+
+/** The scores of the maps, and of the predictions where the recipe has that stage. */
+async function readScores(run: RunFolder, stages: readonly StageName[]): Promise<AblationRun['scores']> {
+  const files = [run.scores, ...(stages.includes('predict') ? [run.predictionScores] : [])]
+  const contents = await Promise.all(files.map(file => readFile(file, 'utf8')))
+  return contents
+    .flatMap(text => (JSON.parse(text) as Pick<ScoresFile, 'scores'>).scores)
+    .map(({ metric, split, threshold, miou }) => ({ metric, split, threshold, miou }))
+}

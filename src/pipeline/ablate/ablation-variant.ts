@@ -1,0 +1,61 @@
+/** @file What an ablation compares: variants of one recipe, each a name and the keys it sets. Imports no torch. */
+import { InputError } from '../../errors.ts'
+import type { Variant } from '../../methods/definition.ts'
+import { nearestName } from '../../nearest-name.ts'
+import { methodOf } from '../recipe/method.ts'
+import { parseSet } from '../recipe/overrides.ts'
+import type { Recipe } from '../recipe/schema.ts'
+
+/** What is compared unless the person says otherwise; the first is what the others are measured against. */
+export function defaultVariants(recipe: Recipe): readonly Variant[] {
+  return methodOf(recipe).variants(recipe)
+}
+
+/** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */
+export function clippingVariants({ segment }: Recipe): readonly Variant[] {
+  if (segment === null || segment.clipping === null) return []
+  const { cropSize, clipping } = segment
+  const { startValue, patchSize } = clipping
+  const fits = (side: number): boolean => Number.isInteger(side) && cropSize % side === 0
+  return [
+    { name: 'clipping', set: [] },
+    { name: 'no-clipping', set: ['segment.clipping=null'] },
+    ...[startValue / 2, startValue * 2].map(value => ({
+      name: `start-${value}`,
+      set: [`segment.clipping.startValue=${value}`],
+    })),
+    ...[patchSize / 2, patchSize * 2, cropSize].filter(fits).map(side => ({
+      name: `patch-${side}`,
+      set: [`segment.clipping.patchSize=${side}`],
+    })),
+  ]
+}
+
+/** Reads `name=key=value,key=value`; `name=` is the recipe as it stands. Commas inside a value part nothing, unless a
+ * key and = follow. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
+export function parseVariant(text: string): Variant {
+  const at = text.indexOf('=')
+  const name = text.slice(0, at)
+  if (!/^[a-z0-9][\w.+-]*$/i.test(name) || at < 0) {
+    throw new InputError(`--variant ${text}`, 'does not begin with a name', {
+      expected: 'write --variant name=key=value,key=value; letters, digits and . _ + - make a name',
+    })
+  }
+  const settings = text.slice(at + 1)
+  const set = settings === '' ? [] : settings.split(/,(?=\s*[a-z]\w*(?:\.\w+)*\s*=)/i).map(one => one.trim())
+  for (const one of set) parseSet(one)
+  return { name, set }
+}
+
+/** Those named, in that order. Throws InputError for a name that is none of them. */
+export function pickVariants(all: readonly Variant[], names: readonly string[]): Variant[] {
+  const known = all.map(({ name }) => name)
+  return names.map(name => {
+    const found = all.find(variant => variant.name === name)
+    if (found !== undefined) return found
+    const near = nearestName(name, known)
+    throw new InputError('--variants', `there is no variant ${name}`, {
+      expected: near === undefined ? `variants are ${known.join(', ')}` : `did you mean ${near}?`,
+    })
+  })
+}

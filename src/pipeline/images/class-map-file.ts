@@ -1,0 +1,128 @@
+/** @file maps/ID.safetensors: the class maps of one picture. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
+import { join } from 'node:path'
+import { InputError } from '../../errors.ts'
+import type { ClassMaps } from '../../evaluate/index.ts'
+import { formatBytes, memoryBudget } from '../../io/available-memory.ts'
+import { readRange, withFile } from '../../io/read-range.ts'
+import { readSafetensorsHeader, writeSafetensors } from '../../io/safetensors.ts'
+import { type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
+import type { Size } from './step-memory.ts'
+
+/** The class maps of one picture, maps/ID.safetensors or refined/ID.safetensors. */
+export function classMapFile(folder: string, { id }: { readonly id: string }): string {
+  return join(folder, `${id}.safetensors`)
+}
+
+/** Writes the maps [K, H, W] of the given foreground classes (from 0), atomically; `notes` is further metadata. */
+export async function writeClassMaps(
+  path: string,
+  {
+    cam,
+    classes,
+    notes = {},
+  }: { cam: TensorData; classes: readonly number[]; notes?: Readonly<Record<string, string>> },
+): Promise<void> {
+  await writeSafetensors(path, new Map([['cam', cam]]), { ...notes, classes: JSON.stringify(classes) })
+}
+
+/** The classes (from 0) of the maps in a file, which are not read. Throws InputError for a file of another kind. */
+export async function readMapClasses(path: string): Promise<readonly number[]> {
+  const { metadata } = await readSafetensorsHeader(path)
+  const classes = parseClasses(metadata.classes)
+  if (classes === undefined) throw noClassMaps(path)
+  return classes
+}
+
+/** One entry of the metadata; undefined where it is not there or the file cannot be read. */
+export async function readClassMapNote(path: string, name: string): Promise<string | undefined> {
+  const header = await readSafetensorsHeader(path).catch(() => undefined)
+  return header?.metadata[name]
+}
+
+const NEGLIGIBLE = 256e6 // bytes; below, the system is not asked for what it has
+
+/**
+ * Reads the maps as float32, or as means at a smaller size that `sizeOf` makes of theirs. Throws InputError when the file is
+ * missing, cut short, of another kind, or does not fit into memory.
+ */
+export async function readClassMaps(
+  path: string,
+  { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
+): Promise<ClassMaps & { readonly own: Size }> {
+  const { entries, metadata, dataStart } = await readSafetensorsHeader(path)
+  const cam = entries.get('cam')
+  const classes = parseClasses(metadata.classes)
+  const [count, height, width, ...rest] = cam?.shape ?? []
+  if (
+    cam === undefined ||
+    classes === undefined ||
+    width === undefined ||
+    height === undefined ||
+    rest.length > 0 ||
+    count !== classes.length
+  ) {
+    throw noClassMaps(path)
+  }
+  const own = { width, height }
+  const size = sizeOf(own)
+  refuseLargeMaps(path, { own, size, count: classes.length })
+  const { dtype, begin, end } = cam
+  const bytes = (end - begin) / Math.max(1, classes.length)
+  const maps = new Map<number, Float32Array>()
+  await withFile(path, async file => {
+    for (const [i, k] of classes.entries()) {
+      const from = dataStart + begin + i * bytes
+      const data = await readRange(path, file, from, from + bytes)
+      maps.set(k, shrunk(toFloat32Array({ dtype, shape: [height, width], data }), own, size))
+    }
+  })
+  return { ...size, maps, own }
+}
+
+function refuseLargeMaps(path: string, { own, size, count }: { own: Size; size: Size; count: number }): void {
+  const needed = 4 * count * size.width * size.height + 8 * own.width * own.height
+  if (needed < NEGLIGIBLE) return
+  const there = memoryBudget()
+  if (needed <= there) return
+  throw new InputError(
+    path,
+    `${count} maps of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
+    { expected: `${formatBytes(there)} of memory may be used; free memory` },
+  )
+}
+
+/** The mean of the pixels that fall into each pixel of the smaller size. */
+function shrunk(plane: Float32Array, own: Size, size: Size): Float32Array {
+  if (own.width === size.width && own.height === size.height) return plane
+  const bounds = (inputs: number, outputs: number): Int32Array =>
+    Int32Array.from({ length: outputs + 1 }, (_, i) => Math.round((i * inputs) / outputs))
+  const [columns, rows] = [bounds(own.width, size.width), bounds(own.height, size.height)]
+  const out = new Float32Array(size.width * size.height)
+  for (let y = 0; y < size.height; y++) {
+    for (let x = 0; x < size.width; x++) {
+      let sum = 0
+      for (let row = rows[y]!; row < rows[y + 1]!; row++) {
+        const start = row * own.width
+        for (let at = start + columns[x]!, end = start + columns[x + 1]!; at < end; at++) sum += plane[at]!
+      }
+      out[y * size.width + x] = sum / ((rows[y + 1]! - rows[y]!) * (columns[x + 1]! - columns[x]!))
+    }
+  }
+  return out
+}
+
+function noClassMaps(path: string): InputError {
+  return new InputError(path, 'holds no class maps', {
+    expected: 'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; run tagmask maps again',
+  })
+}
+
+function parseClasses(text: string | undefined): number[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? '')
+    const isList = Array.isArray(value) && value.every(item => Number.isInteger(item))
+    return isList && new Set(value).size === value.length ? value : undefined
+  } catch {
+    return undefined
+  }
+}

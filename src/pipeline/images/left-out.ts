@@ -1,0 +1,39 @@
+/** @file Images that a stage leaves out of something, told at its end: those of one cause in one line. Imports no torch. */
+import { sample } from '../../data/listing.ts'
+import { InputError } from '../../errors.ts'
+import type { Log } from '../../train/log.ts'
+import { causeOf } from './lost-images.ts'
+
+export interface LeftOut {
+  readonly count: number
+  /** Throws the error again when it is no InputError, or under `strict`. */
+  add(id: string, error: unknown): void
+  /** `what`: what they are left out of, as in "the scores". */
+  tell(log: Log, what: string): void
+}
+
+export function collectLeftOut({ strict }: { strict: boolean }): LeftOut {
+  const causes = new Map<string, { ids: string[]; first: string }>()
+  let count = 0
+  return {
+    get count() {
+      return count
+    },
+    add(id, error) {
+      if (strict || !(error instanceof InputError)) throw error
+      count++
+      const kind = causeOf(error)
+      const known = causes.get(kind)
+      if (known === undefined) causes.set(kind, { ids: [id], first: error.message })
+      else known.ids.push(id)
+    },
+    tell(log, what) {
+      for (const { ids, first } of causes.values())
+        log.warn(
+          ids.length === 1
+            ? `${ids[0]} is left out of ${what}: ${first}`
+            : `${ids.length} images are left out of ${what} for one cause (${sample(ids)}): ${first}`,
+        )
+    },
+  }
+}

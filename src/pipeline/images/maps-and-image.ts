@@ -1,0 +1,28 @@
+/** @file The class maps of one image and its pixels, at a size that fits into memory. Imports no torch. */
+import type { Picture } from '../../data/picture.ts'
+import { resize } from '../../data/transforms/resize.ts'
+import { InputError } from '../../errors.ts'
+import type { ClassMaps } from '../../evaluate/index.ts'
+import { type RgbImage, readImage } from '../../io/image.ts'
+import { readClassMaps } from './class-map-file.ts'
+import type { Size } from './step-memory.ts'
+
+/**
+ * Class maps with the picture they are of, both at the size that `sizeOf` makes of the picture's own. Throws InputError when
+ * their sizes differ.
+ */
+export async function readMapsAndImage(
+  file: string,
+  picture: Pick<Picture, 'image'>,
+  { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
+): Promise<ClassMaps & { readonly image: RgbImage; readonly own: Size }> {
+  const [maps, image] = await Promise.all([readClassMaps(file, { sizeOf }), readImage(picture.image)])
+  const { own, width, height } = maps
+  if (image.width !== own.width || image.height !== own.height) {
+    throw new InputError(file, `the maps are ${own.width} x ${own.height} pixels`, {
+      expected: `the picture ${picture.image} has ${image.width} x ${image.height}`,
+    })
+  }
+  const same = width === own.width && height === own.height
+  return { ...maps, image: same ? image : resize(image, { width, height }) }
+}

@@ -1,0 +1,254 @@
+/** @file Labels of pictures from a trained segmentation network: one scale, several, and refined by the dense CRF. */
+
+import type { Picture } from '../../data/picture.ts'
+import { denormalise, type Normalisation } from '../../data/transforms/normalise.ts'
+import type { View } from '../../data/transforms/views.ts'
+import { loadViews, type PictureViews } from '../../data/view-loader.ts'
+import { InputError } from '../../errors.ts'
+import { isOutOfMemory, memoryBudget } from '../../io/available-memory.ts'
+import type { RgbImage } from '../../io/image.ts'
+import type { LabelMap } from '../../io/indexed-png.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
+import { bestLabels } from '../../models/segmentation/index.ts'
+import { unaryFromScores } from '../../refine/crf-unary.ts'
+import { crfThreads, denseCrf } from '../../refine/dense-crf.ts'
+import {
+  autocast,
+  emptyCache,
+  memory,
+  ops,
+  type Precision,
+  scope,
+  type Tensor,
+  tensor,
+} from '../../torch/index.ts'
+import type { Log } from '../../train/log.ts'
+import type { PredictRecipe } from '../recipe/predict.ts'
+import type { Way } from '../stages/predict/prediction-file.ts'
+import { outOfMemoryNamed } from './each-picture.ts'
+import { planImages } from './image-plan.ts'
+import { type PredictMemory, predictMemory, type Size } from './step-memory.ts'
+
+export interface PredictOptions
+  extends Pick<
+    PredictRecipe,
+    'scales' | 'flip' | 'combine' | 'alignCorners' | 'windows' | 'crf' | 'crfLabels' | 'longestSide'
+  > {
+  /** What is wanted; ms-crf needs `crf`. */
+  readonly ways: readonly Way[]
+  readonly normalisation: Normalisation
+  /** Side of the training crop: what a Segmenter looks at. */
+  readonly cropSize: number
+  readonly workers: number
+  /** Megabytes that pictures may take at once; what is free when not given. */
+  readonly memory?: number | undefined
+  /** Of the CRF; chosen from the cores when null or not given. */
+  readonly threads?: number | null
+  readonly device: string
+  readonly precision: Precision
+  readonly strict: boolean
+  readonly onBadPicture: (picture: Picture, error: InputError) => void
+  /** Name of the work, before the lines that it says in `log`: which pictures were looked at smaller. */
+  readonly title?: string
+  readonly log?: Log
+  /** How pictures are read and made smaller; from their files, in worker threads, when not given. */
+  readonly load?: typeof loadViews
+  /** Pictures whose CRF may run at the same time. */
+  readonly atOnce?: number
+  /** Also yield the probabilities. */
+  readonly withScores?: boolean
+  /** What else is known of a picture; nothing when not given. */
+  readonly prior?: (picture: Picture) => Promise<LabelPrior>
+}
+
+/** Factors on the probabilities of some labels, each [height, width]; a picture can hold no others. */
+export interface LabelPrior {
+  readonly width: number
+  readonly height: number
+  readonly factors: ReadonlyMap<number, Float32Array>
+}
+
+/** Probabilities by label, row and column: `data` is [labels, height, width]. */
+export interface LabelScores {
+  readonly labels: number
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
+/** A picture with its labels, all of the picture's own size. */
+export interface Prediction {
+  readonly picture: Picture
+  readonly image: RgbImage
+  readonly labels: ReadonlyMap<Way, LabelMap>
+  /** Of all views together, at the size that the network looked at, before the CRF; where they were asked for. */
+  readonly scores: LabelScores | undefined
+}
+
+const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a float for every pixel and label
+
+/**
+ * Yields the pictures in order. The CRF works on threads of its own while the network looks at the next pictures, as many as
+ * memory allows; those that cannot be read or do not fit into memory are reported and left out, or thrown when `strict`. The
+ * network must be in eval mode.
+ */
+export async function* predictPictures(
+  network: LabelNetwork,
+  pictures: readonly Picture[],
+  options: PredictOptions,
+): AsyncGenerator<Prediction, void> {
+  const { normalisation, workers, longestSide, strict, title = 'predict', log } = options
+  const waiting: Promise<Prediction | undefined>[] = []
+  let total = 0
+  const budget = (): number => {
+    if (waiting.length === 0) total = memoryBudget({ cached: memory().cached, most: options.memory })
+    return total
+  }
+  const bytes = (sizes: { own: Size; working: Size }): number =>
+    predictMemory(options, { ...memoryShape(network, options), ...sizes })
+  const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
+  const onBadPicture = (picture: Picture, error: InputError): void => {
+    plan.forget(picture)
+    options.onBadPicture(picture, error)
+  }
+  const load = (some: readonly Picture[], workers: number) =>
+    (options.load ?? loadViews)(some, {
+      scales: [1],
+      longestSide,
+      fitOf: plan.fit,
+      normalisation,
+      workers,
+      strict,
+      onBadPicture,
+    })
+  const one = (loaded: PictureViews): Promise<Prediction> =>
+    predictOne(network, { ...loaded, view: loaded.views[0]! }, options)
+  const again = async (picture: Picture): Promise<Prediction | undefined> => {
+    plan.halve(picture)
+    emptyCache()
+    for await (const smaller of load([picture], 1)) return await one(smaller)
+    return undefined
+  }
+  const reported = async (picture: Picture, work: Promise<Prediction>): Promise<Prediction | undefined> => {
+    try {
+      return await work.catch((error: unknown) => {
+        if (!isOutOfMemory(error)) throw error
+        return again(picture)
+      })
+    } catch (error) {
+      const named = outOfMemoryNamed(picture, error)
+      if (strict || !(named instanceof InputError)) throw named
+      onBadPicture(picture, named)
+      return undefined
+    }
+  }
+  try {
+    for await (const loaded of load(pictures, workers)) {
+      const { image: own, views } = loaded
+      const most = Math.min(inFlight(options), Math.floor(budget() / bytes({ own, working: views[0]! })))
+      while (waiting.length > 0 && waiting.length >= most) {
+        const prediction = await waiting.shift()!
+        if (prediction !== undefined) yield prediction
+      }
+      const work = reported(loaded.picture, one(loaded))
+      work.catch(() => undefined) // seen when its turn comes
+      waiting.push(work)
+    }
+    for (const work of waiting) {
+      const prediction = await work
+      if (prediction !== undefined) yield prediction
+    }
+  } finally {
+    if (log !== undefined) plan.tell(log)
+  }
+}
+
+/** What decides over the memory of a prediction. */
+function memoryShape(
+  { labels, shape }: LabelNetwork,
+  { scales, flip, windows, cropSize, ways, crf }: PredictOptions,
+): Omit<PredictMemory, 'own' | 'working'> {
+  return {
+    ...shape,
+    labels,
+    scales,
+    flip,
+    window: windows.side ?? cropSize,
+    shortSide: windows.shortSide,
+    crf: crf !== null && ways.includes('ms-crf'),
+  }
+}
+
+/** They share the threads. */
+function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
+  return Math.min(atOnce, crfThreads(threads))
+}
+
+/** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
+async function predictOne(
+  network: LabelNetwork,
+  { picture, image, view }: { picture: Picture; image: RgbImage; view: View },
+  options: PredictOptions,
+): Promise<Prediction> {
+  const { ways, crf, device, precision, normalisation } = options
+  const labels = new Map<Way, LabelMap>()
+  const prior = await options.prior?.(picture)
+  let scores: LabelScores | undefined
+  const chosen = scope(() => {
+    const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
+    const { single, multi } = autocast({ precision, device }, () => network.probabilities(input, options))
+    const known = (scores: Tensor): Tensor => (prior === undefined ? scores : withPrior(scores, prior))
+    if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
+    const all = known(multi)
+    if (options.withScores) {
+      const [labels, height, width] = all.shape as [number, number, number]
+      scores = { labels, width, height, data: all.toFloat32Array() }
+    }
+    if (ways.includes('ms')) labels.set('ms', bestLabels(all, image))
+    const keys = prior && [...prior.factors.keys()]
+    return ways.includes('ms-crf') ? chosenScores(all, { ...options, keys }) : undefined
+  })
+  if (chosen === undefined || crf === null) return { picture, image, labels, scores }
+  const whole = view.width === image.width && view.height === image.height
+  const seen = whole ? image : denormalise(view, normalisation)
+  const { keys, planes } = chosen
+  const refined = await denseCrf({
+    image: seen,
+    unary: unaryFromScores(planes),
+    name: picture.id,
+    threads: Math.floor(crfThreads(options.threads) / inFlight(options)),
+    ...crf,
+  })
+  scope(() => {
+    const best = bestLabels(tensor(refined, [keys.length, seen.height, seen.width]), image)
+    labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })
+  })
+  return { picture, image, labels, scores }
+}
+
+/** Probabilities times what is known of the picture; not normalised. scores [labels, H, W] */
+function withPrior(scores: Tensor, { width, height, factors }: LabelPrior): Tensor {
+  const area = width * height
+  const planes = new Float32Array(scores.size(0) * area)
+  for (const [label, plane] of factors) planes.set(plane, label * area)
+  const known = tensor(planes, [1, scores.size(0), height, width]).to({ device: scores.device })
+  return scores.mul(ops.upsampleBilinear2d(known, scores.shape.slice(1), false).select(0, 0))
+}
+
+/** The labels that the CRF chooses from, and their scores one after the other. scores [labels, H, W] */
+function chosenScores(
+  scores: Tensor,
+  { crfLabels, keys: allowed }: Pick<PredictOptions, 'crfLabels'> & { keys: readonly number[] | undefined },
+): { readonly keys: readonly number[]; readonly planes: Float32Array } {
+  const [labels, height, width] = scores.shape as [number, number, number]
+  const planes = scores.toFloat32Array()
+  const all = allowed ?? Array.from({ length: labels }, (_, label) => label)
+  const present = crfLabels === 'best' ? new Set(bestLabels(scores, { width, height }).data) : undefined
+  const keys = all.filter(label => present?.has(label) ?? true)
+  if (allowed === undefined && keys.length === labels) return { keys, planes }
+  const area = height * width
+  const chosen = new Float32Array(keys.length * area)
+  for (const [i, label] of keys.entries())
+    chosen.set(planes.subarray(label * area, (label + 1) * area), i * area)
+  return { keys, planes: chosen }
+}

@@ -1,0 +1,125 @@
+/** @file Estimates against the peak of a process of its own, at three sizes each. */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { packageRoot } from '../../io/package-root.ts'
+import { refineMemory } from '../../refine/crf-memory.ts'
+import { parseRecipe } from '../recipe/load.ts'
+import { mapsMemory, predictMemory, type Size, walkMemory } from './step-memory.ts'
+
+const PROGRAM = `
+import { readFileSync } from 'node:fs'
+const at = path => import(process.argv[1] + path)
+const { scope, tensor, autocast, setThreads } = await at('torch/index.js')
+const bytes = key => 1024 * Number(new RegExp(key + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1])
+setThreads(1)
+const noise = length => Float32Array.from({ length }, (_, i) => (i * 7919) % 251 / 251)
+const image = ({ width, height }) => tensor(noise(3 * width * height), [1, 3, height, width])
+const { parseRecipe } = await at('pipeline/recipe/load.js')
+const [kind, text, ...sides] = process.argv.slice(2)
+const size = { width: Number(sides[0]), height: Number(sides[1]) }
+const recipe = parseRecipe(text, 'recipe')
+const { precision, device } = recipe
+const within = body => scope(() => autocast({ precision, device }, body))
+const makers = {
+  async maps() {
+    const { buildMethod } = await at('pipeline/networks/build-method.js')
+    const { pictureMaps } = await at('pipeline/images/picture-maps.js')
+    const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
+    method.network.eval()
+    return ({ width, height }) => scope(() => pictureMaps(method, recipe, {
+      picture: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
+    }).toFloat32Array())
+  },
+  async walk() {
+    const { buildAffinity } = await at('pipeline/networks/build-affinity.js')
+    const { pictureAffinities, walkedMaps } = await at('refine/affinity/index.js')
+    const network = buildAffinity(recipe, { numClasses: 20 }).eval()
+    return size => {
+      const affinities = within(() => pictureAffinities(network, image(size), {}))
+      const maps = new Map([0, 1].map(k => [k, noise(size.width * size.height)]))
+      walkedMaps({ ...size, maps }, affinities, { logt: 0 })
+    }
+  },
+  async predict() {
+    const { buildSegmentation } = await at('pipeline/networks/build-segmentation.js')
+    const { labelProbabilities } = await at('models/segmentation/index.js')
+    const network = buildSegmentation(recipe, recipe.segment, { labels: 21 }).eval()
+    return size => within(() => labelProbabilities(network, image(size), recipe.predict))
+  },
+  async crf() {
+    const { denseCrf } = await at('refine/dense-crf.js')
+    const { unaryFromScores } = await at('refine/crf-unary.js')
+    return ({ width, height }) => {
+      const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
+        const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)]
+        return 128 + 60 * Math.sin(x / 19) + 40 * Math.cos(y / 13) + ((i * 7919) % 31)
+      })
+      return denseCrf({ image: { width, height, data }, unary: unaryFromScores(noise(3 * width * height)), iterations: 1, threads: 1 })
+    }
+  },
+}
+const make = await makers[kind]()
+await make({ width: 64, height: 64 })
+const before = bytes('VmRSS')
+await make(size)
+console.log(bytes('VmHWM') - before)
+`
+
+async function measured(kind: string, recipe: string, { width, height }: Size): Promise<number> {
+  const source = pathToFileURL(join(packageRoot(), 'dist/src/')).href
+  const args = ['--input-type=module', '-e', PROGRAM, source, kind, recipe, `${width}`, `${height}`]
+  return Number((await promisify(execFile)(process.execPath, args)).stdout)
+}
+
+const SIZES: readonly Size[] = [
+  { width: 560, height: 420 },
+  { width: 640, height: 640 },
+  { width: 800, height: 600 },
+]
+const DEIT_TI = 'model: { width: deit-ti }'
+const PATCH_8 = 'model: { width: { embedDim: 32, depth: 2, heads: 2 }, imageSize: 32, patchSize: 8 }'
+const NETWORK = 'segment: { network: convolutional, cropSize: 224 }\npredict: { scales: [1] }'
+const RESNET38 =
+  'segment: { network: convolutional, backbone: resnet38, cropSize: 224 }\npredict: { scales: [1] }'
+
+const backbone = 'model'
+const vit = { kind: 'vit', heads: 3, embedDim: 192, patchSize: 16 } as const
+
+/** What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
+const KINDS = {
+  'mctformer in fp32': ['maps', `method: mctformer\n${DEIT_TI}`],
+  'weaktr in fp32': ['maps', `method: weaktr\n${DEIT_TI}`],
+  'patches of 8': ['maps', `method: mctformer\n${PATCH_8}\nmaps: { layers: 2 }`],
+  'the U-Net': ['maps', 'method: mctformer\nmodel: { width: deit-ti, unet: { width: 128 } }'],
+  'the walk': ['walk', `method: mctformer\n${DEIT_TI}`],
+  predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
+  'predictions by ResNet38': ['predict', `method: mctformer\n${DEIT_TI}\n${RESNET38}`],
+  'the dense CRF': ['crf', 'method: mctformer'],
+} as const
+
+function estimated(kind: string, text: string, size: Size): number {
+  const recipe = parseRecipe(text, 'recipe')
+  const sizes = { own: size, working: size, tags: 2, classes: 20 }
+  if (kind === 'maps') return mapsMemory(recipe, sizes)
+  if (kind === 'walk') return walkMemory(recipe, { ...sizes, backbone, radius: 5 })
+  if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
+  const { scales, flip, windows } = recipe.predict
+  const body = recipe.segment?.backbone === 'resnet38' ? undefined : vit
+  const look = { windows: false, backbone: body, labels: 21, scales, flip, crf: false } as const
+  return predictMemory(recipe, { ...sizes, ...look, window: windows.side ?? 224, shortSide: null })
+}
+
+test.each(Object.entries(KINDS))(
+  'the memory of %s is estimated to a factor of 1.5 at three sizes',
+  { timeout: 900_000 },
+  async (_, [kind, text]) => {
+    for (const size of SIZES) {
+      const ratio = estimated(kind, text, size) / (await measured(kind, text, size))
+      expect(ratio, `${kind} at ${size.width} x ${size.height}`).toBeGreaterThan(1 / 1.5)
+      expect(ratio, `${kind} at ${size.width} x ${size.height}`).toBeLessThan(1.5)
+    }
+  },
+)

@@ -1,0 +1,173 @@
+/** @file Bytes that a step on one image takes beside the network itself, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
+import { MAX_RATIO } from '../../models/segmenter/inference.ts'
+import { enlargedSize } from '../../models/segmenter/windows.ts'
+import type { EncoderShape } from '../../models/vit/index.ts'
+import { crfMemory } from '../../refine/crf-memory.ts'
+import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
+import { encoderOf, methodOf } from '../recipe/method.ts'
+import type { Recipe } from '../recipe/schema.ts'
+
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** Parts of a recipe that decide. */
+export type MemorySettings = Pick<Recipe, 'method' | 'model' | 'maps' | 'precision' | 'device'>
+
+const FLOAT = 4
+const TOKENS = 22 // tensors of all tokens that are there at once in a block: qkv twice, the MLP, its GELU, residuals
+
+/** A vision transformer on `batch` images: the attention of one block, and its tokens. `read`: a method looks at the attention in float32. */
+function transformerMemory({
+  size: { width, height },
+  batch,
+  heads,
+  embedDim,
+  patchSize,
+  classTokens,
+  precision,
+  read,
+}: {
+  size: Size
+  batch: number
+  heads: number
+  embedDim: number
+  patchSize: number
+  classTokens: number
+  precision: Recipe['precision']
+  read: boolean
+}): { patches: number; tokens: number; bytes: number } {
+  const patches = Math.ceil(width / patchSize) * Math.ceil(height / patchSize)
+  const tokens = patches + classTokens
+  const weight = precision === 'fp32' ? FLOAT : read ? 2 + FLOAT : 2
+  const attention = batch * heads * tokens ** 2 * weight
+  return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
+}
+
+/**
+ * Class maps of one image: `working` the size that scales are relative to, `own` its own, `tags` how many maps it gets. On a
+ * GPU the host's part alone.
+ */
+export function mapsMemory(
+  recipe: MemorySettings,
+  { own, working, tags, classes }: { own: Size; working: Size; tags: number; classes: number },
+): number {
+  const { maps, precision, device } = recipe
+  const { heads, embedDim, patchSize, tokenPerClass } = encoderOf(recipe)
+  const batch = maps.flip ? 2 : 1
+  const views = maps.scales.map(scale => ({
+    width: Math.max(patchSize, Math.round(working.width * scale)),
+    height: Math.max(patchSize, Math.round(working.height * scale)),
+  }))
+  const inputs = 3 * FLOAT * views.reduce((sum, { width, height }) => sum + width * height, 0)
+  const host = inputs + ownSizeMemory({ own, working, tags })
+  if (device !== 'cpu') return host
+  const looks = views.map(size => {
+    const pixels = size.width * size.height
+    const classTokens = tokenPerClass ? classes : 1
+    const look = { size, batch, heads, embedDim, patchSize, classTokens, precision, read: true }
+    const { patches, tokens, bytes } = transformerMemory(look)
+    const { beside, after = 0 } = methodOf(recipe).mapsMemory(recipe, {
+      batch,
+      pixels,
+      patches,
+      tokens,
+      classes,
+    })
+    return Math.max(bytes, after) + beside + 3 * FLOAT * batch * pixels
+  })
+  const summed = FLOAT * tags * working.width * working.height * (batch + 4)
+  return host + inputs + Math.max(...looks) + summed
+}
+
+/** What an image and its maps take at their own size: the pixels twice, the maps in half precision, one of them in single. */
+function ownSizeMemory({ own, working, tags }: { own: Size; working: Size; tags: number }): number {
+  const pixels = own.width * own.height
+  const decoded = 6 * pixels
+  return working.width === own.width && working.height === own.height
+    ? decoded
+    : decoded + pixels * (2 * tags + 4 * FLOAT)
+}
+
+/** The affinities of an image of this size and the walk of its maps along them. */
+export function walkMemory(
+  recipe: MemorySettings,
+  {
+    own,
+    working,
+    tags,
+    backbone,
+    radius,
+  }: { own: Size; working: Size; tags: number; backbone: BackboneName; radius: number },
+): number {
+  const { precision, device } = recipe
+  const pixels = working.width * working.height
+  const shape = backboneShape(backbone, recipe)
+  const { bytes, stride } = backboneMemory(shape, { size: working, precision })
+  const offsets = (Math.PI / 2) * radius ** 2
+  const walk = (pixels / stride ** 2) * offsets * (2 * FLOAT + 8)
+  const maps = 3 * FLOAT * pixels * (tags + 1)
+  return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
+}
+
+/** What decides over the memory of a dense backbone; undefined for ResNet38. */
+export type BackboneShape = Pick<EncoderShape, 'heads' | 'embedDim' | 'patchSize'> | undefined
+
+/** A dense backbone on one image, nothing recorded. */
+function backboneMemory(
+  shape: BackboneShape,
+  { size, precision }: { size: Size; precision: Recipe['precision'] },
+): { bytes: number; stride: number } {
+  const pixels = size.width * size.height
+  if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
+  const { heads, embedDim, patchSize } = shape
+  const look = { size, batch: 1, heads, embedDim, patchSize, classTokens: 1, precision, read: false }
+  return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }
+}
+
+export interface PredictMemory {
+  readonly own: Size
+  readonly working: Size
+  /** Background included. */
+  readonly labels: number
+  /** Whether it looks through windows. */
+  readonly windows: boolean
+  readonly backbone: BackboneShape
+  readonly scales: readonly number[]
+  readonly flip: boolean
+  /** Segmenter: what it looks at, pixels, or the whole view; and the shorter side at scale 1. */
+  readonly window: number | 'whole'
+  readonly shortSide: number | null
+  /** Whether the result goes through the dense CRF. */
+  readonly crf: boolean
+}
+
+/** Labels of one image at several scales. */
+export function predictMemory(
+  { precision, device }: Pick<MemorySettings, 'precision' | 'device'>,
+  options: PredictMemory,
+): number {
+  const { own, working, labels, windows, backbone, scales, flip, window, shortSide, crf } = options
+  const pixels = working.width * working.height
+  const planes = FLOAT * labels * pixels
+  const inputs = 3 * FLOAT * pixels
+  const same = working.width === own.width && working.height === own.height
+  const base = (same ? 7 : 26) * own.width * own.height + 2 * inputs
+  const refined = crf ? crfMemory({ pixels, labels }) + planes : 0
+  if (device !== 'cpu') return base + 2 * planes + refined
+  const [short, long] = [Math.min(working.width, working.height), Math.max(working.width, working.height)]
+  const start = windows && shortSide !== null ? shortSide * Math.min(1 / short, MAX_RATIO / long) : 1
+  const batch = windows && flip ? 2 : 1
+  const looks = [1, ...scales].map(scale => {
+    const factor = start * scale
+    const view = { width: working.width * factor, height: working.height * factor }
+    if (!windows) return backboneMemory(backbone, { size: view, precision }).bytes + inputs * factor ** 2
+    const windowed = window === 'whole' ? view : { width: window, height: window }
+    const whole = window === 'whole' ? view : enlargedSize(view, window)
+    const { bytes } = backboneMemory(backbone, { size: windowed, precision })
+    const area = whole.width * whole.height
+    return Math.max(batch * bytes, 4 * FLOAT * labels * area) + 3 * FLOAT * batch * area
+  })
+  return base + Math.max(Math.max(...looks) + (windows ? 6 : 5) * planes, 2 * planes + refined)
+}

@@ -1,0 +1,64 @@
+/** @file The backbone of AffinityNet and of segmentation as a recipe names it, and the weights it starts from. */
+import { readWeights } from '../../io/weights.ts'
+import {
+  type DenseBackbone,
+  type DenseNetwork,
+  resnet38Backbone,
+  vitBackbone,
+} from '../../models/dense-backbone.ts'
+import { describeLoaded } from '../../models/loaded-weights.ts'
+import type { FrozenPart } from '../../models/resnet38/index.ts'
+import type { Module } from '../../nn/index.ts'
+import type { Log } from '../../train/log.ts'
+import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { randomBackbone, warnOfRandomStart } from '../run/random-weights.ts'
+import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { trainedWeights } from './build-method.ts'
+
+export interface BackboneOptions {
+  readonly numClasses: number
+  /** Parts of ResNet38 that do not train. */
+  readonly frozen: readonly FrozenPart[]
+}
+
+/** Builds it with freshly drawn weights. */
+export function buildBackbone(
+  name: BackboneName,
+  recipe: Recipe,
+  { numClasses, frozen }: BackboneOptions,
+): DenseBackbone {
+  const shape = backboneShape(name, recipe)
+  if (shape === undefined) return resnet38Backbone({ frozen })
+  return vitBackbone({ ...shape, classTokens: shape.tokenPerClass ? numClasses : 1 })
+}
+
+export interface StartOptions {
+  readonly recipe: Recipe
+  readonly run: RunFolder
+  /** Folder of the training that starts. */
+  readonly checkpoints: string
+  readonly log: Log
+  readonly stage: 'affinity' | 'segment'
+}
+
+/**
+ * Starts a network from the file that its section names or, where it has the class network's size, from the run's own
+ * trained weights; says what was left to chance. Throws InputError when the weights are of another architecture.
+ */
+export async function startBackbone(
+  network: Pick<DenseNetwork<Module>, 'loadPretrained' | 'stateDict'>,
+  { backbone, weights: file }: { readonly backbone: BackboneName; readonly weights: string | null },
+  { recipe, run, checkpoints, log, stage }: StartOptions,
+): Promise<void> {
+  const from = file ?? (backbone === 'model' ? trainedWeights(recipe, run) : undefined)
+  if (from === undefined) {
+    await warnOfRandomStart(randomBackbone(stage, { backbone, weights: file }), { checkpoints, log })
+    return
+  }
+  const weights = await readWeights(from)
+  const loaded = network.loadPretrained(weights, { file: from })
+  const { info, warning } = describeLoaded(loaded, { names: weights.keys(), own: network.stateDict() })
+  log.info(`${stage}: weights from ${fromHere(from)} (${info})`)
+  if (warning !== undefined) log.warn(`${stage}: ${fromHere(from)}: ${warning}`)
+}

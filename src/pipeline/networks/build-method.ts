@@ -1,0 +1,87 @@
+/** @file From a recipe to a network on its device, with seed and threads set. */
+
+import { InputError } from '../../errors.ts'
+import { textOf } from '../../io/printable.ts'
+import { readWeights } from '../../io/weights.ts'
+import type { Adapted, Method } from '../../methods/index.ts'
+import { describeLoaded } from '../../models/loaded-weights.ts'
+import type { Module } from '../../nn/index.ts'
+import { checkDevice, manualSeed, setThreads } from '../../torch/index.ts'
+import { checkpointFiles } from '../../train/checkpoint.ts'
+import type { Log } from '../../train/log.ts'
+import { methodOf } from '../recipe/method.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { warnOfRandomStart } from '../run/random-weights.ts'
+import type { RunFolder } from '../run/run-folder.ts'
+import { train } from '../stages/train/index.ts'
+
+/** Sets threads and seed as the recipe says; returns the device. Throws InputError for one that is not there. */
+export function prepareTorch({ threads, device, seed }: Recipe): string {
+  if (threads !== null) setThreads(threads)
+  manualSeed(seed)
+  return checkDevice(device)
+}
+
+/** Builds the method's network with freshly drawn weights. Throws InputError for a device that is not there. */
+export async function buildMethod(recipe: Recipe, options: { numClasses: number }): Promise<Method> {
+  const device = prepareTorch(recipe)
+  const method = await methodOf(recipe).build(recipe, options)
+  for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
+  return method
+}
+
+/** Starts from the recipe's pretrained weights and says what they left to chance; all of it where it names none. */
+export async function startFromWeights(
+  method: Method,
+  recipe: Recipe,
+  { run, log }: { run: RunFolder; log: Log },
+): Promise<void> {
+  if (recipe.weights === null) {
+    if (recipe.data.layout === 'demo') log.info('train: from random weights, as the demo is meant to be')
+    await warnOfRandomStart(train.randomStart?.(recipe), { checkpoints: run.checkpoints, log })
+    return
+  }
+  const weights = await readWeights(recipe.weights)
+  const loaded = method.loadPretrained(weights, { file: recipe.weights })
+  sayLoaded(loaded, { log, method, names: weights.keys(), from: recipe.weights })
+}
+
+function sayLoaded(
+  loaded: Adapted,
+  { log, method, names, from }: { log: Log; method: Method; names: Iterable<string>; from: string },
+): void {
+  const { info, warning } = describeLoaded(loaded, { names, own: method.network.stateDict() })
+  log.info(`weights from ${from} (${info})`)
+  if (warning !== undefined) log.warn(`${from}: ${warning}`)
+}
+
+/** The file of weights that class maps are made with: the recipe's own, or what the stage train wrote. */
+export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): string {
+  return maps.weights ?? checkpointFiles(checkpoints)[maps.checkpoint]
+}
+
+/** Loads published weights of the whole network, of any number of positions. Throws InputError where some are missing. */
+export async function loadPublished(method: Method, file: string, log: Log): Promise<void> {
+  const weights = await readWeights(file)
+  const loaded = method.loadPretrained(weights, { file })
+  const { missing } = loaded
+  if (missing.length === 0) return sayLoaded(loaded, { log, method, names: weights.keys(), from: file })
+  const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
+  throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
+    field: 'maps.weights',
+    expected: 'weights of the trained network; weights to start a training from are given with --weights',
+  })
+}
+
+/** Loads weights that a training wrote. Throws InputError naming the file when they do not fit. */
+export async function loadTrained(network: Module, file: string): Promise<void> {
+  const weights = await readWeights(file)
+  try {
+    network.loadStateDict(weights)
+  } catch (cause) {
+    throw new InputError(file, textOf(cause), {
+      expected: 'weights of the same recipe; train again, or use the recipe they were trained with',
+      cause,
+    })
+  }
+}

@@ -1,0 +1,123 @@
+/** @file The segmentation network of a recipe, to be trained or with what a run has trained. */
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Normalisation } from '../../data/transforms/normalise.ts'
+import { InputError } from '../../errors.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import { MOST_CLASSES } from '../../io/label-values.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
+import { DilatedHead, LightHead, segmentationNetwork } from '../../models/segmentation/index.ts'
+import { Segmenter } from '../../models/segmenter/index.ts'
+import { checkpointFiles } from '../../train/checkpoint.ts'
+import { backboneShape } from '../recipe/backbone.ts'
+import { encoderOf, methodOf } from '../recipe/method.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { SegmentRecipe } from '../recipe/segment.ts'
+import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { buildBackbone } from './build-backbone.ts'
+import { buildMethod, loadTrained, prepareTorch } from './build-method.ts'
+
+/**
+ * Builds it with freshly drawn weights: ResNet38 with the published head, a vision transformer with a light one or as a
+ * Segmenter. `labels` counts the background.
+ */
+export function buildSegmentation(
+  recipe: Recipe,
+  settings: SegmentRecipe,
+  { labels }: { labels: number },
+): LabelNetwork {
+  const { network, backbone: name } = settings
+  if (network === 'segmenter') return buildSegmenter(recipe, settings, { labels })
+  const backbone = buildBackbone(name, recipe, { numClasses: labels - 1, frozen: ['conv1a'] })
+  return segmentationNetwork(backbone, channels =>
+    name === 'resnet38' ? new DilatedHead({ channels, labels }) : new LightHead({ channels, labels }),
+  )
+}
+
+/** Its position embeddings are for the training crop. */
+function buildSegmenter(
+  recipe: Recipe,
+  { backbone, cropSize: imageSize }: SegmentRecipe,
+  { labels }: { labels: number },
+): Segmenter {
+  const shape = backboneShape(backbone, recipe)
+  if (shape !== undefined) return new Segmenter({ ...shape, imageSize, labels })
+  throw new InputError('segment.backbone', 'is resnet38', {
+    expected: 'a vision transformer (model or deit-*) for the segmenter',
+  })
+}
+
+/** What labels images is shown: crops of this side in training, pixels so normalised. Throws InputError where nothing does. */
+export function shownTo(recipe: Recipe): { cropSize: number; normalisation: Normalisation } {
+  const { segment, normalise } = recipe
+  if (segment !== null) return { cropSize: segment.cropSize, normalisation: segment.normalise ?? normalise }
+  if (methodOf(recipe).labels) return { cropSize: encoderOf(recipe).imageSize, normalisation: normalise }
+  throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
+}
+
+/** Folder of the weights of what labels images: the stage segment's, or the method's own. */
+export function labelFolder({ segment }: Recipe, run: RunFolder): string {
+  return segment === null ? run.checkpoints : run.segmentCheckpoints
+}
+
+const namesFile = (folder: string): string => join(folder, 'labels.txt')
+
+/** Writes labels.txt beside the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
+export async function writeLabelNames(folder: string, classes: readonly string[]): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const lines = ['background', ...classes].map(name => (isPlainLine(name) ? name : JSON.stringify(name)))
+  await writeFileAtomic(namesFile(folder), `${lines.join('\n')}\n`)
+}
+
+function isPlainLine(name: string): boolean {
+  return (
+    name !== '' && name.trim() === name && !name.startsWith('"') && !/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u.test(name)
+  )
+}
+
+function parseLabelName(line: string): string {
+  if (!line.startsWith('"')) return line
+  try {
+    return String(JSON.parse(line))
+  } catch {
+    return line // as names were written before
+  }
+}
+
+/** The foreground classes of what the run has trained. Throws InputError when it has trained nothing that labels images. */
+export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<string[]> {
+  const [own, folder] = [methodOf(recipe).labels === true, labelFolder(recipe, run)]
+  const text = await readFile(namesFile(folder), 'utf8').catch(() => undefined)
+  if (text === undefined || (recipe.segment === null && !own)) {
+    const stage = recipe.segment === null ? 'train' : 'segment'
+    throw new InputError(fromHere(run.root), 'has no trained segmentation network', {
+      expected:
+        recipe.segment === null && !own
+          ? `its recipe has no section segment: add it with tagmask run ${fromHere(run.root)} --resume-with-changes --set segment={}`
+          : `train it first: tagmask ${stage} ${fromHere(run.root)}`,
+    })
+  }
+  const names = text.replace(/\n$/, '').split('\n').slice(1).map(parseLabelName)
+  if (names.length <= MOST_CLASSES) return names
+  throw new InputError(namesFile(folder), `names ${names.length} classes`, {
+    expected: `masks of 8 bits have room for ${MOST_CLASSES}: train with fewer`,
+  })
+}
+
+/** What the run has trained to label images, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
+export async function loadLabelNetwork(
+  recipe: Recipe,
+  run: RunFolder,
+): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
+  const classes = await readLabelNames(recipe, run)
+  const network = await buildLabelNetwork(recipe, classes.length)
+  await loadTrained(network, checkpointFiles(labelFolder(recipe, run)).last)
+  network.to(recipe.device).eval()
+  return { network, classes }
+}
+
+async function buildLabelNetwork(recipe: Recipe, numClasses: number): Promise<LabelNetwork> {
+  if (recipe.segment === null) return (await buildMethod(recipe, { numClasses })).labeller!
+  prepareTorch(recipe)
+  return buildSegmentation(recipe, recipe.segment, { labels: numClasses + 1 })
+}

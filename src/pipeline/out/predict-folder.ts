@@ -1,0 +1,134 @@
+/** @file `tagmask predict RUN --images FOLDER`: masks of any pictures with the segmentation network of a run. */
+import { join } from 'node:path'
+import { openPictures } from '../../data/folder.ts'
+import type { Picture } from '../../data/picture.ts'
+import { InputError } from '../../errors.ts'
+import { encodeImage } from '../../io/image.ts'
+import { encodeLabelMap } from '../../io/indexed-png.ts'
+import { legendFiles, legendSvg } from '../../io/label-legend.ts'
+import { printable } from '../../io/printable.ts'
+import { checkpointFiles } from '../../train/checkpoint.ts'
+import type { Log } from '../../train/log.ts'
+import { collectLost } from '../images/lost-images.ts'
+import { predictPictures } from '../images/predict-pictures.ts'
+import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { drawMask } from '../report/index.ts'
+import { hashOfFile } from '../run/file-origin.ts'
+import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { Interrupted } from '../run/stage.ts'
+import type { Way } from '../stages/predict/prediction-file.ts'
+import { openOutFolder } from './out-folder.ts'
+import { refuseOutPlace } from './out-place.ts'
+import { type Maker, makerOf } from './out-record.ts'
+
+export interface PredictFolderOptions {
+  readonly run: RunFolder
+  readonly recipe: Recipe
+  /** Folder of pictures; those below it count too. */
+  readonly images: string
+  readonly out: string
+  /** Refine borders by the dense CRF. */
+  readonly crf: boolean
+  /** Also write each mask laid over its picture. */
+  readonly overlays: boolean
+  /** Make masks again that are there. */
+  readonly force: boolean
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/**
+ * Writes out/ID.png and out/overlays/ID.png; returns how many there are. Throws InputError, also when too many pictures
+ * could not be used, or Interrupted after an abort. Nothing is written over what it did not write.
+ */
+export async function predictFolder(options: PredictFolderOptions): Promise<number> {
+  const { run, recipe, images, out, crf, overlays, force, signal, log } = options
+  const { predict, device, precision, memory, strict, data } = recipe
+  if (crf && predict.crf === null)
+    throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
+  await refuseOutPlace(out, {
+    places: [{ path: images, what: 'the folder of the images' }],
+    data: data.root ?? undefined,
+  })
+  const pictures = await openPictures(images, { report: sentence => log.warn(sentence) })
+  const classes = await readLabelNames(recipe, run)
+  const names = ['background', ...classes]
+  const targets = new Map(pictures.map(({ id, image }) => [id, { id, from: [image] }]))
+  const folder = await openOutFolder({
+    out,
+    maker: await makerOfMasks(options),
+    images: [...targets.values()],
+    overlays,
+    texts: new Map([
+      ...legendFiles(names),
+      ...(overlays ? [['overlays/legend.svg', legendSvg(names)] as const] : []),
+    ]),
+    force,
+    log,
+  })
+  const { network } = await loadLabelNetwork(recipe, run)
+  const open = pictures.filter(({ id }) => folder.open.has(id))
+  const way: Way = crf ? 'ms-crf' : 'ms'
+  let count = pictures.length - open.length
+  const lost = collectLost({ title: 'predict', log })
+  const leaveOut = (picture: Picture, error: InputError): void => {
+    lost.add(picture, error)
+    progress.update(count + lost.ids.length)
+  }
+  const progress = log.progress({ title: 'predict', total: pictures.length, start: count })
+  try {
+    await folder.begin()
+    const predictions = predictPictures(network, open, {
+      ...predict,
+      ways: [way],
+      ...shownTo(recipe),
+      workers: data.workers ?? 1,
+      threads: recipe.threads,
+      device,
+      precision,
+      memory,
+      strict,
+      onBadPicture: leaveOut,
+      log,
+    })
+    for await (const { picture, image, labels } of predictions) {
+      const mask = labels.get(way)!
+      const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
+      const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
+      await folder.write(targets.get(picture.id)!, files)
+      progress.update(++count + lost.ids.length)
+      if (signal.aborted) throw new Interrupted(`predict, image ${count} of ${pictures.length}`)
+    }
+  } finally {
+    progress.finish()
+    await lost.tell(pictures.length)
+    network.dispose()
+  }
+  await lost.conclude({ lost: lost.ids.length, total: pictures.length, maxLost: data.maxLost })
+  const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
+  log.info(
+    `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
+  )
+  return count
+}
+
+/** All that decides what a mask looks like. */
+async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise<Maker> {
+  const { model, precision, memory, predict, segment } = recipe
+  const { trainSplit, crf: crfParameters, crfLabels, ...look } = predict
+  return makerOf({
+    command: 'predict',
+    run: run.root,
+    recipe: join(run.root, 'recipe.yaml'),
+    weights: await hashOfFile(checkpointFiles(labelFolder(recipe, run)).last),
+    settings: {
+      network: [segment?.network, segment?.backbone, model],
+      shown: shownTo(recipe),
+      precision,
+      memory,
+      look,
+      crf: crf ? { ...crfParameters, crfLabels } : null,
+    },
+  })
+}

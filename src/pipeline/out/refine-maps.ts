@@ -1,0 +1,204 @@
+/** @file `tagmask refine --method crf MAPS --images FOLDER`: a folder of class maps through the dense CRF, as label PNGs. Imports no torch. */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openPictures } from '../../data/folder.ts'
+import { InputError } from '../../errors.ts'
+import type { ClassMaps } from '../../evaluate/index.ts'
+import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
+import { encodeLabelMap, type LabelMap } from '../../io/indexed-png.ts'
+import { legendFiles } from '../../io/label-legend.ts'
+import { MOST_CLASSES } from '../../io/label-values.ts'
+import { crfLabels } from '../../refine/cam-crf.ts'
+import { refineMemory } from '../../refine/crf-memory.ts'
+import type { CrfParameters } from '../../refine/crf-parameters.ts'
+import { crfThreads } from '../../refine/dense-crf.ts'
+import type { Log } from '../../train/log.ts'
+import { readMapClasses } from '../images/class-map-file.ts'
+import { eachPicture } from '../images/each-picture.ts'
+import { type ImageWork, imageWork } from '../images/image-work.ts'
+import { readMapsAndImage } from '../images/maps-and-image.ts'
+import { type OutImage, openOutFolder } from './out-folder.ts'
+import { refuseOutPlace, runAround } from './out-place.ts'
+import { makerOf } from './out-record.ts'
+
+export interface RefineMapsOptions {
+  /** Folder of ID.safetensors, as the stage maps writes them. */
+  readonly maps: string
+  readonly images: string
+  readonly out: string
+  /** Exponent of the background score (1 - strongest map)^alpha: the larger, the more is foreground. */
+  readonly alpha: number
+  readonly parameters: CrfParameters
+  /** Chosen from the cores when null. */
+  readonly threads?: number | null
+  /** Megabytes that the work may take at once. */
+  readonly memory?: number
+  /** Largest share of the maps that may come to nothing. */
+  readonly maxLost?: number
+  readonly strict: boolean
+  /** Make masks again that are there. */
+  readonly force: boolean
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+const ENDING = '.safetensors'
+
+/**
+ * Writes out/ID.png, as many pictures at a time as there are threads; returns how many there are. Maps without a picture and
+ * files that cannot be used are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of
+ * its kind, when too many were left out, and before it would write over what it did not write.
+ */
+export async function refineMaps(options: RefineMapsOptions): Promise<number> {
+  const { maps, images, out, alpha, parameters, threads = null, maxLost = 0.5 } = options
+  const { memory = USUAL_MEMORY } = options
+  const { force, strict, signal, log } = options
+  if (!(alpha > 0 && Number.isFinite(alpha)))
+    throw new InputError('--alpha', `is ${alpha}`, { expected: 'expected a number above 0' })
+  const atOnce = crfThreads(threads)
+  await refuseOutPlace(out, {
+    places: [
+      { path: images, what: 'the folder of the images' },
+      { path: maps, what: 'the folder of the maps' },
+    ],
+  })
+  const found = (await listMaps(maps)).map(name => name.slice(0, -ENDING.length))
+  const listed = await openPictures(images, { report: sentence => log.warn(sentence) })
+  const pictures = new Map(listed.map(({ id, image }) => [id, image]))
+  const classes = await refuseManyClasses(maps, found)
+  const targets = found.map((id): OutImage => {
+    const picture = pictures.get(id)
+    return { id, from: [mapFile(maps, id), ...(picture === undefined ? [] : [picture])] }
+  })
+  const folder = await openOutFolder({
+    out,
+    maker: makerOf({
+      command: 'refine --method crf',
+      run: (await runAround(maps)) ?? null,
+      recipe: null,
+      weights: null,
+      settings: { alpha, parameters, memory },
+    }),
+    images: targets,
+    overlays: false,
+    texts: legendFiles(await labelNames(maps, classes)),
+    force,
+    log,
+  })
+  await folder.begin()
+  const work = imageWork({
+    title: 'refine',
+    longestSide: Number.POSITIVE_INFINITY,
+    key: 'maps.longestSide',
+    memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
+    now: () => memoryBudget({ most: memory }),
+  })
+  try {
+    const lost = await eachPicture(
+      targets, // those that are to be made are not there now
+      ({ id }) => join(out, `${id}.png`),
+      async target => {
+        const mask = await refineOne(target.id, pictures.get(target.id), { ...options, work })
+        await folder.write(target, { mask: encodeLabelMap(mask) })
+      },
+      { title: 'refine', atOnce, strict, maxLost, signal, log },
+    )
+    return found.length - lost.length
+  } finally {
+    work.tell(log)
+  }
+}
+
+const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
+
+async function refineOne(
+  id: string,
+  picture: string | undefined,
+  { maps, images, alpha, parameters, work }: RefineMapsOptions & { work: ImageWork },
+): Promise<LabelMap> {
+  const file = mapFile(maps, id)
+  if (picture === undefined) {
+    throw new InputError(file, `there is no picture ${id} in ${images}`, {
+      expected: 'give the folder of the pictures that the maps were made from',
+    })
+  }
+  return work.run({ id, image: picture, tags: [] }, async sizeOf => {
+    const { image, own: size, ...read } = await readMapsAndImage(file, { image: picture }, { sizeOf })
+    const { maps: cams } = scoresIn(read, file)
+    return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
+  })
+}
+
+/** The maps, when all values are scores from 0 to 1; else throws InputError. */
+function scoresIn(classMaps: ClassMaps, file: string): ClassMaps {
+  let [low, high] = [0, 0]
+  for (const map of classMaps.maps.values()) {
+    for (let i = 0; i < map.length; i++) {
+      const value = map[i]!
+      if (Number.isNaN(value)) {
+        throw new InputError(file, 'holds values that are no numbers (NaN)', {
+          field: 'cam',
+          expected: 'class maps are scores from 0 to 1: make them again',
+        })
+      }
+      if (value < low) low = value
+      if (value > high) high = value
+    }
+  }
+  if (low >= 0 && high <= 1) return classMaps
+  throw new InputError(
+    file,
+    `holds values from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}`,
+    {
+      field: 'cam',
+      expected: 'class maps are scores from 0 to 1: scale each map to them before',
+    },
+  )
+}
+
+/** The classes of all maps. Throws InputError, before any work, when a label would not fit into a mask of 8 bits. */
+async function refuseManyClasses(maps: string, ids: readonly string[]): Promise<number[]> {
+  const classes = new Set<number>()
+  for (const id of ids) {
+    const file = mapFile(maps, id)
+    const own = await readMapClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
+    const wrong = own.find(k => k < 0 || k >= MOST_CLASSES)
+    if (wrong !== undefined) {
+      throw new InputError(file, `has a map of class ${wrong}`, {
+        field: 'classes',
+        expected: `a mask of 8 bits has room for the classes 0 to ${MOST_CLASSES - 1}; nothing was written`,
+      })
+    }
+    for (const k of own) classes.add(k)
+  }
+  return [...classes]
+}
+
+/** Names of all labels: those of the run that the maps are of, else `class K`. */
+async function labelNames(maps: string, classes: readonly number[]): Promise<string[]> {
+  const run = await runAround(maps)
+  const known = run === undefined ? [] : await readNames(join(run, 'labels.json'))
+  const most = Math.max(known.length - 1, ...classes.map(k => k + 1), 0)
+  return Array.from({ length: most + 1 }, (_, label) =>
+    label === 0 ? 'background' : (known[label] ?? `class ${label - 1}`),
+  )
+}
+
+async function readNames(path: string): Promise<string[]> {
+  try {
+    const value = JSON.parse(await readFile(path, 'utf8')) as { name?: unknown }[]
+    return value.slice(0, 256).map(({ name }) => String(name))
+  } catch {
+    return []
+  }
+}
+
+async function listMaps(folder: string): Promise<string[]> {
+  const expected = 'give a folder of class maps (ID.safetensors), such as maps/ of a run'
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new InputError(folder, 'is no folder that can be listed', { expected, cause })
+  })
+  const maps = names.filter(name => name.endsWith(ENDING) && !name.startsWith('.')).sort()
+  if (maps.length === 0) throw new InputError(folder, 'holds no class maps', { expected })
+  return maps
+}

@@ -1,0 +1,107 @@
+/** @file A recipe fitted to the images at hand: batches that a small data set can fill, before the first step of a run. Imports no torch. */
+
+import { totalmem } from 'node:os'
+import { type Dataset, tagged } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import { count } from '../../io/count.ts'
+import { IGNORE, UNSURE } from '../../io/label-values.ts'
+import type { Log } from '../../train/log.ts'
+import type { ChosenKeys } from '../recipe/load.ts'
+import { applyOverrides, type Override } from '../recipe/overrides.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { trainingsOf } from '../training/trainings.ts'
+import type { TrainingPlan } from './stage.ts'
+
+export interface FitOptions {
+  /** What is trained on. */
+  readonly dataset: Dataset
+  /** Which keys a person has set, and how; undefined for the resolved recipe of a run, which is checked and stays as it is. */
+  readonly chosen: ChosenKeys | undefined
+  readonly log: Log
+}
+
+const BATCHES = 6 // in an epoch of a small data set
+/** Batches in an epoch below which a data set is small for a batch size that a recipe of ours has, or that its person wrote. */
+const FEW = { ours: 8, theirs: 2 }
+
+/**
+ * Makes the batches of each training smaller where the data set has few of them, and says so; a batch size given by --set
+ * stands. Fitting a fitted recipe changes nothing. Throws InputError naming the key of a batch that cannot be filled or
+ * does not fit into memory.
+ */
+export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions): Recipe {
+  const images = tagged(dataset).length
+  const changes = trainingsOf(recipe).flatMap(training => fitted(training, { images, chosen, log }))
+  const fit = applyOverrides(recipe, changes) as Recipe
+  for (const training of trainingsOf(fit)) check(training, images)
+  checkLabels(fit, dataset.classes.length)
+  return fit
+}
+
+/** Keys that follow the number of images and that nobody chose: more images may change them in a run that is there. */
+export function keysToFit(recipe: Recipe, { chosen }: Pick<FitOptions, 'chosen'>): Set<string> {
+  if (chosen === undefined) return new Set()
+  const keys = trainingsOf(recipe).flatMap(({ section }) => [`${section}.batchSize`, `${section}.dropLast`])
+  return new Set(keys.filter(key => !chosen.set.has(key) && (chosen.bundled || !chosen.written.has(key))))
+}
+
+function fitted(
+  { section, batchSize, dropLast }: TrainingPlan,
+  { images, chosen, log }: { images: number; chosen: ChosenKeys | undefined; log: Log },
+): Override[] {
+  const key = `${section}.batchSize`
+  if (chosen === undefined || chosen.set.has(key)) return []
+  const few = chosen.bundled || !chosen.written.has(key) ? FEW.ours : FEW.theirs
+  if (images === 0 || images >= few * batchSize) return []
+  const size = Math.max(1, Math.min(batchSize, Math.floor(images / BATCHES)))
+  const keepsLast = dropLast && !chosen.set.has(`${section}.dropLast`)
+  const changes = [
+    ...(size === batchSize ? [] : [override(section, 'batchSize', size)]),
+    ...(keepsLast ? [override(section, 'dropLast', false)] : []),
+  ]
+  const batches = size === batchSize ? `batches of ${size}` : `batches of ${size} instead of ${batchSize}`
+  const all = keepsLast ? '; none is left out of an epoch' : ''
+  if (changes.length > 0)
+    log.info(
+      `${section}: ${batches}, since there ${images === 1 ? 'is 1 image' : `are ${images} images`}${all}`,
+    )
+  return changes
+}
+
+function check({ section, batchSize, dropLast, side, sideKey }: TrainingPlan, images: number): void {
+  if (dropLast && images < batchSize && images > 0) {
+    throw new InputError(
+      `${section}.batchSize`,
+      `is ${batchSize}, and ${count(images, 'image', 'has')} a tag`,
+      {
+        expected: `at most ${images}; a recipe without it has its batches fitted to the images`,
+      },
+    )
+  }
+  const bytes = SLOTS * batchSize * (3 * side ** 2 * Float32Array.BYTES_PER_ELEMENT)
+  if (bytes <= totalmem() / 2) return
+  throw new InputError(
+    `${section}.batchSize`,
+    `${batchSize} images of ${side} x ${side} pixels are too many: the batches made ahead alone take ${(bytes / 1e9).toFixed(1)} GB`,
+    {
+      expected: `half of this machine's memory is ${(totalmem() / 2e9).toFixed(1)} GB: lower it or ${sideKey}`,
+    },
+  )
+}
+
+/** The labels that AffinityNet and segmentation learn are bytes; 255 means none, and 254 not sure where that is said. */
+function checkLabels(recipe: Recipe, classes: number): void {
+  const { segment, refine } = recipe
+  const most = segment !== null && refine.sure !== null ? UNSURE - 1 : IGNORE - 1
+  const section = trainingsOf(recipe).find(({ section }) => section !== 'train')?.section
+  if (section === undefined || classes <= most) return
+  throw new InputError(section, `cannot learn ${classes} classes`, {
+    expected: `at most ${most}${most < UNSURE ? ', since refine.sure takes a label of its own' : ''}: leave the section out, or some classes`,
+  })
+}
+
+const SLOTS = 4 // batches in memory at a time
+
+function override(section: string, key: string, value: unknown): Override {
+  return { path: [...section.split('.'), key], value, source: 'the images at hand' }
+}

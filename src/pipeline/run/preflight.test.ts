@@ -1,0 +1,107 @@
+import { mkdtemp, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Dataset, Picture } from '../../data/dataset.ts'
+import { writeSafetensors } from '../../io/safetensors.ts'
+import { fromFloat32 } from '../../io/tensor-data.ts'
+import { createLog } from '../../train/log.ts'
+import { parseRecipe } from '../recipe/load.ts'
+import { parseSet } from '../recipe/overrides.ts'
+import { stageNames } from '../stages/list.ts'
+import { preflight } from './preflight.ts'
+import { runFolder } from './run-folder.ts'
+
+let folder = ''
+let lines: string[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tagmask-preflight-'))
+  lines = []
+})
+
+const picture = (id: string, change: Partial<Picture> = {}): Picture => ({
+  id,
+  image: join(folder, `${id}.jpg`),
+  tags: [0],
+  mask: join(folder, `${id}.png`),
+  ...change,
+})
+
+function look(set: readonly string[], pictures: readonly Picture[] = ['a', 'b', 'c'].map(id => picture(id))) {
+  const recipe = parseRecipe('method: mctformer\n', 'x', ['train.batchSize=2', ...set].map(parseSet))
+  const dataset: Dataset = {
+    name: 'x',
+    root: folder,
+    split: 'train',
+    classes: ['cat'],
+    pictures,
+    warnings: [],
+  }
+  const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
+  return preflight({ recipe, dataset, run: runFolder(join(folder, 'run')), stages: stageNames(recipe), log })
+}
+
+const SEGMENT = 'segment={batchSize: 3}'
+
+describe('before the first step', () => {
+  it('nothing is said where all is well', async () => {
+    await look([SEGMENT, 'refine.method=affinity', 'affinity.batchSize=3'])
+    expect(lines).toEqual([])
+  })
+
+  it('a weight file of a later stage that was cut short is named', async () => {
+    const file = join(folder, 'res38.safetensors')
+    await writeSafetensors(file, new Map([['conv1a.weight', fromFloat32(new Float32Array(64), [64])]]))
+    const set = [SEGMENT, 'segment.backbone=resnet38', `segment.weights=${file}`]
+    await look(set)
+    await truncate(file, 100)
+    await expect(look(set)).rejects.toThrow(file)
+    await writeFile(file, '<html>not found</html>')
+    await expect(look(set)).rejects.toThrow(`${file}: is a web page, not weights`)
+  })
+
+  it('a weight file of a later stage that is of another network is named', async () => {
+    const file = join(folder, 'other.safetensors')
+    const of = (names: readonly string[], width: number) =>
+      writeSafetensors(
+        file,
+        new Map(names.map(name => [name, fromFloat32(new Float32Array(width), [1, 1, width])])),
+      )
+    const blocks = Array.from({ length: 12 }, (_, i) => `blocks.${i}.norm1.weight`)
+    const deit = ['cls_token', 'patch_embed.proj.weight', ...blocks]
+    const set = [SEGMENT, 'segment.backbone=deit-ti', `segment.weights=${file}`]
+    await of(deit, 192)
+    await look(set)
+    await of(
+      deit.map(name => `module.${name}`),
+      192,
+    )
+    await look(set)
+    await of(deit, 384)
+    await expect(look(set)).rejects.toThrow(
+      `${file} (segment.weights): weights of another architecture: 12 blocks of width 384; the backbone has 12 blocks of width 192; the file holds a deit-s`,
+    )
+    await of(['conv1a.weight'], 4)
+    await expect(look(set)).rejects.toThrow(
+      `${file} (segment.weights): holds no weights of a vision transformer; a file with patch_embed.proj.weight, or another segment.backbone; the file seems to hold a ResNet38`,
+    )
+  })
+
+  it('scores of images that maps are not made for', async () => {
+    const pictures = [
+      ...['a', 'b', 'c'].map(id => picture(id, { mask: undefined })),
+      picture('d', { tags: [] }),
+    ]
+    await expect(look([], pictures)).rejects.toThrow(
+      'evaluate.split: is train: none of its 1 images with a mask is one that maps are made for; maps are made for the tagged images of data.split, train',
+    )
+  })
+
+  it('a background to be swept without masks is said', async () => {
+    const pictures = ['a', 'b', 'c'].map(id => picture(id, { mask: undefined }))
+    await look(['refine.method=crf', 'refine.background=sweep'], pictures)
+    expect(lines).toEqual([
+      'warning: refine.background is sweep, and no image of train has a mask to choose it by: a constant is taken\n',
+    ])
+  })
+})

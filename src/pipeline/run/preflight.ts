@@ -1,0 +1,150 @@
+/** @file What can be known to go wrong later, before the first step: weight files, splits, masks, room on the disk. Imports no torch. */
+import { stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Dataset } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import type { TensorData } from '../../io/tensor-data.ts'
+import { readWeights } from '../../io/weights.ts'
+import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
+import { type VitWidth, vitSizes } from '../../models/vit/widths.ts'
+import { unwrapNames } from '../../models/weight-names.ts'
+import type { Log } from '../../train/log.ts'
+import type { BackboneName } from '../recipe/backbone.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { stagesOf } from '../stages/list.ts'
+import { openScoredSplit } from './open-data.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
+import type { StageName } from './stage.ts'
+import { readMarker } from './stage-marker.ts'
+import { weightFiles } from './weight-files.ts'
+
+export interface PreflightOptions {
+  readonly recipe: Recipe
+  readonly dataset: Dataset
+  readonly run: RunFolder
+  /** Those that are to run. */
+  readonly stages: readonly StageName[]
+  readonly log: Log
+}
+
+/** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
+export async function preflight(options: PreflightOptions): Promise<void> {
+  const weights = await weightFiles(options.recipe, stagesOf(options.recipe))
+  await checkScoredSplit(options)
+  await checkWeights(options, weights)
+  await checkRoom(options)
+}
+
+/** The split whose maps are scored must be one that maps are made for, as far as it has masks. */
+async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptions): Promise<void> {
+  const { split, pictures } = await openScoredSplit({ recipe, dataset })
+  const masked = pictures.filter(({ mask }) => mask !== undefined)
+  const mapped = new Set(dataset.pictures.filter(({ tags }) => tags.length > 0).map(({ id }) => id))
+  if (masked.length > 0 && stages.includes('evaluate') && masked.every(({ id }) => !mapped.has(id))) {
+    throw new InputError(
+      'evaluate.split',
+      `is ${split}: none of its ${masked.length} images with a mask is one that maps are made for`,
+      {
+        expected: `maps are made for the tagged images of data.split, ${dataset.split}`,
+      },
+    )
+  }
+  const sweeps = recipe.refine.method !== 'none' && recipe.refine.background === 'sweep'
+  if (masked.length === 0 && sweeps && stages.includes('refine'))
+    log.warn(
+      `refine.background is sweep, and no image of ${split} has a mask to choose it by: a constant is taken`,
+    )
+}
+
+/** Weight files are read whole: one that was cut short shows only then. Names and sizes are those of the stage's backbone. */
+async function checkWeights(
+  { recipe, run, stages }: PreflightOptions,
+  weights: Awaited<ReturnType<typeof weightFiles>>,
+): Promise<void> {
+  for (const { file, key, stage } of weights) {
+    if (!stages.includes(stage)) continue
+    const marker = await readMarker(run, stage)
+    const first = stages[0] === stage // it reads the file at once
+    if (first || marker?.state === 'done') continue
+    const backbone =
+      stage === 'affinity'
+        ? recipe.affinity.backbone
+        : stage === 'segment'
+          ? recipe.segment!.backbone
+          : 'model'
+    checkBackbone(await readWeights(file), { file, key, width: widthOf(backbone, recipe) })
+  }
+}
+
+/** Undefined for ResNet38. */
+function widthOf(backbone: BackboneName, { model }: Recipe): VitWidth | undefined {
+  if (backbone === 'resnet38') return undefined
+  return backbone === 'model' ? model.width : backbone
+}
+
+function checkBackbone(
+  given: ReadonlyMap<string, TensorData>,
+  { file, key, width }: { file: string; key: string; width: VitWidth | undefined },
+): void {
+  const anchor = width === undefined ? 'conv1a.weight' : 'patch_embed.proj.weight'
+  const names = [...given.keys()]
+  if (width !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
+  if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
+    throw new InputError(
+      file,
+      `holds no weights of ${width === undefined ? 'a ResNet38' : 'a vision transformer'}`,
+      {
+        field: key,
+        expected: withGuess(`a file with ${anchor}, or another ${key.replace('weights', 'backbone')}`, names),
+      },
+    )
+  if (width === undefined) return
+  const { depth, embedDim } = vitSizes(width)
+  const { weights } = unwrapNames(given, { anchor, file })
+  refuseOtherSize(
+    geometryOf(weights),
+    { depth, width: embedDim },
+    {
+      file,
+      field: key,
+      remedy: name =>
+        `the backbone has ${depth} blocks of width ${embedDim}${name === undefined ? '' : `; the file holds a ${name}`}`,
+    },
+  )
+}
+
+const MAPS_PER_BYTE = 12 // bytes of maps for each of a JPEG: some 5 pixels, of 1.2 tags, in half precision
+const SPARE = 500e6 // bytes for weights and their states
+
+/** An estimate: maps take far more room than the photos. */
+async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promise<void> {
+  const free = await freeBytes(run.root)
+  if (free === undefined) return
+  const sizes = await Promise.all(
+    dataset.pictures.map(({ image }) =>
+      stat(image).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  )
+  const copies = ['maps', 'affinity', 'refine'].filter(stage => stages.includes(stage)).length
+  const done = (await readMarker(run, 'maps'))?.state === 'done'
+  const needed = SPARE + (done ? 0 : copies * MAPS_PER_BYTE * sizes.reduce((sum, size) => sum + size, 0))
+  if (free >= needed) return
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+  log.warn(
+    `about ${gigabytes(needed)} may be needed for ${fromHere(run.root)}, and ${gigabytes(free)} are free there`,
+  )
+}
+
+/** On the disk of a folder, or of the one above it where it is not there yet; undefined where the system does not tell. */
+async function freeBytes(path: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
+  } catch {
+    const above = dirname(path)
+    return above === path ? undefined : freeBytes(above)
+  }
+}

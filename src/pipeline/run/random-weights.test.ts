@@ -1,0 +1,52 @@
+import { describe, expect, test } from 'vitest'
+import { loadRecipe } from '../recipe/load.ts'
+import { stagesOf } from '../stages/list.ts'
+
+const START = 'TRAINING STARTS FROM RANDOM WEIGHTS: '
+
+async function said(name: string, set: readonly string[] = []) {
+  const { recipe } = await loadRecipe(name, { set })
+  return ['train', 'affinity', 'segment'].map(name =>
+    stagesOf(recipe)
+      .find(stage => stage.name === name)
+      ?.randomStart?.(recipe),
+  )
+}
+
+describe('a training that starts from nothing', () => {
+  test('says so in capitals, and where weights of its size are', async () => {
+    const [train, affinity, segment] = await said('mctformer-v2_deit-s_voc12')
+    expect(train).toBe(
+      `${START}the class network has seen no image before, and its masks will be poor; ` +
+        'download https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth (or deit_small_patch16_224 of timm), then give --weights FILE',
+    )
+    expect(affinity).toBe(
+      `${START}resnet38 of affinity has seen no image before, and its masks will be poor; ` +
+        'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa, then give --set affinity.weights=FILE',
+    )
+    expect(segment).toBe(affinity!.replaceAll('affinity', 'segment'))
+    const [tiny] = await said('mctformer-v2_deit-ti_voc-mini')
+    expect(tiny).toContain('deit_tiny_patch16_224-a1311bcf.pth')
+  })
+
+  test('of a size that nobody publishes, says what to take in its place', async () => {
+    const [train] = await said('mctformer_demo', ['data.layout=folder'])
+    expect(train).toBe(
+      `${START}the class network has seen no image before, and its masks will be poor; nobody publishes weights of this ` +
+        'width: take --set model.width=deit-ti, download https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth, then give --weights FILE',
+    )
+  })
+
+  test('is not one where weights are given, in the demo, or on the network of the run', async () => {
+    const given = ['weights=a.pth', 'affinity.weights=b.pth', 'segment.weights=c.pth']
+    expect(await said('mctformer-v2_deit-s_voc12', given)).toEqual([undefined, undefined, undefined])
+    expect(await said('mctformer_demo')).toEqual([undefined, undefined, undefined])
+    const [, affinity, segment] = await said('mctformer-v2_deit-ti_voc-mini')
+    expect([affinity, segment]).toEqual([undefined, undefined])
+    expect(await said('mctformer-v2_deit-s_voc12', ['maps.weights=trained.pth'])).toEqual([
+      undefined,
+      expect.stringContaining('resnet38 of affinity'),
+      expect.stringContaining('resnet38 of segment'),
+    ])
+  })
+})

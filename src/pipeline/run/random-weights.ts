@@ -1,0 +1,70 @@
+/** @file Trainings that start from nothing: said in capitals before the first step of a run. Imports no torch. */
+import { stat } from 'node:fs/promises'
+import { checkpointFiles } from '../../train/checkpoint-files.ts'
+import type { Log } from '../../train/log.ts'
+import type { BackboneName } from '../recipe/backbone.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { StageDefinition } from './stage.ts'
+import { readMarker } from './stage-marker.ts'
+
+const DEIT_FILES = 'https://dl.fbaipublicfiles.com/deit/'
+/** Where ImageNet weights of each size are: the file of DeiT's authors, and timm's name for them. */
+const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: string }>> = {
+  'deit-ti': { file: 'deit_tiny_patch16_224-a1311bcf.pth', timm: 'deit_tiny_patch16_224' },
+  'deit-s': { file: 'deit_small_patch16_224-cd65a155.pth', timm: 'deit_small_patch16_224' },
+  'deit-b': { file: 'deit_base_patch16_224-b5f2ef4d.pth', timm: 'deit_base_patch16_224' },
+}
+const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
+
+/** What is to be said of a network that starts from nothing. `size`: that of a DeiT, if it is one; `flag` gives weights. */
+export function randomStart(
+  what: string,
+  { size, flag, source = sourceOf(size) }: { size: string | undefined; flag: string; source?: string },
+): string {
+  return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
+}
+
+/** The same of a backbone as the section of a stage names it; undefined where it starts from weights. */
+export function randomBackbone(
+  section: string,
+  { backbone, weights }: { readonly backbone: BackboneName; readonly weights: string | null },
+): string | undefined {
+  if (weights !== null || backbone === 'model') return undefined
+  const flag = `--set ${section}.weights=FILE`
+  const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
+  return randomStart(`${backbone} of ${section}`, { size: backbone, flag, ...source })
+}
+
+/** Says it, unless it was said before in this session or the training goes on from a state. */
+export async function warnOfRandomStart(
+  text: string | undefined,
+  { checkpoints, log }: { checkpoints: string; log: Log },
+): Promise<void> {
+  if (text === undefined || log.warnings.includes(text)) return
+  const begun = await stat(checkpointFiles(checkpoints).state).catch(() => undefined)
+  if (begun === undefined) log.warn(text)
+}
+
+/** Says it of all stages that have not begun: before hours of the first are spent, not after. */
+export async function warnOfRandomStarts(
+  recipe: Recipe,
+  {
+    stages,
+    run,
+    force,
+    log,
+  }: { stages: readonly StageDefinition[]; run: RunFolder; force: boolean; log: Log },
+): Promise<void> {
+  for (const { name, randomStart } of stages) {
+    const text = randomStart?.(recipe)
+    if (text !== undefined && (force || (await readMarker(run, name)) === undefined)) log.warn(text)
+  }
+}
+
+function sourceOf(size: BackboneName | string | undefined): string {
+  const deit = size === undefined ? undefined : DEIT[size]
+  if (deit === undefined)
+    return `nobody publishes weights of this width: take --set model.width=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
+  return `download ${DEIT_FILES}${deit.file} (or ${deit.timm} of timm)`
+}

@@ -1,0 +1,199 @@
+/** @file runs/NAME/: where everything a run makes lies, and when a folder may be used again. Stages talk through these files only. */
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { basename, join, relative, resolve } from 'node:path'
+import { InputError } from '../../errors.ts'
+import { writeFileAtomic } from '../../io/atomic.ts'
+import { packageVersion } from '../../io/package-root.ts'
+import { differingKeys, isNeutralKey } from '../recipe/compare.ts'
+import { formatRecipe, parseRecipe } from '../recipe/load.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { removeLeftoversBelow } from './run-leftovers.ts'
+
+/** In every run folder: says that it is ours, so that what lies in it may be replaced. */
+export const RUN_MARK = 'tagmask-run.json'
+
+/** Absolute paths inside a run folder. */
+export interface RunFolder {
+  readonly root: string
+  readonly name: string
+  /** The resolved recipe, written before anything else. */
+  readonly recipe: string
+  /** One record for each start: program, Node, command, time. */
+  readonly sessions: string
+  /** Markers that say which stage is done, and from which inputs. */
+  readonly stages: string
+  /** Hashes of the files that were read, so that they are not read again to see whether they have changed. */
+  readonly contents: string
+  readonly checkpoints: string
+  readonly metrics: string
+  /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
+  readonly environment: string
+  /** One safetensors file for each picture: `cam` [K, H, W], metadata `classes`. */
+  readonly maps: string
+  /** How much each attention head counted in the maps, of methods that weigh heads. */
+  readonly headWeights: string
+  /** Label PNGs made from the maps at the best threshold. */
+  readonly masks: string
+  /** What AffinityNet learns from: for each picture its maps twice through the dense CRF. */
+  readonly affinityLabels: string
+  readonly affinityCheckpoints: string
+  readonly affinityMetrics: string
+  /** Class maps after the random walk, in the form of `maps`. */
+  readonly refined: string
+  /** ID.png: the labels that segmentation is trained on. */
+  readonly pseudoMasks: string
+  /** ID.png: the same, but 254 where the maps are not sure; trained on in their place where the recipe has refine.sure. */
+  readonly sureMasks: string
+  readonly refineScores: string
+  readonly refineTable: string
+  /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
+  readonly segmentCheckpoints: string
+  readonly segmentMetrics: string
+  /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, what the next was trained on. */
+  readonly segmentRounds: string
+  readonly roundScores: string
+  readonly roundTable: string
+  /** SPLIT/WAY/ID.png: labels that the segmentation network gives at one scale, several, and with the dense CRF. */
+  readonly predictions: string
+  readonly predictionScores: string
+  readonly predictionTable: string
+  /** PNG files that the report shows. */
+  readonly pictures: string
+  /** Each image that a stage could not use, and why. */
+  readonly lostImages: string
+  readonly scores: string
+  readonly scoresTable: string
+  /** mIoU of each scored picture, percent. */
+  readonly pictureScores: string
+  readonly report: string
+}
+
+/** The paths of a run folder; touches nothing. */
+export function runFolder(root: string): RunFolder {
+  const at = (name: string) => join(resolve(root), name)
+  return {
+    root: resolve(root),
+    name: basename(resolve(root)),
+    recipe: at('recipe.yaml'),
+    sessions: at('sessions.jsonl'),
+    stages: at('stages'),
+    contents: at('file-contents.json'),
+    checkpoints: at('checkpoints'),
+    metrics: at('metrics.jsonl'),
+    environment: at('environment.json'),
+    maps: at('maps'),
+    headWeights: at('head-weights.json'),
+    masks: at('masks'),
+    affinityLabels: at('affinity/labels'),
+    affinityCheckpoints: at('affinity/checkpoints'),
+    affinityMetrics: at('affinity-metrics.jsonl'),
+    refined: at('refined'),
+    pseudoMasks: at('pseudo-masks'),
+    sureMasks: at('sure-masks'),
+    refineScores: at('refine-scores.json'),
+    refineTable: at('refine-scores.txt'),
+    segmentCheckpoints: at('segment'),
+    segmentMetrics: at('segment-metrics.jsonl'),
+    segmentRounds: at('segment-rounds'),
+    roundScores: at('round-scores.json'),
+    roundTable: at('round-scores.txt'),
+    predictions: at('predictions'),
+    predictionScores: at('prediction-scores.json'),
+    predictionTable: at('prediction-scores.txt'),
+    pictures: at('pictures'),
+    lostImages: at('lost-images.txt'),
+    scores: at('scores.json'),
+    scoresTable: at('scores.txt'),
+    pictureScores: at('picture-scores.json'),
+    report: at('report.html'),
+  }
+}
+
+/**
+ * Throws InputError listing the keys that differ when the folder holds a run of another recipe; keys that cannot change
+ * a result (threads, paths) and those in `free` may differ, and so may all where no checkpoint would be lost. Changes nothing.
+ */
+export async function refuseOtherRecipe(
+  root: string,
+  recipe: Recipe,
+  { free = new Set() }: { free?: ReadonlySet<string> } = {},
+): Promise<void> {
+  const run = runFolder(root)
+  const text = await readOptional(run.recipe)
+  const work = await readdir(run.checkpoints).catch(() => [])
+  if (text === undefined || work.length === 0) return
+  const before = parseRecipe(text, run.recipe)
+  const changed = differingKeys(before, recipe).filter(({ key }) => !isNeutralKey(key) && !free.has(key))
+  if (changed.length === 0) return
+  const lines = changed.map(({ key, before, now }) => `  ${key}: ${show(before)} there, ${show(now)} now\n`)
+  throw new InputError(
+    fromHere(run.root),
+    `this run was started with another recipe:\n${lines.join('')}` +
+      'use --name for a new run, or --resume-with-changes to run the stages concerned again',
+  )
+}
+
+/**
+ * Makes the folder, or takes it up again: marked as ours, without what a killed process left half written, and with
+ * recipe.yaml before anything else. To be called under the lock.
+ */
+export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFolder> {
+  const run = runFolder(root)
+  await makeFolder(run.root)
+  const mark = { kind: 'tagmask run', format: 1, tagmask: packageVersion() }
+  await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
+  await removeLeftoversBelow(run.root)
+  await writeFileAtomic(run.recipe, formatRecipe(recipe))
+  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
+    await makeFolder(folder)
+  return run
+}
+
+/** A path as a person in the working folder would type it. */
+export function fromHere(path: string): string {
+  const short = relative(process.cwd(), path)
+  return short === '' || short.startsWith('..') ? path : short
+}
+
+/** The run folder at `root` and its recipe. Throws InputError when there is none. */
+export async function existingRunFolder(root: string): Promise<{ run: RunFolder; recipe: Recipe }> {
+  const run = runFolder(root)
+  const text = await readOptional(run.recipe)
+  if (text === undefined) {
+    const found = await stat(run.root).catch(() => undefined)
+    throw new InputError(
+      root,
+      found === undefined ? 'there is no such run' : 'is not a run folder: it holds no recipe.yaml',
+      {
+        expected: 'give the folder of a run, such as runs/NAME',
+      },
+    )
+  }
+  return { run, recipe: parseRecipe(text, run.recipe) }
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'not set' : JSON.stringify(value)
+}
+
+/** Makes a folder and those above it. Throws InputError when it cannot. */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (cause) {
+    throw new InputError(path, 'the folder cannot be made', {
+      expected: 'choose another place with --runs',
+      cause,
+    })
+  }
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined
+    throw error
+  }
+}

@@ -1,0 +1,101 @@
+/** @file Where a run may lie: in a folder of ours, or a new or empty one, and never in the way of a data set. Imports no torch. */
+import { readdir, readFile, realpath } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import type { Dataset } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import { fromHere, RUN_MARK } from './run-folder.ts'
+
+const LONGEST_NAME = 200 // bytes; file systems take 255, and suffixes are added
+/** Folders of the runs that are no run. */
+const RESERVED: ReadonlySet<string> = new Set(['demo-data'])
+/** What a system or a killed start leaves in a folder that is empty for a person. */
+const NOTHING = /^(lock|\.lock.*|\.DS_Store|Thumbs\.db|desktop\.ini|\..*\.tmp)$/
+
+/** The folder NAME inside the folder of all runs. Throws InputError for a name that is no plain file name. */
+export function placeOfRun(runs: string, name: string): string {
+  const problem = problemOfName(name)
+  if (problem === undefined) return resolve(runs, name)
+  throw new InputError(`--name ${JSON.stringify(name)}`, problem, {
+    expected: 'a run is one folder inside --runs: give a plain name, such as first-try',
+  })
+}
+
+function problemOfName(name: string): string | undefined {
+  if (name.trim() === '') return 'is empty'
+  if (name === '.' || name === '..') return 'is no name'
+  if (/[/\\]/.test(name)) return 'is a path, not a name'
+  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(name)) return 'has control characters'
+  if (/[. ]$|^ /.test(name)) return 'begins with a blank, or ends with a dot or a blank'
+  if (name.startsWith('-')) return 'begins with a dash, as flags do'
+  if (Buffer.byteLength(name) > LONGEST_NAME) return `is longer than ${LONGEST_NAME} bytes`
+  return RESERVED.has(name) ? 'is kept for generated pictures' : undefined
+}
+
+/** Throws InputError unless the folder is a run of ours, empty, or not there. Changes nothing. */
+export async function refuseForeignFolder(root: string): Promise<void> {
+  const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new InputError(fromHere(root), 'cannot be a run folder: it is a file or cannot be listed', {
+      expected: 'use another --name',
+      cause: error,
+    })
+  })
+  if (names.every(name => NOTHING.test(name)) || (await isOurs(root, names))) return
+  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
+  throw new InputError(fromHere(root), `is not a run folder, and not empty: it holds ${some}`, {
+    expected: 'nothing was changed; use another --name or --runs',
+  })
+}
+
+/** Marked as ours or, from before there was a mark, with all that a run wrote at its start. */
+async function isOurs(root: string, names: readonly string[]): Promise<boolean> {
+  if (names.includes(RUN_MARK)) {
+    const text = await readFile(join(root, RUN_MARK), 'utf8').catch(() => '')
+    return /"kind":\s*"tagmask run"/.test(text)
+  }
+  if (!['recipe.yaml', 'stages', 'sessions.jsonl'].every(name => names.includes(name))) return false
+  const recipe = await readFile(join(root, 'recipe.yaml'), 'utf8').catch(() => '')
+  const sessions = await readFile(join(root, 'sessions.jsonl'), 'utf8').catch(() => '')
+  return recipe.startsWith('# Resolved recipe: ') && sessions.startsWith('{"time":"')
+}
+
+/**
+ * Throws InputError when the run folder is the data set's, holds it, or lies in it elsewhere than below runs/, where its
+ * pictures could be read as those of the data set. Changes nothing.
+ */
+export async function refuseDataFolder(
+  root: string,
+  data: string,
+  { pictures }: Pick<Dataset, 'pictures'>,
+): Promise<void> {
+  const [run, set] = await Promise.all([realPlace(root), realPlace(data)])
+  const refuse = (problem: string): never => {
+    throw new InputError(fromHere(root), `cannot be the run folder: it ${problem} ${data}`, {
+      expected: 'nothing was changed; give --runs a folder outside the data set, or runs in it',
+    })
+  }
+  if (run === set) refuse('is the data set')
+  if (isInside(set, run)) refuse('holds the data set')
+  if (!isInside(run, set)) return
+  const folders = new Set(pictures.flatMap(({ image, mask }) => [image, mask ?? image]).map(dirname))
+  const read = await Promise.all([...folders].map(realPlace))
+  const [first] = relative(set, run).split(sep)
+  if (first !== 'runs' || read.some(folder => folder !== set && isInside(run, folder)))
+    refuse('lies among the files of the data set')
+}
+
+/** The place without symbolic links, also of what is not there yet. */
+export async function realPlace(path: string): Promise<string> {
+  const place = resolve(path)
+  try {
+    return await realpath(place)
+  } catch {
+    const above = dirname(place)
+    return above === place ? place : join(await realPlace(above), basename(place))
+  }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(folder, path)
+  return way !== '' && way !== '..' && !way.startsWith(`..${sep}`)
+}

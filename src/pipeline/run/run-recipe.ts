@@ -1,0 +1,146 @@
+/** @file `tagmask run`: from a recipe and a folder of pictures to a finished run folder. Imports no torch. */
+import { appendFile, stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { explainWriteError } from '../../io/atomic.ts'
+import { packageVersion } from '../../io/package-root.ts'
+import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
+import { type Log, silentLog } from '../../train/log.ts'
+import { loadRecipe } from '../recipe/load.ts'
+import type { Override } from '../recipe/overrides.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { stageNames, stagesOf } from '../stages/list.ts'
+import { fitRecipe, keysToFit } from './fit-recipe.ts'
+import { openRunData } from './open-data.ts'
+import { preflight } from './preflight.ts'
+import { warnOfRandomStarts } from './random-weights.ts'
+import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
+import { lockRun } from './run-lock.ts'
+import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
+import { runStages } from './run-stages.ts'
+import type { StageName } from './stage.ts'
+
+export interface RunRecipeOptions {
+  /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
+  readonly recipe: string
+  /** Folder of the data set: data.root, whatever folder the run is taken up from. */
+  readonly data?: string
+  /** File of the weights that training starts from. */
+  readonly weights?: string
+  /** `key=value` texts, as after --set: `train.epochs=5`. */
+  readonly set?: readonly string[]
+  readonly overrides?: readonly Override[]
+  /** Folder of all runs; runs/ in the working folder when not given. */
+  readonly runs?: string
+  /** Name of this run; the recipe's when not given. */
+  readonly name?: string | undefined
+  /** Folder between the two, of runs that belong together. */
+  readonly group?: string | undefined
+  /** All of the recipe when not given. */
+  readonly stages?: readonly StageName[] | undefined
+  readonly force?: boolean
+  readonly withChanges?: boolean
+  /** Run folders from which stages may be taken that they have done from the same inputs. */
+  readonly siblings?: readonly string[]
+  /** Stops the run, which can be taken up again. */
+  readonly signal?: AbortSignal
+  /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
+  readonly log?: Log
+}
+
+/** Runs the stages; returns the run folder, the stages asked for and those that had work to do. Data and weights are looked at before the folder is made, so
+ * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
+export async function runRecipe({
+  recipe: recipeName,
+  data,
+  weights,
+  set = [],
+  overrides: others = [],
+  runs = 'runs',
+  name,
+  group,
+  stages: asked,
+  force = false,
+  withChanges = false,
+  siblings = [],
+  signal = new AbortController().signal,
+  log = silentLog(),
+}: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
+  const overrides = [...pathOverrides({ data, weights }), ...others]
+  const taken = await isRunFolder(recipeName)
+  const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
+  const root =
+    taken && name === undefined
+      ? resolve(recipeName)
+      : placeOfRun(
+          group === undefined ? runs : placeOfRun(runs, group),
+          name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
+        )
+  await refuseForeignFolder(root)
+  checkAllThreads(loaded.recipe)
+  const { chosen } = loaded
+  const opened = await openRunData(loaded.recipe, { runs, log, named: chosen.set })
+  const { dataset, valDataset } = opened
+  const fit = { dataset, chosen: taken ? undefined : chosen, log }
+  const recipe = fitRecipe(opened.recipe, fit)
+  const fitted = fitRecipe(loaded.recipe, { ...fit, log: silentLog() })
+  // splits are chosen anew each time, batches are not
+  const kept = { ...fitted, data: { ...fitted.data, root: recipe.data.root } }
+  if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
+  if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
+  const stages = asked ?? stageNames(recipe)
+  await preflight({ recipe, dataset, run: runFolder(root), stages, log })
+  const release = await lockRun(runFolder(root))
+  try {
+    await refuseForeignFolder(root) // it may have become another's
+    const run = await openRunFolder(root, kept)
+    await recordSession(run, stages)
+    log.info(`run folder ${fromHere(run.root)}`)
+    await warnOfRandomStarts(recipe, {
+      stages: stagesOf(recipe).filter(({ name }) => stages.includes(name)),
+      run,
+      force,
+      log,
+    })
+    const options = { recipe, run, dataset, valDataset, stages, signal, log, force, siblings }
+    const worked = await runStages(options)
+    return { run, stages, worked }
+  } finally {
+    await release()
+  }
+}
+
+/** Absolute, so that the run can be taken up from anywhere. */
+function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
+  const of = (path: string[], value: string | undefined): Override[] =>
+    value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
+  return [...of(['data', 'root'], data), ...of(['weights'], weights)]
+}
+
+/** Before anything is made or waited for. Throws InputError. */
+function checkAllThreads({ threads, data: { workers } }: Recipe): void {
+  defaultThreads() // for TAGMASK_THREADS
+  if (threads !== null) checkThreads(threads, { source: 'recipe', field: 'threads' })
+  if (workers !== null) checkThreads(workers, { source: 'recipe', field: 'data.workers' })
+}
+
+/** The session in sessions.jsonl: what ran, on what. */
+async function recordSession(run: RunFolder, stages: readonly StageName[]): Promise<void> {
+  const session = {
+    time: new Date().toISOString(),
+    tagmask: packageVersion(),
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    stages,
+    command: process.argv.slice(2),
+  }
+  await appendFile(run.sessions, `${JSON.stringify(session)}\n`).catch((error: unknown) => {
+    throw explainWriteError(run.sessions, error)
+  })
+}
+
+async function isRunFolder(path: string): Promise<boolean> {
+  return stat(join(path, 'recipe.yaml')).then(
+    found => found.isFile(),
+    () => false,
+  )
+}

@@ -1,0 +1,133 @@
+/** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
+import type { Dataset } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import type { Log } from '../../train/log.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { stageNames, withStagesBefore } from '../stages/list.ts'
+import { openFileContents } from './file-contents.ts'
+import { openScoredSplit } from './open-data.ts'
+import { fromHere, type RunFolder, runFolder } from './run-folder.ts'
+import { Interrupted, type Stage, type StageContext, type StageDefinition, type StageName } from './stage.ts'
+import { filesOf, type InputSources } from './stage-inputs.ts'
+import { readMarker, type StageMarker } from './stage-marker.ts'
+import { type StageState, some, stageState } from './stage-state.ts'
+import { takeFrom, workOn } from './stage-work.ts'
+import { weightFiles } from './weight-files.ts'
+
+export interface RunStagesOptions {
+  readonly recipe: Recipe
+  readonly run: RunFolder
+  readonly dataset: Dataset
+  readonly valDataset?: Dataset | undefined
+  /** Which stages; those whose files they read must be done. */
+  readonly stages?: readonly StageName[]
+  /** Loads the work of a stage. */
+  readonly load?: (stage: StageDefinition) => Promise<Stage>
+  readonly signal: AbortSignal
+  readonly log: Log
+  /** Run the stages again from the start although they are done. */
+  readonly force?: boolean
+  /** Other run folders; a stage that one of them has done from the same inputs is taken from there. */
+  readonly siblings?: readonly string[]
+}
+
+/** Runs the stages asked for and returns those that had work to do. Throws InputError when a stage before them is
+ * not done, or one has made nothing, and Interrupted after an abort; all leave every file whole. */
+export async function runStages({
+  recipe,
+  run,
+  dataset,
+  valDataset,
+  stages = stageNames(recipe),
+  load = stage => stage.load(),
+  signal,
+  log,
+  force = false,
+  siblings = [],
+}: RunStagesOptions): Promise<StageName[]> {
+  refuseAbsent(run, recipe, stages)
+  const made = new Map<StageName, StageMarker>()
+  const sources = await openSources({ recipe, run, dataset, valDataset, stages, made, log })
+  const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
+  const worked: StageName[] = []
+  for (const stage of withStagesBefore(stages, recipe)) {
+    const { name } = stage
+    const state = await stageState(run, stage, sources)
+    const { todo, marker } = state
+    if (!stages.includes(name)) {
+      if (todo !== 'done') throw notDone(run, name, state)
+    } else if (todo === 'done' && !force) sayDone(name, state, log)
+    else {
+      if (signal.aborted) throw new Interrupted(`the start of the stage ${name}`)
+      const mended = todo === 'resume' && marker?.state === 'done'
+      const twin = force || mended ? undefined : await doneElsewhere(siblings, stage, sources)
+      if (twin !== undefined) await takeFrom(twin, stage, context)
+      else {
+        await workOn(stage, { state, context, sources, work: await load(stage), force })
+        worked.push(name)
+      }
+    }
+    const done = await readMarker(run, name)
+    if (done !== undefined) made.set(name, done)
+  }
+  return worked
+}
+
+/** The inputs of all stages, with every file looked at that one of those asked for rests on. */
+async function openSources({
+  recipe,
+  run,
+  dataset,
+  valDataset,
+  stages,
+  made,
+  log,
+}: Omit<InputSources, 'contents' | 'scored'> & {
+  run: RunFolder
+  stages: readonly StageName[]
+  log: Log
+}): Promise<InputSources> {
+  const scored = await openScoredSplit({ recipe, dataset })
+  const contents = await openFileContents(run.contents)
+  const sets = { recipe, dataset, valDataset, scored }
+  const weights = (await weightFiles(recipe, withStagesBefore(stages, recipe))).map(({ file }) => file)
+  await contents.read([...weights, ...filesOf(withStagesBefore(stages, recipe), sets)], { log })
+  return { ...sets, contents, made }
+}
+
+function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName[]): void {
+  const absent = stages.find(name => !stageNames(recipe).includes(name))
+  if (absent === undefined) return
+  throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
+    field: absent,
+    expected: `it has ${stageNames(recipe).join(', ')}`,
+  })
+}
+
+function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
+  log.info(`${stage}: done before, skipped (--force runs it again)`)
+  if (repaired.length > 0)
+    log.info(
+      `${stage}: was made without ${some(repaired)}, which can be read now; it stays (--force runs it again)`,
+    )
+}
+
+/** The first run that has done the stage from the same inputs, all of whose files are there. */
+async function doneElsewhere(
+  siblings: readonly string[],
+  stage: StageDefinition,
+  sources: InputSources,
+): Promise<RunFolder | undefined> {
+  for (const run of siblings.map(runFolder))
+    if ((await stageState(run, stage, sources)).todo === 'done') return run
+  return undefined
+}
+
+function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
+  const again = todo === 'resume' ? 'taken up again' : 'made again'
+  const began = marker !== undefined && marker.state !== 'done'
+  const problem = why === undefined || began ? 'is not done' : `must be ${again}, since ${why}`
+  return new InputError(run.root, `the stage ${stage} ${problem}`, {
+    expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
+  })
+}

@@ -1,0 +1,123 @@
+/** @file What the result of a stage depends on: keys, contents of files, the making of the stages before it. Imports no torch. */
+import { createHash } from 'node:crypto'
+import type { Dataset } from '../../data/dataset.ts'
+import type { MaskReading } from '../../data/picture.ts'
+import { flatten, isNeutralKey } from '../recipe/compare.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { FileContents } from './file-contents.ts'
+import type { StageDefinition, StageImage, StageName, StageSets } from './stage.ts'
+import { isWeightKey, weightFileOf } from './weight-files.ts'
+
+/** What is known of a run when its stages are compared with their markers. */
+export interface InputSources extends StageSets {
+  readonly contents: FileContents
+  /** Of the stages before, as far as they are done: what they made, and when they last worked. */
+  readonly made: ReadonlyMap<StageName, { readonly id: string; readonly revision: string }>
+}
+
+/** By name, a hash of each thing; `base` and `soft` as in ByPart. */
+export interface StageInputs {
+  readonly keys: Readonly<Record<string, unknown>>
+  readonly base: Readonly<Record<string, string>>
+  readonly soft: Readonly<Record<string, string>>
+}
+
+/** Paths of data and names of weight files say nothing: what is in them counts. */
+function keysOf({ sections, notKeys }: StageDefinition, recipe: Recipe): Record<string, unknown> {
+  const entries = sections(recipe)
+    .flatMap(section => [...flatten({ [section]: recipe[section] })])
+    .filter(([key]) => !isNeutralKey(key) && !isWeightKey(key) && !notKeys?.test(key))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries)
+}
+
+/** The images on which what a stage makes rests. */
+export function imagesOf(stage: StageDefinition, sets: StageSets): StageImage[] {
+  const all = (stage.images?.(sets).base ?? []).flatMap(({ split, pictures }) =>
+    pictures.map(({ id, image }) => ({ key: `${split}/${id}`, split, id, file: image })),
+  )
+  return [...new Map(all.map(image => [image.key, image])).values()]
+}
+
+/** Every file of the data set that one of the stages reads. */
+export function filesOf(stages: readonly StageDefinition[], sets: StageSets): string[] {
+  const both = <T>(parts: { base?: readonly T[]; soft?: readonly T[] } = {}): T[] => [
+    ...(parts.base ?? []),
+    ...(parts.soft ?? []),
+  ]
+  const files = stages.flatMap(stage => [
+    ...both(stage.images?.(sets)).flatMap(({ pictures }) => pictures.map(({ image }) => image)),
+    ...both(stage.masks?.(sets)).flatMap(({ pictures }) =>
+      pictures.flatMap(({ mask }) => (mask === undefined ? [] : [mask])),
+    ),
+  ])
+  return [...new Set(files)]
+}
+
+/** What a stage depends on now, but for the images on which what it makes rests: those are compared one by one. */
+export function stageInputs(stage: StageDefinition, sources: InputSources): StageInputs {
+  const { recipe, contents, made } = sources
+  const keys = keysOf(stage, recipe)
+  const [sets, masks, before] = [
+    stage.images?.(sources) ?? {},
+    stage.masks?.(sources) ?? {},
+    stage.before(recipe),
+  ]
+  const parts = (part: 'base' | 'soft', of: 'id' | 'revision'): Record<string, string> => ({
+    ...(sets[part]?.length && { tags: hash(sets[part].map(tagsOf)) }),
+    ...(masks[part]?.length && { masks: hash(masks[part].map(set => masksOf(set, contents))) }),
+    ...Object.fromEntries(
+      (before[part] ?? [])
+        .filter(({ has }) => has?.(recipe) ?? true)
+        .map(({ name }) => [`stage ${name}`, made.get(name)?.[of] ?? 'not done']),
+    ),
+  })
+  const file = weightFileOf(stage, recipe)
+  return {
+    keys,
+    base: {
+      keys: hash(keys),
+      classes: hash(sources.dataset.classes),
+      ...(file !== undefined && { 'weight file': contents.of(file) }),
+      ...parts('base', stage.tellsOfStages ? 'revision' : 'id'),
+    },
+    soft: {
+      ...parts('soft', 'revision'),
+      ...(sets.soft?.length && {
+        images: hash(sets.soft.map(({ pictures }) => pictures.map(({ image }) => contents.of(image)))),
+      }),
+      ...stage.soft?.(recipe),
+    },
+  }
+}
+
+function tagsOf({ split, pictures }: Dataset): unknown {
+  return [split, pictures.map(({ id, tags }) => [id, tags])]
+}
+
+function masksOf({ split, pictures }: Dataset, contents: FileContents): unknown {
+  const tables = new Map<MaskReading, string>() // masks of a set share one reading
+  const tableOf = (reading: MaskReading): string => {
+    const known = tables.get(reading) ?? hash([reading.by, ...reading.labels])
+    tables.set(reading, known)
+    return known
+  }
+  return [
+    split,
+    pictures.map(({ id, mask, tags, maskReading, maskTurned = false }) =>
+      mask === undefined
+        ? [id]
+        : [
+            id,
+            contents.of(mask),
+            maskTurned,
+            maskReading === undefined ? null : [tableOf(maskReading), tags],
+          ],
+    ),
+  ]
+}
+
+/** Short, of anything that JSON can hold. */
+export function hash(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32)
+}

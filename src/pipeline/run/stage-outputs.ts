@@ -1,0 +1,141 @@
+/** @file What each stage leaves in the run folder: cleared before it starts afresh, looked for when it is done. Imports no torch. */
+import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { basename, join, relative, sep } from 'node:path'
+import { InputError } from '../../errors.ts'
+import type { Log } from '../../train/log.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
+import type { StageDefinition, StageImage } from './stage.ts'
+import type { FileList } from './stage-marker.ts'
+
+/** Of checkpoints: only needed while a training goes on. */
+const PASSING = /\/state\.[^/]*$/
+
+/** The lasting files of a stage that are there. */
+export async function listOutputs(run: RunFolder, stage: StageDefinition): Promise<FileList> {
+  const lasting = stage.outputs(run).filter(({ passing }) => passing !== true)
+  const lists = await Promise.all(
+    lasting.map(async ({ path, aside }) =>
+      (await filesAt(run.root, path)).filter(([file]) => aside !== true || !PASSING.test(file)),
+    ),
+  )
+  return Object.fromEntries(lists.flat())
+}
+
+/** Whether two lists are of the same things made; scores and tables say something of them and do not count. */
+export function sameMade(before: FileList, now: FileList): boolean {
+  const made = (list: FileList): string =>
+    JSON.stringify(Object.entries(list).filter(([file]) => file.includes('/')))
+  return made(before) === made(now)
+}
+
+/** Files of the list that are gone, and those that are there with another size. */
+export function missingOutputs(before: FileList, now: FileList): { gone: string[]; changed: string[] } {
+  const files = Object.entries(before)
+  return {
+    gone: files.filter(([file]) => now[file] === undefined).map(([file]) => file),
+    changed: files.filter(([file, size]) => (now[file] ?? size) !== size).map(([file]) => file),
+  }
+}
+
+/** Throws InputError when a stage that says it is done has left nothing, or not the weights that it had made before. */
+export function refuseNothingMade(
+  run: RunFolder,
+  stage: StageDefinition,
+  { before, now }: { before: FileList; now: FileList },
+): void {
+  const { name } = stage
+  const files = Object.keys(now)
+  const outputs = stage.outputs(run)
+  const empty = outputs.find(({ path, needed }) => {
+    const place = inRun(run.root, path)
+    return needed && !files.some(file => file === place || file.startsWith(`${place}/`))
+  })
+  if (empty !== undefined)
+    throw new InputError(fromHere(empty.path), `the stage ${name} has written nothing here: it is not done`, {
+      expected: 'mend what the lines above name and give the same command',
+    })
+  if (!outputs.some(({ aside }) => aside)) return
+  const weights = Object.keys(before).find(file => file.endsWith('.safetensors') && now[file] === undefined)
+  if (weights === undefined) return
+  throw new InputError(
+    fromHere(join(run.root, weights)),
+    'is gone and cannot be made from the state that is there',
+    {
+      expected: `put it back, or train again from the start: tagmask ${name} ${fromHere(run.root)} --force`,
+    },
+  )
+}
+
+/** The files that a stage makes of one image, as paths in the run folder; none of a stage that does not go image by image. */
+export function filesOfImage(
+  stage: StageDefinition,
+  image: StageImage,
+  { run, recipe }: { run: RunFolder; recipe: Recipe },
+): string[] {
+  return (stage.filesOfImage?.(image, { run, recipe }) ?? []).map(path => inRun(run.root, path))
+}
+
+/** Removes what a stage has made, but for what took hours, which is set aside. */
+export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: Log): Promise<void> {
+  for (const { path, aside } of stage.outputs(run)) {
+    const found = await stat(path).catch(() => undefined)
+    if (found === undefined) continue
+    if (aside === true) await setAside(path, log)
+    else await rm(path, { recursive: true })
+    if (found.isDirectory()) await mkdir(path, { recursive: true })
+  }
+}
+
+/** Renames to the first free name "PATH.old-N"; an empty folder is just left. */
+async function setAside(path: string, log: Log): Promise<void> {
+  if (await removeEmpty(path)) return
+  for (let n = 1; ; n++) {
+    const old = `${path}.old-${n}`
+    if ((await stat(old).catch(() => undefined)) !== undefined) continue
+    await rename(path, old)
+    log.info(`kept what was there as ${fromHere(old)}`)
+    return
+  }
+}
+
+/** Removes an empty folder; false when there is something to keep. */
+async function removeEmpty(path: string): Promise<boolean> {
+  return rmdir(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Paths in the run folder and sizes, sorted; a file itself, or all below a folder. */
+async function filesAt(root: string, path: string): Promise<[string, number][]> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) return []
+  if (!found.isDirectory()) return [[inRun(root, path), found.size]]
+  const names = (await readdir(path)).filter(name => !name.startsWith('.')).sort()
+  const files: [string, number][] = []
+  for (let i = 0; i < names.length; i += 64)
+    files.push(
+      ...(await Promise.all(names.slice(i, i + 64).map(name => filesAt(root, join(path, name))))).flat(),
+    )
+  return files
+}
+
+function inRun(root: string, path: string): string {
+  return relative(root, path).split(sep).join('/')
+}
+
+/** "3 files are gone: a, b, c" */
+export function sayMissing({
+  gone,
+  changed,
+}: {
+  gone: readonly string[]
+  changed: readonly string[]
+}): string {
+  const all = [...gone, ...changed]
+  const verb = changed.length === 0 ? 'gone' : gone.length === 0 ? 'damaged' : 'gone or damaged'
+  const some = all.slice(0, 3).map(file => basename(file))
+  const more = all.length > some.length ? ` and ${all.length - some.length} more` : ''
+  return `${all.length === 1 ? '1 file is' : `${all.length} files are`} ${verb}: ${some.join(', ')}${more}`
+}

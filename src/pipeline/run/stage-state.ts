@@ -1,0 +1,158 @@
+/** @file Whether a stage has anything to do, and why. Imports no torch. */
+import type { Recipe } from '../recipe/schema.ts'
+import type { RunFolder } from './run-folder.ts'
+import type { StageDefinition, StageImage } from './stage.ts'
+import { type InputSources, imagesOf, type StageInputs, stageInputs } from './stage-inputs.ts'
+import {
+  type FileList,
+  hasOldMarker,
+  readMarker,
+  readNotes,
+  type StageMarker,
+  type StageNotes,
+} from './stage-marker.ts'
+import { filesOfImage, listOutputs, missingOutputs, sayMissing } from './stage-outputs.ts'
+
+/** What a stage has before it, and what it has noted. */
+export interface StageState {
+  /** `done`: nothing to do. `resume`: what is there stays and is added to. `fresh`: what is there goes. */
+  readonly todo: 'done' | 'resume' | 'fresh'
+  /** Why what was done, or begun, is not so any more, for a person; undefined where nothing was. */
+  readonly why: string | undefined
+  /** Images that were lost and have been repaired since, of no consequence for what is done. */
+  readonly repaired: readonly string[]
+  readonly marker: StageMarker | undefined
+  readonly notes: StageNotes
+  /** Its files now, and those that are there but not as it left them. */
+  readonly files: FileList
+  readonly damaged: readonly string[]
+  readonly inputs: StageInputs
+}
+
+/** Compares a stage's marker and files with what it would be made from now. Changes nothing. */
+export async function stageState(
+  run: RunFolder,
+  stage: StageDefinition,
+  sources: InputSources,
+): Promise<StageState> {
+  const [marker, notes, files] = await Promise.all([
+    readMarker(run, stage.name),
+    readNotes(run, stage.name),
+    listOutputs(run, stage),
+  ])
+  const { recipe } = sources
+  const images = imagesOf(stage, sources)
+  const lost = new Set(lostImages(stage, images, { notes, files, run, recipe }))
+  const inputs = stageInputs(stage, sources)
+  const others = images.filter(({ key, file }) => notes.images[key] !== sources.contents.of(file))
+  const repaired = others.filter(image => lost.has(image) && notes.images[image.key] !== undefined)
+  const missing = marker?.state === 'done' ? missingOutputs(notes.files, files) : { gone: [], changed: [] }
+  const common = {
+    marker,
+    notes,
+    files,
+    inputs,
+    damaged: missing.changed,
+    repaired: repaired.map(({ id }) => id),
+  }
+  if (marker === undefined || marker.state === 'clearing') {
+    const old = marker === undefined && (await hasOldMarker(run, stage.name))
+    return { ...common, todo: 'fresh', why: old ? 'an older tagmask made it' : undefined }
+  }
+  const changed = reasons(stage, { recipe, marker, now: inputs, part: 'base' })
+  const replaced = others.filter(image => !lost.has(image)).map(({ id }) => id)
+  if (replaced.length > 0 && marker.base.tags === inputs.base.tags)
+    changed.push(`other images are there under the names ${some(replaced)}`)
+  if (changed.length > 0) return { ...common, todo: 'fresh', why: listed(changed) }
+  if (marker.state === 'running') return { ...common, todo: 'resume', why: undefined }
+  const again = reasons(stage, { recipe, marker, now: inputs, part: 'soft' })
+  if (missing.gone.length + missing.changed.length > 0) again.push(sayMissing(missing))
+  if (stage.filesOfImage !== undefined && repaired.length > 0)
+    again.push(`${some(common.repaired)} can be read now`)
+  return again.length > 0
+    ? { ...common, todo: 'resume', why: listed(again) }
+    : { ...common, todo: 'done', why: undefined }
+}
+
+/** Images of which the stage has made nothing, or which it has named as lost. */
+export function lostImages(
+  stage: StageDefinition,
+  images: readonly StageImage[],
+  {
+    notes,
+    files,
+    run,
+    recipe,
+  }: Pick<StageState, 'files'> & {
+    notes: Pick<StageNotes, 'lost'>
+    run: RunFolder
+    recipe: Recipe
+  },
+): StageImage[] {
+  const named = new Set(notes.lost)
+  return images.filter(image => {
+    const own = filesOfImage(stage, image, { run, recipe })
+    return own.length > 0 ? own.some(file => files[file] === undefined) : named.has(image.id)
+  })
+}
+
+const STAGE = 'stage '
+
+/** What is not as it was when the stage was made. */
+function reasons(
+  stage: StageDefinition,
+  {
+    recipe,
+    marker,
+    now,
+    part,
+  }: { recipe: Recipe; marker: StageMarker; now: StageInputs; part: 'base' | 'soft' },
+): string[] {
+  const names = new Set([...Object.keys(marker[part]), ...Object.keys(now[part])])
+  const changed = [...names].filter(name => marker[part][name] !== now[part][name])
+  const stages = changed.filter(name => name.startsWith(STAGE)).map(name => name.slice(STAGE.length))
+  const told = part === 'soft' || stage.tellsOfStages === true // of those only what they say counts
+  const before = stage.before(recipe)[part] ?? []
+  const others = (name: string): string =>
+    `${before.find(one => one.name === name)?.product ?? name} are others`
+  const [verb, last] = [stages.length === 1 ? 'has' : 'have', stages.at(-1)]
+  const first = stages.slice(0, -1).join(', ')
+  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} worked again`
+  return [
+    ...changed
+      .filter(name => !name.startsWith(STAGE))
+      .flatMap(name => (name === 'keys' ? changedKeys(marker.keys, now.keys) : [WORDS[name] ?? name])),
+    ...(stages.length === 0 ? [] : told ? [worked] : stages.map(others)),
+  ]
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  classes: 'the classes are others',
+  tags: 'the list of images and tags is another',
+  images: 'the images have changed',
+  masks: 'the true masks have changed',
+  'weight file': 'the file of weights is another',
+  shown: 'the report shows another number of images',
+}
+
+function changedKeys(
+  before: Readonly<Record<string, unknown>>,
+  now: Readonly<Record<string, unknown>>,
+): string[] {
+  const text = (value: unknown): string => (value === undefined ? 'not set' : JSON.stringify(value))
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
+  const changed = names.filter(key => text(before[key]) !== text(now[key]))
+  const shown = changed.slice(0, 3).map(key => `${key} is ${text(now[key])}, was ${text(before[key])}`)
+  return changed.length > 3 ? [...shown, `${changed.length - 3} more keys have changed`] : shown
+}
+
+/** "a", "a and b", "a; b; and c" */
+function listed(parts: readonly string[]): string {
+  return parts.length < 3 ? parts.join(' and ') : `${parts.slice(0, -1).join('; ')}; and ${parts.at(-1)}`
+}
+
+/** "a, b, c and 4 more" */
+export function some(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(', ')
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown
+}

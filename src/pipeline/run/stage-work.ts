@@ -1,0 +1,134 @@
+/** @file One stage at work: its marker goes first, what is of no use is cleared, and it is done when its files are there. Imports no torch. */
+import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { packageVersion } from '../../io/package-root.ts'
+import type { Log } from '../../train/log.ts'
+import { fromHere, type RunFolder } from './run-folder.ts'
+import type { Stage, StageContext, StageDefinition, StageName } from './stage.ts'
+import { type InputSources, imagesOf } from './stage-inputs.ts'
+import {
+  noteLost,
+  readMarker,
+  readNotes,
+  removeNotes,
+  type StageMarker,
+  writeMarker,
+  writeNotes,
+} from './stage-marker.ts'
+import { clearOutputs, listOutputs, refuseNothingMade, sameMade } from './stage-outputs.ts'
+import { lostImages, type StageState } from './stage-state.ts'
+import { takeOver } from './take-stage.ts'
+
+export interface StageWork {
+  readonly work: Stage
+  readonly context: StageContext
+  readonly state: StageState
+  readonly sources: InputSources
+  /** From the start, although what is there is of use. */
+  readonly force: boolean
+}
+
+/** Runs a stage from the start or from where it was left. It is marked done when it has returned and made something. */
+export async function workOn(stage: StageDefinition, options: StageWork): Promise<void> {
+  const { work, context, state, sources, force } = options
+  const { name } = stage
+  const { run, log } = context
+  const fresh = force || state.todo === 'fresh'
+  if (!force) sayWhy(name, state, log)
+  const going = !fresh && state.marker?.state === 'running' ? state.marker : undefined
+  const now: StageMarker = {
+    stage: name,
+    state: 'running',
+    id: (fresh ? undefined : state.marker?.id) ?? newId(),
+    revision: newId(),
+    ...state.inputs,
+    version: packageVersion(),
+    started: going?.started ?? new Date().toISOString(),
+    finished: null,
+  }
+  if (fresh) {
+    await writeMarker(run, { ...now, state: 'clearing' })
+    await clearOutputs(run, stage, log)
+    await removeNotes(run, name)
+    await writeNotes(run, name, { images: contentsNow(stage, sources) })
+  }
+  await writeMarker(run, now)
+  if (!fresh) {
+    if (stage.filesOfImage !== undefined) await writeNotes(run, name, { images: contentsNow(stage, sources) })
+    for (const file of state.damaged) await rm(join(run.root, file), { force: true })
+  }
+  const lost = new Set<string>()
+  await work({
+    ...context,
+    onLost({ id }) {
+      if (!lost.has(id)) noteLost(run, name, id)
+      lost.add(id)
+    },
+  })
+  await finish(stage, { ...options, now, fresh, lost })
+}
+
+/** Notes what was made, and of which images nothing could be made; only then the stage is done. */
+async function finish(
+  stage: StageDefinition,
+  {
+    context,
+    state,
+    sources,
+    now,
+    fresh,
+    lost,
+  }: StageWork & { now: StageMarker; fresh: boolean; lost: ReadonlySet<string> },
+): Promise<void> {
+  const { run, recipe } = context
+  const { name } = stage
+  const before = fresh ? {} : state.notes.files
+  const files = await listOutputs(run, stage)
+  refuseNothingMade(run, stage, { before, now: files })
+  const images = imagesOf(stage, sources)
+  const contents = contentsNow(stage, sources)
+  const earlier = fresh ? [] : state.notes.lost
+  const still = images.filter(
+    ({ key, id }) => earlier.includes(id) && state.notes.images[key] === contents[key],
+  )
+  const named = [...new Set([...lost, ...still.map(({ id }) => id)])]
+  for (const { key, file } of lostImages(stage, images, { notes: { lost: named }, files, run, recipe }))
+    contents[key] = await sources.contents.again(file)
+  const wasDone = Object.keys(before).length > 0
+  const id = wasDone && !sameMade(before, files) ? newId() : now.id
+  if (id !== now.id) await writeMarker(run, { ...now, id }) // before the list that it is told from
+  await writeNotes(run, name, { images: contents, files, lost: named })
+  await writeMarker(run, { ...now, id, state: 'done', finished: new Date().toISOString() })
+}
+
+/** Takes what another run has made from the same inputs. */
+export async function takeFrom(
+  twin: RunFolder,
+  stage: StageDefinition,
+  { run, log }: StageContext,
+): Promise<void> {
+  const { name } = stage
+  const [marker, notes] = [await readMarker(twin, name), await readNotes(twin, name)]
+  if (marker === undefined) return
+  await writeMarker(run, { ...marker, state: 'clearing' })
+  await clearOutputs(run, stage, log)
+  await removeNotes(run, name)
+  const to = stage.outputs(run)
+  for (const [i, { path }] of stage.outputs(twin).entries()) await takeOver(path, to[i]!.path)
+  await writeNotes(run, name, notes)
+  await writeMarker(run, { ...marker, takenFrom: relative(run.root, twin.root) })
+  log.info(`${name}: taken from ${fromHere(twin.root)}, which made it from the same inputs`)
+}
+
+function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {
+  if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'made' : 'taken up'} again, since ${why}`)
+}
+
+function contentsNow(stage: StageDefinition, sources: InputSources): Record<string, string> {
+  return Object.fromEntries(imagesOf(stage, sources).map(({ key, file }) => [key, sources.contents.of(file)]))
+}
+
+function newId(): string {
+  return randomBytes(8).toString('hex')
+}

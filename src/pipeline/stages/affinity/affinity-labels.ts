@@ -1,0 +1,90 @@
+/** @file affinity/labels/ID.safetensors: class maps twice through the dense CRF. Part of the stage `affinity`. */
+import { join } from 'node:path'
+import type { Picture } from '../../../data/dataset.ts'
+import { sample } from '../../../data/listing.ts'
+import { writeScoreVolumes } from '../../../data/score-volumes.ts'
+import { InputError } from '../../../errors.ts'
+import { count } from '../../../io/count.ts'
+import type { RgbImage } from '../../../io/image.ts'
+import type { TensorData } from '../../../io/tensor-data.ts'
+import { crfClassMaps } from '../../../refine/cam-crf.ts'
+import { refineMemory } from '../../../refine/crf-memory.ts'
+import { crfThreads } from '../../../refine/dense-crf.ts'
+import { ops, scope, tensor } from '../../../torch/index.ts'
+import { classMapFile } from '../../images/class-map-file.ts'
+import { eachImage } from '../../images/each-image.ts'
+import { exists } from '../../images/each-picture.ts'
+import { lostBefore } from '../../images/lost-images.ts'
+import { readMapsAndImage } from '../../images/maps-and-image.ts'
+import { fromHere } from '../../run/run-folder.ts'
+import type { StageContext } from '../../run/stage.ts'
+
+/** The label scores of one picture. */
+export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): string {
+  return join(folder, `${id}.safetensors`)
+}
+
+/**
+ * The images that have class maps. Names those with tags that have none and that no stage has named, or throws under `strict`. Throws InputError
+ * when there are no maps at all.
+ */
+export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Picture[]> {
+  const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
+  const there = await Promise.all(tagged.map(picture => exists(classMapFile(run.maps, picture))))
+  const absent = tagged.filter((_, i) => !there[i])
+  if (absent.length > 0) {
+    const names = (some: readonly Picture[]): string => sample(some.map(({ id }) => id))
+    const problem = `${absent.length} of ${count(tagged.length, 'tagged image')} without a class map`
+    if (recipe.strict || absent.length === tagged.length)
+      throw new InputError(fromHere(run.maps), `${problem}: ${names(absent)}`, {
+        expected: 'run the stage maps again',
+      })
+    const lost = await lostBefore(run.lostImages)
+    const unnamed = absent.filter(({ id }) => !lost.has(id))
+    if (unnamed.length > 0) log.warn(`${problem}, left out: ${names(unnamed)}`)
+  }
+  return tagged.filter((_, i) => there[i])
+}
+
+/**
+ * Writes the files that are not there yet, as many pictures at once as there are threads and memory; the CRF runs off the
+ * main thread.
+ */
+export async function writeAffinityLabels(
+  context: StageContext,
+  pictures: readonly Picture[],
+): Promise<void> {
+  const { recipe, run } = context
+  const { low, high, crf } = recipe.affinity.labels
+  await eachImage(
+    context,
+    pictures,
+    picture => affinityLabelFile(run.affinityLabels, picture),
+    async (picture, file, sizeOf) => {
+      const source = classMapFile(run.maps, picture)
+      const { image, own, maps: cams } = await readMapsAndImage(source, picture, { sizeOf })
+      const volumes: TensorData[] = []
+      for (const alpha of [low, high]) {
+        const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
+        volumes.push(volumeOf([...scores.values()], image))
+      }
+      const classes = [...cams.keys()]
+      await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
+    },
+    {
+      title: 'affinity labels',
+      atOnce: crfThreads(recipe.threads),
+      memoryOf: ({ own, working, picture: { tags } }) =>
+        refineMemory({ own, working, labels: tags.length + 1 }) +
+        8 * working.width * working.height * (tags.length + 1),
+    },
+  )
+}
+
+/** [channels, height, width] in half precision: a probability needs no more. */
+function volumeOf(planes: readonly Float32Array[], { width, height }: RgbImage): TensorData {
+  return scope(() => {
+    const stacked = ops.stack(planes.map(plane => tensor(plane, [height, width])))
+    return ops.toDtype(stacked, 'float16').toData()
+  })
+}

@@ -1,0 +1,73 @@
+/** @file Stage `affinity`: from class maps to a trained AffinityNet. */
+import { mkdir } from 'node:fs/promises'
+import { openLabelledLoader } from '../../../data/labelled-loader.ts'
+import { polyStep } from '../../../optim/index.ts'
+import { affinityLosses, pairAffinity, pairLabels } from '../../../refine/affinity/index.ts'
+import { fromData, tensor } from '../../../torch/index.ts'
+import { exists } from '../../images/each-picture.ts'
+import { affinityOptimiser, buildAffinity } from '../../networks/build-affinity.ts'
+import { startBackbone } from '../../networks/build-backbone.ts'
+import { prepareTorch } from '../../networks/build-method.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { type Later, withCleanUp } from '../../training/clean-up.ts'
+import { runTraining } from '../../training/run-training.ts'
+import { sayIfOneBatch } from '../../training/training-length.ts'
+import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
+
+/** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; goes on from what is there. */
+export function affinityStage(context: StageContext): Promise<void> {
+  return withCleanUp(later => trainAffinity(context, later))
+}
+
+async function trainAffinity(context: StageContext, later: Later): Promise<void> {
+  const { recipe, dataset, run, log } = context
+  const { affinity: settings, normalise, seed } = recipe
+  const { cropSize, batchSize, radius, pairs } = settings
+  for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
+  const mapped = await withMaps(context)
+  await writeAffinityLabels(context, mapped)
+  const labelled = await Promise.all(
+    mapped.map(picture => exists(affinityLabelFile(run.affinityLabels, picture))),
+  )
+  const pictures = mapped.filter((_, i) => labelled[i])
+  const device = prepareTorch(recipe)
+  const network = buildAffinity(recipe, { numClasses: dataset.classes.length })
+  later(() => network.dispose())
+  const checkpoints = run.affinityCheckpoints
+  await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'affinity' })
+  network.to(device)
+  const { stride } = network.backbone
+  const grid = { rows: cropSize / stride, columns: cropSize / stride }
+  sayIfOneBatch(pictures, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
+  await runTraining(context, {
+    title: 'affinity',
+    keys: { lr: 'affinity.optimiser.lr', batchSize: 'affinity.batchSize' },
+    settings,
+    network,
+    openLoader: options =>
+      openLabelledLoader(pictures, {
+        ...options,
+        seed,
+        dropLast: settings.dropLast,
+        transform: { affinity: { cropSize, stride, ...settings.augment, ...normalise } },
+        labelFile: picture => affinityLabelFile(run.affinityLabels, picture),
+      }),
+    losses({ images, labels, size }) {
+      const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
+      const affinity = pairAffinity(network.forward(pixels), { radius, pairs })
+      const codes = pairLabels(labels, grid, { radius, pairs })
+      return affinityLosses(
+        affinity,
+        fromData({ dtype: 'uint8', shape: affinity.shape, data: codes }).to({ device }),
+      )
+    },
+    optimiser: () => affinityOptimiser(network, settings),
+    learningRate({ epochs, batches }) {
+      const { optimiser, power } = settings
+      const rate = polyStep({ lr: optimiser.lr, steps: epochs * batches, power })
+      return ({ step }) => rate(step)
+    },
+    checkpoints,
+    metrics: run.affinityMetrics,
+  })
+}

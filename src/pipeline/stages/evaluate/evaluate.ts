@@ -1,0 +1,217 @@
+/** @file Stage `evaluate`: class maps against masks at every threshold, then masks at the best one. Imports no torch. */
+import type { Dataset, Picture } from '../../../data/dataset.ts'
+import { sample } from '../../../data/listing.ts'
+import { readTruth } from '../../../data/truth.ts'
+import { InputError } from '../../../errors.ts'
+import {
+  addMaps,
+  bestPoint,
+  createSweep,
+  formatScore,
+  formatThreshold,
+  meanIou,
+  type Score,
+  type ScoreRecord,
+  type SweepPoint,
+  scoreRecord,
+  sweepConfusions,
+  sweepCurve,
+  type ThresholdSweep,
+} from '../../../evaluate/index.ts'
+import { writeFileAtomic } from '../../../io/atomic.ts'
+import { count } from '../../../io/count.ts'
+import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
+import { exists } from '../../images/each-picture.ts'
+import { collectLeftOut } from '../../images/left-out.ts'
+import { lostBefore } from '../../images/lost-images.ts'
+import type { Recipe } from '../../recipe/schema.ts'
+import { openScoredSplit } from '../../run/open-data.ts'
+import { Interrupted, type StageContext } from '../../run/stage.ts'
+import { compareMaskTags, type MaskTags } from './mask-tags.ts'
+import { writeMasks } from './masks.ts'
+
+/** Content of scores.json; `scores` is empty when the pictures have no masks. */
+export interface ScoresFile {
+  readonly scores: readonly ScoreRecord[]
+  /** Background threshold of masks/. */
+  readonly threshold: number
+  readonly classes: readonly string[]
+}
+
+/** Where there are no masks to choose a threshold by: near the best value of MCTformer (0.37 to 0.43). */
+const BLIND_THRESHOLD = 0.4
+
+/** Writes scores.json, scores.txt, picture-scores.json and masks/; prints the table. A picture that cannot be
+ * read is named and left out, or ends the stage under `strict`; masks that tell nothing leave the threshold at 0.40. */
+export async function evaluateStage(context: StageContext): Promise<void> {
+  const { recipe, dataset, run, log } = context
+  const { classes } = dataset
+  const scored = await openScoredSplit(context)
+  const { split } = scored
+  const { sweep, count, unscored, maskTags } = await sweepPictures(context, scored, { folder: run.maps })
+  maskTags.tell(log, split)
+  const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
+  const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
+  await writeMasks(context, { threshold, scored })
+  const file: ScoresFile = {
+    scores: score === undefined ? [] : [scoreRecord(score.score, classes, { curve: score.curve })],
+    threshold,
+    classes,
+  }
+  const table =
+    score === undefined
+      ? `${unscored}: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}.`
+      : formatScore(score.score, classes)
+  await writeFileAtomic(run.scoresTable, `${table}\n`)
+  await writeFileAtomic(run.scores, `${JSON.stringify(file, null, 2)}\n`)
+  log.info(`\n${table}\n`)
+}
+
+/** What one pass over the masks and maps of a split gave. */
+export interface Swept {
+  readonly sweep: ThresholdSweep
+  /** Pictures in it. */
+  readonly count: number
+  /** Why nothing can be scored, as the beginning of a sentence. */
+  readonly unscored: string | undefined
+  readonly maskTags: MaskTags
+}
+
+export interface SweepOptions {
+  /** Of class maps. */
+  readonly folder: string
+  /** Whether an earlier pass has told of what is left out and turned. */
+  readonly told?: boolean
+}
+
+/**
+ * One pass over the pictures that have both a mask and a map in the folder. Masks that cannot be used are named and
+ * never end it (but under `strict`); throws InputError when there are masks and not one map for them.
+ */
+export async function sweepPictures(
+  { recipe, dataset, run, log, signal }: StageContext,
+  scored: Dataset,
+  { folder, told = false }: SweepOptions,
+): Promise<Swept> {
+  const { split } = scored
+  const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
+  const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe) })
+  const maskTags = compareMaskTags(dataset.classes)
+  const leftOut = collectLeftOut(recipe)
+  const progress = log.progress({ title: 'evaluate', total: pictures.length })
+  const missing: string[] = []
+  const turned: string[] = []
+  let [used, badMaps] = [0, 0]
+  for (const [i, picture] of pictures.entries()) {
+    if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
+    const { id, mask } = picture
+    const mapFile = classMapFile(folder, { id })
+    if (!(await exists(mapFile))) missing.push(id)
+    else {
+      try {
+        const maps = await readClassMaps(mapFile)
+        const truth = await readTruth(picture, maps)
+        addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
+        maskTags.add(picture, truth.data)
+        if (truth.turned && picture.maskTurned !== true) turned.push(id) // else the data set has told
+        used++
+      } catch (error) {
+        leftOut.add(id, error)
+        if (error instanceof InputError && error.file === mapFile) badMaps++
+      }
+    }
+    progress.update(i + 1)
+  }
+  progress.finish()
+  if (!told) {
+    leftOut.tell(log, 'the scores')
+    if (turned.length > 0)
+      log.info(
+        `${count(turned.length, 'mask', 'is')} turned as the EXIF orientation of the image says: ${sample(turned)}`,
+      )
+    await tellMissing({ run, log }, { missing, pictures, split })
+  }
+  const reached = pictures.length - missing.length - badMaps
+  if (pictures.some(({ tags }) => tags.length > 0) && reached === 0) {
+    const made = new Set(dataset.pictures.map(({ id }) => id))
+    throw new InputError(
+      folder,
+      `holds no class map that can be scored for any of ${count(pictures.length, 'image')} of ${split}`,
+      {
+        expected: pictures.some(({ id }) => made.has(id))
+          ? 'make the maps again: tagmask maps RUN --force'
+          : 'evaluate.split must name images of data.split, for which maps are made',
+      },
+    )
+  }
+  return {
+    sweep,
+    count: used,
+    maskTags,
+    unscored: whyUnscored({ pictures, split, reached, used, maskTags }),
+  }
+}
+
+/** Images with a mask and no map: only those are named that have a tag and that no stage has named. */
+async function tellMissing(
+  { run, log }: Pick<StageContext, 'run' | 'log'>,
+  { missing, pictures, split }: { missing: readonly string[]; pictures: readonly Picture[]; split: string },
+): Promise<void> {
+  if (missing.length === 0) return
+  const lost = await lostBefore(run.lostImages)
+  const untagged = new Set(pictures.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : [])))
+  const unnamed = missing.filter(id => !lost.has(id) && !untagged.has(id))
+  const what = `evaluate: ${missing.length} of ${count(pictures.length, 'image')} of ${split} with a mask, without a class map, left out of the scores`
+  if (unnamed.length > 0) log.warn(`${what}: ${sample(unnamed)}`)
+  else log.info(`${what}: without a tag, or lost before`)
+}
+
+function whyUnscored({
+  pictures,
+  split,
+  reached,
+  used,
+  maskTags,
+}: {
+  pictures: readonly Picture[]
+  split: string
+  reached: number
+  used: number
+  maskTags: MaskTags
+}): string | undefined {
+  if (pictures.length === 0) return `No image of ${split} has a mask`
+  if (reached === 0) return `No image of ${split} that has a mask has a tag`
+  if (used === 0) return `None of ${count(reached, 'mask')} of ${split} can be used`
+  if (maskTags.pixels === 0) return `The masks of ${split} hold only 255, which is ignored`
+  return maskTags.foreground === 0 ? `No mask of ${split} holds a pixel of a class` : undefined
+}
+
+/** The score at the given threshold, or at the best of the curve. */
+function pickScore(
+  { evaluate: { threshold, absent } }: Recipe,
+  { sweep, count, split }: { sweep: ThresholdSweep; count: number; split: string },
+): { score: Score; curve: readonly SweepPoint[] } {
+  const curve = sweepCurve(sweep, { absent })
+  const value = threshold ?? bestPoint(curve).threshold
+  const confusion = sweepConfusions(sweep)[sweep.thresholds.indexOf(value)]!
+  const score: Score = {
+    metric: 'seed',
+    split,
+    threshold: {
+      value,
+      choice: threshold === null ? { how: 'swept on the same masks it is scored on' } : { how: 'given' },
+    },
+    pictures: count,
+    result: meanIou(confusion, { absent }),
+  }
+  return { score, curve }
+}
+
+/** The sweep's thresholds in ascending order, a given one among them. */
+function thresholdsOf({ evaluate: { sweep, threshold } }: Recipe): number[] {
+  const { start, stop, step } = sweep
+  const count = Math.floor((stop - start) / step + 1e-9) + 1
+  const decimals = 10 // 0.1 + 0.2 must be 0.3
+  const all = Array.from({ length: count }, (_, i) => Number((start + i * step).toFixed(decimals)))
+  return [...new Set(threshold === null ? all : [...all, threshold])].sort((a, b) => a - b)
+}

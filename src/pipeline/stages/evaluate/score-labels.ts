@@ -1,0 +1,98 @@
+/** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
+
+import type { Dataset, Picture } from '../../../data/dataset.ts'
+import { readTruth } from '../../../data/truth.ts'
+import {
+  addPicture,
+  createConfusion,
+  isEmpty,
+  meanIou,
+  mergeConfusion,
+  type Score,
+} from '../../../evaluate/index.ts'
+import { count } from '../../../io/count.ts'
+import { readLabelMap } from '../../../io/indexed-png.ts'
+import { exists } from '../../images/each-picture.ts'
+import { collectLeftOut } from '../../images/left-out.ts'
+import { Interrupted, type StageContext } from '../../run/stage.ts'
+import { compareMaskTags, type MaskTags } from './mask-tags.ts'
+import { type PictureScore, pictureMiou } from './masks.ts'
+
+export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
+  /** The label PNG of a picture; pictures without one, or without a mask, take no part. */
+  readonly file: (picture: Picture) => string
+  /** What a picture that cannot be read is left out of, as in "the scores". */
+  readonly what: string
+  /** Where the work stood when it was interrupted. */
+  readonly where: string
+}
+
+/** What became of a split. */
+export interface LabelScores {
+  readonly score: Score | undefined
+  /** Why there is no score, as the beginning of a sentence. */
+  readonly unscored: string
+  readonly each: readonly PictureScore[]
+  /** Of the masks that take part. */
+  readonly maskTags: MaskTags
+}
+
+/**
+ * The score of a split, undefined where no picture takes part, and each picture's. A picture that cannot be read is named and
+ * left out, or ends all under `strict`.
+ */
+export async function scoreLabels(
+  { recipe, dataset, signal, log }: StageContext,
+  { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  { metric, threshold, file, what, where }: ScoreLabelsOptions,
+): Promise<LabelScores> {
+  const labels = dataset.classes.length + 1
+  const total = createConfusion(labels)
+  const leftOut = collectLeftOut(recipe)
+  const maskTags = compareMaskTags(dataset.classes)
+  const each: PictureScore[] = []
+  let [masked, ignored] = [0, 0]
+  for (const picture of pictures) {
+    if (signal.aborted) throw new Interrupted(where)
+    const { id, mask } = picture
+    const predictionFile = file(picture)
+    if (mask === undefined) continue
+    masked++
+    if (!(await exists(predictionFile))) continue
+    try {
+      const prediction = await readLabelMap(predictionFile)
+      const truth = await readTruth(picture, prediction)
+      const confusion = createConfusion(labels)
+      addPicture(confusion, { prediction, truth, predictionFile, truthFile: mask })
+      mergeConfusion(total, confusion)
+      maskTags.add(picture, truth.data)
+      if (isEmpty(confusion)) ignored++
+      else each.push({ id, miou: pictureMiou(confusion) })
+    } catch (error) {
+      leftOut.add(id, error)
+    }
+  }
+  leftOut.tell(log, what)
+  const unscored = whyUnscored({ split, masked, ignored, bad: leftOut.count })
+  if (each.length === 0) return { score: undefined, unscored, each, maskTags }
+  const result = meanIou(total, { absent: recipe.evaluate.absent })
+  const score: Score = { metric, split, threshold, pictures: each.length + ignored, result }
+  return { score, unscored, each, maskTags }
+}
+
+function whyUnscored({
+  split,
+  masked,
+  ignored,
+  bad,
+}: {
+  split: string
+  masked: number
+  ignored: number
+  bad: number
+}): string {
+  if (masked === 0) return `No image of ${split} has a mask`
+  if (ignored > 0) return `The masks of ${split} hold only 255, which is ignored`
+  if (bad > 0) return `None of ${count(bad, 'mask')} of ${split} can be used`
+  return `No image of ${split} has both a mask and what is scored`
+}

@@ -1,0 +1,50 @@
+/** @file Stage `predict`: what the trained segmentation network makes of the validation pictures, and its scores. */
+import type { Dataset } from '../../../data/dataset.ts'
+import type { LabelNetwork } from '../../../models/label-network.ts'
+import { loadLabelNetwork } from '../../networks/build-segmentation.ts'
+import { writeLegend } from '../../out/write-legend.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { trainingExamples } from '../report/examples.ts'
+import { labelPictures } from './label-pictures.ts'
+import { predictionFile, waysOf } from './prediction-file.ts'
+import { scorePredictions } from './prediction-scores.ts'
+
+/**
+ * Writes predictions/SPLIT/WAY/ID.png for the validation pictures, or the training pictures where there are none, scores
+ * them, and adds the training pictures that the report shows. Pictures whose labels are all there are not looked at again.
+ */
+export async function predictStage(context: StageContext): Promise<void> {
+  const { recipe, dataset, run } = context
+  const valDataset = context.valDataset ?? dataset
+  const sets = recipe.predict.trainSplit && valDataset !== dataset ? [valDataset, dataset] : [valDataset]
+  const shown = await trainingExamples(context)
+  await writeLegend(run, dataset)
+  const { network } = await loadLabelNetwork(recipe, run)
+  try {
+    for (const set of sets) await predictSet(context, network, set)
+    const examples = shown.choices.map(({ picture }) => picture)
+    await predictSet(
+      context,
+      network,
+      { split: shown.set.split, pictures: examples },
+      { title: `predict ${shown.set.split}, examples`, optional: true },
+    )
+  } finally {
+    network.dispose()
+  }
+  await scorePredictions(context, sets)
+}
+
+async function predictSet(
+  context: StageContext,
+  network: LabelNetwork,
+  { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  options: { title?: string; optional?: boolean } = {},
+): Promise<void> {
+  await labelPictures(context, network, pictures, {
+    title: `predict ${split}`,
+    ...options,
+    ways: waysOf(context.recipe),
+    fileOf: ({ id }, way) => predictionFile(context.run, { split, way, id }),
+  })
+}

@@ -1,0 +1,74 @@
+/** @file The background score of the pseudo masks, and how well they meet the masks. Part of the stage `refine`; imports no torch. */
+
+import {
+  bestPoint,
+  type ChosenThreshold,
+  formatScore,
+  formatThreshold,
+  type ScoreRecord,
+  scoreRecord,
+  sweepCurve,
+} from '../../../evaluate/index.ts'
+import { writeFileAtomic } from '../../../io/atomic.ts'
+import { openScoredSplit } from '../../run/open-data.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { sweepPictures } from '../evaluate/evaluate.ts'
+import { scoreLabels } from '../evaluate/score-labels.ts'
+import { pseudoMaskFile } from './pseudo-masks.ts'
+
+/** Content of refine-scores.json; `scores` is empty when the pictures have no masks. */
+export interface RefineScoresFile {
+  readonly scores: readonly ScoreRecord[]
+  readonly background: number
+  readonly classes: readonly string[]
+}
+
+/** Where there are no masks to choose by: the published constant. */
+const BLIND_BACKGROUND = 0.39
+
+/** The recipe's background score; to sweep, the threshold at which the maps of the folder meet the masks best. */
+export async function chooseBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
+  const { recipe, log } = context
+  const { background } = recipe.refine
+  if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
+  const scored = await openScoredSplit(context)
+  if (scored.pictures.every(({ mask }) => mask === undefined)) {
+    log.warn(
+      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
+    )
+    return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
+  }
+  const { sweep, unscored } = await sweepPictures(context, scored, { folder: maps, told: true })
+  if (unscored !== undefined) {
+    log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${BLIND_BACKGROUND}`)
+    return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
+  }
+  const { threshold } = bestPoint(sweepCurve(sweep, { absent: recipe.evaluate.absent }))
+  return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }
+}
+
+/** Writes refine-scores.json and refine-scores.txt; prints the table. A picture that cannot be scored is named and left out. */
+export async function scorePseudoMasks(context: StageContext, threshold: ChosenThreshold): Promise<void> {
+  const { recipe, dataset, run, log } = context
+  const { classes } = dataset
+  const scored = await openScoredSplit(context)
+  const { score, unscored } = await scoreLabels(context, scored, {
+    metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
+    threshold,
+    file: picture => pseudoMaskFile(run.pseudoMasks, picture),
+    what: 'the scores',
+    where: 'the scores of the pseudo masks',
+  })
+  const file: RefineScoresFile = {
+    scores: score === undefined ? [] : [scoreRecord(score, classes)],
+    background: threshold.value,
+    classes,
+  }
+  const table =
+    score === undefined
+      ? `${unscored}: nothing is scored. Pseudo masks were made with background score ${formatThreshold(threshold.value)}.`
+      : formatScore(score, classes)
+  await writeFileAtomic(run.refineTable, `${table}\n`)
+  await writeFileAtomic(run.refineScores, `${JSON.stringify(file, null, 2)}\n`)
+  log.info(`\n${table}\n`)
+}

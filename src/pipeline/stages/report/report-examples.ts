@@ -1,0 +1,116 @@
+/** @file The example pictures of the report: what every stage made of each, side by side. Imports no torch. */
+
+import { join } from 'node:path'
+import type { Picture } from '../../../data/picture.ts'
+import { readTruth } from '../../../data/truth.ts'
+import { InputError } from '../../../errors.ts'
+import { type RgbImage, readImage } from '../../../io/image.ts'
+import { type LabelMap, readLabelMap } from '../../../io/indexed-png.ts'
+import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
+import { exists } from '../../images/each-picture.ts'
+import type { LostImages } from '../../images/lost-images.ts'
+import type { Column, Example } from '../../report/index.ts'
+import { Interrupted, type StageContext } from '../../run/stage.ts'
+import { predictionFile } from '../predict/prediction-file.ts'
+import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
+import type { Choice, ChosenSet } from './examples.ts'
+
+/** Reads them; one that cannot be read is left out and goes to `lost`, or ends the stage under `strict`. */
+export async function readExamples(
+  context: StageContext,
+  chosen: readonly ChosenSet[],
+  { threshold, lost }: { threshold: number; lost: LostImages },
+): Promise<Example[]> {
+  const { recipe, log, signal } = context
+  const all = chosen.flatMap(({ set, choices }) => choices.map(choice => ({ choice, split: set.split })))
+  const progress = log.progress({ title: 'report', total: all.length })
+  const examples: Example[] = []
+  for (const [i, { choice, split }] of all.entries()) {
+    if (signal.aborted) throw new Interrupted('the report')
+    try {
+      examples.push(await readExample(context, choice, { split, threshold }))
+    } catch (error) {
+      if (recipe.strict || !(error instanceof InputError)) throw error
+      lost.add(choice.picture, error)
+    }
+    progress.update(i + 1)
+  }
+  progress.finish()
+  return examples
+}
+
+/** Photo, class maps, seed, pseudo mask, prediction, as far as there are any, and beside the true mask the mistakes of the last. */
+async function readExample(
+  context: StageContext,
+  { picture, note }: Choice,
+  { split, threshold }: { split: string; threshold: number },
+): Promise<Example> {
+  const { id, tags } = picture
+  const image = await readImage(picture.image)
+  const names = (k: number) => context.dataset.classes[k] ?? `class ${k}`
+  const masks = await stageMasks(context, id, split)
+  const truth = await readableTruth(picture, image)
+  const last = masks.at(-1)
+  const columns: Column[] = [
+    { kind: 'photo', title: 'photo' },
+    ...(await mapColumns(context, id, { names, threshold })),
+    ...masks.map(([title, made]): Column => ({ kind: 'mask', title, mask: made })),
+  ]
+  if (truth !== undefined && last !== undefined) {
+    const [title, prediction] = last
+    columns.push(
+      { kind: 'mask', title: 'ground truth', mask: truth },
+      { kind: 'errors', title: masks.length === 1 ? 'mistakes' : `mistakes, ${title}`, prediction, truth },
+    )
+  }
+  return {
+    id,
+    image,
+    tags: tags.map(names),
+    columns,
+    ...(note === undefined ? {} : { note }),
+  }
+}
+
+/** Undefined where there is none, or none that can be used: the scores have named it. */
+async function readableTruth(picture: Picture, image: RgbImage): Promise<LabelMap | undefined> {
+  if (picture.mask === undefined) return undefined
+  try {
+    const truth = await readTruth(picture, image)
+    return truth.width === image.width && truth.height === image.height ? truth : undefined
+  } catch (error) {
+    if (error instanceof InputError) return undefined
+    throw error
+  }
+}
+
+async function mapColumns(
+  { run }: StageContext,
+  id: string,
+  { names, threshold }: { names: (k: number) => string; threshold: number },
+): Promise<Column[]> {
+  const file = classMapFile(run.maps, { id })
+  if (!(await exists(file))) return [] // pictures that nothing was trained on have none
+  const { maps } = await readClassMaps(file)
+  return [...maps].map(([k, map]) => ({ kind: 'class map', title: `map of ${names(k)}`, map, threshold }))
+}
+
+/** The masks that the stages made of a picture, in their order. */
+async function stageMasks(
+  { run, recipe }: StageContext,
+  id: string,
+  split: string,
+): Promise<[title: string, mask: LabelMap][]> {
+  const prediction = (way: 'ms' | 'ms-crf') => predictionFile(run, { split, way, id })
+  const files: [string, string][] = [
+    ['seed', join(run.masks, `${id}.png`)],
+    ...(recipe.refine.method === 'none'
+      ? []
+      : [['pseudo mask', pseudoMaskFile(run.pseudoMasks, { id })] as [string, string]]),
+    ['prediction', prediction('ms')],
+    ['prediction, CRF', prediction('ms-crf')],
+  ]
+  const masks: [string, LabelMap][] = []
+  for (const [title, file] of files) if (await exists(file)) masks.push([title, await readLabelMap(file)])
+  return masks
+}

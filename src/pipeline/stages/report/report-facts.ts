@@ -1,0 +1,150 @@
+/** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
+import { count } from '../../../io/count.ts'
+import { packageVersion } from '../../../io/package-root.ts'
+import { formatDuration } from '../../../train/duration.ts'
+import { encoderOf, methodOf } from '../../recipe/method.ts'
+import type { Recipe } from '../../recipe/schema.ts'
+import type { Fact, FactGroup } from '../../report/index.ts'
+import type { RunFolder } from '../../run/run-folder.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { readMarker } from '../../run/stage-marker.ts'
+import { lengthWords } from '../../training/training-length.ts'
+import { stageNames } from '../list.ts'
+
+/** One line: method, size, data. */
+export function subtitleOf({ recipe, dataset }: StageContext): string {
+  const { train } = recipe
+  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.pictures.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
+}
+
+/** The settings that matter to a reader, a group for each stage. */
+export function settingsOf(recipe: Recipe): FactGroup[] {
+  return [...classNetwork(recipe), ...pseudoMasks(recipe), ...segmentation(recipe)]
+}
+
+/** Versions, seed, device, and how long each stage took. `environment` is what the training wrote down. */
+export async function factsOf(
+  recipe: Recipe,
+  run: RunFolder,
+  environment: Readonly<Record<string, string>>,
+): Promise<Fact[]> {
+  const { seed, precision, device } = recipe
+  const times: Fact[] = []
+  for (const stage of stageNames(recipe).filter(name => name !== 'report')) {
+    const marker = await readMarker(run, stage)
+    if (marker?.finished == null) continue
+    const seconds = (Date.parse(marker.finished) - Date.parse(marker.started)) / 1000
+    times.push({ name: `${stage}, start to end`, value: formatDuration(seconds) })
+  }
+  return [
+    { name: 'tagmask', value: `${packageVersion()}, Node ${process.version}` },
+    ...facts(environment),
+    { name: 'seed', value: String(seed) },
+    { name: 'device', value: `${device}, ${precision}` },
+    ...times,
+  ]
+}
+
+function classNetwork(recipe: Recipe): FactGroup[] {
+  const { train, maps, evaluate, weights } = recipe
+  const words = methodOf(recipe).words(recipe)
+  const { imageSize, patchSize, dropPath } = encoderOf(recipe)
+  const { optimiser, schedule, augment } = train
+  const lr = optimiser.lrBatch === null ? optimiser.lr : (optimiser.lr * train.batchSize) / optimiser.lrBatch
+  return [
+    {
+      title: 'Network',
+      facts: facts({
+        network: words.network,
+        width: widthOf(recipe),
+        picture: `${imageSize} pixels, patches of ${patchSize}`,
+        'drop-path': dropPath,
+        'started from': weights ?? 'random weights',
+      }),
+    },
+    {
+      title: 'Training',
+      facts: facts({
+        length: lengthWords(train),
+        batch: train.batchSize,
+        optimiser: `${optimiser.kind}, weight decay ${optimiser.weightDecay}`,
+        'learning rate': `${Number(lr.toPrecision(6))}, ${schedule.kind}, ${schedule.warmupEpochs} epochs of warm-up`,
+        augmentation: [
+          'crop',
+          'flip',
+          augment.randAugment === false ? '' : 'RandAugment',
+          augment.erasing === false ? '' : 'erasing',
+        ]
+          .filter(name => name !== '')
+          .join(', '),
+      }),
+    },
+    {
+      title: 'Class maps',
+      facts: facts({
+        attention: words.maps,
+        'patch affinity': maps.refine ? 'on' : 'off',
+        scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
+        checkpoint: checkpointWords(recipe),
+        'absent classes': evaluate.absent === 'zero' ? 'count as IoU 0' : 'left out of the mean',
+      }),
+    },
+  ]
+}
+
+function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
+  if (refine.method === 'none') return []
+  const walked = refine.method === 'affinity' || refine.method === 'affinity+crf'
+  return [
+    {
+      title: 'Pseudo masks',
+      facts: facts({
+        made: {
+          crf: 'maps through the dense CRF',
+          affinity: 'random walk along learned affinities',
+          'affinity+crf': 'random walk along learned affinities, then the dense CRF',
+        }[refine.method],
+        background: refine.background,
+        ...(walked && {
+          'affinity network': affinity.backbone === 'model' ? 'size of the class network' : affinity.backbone,
+          'its training': `${lengthWords(affinity)}, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
+          walk: `2^${refine.walk.logt} steps, affinities to the power of ${refine.walk.beta}`,
+        }),
+      }),
+    },
+  ]
+}
+
+function segmentation({ segment, predict }: Recipe): FactGroup[] {
+  if (segment === null) return []
+  const { backbone, batchSize, cropSize, optimiser } = segment
+  return [
+    {
+      title: 'Segmentation',
+      facts: facts({
+        network: `${segment.network}, ${backbone === 'model' ? 'size of the class network' : backbone}`,
+        'started from': segment.weights ?? (backbone === 'model' ? 'the class network' : 'random weights'),
+        training: `${lengthWords(segment)}, batch ${batchSize}, crops of ${cropSize} pixels`,
+        optimiser: `${optimiser.kind}, learning rate ${optimiser.lr}`,
+        'val ms': `scales ${predict.scales.join(', ')}${predict.flip ? ', each with its mirror image' : ''}, ${predict.combine}`,
+      }),
+    },
+  ]
+}
+
+function checkpointWords({ maps, train: { select } }: Recipe): string {
+  if (maps.weights !== null) return maps.weights
+  if (maps.checkpoint === 'last') return 'the last'
+  return select === 'tags'
+    ? 'the best by mAP on the validation tags'
+    : 'the best by mIoU against masks of the scored pictures: not from tags alone'
+}
+
+function widthOf(recipe: Recipe): string {
+  const { name, embedDim, depth, heads } = encoderOf(recipe)
+  return name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
+}
+
+function facts(values: Readonly<Record<string, string | number>>): Fact[] {
+  return Object.entries(values).map(([name, value]) => ({ name, value: String(value) }))
+}

@@ -1,0 +1,207 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { expect, it } from 'vitest'
+import { openDataset, type Picture } from '../../../data/dataset.ts'
+import { generateDemo } from '../../../data/demo/index.ts'
+import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
+import { fromFloat32 } from '../../../io/tensor-data.ts'
+import { silentLog } from '../../../train/log.ts'
+import { openMetrics } from '../../../train/metrics.ts'
+import { writeClassMaps } from '../../images/class-map-file.ts'
+import { parseRecipe } from '../../recipe/load.ts'
+import { parseSet } from '../../recipe/overrides.ts'
+import { openRunFolder } from '../../run/run-folder.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { evaluateStage } from '../evaluate/evaluate.ts'
+import { predictionFile } from '../predict/prediction-file.ts'
+import { scorePredictions } from '../predict/prediction-scores.ts'
+import { chooseExamples } from './examples.ts'
+import { reportStage } from './report.ts'
+
+const picture = (id: string, ...tags: number[]): Picture => ({
+  id,
+  image: `${id}.jpg`,
+  tags,
+  mask: undefined,
+})
+
+it('shows good, typical and bad pictures, spread over the classes', () => {
+  const pictures = Array.from({ length: 90 }, (_, i) =>
+    picture(`p${String(i).padStart(2, '0')}`, i % 2 === 0 ? 0 : 1),
+  )
+  const scores = pictures.map(({ id }, i) => ({ id, miou: i }))
+  const choices = chooseExamples(pictures, { scores, count: 7 })
+  expect(choices.map(({ note }) => note?.split(', ')[1])).toEqual([
+    'among the best',
+    'among the best',
+    'among the best',
+    'typical',
+    'typical',
+    'among the worst',
+    'among the worst',
+  ])
+  expect(choices[0]).toMatchObject({ picture: { id: 'p89' }, note: 'mIoU 89.0, among the best' })
+  expect(choices.filter(({ picture: { tags } }) => tags[0] === 0).length).toBeGreaterThanOrEqual(3)
+  expect(new Set(choices.map(({ picture: { id } }) => id)).size).toBe(7)
+  expect(chooseExamples([...pictures].reverse(), { scores: [...scores].reverse(), count: 7 })).toEqual(
+    choices,
+  )
+})
+
+it('shows what there is when there are few pictures or no scores', () => {
+  const pictures = [picture('a', 0), picture('b', 0), picture('c', 1), picture('d')]
+  expect(chooseExamples(pictures, { scores: [], count: 12 }).map(choice => choice.picture.id)).toEqual([
+    'a',
+    'c',
+    'b',
+  ])
+  expect(
+    chooseExamples(pictures, { scores: [{ id: 'b', miou: 3 }], count: 12 }).map(choice => choice.picture.id),
+  ).toEqual(['b'])
+})
+
+it('writes a report from the files of a run', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  const root = join(folder, 'demo')
+  await generateDemo(root, { pictures: 8, valPictures: 1, size: 32 })
+  const dataset = await openDataset(root)
+  const recipe = parseRecipe(
+    'method: mctformer\n',
+    'x',
+    [`data.root=${root}`, 'report.pictures=4'].map(parseSet),
+  )
+  const run = await openRunFolder(join(folder, 'run'), recipe)
+  for (const { id, tags, mask } of dataset.pictures) {
+    const truth = await readLabelMap(mask ?? '')
+    const cam = Float32Array.from(
+      tags.flatMap(k => Array.from(truth.data, label => (label === k + 1 ? 0.9 : 0.1))),
+    )
+    await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+      cam: fromFloat32(cam, [tags.length, 32, 32]),
+      classes: tags,
+    })
+  }
+  const metrics = await openMetrics(run.metrics)
+  for (let step = 0; step < 5; step++)
+    await metrics.append({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })
+  await metrics.close()
+  await writeFile(run.environment, JSON.stringify({ libtorch: '1.13.1 & <others>' }))
+  const context: StageContext = {
+    recipe,
+    run,
+    dataset,
+    valDataset: undefined,
+    signal: new AbortController().signal,
+    log: silentLog(),
+  }
+  await evaluateStage(context)
+  expect(await readFile(join(run.root, 'labels.txt'), 'utf8')).toMatch(
+    /^0\t#000000\tbackground\n1\t#800000\t/,
+  )
+  await reportStage(context)
+  const html = await readFile(run.report, 'utf8')
+  expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
+  expect(html).toContain('among the best')
+  expect(html.match(/<article/g)?.length).toBe(4)
+  const seeds = (await readdir(run.pictures)).filter(name => name.endsWith('-seed.png'))
+  expect(seeds.length).toBe(4)
+
+  const [id = ''] = seeds.map(name => name.slice(0, -'-seed.png'.length))
+  const { tags } = dataset.pictures.find(picture => picture.id === id)!
+  await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+    cam: fromFloat32(new Float32Array(tags.length * 9), [tags.length, 3, 3]),
+    classes: tags,
+  })
+  await reportStage(context) // maps of another size, as of maps.scales [0.1]
+  expect((await readFile(run.report, 'utf8')).match(/<article/g)?.length).toBe(3)
+  expect(context.log.warnings).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `^report: 1 image could not be used: ${id}: its map of .* has 9 values; the picture has 32x32 pixels$`,
+      ),
+    ),
+  ])
+  await expect(reportStage({ ...context, recipe: { ...recipe, strict: true } })).rejects.toThrow(
+    /its map of /,
+  )
+})
+
+it('shows pseudo masks and predictions beside the maps, and pictures that were not trained on', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  const root = join(folder, 'demo')
+  await generateDemo(root, { pictures: 4, valPictures: 2, size: 32 })
+  const [dataset, valDataset] = await Promise.all(['train', 'val'].map(split => openDataset(root, { split })))
+  const set = ['refine.method=crf', 'segment={}', 'report.pictures=2', 'data.valSplit=val']
+  const recipe = parseRecipe('method: mctformer\n', 'x', [`data.root=${root}`, ...set].map(parseSet))
+  const run = await openRunFolder(join(folder, 'run'), recipe)
+  await mkdir(run.pseudoMasks)
+  for (const { split, pictures } of [dataset!, valDataset!]) {
+    for (const { id, tags, mask } of pictures) {
+      const truth = await readLabelMap(mask ?? '')
+      for (const way of ['single', 'ms', 'ms-crf'] as const) {
+        const file = predictionFile(run, { split, way, id })
+        await mkdir(dirname(file), { recursive: true })
+        await writeLabelMap(file, truth)
+      }
+      if (split === 'val') continue
+      await writeLabelMap(join(run.pseudoMasks, `${id}.png`), truth)
+      const cam = fromFloat32(new Float32Array(tags.length * 32 * 32).fill(0.5), [tags.length, 32, 32])
+      await writeClassMaps(join(run.maps, `${id}.safetensors`), { cam, classes: tags })
+    }
+  }
+  for (const file of [run.metrics, run.segmentMetrics]) {
+    const metrics = await openMetrics(file)
+    await metrics.append({ kind: 'epoch', step: 0, loss: 1 })
+    await metrics.close()
+  }
+  const signal = new AbortController().signal
+  const context = { recipe, run, dataset: dataset!, valDataset, signal, log: silentLog() }
+  await evaluateStage(context)
+  const { scores } = JSON.parse(await readFile(run.scores, 'utf8'))
+  await writeFile(run.refineScores, JSON.stringify({ scores: [{ ...scores[0], metric: 'seed+crf' }] }))
+  await scorePredictions(context, [valDataset!])
+  await reportStage(context)
+  const html = await readFile(run.report, 'utf8')
+  const titles = (id: string) =>
+    [...html.matchAll(new RegExp(`alt="${id}: ([^"]*)"`, 'g'))].map(match =>
+      match[1]!.replace(/^map of .*/, 'map'),
+    )
+  const after = ['prediction', 'prediction, CRF', 'ground truth', 'mistakes, prediction, CRF']
+  const trained = dataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  expect(trained).toHaveLength(2)
+  for (const { id, tags } of trained)
+    expect(titles(id)).toEqual(['photo', ...tags.map(() => 'map'), 'seed', 'pseudo mask', ...after])
+  const unseen = valDataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  expect(unseen).toHaveLength(1)
+  expect(titles(unseen[0]!.id)).toEqual(['photo', ...after])
+  const text = html.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
+  expect(text).toContain('val, not trained on: mIoU 100.0, among the best')
+  for (const score of ['seed train 4', 'seed+crf train 4', 'val val 2', 'val ms val 2', 'val ms+crf val 2'])
+    expect(text).toContain(score)
+  for (const training of ['class network', 'segmentation'])
+    expect(text).toContain(`Training loss, ${training}`)
+  expect(text).not.toContain('Training loss, AffinityNet')
+  await rm(run.predictionScores)
+  await expect(reportStage(context)).rejects.toThrow(
+    `${run.predictionScores}: is missing or damaged; run the stage predict again: tagmask predict RUN --force`,
+  )
+})
+
+it('says what to do when the scores are missing', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  await generateDemo(join(folder, 'demo'), { pictures: 1, valPictures: 1, size: 32 })
+  const recipe = parseRecipe('method: mctformer\n', 'x')
+  const run = await openRunFolder(join(folder, 'run'), recipe)
+  const context = {
+    recipe,
+    run,
+    dataset: await openDataset(join(folder, 'demo')),
+    valDataset: undefined,
+    signal: new AbortController().signal,
+    log: silentLog(),
+  }
+  await expect(reportStage(context)).rejects.toThrow(
+    `${run.scores}: is missing or damaged; run the stage evaluate again: tagmask evaluate RUN --force`,
+  )
+})

@@ -1,0 +1,144 @@
+/** @file One training of the segmentation network on label PNGs. Part of the stage `segment`. */
+import { mkdir } from 'node:fs/promises'
+import { type LabelledLoaderOptions, openLabelledLoader } from '../../../data/labelled-loader.ts'
+import type { Picture } from '../../../data/picture.ts'
+import type { LabelNetwork } from '../../../models/label-network.ts'
+import { gradientClippingLoss, segmentationLoss } from '../../../models/segmentation/index.ts'
+import type { Losses } from '../../../nn/index.ts'
+import { adamw, type Optimiser, polyFloor, polySgdMomentum, sgd } from '../../../optim/index.ts'
+import { fromData, type Tensor, tensor } from '../../../torch/index.ts'
+import { startBackbone } from '../../networks/build-backbone.ts'
+import { prepareTorch } from '../../networks/build-method.ts'
+import { buildSegmentation, shownTo } from '../../networks/build-segmentation.ts'
+import type { Recipe } from '../../recipe/schema.ts'
+import type { SegmentRecipe } from '../../recipe/segment.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { type Later, withCleanUp } from '../../training/clean-up.ts'
+import { runTraining } from '../../training/run-training.ts'
+import { sayIfOneBatch } from '../../training/training-length.ts'
+import { pseudoMaskFile, withPseudoMasks } from '../refine/pseudo-masks.ts'
+
+/** What a training learns from, and where it leaves its weights and metrics. */
+export interface SegmentTraining {
+  /** What it is called in the progress. */
+  readonly title: string
+  /** Keys of the recipe that its batch size and learning rate stand in, for messages. */
+  readonly keys: { readonly batchSize: string; readonly lr: string }
+  /** Folder of label PNGs; `unsure`: whether pixels may be 254. */
+  readonly masks: { readonly folder: string; readonly unsure: boolean }
+  readonly checkpoints: string
+  readonly metrics: string
+}
+
+/**
+ * Trains to the end, going on from the state where there is one, and hands the trained network to `then`, in eval mode.
+ * Throws Interrupted after an abort.
+ */
+export function trainSegmentation(
+  context: StageContext,
+  settings: SegmentRecipe,
+  training: SegmentTraining,
+  then?: (network: LabelNetwork) => Promise<void>,
+): Promise<void> {
+  return withCleanUp(later => trainOn(context, { settings, ...training, then, later }))
+}
+
+async function trainOn(
+  context: StageContext,
+  {
+    settings,
+    title,
+    keys,
+    masks,
+    checkpoints,
+    metrics,
+    then,
+    later,
+  }: SegmentTraining & {
+    readonly settings: SegmentRecipe
+    readonly then: ((network: LabelNetwork) => Promise<void>) | undefined
+    readonly later: Later
+  },
+): Promise<void> {
+  const { dataset, run, log } = context
+  const recipe = { ...context.recipe, seed: settings.seed ?? context.recipe.seed }
+  const pictures = await withPseudoMasks(context, masks)
+  const device = prepareTorch(recipe)
+  const labels = dataset.classes.length + 1
+  const network = buildSegmentation(recipe, settings, { labels })
+  later(() => network.dispose())
+  await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'segment' })
+  network.to(device)
+  await mkdir(checkpoints, { recursive: true })
+  const { cropSize, batchSize } = settings
+  sayIfOneBatch(pictures, { batchSize, title, key: keys.batchSize, log })
+  await runTraining(context, {
+    title,
+    keys,
+    settings,
+    network,
+    openLoader: options =>
+      openLabelledLoader(pictures, {
+        ...options,
+        seed: recipe.seed,
+        dropLast: settings.dropLast,
+        transform: transformOf(recipe, settings),
+        labelFile: picture => pseudoMaskFile(masks.folder, picture),
+      }),
+    losses({ images, labels: wanted, pictures: shown, size }) {
+      const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
+      const shape = [size, cropSize, cropSize]
+      const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
+      const candidates = masks.unsure ? candidatesOf(shown, labels).to({ device }) : undefined
+      return lossesOf(network.forward(pixels), target, { ...settings, candidates })
+    },
+    optimiser: () => buildOptimiser(network, settings),
+    learningRate({ epochs, batches }) {
+      const { optimiser, minLr, power } = settings
+      const rate = polyFloor({ lr: optimiser.lr, minLr, steps: epochs * batches, power })
+      return ({ step }) => rate(step)
+    },
+    checkpoints,
+    metrics,
+  })
+  network.eval()
+  await then?.(network)
+}
+
+/** logits [B, labels, h, w], wanted [B, S, S] */
+function lossesOf(
+  logits: Tensor,
+  wanted: Tensor,
+  { clipping, candidates }: Pick<SegmentRecipe, 'clipping'> & { candidates: Tensor | undefined },
+): Losses {
+  if (clipping === null || candidates !== undefined)
+    return { total: segmentationLoss(logits, wanted, { candidates }), parts: {} }
+  const { total, unclipped } = gradientClippingLoss(logits, wanted, clipping)
+  return { total, parts: { 'unclipped loss': unclipped } }
+}
+
+/** What unsure pixels may be, [B, labels] in {0, 1}: the background and their picture's tags. */
+function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
+  const values = new Float32Array(pictures.length * labels)
+  for (const [i, { tags }] of pictures.entries())
+    for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 1
+  return tensor(values, [pictures.length, labels])
+}
+
+/** The published code gives SGD its weight decay as the momentum (`handed`), so that none is left. */
+function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
+  const { optimiser, headFactor, layerDecay } = settings
+  const { kind } = optimiser
+  const handed = kind === 'sgd' && optimiser.handed === 'published'
+  const weightDecay = handed ? 0 : optimiser.weightDecay
+  const groups = network.parameterGroups({ kind, weightDecay, headFactor, layerDecay })
+  if (kind === 'adamw') return adamw(groups)
+  return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
+}
+
+function transformOf(recipe: Recipe, { augment }: SegmentRecipe): LabelledLoaderOptions['transform'] {
+  const { cropSize, normalisation } = shownTo(recipe)
+  const common = { cropSize, ...normalisation }
+  if (augment.kind === 'rescale') return { retrain: { ...augment, ...common } }
+  return { segment: { ...augment, ...common } }
+}

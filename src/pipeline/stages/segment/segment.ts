@@ -1,0 +1,40 @@
+/** @file Stage `segment`: from pseudo masks to a trained segmentation network, in one training or several. */
+import { InputError } from '../../../errors.ts'
+import { writeLabelNames } from '../../networks/build-segmentation.ts'
+import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
+import type { StageContext } from '../../run/stage.ts'
+import { roundFiles } from './round-scores.ts'
+import { labelForNextRound } from './segment-rounds.ts'
+import { trainSegmentation } from './segment-training.ts'
+
+/**
+ * Writes segment/ (state, last weights, names of the labels) and segment-metrics.jsonl, for `segment.retrain` also
+ * segment-rounds/N/ for each training before the last; goes on from the states that are there.
+ */
+export async function segmentStage(context: StageContext): Promise<void> {
+  const { recipe, dataset, run } = context
+  const { segment: settings } = recipe
+  if (settings === null)
+    throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
+  await writeLabelNames(run.segmentCheckpoints, dataset.classes)
+  const unsure = recipe.refine.sure !== null
+  let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
+  const { retrain } = settings
+  for (let round = 1; retrain !== null && round <= retrain.rounds; round++) {
+    const { masks: labelled, checkpoints, metrics } = roundFiles(run, round)
+    const title = `segment, round ${round} of ${retrain.rounds + 1}`
+    const keys = {
+      batchSize: firstTrainingKey(settings, 'batchSize'),
+      lr: `${firstTrainingKey(settings, 'optimiser')}.lr`,
+    }
+    const training = { title, keys, masks, checkpoints, metrics }
+    await trainSegmentation(context, firstTraining(settings), training, network =>
+      labelForNextRound(context, network, { round, retrain }),
+    )
+    masks = { folder: labelled, unsure: false }
+  }
+  const [checkpoints, metrics] = [run.segmentCheckpoints, run.segmentMetrics]
+  const keys = { batchSize: 'segment.batchSize', lr: 'segment.optimiser.lr' }
+  const last = { title: 'segment', keys, masks, checkpoints, metrics }
+  await trainSegmentation(context, settings, last)
+}

@@ -1,0 +1,50 @@
+/** @file Images that a training cannot read: told once, too many end it with its state saved. Imports no torch. */
+import type { LoaderOptions, LostInEpoch } from '../../data/batch-loader.ts'
+import { collectLost } from '../images/lost-images.ts'
+import type { StageContext } from '../run/stage.ts'
+import type { Later } from './clean-up.ts'
+
+export interface LossWatch {
+  /** For the loader: what it does with an image that cannot be read. */
+  readonly options: Pick<LoaderOptions, 'strict' | 'onBadPicture' | 'onLost'>
+  /** After the training: says which were lost, and throws when its worst epoch lost too many. */
+  conclude(): Promise<void>
+}
+
+/** Watches one loader; `title` is that of the training. What is lost is also told when it ends early. */
+export function watchLosses(
+  {
+    recipe: { strict, data },
+    run,
+    log,
+    onLost: note,
+  }: Pick<StageContext, 'recipe' | 'run' | 'log' | 'onLost'>,
+  title: string,
+  later: Later,
+): LossWatch {
+  const { maxLost } = data
+  const images = collectLost({ title, list: run.lostImages, log })
+  let worst: LostInEpoch = { lost: 0, total: 1 }
+  let last = 0
+  later(() => images.tell())
+  return {
+    options: {
+      strict,
+      onBadPicture(picture, error) {
+        note?.(picture)
+        images.add(picture, error)
+      },
+      async onLost(epoch) {
+        const { lost, total } = epoch
+        if (lost <= last) await images.tell() // another epoch has begun: each has had its turn
+        last = lost
+        if (lost > worst.lost) worst = epoch
+        if (lost === total || lost > maxLost * total) await images.conclude({ ...epoch, maxLost })
+      },
+    },
+    async conclude() {
+      await images.tell()
+      await images.conclude({ ...worst, maxLost })
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/** @file One training of a run, whatever its network: loader, length and optimiser set up, lost images watched, an abort told as the stage's. */
+import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-loader.ts'
+import type { Optimiser } from '../../optim/index.ts'
+import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
+import { Interrupted, type StageContext } from '../run/stage.ts'
+import { withCleanUp } from './clean-up.ts'
+import { watchLosses } from './lost-in-training.ts'
+import { epochsOf } from './training-length.ts'
+
+/** What every section of a recipe that trains holds. */
+export interface TrainingSettings {
+  readonly batchSize: number
+  readonly epochs: number
+  readonly steps: number | null
+  readonly checkpointMinutes: number
+  readonly checkpointSteps: number | null
+  readonly logEvery: number
+}
+
+export interface RunTraining<B extends SampleBatch>
+  extends Pick<
+    TrainOptions<B>,
+    'network' | 'frozen' | 'memory' | 'losses' | 'validation' | 'checkpoints' | 'metrics'
+  > {
+  /** What it is called in progress and messages. */
+  readonly title: string
+  /** Keys of the recipe that its learning rate and batch size stand in, for messages. */
+  readonly keys: { readonly lr: string; readonly batchSize: string }
+  readonly settings: TrainingSettings
+  readonly openLoader: (options: LoaderOptions) => BatchSource<B>
+  readonly optimiser: () => Optimiser
+  readonly learningRate: (length: { epochs: number; batches: number }) => LearningRate
+}
+
+/**
+ * Trains to the end, going on from the state where there is one. Throws Interrupted after an abort, the state being saved,
+ * and what `train` throws.
+ */
+export function runTraining<B extends SampleBatch>(
+  context: StageContext,
+  { settings, openLoader, optimiser, learningRate, ...training }: RunTraining<B>,
+): Promise<void> {
+  const { recipe, signal, log } = context
+  const { data, precision, device } = recipe
+  const { title } = training
+  return withCleanUp(async later => {
+    const lost = watchLosses(context, title, later)
+    const loader = openLoader({
+      ...lost.options,
+      batchSize: settings.batchSize,
+      workers: data.workers ?? 1,
+      cacheBytes: data.cacheMegabytes * 1e6,
+    })
+    later(() => loader.close())
+    const { batches } = loader
+    const epochs = epochsOf(settings, { batches, title, log })
+    const { checkpointMinutes, checkpointSteps, logEvery } = settings
+    await train({
+      ...training,
+      loader,
+      optimiser: optimiser(),
+      learningRate: learningRate({ epochs, batches }),
+      length: { unit: 'epochs', count: epochs },
+      checkpointMinutes,
+      checkpointSteps,
+      logEvery,
+      precision,
+      device,
+      signal,
+      log,
+    }).catch((error: unknown) => {
+      throw error instanceof TrainingStopped ? new Interrupted(error.message) : error
+    })
+    await lost.conclude()
+  })
+}
