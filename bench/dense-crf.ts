@@ -1,6 +1,6 @@
 /**
- * @file Dense CRF beside pydensecrf: 375 x 500, 10 iterations, 2, 5 and 21 labels; a picture (path) or a made one.
- * Run: node dist/bench/dense-crf.js [picture] ; TAGMASK_PYDENSECRF names the python that can import pydensecrf.
+ * @file Dense CRF beside pydensecrf: 375 x 500, 10 iterations, 2, 5 and 21 labels; an image (path) or a made one.
+ * Run: node dist/bench/dense-crf.js [image] ; TAGMASK_PYDENSECRF names the python that can import pydensecrf.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const PIXELS = WIDTH * HEIGHT
 const BATCH = 8
 const ROUNDS = 5
 
-/** Reads "labels" lines, answers seconds for one picture: unary, both terms, inference, as the papers call it. */
+/** Reads "labels" lines, answers seconds for one image: unary, both terms, inference, as the papers call it. */
 const SERVER = `
 import sys, time, numpy as np, pydensecrf.densecrf as dcrf
 from pydensecrf.utils import unary_from_softmax
@@ -46,7 +46,7 @@ interface Reference {
 
 const folder = mkdtempSync(join(tmpdir(), 'tagmask-crf-'))
 try {
-  const image = await picture(process.argv[2])
+  const image = await sample(process.argv[2])
   writeFileSync(join(folder, 'image'), image.data)
   const scores = new Map([2, 5, 21].map(labels => [labels, blobs(labels)]))
   for (const [labels, values] of scores) writeFileSync(join(folder, `scores${labels}`), values)
@@ -90,7 +90,7 @@ async function measure(
     reference === undefined ? '' : `pydensecrf ${(median(times.pydensecrf) * 1000).toFixed(0)} ms; `
   console.log(
     `${labels} labels: ${theirs}one thread ${ratio('one')}, two threads ${ratio('two')}, ` +
-      `batch of ${BATCH} on two threads ${ratio('batch')} a picture`,
+      `batch of ${BATCH} on two threads ${ratio('batch')} an image`,
   )
 }
 
@@ -126,8 +126,8 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
-/** The picture at `path` at the benchmark's size, or soft shapes on a ground, grained like a photograph. */
-async function picture(path: string | undefined): Promise<RgbImage> {
+/** The image at `path` at the benchmark's size, or soft shapes on a ground, grained like a photograph. */
+async function sample(path: string | undefined): Promise<RgbImage> {
   if (path !== undefined) {
     const raw = sharp(path).resize(WIDTH, HEIGHT, { fit: 'fill' }).removeAlpha().toColourspace('srgb').raw()
     return { width: WIDTH, height: HEIGHT, data: await raw.toBuffer() }

@@ -5,7 +5,7 @@ import { buildMctformer, buildWeaktr, type Method } from '../src/methods/index.t
 import { adamw } from '../src/optim/index.ts'
 import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
-/** One measurement: pictures a second (median of the steps), the process's peak resident bytes, and what leaked. */
+/** One measurement: images a second (median of the steps), the process's peak resident bytes, and what leaked. */
 export interface Measurement {
   readonly rate: number
   readonly peak: number

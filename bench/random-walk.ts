@@ -1,5 +1,5 @@
 /**
- * @file The random walk beside its dense formulation in PyTorch: a 375 x 500 picture at stride 8, radius 5, 64 steps.
+ * @file The random walk beside its dense formulation in PyTorch: a 375 x 500 image at stride 8, radius 5, 64 steps.
  * Run: node dist/bench/random-walk.js ; TAGMASK_TORCH_PYTHON names the python that can import torch (else python3).
  */
 import { execFileSync, spawn } from 'node:child_process'

@@ -3,11 +3,11 @@
  * layers, networks and the training loop are in tagmask/torch, /nn, /optim, /models, /methods and /train.
  */
 export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from './data/index.ts'
-export type { Dataset, Picture } from './data/picture.ts'
+export type { Dataset, Sample } from './data/sample.ts'
 export { InputError, TagmaskError, TorchError } from './errors.ts'
 export * from './io/index.ts'
 export { readClassMaps, writeClassMaps } from './pipeline/images/class-map-file.ts'
-export type { LabelScores } from './pipeline/images/predict-pictures.ts'
+export type { LabelScores } from './pipeline/images/predict-images.ts'
 export { type ImagePrediction, type OpenedRun, type OpenRunOptions, openRun } from './pipeline/open-run.ts'
 export { type LoadedRecipe, type LoadRecipeOptions, loadRecipe } from './pipeline/recipe/load.ts'
 export type { Recipe } from './pipeline/recipe/schema.ts'
@@ -27,7 +27,7 @@ export {
   unaryFromScores,
 } from './refine/crf-unary.ts'
 export {
-  type CrfPicture,
+  type CrfImage,
   type CrfThreads,
   denseCrf,
   denseCrfBatch,

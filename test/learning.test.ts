@@ -18,11 +18,11 @@ import { silentLog } from '../src/train/log.ts'
 import { readMetrics } from '../src/train/metrics.ts'
 
 const FULL = process.env.TAGMASK_LEARNING === 'full'
-/** The demo's own pictures, or fewer and smaller ones; how far the score must fall, in points of mIoU. */
-const { pictures, fall, set } = FULL
-  ? { pictures: { pictures: 1000, valPictures: 0, size: 96, seed: 7 }, fall: 10, set: [] }
+/** The demo's own images, or fewer and smaller ones; how far the score must fall, in points of mIoU. */
+const { samples, fall, set } = FULL
+  ? { samples: { samples: 1000, valImages: 0, size: 96, seed: 7 }, fall: 10, set: [] }
   : {
-      pictures: { pictures: 480, valPictures: 0, size: 64, seed: 5 },
+      samples: { samples: 480, valImages: 0, size: 64, seed: 5 },
       fall: 5,
       set: ['train.epochs=18', 'maps.scales=[1]', 'precision=fp32'],
     }
@@ -75,7 +75,7 @@ async function trainAndScore(name: string): Promise<Outcome> {
   return { score: scores[0]!.miou, firstLoss: losses[0]!, lastLoss: losses.at(-1)! }
 }
 
-/** The same pictures and masks; every picture gets the tags of another. */
+/** The same images and masks; every image gets the tags of another. */
 async function shuffleTags(root: string): Promise<void> {
   const [header, ...rows] = (await readFile(join(root, 'tags.csv'), 'utf8')).trim().split('\n')
   const cells = rows.map(row => row.split(','))
@@ -85,8 +85,8 @@ async function shuffleTags(root: string): Promise<void> {
 }
 
 test('tags teach where things are; shuffled tags do not', { timeout: 1_800_000 }, async () => {
-  await generateDemo(join(folder, 'true'), pictures)
-  await generateDemo(join(folder, 'shuffled'), pictures)
+  await generateDemo(join(folder, 'true'), samples)
+  await generateDemo(join(folder, 'shuffled'), samples)
   await shuffleTags(join(folder, 'shuffled'))
   const learned = await trainAndScore('true')
   const lost = await trainAndScore('shuffled')

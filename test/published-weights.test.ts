@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const SMALL = [
-  'data.demo={pictures: 16, valPictures: 4, size: 48, seed: 3}',
+  'data.demo={images: 16, valImages: 4, size: 48, seed: 3}',
   'model.imageSize=48',
   'train.epochs=1',
   'train.batchSize=8',

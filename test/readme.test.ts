@@ -30,7 +30,7 @@ beforeAll(async () => {
   await symlink(join(repository, 'bin/tagmask'), join(folder, 'node_modules/.bin/tagmask'))
   // my-photos: images/ and tags.csv alone, as README describes them
   const made = join(folder, 'made')
-  await generateDemo(made, { pictures: 8, valPictures: 2, size: 64, seed: 5 })
+  await generateDemo(made, { images: 8, valImages: 2, size: 64, seed: 5 })
   const tags = (await readFile(join(made, 'tags.csv'), 'utf8')).trimEnd().split('\n')
   await mkdir(join(folder, 'my-photos/images'), { recursive: true })
   await mkdir(join(folder, 'new-photos'))

@@ -12,7 +12,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-resume-'))
-  await generateDemo(join(folder, 'data'), { pictures: 64, valPictures: 16, size: 48, seed: 3 })
+  await generateDemo(join(folder, 'data'), { images: 64, valImages: 16, size: 48, seed: 3 })
 })
 
 afterAll(() => rm(folder, { recursive: true }))

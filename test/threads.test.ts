@@ -61,8 +61,8 @@ test('loaders and the CRF have the same limit', async () => {
   const pool = () => openWorkerPool(new URL('none.js', import.meta.url), { size: tooMany, workerData: {} })
   expect(pool).toThrow(`data.workers: is ${tooMany}; ${expected}`)
   const image = { width: 1, height: 1, data: new Uint8Array(3) }
-  const picture = { image, unary: new Float32Array(2), name: 'a.jpg', threads: tooMany }
-  await expect(denseCrf(picture)).rejects.toThrow(`a.jpg (threads): is ${tooMany}; ${expected}`)
+  const sample = { image, unary: new Float32Array(2), name: 'a.jpg', threads: tooMany }
+  await expect(denseCrf(sample)).rejects.toThrow(`a.jpg (threads): is ${tooMany}; ${expected}`)
 })
 
 test('a recipe is looked at before its data are', () => {

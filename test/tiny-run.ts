@@ -13,12 +13,12 @@ refine: { method: affinity+crf, background: sweep, sure: {}, walk: { logt: 2 } }
 affinity: { cropSize: 32, epochs: 2, batchSize: 4, checkpointSteps: 1 }
 segment: { cropSize: 32, epochs: 2, batchSize: 4, checkpointSteps: 1, retrain: { rounds: 1, scales: [1] } }
 predict: { scales: [1] }
-report: { pictures: 3 }
+report: { images: 3 }
 threads: 1
 `
 
 /** Images that the demo generator makes for it. */
-export const TINY_DATA = { pictures: 12, valPictures: 4, size: 48, seed: 3 }
+export const TINY_DATA = { samples: 12, valImages: 4, size: 48, seed: 3 }
 
 export interface TinyRun {
   /** Folder with data/; the recipe is put there. */
@@ -64,7 +64,7 @@ export async function runContents(root: string): Promise<Map<string, string>> {
     .sort()
   const hashes = files.map(async file => {
     const bytes = await readFile(join(root, file))
-    const speedless = file.endsWith('.jsonl') ? bytes.toString().replace(/,"pictures\/s":[^,}]*/g, '') : bytes
+    const speedless = file.endsWith('.jsonl') ? bytes.toString().replace(/,"images\/s":[^,}]*/g, '') : bytes
     return [file, createHash('sha256').update(speedless).digest('hex')] as const
   })
   return new Map(await Promise.all(hashes))

@@ -32,7 +32,7 @@ export const app: Application<CliContext> = buildApplication(
     routes,
     docs: {
       brief: 'From image tags to pixel masks',
-      fullDescription: `tagmask - weakly supervised semantic segmentation: from picture tags to pixel masks
+      fullDescription: `tagmask - weakly supervised semantic segmentation: from image tags to pixel masks
 
 Examples:
   tagmask demo

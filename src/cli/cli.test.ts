@@ -92,7 +92,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],
     [
       ['refine', 'x', '--method', 'crf', '--parameters', 'mine'],
-      '--parameters mine: expected class-maps, mctformer-masks, weaktr-voc-labels, weaktr-voc-masks, weaktr-coco-masks, labels, semformer-labels, afa-masks (--help lists all)',
+      '--parameters mine: expected CAMs, mctformer-masks, weaktr-voc-labels, weaktr-voc-masks, weaktr-coco-masks, labels, semformer-labels, afa-masks (--help lists all)',
     ],
     [
       ['ablate', 'x', '--seeds', '0,0'],
@@ -139,7 +139,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     ],
     [
       ['run', 'mctformer-v2_deit-s_voc12'],
-      'error: --data: is not given; say where the pictures and tags lie: --data DIR',
+      'error: --data: is not given; say where the images and tags lie: --data DIR',
     ],
     [
       ['run', 'mctformer_demo', '--name', '../pets'],
@@ -153,19 +153,19 @@ describe('bad input ends with 1 and one message without a stack', () => {
       ['predict', 'runs/x', '--images', 'photos'],
       'error: --out: is not given; say where the masks go: --out DIR',
     ],
-    [['predict', 'runs/x', '--crf'], 'error: --crf: needs --images; say which pictures: --images DIR'],
+    [['predict', 'runs/x', '--crf'], 'error: --crf: needs --images; say which images: --images DIR'],
     [
       ['predict', '/no/such/run', '--images', 'photos', '--out', 'masks'],
       'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
     ],
-    [['refine', 'runs/x', '--alpha', '8'], 'error: --alpha: is for a folder of class maps; add --method crf'],
+    [['refine', 'runs/x', '--alpha', '8'], 'error: --alpha: is for a folder of CAMs; add --method crf'],
     [
       ['refine', 'maps', '--method', 'crf', '--out', 'masks'],
       'error: --images: is not given; --method crf needs --images DIR',
     ],
     [
       ['refine', '/no/such/maps', '--method', 'crf', '--images', '.', '--out', '/tmp/masks'],
-      'error: /no/such/maps: is no folder that can be listed; give a folder of class maps (ID.safetensors), such as maps/ of a run',
+      'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors), such as maps/ of a run',
     ],
     [
       ['report', '/no/such/run'],
@@ -185,7 +185,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     )
   })
 
-  it('names pictures or weights that are missing, and leaves no run folder behind', async () => {
+  it('names images or weights that are missing, and leaves no run folder behind', async () => {
     const runs = join(folder, 'runs')
     const missing = await tagmask(
       'run',
@@ -211,7 +211,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
       code: 1,
       err: expect.stringContaining('holds no data set that can be recognised'),
     })
-    await generateDemo(join(folder, 'demo'), { pictures: 2, valPictures: 1, size: 32 })
+    await generateDemo(join(folder, 'demo'), { images: 2, valImages: 1, size: 32 })
     const demo = ['--data', join(folder, 'demo'), '--set', 'data.layout=folder', '--runs', runs]
     const weights = await tagmask('run', 'mctformer_demo', ...demo, '--weights', join(folder, 'no.pth'))
     expect(weights.err).toBe(
@@ -284,7 +284,7 @@ describe('Ctrl-C', () => {
 
   it('a terminal that goes away stops after the step, with a checkpoint', { timeout: 120_000 }, async () => {
     const data = join(folder, 'hang-up')
-    await generateDemo(data, { pictures: 8, valPictures: 1, size: 32 })
+    await generateDemo(data, { images: 8, valImages: 1, size: 32 })
     const small = ['data.layout=folder', 'train.batchSize=4', 'train.epochs=100000', 'data.valSplit=null']
     const args = ['train', 'mctformer_demo', '--data', data, '--runs', join(folder, 'hung-up'), '--name', 'x']
     const command = [join(packageRoot(), 'bin', 'tagmask'), ...args, ...small.flatMap(one => ['--set', one])]

@@ -33,7 +33,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     parse: text,
     optional: true,
     placeholder: 'DIR',
-    brief: 'Folder of pictures and tags: VOC 2012, or images/ with tags.csv',
+    brief: 'Folder of images and tags: VOC 2012, or images/ with tags.csv',
   },
   weights: {
     kind: 'parsed',
@@ -53,7 +53,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     kind: 'enum',
     values: ['last', 'tags', 'gt-miou'],
     optional: true,
-    brief: 'Weights for class maps: last, best on tags, or best by masks (not from tags alone)',
+    brief: 'Weights for CAMs: last, best on tags, or best by masks (not from tags alone)',
   },
   set: {
     kind: 'parsed',
@@ -108,7 +108,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     kind: 'boolean',
     optional: true,
     withNegated: false,
-    brief: 'End at the first bad picture instead of skipping it',
+    brief: 'End at the first bad image instead of skipping it',
   },
   force: {
     kind: 'boolean',

@@ -3,11 +3,11 @@ import { InputError, TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
 import { noneReadable, spread } from './file-probe.ts'
 import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
-import type { Picture } from './picture.ts'
+import type { Sample } from './sample.ts'
 import { type SampleTransform, sampleSize } from './samples.ts'
 import { openWorkerPool } from './worker-pool.ts'
 
-/** `size` is smaller than asked when pictures were bad. */
+/** `size` is smaller than asked when images were bad. */
 export interface SampleBatch {
   /** Number of the batch in its epoch. */
   readonly index: number
@@ -27,17 +27,17 @@ export interface LoaderOptions {
   readonly workers?: number
   /** Batches made ahead of the one in use. */
   readonly prefetch?: number
-  /** Bytes of decoded pictures to keep in memory, all workers together. */
+  /** Bytes of decoded images to keep in memory, all workers together. */
   readonly cacheBytes?: number
-  /** Throw on a picture that cannot be read, instead of leaving it out. */
+  /** Throw on an image that cannot be read, instead of leaving it out. */
   readonly strict?: boolean
-  /** Called once for each picture that cannot be read. */
-  readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
-  /** Called after each batch that lost pictures; what it throws ends the epoch. */
+  /** Called once for each image that cannot be read. */
+  readonly onBadImage?: ((sample: Sample, error: InputError) => void) | undefined
+  /** Called after each batch that lost images; what it throws ends the epoch. */
   readonly onLost?: ((epoch: LostInEpoch) => void | Promise<void>) | undefined
 }
 
-/** Pictures lost in the epoch so far, since it was begun or taken up, and pictures of a whole epoch. */
+/** Images lost in the epoch so far, since it was begun or taken up, and images of a whole epoch. */
 export interface LostInEpoch {
   readonly lost: number
   readonly total: number
@@ -48,17 +48,17 @@ export interface LostInEpoch {
 export interface RawBatch extends SampleBatch {
   readonly images: Float32Array
   readonly labels: Uint8Array
-  readonly pictures: readonly Picture[]
+  readonly samples: readonly Sample[]
 }
 
 export interface BatchPlan<B> extends LoaderOptions {
-  readonly pictures: readonly Picture[]
+  readonly samples: readonly Sample[]
   readonly dropLast: boolean
   readonly transform: SampleTransform
-  /** Pictures of an epoch in order. */
+  /** Images of an epoch in order. */
   readonly order: (epoch: number) => Uint32Array
-  /** Further files a sample is made from, beside its picture. */
-  readonly files?: (picture: Picture) => readonly string[]
+  /** Further files a sample is made from, beside its image. */
+  readonly files?: (sample: Sample) => readonly string[]
   readonly batch: (raw: RawBatch) => B
 }
 
@@ -70,7 +70,7 @@ interface Slot {
 
 /** Starts the threads; batches are made `prefetch` ahead of the one in use. */
 export function openBatchLoader<B extends SampleBatch>({
-  pictures,
+  samples,
   transform,
   order,
   dropLast,
@@ -81,12 +81,12 @@ export function openBatchLoader<B extends SampleBatch>({
   prefetch = 3,
   cacheBytes = 0,
   strict = false,
-  onBadPicture,
+  onBadImage,
   onLost,
 }: BatchPlan<B>): BatchSource<B> {
   const { pixels: sampleLength, labels: labelLength } = sampleSize(transform)
-  const batches = dropLast ? Math.floor(pictures.length / batchSize) : Math.ceil(pictures.length / batchSize)
-  const inEpoch = Math.min(pictures.length, batches * batchSize)
+  const batches = dropLast ? Math.floor(samples.length / batchSize) : Math.ceil(samples.length / batchSize)
+  const inEpoch = Math.min(samples.length, batches * batchSize)
   const free = openSlots(prefetch + 1, { batchSize, sampleLength, labelLength }) // before the threads: it may fail
   const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
@@ -96,7 +96,7 @@ export function openBatchLoader<B extends SampleBatch>({
     } satisfies LoaderWorkerData,
     nameOf: ({ samples }, part) => samples[part]?.path,
   })
-  const reported = new Set<Picture>()
+  const reported = new Set<Sample>()
   let running = false
 
   async function fill(
@@ -105,10 +105,10 @@ export function openBatchLoader<B extends SampleBatch>({
     at: { epoch: number; index: number },
   ) {
     const requests = Array.from(chosen, (index, place) => {
-      const picture = pictures[index]!
-      return { place, index, path: picture.image, files: files(picture) }
+      const sample = samples[index]!
+      return { place, index, path: sample.image, files: files(sample) }
     })
-    // a picture always goes to the same worker, which may have it in its cache
+    // an image always goes to the same worker, which may have it in its cache
     const replies = await Promise.all(
       Array.from({ length: workers }, (_, worker) => {
         const samples = requests.filter(({ index }) => index % workers === worker)
@@ -124,13 +124,13 @@ export function openBatchLoader<B extends SampleBatch>({
       labels.copyWithin(to * labelLength, from * labelLength, (from + 1) * labelLength)
     }
     return {
-      problems: [...bad].map(([place, report]) => ({ picture: pictures[chosen[place]!]!, report })),
+      problems: [...bad].map(([place, report]) => ({ sample: samples[chosen[place]!]!, report })),
       batch: toBatch({
         index: at.index,
         size: good.length,
         images: images.subarray(0, good.length * sampleLength),
         labels: labels.subarray(0, good.length * labelLength),
-        pictures: good.map(place => pictures[chosen[place]!]!),
+        samples: good.map(place => samples[chosen[place]!]!),
       }),
     }
   }
@@ -154,11 +154,11 @@ export function openBatchLoader<B extends SampleBatch>({
         const first = ahead[0]
         if (first === undefined) return
         const { problems, batch } = await first.filled
-        if (problems.length > 0) await refuseWhenGone(problems, pictures)
-        for (const { picture, report } of problems) {
+        if (problems.length > 0) await refuseWhenGone(problems, samples)
+        for (const { sample, report } of problems) {
           if (strict) throw inputError(report)
-          if (!reported.has(picture)) onBadPicture?.(picture, inputError(report))
-          reported.add(picture)
+          if (!reported.has(sample)) onBadImage?.(sample, inputError(report))
+          reported.add(sample)
         }
         if (problems.length > 0) {
           lost += problems.length
@@ -210,14 +210,14 @@ const PROBES = 16 // files looked at to tell a folder that is gone from a few ba
 
 /**
  * Throws InputError when neither the files that a batch lost nor some of all others can be opened: their folder has gone
- * away, and going on would name every picture and learn from what is left.
+ * away, and going on would name every image and learn from what is left.
  */
 async function refuseWhenGone(
-  problems: readonly { picture: Picture }[],
-  pictures: readonly Picture[],
+  problems: readonly { sample: Sample }[],
+  samples: readonly Sample[],
 ): Promise<void> {
-  const lost = problems.map(({ picture }) => picture.image)
-  const others = spread(pictures, PROBES).map(({ image }) => image)
+  const lost = problems.map(({ sample }) => sample.image)
+  const others = spread(samples, PROBES).map(({ image }) => image)
   if (!(await noneReadable([...lost, ...others]))) return
   throw new InputError(lost[0]!, 'cannot be opened any more, nor can any other image that was tried', {
     expected:

@@ -9,16 +9,16 @@ async function tagsOf(
   root: string,
   options: Parameters<typeof openDataset>[1] = {},
 ): Promise<Record<string, string>> {
-  const { pictures, classes } = await openDataset(root, options)
-  return Object.fromEntries(pictures.map(({ id, tags }) => [id, tags.map(k => classes[k]!).join('+')]))
+  const { samples, classes } = await openDataset(root, options)
+  return Object.fromEntries(samples.map(({ id, tags }) => [id, tags.map(k => classes[k]!).join('+')]))
 }
 
 test.each(['', 'images/', 'photos/'])('one folder for each class, below %s/', async prefix => {
   const names = ['cat/1.jpg', 'cat/far/2.jpg', 'dog/3.png', 'dog/notes.txt']
   const root = await folder([...names.map(name => prefix + name), 'masks/cat/1.png'])
   expect(await tagsOf(root)).toEqual({ cat__1: 'cat', cat__far__2: 'cat', dog__3: 'dog' })
-  const { pictures, warnings } = await openDataset(root)
-  expect(pictures[0]).toEqual({
+  const { samples, warnings } = await openDataset(root)
+  expect(samples[0]).toEqual({
     id: 'cat__1',
     image: join(root, prefix, 'cat/1.jpg'),
     tags: [0],
@@ -94,7 +94,7 @@ test('loose images are untagged and said; case variants are one class; backgroun
     'ROOT: one class in several spellings: Cat and cat (read as cat)',
     'ROOT: words that name no class are no tags: "background" (1 row)',
     '1 image lies in no class folder: loose.jpg',
-    '2 images have no tags (not trained on; no class map and no pseudo mask is made of them): background/4.jpg, loose.jpg',
+    '2 images have no tags (not trained on; no CAM and no pseudo mask is made of them): background/4.jpg, loose.jpg',
   ])
 })
 

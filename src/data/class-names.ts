@@ -2,7 +2,7 @@
 import { count } from '../io/count.ts'
 import { editDistance } from '../nearest-name.ts'
 import { sample } from './listing.ts'
-import type { Dataset } from './picture.ts'
+import type { Dataset } from './sample.ts'
 import { foldWord } from './tag-words.ts'
 
 /** Counts of images by class to one warning about names that differ in a letter; none when there are none. */
@@ -47,9 +47,9 @@ export function oddNames(names: readonly string[]): string[] {
 const FEW = 5
 
 /** One warning about classes that hardly anything can be learned of; none when there are none. */
-export function smallClasses({ classes, pictures }: Dataset): string[] {
+export function smallClasses({ classes, samples }: Dataset): string[] {
   const counts = new Uint32Array(classes.length)
-  for (const { tags } of pictures) for (const tag of tags) counts[tag]!++
+  for (const { tags } of samples) for (const tag of tags) counts[tag]!++
   const small = classes.flatMap((name, k) => (counts[k]! < FEW ? [`${name} (${counts[k]})`] : []))
   return small.length === 0
     ? []

@@ -45,23 +45,23 @@ const mask = (name: string, ...data: number[]): Promise<void> =>
 
 const open = (split = 'train'): Promise<Dataset> => openDataset(root, { split })
 
-test('classes are the categories by id without the gaps, tags the annotations of a picture', async () => {
-  const { classes, pictures, warnings } = await open()
+test('classes are the categories by id without the gaps, tags the annotations of an image', async () => {
+  const { classes, samples, warnings } = await open()
   expect(classes).toEqual(['person', 'stop sign', 'toothbrush'])
-  expect(pictures.map(({ id, tags }) => [id, tags])).toEqual([
+  expect(samples.map(({ id, tags }) => [id, tags])).toEqual([
     ['COCO_train2014_000000000009', [0, 2]],
     ['COCO_train2014_000000000025', [1]],
     ['COCO_train2014_000000000030', []],
   ])
-  expect(pictures[0]!.image).toBe(join(root, 'train2014', images[0]!.file_name))
+  expect(samples[0]!.image).toBe(join(root, 'train2014', images[0]!.file_name))
   expect(warnings).toEqual([
-    '1 image has no tags (not trained on; no class map and no pseudo mask is made of it): COCO_train2014_000000000030',
+    '1 image has no tags (not trained on; no CAM and no pseudo mask is made of it): COCO_train2014_000000000030',
   ])
 })
 
 describe('masks', () => {
-  const labels = async ({ pictures }: Dataset, i: number): Promise<number[]> => {
-    return [...(await readTruth(pictures[i]!)).data]
+  const labels = async ({ samples }: Dataset, i: number): Promise<number[]> => {
+    return [...(await readTruth(samples[i]!)).data]
   }
 
   test('numbered by category ids become labels', async () => {
@@ -70,14 +70,14 @@ describe('masks', () => {
     const dataset = await open()
     expect(await labels(dataset, 0)).toEqual([0, 1, 3, 255])
     expect(await labels(dataset, 1)).toEqual([2])
-    expect(dataset.pictures[2]!.mask).toBeUndefined()
+    expect(dataset.samples[2]!.mask).toBeUndefined()
   })
 
   test('numbered by label stay as they are', async () => {
     await mask('000000000009.png', 0, 1, 3, 255)
     await mask('000000000025.png', 2)
     const dataset = await open()
-    expect(dataset.pictures[0]!.maskReading).toBeUndefined()
+    expect(dataset.samples[0]!.maskReading).toBeUndefined()
     expect(await labels(dataset, 0)).toEqual([0, 1, 3, 255])
   })
 
@@ -90,7 +90,7 @@ describe('masks', () => {
   })
 
   test('one that cannot be read says nothing of the others', async () => {
-    await writeFile(join(root, 'masks', '000000000009.png'), 'no picture')
+    await writeFile(join(root, 'masks', '000000000009.png'), 'no image')
     await mask('000000000025.png', 13)
     expect(await labels(await open(), 1)).toEqual([2])
   })
@@ -104,17 +104,17 @@ describe('bad input', () => {
     await expect(open('test')).rejects.toThrow(/no such split; the splits are train2014/)
     await write({ images, annotations, categories }, 'train2017')
     await expect(open('train')).rejects.toThrow(/has several years of train; say which: train2014, train2017/)
-    expect((await open('train2014')).pictures).toHaveLength(3)
+    expect((await open('train2014')).samples).toHaveLength(3)
   })
 
   test('absent images', async () => {
     await rm(join(root, 'train2014', images[1]!.file_name))
     await expect(open()).rejects.toThrow(
-      /train2014: lacks 1 of 3 images: COCO_train2014_000000000025\.jpg; every picture/,
+      /train2014: lacks 1 of 3 images: COCO_train2014_000000000025\.jpg; every image/,
     )
     await rm(join(root, 'train2014'), { recursive: true })
     await expect(open()).rejects.toThrow(
-      /has no folder with the pictures of train2014; put them into train2014\//,
+      /has no folder with the images of train2014; put them into train2014\//,
     )
   })
 
@@ -131,7 +131,7 @@ describe('bad input', () => {
   test('a category that is not listed, and categories of another split', async () => {
     await write({ images, annotations: [{ image_id: 9, category_id: 12 }], categories })
     await expect(open()).rejects.toThrow(
-      /an annotation of picture 9 has the category 12; every category must be listed/,
+      /an annotation of image 9 has the category 12; every category must be listed/,
     )
     await write({ images, annotations, categories })
     await expect(openDataset(root, { split: 'train', classes: ['cat'] })).rejects.toThrow(
@@ -142,7 +142,7 @@ describe('bad input', () => {
   test('another layout where COCO was asked for', async () => {
     await rm(join(root, 'annotations'), { recursive: true })
     await expect(openDataset(root, { split: 'train', layout: 'coco' })).rejects.toThrow(
-      /does not have the layout of COCO; annotations\/instances_train2014\.json and its pictures are needed/,
+      /does not have the layout of COCO; annotations\/instances_train2014\.json and its images are needed/,
     )
   })
 })
@@ -173,8 +173,8 @@ describe('what is looked over before it is used', () => {
       `${FILE} (images): ${second} is listed as image 25 and as image 77; list each file once, and give its annotations that id`,
     )
     await write({ images: [...images, images[0]], annotations, categories })
-    const { pictures, warnings } = await open()
-    expect(pictures).toHaveLength(3)
+    const { samples, warnings } = await open()
+    expect(samples).toHaveLength(3)
     expect(warnings[0]).toBe(`${join(root, FILE)}: 1 image is listed twice in the same words, taken once: 9`)
   })
 
@@ -241,7 +241,7 @@ describe('what is looked over before it is used', () => {
 
   test('a crowd tags its image like any other region', async () => {
     await write({ images, annotations: [{ image_id: 30, category_id: 90, iscrowd: 1 }], categories })
-    expect((await open()).pictures[2]?.tags).toEqual([2])
+    expect((await open()).samples[2]?.tags).toEqual([2])
   })
 })
 
@@ -264,8 +264,8 @@ describe('names of images', () => {
     await mkdir(join(root, 'masks', 'b'))
     await mask('0001.png', 1)
     await mask('b/0001.png', 2)
-    const { pictures } = await open()
-    expect(pictures.map(({ id, image, mask: file }) => [id, image, file])).toEqual([
+    const { samples } = await open()
+    expect(samples.map(({ id, image, mask: file }) => [id, image, file])).toEqual([
       ['a__0001', join(root, 'train2014/a/0001.jpg'), undefined],
       ['b__0001', join(root, 'train2014/b/0001.jpg'), join(root, 'masks/b/0001.png')],
     ])
@@ -273,7 +273,7 @@ describe('names of images', () => {
 
   test('that begin with the folder of the split are found', async () => {
     await write(listed(`train2014/${images[0]!.file_name}`, `train2014/${images[1]!.file_name}`))
-    expect((await open()).pictures.map(({ image }) => image)).toEqual(
+    expect((await open()).samples.map(({ image }) => image)).toEqual(
       images.slice(0, 2).map(({ file_name }) => join(root, 'train2014', file_name)),
     )
   })
@@ -282,14 +282,14 @@ describe('names of images', () => {
     await put(['train2014/0000.jpg', 'train2014/0000.png'])
     await write(listed('0000.jpg', '0000.png'))
     await expect(open()).rejects.toThrow(
-      `${join(root, 'annotations/instances_train2014.json')} (images): 0000.png has the name of 0000.jpg; pictures are told apart by their names without the ending: rename one of them`,
+      `${join(root, 'annotations/instances_train2014.json')} (images): 0000.png has the name of 0000.jpg; images are told apart by their names without the ending: rename one of them`,
     )
   })
 
   test('in another case are those of the files', async () => {
     await put(['train2014/A 1.JPG'])
     await write(listed('A 1.jpg'))
-    expect((await open()).pictures[0]?.image).toBe(join(root, 'train2014/A 1.JPG'))
+    expect((await open()).samples[0]?.image).toBe(join(root, 'train2014/A 1.JPG'))
   })
 })
 
@@ -308,10 +308,10 @@ describe('category 0', () => {
     await write({ images, annotations: tagging, categories: super0 })
     await mask('000000000009.png', 0, 1, 255)
     await mask('000000000025.png', 0, 2)
-    const { classes, pictures, warnings } = await open()
+    const { classes, samples, warnings } = await open()
     expect(classes).toEqual(['things', 'cat', 'dog'])
-    expect([...(await readTruth(pictures[0]!)).data]).toEqual([0, 2, 255])
-    expect([...(await readTruth(pictures[1]!)).data]).toEqual([0, 3])
+    expect([...(await readTruth(samples[0]!)).data]).toEqual([0, 2, 255])
+    expect([...(await readTruth(samples[1]!)).data]).toEqual([0, 3])
     expect(warnings.slice(1)).toEqual([
       '1 category has no annotation: nothing is learned of it, the label stays: things',
       'the masks are numbered by category ids (1, 2): they are read so, 0 as background',
@@ -322,9 +322,9 @@ describe('category 0', () => {
     await write({ images, annotations: [{ image_id: 9, category_id: 0 }, ...tagging], categories: super0 })
     await mask('000000000009.png', 0, 1, 2)
     await mask('000000000025.png', 0, 3)
-    const { pictures } = await open()
-    expect(pictures[0]!.maskReading).toBeUndefined()
-    expect([...(await readTruth(pictures[1]!)).data]).toEqual([0, 3])
+    const { samples } = await open()
+    expect(samples[0]!.maskReading).toBeUndefined()
+    expect([...(await readTruth(samples[1]!)).data]).toEqual([0, 3])
   })
 })
 
@@ -345,12 +345,12 @@ test("Roboflow's export: the annotations beside the images of each split", async
       }),
     )
   }
-  const { pictures, classes } = await open()
+  const { samples, classes } = await open()
   expect(classes).toEqual(['animals', 'cat'])
-  expect(pictures).toEqual([
+  expect(samples).toEqual([
     { id: 'a.rf.0123', image: join(root, 'train/a.rf.0123.jpg'), tags: [1], mask: undefined },
   ])
-  expect((await openDataset(root, { split: 'val', classes })).pictures[0]?.image).toBe(
+  expect((await openDataset(root, { split: 'val', classes })).samples[0]?.image).toBe(
     join(root, 'valid/a.rf.0123.jpg'),
   )
   expect(await listSplits(root)).toEqual(['train', 'valid'])

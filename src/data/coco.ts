@@ -1,4 +1,4 @@
-/** @file The layout of COCO, and Roboflow's export of it: a JSON with pictures, categories and tags; masks as label PNGs, if any. */
+/** @file The layout of COCO, and Roboflow's export of it: a JSON with images, categories and tags; masks as label PNGs, if any. */
 
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
@@ -11,7 +11,7 @@ import { filesBelow, imageStem, isFile } from './image-path.ts'
 import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { splitSpellings } from './split-names.ts'
 
 const ANNOTATIONS = 'annotations'
@@ -23,14 +23,14 @@ export async function isCocoLayout(root: string): Promise<boolean> {
   return (await listCocoSplits(root)).length > 0
 }
 
-/** A split: its name, its file, and the folders in which its pictures may lie. */
+/** A split: its name, its file, and the folders in which its images may lie. */
 interface Part {
   readonly name: string
   readonly file: string
   readonly folders: readonly string[]
 }
 
-/** The splits of a data set: annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json beside its pictures. */
+/** The splits of a data set: annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json beside its images. */
 export async function listCocoSplits(root: string): Promise<Part[]> {
   const listed = (await listFolder(join(root, ANNOTATIONS))).flatMap((entry): Part[] => {
     const name = /^instances_(.*)\.json$/.exec(entry)?.[1]
@@ -50,7 +50,7 @@ export async function listCocoSplits(root: string): Promise<Part[]> {
 
 /**
  * Opens one split: `train2014`, or `train` where there is one year. The classes are the categories in the order of their
- * ids, without the gaps: 80 of COCO's ids 1 to 90. Throws InputError on a missing list, absent pictures, or another
+ * ids, without the gaps: 80 of COCO's ids 1 to 90. Throws InputError on a missing list, absent images, or another
  * order of classes than `classes`.
  */
 export async function openCoco(
@@ -72,23 +72,23 @@ export async function openCoco(
   }
   const indexOf = new Map(ordered.map(({ id }, index) => [id, index]))
   const tags = tagsOf(instances, { indexOf, file })
-  const places = await pictureFiles(root, part, images)
+  const places = await imageFiles(root, part, images)
   const ids = idsOf(file, images)
   const maskOf = await findMasks(root, part, images)
-  const pictures = images.map(
-    (image): Picture => ({
+  const samples = images.map(
+    (image): Sample => ({
       id: ids.get(image)!,
       image: places.get(image)!,
       tags: tags.get(image.id)!,
       mask: maskOf(image),
     }),
   )
-  const untagged = pictures.filter(picture => picture.tags.length === 0).map(({ id }) => id)
+  const untagged = samples.filter(sample => sample.tags.length === 0).map(({ id }) => id)
   const warnings = [...instances.warnings, ...untaggedWarning(untagged)]
-  if (classes === undefined) warnings.push(...unusedCategories(names, pictures))
+  if (classes === undefined) warnings.push(...unusedCategories(names, samples))
   const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
   return withMaskReading(
-    { name: basename(root), root, split, classes: names, pictures, warnings },
+    { name: basename(root), root, split, classes: names, samples, warnings },
     { ids: labels },
   )
 }
@@ -127,7 +127,7 @@ function tagsOf(
   for (const { image_id, category_id } of annotations) {
     const index = indexOf.get(category_id)
     if (index === undefined)
-      throw new InputError(file, `an annotation of picture ${image_id} has the category ${category_id}`, {
+      throw new InputError(file, `an annotation of image ${image_id} has the category ${category_id}`, {
         field: 'annotations',
         expected: 'every category must be listed under categories',
       })
@@ -137,8 +137,8 @@ function tagsOf(
 }
 
 /** A super-category, as Roboflow lists at id 0, keeps its label: leaving it out would number the others anew. */
-function unusedCategories(names: readonly string[], pictures: readonly Picture[]): string[] {
-  const used = new Set(pictures.flatMap(({ tags }) => tags))
+function unusedCategories(names: readonly string[], samples: readonly Sample[]): string[] {
+  const used = new Set(samples.flatMap(({ tags }) => tags))
   const unused = names.filter((_, k) => !used.has(k))
   if (unused.length === 0 || unused.length === names.length) return []
   const what = count(unused.length, 'category', 'has')
@@ -147,8 +147,8 @@ function unusedCategories(names: readonly string[], pictures: readonly Picture[]
   ]
 }
 
-/** Where each picture lies: in the folder that has most of them. */
-async function pictureFiles(
+/** Where each image lies: in the folder that has most of them. */
+async function imageFiles(
   root: string,
   { name, folders }: Part,
   images: readonly CocoImage[],
@@ -166,7 +166,7 @@ async function pictureFiles(
   }
   if (best === undefined && images.length > 0) {
     const [first] = folders
-    throw new InputError(root, `has no folder with the pictures of ${name}`, {
+    throw new InputError(root, `has no folder with the images of ${name}`, {
       expected: `put them into ${basename(first!)}/${folders.length > 1 ? `, images/${name}/ or images/` : ''}`,
     })
   }
@@ -175,11 +175,11 @@ async function pictureFiles(
   throw new InputError(
     best!.folder,
     `lacks ${absent.length} of ${count(images.length, 'image')}: ${sample(absent)}`,
-    { expected: 'every picture of the annotations must be there' },
+    { expected: 'every image of the annotations must be there' },
   )
 }
 
-/** Folders become part of the name. Throws InputError when two pictures would have one. */
+/** Folders become part of the name. Throws InputError when two images would have one. */
 function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, string> {
   const seen = new Map<string, string>()
   return new Map(
@@ -190,7 +190,7 @@ function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, strin
       if (twin !== undefined)
         throw new InputError(file, `${file_name} has the name of ${twin}`, {
           field: 'images',
-          expected: 'pictures are told apart by their names without the ending: rename one of them',
+          expected: 'images are told apart by their names without the ending: rename one of them',
         })
       seen.set(id, file_name)
       return [image, id]
@@ -198,7 +198,7 @@ function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, strin
   )
 }
 
-/** Masks carry the picture's path or name, or only the number at its end; a name or number of several pictures is none's. */
+/** Masks carry the image's path or name, or only the number at its end; a name or number of several images is none's. */
 async function findMasks(
   root: string,
   { name: part }: Part,

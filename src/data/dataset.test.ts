@@ -17,7 +17,7 @@ describe('a plain folder', () => {
     })
     const dataset = await openDataset(root)
     expect(dataset.classes).toEqual(['bird', 'cat', 'dog'])
-    expect(dataset.pictures).toEqual([
+    expect(dataset.samples).toEqual([
       { id: 'a', image: join(root, 'images/a.jpg'), tags: [1, 2], mask: join(root, 'masks/a.png') },
       { id: 'b', image: join(root, 'images/b.PNG'), tags: [1], mask: undefined },
       {
@@ -30,13 +30,13 @@ describe('a plain folder', () => {
     expect(dataset.warnings).toEqual(['1 image has no mask (left out of scores): b'])
   })
 
-  test('keeps pictures without tags or without a row, and says so', async () => {
+  test('keeps images without tags or without a row, and says so', async () => {
     const root = await folder({ ...THREE, 'tags.csv': 'file,tags\na.jpg,cat\nb.PNG,\n' })
     const dataset = await openDataset(root)
-    expect(dataset.pictures.map(({ tags }) => tags)).toEqual([[0], [], []])
+    expect(dataset.samples.map(({ tags }) => tags)).toEqual([[0], [], []])
     expect(tagged(dataset).map(({ id }) => id)).toEqual(['a'])
     expect(dataset.warnings).toEqual([
-      '2 images have no tags, 1 of them no row in tags.csv (not trained on; no class map and no pseudo mask is made of them): b.PNG, sub/c.webp',
+      '2 images have no tags, 1 of them no row in tags.csv (not trained on; no CAM and no pseudo mask is made of them): b.PNG, sub/c.webp',
     ])
   })
 
@@ -48,7 +48,7 @@ describe('a plain folder', () => {
     ],
   ])('reads tags.json as %s', async (_, json) => {
     const dataset = await openDataset(await folder({ ...THREE, 'tags.json': json }))
-    expect(dataset.pictures.map(({ tags }) => tags)).toEqual([[0], [], [0, 1]])
+    expect(dataset.samples.map(({ tags }) => tags)).toEqual([[0], [], [0, 1]])
   })
 
   test('splits by list files, by a column, or not at all', async () => {
@@ -59,8 +59,8 @@ describe('a plain folder', () => {
       'train.txt': 'a.jpg\r\n\r\nsub/c',
       'val.txt': 'b.PNG',
     })
-    expect((await openDataset(lists)).pictures.map(({ id }) => id)).toEqual(['a', 'sub__c'])
-    expect((await openDataset(lists, { split: 'val' })).pictures.map(({ id }) => id)).toEqual(['b'])
+    expect((await openDataset(lists)).samples.map(({ id }) => id)).toEqual(['a', 'sub__c'])
+    expect((await openDataset(lists, { split: 'val' })).samples.map(({ id }) => id)).toEqual(['b'])
     expect((await openDataset(lists, { split: 'val' })).classes).toEqual(['cat', 'dog'])
     await expect(openDataset(lists, { split: 'test' })).rejects.toThrow(/there is train, val/)
 
@@ -68,7 +68,7 @@ describe('a plain folder', () => {
       ...THREE,
       'tags.csv': 'file,split,tags\na,train,cat\nb,val,dog\nsub/c,train,cat',
     })
-    expect((await openDataset(column, { split: 'val' })).pictures.map(({ id }) => id)).toEqual(['b'])
+    expect((await openDataset(column, { split: 'val' })).samples.map(({ id }) => id)).toEqual(['b'])
     await expect(openDataset(column, { split: 'test' })).rejects.toThrow(/the splits are train, val/)
 
     const none = await folder({ ...THREE, 'tags.csv': tags })
@@ -82,8 +82,8 @@ describe('a plain folder', () => {
   test('takes the order of classes.txt, and refuses what is not in it with the nearest name', async () => {
     const files = { ...THREE, 'tags.csv': 'file,tags\na.jpg,zebra\nb.PNG,ape\n' }
     const root = await folder({ ...files, 'classes.txt': 'zebra\nape\nlion\n' })
-    expect((await openDataset(root)).pictures.map(({ tags }) => tags)).toEqual([[0], [1], []])
-    expect((await openDataset(root, { classes: ['ape', 'zebra'] })).pictures[0]?.tags).toEqual([1])
+    expect((await openDataset(root)).samples.map(({ tags }) => tags)).toEqual([[0], [1], []])
+    expect((await openDataset(root, { classes: ['ape', 'zebra'] })).samples[0]?.tags).toEqual([1])
     const other = await folder({ ...files, 'classes.txt': 'zebras\nape\n' })
     await expect(openDataset(other)).rejects.toThrow(
       /tags\.csv \(line 2\): unknown class "zebra"; did you mean "zebras"/,
@@ -127,7 +127,7 @@ describe('a plain folder', () => {
     await expect(openDataset(await folder({ ...THREE, 'tags.json': json }))).rejects.toThrow(message)
   })
 
-  test('refuses folders that are missing, empty, or without pictures or tags', async () => {
+  test('refuses folders that are missing, empty, or without images or tags', async () => {
     await expect(openDataset('/nowhere/at/all')).rejects.toThrow(
       /no such folder; give a folder with images\//,
     )
@@ -140,7 +140,7 @@ describe('a plain folder', () => {
     await expect(openDataset(await folder(THREE))).rejects.toThrow(/neither tags\.csv nor tags\.json/)
   })
 
-  test('refuses two pictures of one name', async () => {
+  test('refuses two images of one name', async () => {
     const root = await folder({ 'images/a.jpg': '', 'images/a.png': '', 'tags.csv': 'file,tags\na.jpg,x' })
     await expect(openDataset(root)).rejects.toThrow(/a\.png: has the same name as a\.jpg/)
   })
@@ -163,8 +163,8 @@ describe('the layout of VOC', () => {
     async prefix => {
       const files = Object.entries(VOC).map(([name, content]) => [prefix + name, content])
       const root = await folder(Object.fromEntries(files))
-      const { pictures, classes, warnings } = await openDataset(root)
-      expect(pictures.map(({ id, tags }) => [id, tags])).toEqual([
+      const { samples, classes, warnings } = await openDataset(root)
+      expect(samples.map(({ id, tags }) => [id, tags])).toEqual([
         ['2007_1', [11, 14]],
         ['2007_2', [7, 14]],
       ])
@@ -183,8 +183,8 @@ describe('the layout of VOC', () => {
       'ImageSets/Segmentation/trainaug.txt':
         '/JPEGImages/2007_2.jpg /SegmentationClassAug/2007_2.png\n2007_1\n2007_1\n',
     })
-    const { pictures, warnings } = await openDataset(root, { split: 'train_aug' })
-    expect(pictures).toEqual([
+    const { samples, warnings } = await openDataset(root, { split: 'train_aug' })
+    expect(samples).toEqual([
       {
         id: '2007_2',
         image: join(root, 'JPEGImages/2007_2.jpg'),
@@ -199,7 +199,7 @@ describe('the layout of VOC', () => {
       },
     ])
     expect(warnings.join()).toMatch(/trainaug\.txt: 1 repeated line left out/)
-    expect((await openDataset(root)).pictures[1]?.mask).toBe(join(root, 'SegmentationClass/2007_2.png'))
+    expect((await openDataset(root)).samples[1]?.mask).toBe(join(root, 'SegmentationClass/2007_2.png'))
   })
 
   test('refuses absent images, unknown splits and classes', async () => {
@@ -214,7 +214,7 @@ describe('the layout of VOC', () => {
     const row = await folder({ ...VOC, 'tags.csv': 'file,tags\n2007_1,dog\n2007_7,dog\n' })
     await expect(openDataset(row)).rejects.toThrow(/tags\.csv: names 1 absent image: 2007_7/)
     const empty = await folder({ ...VOC, 'ImageSets/Segmentation/train.txt': '\n' })
-    await expect(openDataset(empty)).rejects.toThrow(/names no picture/)
+    await expect(openDataset(empty)).rejects.toThrow(/names no image/)
     const { 'Annotations/2007_1.xml': _, 'Annotations/2007_2.xml': __, ...bare } = VOC
     await expect(openDataset(await folder(bare))).rejects.toThrow(/neither tags\.csv nor Annotations/)
     await expect(openDataset(await folder(THREE), { layout: 'voc' })).rejects.toThrow(
@@ -222,10 +222,10 @@ describe('the layout of VOC', () => {
     )
   })
 
-  test('keeps pictures without tags and says so', async () => {
+  test('keeps images without tags and says so', async () => {
     const root = await folder({ ...VOC, 'Annotations/2007_2.xml': '<annotation></annotation>' })
     const dataset = await openDataset(root)
-    expect(dataset.pictures.map(({ tags }) => tags.length)).toEqual([2, 0])
+    expect(dataset.samples.map(({ tags }) => tags.length)).toEqual([2, 0])
     expect(dataset.warnings.join()).toMatch(/1 image has no tags .*: 2007_2/)
   })
 
@@ -241,9 +241,9 @@ describe.skipIf(!existsSync(VOC_MINI))('voc-mini (skipped where ../shared is abs
     ['train', 1103],
     ['val', 150],
   ])('%s', async (split, count) => {
-    const { pictures, warnings } = await openDataset(VOC_MINI, { split })
-    expect(pictures).toHaveLength(count)
-    expect(pictures.every(({ mask, tags }) => mask !== undefined && tags.length > 0)).toBe(true)
+    const { samples, warnings } = await openDataset(VOC_MINI, { split })
+    expect(samples).toHaveLength(count)
+    expect(samples.every(({ mask, tags }) => mask !== undefined && tags.length > 0)).toBe(true)
     expect(warnings).toEqual([])
   })
 })

@@ -1,4 +1,4 @@
-/** @file Opening a folder of tagged pictures: VOC's layout, COCO's, a plain one, or class folders; knows names and tags, decodes nothing. */
+/** @file Opening a folder of tagged images: VOC's layout, COCO's, a plain one, or class folders; knows names and tags, decodes nothing. */
 import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
@@ -8,10 +8,10 @@ import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
 import { isReadImage, unreadFormat } from './image-endings.ts'
 import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
-export type { Dataset, Picture } from './picture.ts'
+export type { Dataset, Sample } from './sample.ts'
 
 /** How a data set may lie in its folder. */
 export type Layout = 'voc' | 'coco' | 'folder' | 'class-folders'
@@ -29,7 +29,7 @@ interface Place {
   readonly root: string
 }
 
-/** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent pictures. */
+/** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
   { split = 'train', layout: asked = 'auto', classes }: OpenDatasetOptions = {},
@@ -73,7 +73,7 @@ async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place>
   if (isCoco) return { layout: 'coco', root: folder }
   if (layout === 'coco')
     throw new InputError(root, 'does not have the layout of COCO', {
-      expected: 'annotations/instances_train2014.json and its pictures are needed',
+      expected: 'annotations/instances_train2014.json and its images are needed',
     })
   const voc = layout === 'auto' || layout === 'voc' ? await findVocRoot(folder) : undefined
   if (voc !== undefined) return { layout: 'voc', root: voc }
@@ -116,9 +116,9 @@ function absolute(path: string): string {
   }
 }
 
-/** The pictures with at least one tag: those that can be trained on. */
-export function tagged(dataset: Dataset): readonly Picture[] {
-  return dataset.pictures.filter(({ tags }) => tags.length > 0)
+/** The images with at least one tag: those that can be trained on. */
+export function tagged(dataset: Dataset): readonly Sample[] {
+  return dataset.samples.filter(({ tags }) => tags.length > 0)
 }
 
 const LAYOUTS =

@@ -33,7 +33,7 @@ export async function listedSplits(root: string): Promise<string[]> {
   return lists.filter(({ list }) => list !== undefined).map(({ name }) => name)
 }
 
-/** The images of a split, in the order of its list. Throws InputError for a split that is not there, and absent pictures. */
+/** The images of a split, in the order of its list. Throws InputError for a split that is not there, and absent images. */
 export async function chooseSplit(
   root: string,
   { split, images, roots }: { split: string; images: TaggedImages; roots: readonly string[] },
@@ -54,7 +54,7 @@ export async function chooseSplit(
   if (split === 'train' && present.length === 0) return listing.files
   throw new InputError(join(root, `${split}.txt`), 'no such split', {
     field: 'split',
-    expected: `add ${split}.txt with one picture a line, or a column "split" in the tag file${present.length > 0 ? `; there is ${present.join(', ')}` : ''}`,
+    expected: `add ${split}.txt with one image a line, or a column "split" in the tag file${present.length > 0 ? `; there is ${present.join(', ')}` : ''}`,
   })
 }
 
@@ -79,8 +79,8 @@ function listedImages(
   const absent = lines.filter((_, i) => found[i]!.file === undefined)
   if (absent.length > 0)
     throw new InputError(path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
-      expected: 'every line must name a picture in images/',
+      expected: 'every line must name an image in images/',
     })
-  if (lines.length === 0) throw new InputError(path, 'names no picture', { expected: 'one picture a line' })
+  if (lines.length === 0) throw new InputError(path, 'names no image', { expected: 'one image a line' })
   return [...new Set(found.map(({ file }) => file!))]
 }

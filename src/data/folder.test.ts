@@ -9,8 +9,8 @@ const IMAGES = { 'images/a.jpg': '', 'images/b.jpg': '', 'images/c.jpg': '' }
 
 /** Names of the tags of each image, by id. */
 async function tagsOf(root: string): Promise<Record<string, string[]>> {
-  const { pictures, classes } = await openDataset(root)
-  return Object.fromEntries(pictures.map(({ id, tags }) => [id, tags.map(k => classes[k]!)]))
+  const { samples, classes } = await openDataset(root)
+  return Object.fromEntries(samples.map(({ id, tags }) => [id, tags.map(k => classes[k]!)]))
 }
 
 describe('a table in other bytes', () => {
@@ -50,7 +50,7 @@ describe('names of images', () => {
     ['backslashes', 'images/sub/x.png', 'images\\sub\\x.png'],
     ['a dot before it', 'images/x.png', './x.png'],
     ['a dot and the folder before it', 'images/x.png', './images/x.png'],
-    ['another folder', 'images/x.png', 'C:\\Users\\bob\\Pictures\\x.png'],
+    ['another folder', 'images/x.png', 'C:\\Users\\bob\\Images\\x.png'],
     ['another ending', 'images/x.jpg', 'x.heic'],
     ['dots in the name', 'images/x.y.z.jpg', 'x.y.z'],
     ['the name alone', 'images/sub/x.jpg', 'x.jpg'],
@@ -77,7 +77,7 @@ describe('names of images', () => {
       'tags.csv': 'file,tags\na.jpg,cat\nsub/b.jpg,dog\n',
     })
     expect(await tagsOf(root)).toEqual({ a: ['cat'], sub__b: ['dog'] })
-    expect((await openDataset(root)).pictures[0]!.mask).toBe(join(root, 'masks/a.png'))
+    expect((await openDataset(root)).samples[0]!.mask).toBe(join(root, 'masks/a.png'))
   })
 
   test('one that may be two is refused', async () => {
@@ -122,14 +122,14 @@ describe('names of images', () => {
       'tags.csv': 'file,cat,dog\na.jpg,1,0\nb,0,1\nimages/a.jpg,0,1\n',
     })
     expect(await refusal(crosses)).toBe(
-      'ROOT/tags.csv (line 4): a.jpg stands here and at line 2 with other tags; give each picture one row',
+      'ROOT/tags.csv (line 4): a.jpg stands here and at line 2 with other tags; give each image one row',
     )
     const splits = await folder({
       ...IMAGES,
       'tags.csv': 'file,tags,split\na.jpg,cat,train\na.jpg,cat,val\n',
     })
     expect(await refusal(splits)).toBe(
-      'ROOT/tags.csv (line 3): a.jpg stands here and at line 2 with another split; give each picture one row',
+      'ROOT/tags.csv (line 3): a.jpg stands here and at line 2 with another split; give each image one row',
     )
   })
 
@@ -154,7 +154,7 @@ describe('names of classes', () => {
     expect((await said(root)).warnings).toEqual([
       'ROOT/tags.csv: one class in several spellings: Cat and cat (read as cat)',
       'ROOT/tags.csv: words that name no class are no tags: "n/a" (1 row), "background" (1 row)',
-      '1 image has no tags (not trained on; no class map and no pseudo mask is made of it): d.jpg',
+      '1 image has no tags (not trained on; no CAM and no pseudo mask is made of it): d.jpg',
       'classes with nearly the same name, images of each; is one a slip?: bird (1) and brid (1)',
     ])
   })
@@ -206,7 +206,7 @@ test('lists name images in the same ways as tables, and none twice', async () =>
     'val.txt': 'a\n',
     'test.txt': 'x/B.JPG\nz/b.jpg\n',
   })
-  expect((await openDataset(root)).pictures.map(({ id }) => id)).toEqual(['x__B', 'x__a'])
+  expect((await openDataset(root)).samples.map(({ id }) => id)).toEqual(['x__B', 'x__a'])
   await expect(openDataset(root, { split: 'val' })).rejects.toThrow(
     'val.txt: a can be x/a.jpg or y/a.jpg; write the path below the folder of images, with the ending',
   )
@@ -230,7 +230,7 @@ test('rows without a split are named where others have one', async () => {
     'tags.csv': 'file,tags,split\na,cat,Train\nb,cat,\nc,dog,Validation\n',
   })
   expect(Object.keys(await tagsOf(root))).toEqual(['a'])
-  expect((await openDataset(root, { split: 'val' })).pictures.map(({ id }) => id)).toEqual(['c'])
+  expect((await openDataset(root, { split: 'val' })).samples.map(({ id }) => id)).toEqual(['c'])
   expect((await said(root)).warnings).toEqual(['1 image has no split and is in none: b.jpg'])
 })
 
@@ -271,19 +271,19 @@ describe('tags.json', () => {
   test.each([
     [
       '{"a.jpg": ["cat"], "a.jpg": ["dog"]}',
-      'ROOT/tags.json: names "a.jpg" twice; give each picture one entry',
+      'ROOT/tags.json: names "a.jpg" twice; give each image one entry',
     ],
     [
       '{"images": [], "annotations": [], "categories": []}',
-      'ROOT/tags.json: has the form of COCO; put it into annotations/instances_train.json and the pictures into train/',
+      'ROOT/tags.json: has the form of COCO; put it into annotations/instances_train.json and the images into train/',
     ],
     [
       '[{"file": "a.jpg"}]',
-      'ROOT/tags.json (entry 1): does not have the form of a tag file; write {"picture.jpg": ["tag", "tag"]} or [{"file": "picture.jpg", "tags": ["tag"]}]',
+      'ROOT/tags.json (entry 1): does not have the form of a tag file; write {"image.jpg": ["tag", "tag"]} or [{"file": "image.jpg", "tags": ["tag"]}]',
     ],
     [
       `{"a.jpg": ${'['.repeat(5000)}${']'.repeat(5000)}}`,
-      'ROOT/tags.json (a.jpg): does not have the form of a tag file; write {"picture.jpg": ["tag", "tag"]} or [{"file": "picture.jpg", "tags": ["tag"]}]',
+      'ROOT/tags.json (a.jpg): does not have the form of a tag file; write {"image.jpg": ["tag", "tag"]} or [{"file": "image.jpg", "tags": ["tag"]}]',
     ],
   ])('refuses %#', async (json, message) => {
     expect(await refusal(await folder({ ...IMAGES, 'tags.json': json }))).toBe(message)
@@ -305,8 +305,8 @@ describe('masks', () => {
       'Masks/z.png': '',
       'Masks/c.tif': '',
     })
-    const { pictures } = await openDataset(root)
-    expect(pictures.map(({ mask }) => mask?.slice(root.length + 7))).toEqual([
+    const { samples } = await openDataset(root)
+    expect(samples.map(({ mask }) => mask?.slice(root.length + 7))).toEqual([
       'a.PNG',
       'Ba\u0308r.png',
       'c_mask.png',

@@ -1,4 +1,4 @@
-/** @file A plain folder of tagged pictures: images/ with tags.csv or tags.json, or a folder for each class; any classes, masks optional. */
+/** @file A plain folder of tagged images: images/ with tags.csv or tags.json, or a folder for each class; any classes, masks optional. */
 
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
@@ -10,7 +10,7 @@ import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
 import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
 import { withMaskReading } from './mask-reading.ts'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { canonicalSplit } from './split-names.ts'
 import { findTagFiles, findWorkbook } from './tag-file.ts'
 import { imageFolder, readTaggedImages, type TaggedImages } from './tagged-images.ts'
@@ -27,7 +27,7 @@ export interface OpenFolderOptions {
   readonly classFolders?: boolean
 }
 
-/** Opens one split. Throws InputError on missing or absent pictures, a bad tag file, or an unknown class. */
+/** Opens one split. Throws InputError on missing or absent images, a bad tag file, or an unknown class. */
 export async function openFolder(
   root: string,
   { split, classes, classFolders = false }: OpenFolderOptions,
@@ -51,8 +51,8 @@ export async function openFolder(
     ]),
   )
   const { masks, warnings: maskWarnings } = await findMasks(root, listing.files)
-  const pictures = chosen.map(
-    (file): Picture => ({
+  const samples = chosen.map(
+    (file): Sample => ({
       id: imageId(file),
       image: join(base, file),
       tags: tags.get(file) ?? [],
@@ -64,7 +64,7 @@ export async function openFolder(
     root,
     split,
     classes: [...names],
-    pictures,
+    samples,
     warnings: [
       ...images.warnings,
       ...(classFolders ? [] : withoutRow(images, chosen)),
@@ -77,7 +77,7 @@ export async function openFolder(
       ),
       ...(listed === undefined ? [...twinNames(imagesOf(rows.values())), ...oddNames(names)] : []),
       ...maskWarnings,
-      ...withoutMask(pictures),
+      ...withoutMask(samples),
     ],
     notes: images.notes,
   })
@@ -94,18 +94,18 @@ export async function folderSplits(
   return [...new Set([...listed, ...rowSplits(images?.rows.values() ?? []).map(canonicalSplit)])]
 }
 
-export interface OpenPicturesOptions {
+export interface OpenImagesOptions {
   /** Told, in sentences, what lies in the folder and is not read. */
   readonly report?: (sentence: string) => void
 }
 
-/** Every picture of a folder and those below it, without tags or masks. Throws InputError when there is none. */
-export async function openPictures(
+/** Every image of a folder and those below it, without tags or masks. Throws InputError when there is none. */
+export async function openImages(
   folder: string,
-  { report = () => undefined }: OpenPicturesOptions = {},
-): Promise<Picture[]> {
+  { report = () => undefined }: OpenImagesOptions = {},
+): Promise<Sample[]> {
   const listing: ImageListing = await listImages(folder, {
-    expected: 'give a folder of pictures (jpg, png, webp, tif, gif or avif)',
+    expected: 'give a folder of images (jpg, png, webp, tif, gif or avif)',
   })
   for (const sentence of [...listing.warnings, ...listing.notes]) report(sentence)
   return listing.files.map(file => ({
@@ -132,7 +132,7 @@ function sortedTags({ rows, source }: TaggedImages): string[] {
   if (names.length === 0)
     throw new InputError(source, 'has no tags at all', {
       field: 'tags',
-      expected: 'tag at least one picture',
+      expected: 'tag at least one image',
     })
   return names
 }
@@ -167,9 +167,9 @@ function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[])
       ]
 }
 
-function withoutMask(pictures: readonly Picture[]): string[] {
-  const ids = pictures.filter(({ mask }) => mask === undefined).map(({ id }) => id)
-  return ids.length === 0 || ids.length === pictures.length
+function withoutMask(samples: readonly Sample[]): string[] {
+  const ids = samples.filter(({ mask }) => mask === undefined).map(({ id }) => id)
+  return ids.length === 0 || ids.length === samples.length
     ? []
     : [`${count(ids.length, 'image', 'has')} no mask (left out of scores): ${sample(ids)}`]
 }

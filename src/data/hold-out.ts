@@ -1,6 +1,6 @@
 /** @file Images set aside for validation where a data set has no list of them: drawn from their names, so that new ones move none. */
 import { createHash } from 'node:crypto'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 
 /** The name of the split that is set aside. */
 export const HELD_OUT = 'held-out'
@@ -13,26 +13,26 @@ export function holdOut(
   dataset: Dataset,
   { share, seed }: { share: number; seed: number },
 ): { dataset: Dataset; held: Dataset } {
-  const drawn = dataset.pictures
+  const drawn = dataset.samples
     .filter(({ tags }) => tags.length > 0)
-    .map(picture => ({ picture, place: placeOf(picture, seed) }))
+    .map(sample => ({ sample, place: placeOf(sample, seed) }))
     .sort((a, b) => a.place - b.place)
   const wanted = drawn.filter(({ place }) => place < share).length
   const count = Math.min(Math.max(wanted, 1), Math.max(drawn.length - 1, 0))
-  const chosen = new Set(drawn.slice(0, count).map(({ picture }) => picture))
+  const chosen = new Set(drawn.slice(0, count).map(({ sample }) => sample))
   const { notes: _, ...rest } = dataset
   return {
-    dataset: { ...dataset, pictures: dataset.pictures.filter(picture => !chosen.has(picture)) },
+    dataset: { ...dataset, samples: dataset.samples.filter(sample => !chosen.has(sample)) },
     held: {
       ...rest,
       split: HELD_OUT,
-      pictures: dataset.pictures.filter(picture => chosen.has(picture)),
+      samples: dataset.samples.filter(sample => chosen.has(sample)),
       warnings: [],
     },
   }
 }
 
 /** In [0, 1). */
-function placeOf({ id }: Picture, seed: number): number {
+function placeOf({ id }: Sample, seed: number): number {
   return createHash('sha256').update(`${seed}:${id}`).digest().readUInt32BE(0) / 2 ** 32
 }

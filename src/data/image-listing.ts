@@ -89,7 +89,7 @@ function refuseTwins(folder: string, files: readonly string[]): void {
     const twin = seen.get(imageId(file))
     if (twin !== undefined)
       throw new InputError(join(folder, file), `has the same name as ${twin}`, {
-        expected: 'pictures are told apart by their names without the ending: rename one of them',
+        expected: 'images are told apart by their names without the ending: rename one of them',
       })
     seen.set(imageId(file), file)
   }

@@ -1,8 +1,8 @@
-/** @file Pictures with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
+/** @file Images with tags, their transforms, and the loaders: what the folder offers. Imports no torch. */
 export type { BatchSource, LoaderOptions, SampleBatch } from './batch-loader.ts'
 export { type OpenDatasetOptions, openDataset, tagged } from './dataset.ts'
 export { type DemoOptions, type DemoSet, generateDemo } from './demo/index.ts'
-export { openPictures } from './folder.ts'
+export { openImages } from './folder.ts'
 export { type LabelledBatch, type LabelledLoaderOptions, openLabelledLoader } from './labelled-loader.ts'
 export {
   type Batch,
@@ -10,8 +10,8 @@ export {
   openTrainLoader,
   type TrainLoaderOptions,
 } from './loader.ts'
-export type { Dataset, Picture } from './picture.ts'
 export { type Random, randomStream, sampleRandom, shuffledIndices } from './random.ts'
+export type { Dataset, Sample } from './sample.ts'
 export { type EvalTransform, evalSample } from './transforms/eval.ts'
 export { IMAGENET, type Normalisation, normalise } from './transforms/normalise.ts'
 export { RAND_AUGMENT, type RandAugmentOptions, randAugment } from './transforms/rand-augment.ts'
@@ -20,5 +20,5 @@ export { type Box, type Filter, resize } from './transforms/resize.ts'
 export { SEGMENT_TRANSFORM, type SegmentTransform, segmentSample } from './transforms/segment.ts'
 export { TRAIN_TRANSFORM, type TrainTransform, trainSample } from './transforms/train.ts'
 export { scaleViews, type View } from './transforms/views.ts'
-export { loadViews, type PictureViews, type ViewOptions } from './view-loader.ts'
+export { type ImageViews, loadViews, type ViewOptions } from './view-loader.ts'
 export { VOC_CLASSES } from './voc.ts'

@@ -6,18 +6,18 @@ import { InputError } from '../errors.ts'
 import { writeImage } from '../io/image.ts'
 import { writeLabelMap } from '../io/indexed-png.ts'
 import { type LabelledLoaderOptions, openLabelledLoader } from './labelled-loader.ts'
-import type { Picture } from './picture.ts'
+import type { Sample } from './sample.ts'
 import { SEGMENT_TRANSFORM } from './transforms/segment.ts'
 import { loadViews } from './view-loader.ts'
 
 const SIDE = 40
 const CROP = 24
 let root = ''
-let pictures: Picture[] = []
+let samples: Sample[] = []
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'tagmask-labelled-'))
-  pictures = await Promise.all(
+  samples = await Promise.all(
     Array.from({ length: 10 }, async (_, i) => {
       const image = join(root, `${i}.png`)
       // the left half is dark and background, the right one bright and label i + 1: the sample must agree with itself
@@ -35,11 +35,11 @@ beforeAll(async () => {
 
 afterAll(() => rm(root, { recursive: true, force: true }))
 
-const labelFile = ({ id }: Picture): string => join(root, `label-${id}.png`)
+const labelFile = ({ id }: Sample): string => join(root, `label-${id}.png`)
 
 async function collect(
   options: Partial<LabelledLoaderOptions> = {},
-  { epoch = 0, startBatch = 0, of = pictures } = {},
+  { epoch = 0, startBatch = 0, of = samples } = {},
 ): Promise<{ images: Float32Array; labels: Uint8Array; size: number }[]> {
   const loader = openLabelledLoader(of, {
     batchSize: 4,
@@ -63,9 +63,9 @@ test('pixels and labels lie at the same place, whole batches only', async () => 
   expect(batches.map(({ size }) => size)).toEqual([4, 4])
   for (const { images, labels } of batches) {
     expect(labels).toHaveLength(4 * CROP * CROP)
-    for (let picture = 0; picture < 4; picture++) {
-      const red = images.subarray(picture * 3 * CROP * CROP).subarray(0, CROP * CROP)
-      const own = labels.subarray(picture * CROP * CROP, (picture + 1) * CROP * CROP)
+    for (let sample = 0; sample < 4; sample++) {
+      const red = images.subarray(sample * 3 * CROP * CROP).subarray(0, CROP * CROP)
+      const own = labels.subarray(sample * CROP * CROP, (sample + 1) * CROP * CROP)
       const clear = [...red]
         .map((value, i) => [value, own[i]!] as const)
         .filter(([value]) => Math.abs(value) > 2)
@@ -82,13 +82,13 @@ test('the same whatever the number of threads, and from the middle of an epoch',
   expect(await collect({}, { epoch: 1 })).not.toEqual(whole)
 })
 
-test('one scale a batch, as published, or one a picture', async () => {
+test('one scale a batch, as published, or one an image', async () => {
   const small = { ...SEGMENT_TRANSFORM, cropSize: 60, padding: 'ignore' } as const // the padding shows the scale
-  const widths = async (scalePer: 'batch' | 'picture'): Promise<number[][]> => {
+  const widths = async (scalePer: 'batch' | 'image'): Promise<number[][]> => {
     const batches = await collect({ transform: { segment: { ...small, scalePer } } })
     return batches.map(({ labels }) =>
-      [0, 1, 2, 3].map(picture => {
-        const row = labels.subarray(picture * 3600, picture * 3600 + 60)
+      [0, 1, 2, 3].map(sample => {
+        const row = labels.subarray(sample * 3600, sample * 3600 + 60)
         return row.indexOf(255)
       }),
     )
@@ -96,13 +96,13 @@ test('one scale a batch, as published, or one a picture', async () => {
   const shared = await widths('batch')
   for (const batch of shared) expect(new Set(batch).size).toBe(1)
   expect(shared[0]![0]).not.toBe(shared[1]![0])
-  const own = await widths('picture')
+  const own = await widths('image')
   expect(own.some(batch => new Set(batch).size > 1)).toBe(true)
 })
 
-test('fewer pictures than a batch are one; the last batch is kept when asked; none at all is an error', async () => {
+test('fewer images than a batch are one; the last batch is kept when asked; none at all is an error', async () => {
   const sizes = async (count: number, dropLast: boolean): Promise<number[]> =>
-    (await collect({ dropLast }, { of: pictures.slice(0, count) })).map(({ size }) => size)
+    (await collect({ dropLast }, { of: samples.slice(0, count) })).map(({ size }) => size)
   expect(await sizes(3, true)).toEqual([3])
   expect(await sizes(3, false)).toEqual([3])
   expect(await sizes(4, true)).toEqual([4])
@@ -120,16 +120,16 @@ test('labels of another size are said by name', async () => {
   await writeLabelMap(wrong, { width: 3, height: 2, data: new Uint8Array(6) })
   const bad: string[] = []
   const batches = await collect({
-    labelFile: picture => (picture.id === 'p2' ? wrong : labelFile(picture)),
-    onBadPicture: ({ id }, error) => bad.push(`${id}: ${error.message}`),
+    labelFile: sample => (sample.id === 'p2' ? wrong : labelFile(sample)),
+    onBadImage: ({ id }, error) => bad.push(`${id}: ${error.message}`),
     batchSize: 10,
   })
   expect(batches.map(({ size }) => size)).toEqual([9])
-  expect(bad).toEqual([`p2: ${wrong}: the labels are 3 x 2 pixels; the picture has 40 x 40`])
+  expect(bad).toEqual([`p2: ${wrong}: the labels are 3 x 2 pixels; the image has 40 x 40`])
 })
 
-test('views of a large picture are no larger than asked, the picture itself stays', async () => {
-  for await (const { image, views } of loadViews(pictures.slice(0, 1), {
+test('views of a large image are no larger than asked, the image itself stays', async () => {
+  for await (const { image, views } of loadViews(samples.slice(0, 1), {
     scales: [1, 0.5],
     longestSide: 20,
   })) {

@@ -1,8 +1,8 @@
-/** @file Pictures with labels in batches: what segmentation networks and AffinityNet are trained on. */
+/** @file Images with labels in batches: what segmentation networks and AffinityNet are trained on. */
 import { InputError } from '../errors.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type RawBatch } from './batch-loader.ts'
-import type { Picture } from './picture.ts'
 import { randomStream, shuffledIndices } from './random.ts'
+import type { Sample } from './sample.ts'
 import type { AffinityTransform } from './transforms/affinity.ts'
 import type { RetrainTransform } from './transforms/retrain.ts'
 import type { SegmentTransform } from './transforms/segment.ts'
@@ -19,20 +19,20 @@ export interface LabelledLoaderOptions extends LoaderOptions {
   readonly seed: number
   /** Leave out the last batch of an epoch when it is not full; there is always one batch. */
   readonly dropLast?: boolean
-  /** The labels of a picture: a label PNG for segmentation, score volumes for AffinityNet. */
-  readonly labelFile: (picture: Picture) => string
+  /** The labels of an image: a label PNG for segmentation, score volumes for AffinityNet. */
+  readonly labelFile: (sample: Sample) => string
 }
 
 /**
- * Loads pictures in an order drawn from (seed, epoch), whole batches only unless told otherwise. The original chunks 200
- * shuffles laid end to end, so that what is left of one epoch begins the next; here it is left out. Fewer pictures than a
- * batch are one. Throws InputError when there is no picture.
+ * Loads images in an order drawn from (seed, epoch), whole batches only unless told otherwise. The original chunks 200
+ * shuffles laid end to end, so that what is left of one epoch begins the next; here it is left out. Fewer images than a
+ * batch are one. Throws InputError when there is no image.
  */
 export function openLabelledLoader(
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
   { transform, seed, dropLast = true, labelFile, ...options }: LabelledLoaderOptions,
 ): BatchSource<LabelledBatch> {
-  if (pictures.length === 0) {
+  if (samples.length === 0) {
     const stage = 'affinity' in transform ? 'affinity' : 'segment'
     throw new InputError(stage, 'no image has labels to train on', {
       expected: 'run the stages before it again, and see what they say of the images',
@@ -40,12 +40,12 @@ export function openLabelledLoader(
   }
   return openBatchLoader({
     ...options,
-    batchSize: Math.min(options.batchSize, pictures.length),
-    pictures,
+    batchSize: Math.min(options.batchSize, samples.length),
+    samples,
     dropLast,
     transform: { ...transform, seed },
-    order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
-    files: picture => [labelFile(picture)],
+    order: epoch => shuffledIndices(samples.length, randomStream(seed, epoch)),
+    files: sample => [labelFile(sample)],
     batch: raw => raw,
   })
 }

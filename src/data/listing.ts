@@ -144,7 +144,7 @@ export function untaggedWarning(
   return names.length === 0
     ? []
     : [
-        `${count(names.length, 'image', 'has')} no ${rowless === 0 ? 'tags' : rows} (not trained on; no class map and no pseudo mask is made of ${of}): ${sample(names)}`,
+        `${count(names.length, 'image', 'has')} no ${rowless === 0 ? 'tags' : rows} (not trained on; no CAM and no pseudo mask is made of ${of}): ${sample(names)}`,
       ]
 }
 

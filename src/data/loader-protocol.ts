@@ -11,7 +11,7 @@ import type { View } from './transforms/views.ts'
 /** What a worker is started with. */
 export interface LoaderWorkerData {
   readonly job: BatchJob | ViewJob
-  /** Bytes of decoded pictures this worker may keep. */
+  /** Bytes of decoded images this worker may keep. */
   readonly cacheBytes: number
 }
 
@@ -31,7 +31,7 @@ export interface ViewJob {
   readonly withImage: boolean
 }
 
-/** One picture for place `place` of a batch; `index` names its random stream. */
+/** One image for place `place` of a batch; `index` names its random stream. */
 export interface SampleRequest {
   readonly place: number
   readonly index: number
@@ -49,7 +49,7 @@ export interface BatchTask {
 }
 
 export interface BatchReply {
-  readonly bad: readonly { readonly place: number; readonly report: BadPicture }[]
+  readonly bad: readonly { readonly place: number; readonly report: BadImage }[]
 }
 
 export interface ViewTask {
@@ -60,18 +60,18 @@ export interface ViewTask {
 
 export type ViewReply =
   | { readonly image: RgbImage; readonly views: readonly View[] }
-  | { readonly bad: BadPicture }
+  | { readonly bad: BadImage }
 
 /** An InputError in a form that passes between threads. */
-export interface BadPicture {
+export interface BadImage {
   readonly file: string
   readonly problem: string
   readonly expected?: string | undefined
   readonly field?: string | undefined
 }
 
-/** Undefined when the error is not about the picture `path`: then it is a bug and must surface. */
-export function badPicture(error: unknown, path: string): BadPicture | undefined {
+/** Undefined when the error is not about the image `path`: then it is a bug and must surface. */
+export function badImage(error: unknown, path: string): BadImage | undefined {
   if (error instanceof RangeError && isOutOfMemory(error))
     return { file: path, problem: `does not fit into the memory there is (${textOf(error)})` }
   if (!(error instanceof InputError)) return undefined
@@ -79,6 +79,6 @@ export function badPicture(error: unknown, path: string): BadPicture | undefined
   return { file, problem, expected, field }
 }
 
-export function inputError({ file, problem, expected, field }: BadPicture): InputError {
+export function inputError({ file, problem, expected, field }: BadImage): InputError {
   return new InputError(file, problem, { ...(expected && { expected }), ...(field && { field }) })
 }

@@ -1,15 +1,15 @@
-/** @file A loader's thread: decodes and transforms pictures into shared batches, or makes one picture's views. */
+/** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
 import sharp from 'sharp'
+import { cachedReader } from './image-cache.ts'
 import {
   type BatchReply,
   type BatchTask,
-  badPicture,
+  badImage,
   type LoaderWorkerData,
   type ViewJob,
   type ViewReply,
   type ViewTask,
 } from './loader-protocol.ts'
-import { cachedReader } from './picture-cache.ts'
 import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
 import { fittedViews } from './transforms/views.ts'
 import { answerTasks, ownWorkerData } from './worker-pool.ts'
@@ -46,7 +46,7 @@ async function fillBatch(
         labels: new Uint8Array(labels, place * size.labels, size.labels),
       })
     } catch (error) {
-      const report = badPicture(error, path)
+      const report = badImage(error, path)
       if (report === undefined) throw error
       bad.push({ place, report })
     }
@@ -60,7 +60,7 @@ async function makeViews({ path, fit }: ViewTask, { withImage, ...options }: Vie
     const views = fittedViews(image, { ...options, fit })
     return { image: withImage ? image : { ...image, data: new Uint8Array(0) }, views }
   } catch (error) {
-    const bad = badPicture(error, path)
+    const bad = badImage(error, path)
     if (bad === undefined) throw error
     return { bad }
   }

@@ -6,8 +6,8 @@ import { InputError } from '../errors.ts'
 import { readImage, writeImage } from '../io/image.ts'
 import type { BatchSource } from './batch-loader.ts'
 import { type Batch, openEvalLoader, openTrainLoader, type TrainLoaderOptions } from './loader.ts'
-import type { Dataset, Picture } from './picture.ts'
 import { randomStream } from './random.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { evalSample } from './transforms/eval.ts'
 import { IMAGENET } from './transforms/normalise.ts'
 import { RANDOM_ERASING } from './transforms/random-erasing.ts'
@@ -25,19 +25,19 @@ let withBad: Dataset
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'tagmask-loader-'))
   const random = randomStream(1)
-  const pictures: Picture[] = []
+  const samples: Sample[] = []
   for (let i = 0; i < COUNT; i++) {
     const width = random.integer(30, 60)
     const height = random.integer(30, 60)
     const data = Uint8Array.from({ length: width * height * 3 }, () => random.integer(0, 255))
     const image = join(root, `${i}.png`)
     await writeImage(image, { width, height, data })
-    pictures.push({ id: `p${i}`, image, tags: i % 10 === 9 ? [] : [i % 3], mask: undefined })
+    samples.push({ id: `p${i}`, image, tags: i % 10 === 9 ? [] : [i % 3], mask: undefined })
   }
-  dataset = { name: 'noise', root, split: 'train', classes: ['a', 'b', 'c'], pictures, warnings: [] }
+  dataset = { name: 'noise', root, split: 'train', classes: ['a', 'b', 'c'], samples, warnings: [] }
   const broken = join(root, 'broken.jpg')
-  await writeFile(broken, 'not a picture')
-  withBad = { ...dataset, pictures: pictures.map((p, i) => (i === BAD ? { ...p, image: broken } : p)) }
+  await writeFile(broken, 'not an image')
+  withBad = { ...dataset, samples: samples.map((p, i) => (i === BAD ? { ...p, image: broken } : p)) }
 })
 
 afterAll(() => rm(root, { recursive: true, force: true }))
@@ -92,12 +92,12 @@ describe('the training loader', () => {
     expect(epochs[0]).not.toEqual(epochs[1])
   })
 
-  test('skips pictures without tags, counts them, and drops the last batch only when asked', async () => {
+  test('skips images without tags, counts them, and drops the last batch only when asked', async () => {
     await using(openTrainLoader(dataset, { ...SETTINGS, dropLast: false }), async loader => {
       expect(loader.batches).toBe(6)
       const batches = await collect(loader, 0)
       expect(batches.map(({ size }) => size)).toEqual([4, 4, 4, 4, 4, 1])
-      const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0).map(({ id }) => id)
+      const tagged = dataset.samples.filter(({ tags }) => tags.length > 0).map(({ id }) => id)
       expect(batches.flatMap(({ ids }) => ids).sort()).toEqual(tagged.sort())
       for (const { ids, targets, images, size } of batches) {
         expect(images).toHaveLength(size * 3 * 32 * 32)
@@ -124,10 +124,10 @@ describe('the training loader', () => {
     })
   })
 
-  test('leaves a bad picture out, and names it once', async () => {
+  test('leaves a bad image out, and names it once', async () => {
     const reports: string[] = []
-    const onBadPicture = ({ id }: Picture, error: InputError) => reports.push(`${id} ${error.message}`)
-    const options = { ...SETTINGS, dropLast: false, onBadPicture }
+    const onBadImage = ({ id }: Sample, error: InputError) => reports.push(`${id} ${error.message}`)
+    const options = { ...SETTINGS, dropLast: false, onBadImage }
     const good = await using(openTrainLoader(dataset, options), loader => collect(loader, 0))
     const batches = await using(openTrainLoader(withBad, options), async loader => {
       await collect(loader, 1)
@@ -145,7 +145,7 @@ describe('the training loader', () => {
     expect(batches.filter((_, i) => i !== short)).toEqual(good.filter((_, i) => i !== short))
   })
 
-  test('throws on a bad picture when strict', async () => {
+  test('throws on a bad image when strict', async () => {
     const loader = openTrainLoader(withBad, { ...SETTINGS, dropLast: false, strict: true })
     await using(loader, async () => {
       const run = collect(loader, 0)
@@ -175,40 +175,39 @@ describe('the training loader', () => {
   })
 })
 
-test('the evaluation loader gives every picture in order', async () => {
+test('the evaluation loader gives every image in order', async () => {
   const transform = { imageSize: 32, ...IMAGENET }
   const batches = await using(openEvalLoader(dataset, { batchSize: 5, transform }), loader =>
     collect(loader, 0),
   )
-  expect(batches.flatMap(({ ids }) => ids)).toEqual(dataset.pictures.map(({ id }) => id))
-  const want = evalSample(await readImage(dataset.pictures[6]!.image), transform)
+  expect(batches.flatMap(({ ids }) => ids)).toEqual(dataset.samples.map(({ id }) => id))
+  const want = evalSample(await readImage(dataset.samples[6]!.image), transform)
   expect(batches[1]!.images.subarray(3 * 32 * 32, 2 * 3 * 32 * 32)).toEqual(want)
 })
 
 describe('the view loader', () => {
   const scales = [1, 0.75, 1.25]
 
-  test('gives every picture in order with its scales', async () => {
+  test('gives every image in order with its scales', async () => {
     const seen = []
-    for await (const { picture, image, views } of loadViews(dataset.pictures, { scales, workers: 2 })) {
-      const want = await readImage(picture.image)
+    for await (const { sample, image, views } of loadViews(dataset.samples, { scales, workers: 2 })) {
+      const want = await readImage(sample.image)
       expect([image.width, image.height]).toEqual([want.width, want.height])
       expect(views).toEqual(scaleViews(want, { scales }))
-      seen.push(picture.id)
+      seen.push(sample.id)
     }
-    expect(seen).toEqual(dataset.pictures.map(({ id }) => id))
+    expect(seen).toEqual(dataset.samples.map(({ id }) => id))
   })
 
-  test('leaves a bad picture out, or throws when strict', async () => {
+  test('leaves a bad image out, or throws when strict', async () => {
     const bad: string[] = []
     const seen = []
-    const onBadPicture = ({ id }: Picture) => bad.push(id)
-    for await (const { picture } of loadViews(withBad.pictures, { scales, onBadPicture }))
-      seen.push(picture.id)
+    const onBadImage = ({ id }: Sample) => bad.push(id)
+    for await (const { sample } of loadViews(withBad.samples, { scales, onBadImage })) seen.push(sample.id)
     expect(bad).toEqual(['p5'])
-    expect(seen).toEqual(dataset.pictures.map(({ id }) => id).filter(id => id !== 'p5'))
+    expect(seen).toEqual(dataset.samples.map(({ id }) => id).filter(id => id !== 'p5'))
     const strict = async () => {
-      for await (const _ of loadViews(withBad.pictures, { scales, strict: true }));
+      for await (const _ of loadViews(withBad.samples, { scales, strict: true }));
     }
     await expect(strict()).rejects.toThrow(/broken\.jpg/)
   })
@@ -230,32 +229,32 @@ test.each([
   await pool.close()
 })
 
-describe('pictures that are gone', () => {
+describe('images that are gone', () => {
   let share: string
   let shared: Dataset
 
   beforeEach(async () => {
     share = join(root, 'share')
     await mkdir(share)
-    const pictures = await Promise.all(
-      dataset.pictures.slice(0, 9).map(async (picture, i) => {
+    const samples = await Promise.all(
+      dataset.samples.slice(0, 9).map(async (sample, i) => {
         const image = join(share, `${i}.png`)
-        await copyFile(picture.image, image)
-        return { ...picture, image, tags: [0] }
+        await copyFile(sample.image, image)
+        return { ...sample, image, tags: [0] }
       }),
     )
-    shared = { ...dataset, pictures }
+    shared = { ...dataset, samples }
   })
 
   afterEach(() => rm(share, { recursive: true, force: true }))
 
-  test('a folder that goes away in mid-epoch ends the epoch at once, and no picture is called bad', async () => {
+  test('a folder that goes away in mid-epoch ends the epoch at once, and no image is called bad', async () => {
     const named: string[] = []
     const options = {
       ...SETTINGS,
       batchSize: 2,
       prefetch: 0,
-      onBadPicture: ({ id }: Picture) => named.push(id),
+      onBadImage: ({ id }: Sample) => named.push(id),
     }
     await using(openTrainLoader(shared, options), async loader => {
       const epoch = loader.epoch(0)

@@ -1,11 +1,11 @@
-/** @file Pictures with their tags in batches: for training a class network, and for validating it. */
+/** @file Images with their tags in batches: for training a classification network, and for validating it. */
 
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
 import { tagged } from './dataset.ts'
-import type { Dataset, Picture } from './picture.ts'
 import { randomStream, shuffledIndices } from './random.ts'
+import type { Dataset, Sample } from './sample.ts'
 import type { EvalTransform } from './transforms/eval.ts'
 import type { TrainTransform } from './transforms/train.ts'
 
@@ -26,36 +26,36 @@ export interface TrainLoaderOptions extends LoaderOptions {
   readonly dropLast?: boolean
 }
 
-/** Loads tagged pictures in an order drawn from (seed, epoch). Throws InputError when there is not one batch. */
+/** Loads tagged images in an order drawn from (seed, epoch). Throws InputError when there is not one batch. */
 export function openTrainLoader(
   dataset: Dataset,
   { transform, seed, dropLast = true, ...options }: TrainLoaderOptions,
 ): BatchSource<Batch> {
-  const pictures = tagged(dataset)
-  if (pictures.length < (dropLast ? options.batchSize : 1))
-    throw new InputError(dataset.root, `has ${count(pictures.length, 'tagged image')} in ${dataset.split}`, {
+  const samples = tagged(dataset)
+  if (samples.length < (dropLast ? options.batchSize : 1))
+    throw new InputError(dataset.root, `has ${count(samples.length, 'tagged image')} in ${dataset.split}`, {
       expected: `a batch needs ${options.batchSize}: tag more images or lower the batch size`,
     })
   return openBatchLoader({
     ...options,
-    pictures,
+    samples,
     dropLast,
     transform: { train: transform, seed },
-    order: epoch => shuffledIndices(pictures.length, randomStream(seed, epoch)),
+    order: epoch => shuffledIndices(samples.length, randomStream(seed, epoch)),
     batch: raw => taggedBatch(raw, dataset),
   })
 }
 
-/** Loads every picture in order, resized and centre-cropped: for validation. */
+/** Loads every image in order, resized and centre-cropped: for validation. */
 export function openEvalLoader(
   dataset: Dataset,
   { transform, ...options }: LoaderOptions & { readonly transform: EvalTransform },
 ): BatchSource<Batch> {
-  const { pictures } = dataset
-  const order = Uint32Array.from(pictures, (_, index) => index)
+  const { samples } = dataset
+  const order = Uint32Array.from(samples, (_, index) => index)
   return openBatchLoader({
     ...options,
-    pictures,
+    samples,
     dropLast: false,
     transform: { eval: transform },
     order: () => order,
@@ -64,11 +64,11 @@ export function openEvalLoader(
 }
 
 function taggedBatch(
-  { index, size, images, pictures }: SampleBatch & { images: Float32Array; pictures: readonly Picture[] },
+  { index, size, images, samples }: SampleBatch & { images: Float32Array; samples: readonly Sample[] },
   { classes }: Dataset,
 ): Batch {
   const targets = new Float32Array(size * classes.length)
-  for (const [row, { tags }] of pictures.entries())
+  for (const [row, { tags }] of samples.entries())
     for (const tag of tags) targets[row * classes.length + tag] = 1
-  return { index, size, images, targets, ids: pictures.map(({ id }) => id) }
+  return { index, size, images, targets, ids: samples.map(({ id }) => id) }
 }

@@ -4,7 +4,7 @@ import { IGNORE } from '../io/label-values.ts'
 import { sample as someNames } from './listing.ts'
 import { groundOf, haveOwnPalettes, heldKeys, keyed, keysOf, nameOf, upsideDown } from './mask-keys.ts'
 import type { MaskPixels } from './mask-pixels.ts'
-import type { MaskReading } from './picture.ts'
+import type { MaskReading } from './sample.ts'
 
 /** A mask that was looked at. */
 export interface MaskSample {

@@ -1,7 +1,7 @@
 /** @file The numbers or colours that the masks of a data set hold, and which of them is the background. */
 import { IGNORE } from '../io/label-values.ts'
 import type { MaskSample } from './mask-candidates.ts'
-import type { MaskReading } from './picture.ts'
+import type { MaskReading } from './sample.ts'
 
 const FILLED = 0.75 // share of the edges, over all masks, that a background has and objects have not
 const AGREEING = 0.9 // share of masks whose indices are their tags where indices are labels whatever the palettes

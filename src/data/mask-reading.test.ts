@@ -57,8 +57,8 @@ async function folder(
   return openDataset(root)
 }
 
-const truthOf = async ({ pictures }: Dataset, i: number): Promise<number[]> => [
-  ...(await readTruth(pictures[i]!)).data,
+const truthOf = async ({ samples }: Dataset, i: number): Promise<number[]> => [
+  ...(await readTruth(samples[i]!)).data,
 ]
 const values = async (dataset: Dataset, i: number): Promise<number[]> =>
   [...new Set(await truthOf(dataset, i))].sort((a, b) => a - b)
@@ -73,7 +73,7 @@ describe('labels as everywhere', () => {
       ['a;b', encodeLabelMap({ width: WIDTH, height: HEIGHT, data: square(2, 1) })],
     ])
     expect(dataset.warnings).toEqual([])
-    expect(dataset.pictures.map(({ maskReading }) => maskReading)).toEqual([undefined, undefined, undefined])
+    expect(dataset.samples.map(({ maskReading }) => maskReading)).toEqual([undefined, undefined, undefined])
     expect(await truthOf(dataset, 0)).toEqual([...square(1, 255)])
   })
 
@@ -100,7 +100,7 @@ describe('labels as everywhere', () => {
     ])
     expect(await truthOf(dataset, 0)).toEqual([...square(1)])
     expect(await truthOf(dataset, 1)).toEqual([...square(7)])
-    await expect(readTruth(dataset.pictures[2]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[2]!)).rejects.toThrow(
       /i2\.png: has pixels that are half transparent; a mask is a PNG of class indices/,
     )
   })
@@ -140,7 +140,7 @@ describe('one number beside the background', () => {
         `the masks hold only 0 and ${value}: ${value} is read as the class that the image is tagged with`,
       ])
       expect(await truthOf(dataset, 2)).toEqual([...square(3)])
-      await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+      await expect(readTruth(dataset.samples[3]!)).rejects.toThrow(
         `i3.png: holds the number ${value}, which may be several classes, and the tags of its image do not say which; in these masks ${value} is the class that the image is tagged with`,
       )
     }
@@ -160,7 +160,7 @@ describe('one number beside the background', () => {
     expect(bordered.warnings).toEqual(['the masks hold only 0, 255 and 128: 128 is read as "red"'])
     expect(await truthOf(bordered, 0)).toEqual([...square(1, 255)])
     const trimaps = await folder(repeated(3, () => ['red', grey(square(255, 128))] as const))
-    expect(trimaps.pictures[0]!.maskReading).toBeUndefined()
+    expect(trimaps.samples[0]!.maskReading).toBeUndefined()
   })
 
   test('images without tags leave the numbers as they are', async () => {
@@ -171,7 +171,7 @@ describe('one number beside the background', () => {
       ],
       { classes: 'a\nb' },
     )
-    expect(dataset.pictures[0]!.maskReading).toBeUndefined()
+    expect(dataset.samples[0]!.maskReading).toBeUndefined()
     const rgb = await folder([['', coloured(square(2, 1))]], { classes: 'a\nb' })
     expect(await truthOf(rgb, 0)).toEqual([...square(2, 1)])
   })
@@ -229,7 +229,7 @@ describe('masks as sharp writes them', () => {
       ),
     )
     const dataset = await folder(repeated(6, i => ['a;b', masks[i % 3]!] as const))
-    await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[0]!)).rejects.toThrow(
       /i0\.png: holds the colour #ff0000, which names no class; in these masks the indices are those of palettes of their own, .*: save them as 8-bit grey/,
     )
   })
@@ -285,7 +285,7 @@ test('a number that is the label of a class is no other class', async () => {
     repeated(4, () => ['blue', grey(square(2))] as const),
     { classes: 'blue\nred' },
   )
-  expect(dataset.pictures[0]!.maskReading).toBeUndefined()
+  expect(dataset.samples[0]!.maskReading).toBeUndefined()
   expect(await truthOf(dataset, 0)).toEqual([...square(2)])
 })
 
@@ -303,7 +303,7 @@ describe('colours', () => {
     expect(dataset.warnings).toEqual(['the masks have the colours of VOC: each is read as its label'])
     expect(await truthOf(dataset, 0)).toEqual([...square(1, 255)])
     expect(await truthOf(dataset, 1)).toEqual([...square(2, 255)])
-    await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[3]!)).rejects.toThrow(
       /i3\.png: holds the colour #808000, which names no class; in these masks the colours are those of VOC/,
     )
   })
@@ -339,7 +339,7 @@ describe('colours', () => {
       ['b', indexed(square(2), [black!, green!, red!])],
       ['a', indexed(square(1), [black!, green!, red!])],
     ])
-    expect(agreeing.pictures[0]!.maskReading).toBeUndefined() // the tags say that the indices are right
+    expect(agreeing.samples[0]!.maskReading).toBeUndefined() // the tags say that the indices are right
   })
 
   test('that lie in the images of one class are that class', async () => {
@@ -366,7 +366,7 @@ describe('colours', () => {
       [0, 255, 255],
     ]
     const dataset = await folder([['cat', coloured(square(1, 2), own)]])
-    await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[0]!)).rejects.toThrow(
       'i0.png: has colours, and nothing says which classes they stand for; a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel; the colours of VOC are read, too',
     )
   })
@@ -388,7 +388,7 @@ describe('colours', () => {
     expect(await truthOf(dataset, 0)).toEqual([...square(15, 255)])
     expect(await truthOf(dataset, 1)).toEqual([...square(1)])
     expect(await truthOf(dataset, 2)).toEqual([...square(16)])
-    await expect(readTruth(dataset.pictures[3]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[3]!)).rejects.toThrow(
       /the number 38, which may be several classes/,
     )
   })
@@ -433,7 +433,7 @@ describe('numbers', () => {
         ),
       ],
     ])
-    await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(
+    await expect(readTruth(dataset.samples[1]!)).rejects.toThrow(
       /i1\.png: holds the number 771, which names no class; a mask is a PNG of class indices/,
     )
   })
@@ -445,10 +445,10 @@ test('masks in other formats are refused by what they are', async () => {
     ['a', await sharp(square(1), raw).jpeg().toBuffer()],
     ['a', await sharp(square(1), raw).tiff().toBuffer()],
   ])
-  await expect(readTruth(dataset.pictures[0]!)).rejects.toThrow(
+  await expect(readTruth(dataset.samples[0]!)).rejects.toThrow(
     /i0\.png: is a JPEG, whose compression changes labels, not a PNG; export it as PNG where it was made; a mask is a PNG/,
   )
-  await expect(readTruth(dataset.pictures[1]!)).rejects.toThrow(
+  await expect(readTruth(dataset.samples[1]!)).rejects.toThrow(
     /i1\.png: is a TIFF, not a PNG; convert it without loss \(magick mask\.tiff mask\.png\); a mask/,
   )
 })
@@ -459,19 +459,19 @@ describe('a mask beside an image with an EXIF orientation', () => {
     await sharp(square(1), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
       .withMetadata({ orientation })
       .png()
-      .toFile(dataset.pictures[0]!.image)
+      .toFile(dataset.samples[0]!.image)
     return dataset
   }
 
   test.each([5, 6, 7, 8])('%i is turned as sharp turns the image', async orientation => {
-    const { pictures } = await turned(orientation)
-    const { data, info } = await sharp(pictures[0]!.image)
+    const { samples } = await turned(orientation)
+    const { data, info } = await sharp(samples[0]!.image)
       .autoOrient()
       .extractChannel(0)
       .raw()
       .toBuffer({ resolveWithObject: true })
     expect([info.width, info.height]).toEqual([HEIGHT, WIDTH])
-    const truth = await readTruth(pictures[0]!, info)
+    const truth = await readTruth(samples[0]!, info)
     expect(truth).toEqual({ width: HEIGHT, height: WIDTH, data: new Uint8Array(data), turned: true })
   })
 
@@ -481,15 +481,15 @@ describe('a mask beside an image with an EXIF orientation', () => {
     expect(dataset.warnings).toEqual([
       'the masks lie as the images are stored, and are turned as their EXIF orientation says: i0',
     ])
-    expect((await readTruth(dataset.pictures[0]!)).turned).toBe(true)
-    await turnedOver(dataset.pictures[0]!.image)
-    const over = await readTruth(dataset.pictures[0]!)
+    expect((await readTruth(dataset.samples[0]!)).turned).toBe(true)
+    await turnedOver(dataset.samples[0]!.image)
+    const over = await readTruth(dataset.samples[0]!)
     expect([...over.data]).toEqual([...square(1)].reverse())
   })
 
   test('of the size that is shown stays as it is', async () => {
-    const { pictures } = await turned(6)
-    const upright = await readTruth(pictures[0]!, { width: WIDTH, height: HEIGHT })
+    const { samples } = await turned(6)
+    const upright = await readTruth(samples[0]!, { width: WIDTH, height: HEIGHT })
     expect(upright.turned).toBe(false)
   })
 

@@ -6,7 +6,7 @@ import { sample as someNames } from './listing.ts'
 import { type Candidate, type MaskSample, readings } from './mask-candidates.ts'
 import { colourOf, countCodes, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
 import { edgeShares, solidShare } from './mask-shape.ts'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { labelOf } from './truth.ts'
 
 const LOOKED_AT = 64 // masks, spread over the split
@@ -23,13 +23,13 @@ export async function withMaskReading(
   { ids }: { ids?: ReadonlyMap<number, number> } = {},
 ): Promise<Dataset> {
   const { classes, warnings } = dataset
-  const { samples, turned, upright } = await lookAt(dataset.pictures)
-  if (samples.length === 0) return dataset
-  const { reading, words } = choose(samples, readings(samples, { classes, ids }))
+  const { looked, turned, upright } = await lookAt(dataset.samples)
+  if (looked.length === 0) return dataset
+  const { reading, words } = choose(looked, readings(looked, { classes, ids }))
   const maskTurned = turned.length > upright
   if (reading === undefined && words === undefined && !maskTurned) return dataset
-  const pictures = dataset.pictures.map(picture => ({
-    ...picture,
+  const samples = dataset.samples.map(sample => ({
+    ...sample,
     ...(reading === undefined ? {} : { maskReading: reading }),
     ...(maskTurned ? { maskTurned } : {}),
   }))
@@ -41,16 +41,16 @@ export async function withMaskReading(
         ]
       : []),
   ]
-  return { ...dataset, pictures, warnings: [...warnings, ...said] }
+  return { ...dataset, samples, warnings: [...warnings, ...said] }
 }
 
 /** Masks that cannot be read say nothing here: whoever reads them for their labels names them. */
 async function lookAt(
-  pictures: readonly Picture[],
-): Promise<{ samples: MaskSample[]; turned: string[]; upright: number }> {
-  const masked = pictures.filter(({ mask }) => mask !== undefined)
+  samples: readonly Sample[],
+): Promise<{ looked: MaskSample[]; turned: string[]; upright: number }> {
+  const masked = samples.filter(({ mask }) => mask !== undefined)
   const count = Math.min(LOOKED_AT, masked.length)
-  const samples: MaskSample[] = []
+  const looked: MaskSample[] = []
   const turned: string[] = []
   let [upright, seen] = [0, 0]
   for (let i = 0; i < count; i++) {
@@ -64,17 +64,17 @@ async function lookAt(
       throw error
     }
     seen += pixels.codes.length
-    samples.push(sampleOf(pixels, { id, tags }))
+    looked.push(sampleOf(pixels, { id, tags }))
     const { width, height } = pixels
     const stored = width === height ? undefined : await readOrientation(image)
     if (stored === undefined || stored.orientation < 5) continue
     if (stored.width === width && stored.height === height) turned.push(id)
     else upright++
   }
-  return { samples, turned, upright }
+  return { looked, turned, upright }
 }
 
-function sampleOf(pixels: MaskPixels, { id, tags }: Pick<Picture, 'id' | 'tags'>): MaskSample {
+function sampleOf(pixels: MaskPixels, { id, tags }: Pick<Sample, 'id' | 'tags'>): MaskSample {
   const { coloured, depth, palette, codes } = pixels
   const counts = [...countCodes(codes).keys()]
   const marked = !coloured && counts.length <= MOST_MARKED && counts.includes(IGNORE)

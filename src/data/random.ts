@@ -13,7 +13,7 @@ export interface Random {
   normal(mean: number, std: number): number
 }
 
-/** The stream of the numbers that name it, for example (seed, epoch, index of the picture). */
+/** The stream of the numbers that name it, for example (seed, epoch, index of the image). */
 export function randomStream(...key: readonly number[]): Random {
   const rng = xoroshiro128plusFromState(stateOf(key))
   let spare: number | undefined

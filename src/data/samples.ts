@@ -26,7 +26,7 @@ export interface SampleFrame {
   readonly epoch: number
   /** Number of the batch in its epoch: what is drawn once a batch is drawn from it. */
   readonly batch: number
-  /** Number of the picture: names its own random stream. */
+  /** Number of the image: names its own random stream. */
   readonly index: number
   /** [3, S, S], normalised */
   readonly pixels: Float32Array

@@ -1,4 +1,4 @@
-/** @file affinity/labels/ID.safetensors: a picture's class maps through the dense CRF twice, what AffinityNet's labels are made from. */
+/** @file affinity/labels/ID.safetensors: an image's CAMs through the dense CRF twice, what AffinityNet's labels are made from. */
 import { InputError } from '../errors.ts'
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { type TensorData, toFloat32Array } from '../io/tensor-data.ts'

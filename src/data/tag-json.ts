@@ -6,7 +6,7 @@ import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns
 import type { TableContext, TagRow, TagRows } from './tag-table.ts'
 import { type Cell, cleanWord, foldWord, splitCells } from './tag-words.ts'
 
-const EXPECTED = 'write {"picture.jpg": ["tag", "tag"]} or [{"file": "picture.jpg", "tags": ["tag"]}]'
+const EXPECTED = 'write {"image.jpg": ["tag", "tag"]} or [{"file": "image.jpg", "tags": ["tag"]}]'
 
 interface Entry {
   readonly file: string
@@ -42,7 +42,7 @@ function parse(path: string, text: string): unknown {
     const value: unknown = JSON.parse(text)
     const twice = repeatedKey(text)
     if (twice === undefined) return value
-    throw new InputError(path, `names ${twice} twice`, { expected: 'give each picture one entry' })
+    throw new InputError(path, `names ${twice} twice`, { expected: 'give each image one entry' })
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     const lines = text.split(/\r\n|\r|\n/).filter(line => line.trim() !== '')
@@ -82,7 +82,7 @@ function entriesOf(path: string, value: unknown, { isImage }: TableContext): Ent
   if (!isRecord(value)) throw form
   if (['images', 'annotations', 'categories'].every(key => Array.isArray(value[key])))
     throw new InputError(path, 'has the form of COCO', {
-      expected: 'put it into annotations/instances_train.json and the pictures into train/',
+      expected: 'put it into annotations/instances_train.json and the images into train/',
     })
   const pairs = Object.entries(value)
   const lists = pairs.filter(([, list]) => Array.isArray(list) && list.length > 0 && list.every(isRecord))

@@ -100,7 +100,7 @@ export function uniteRows(
         `${file} stands here and at ${before.where} with ${split ? 'other tags' : 'another split'}`,
         {
           field: row.where,
-          expected: 'give each picture one row',
+          expected: 'give each image one row',
         },
       )
     if (differs) united.add(file)

@@ -23,7 +23,7 @@ export interface TaggedImages {
   readonly notes: readonly string[]
 }
 
-const IMAGES = 'put the pictures (jpg, png, webp, tif, gif or avif) into images/'
+const IMAGES = 'put the images (jpg, png, webp, tif, gif or avif) into images/'
 
 /** images/, or the folder itself where the images lie beside the table; with what stands before their names in tables. */
 export async function imageFolder(root: string): Promise<{ base: string; roots: string[] }> {

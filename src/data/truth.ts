@@ -1,10 +1,10 @@
-/** @file The true mask of a picture, in the labels of its data set. */
+/** @file The true mask of an image, in the labels of its data set. */
 import { InputError } from '../errors.ts'
 import { INDEXED, type LabelMap } from '../io/indexed-png.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { readOrientation, turnUpright } from '../io/orientation.ts'
 import { colourOf, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
-import type { Picture } from './picture.ts'
+import type { Sample } from './sample.ts'
 
 /** `turned`: it lay as the image is stored, and was turned as its EXIF orientation says. */
 export interface Truth extends LabelMap {
@@ -22,7 +22,7 @@ interface Size {
  * image's EXIF orientation says so. Throws InputError on a file that cannot be read, or a number or colour of no class.
  */
 export async function readTruth(
-  { image, mask, tags, maskReading, maskTurned = false }: Omit<Picture, 'id'>,
+  { image, mask, tags, maskReading, maskTurned = false }: Omit<Sample, 'id'>,
   size?: Size,
 ): Promise<Truth> {
   if (mask === undefined) throw new InputError(image, 'has no mask')
@@ -39,7 +39,7 @@ export async function readTruth(
 
 /** Label of a number or colour for an image of these tags; undefined for none, NaN where the tags leave several. */
 export function labelOf(
-  reading: Picture['maskReading'],
+  reading: Sample['maskReading'],
   key: number,
   tags: readonly number[],
 ): number | undefined {
@@ -52,7 +52,7 @@ export function labelOf(
 
 function toLabels(
   pixels: MaskPixels,
-  { reading, tags, file }: { reading: Picture['maskReading']; tags: readonly number[]; file: string },
+  { reading, tags, file }: { reading: Sample['maskReading']; tags: readonly number[]; file: string },
 ): Uint8Array {
   const { codes, coloured } = pixels
   if (reading === undefined && codes instanceof Uint8Array) return codes
@@ -79,7 +79,7 @@ function toLabels(
 function certain(
   label: number | undefined,
   key: number,
-  { reading, file }: { reading: Picture['maskReading']; file: string },
+  { reading, file }: { reading: Sample['maskReading']; file: string },
 ): number {
   if (label !== undefined && !Number.isNaN(label)) return label
   const name =

@@ -1,24 +1,24 @@
-/** @file One picture at a time with all its scales, decoded ahead: what class maps are made from. */
+/** @file One image at a time with all its scales, decoded ahead: what CAMs are made from. */
 import type { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import { type ImageSize, imageSize } from '../io/image-size.ts'
 import { workerUrl } from '../io/worker-url.ts'
 import {
-  type BadPicture,
-  badPicture,
+  type BadImage,
+  badImage,
   inputError,
   type LoaderWorkerData,
   type ViewReply,
   type ViewTask,
 } from './loader-protocol.ts'
-import type { Picture } from './picture.ts'
+import type { Sample } from './sample.ts'
 import { IMAGENET, type Normalisation } from './transforms/normalise.ts'
 import type { View } from './transforms/views.ts'
 import { openWorkerPool } from './worker-pool.ts'
 
-/** `image` is the picture at its native size; `views` follow the scales. */
-export interface PictureViews {
-  readonly picture: Picture
+/** `image` is the image at its native size; `views` follow the scales. */
+export interface ImageViews {
+  readonly sample: Sample
   readonly image: RgbImage
   readonly views: readonly View[]
 }
@@ -29,22 +29,22 @@ export interface ViewOptions {
   readonly unit?: number
   /** No side of a view is shorter than this. */
   readonly least?: number
-  /** Scales of larger pictures are relative to what fits into this many pixels. */
+  /** Scales of larger images are relative to what fits into this many pixels. */
   readonly longestSide?: number
   /**
-   * The share of its size that the scales of a picture are relative to, told from its header before it is decoded; an
-   * InputError reports the picture and leaves it out.
+   * The share of its size that the scales of an image are relative to, told from its header before it is decoded; an
+   * InputError reports the image and leaves it out.
    */
-  readonly fitOf?: (picture: Picture, size: ImageSize) => number
+  readonly fitOf?: (sample: Sample, size: ImageSize) => number
   readonly normalisation?: Normalisation
   /** Without, the pixels of `image` are not handed over: it then has its size alone. */
   readonly withImage?: boolean
   readonly workers?: number
-  /** Pictures made ahead of the one in use, and the bytes of their pixels; one is always made. */
+  /** Images made ahead of the one in use, and the bytes of their pixels; one is always made. */
   readonly prefetch?: number
   readonly prefetchBytes?: number
   readonly strict?: boolean
-  readonly onBadPicture?: ((picture: Picture, error: InputError) => void) | undefined
+  readonly onBadImage?: ((sample: Sample, error: InputError) => void) | undefined
 }
 
 interface Ahead {
@@ -52,9 +52,9 @@ interface Ahead {
   readonly bytes: number
 }
 
-/** Yields the pictures in order; one that cannot be read is reported and left out, or thrown when `strict`. */
+/** Yields the images in order; one that cannot be read is reported and left out, or thrown when `strict`. */
 export async function* loadViews(
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
   {
     scales,
     unit = 1,
@@ -67,9 +67,9 @@ export async function* loadViews(
     prefetch = 2,
     prefetchBytes = 256e6,
     strict = false,
-    onBadPicture,
+    onBadImage,
   }: ViewOptions,
-): AsyncGenerator<PictureViews, void> {
+): AsyncGenerator<ImageViews, void> {
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
@@ -80,21 +80,17 @@ export async function* loadViews(
   })
   const begin = (index: number, plan: Plan): Ahead => {
     if ('bad' in plan) return { reply: Promise.resolve(plan), bytes: 0 }
-    const reply = pool.run(index % workers, { path: pictures[index]!.image, fit: plan.fit })
+    const reply = pool.run(index % workers, { path: samples[index]!.image, fit: plan.fit })
     reply.catch(() => undefined) // seen when its turn comes
     return { reply, bytes: plan.bytes }
   }
   const ahead: Ahead[] = []
-  let planned: Plan | undefined // of the first picture that is not begun
+  let planned: Plan | undefined // of the first image that is not begun
   let bytes = 0
   try {
-    for (const [position, picture] of pictures.entries()) {
-      for (
-        let next = position + ahead.length;
-        next <= position + prefetch && next < pictures.length;
-        next++
-      ) {
-        planned ??= await planOf(pictures[next]!, fitOf)
+    for (const [position, sample] of samples.entries()) {
+      for (let next = position + ahead.length; next <= position + prefetch && next < samples.length; next++) {
+        planned ??= await planOf(samples[next]!, fitOf)
         const more = 'bad' in planned ? 0 : planned.bytes
         if (ahead.length > 0 && bytes + more > prefetchBytes) break
         ahead.push(begin(next, planned))
@@ -104,25 +100,25 @@ export async function* loadViews(
       const first = ahead.shift()!
       const reply = await first.reply
       bytes -= first.bytes
-      if (!('bad' in reply)) yield { picture, ...reply }
+      if (!('bad' in reply)) yield { sample, ...reply }
       else if (strict) throw inputError(reply.bad)
-      else onBadPicture?.(picture, inputError(reply.bad))
+      else onBadImage?.(sample, inputError(reply.bad))
     }
   } finally {
     await pool.close()
   }
 }
 
-/** How a picture is to be looked at, and the bytes of its pixels; or why it is not. */
-type Plan = { readonly fit: number; readonly bytes: number } | { readonly bad: BadPicture }
+/** How an image is to be looked at, and the bytes of its pixels; or why it is not. */
+type Plan = { readonly fit: number; readonly bytes: number } | { readonly bad: BadImage }
 
-async function planOf(picture: Picture, fitOf: Required<ViewOptions>['fitOf']): Promise<Plan> {
-  const size = await imageSize(picture.image)
+async function planOf(sample: Sample, fitOf: Required<ViewOptions>['fitOf']): Promise<Plan> {
+  const size = await imageSize(sample.image)
   if (size === undefined) return { fit: 1, bytes: 0 } // the worker will say why
   try {
-    return { fit: fitOf(picture, size), bytes: 3 * size.width * size.height }
+    return { fit: fitOf(sample, size), bytes: 3 * size.width * size.height }
   } catch (error) {
-    const bad = badPicture(error, picture.image)
+    const bad = badImage(error, sample.image)
     if (bad === undefined) throw error
     return { bad }
   }

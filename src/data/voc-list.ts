@@ -74,8 +74,7 @@ async function readSplit(
     const text = await readText(path)
     if (text === undefined) continue
     const lines = numberedLines(text)
-    if (lines.length === 0)
-      throw new InputError(path, 'names no picture', { expected: 'one picture id a line' })
+    if (lines.length === 0) throw new InputError(path, 'names no image', { expected: 'one image id a line' })
     return { path, lines }
   }
   const known = (await listFolder(join(root, SPLITS))).map(name => parse(name).name)
@@ -157,7 +156,7 @@ function absentError(
   return new InputError(
     path,
     `names ${count(absent.length, 'absent image')}: ${sample(absent.map(({ name }) => whereOf(name)))}`,
-    { expected: `every picture of the list must be in ${IMAGES}/ (line ${first!.line}${hint})` },
+    { expected: `every image of the list must be in ${IMAGES}/ (line ${first!.line}${hint})` },
   )
 }
 

@@ -56,7 +56,7 @@ function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames):
   const absent = rows.filter(row => row.file === undefined).map(({ row }) => row.file)
   if (absent.length > 0)
     throw new InputError(file.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
-      expected: `every row must name a picture in ${IMAGES}/`,
+      expected: `every row must name an image in ${IMAGES}/`,
     })
   const imageOf = new Map(rows.map(({ row, file: image }) => [row, image!]))
   const united = uniteRows(file.path, [...imageOf.keys()], {

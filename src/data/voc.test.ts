@@ -71,8 +71,8 @@ describe('names of a list', () => {
       'JPEGImages/f.webp',
       'C:\\data\\VOC2012\\JPEGImages\\g.jpg',
     ]
-    const { pictures, warnings } = await voc(images, `${lines.join('\r\n')}\r\n`)
-    expect(pictures.map(({ id }) => id)).toEqual([
+    const { samples, warnings } = await voc(images, `${lines.join('\r\n')}\r\n`)
+    expect(samples.map(({ id }) => id)).toEqual([
       'IMG',
       'IMG (1)',
       'a.rf.0123',
@@ -82,8 +82,8 @@ describe('names of a list', () => {
       'f',
       'g',
     ])
-    expect(pictures.map(({ image }) => image)).toEqual(images.map(name => join(root, 'JPEGImages', name)))
-    expect(pictures.every(({ tags }) => tags.join() === '11')).toBe(true)
+    expect(samples.map(({ image }) => image)).toEqual(images.map(name => join(root, 'JPEGImages', name)))
+    expect(samples.every(({ tags }) => tags.join() === '11')).toBe(true)
     expect(warnings).toEqual([])
   })
 
@@ -95,18 +95,18 @@ describe('names of a list', () => {
       'IMG 3.jpg IMG 3.png',
     ]
     const masks = ['IMG', 'IMG (1)', 'IMG 2', 'IMG 3'].map(name => `SegmentationClassAug/${name}.png`)
-    const { pictures, warnings } = await voc(
+    const { samples, warnings } = await voc(
       ['IMG.jpg', 'IMG (1).jpg', 'IMG 2.jpg', 'IMG 3.jpg'],
       lines.join('\n'),
       Object.fromEntries(masks.map(name => [name, ''])),
     )
-    expect(pictures.map(({ mask }) => mask)).toEqual(masks.map(name => join(root, name)))
+    expect(samples.map(({ mask }) => mask)).toEqual(masks.map(name => join(root, name)))
     expect(warnings).toEqual([])
   })
 
   test('with another ending than the file are taken, and said', async () => {
-    const { pictures, notes } = await voc(['a.png', 'b.jpg'], 'a.jpg\nb.jpg')
-    expect(pictures.map(({ id }) => id)).toEqual(['a', 'b'])
+    const { samples, notes } = await voc(['a.png', 'b.jpg'], 'a.jpg\nb.jpg')
+    expect(samples.map(({ id }) => id)).toEqual(['a', 'b'])
     expect(notes).toEqual([
       `${join(root, LIST)}: 1 line names another folder or ending than the image has: a.jpg is JPEGImages/a.png`,
     ])
@@ -114,7 +114,7 @@ describe('names of a list', () => {
 
   test('that are absent are named with their line and what may be meant', async () => {
     expect(await refusal(voc(['photo 1.jpg', 'b.jpg'], 'b\n\nphoto 7\nphoto 8 x.png\n'))).toBe(
-      `${LIST}: names 2 absent images: JPEGImages/photo 7.jpg, JPEGImages/photo 8.jpg; every picture of the list must be in JPEGImages/ (line 3: did you mean "photo 1"?)`,
+      `${LIST}: names 2 absent images: JPEGImages/photo 7.jpg, JPEGImages/photo 8.jpg; every image of the list must be in JPEGImages/ (line 3: did you mean "photo 1"?)`,
     )
   })
 
@@ -124,7 +124,7 @@ describe('names of a list', () => {
         `${LIST} (line 2): "${line}" leads outside the data set; name images in JPEGImages/, without ".."`,
       )
     expect(await refusal(voc(['a.jpg'], '/etc/hostname'))).toBe(
-      `${LIST}: names 1 absent image: etc/hostname; every picture of the list must be in JPEGImages/ (line 1)`,
+      `${LIST}: names 1 absent image: etc/hostname; every image of the list must be in JPEGImages/ (line 1)`,
     )
   })
 
@@ -136,7 +136,7 @@ describe('names of a list', () => {
     expect(await refusal(twins)).toBe(
       `${LIST} (line 2): JPEGImages/a.png has the name of JPEGImages/a.jpg; images are told apart by their names without the ending: rename one of them`,
     )
-    expect((await voc(['a.jpg', 'a.png'], 'a')).pictures[0]?.image).toBe(join(root, 'JPEGImages/a.jpg'))
+    expect((await voc(['a.jpg', 'a.png'], 'a')).samples[0]?.image).toBe(join(root, 'JPEGImages/a.jpg'))
   })
 })
 
@@ -150,7 +150,7 @@ test('masks that are listed and not there are said, with where masks of the name
     `${join(root, LIST)} names 2 masks not there (left out of scores): SegmentationClassAug/a.png, SegmentationClassAug/b.png; SegmentationClass/ has masks of these names, which a list of ids alone would take`,
   ])
   const bare = await voc(['a.jpg', 'b.jpg'], 'a\nb', { 'SegmentationClass/a.PNG': '' })
-  expect(bare.pictures.map(({ mask }) => mask)).toEqual([join(root, 'SegmentationClass/a.PNG'), undefined])
+  expect(bare.samples.map(({ mask }) => mask)).toEqual([join(root, 'SegmentationClass/a.PNG'), undefined])
   expect(bare.warnings).toEqual(['1 image has no mask (left out of scores): b'])
 })
 
@@ -163,20 +163,20 @@ describe('classes that are not those of VOC', () => {
     })
 
   test('are one class in upper and lower case', async () => {
-    const { classes, pictures } = await own(XML('Zebra', 'gnu'), XML('zebra'))
+    const { classes, samples } = await own(XML('Zebra', 'gnu'), XML('zebra'))
     expect(classes).toEqual(['gnu', 'zebra'])
-    expect(pictures[0]?.tags).toEqual([0, 1])
+    expect(samples[0]?.tags).toEqual([0, 1])
   })
 
   test('are taken from all annotations when none of them is, and said', async () => {
-    const { classes, pictures, notes } = await own(XML('zebra', 'elephant'), XML('giraffe &amp; co'))
+    const { classes, samples, notes } = await own(XML('zebra', 'elephant'), XML('giraffe &amp; co'))
     expect(classes).toEqual(['elephant', 'giraffe & co', 'zebra'])
-    expect(pictures[0]?.tags).toEqual([0, 2])
+    expect(samples[0]?.tags).toEqual([0, 2])
     expect(notes).toEqual([
       "no tag is one of VOC's 20 classes: the classes are the tags, sorted: elephant, giraffe & co, zebra",
     ])
     const val = await openDataset(root, { classes: ['zebra', 'elephant'] })
-    expect(val.pictures[0]?.tags).toEqual([0, 1])
+    expect(val.samples[0]?.tags).toEqual([0, 1])
   })
 
   test('are refused beside those of VOC, with the remedy', async () => {

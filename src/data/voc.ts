@@ -7,7 +7,7 @@ import { filesBelow, imageStem, isFile, isFolder } from './image-path.ts'
 import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
-import type { Dataset, Picture } from './picture.ts'
+import type { Dataset, Sample } from './sample.ts'
 import { type Entry, IMAGES, readVocList, SPLITS } from './voc-list.ts'
 import { chooseVocClasses, readVocTags } from './voc-tags.ts'
 
@@ -48,7 +48,7 @@ export async function findVocRoot(root: string): Promise<string | undefined> {
   return undefined
 }
 
-/** Opens one split. Throws InputError on a missing list, absent pictures, or a class that is not in `classes`. */
+/** Opens one split. Throws InputError on a missing list, absent images, or a class that is not in `classes`. */
 export async function openVoc(
   root: string,
   { split, classes }: { split: string; classes?: readonly string[] | undefined },
@@ -63,19 +63,19 @@ export async function openVoc(
   checkClasses(root, chosen.names)
   const indices = new Map(chosen.names.map((name, index) => [name, index]))
   const { maskOf, words } = await findMasks(root, path, entries)
-  const pictures = entries.map((entry): Picture => {
+  const samples = entries.map((entry): Sample => {
     const row = source.tags.get(entry.id)
     const tags =
       row === undefined ? [] : classIndices(row.names, { classes: indices, file: row.file, field: row.where })
     return { id: entry.id, image: join(root, entry.image), tags, mask: maskOf.get(entry.id) }
   })
-  const untagged = pictures.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
+  const untagged = samples.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
   return withMaskReading({
     name: basename(root),
     root,
     split,
     classes: [...chosen.names],
-    pictures,
+    samples,
     warnings: [...source.warnings, ...untaggedWarning(untagged), ...warnings, ...words],
     notes: [...notes, ...source.notes, ...chosen.words],
   })

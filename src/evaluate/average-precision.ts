@@ -1,5 +1,5 @@
 /** @file Average precision of tag predictions, equal to scikit-learn's. Two means that must never share a name:
- * over pictures (what the authors log as "mAP") and over classes (what "mAP" means elsewhere). */
+ * over images (what the authors log as "mAP") and over classes (what "mAP" means elsewhere). */
 
 /** Names of the two means; every table and log line uses them in full. */
 export type MapName = 'mAP per image' | 'mAP class-wise'
@@ -30,8 +30,8 @@ export function averagePrecision(targets: ArrayLike<number>, scores: ArrayLike<n
   return sum
 }
 
-/** Average precision of each picture over its classes, pictures without a tag left out
- * (MCTformer engine.py, compute_mAP), as fractions in picture order. */
+/** Average precision of each image over its classes, images without a tag left out
+ * (MCTformer engine.py, compute_mAP), as fractions in image order. */
 export function perImagePrecision({ scores, targets, classes }: TagScores): number[] {
   return Array.from({ length: scores.length / classes }, (_, row) =>
     averagePrecision(
@@ -41,7 +41,7 @@ export function perImagePrecision({ scores, targets, classes }: TagScores): numb
   ).filter(ap => ap !== undefined)
 }
 
-/** Average precision of each class over the pictures, as fractions; undefined for a class no picture has. */
+/** Average precision of each class over the images, as fractions; undefined for a class no image has. */
 export function classWisePrecision({ scores, targets, classes }: TagScores): (number | undefined)[] {
   const count = scores.length / classes
   const column = (values: ArrayLike<number>, k: number) =>
@@ -49,7 +49,7 @@ export function classWisePrecision({ scores, targets, classes }: TagScores): (nu
   return Array.from({ length: classes }, (_, k) => averagePrecision(column(targets, k), column(scores, k)))
 }
 
-/** Both means, as fractions; 0 when no picture has a tag. Classes no picture has are left out of the second. */
+/** Both means, as fractions; 0 when no image has a tag. Classes no image has are left out of the second. */
 export function meanAveragePrecision(tags: TagScores): Record<MapName, number> {
   return {
     'mAP per image': mean(perImagePrecision(tags)),

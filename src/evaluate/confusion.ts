@@ -33,9 +33,9 @@ export function createConfusion(labels: number): Confusion {
   return { labels, counts: new Float64Array(labels * (labels + 1)) }
 }
 
-/** Adds one picture's pixels to the matrix; ground truth of 255 is skipped.
+/** Adds one image's pixels to the matrix; ground truth of 255 is skipped.
  * Throws InputError when the two differ in size or hold a value that is neither a label nor 255. */
-export function addPicture(
+export function addImage(
   confusion: Confusion,
   {
     prediction,
@@ -64,7 +64,7 @@ export function addPicture(
   }
 }
 
-/** Adds the counts of `from` to `into`, so that pictures can be counted in parts. */
+/** Adds the counts of `from` to `into`, so that images can be counted in parts. */
 export function mergeConfusion(into: Confusion, from: Confusion): void {
   for (let i = 0; i < into.counts.length; i++) into.counts[i] = into.counts[i]! + from.counts[i]!
 }
@@ -110,7 +110,7 @@ export function assertSameSize(
     truthFile,
     `the mask is ${truth.width}x${truth.height} pixels but the ${what} is ${scored.width}x${scored.height}`,
     {
-      expected: `give a mask of ${scored.width}x${scored.height}, the size of its picture`,
+      expected: `give a mask of ${scored.width}x${scored.height}, the size of its image`,
     },
   )
 }

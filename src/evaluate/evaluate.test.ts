@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
 import { averagePrecision, meanAveragePrecision } from './average-precision.ts'
-import { addPicture, createConfusion, labelCounts, mergeConfusion } from './confusion.ts'
+import { addImage, createConfusion, labelCounts, mergeConfusion } from './confusion.ts'
 import { greedyCurve } from './greedy-curve.ts'
 import { describeScore, type Score, scoreWarnings } from './metric.ts'
 import { meanIou } from './miou.ts'
@@ -46,7 +46,7 @@ describe('threshold sweep', () => {
     fc.integer({ min: 0, max: 100 }).map(i => Math.fround(i / 100) * (1 + 2 ** -23)),
     fc.float({ min: -1, max: 2, noNaN: true }),
   )
-  const picture = fc.record({
+  const sample = fc.record({
     truth: fc.array(fc.constantFrom(0, 1, 2, 3, 255), { minLength: 12, maxLength: 12 }),
     maps: fc.uniqueArray(
       fc.tuple(fc.integer({ min: 0, max: labels - 2 }), fc.array(score, { minLength: 12, maxLength: 12 })),
@@ -58,10 +58,10 @@ describe('threshold sweep', () => {
 
   test('one pass gives the confusion matrix of every threshold', () => {
     fc.assert(
-      fc.property(fc.array(picture, { minLength: 1, maxLength: 3 }), pictures => {
+      fc.property(fc.array(sample, { minLength: 1, maxLength: 3 }), samples => {
         const sweep = createSweep(labels)
         const plain = sweep.thresholds.map(() => createConfusion(labels))
-        for (const { truth, maps } of pictures) {
+        for (const { truth, maps } of samples) {
           const scores = new Map(maps.map(([k, values]) => [k, Float32Array.from(values)]))
           addMaps(sweep, {
             maps: { width: 4, height: 3, maps: scores },
@@ -71,7 +71,7 @@ describe('threshold sweep', () => {
           })
           sweep.thresholds.forEach((t, i) => {
             const prediction = grid(4, plainPrediction(scores, labels, 12, t))
-            addPicture(plain[i]!, { prediction, truth: grid(4, truth), predictionFile: 'a', truthFile: 'b' })
+            addImage(plain[i]!, { prediction, truth: grid(4, truth), predictionFile: 'a', truthFile: 'b' })
           })
         }
         expect(sweepConfusions(sweep)).toEqual(plain)
@@ -96,7 +96,7 @@ describe('threshold sweep', () => {
     expect(bestPoint(sweepCurve(whole)).miou).toBeCloseTo((200 / 3 + 50) / 2)
   })
 
-  test('a picture without maps is all background', () => {
+  test('an image without maps is all background', () => {
     const sweep = createSweep(2)
     addMaps(sweep, {
       maps: { width: 2, height: 1, maps: new Map() },
@@ -115,7 +115,7 @@ describe('threshold sweep', () => {
   })
 
   test.each([
-    ['another size', { truth: grid(1, [0]) }, /truth\.png: the mask is 1x1 pixels but the class map is 2x1/],
+    ['another size', { truth: grid(1, [0]) }, /truth\.png: the mask is 1x1 pixels but the CAM is 2x1/],
     [
       'an unknown label',
       { truth: grid(2, [0, 9]) },
@@ -160,7 +160,7 @@ describe('confusion and mIoU', () => {
 
   test('ignores 255 in the truth, and counts 255 in the prediction as no label', () => {
     const confusion = createConfusion(2)
-    addPicture(confusion, { prediction: grid(4, [0, 1, 255, 1]), truth: grid(4, [0, 1, 1, 255]), ...files })
+    addImage(confusion, { prediction: grid(4, [0, 1, 255, 1]), truth: grid(4, [0, 1, 1, 255]), ...files })
     const { truth, predicted, both } = labelCounts(confusion)
     expect([[...truth], [...predicted], [...both]]).toEqual([
       [1, 2],
@@ -174,14 +174,14 @@ describe('confusion and mIoU', () => {
 
   test('an absent class is 0 in the mean, or left out of it', () => {
     const confusion = createConfusion(3)
-    addPicture(confusion, { prediction: grid(2, [0, 1]), truth: grid(2, [0, 1]), ...files })
+    addImage(confusion, { prediction: grid(2, [0, 1]), truth: grid(2, [0, 1]), ...files })
     expect(meanIou(confusion).miou).toBeCloseTo(200 / 3)
     expect(meanIou(confusion, { absent: 'skip' }).miou).toBeCloseTo(100)
   })
 
   test('precision is over the predicted classes, recall over the true ones', () => {
     const confusion = createConfusion(4)
-    addPicture(confusion, { prediction: grid(4, [0, 0, 2, 2]), truth: grid(4, [0, 1, 1, 2]), ...files })
+    addImage(confusion, { prediction: grid(4, [0, 0, 2, 2]), truth: grid(4, [0, 1, 1, 2]), ...files })
     const { precision, recall } = meanIou(confusion) // precision 1/2, -, 1/2, -; recall 1, 0, 1, -
     expect([precision, recall]).toEqual([50, 200 / 3])
   })
@@ -190,7 +190,7 @@ describe('confusion and mIoU', () => {
     const confusion = createConfusion(2)
     confusion.counts[0] = 2 ** 32
     mergeConfusion(confusion, confusion)
-    addPicture(confusion, { prediction: grid(1, [0]), truth: grid(1, [0]), ...files })
+    addImage(confusion, { prediction: grid(1, [0]), truth: grid(1, [0]), ...files })
     expect(labelCounts(confusion).both[0]).toBe(2 ** 33 + 1)
   })
 
@@ -208,7 +208,7 @@ describe('confusion and mIoU', () => {
   test('names the file whose label is unknown', () => {
     const confusion = createConfusion(2)
     const add = (prediction: number, truth: number) => () =>
-      addPicture(confusion, { prediction: grid(1, [prediction]), truth: grid(1, [truth]), ...files })
+      addImage(confusion, { prediction: grid(1, [prediction]), truth: grid(1, [truth]), ...files })
     expect(add(2, 0)).toThrow(/^p\.png: holds the label 2/)
     expect(add(0, 254)).toThrow(/^t\.png: holds the label 254/)
   })
@@ -236,7 +236,7 @@ describe('average precision', () => {
 
 describe('names and tables', () => {
   const confusion = createConfusion(3)
-  addPicture(confusion, {
+  addImage(confusion, {
     prediction: grid(4, [0, 1, 1, 0]),
     truth: grid(4, [0, 1, 0, 1]),
     predictionFile: 'p',
@@ -246,7 +246,7 @@ describe('names and tables', () => {
     metric: 'seed',
     split: 'train',
     threshold: { value: 0.4, choice: { how: 'swept on the same masks it is scored on' } },
-    pictures: 1103,
+    images: 1103,
     result: meanIou(confusion),
   }
 

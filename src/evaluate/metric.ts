@@ -22,12 +22,12 @@ export interface ChosenThreshold {
   readonly choice: ThresholdChoice
 }
 
-/** One result: `result` in percent over `pictures` pictures of `split`; masks made without a threshold have none. */
+/** One result: `result` in percent over `images` images of `split`; masks made without a threshold have none. */
 export interface Score {
   readonly metric: MetricName
   readonly split: string
   readonly threshold: ChosenThreshold | undefined
-  readonly pictures: number
+  readonly images: number
   readonly result: MiouResult
 }
 
@@ -37,14 +37,14 @@ export function describeChoice(choice: ThresholdChoice): string {
 }
 
 /** What a score is, without its value: `seed mIoU on train (1,103 images), threshold 0.40, given`. */
-export function describeScore({ metric, split, threshold, pictures }: Score): string {
-  const where = `${metric} mIoU on ${split} (${count(pictures, 'image')})`
+export function describeScore({ metric, split, threshold, images }: Score): string {
+  const where = `${metric} mIoU on ${split} (${count(images, 'image')})`
   if (threshold === undefined) return `${where}, no threshold`
   return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}`
 }
 
 /** What a reader must know before comparing this score with another; empty when there is nothing. */
-export function scoreWarnings({ metric, split, threshold, pictures }: Score): string[] {
+export function scoreWarnings({ metric, split, threshold, images }: Score): string[] {
   const warnings: string[] = []
   if (threshold?.choice.how === 'swept on the same masks it is scored on') {
     warnings.push(
@@ -52,7 +52,7 @@ export function scoreWarnings({ metric, split, threshold, pictures }: Score): st
         'the number is an upper bound, and uses masks that weak supervision does not have.',
     )
   }
-  if (pictures === 0) warnings.push(`No image of ${split} has a mask: ${metric} says nothing.`)
+  if (images === 0) warnings.push(`No image of ${split} has a mask: ${metric} says nothing.`)
   return warnings
 }
 

@@ -1,4 +1,4 @@
-/** @file From class maps to a label map at one threshold. */
+/** @file From CAMs to a label map at one threshold. */
 import type { LabelGrid } from './confusion.ts'
 import { bestClass, type ClassMaps } from './threshold-sweep.ts'
 

@@ -16,7 +16,7 @@ export interface ScoreRecord {
   readonly metric: MetricName
   readonly split: string
   readonly threshold: ChosenThreshold | null
-  readonly pictures: number
+  readonly images: number
   readonly miou: number
   readonly fp: number
   readonly fn: number
@@ -44,12 +44,12 @@ export function scoreRecord(
   classes: readonly string[],
   { curve }: { curve?: readonly SweepPoint[] } = {},
 ): ScoreRecord {
-  const { metric, split, threshold, pictures, result } = score
+  const { metric, split, threshold, images, result } = score
   return {
     metric,
     split,
     threshold: threshold ?? null,
-    pictures,
+    images,
     miou: result.miou,
     fp: result.fp,
     fn: result.fn,

@@ -12,7 +12,7 @@ import {
 } from './confusion.ts'
 import { type AbsentRule, meanIou } from './miou.ts'
 
-/** Class maps of one picture, each [height, width] scores; keys are 0-based foreground classes (class k is
+/** CAMs of one image, each [height, width] scores; keys are 0-based foreground classes (class k is
  * label k + 1). Classes without a map score 0 everywhere. */
 export interface ClassMaps {
   readonly width: number
@@ -60,7 +60,7 @@ export function createSweep(
   return { labels, thresholds, histogram: new Float64Array(labels * labels * (thresholds.length + 1)) }
 }
 
-/** Adds one picture. Background is predicted where float32(threshold) >= the best score; equal classes go to
+/** Adds one image. Background is predicted where float32(threshold) >= the best score; equal classes go to
  * the lowest. Throws InputError for another size, an unknown label, or a map holding NaN. */
 export function addMaps(
   sweep: ThresholdSweep,
@@ -72,7 +72,7 @@ export function addMaps(
   }: { maps: ClassMaps; truth: LabelGrid; mapFile: string; truthFile: string },
 ): void {
   const { labels, thresholds, histogram } = sweep
-  assertSameSize(maps, truth, truthFile, 'class map')
+  assertSameSize(maps, truth, truthFile, 'CAM')
   assertLabels(truth.data, labels, truthFile)
   const { best, label } = bestClass(maps, labels, mapFile)
   const limits = Float32Array.from([...thresholds, Number.POSITIVE_INFINITY])

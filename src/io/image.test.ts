@@ -20,12 +20,12 @@ const at = (name: string) => join(folder, name)
 
 /** 6 x 4, every byte different. */
 const RAW = Uint8Array.from({ length: 72 }, (_, i) => (i * 37) % 256)
-const picture = (data: Uint8Array = RAW) => sharp(data, { raw: { width: 6, height: 4, channels: 3 } })
+const image = (data: Uint8Array = RAW) => sharp(data, { raw: { width: 6, height: 4, channels: 3 } })
 
 test('PNG is read back byte for byte; no colour profile is applied', async () => {
   await writeImage(at('a.png'), { width: 6, height: 4, data: RAW })
   expect(await readImage(at('a.png'))).toEqual({ width: 6, height: 4, data: RAW })
-  await picture().withIccProfile('p3').png().toFile(at('profile.png'))
+  await image().withIccProfile('p3').png().toFile(at('profile.png'))
   const { data } = await sharp(at('profile.png'), { ignoreIcc: true })
     .raw()
     .toBuffer({ resolveWithObject: true })
@@ -65,7 +65,7 @@ test('grey is repeated, alpha is dropped, 16 bits are cut to the high byte', asy
 })
 
 test('CMYK becomes RGB as in Pillow: each ink times the light that black leaves', async () => {
-  await picture().toColourspace('cmyk').jpeg({ quality: 100 }).toFile(at('cmyk.jpg'))
+  await image().toColourspace('cmyk').jpeg({ quality: 100 }).toFile(at('cmyk.jpg'))
   const { data: inks, info } = await sharp(at('cmyk.jpg'), { ignoreIcc: true })
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
@@ -81,27 +81,27 @@ test('CMYK becomes RGB as in Pillow: each ink times the light that black leaves'
 })
 
 test('the EXIF orientation is applied', async () => {
-  await picture().withMetadata({ orientation: 6 }).png().toFile(at('turned.png')) // turn right by 90 degrees
+  await image().withMetadata({ orientation: 6 }).png().toFile(at('turned.png')) // turn right by 90 degrees
   const { width, height, data } = await readImage(at('turned.png'))
   expect([width, height]).toEqual([4, 6])
   expect([...data.subarray(0, 3)]).toEqual([...RAW.subarray(3 * 6 * 3, 3 * 6 * 3 + 3)])
 })
 
-test('a picture 20,000 pixels wide is read', async () => {
+test('an image 20,000 pixels wide is read', async () => {
   const create = { width: 20_000, height: 3, channels: 3, background: { r: 1, g: 2, b: 3 } } as const
   await sharp({ create }).jpeg().toFile(at('wide.jpg'))
   expect((await readImage(at('wide.jpg'))).width).toBe(20_000)
 })
 
-test('a picture too large for memory is refused before it is decoded', async () => {
-  const header = await picture().png().toBuffer()
+test('an image too large for memory is refused before it is decoded', async () => {
+  const header = await image().png().toBuffer()
   header.writeUInt32BE(60_000, 16)
   header.writeUInt32BE(60_000, 20)
   await writeFile(at('bomb.png'), header)
   await expect(readImage(at('bomb.png'))).rejects.toThrow(/60000 x 60000 pixels; at most/)
 })
 
-test('what is no whole picture is refused by name', async () => {
+test('what is no whole image is refused by name', async () => {
   const noise = Uint8Array.from({ length: 90_000 }, (_, i) => (i * i * 31) >> 3)
   const jpeg = await sharp(noise, { raw: { width: 200, height: 150, channels: 3 } })
     .jpeg()
@@ -179,13 +179,13 @@ describe('what is no regular image file is refused at once, in words', () => {
 
   test('20,000 x 20,000 pixels are named before they are decoded', async () => {
     const path = at('vast.png')
-    const header = await picture().png().toBuffer()
+    const header = await image().png().toBuffer()
     header.writeUInt32BE(20_000, 16)
     header.writeUInt32BE(20_000, 20)
     header.writeUInt32BE(crc32(header.subarray(12, 29)), 29)
     await writeFile(path, header)
     expect(await failure(path)).toBe(
-      `${path}: the picture has 20000 x 20000 pixels; at most 200 million are read: make it smaller`,
+      `${path}: the image has 20000 x 20000 pixels; at most 200 million are read: make it smaller`,
     )
   })
 

@@ -1,4 +1,4 @@
-/** @file Pictures in and out: the pixels a Pillow user would get, EXIF rotation applied, no colour management. */
+/** @file Images in and out: the pixels a Pillow user would get, EXIF rotation applied, no colour management. */
 import { extname } from 'node:path'
 import sharp, { type Metadata, type Sharp } from 'sharp'
 import { InputError } from '../errors.ts'
@@ -9,9 +9,9 @@ import { MAX_PIXELS } from './image-size.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
-sharp.cache(false) // every picture is decoded once; libvips' cache would only hold memory
+sharp.cache(false) // every image is decoded once; libvips' cache would only hold memory
 
-/** 8-bit RGB picture, `data` is height * width * 3 (HWC). */
+/** 8-bit RGB image, `data` is height * width * 3 (HWC). */
 export interface RgbImage {
   readonly width: number
   readonly height: number
@@ -23,7 +23,7 @@ const MAX_FILE_BYTES = 2 ** 31 - 1 // what decoders take; 200 megapixels of 16 b
 const READABLE = 'a JPEG, PNG or WebP image is needed (TIFF, GIF and AVIF are read too)'
 
 /**
- * Decodes a picture to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
+ * Decodes an image to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
  * (no ICC profile is applied); of several pages or frames the first. Throws InputError on a missing, empty, truncated,
  * foreign or too large file, and on what is no regular file.
  */
@@ -39,7 +39,7 @@ export async function readImage(path: string): Promise<RgbImage> {
   }
 }
 
-/** Writes a picture as PNG or JPEG, by the ending of `path`, atomically. `quality` (1 to 100) is JPEG's. */
+/** Writes an image as PNG or JPEG, by the ending of `path`, atomically. `quality` (1 to 100) is JPEG's. */
 export async function writeImage(
   path: string,
   image: RgbImage,
@@ -48,20 +48,20 @@ export async function writeImage(
   await writeFileAtomic(path, await encodeImage(image, { format: formatOf(path), quality }))
 }
 
-/** Encodes a picture as PNG or JPEG bytes, for example to embed it in a report. */
+/** Encodes an image as PNG or JPEG bytes, for example to embed it in a report. */
 export async function encodeImage(
   { width, height, data }: RgbImage,
   { format = 'png', quality = 92 }: { format?: 'png' | 'jpeg'; quality?: number } = {},
 ): Promise<Uint8Array> {
-  const picture = sharp(data, { raw: { width, height, channels: 3 } })
-  return format === 'png' ? picture.png().toBuffer() : picture.jpeg({ quality }).toBuffer()
+  const sample = sharp(data, { raw: { width, height, channels: 3 } })
+  return format === 'png' ? sample.png().toBuffer() : sample.jpeg({ quality }).toBuffer()
 }
 
 function formatOf(path: string): 'png' | 'jpeg' {
   const ending = extname(path).toLowerCase()
   if (ending === '.png') return 'png'
   if (ending === '.jpg' || ending === '.jpeg') return 'jpeg'
-  throw new InputError(path, `cannot write a picture with the ending "${ending}"`, {
+  throw new InputError(path, `cannot write an image with the ending "${ending}"`, {
     expected: 'use .png, .jpg or .jpeg',
   })
 }
@@ -93,7 +93,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
 function checkMetadata(path: string, { width, height, depth, channels, space }: Metadata): void {
   if (width * height > MAX_PIXELS) {
     const expected = `at most ${MAX_PIXELS / 1e6} million are read: make it smaller`
-    throw new InputError(path, `the picture has ${width} x ${height} pixels`, { expected })
+    throw new InputError(path, `the image has ${width} x ${height} pixels`, { expected })
   }
   if (depth !== 'uchar' && depth !== 'ushort') {
     const expected = 'save it with 8 or 16 bits for each channel'

@@ -106,7 +106,7 @@ test('damaged files are refused by name', async () => {
       /cut\.png: (is empty|cannot be decoded)/,
     )
   }
-  await writeFile(at('cut.png'), 'no picture at all')
+  await writeFile(at('cut.png'), 'no image at all')
   await expect(readLabelMap(at('cut.png'))).rejects.toThrow(/cannot be decoded/)
   await expect(readLabelMap(at('none.png'))).rejects.toThrow(
     /none\.png: cannot be read: it is not there; a mask is a PNG of class indices/,

@@ -89,7 +89,7 @@ describe('arrays', () => {
   })
 })
 
-test('a pickled label dictionary gives a vector for each picture', async () => {
+test('a pickled label dictionary gives a vector for each image', async () => {
   const labels = await readNpyDictionary(join(fixtures, 'labels_object.npy'))
   expect([...labels].map(([name, vector]) => [name, [...toFloat64Array(vector)]])).toEqual([
     ['2007_000032', [1, 0, 0, 1]],

@@ -30,7 +30,7 @@ const END = chunk('IEND', new Uint8Array())
 const png = (...chunks: Uint8Array[]): Buffer => Buffer.concat([SIGNATURE, ...chunks])
 
 test('grey, alpha and RGB of 8 and 16 bits, interlaced or not, are what sharp was given', async () => {
-  const picture = fc.record({
+  const image = fc.record({
     width: fc.integer({ min: 1, max: 19 }),
     height: fc.integer({ min: 1, max: 19 }),
     channels: fc.constantFrom(1, 2, 3, 4),
@@ -40,7 +40,7 @@ test('grey, alpha and RGB of 8 and 16 bits, interlaced or not, are what sharp wa
     seed: fc.integer({ min: 1, max: 2 ** 20 }),
   })
   await fc.assert(
-    fc.asyncProperty(picture, async ({ width, height, channels, deep, seed, ...options }) => {
+    fc.asyncProperty(image, async ({ width, height, channels, deep, seed, ...options }) => {
       const most = deep ? 65535 : 255
       const values = Array.from(
         { length: width * height * channels },
@@ -136,7 +136,7 @@ describe('what is refused, before it is unpacked', () => {
       'is animated (APNG)',
     ],
     ['another beginning', png(END), 'cannot be decoded (it does not begin with IHDR)'],
-    ['no image', Buffer.from('no picture'), 'cannot be decoded (no PNG)'],
+    ['no image', Buffer.from('no image'), 'cannot be decoded (no PNG)'],
   ]
   test.each(cases)('%s', (_, bytes, problem) => {
     expect(() => read(bytes)).toThrow(new InputError('m.png', problem, { expected: EXPECTED }))

@@ -1,11 +1,11 @@
-/** @file How much each attention head counted in the pictures a network has mapped. Plain numbers: the report reads them. */
+/** @file How much each attention head counted in the images a network has mapped. Plain numbers: the report reads them. */
 
-/** Of every head, over `views` looks at pictures. */
+/** Of every head, over `views` looks at images. */
 export interface HeadWeights {
   readonly views: number
   /** [heads][layers] */
   readonly mean: readonly (readonly number[])[]
-  /** Standard deviation over the views [heads][layers]: 0 for weights that no picture changes. */
+  /** Standard deviation over the views [heads][layers]: 0 for weights that no image changes. */
   readonly deviation: readonly (readonly number[])[]
 }
 

@@ -1,4 +1,4 @@
-/** @file Methods: what each is, and the networks, losses and class maps behind them. */
+/** @file Methods: what each is, and the networks, losses and CAMs behind them. */
 export type { Definition, MapsView, Problem, Variant } from './definition.ts'
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export { METHODS } from './list.ts'

@@ -2,11 +2,11 @@
 import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
 
 export interface MultiScaleOptions {
-  /** Classes in the picture; only theirs are made. */
+  /** Classes in the image; only theirs are made. */
   readonly classes: readonly number[]
-  /** Also look at the mirrored picture at each scale. */
+  /** Also look at the flipped image at each scale. */
   readonly flip?: boolean
-  /** Of the maps, [H, W]: the picture's; the first view's unless told. */
+  /** Of the maps, [H, W]: the image's; the first view's unless told. */
   readonly size?: readonly number[]
 }
 

@@ -1,4 +1,4 @@
-/** @file Patch affinity: class maps spread along the patch-to-patch attention, for every method that has one. */
+/** @file Patch affinity: CAMs spread along the patch-to-patch attention, for every method that has one. */
 import type { Tensor } from '../torch/index.ts'
 
 /** published: A = S, rows attend; transposed: A = S + S^T, an affinity has no direction (reproduction, equation 1). */

@@ -57,7 +57,7 @@ describe('ResNet38', () => {
     [17, 25],
     [16, 24],
     [1, 40],
-  ])('maps of a picture of %i x %i pixels are its eighth, rounded up', (height, width) => {
+  ])('maps of an image of %i x %i pixels are its eighth, rounded up', (height, width) => {
     scope(() => {
       const { network, forward, channels, stride } = resnet38Backbone({ width: 4 })
       const levels = noGrad(() => forward(ops.rand([2, 3, height, width])))

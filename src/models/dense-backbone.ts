@@ -1,4 +1,4 @@
-/** @file What the dense stages (AffinityNet, segmentation) stand on: a network that gives feature maps of a picture. */
+/** @file What the dense stages (AffinityNet, segmentation) stand on: a network that gives feature maps of an image. */
 import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { Module, type Parameter } from '../nn/index.ts'
@@ -87,7 +87,7 @@ export function vitBackbone({ stride, ...options }: VitBackboneOptions): DenseBa
   }
 }
 
-/** Bilinear by a whole factor, then cut to the positions that lie on the picture. [B, D, h, w] -> [B, D, rows, columns] */
+/** Bilinear by a whole factor, then cut to the positions that lie on the image. [B, D, h, w] -> [B, D, rows, columns] */
 function spread(map: Tensor, factor: number, { rows, columns }: { rows: number; columns: number }): Tensor {
   if (factor === 1) return map
   return scope(() => {

@@ -21,7 +21,7 @@ export class GroupNorm extends Module {
   /** x [B, C, H, W] -> float32 */
   forward(x: Tensor): Tensor {
     const { weight, bias, groups, eps } = this
-    // libtorch 1.13 has no kernel for bfloat16 pictures with float32 gains
+    // libtorch 1.13 has no kernel for bfloat16 images with float32 gains
     return ops.groupNorm(x.to({ dtype: 'float32' }), groups, { weight, bias, eps })
   }
 }

@@ -139,6 +139,6 @@ test('the poly rate falls to its power and stays at the last step; published SGD
   expect(rate(25)).toBe(rate(9))
   expect(polyStep({ lr: 1, steps: 4, power: 1 })(1)).toBe(0.75)
   const given = { momentum: 0.9, weightDecay: 5e-4 }
-  expect(polySgdMomentum({ ...given, handed: 'published' })).toBe(5e-4)
-  expect(polySgdMomentum({ ...given, handed: 'corrected' })).toBe(0.9)
+  expect(polySgdMomentum({ ...given, momentumBug: true })).toBe(5e-4)
+  expect(polySgdMomentum({ ...given, momentumBug: false })).toBe(0.9)
 })

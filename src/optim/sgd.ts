@@ -23,17 +23,17 @@ export function sgd(
 }
 
 /**
- * The momentum that the PolyOptimizer of PSA and of MCTformer's segmentation gives to SGD. As published it hands over the
- * weight decay in its place, so that there is next to none, and only groups with a decay of their own are decayed.
+ * The momentum that the PolyOptimizer of PSA and of MCTformer's segmentation gives to SGD. `momentumBug`: as
+ * published, it passes the weight decay in its place: there is next to no momentum, and only groups with a decay of their own are decayed.
  */
 export function polySgdMomentum({
   momentum,
   weightDecay,
-  handed,
+  momentumBug,
 }: {
   momentum: number
   weightDecay: number
-  handed: 'published' | 'corrected'
+  momentumBug: boolean
 }): number {
-  return handed === 'published' ? weightDecay : momentum
+  return momentumBug ? weightDecay : momentum
 }

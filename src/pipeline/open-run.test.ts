@@ -28,7 +28,7 @@ let opened: OpenedRun
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-open-'))
-  await generateDemo(join(folder, 'data'), { pictures: 8, valPictures: 2, size: 80, seed: 3 })
+  await generateDemo(join(folder, 'data'), { images: 8, valImages: 2, size: 80, seed: 3 })
   images = join(folder, 'data/images')
   const recipe = join(folder, 'small.yaml')
   await writeFile(recipe, RECIPE)

@@ -1,12 +1,12 @@
 /** @file A trained run as a function of one image in memory. Imports no torch until a run is opened. */
-import type { Picture } from '../data/picture.ts'
+import type { Sample } from '../data/sample.ts'
 import { fittedViews } from '../data/transforms/views.ts'
 import type { loadViews } from '../data/view-loader.ts'
 import { InputError, TagmaskError } from '../errors.ts'
 import { type RgbImage, readImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
 import { type Log, silentLog } from '../train/log.ts'
-import type { LabelScores } from './images/predict-pictures.ts'
+import type { LabelScores } from './images/predict-images.ts'
 import { loadRecipe } from './recipe/load.ts'
 import { existingRunFolder, fromHere } from './run/run-folder.ts'
 
@@ -52,7 +52,7 @@ export async function openRun(
   const { run } = await existingRunFolder(root)
   const { recipe } = await loadRecipe(run.recipe, { set })
   const { loadLabelNetwork, shownTo } = await import('./networks/build-segmentation.ts')
-  const { predictPictures } = await import('./images/predict-pictures.ts')
+  const { predictImages } = await import('./images/predict-images.ts')
   const { network, classes } = await loadLabelNetwork(recipe, run)
   const { predict: settings, threads, device, precision } = recipe
   let closed = false
@@ -62,7 +62,7 @@ export async function openRun(
     const pixels = typeof image === 'string' ? await readImage(image) : checked(image)
     if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
     const way = crf ? 'ms-crf' : 'ms'
-    const predictions = predictPictures(network, [{ id: name, image: name, tags: [], mask: undefined }], {
+    const predictions = predictImages(network, [{ id: name, image: name, tags: [], mask: undefined }], {
       ...settings,
       ...shownTo(recipe),
       ways: [way],
@@ -74,7 +74,7 @@ export async function openRun(
       device,
       precision,
       strict: true,
-      onBadPicture: () => undefined, // strict: thrown
+      onBadImage: () => undefined, // strict: thrown
       log,
     })
     for await (const { labels, scores } of predictions) return { labels: labels.get(way)!, scores: scores! }
@@ -118,10 +118,10 @@ function checked(image: RgbImage): RgbImage {
 /** In place of reading files: the image at hand. */
 function viewsOf(image: RgbImage): typeof loadViews {
   return async function* (
-    [picture]: readonly Picture[],
+    [sample]: readonly Sample[],
     { fitOf = () => 1, longestSide = Infinity, ...options },
   ) {
-    const views = fittedViews(image, { ...options, longestSide, fit: fitOf(picture!, image) })
-    yield { picture: picture!, image, views }
+    const views = fittedViews(image, { ...options, longestSide, fit: fitOf(sample!, image) })
+    yield { sample: sample!, image, views }
   }
 }

@@ -1,4 +1,4 @@
-/** @file Class maps through the dense CRF, as MCTformer exports them for AffinityNet (la_crf, ha_crf). Torch-free. */
+/** @file CAMs through the dense CRF, as MCTformer exports them for AffinityNet (la_crf, ha_crf). Torch-free. */
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
@@ -6,9 +6,9 @@ import type { CrfParameters } from './crf-parameters.ts'
 import { unaryFromScores } from './crf-unary.ts'
 import { bestLabelsAt, type CrfThreads, denseCrf } from './dense-crf.ts'
 
-interface CamCrfPicture extends Partial<CrfParameters>, CrfThreads {
+interface CamCrfImage extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
-  /** Class map in [0, 1] of each class present (0-based), [height, width] of the picture. */
+  /** CAM in [0, 1] of each class present (0-based), [height, width] of the image. */
   readonly cams: ReadonlyMap<number, Float32Array>
   readonly name?: string
 }
@@ -17,7 +17,7 @@ interface CamCrfPicture extends Partial<CrfParameters>, CrfThreads {
  * The score of the background beside the maps: (1 - strongest map)^alpha, or the same everywhere. Of exponents, 1 makes
  * confident foreground, 12 confident background.
  */
-export type CamCrfOptions = CamCrfPicture & ({ readonly alpha: number } | { readonly background: number })
+export type CamCrfOptions = CamCrfImage & ({ readonly alpha: number } | { readonly background: number })
 
 /**
  * Probabilities by label, 0 the background and class + 1, from the scores [background, cams], which are not
@@ -45,7 +45,7 @@ function labelsOf(cams: ReadonlyMap<number, Float32Array>): number[] {
 }
 
 async function camCrf(options: CamCrfOptions): Promise<Float32Array> {
-  const { image, cams, name = 'class maps', iterations, gaussian, bilateral, threads } = options
+  const { image, cams, name = 'CAMs', iterations, gaussian, bilateral, threads } = options
   const pixels = image.width * image.height
   const [field, value] =
     'alpha' in options ? (['alpha', options.alpha] as const) : (['background', options.background] as const)
@@ -60,7 +60,7 @@ async function camCrf(options: CamCrfOptions): Promise<Float32Array> {
     if (cam.length !== pixels) {
       throw new InputError(name, `the map has ${cam.length} pixels`, {
         field: `class ${key}`,
-        expected: `expected the picture's ${pixels}`,
+        expected: `expected the image's ${pixels}`,
       })
     }
     scores.set(cam, label++ * pixels)

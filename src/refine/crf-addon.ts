@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { InputError } from '../errors.ts'
 import { addonFile, setupCommand } from '../io/package-root.ts'
 
-/** One picture for the addon: exactly one of `energies`, `scores` and `labelMap`. */
+/** One image for the addon: exactly one of `energies`, `scores` and `labelMap`. */
 export interface CrfRequest {
   readonly width: number
   readonly height: number

@@ -18,7 +18,7 @@ export interface CrfParameters {
   readonly bilateral: BilateralTerm | null
 }
 
-/** Class maps: MCTformer's labels for AffinityNet (psa/tool/imutils.crf_inference), CTI, SemFormer, AFA's helper. */
+/** CAMs: MCTformer's labels for AffinityNet (psa/tool/imutils.crf_inference), CTI, SemFormer, AFA's helper. */
 export const CLASS_MAP_CRF: CrfParameters = {
   iterations: 10,
   gaussian: { sxy: 3, compat: 3 },

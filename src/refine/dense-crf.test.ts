@@ -82,7 +82,7 @@ describe('mean field', () => {
     expect(largestDifference(r!, back)).toBeLessThan(1e-4)
   })
 
-  test('smooths a speck away and keeps an edge of the picture', async () => {
+  test('smooths a speck away and keeps an edge of the image', async () => {
     const label = new Uint8Array(pixels).map((_, p) => (p % 37 < 18 ? 0 : 1))
     const noisy = label.map((value, p) => (p % 53 === 0 ? 1 - value : value))
     const unary = unaryFromLabels(noisy, { labels: 2, gtProb: 0.7 })
@@ -90,7 +90,7 @@ describe('mean field', () => {
     expect(mostProbableLabels(q, image).data).toEqual(label)
   })
 
-  test('two deviations along x and y turn with the picture', async () => {
+  test('two deviations along x and y turn with the image', async () => {
     const unary = randomScores(3, pixels).map(score => 3 * score)
     const transpose = <T extends Uint8Array | Float32Array>(planes: T, step: number): T => {
       const turned = planes.slice() as T
@@ -111,7 +111,7 @@ describe('mean field', () => {
     expect(largestDifference(same, transpose(q, 1))).toBeGreaterThan(0.3)
   })
 
-  test('any small picture, any parameters: probabilities, the same for any number of threads', () =>
+  test('any small image, any parameters: probabilities, the same for any number of threads', () =>
     fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -125,7 +125,7 @@ describe('mean field', () => {
           compat: fc.double({ min: -5, max: 20, noNaN: true }),
         }),
         async ({ width, height, labels, iterations, seed, sxy, srgb, compat }) => {
-          const picture = {
+          const sample = {
             image: randomImage(width, height, seed),
             unary: unaryFromScores(randomScores(labels, width * height, seed)),
             iterations,
@@ -133,7 +133,7 @@ describe('mean field', () => {
             bilateral: { sxy, srgb, compat },
           }
           const [one, ...more] = await Promise.all(
-            [1, 2, 3, 7].map(threads => denseCrf({ ...picture, threads })),
+            [1, 2, 3, 7].map(threads => denseCrf({ ...sample, threads })),
           )
           for (const other of more) expect(other).toEqual(one)
           for (let p = 0; p < width * height; p++) {
@@ -232,44 +232,44 @@ describe('bad input is refused by name', () => {
     expect(make).toThrow(`(${field})`)
   })
 
-  test('one bad picture rejects the batch with its name', async () => {
-    const pictures = [
+  test('one bad image rejects the batch with its name', async () => {
+    const samples = [
       { image, unary, name: 'good.jpg' },
       { image, unary: wrong(5, Number.NaN), name: 'bad.jpg' },
     ]
-    await expect(denseCrfBatch(pictures)).rejects.toMatchObject({ file: 'bad.jpg', field: 'unary' })
+    await expect(denseCrfBatch(samples)).rejects.toMatchObject({ file: 'bad.jpg', field: 'unary' })
   })
 
-  test('class maps of another size, exponents that are none', async () => {
+  test('CAMs of another size, exponents that are none', async () => {
     const cams = new Map([[0, new Float32Array(11)]])
     await expect(crfClassMaps({ image, cams, alpha: 1 })).rejects.toMatchObject({ field: 'class 0' })
     await expect(crfClassMaps({ image, cams: new Map(), alpha: 0 })).rejects.toMatchObject({ field: 'alpha' })
   })
 })
 
-test('without class maps all is background', async () => {
+test('without CAMs all is background', async () => {
   const maps = await crfClassMaps({ image: randomImage(4, 3), cams: new Map(), alpha: 1 })
   expect([...maps]).toEqual([[0, new Float32Array(12).fill(1)]])
 })
 
-test('a batch is in order and equals its pictures one by one; an empty one is empty', async () => {
-  const pictures = [5, 1, 40, 17].map((width, seed) => ({
+test('a batch is in order and equals its images one by one; an empty one is empty', async () => {
+  const samples = [5, 1, 40, 17].map((width, seed) => ({
     image: randomImage(width, 11, seed),
     unary: unaryFromScores(randomScores(3, width * 11, seed)),
     ...MCTFORMER_MASK_CRF,
   }))
-  const batch = await denseCrfBatch(pictures, { threads: 3 })
-  for (const [i, picture] of pictures.entries())
-    expect(batch[i]).toEqual(await denseCrf({ ...picture, threads: 1 }))
+  const batch = await denseCrfBatch(samples, { threads: 3 })
+  for (const [i, sample] of samples.entries())
+    expect(batch[i]).toEqual(await denseCrf({ ...sample, threads: 1 }))
   expect(await denseCrfBatch([])).toEqual([])
 })
 
 test('writing to the arrays or taking them away meanwhile changes nothing', async () => {
-  const picture = { image: randomImage(100, 80), unary: randomScores(5, 8000) }
-  const want = await denseCrf(picture)
-  const running = denseCrf(picture)
-  picture.image.data.fill(0)
-  structuredClone(picture.unary, { transfer: [picture.unary.buffer as ArrayBuffer] })
+  const sample = { image: randomImage(100, 80), unary: randomScores(5, 8000) }
+  const want = await denseCrf(sample)
+  const running = denseCrf(sample)
+  sample.image.data.fill(0)
+  structuredClone(sample.unary, { transfer: [sample.unary.buffer as ArrayBuffer] })
   expect(await running).toEqual(want)
 })
 
@@ -290,9 +290,9 @@ test('the event loop turns while it works', async () => {
 test('memory does not grow with the number of calls', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  const picture = { image: randomImage(128, 128), unary: randomScores(6, 128 * 128) }
+  const sample = { image: randomImage(128, 128), unary: randomScores(6, 128 * 128) }
   const resident = async (calls: number): Promise<number> => {
-    for (let i = 0; i < calls; i++) await denseCrf(picture)
+    for (let i = 0; i < calls; i++) await denseCrf(sample)
     collect()
     await new Promise(resolve => setImmediate(resolve))
     collect()
@@ -310,7 +310,7 @@ const endless = `
     energies: new Float32Array(4 * n), gaussian: Float64Array.of(3, 3, 3), bilateral: Float64Array.of(80, 80, 13, 13, 13, 10) })
 `
 
-test('a thread of Node may be stopped in the middle of a picture', async () => {
+test('a thread of Node may be stopped in the middle of an image', async () => {
   const worker = new Worker(`${endless}; require('node:worker_threads').parentPort.postMessage('started')`, {
     eval: true,
   })

@@ -9,11 +9,11 @@ import { type BilateralTerm, CLASS_MAP_CRF, type CrfParameters, type GaussianTer
 import type { Unary } from './crf-unary.ts'
 import { enlargedBestLabels } from './enlarge-labels.ts'
 
-/** One picture and its unary; the parameters default to CLASS_MAP_CRF. */
-export interface CrfPicture extends Partial<CrfParameters> {
+/** One image and its unary; the parameters default to CLASS_MAP_CRF. */
+export interface CrfImage extends Partial<CrfParameters> {
   readonly image: RgbImage
   readonly unary: Unary
-  /** What messages call the picture: its file or id. */
+  /** What messages call the image: its file or id. */
   readonly name?: string
 }
 
@@ -26,9 +26,9 @@ export interface CrfThreads {
  * Label probabilities [labels, height, width] after mean-field steps from softmax(-unary), symmetric normalisation.
  * The arrays are copied before it returns. Rejects with InputError naming the field.
  */
-export async function denseCrf(picture: CrfPicture & CrfThreads): Promise<Float32Array> {
-  const name = picture.name ?? 'dense CRF'
-  const request = crfRequest(picture, threadCount(picture.threads, name), name)
+export async function denseCrf(sample: CrfImage & CrfThreads): Promise<Float32Array> {
+  const name = sample.name ?? 'dense CRF'
+  const request = crfRequest(sample, threadCount(sample.threads, name), name)
   try {
     return await crfAddon().infer(request)
   } catch (cause) {
@@ -39,18 +39,18 @@ export async function denseCrf(picture: CrfPicture & CrfThreads): Promise<Float3
   }
 }
 
-/** denseCrf of many pictures, `threads` of them at a time; the results are in the pictures' order. */
+/** denseCrf of many images, `threads` of them at a time; the results are in the images' order. */
 export async function denseCrfBatch(
-  pictures: readonly CrfPicture[],
+  samples: readonly CrfImage[],
   { threads }: CrfThreads = {},
 ): Promise<Float32Array[]> {
   const total = threadCount(threads, 'dense CRF')
-  const workers = Math.min(total, pictures.length)
-  const results: Float32Array[] = new Array(pictures.length)
+  const workers = Math.min(total, samples.length)
+  const results: Float32Array[] = new Array(samples.length)
   let next = 0
   const work = async (): Promise<void> => {
-    for (let i = next++; i < pictures.length; i = next++) {
-      results[i] = await denseCrf({ ...pictures[i]!, threads: Math.floor(total / workers) })
+    for (let i = next++; i < samples.length; i = next++) {
+      results[i] = await denseCrf({ ...samples[i]!, threads: Math.floor(total / workers) })
     }
   }
   await Promise.all(Array.from({ length: workers }, work))
@@ -91,20 +91,20 @@ export function bestLabelsAt(
   return enlargedBestLabels(probabilities, from, { width: size.width, height: size.height })
 }
 
-function crfRequest(picture: CrfPicture, threads: number, name: string): CrfRequest {
+function crfRequest(sample: CrfImage, threads: number, name: string): CrfRequest {
   const {
     image: { width, height, data },
     iterations = CLASS_MAP_CRF.iterations,
     gaussian = CLASS_MAP_CRF.gaussian,
     bilateral = CLASS_MAP_CRF.bilateral,
     unary,
-  } = picture
+  } = sample
   const pixels = width * height
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
-    throw new InputError(name, `the picture is ${width} x ${height}`, { field: 'image' })
+    throw new InputError(name, `the image is ${width} x ${height}`, { field: 'image' })
   }
   if (!(data instanceof Uint8Array) || data.length !== pixels * 3) {
-    throw new InputError(name, `the picture has ${data?.length} bytes`, {
+    throw new InputError(name, `the image has ${data?.length} bytes`, {
       field: 'image.data',
       expected: `expected a Uint8Array of ${pixels * 3} for ${width} x ${height} RGB`,
     })
@@ -154,7 +154,7 @@ function unaryRequest(unary: Unary, pixels: number, name: string): UnaryRequest 
   if (labelMap.length !== pixels) {
     throw new InputError(name, `the label map has ${labelMap.length} pixels`, {
       field: 'unary.labelMap',
-      expected: `expected the picture's ${pixels}`,
+      expected: `expected the image's ${pixels}`,
     })
   }
   return { labels, labelMap, gtProb }
@@ -165,7 +165,7 @@ function labelCount(planes: Float32Array, pixels: number, field: string, name: s
   if (Number.isInteger(labels) && labels > 0) return labels
   throw new InputError(name, `has ${planes.length} values`, {
     field,
-    expected: `expected a multiple of the picture's ${pixels} pixels`,
+    expected: `expected a multiple of the image's ${pixels} pixels`,
   })
 }
 

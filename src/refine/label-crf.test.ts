@@ -13,7 +13,7 @@ const image = {
   data: Uint8Array.from({ length: width * height * 3 }, (_, i) => ((i / 3) % width < width / 2 ? 20 : 220)),
 }
 
-/** Labels that follow the picture but for specks. */
+/** Labels that follow the image but for specks. */
 function labelled(left: number, right: number): { width: number; height: number; data: Uint8Array } {
   const data = Uint8Array.from({ length: width * height }, (_, p) =>
     p % 41 === 0 ? right : p % width < width / 2 ? left : right,
@@ -39,9 +39,9 @@ test('one label is what it was', async () => {
   expect(await crfHardLabels({ image, labels, present: [0] })).toEqual(labels)
 })
 
-test('a label that is not there, a picture of another size', async () => {
-  const refine = (present: number[], picture = image): Promise<unknown> =>
-    crfHardLabels({ image: picture, labels: labelled(0, 7), present, name: 'a.jpg' })
+test('a label that is not there, an image of another size', async () => {
+  const refine = (present: number[], sample = image): Promise<unknown> =>
+    crfHardLabels({ image: sample, labels: labelled(0, 7), present, name: 'a.jpg' })
   await expect(refine([0, 1])).rejects.toThrow('a.jpg: holds the label 7; its labels are 0, 1')
   await expect(refine([0, 7], { ...image, width: 12, data: image.data.subarray(0, 576) })).rejects.toThrow(
     InputError,

@@ -10,7 +10,7 @@ import { enlargedLabels } from './enlarge-labels.ts'
 export interface LabelCrfOptions extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
   readonly labels: LabelMap
-  /** The labels that the picture may hold, background included; the CRF knows no others. */
+  /** The labels that the image may hold, background included; the CRF knows no others. */
   readonly present: readonly number[]
   /** Probability that a label is right; the rest is shared by the other labels. */
   readonly gtProb?: number

@@ -5,7 +5,7 @@ import { sureLabels as batchLabels } from '../methods/mctformer/unet-loss.ts'
 import { scope, tensor } from '../torch/index.ts'
 import { sureLabels } from './sure-labels.ts'
 
-/** Maps of one picture, a row of pixels. */
+/** Maps of one image, a row of pixels. */
 function row(maps: Record<number, number[]>) {
   const entries = Object.entries(maps).map(
     ([key, values]) => [Number(key), Float32Array.from(values)] as const,
@@ -23,8 +23,8 @@ describe('sure labels', () => {
     fc.assert(
       fc.property(shares, ({ foreground, background, top }) => {
         const values = Array.from({ length: 1000 }, (_, i) => ((i * 7919) % 1000) / 1000) // all of them, mixed
-        const picture = row({ 2: values.map(value => value * top) })
-        const { data } = sureLabels(picture, { foreground, background, margin: 1 })
+        const sample = row({ 2: values.map(value => value * top) })
+        const { data } = sureLabels(sample, { foreground, background, margin: 1 })
         const share = (label: number): number => data.filter(found => found === label).length / data.length
         expect(Math.abs(share(3) - foreground)).toBeLessThan(0.005)
         expect(Math.abs(share(0) - background)).toBeLessThan(0.005)
@@ -34,9 +34,9 @@ describe('sure labels', () => {
   })
 
   test('classes are compared by their shares, and a close second leaves a pixel open', () => {
-    const picture = row({ 0: [0.9, 0.8, 0.1, 0.1, 0.1], 1: [0.05, 0.19, 0.2, 0.01, 0.01] })
+    const sample = row({ 0: [0.9, 0.8, 0.1, 0.1, 0.1], 1: [0.05, 0.19, 0.2, 0.01, 0.01] })
     const options = { foreground: 0.2, background: 0.3 } // shares of class 0 begin at 0.9, of class 1 at 0.2
-    expect([...sureLabels(picture, { ...options, margin: 1.5 }).data]).toEqual([1, UNSURE, 2, 0, 0])
+    expect([...sureLabels(sample, { ...options, margin: 1.5 }).data]).toEqual([1, UNSURE, 2, 0, 0])
     const close = row({ 0: [0.9, 0.8, 0.1, 0.1, 0.1], 1: [0.19, 0.1, 0.1, 0.2, 0.01] })
     expect(sureLabels(close, { ...options, margin: 1.5 }).data[0]).toBe(UNSURE) // 1 and 0.95
     expect(sureLabels(close, { ...options, margin: 1 }).data[0]).toBe(1)

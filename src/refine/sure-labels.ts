@@ -1,11 +1,11 @@
-/** @file The places of a picture that its class maps are sure of, by shares instead of thresholds: no mask is needed to choose them. Torch-free. */
+/** @file The places of an image that its CAMs are sure of, by shares instead of thresholds: no mask is needed to choose them. Torch-free. */
 import type { LabelMap } from '../io/indexed-png.ts'
 import { UNSURE } from '../io/label-values.ts'
 
 export interface SureOptions {
-  /** Share of the picture, the highest values of a class's map, that is labelled with the class. */
+  /** Share of the image, the highest values of a class's map, that is labelled with the class. */
   readonly foreground: number
-  /** Share of the picture, the lowest values, that is background where all its classes agree. */
+  /** Share of the image, the lowest values, that is background where all its classes agree. */
   readonly background: number
   /** How many times as strong as any other class a class must be, each by the value that its share begins with. */
   readonly margin: number

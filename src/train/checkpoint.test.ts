@@ -22,7 +22,7 @@ const AT: Position = {
   batch: 2,
   step: 7,
   sums: { loss: 3.5 },
-  pictures: 16,
+  images: 16,
   best: { step: 5, value: 41 },
   validated: 5,
 }
@@ -133,7 +133,7 @@ describe('a damaged state is refused by name, and says what to do', () => {
     ['more steps than batches', { step: 8 }, 'its step is 8, not 2 to 7'],
     ['fewer steps than epochs', { step: 1 }, 'its step is 1, not 2 to 7'],
     ['images without a batch', { batch: 0, step: 5 }, 'its count of images is 16 at batch 0'],
-    ['no images after a batch', { pictures: 0 }, 'its count of images is 0 at batch 2'],
+    ['no images after a batch', { images: 0 }, 'its count of images is 0 at batch 2'],
     ['a sum that is text', { sums: { loss: 'low' } }, 'its sums are not numbers by name'],
     ['a validation of the future', { validated: 8 }, 'its validated is 8, not a whole number from 0 to 7'],
     ['sums in a list', { sums: [1] }, 'its sums are not numbers by name'],

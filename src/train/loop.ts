@@ -112,7 +112,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
     for (const one of frozen) one.eval()
     at = await validatedAtStep(options, at, metrics) // it may have been stopped before this
     for (; !hasEnded(length, at); at = await endEpoch(options, at, metrics)) {
-      const began = { time: Date.now(), pictures: at.pictures }
+      const began = { time: Date.now(), images: at.images }
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
       for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
@@ -130,10 +130,10 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
           batch: batch.index + 1,
           step: at.step + 1,
           sums: summed(at.sums, losses, batch.size),
-          pictures: at.pictures + batch.size,
+          images: at.images + batch.size,
         }
         progress.update(at.step, { epoch: `${at.epoch + 1}/${epochs}`, ...losses, lr })
-        await setImmediate() // lets signals and decoded pictures in
+        await setImmediate() // lets signals and decoded images in
         const due =
           Date.now() - saved > options.checkpointMinutes * 60_000 ||
           at.step % (options.checkpointSteps ?? Infinity) === 0
@@ -145,18 +145,16 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
         at = await validatedAtStep(options, at, metrics)
         if (length.unit === 'steps' && hasEnded(length, at)) break
       }
-      if (at.pictures === 0) throw nothingSeen(options, at.epoch)
+      if (at.images === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
-      const shown = at.pictures - began.pictures // none where only the end of the epoch was left to do
-      const means = Object.fromEntries(
-        Object.entries(at.sums).map(([name, sum]) => [name, sum / at.pictures]),
-      )
+      const shown = at.images - began.images // none where only the end of the epoch was left to do
+      const means = Object.fromEntries(Object.entries(at.sums).map(([name, sum]) => [name, sum / at.images]))
       await metrics.append({
         kind: 'epoch',
         step: at.step - 1,
         epoch: at.epoch,
         ...means,
-        ...(shown > 0 && { 'pictures/s': shown / seconds }),
+        ...(shown > 0 && { 'images/s': shown / seconds }),
       })
     }
     await saveWeights(checkpointFiles(checkpoints).last, network, { [length.unit]: String(length.count) })
@@ -240,7 +238,7 @@ async function endEpoch<B extends SampleBatch>(
   const due =
     validation !== undefined && length.unit === 'epochs' && isValidated(epoch, { ...length, ...validation })
   const { step, best, validated: last } = due ? await validated(options, at, metrics) : at
-  const next: Position = { epoch, batch: 0, step, sums: {}, pictures: 0, best, validated: last }
+  const next: Position = { epoch, batch: 0, step, sums: {}, images: 0, best, validated: last }
   await saveState(options.checkpoints, options, next)
   return next
 }
@@ -276,9 +274,9 @@ function isBetter(value: number, than: number): boolean {
 function summed(
   sums: Position['sums'],
   losses: Readonly<Record<string, number>>,
-  pictures: number,
+  images: number,
 ): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(losses).map(([name, loss]) => [name, (sums[name] ?? 0) + loss * pictures]),
+    Object.entries(losses).map(([name, loss]) => [name, (sums[name] ?? 0) + loss * images]),
   )
 }

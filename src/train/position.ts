@@ -7,8 +7,8 @@ export interface Position {
   /** Optimiser steps taken. */
   readonly step: number
   readonly sums: Readonly<Record<string, number>>
-  /** Pictures behind the sums. */
-  readonly pictures: number
+  /** Images behind the sums. */
+  readonly images: number
   /** Best validation so far, and the steps taken before it. */
   readonly best: { readonly step: number; readonly value: number } | null
   /** Steps that had been taken at the last validation. */
@@ -28,7 +28,7 @@ export const START: Position = {
   batch: 0,
   step: 0,
   sums: {},
-  pictures: 0,
+  images: 0,
   best: null,
   validated: 0,
 }
@@ -46,21 +46,21 @@ export function parsePosition(text: string, plan: Plan): Position | string {
     return 'its position is not JSON'
   }
   if (!isTree(value)) return 'its position is not an object'
-  const { epoch, batch, step, pictures, sums, best, validated } = value
+  const { epoch, batch, step, images, sums, best, validated } = value
   if (!isCount(epoch, plan.epochs)) return outOfPlan('epoch', epoch, plan.epochs)
   if (!isCount(batch, epoch === plan.epochs ? 0 : plan.batches))
     return outOfPlan('batch', batch, epoch === plan.epochs ? 0 : plan.batches)
   // an epoch without a step is an error, so that each has left at least one
   const [least, most] = [epoch + Math.min(batch, 1), epoch * plan.batches + batch]
   if (!isCount(step, most) || step < least) return `its step is ${show(step)}, not ${least} to ${most}`
-  if (!isCount(pictures) || pictures > 0 !== batch > 0)
-    return `its count of images is ${show(pictures)} at batch ${batch}`
+  if (!isCount(images) || images > 0 !== batch > 0)
+    return `its count of images is ${show(images)} at batch ${batch}`
   const numbers = sumsOf(sums)
   if (numbers === undefined) return 'its sums are not numbers by name'
   const judged = bestOf(best, step)
   if (judged === undefined) return 'its best validation is not a step of the past with a value'
   if (!isCount(validated, step)) return outOfPlan('validated', validated, step)
-  return { epoch, batch, step, pictures, sums: numbers, best: judged, validated }
+  return { epoch, batch, step, images, sums: numbers, best: judged, validated }
 }
 
 /** NaN and infinity have no JSON: they are written as null. */

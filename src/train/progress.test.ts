@@ -27,8 +27,8 @@ describe('progress without a terminal', () => {
     }
     progress.finish()
     expect(written.join('')).toMatchInlineSnapshot(`
-      "train 50% · 50/100 pictures · 10.0/s · ETA 5 s · class loss 0.5000 · lr 1.00e-4
-      train 100% · 100/100 pictures · 10.0/s · in 10 s · class loss 0.5000 · lr 1.00e-4
+      "train 50% · 50/100 images · 10.0/s · ETA 5 s · class loss 0.5000 · lr 1.00e-4
+      train 100% · 100/100 images · 10.0/s · in 10 s · class loss 0.5000 · lr 1.00e-4
       "
     `)
   })
@@ -39,7 +39,7 @@ describe('progress without a terminal', () => {
     wait(5)
     progress.update(95)
     progress.finish()
-    expect(written[0]).toBe('maps 95% · 95/100 pictures · 1.0/s · ETA 5 s\n')
+    expect(written[0]).toBe('maps 95% · 95/100 images · 1.0/s · ETA 5 s\n')
   })
 
   it('follows the rate of the last half minute', () => {
@@ -60,7 +60,7 @@ describe('progress without a terminal', () => {
     const { written, options } = surroundings()
     const progress = createLog(options).progress({ title: 'train', total: 10 })
     progress.finish()
-    expect(written.join('')).toBe('train 0% · 0/10 pictures · 0.00/s · ETA ?\n')
+    expect(written.join('')).toBe('train 0% · 0/10 images · 0.00/s · ETA ?\n')
   })
 
   it('says nothing for work that turned out to be done', () => {
@@ -86,8 +86,8 @@ describe('progress on a terminal', () => {
     progress.finish()
     const shown = written.join('').replaceAll('\r\u001b[2K', '<clear>')
     expect(shown).toMatchInlineSnapshot(`
-      "<clear>train ━━━━━                1/4 pictures · 1.0/s · ETA 3 s<clear>a line
-      <clear>train ━━━━━━━━━━           2/4 pictures · 2.0/s · ETA 1 s<clear>train ━━━━━━━━━━━━━━━━━━━━ 4/4 pictures · 2.0/s · in 2 s<clear>train ━━━━━━━━━━━━━━━━━━━━ 4/4 pictures · 2.0/s · in 2 s
+      "<clear>train ━━━━━                1/4 images · 1.0/s · ETA 3 s<clear>a line
+      <clear>train ━━━━━━━━━━           2/4 images · 2.0/s · ETA 1 s<clear>train ━━━━━━━━━━━━━━━━━━━━ 4/4 images · 2.0/s · in 2 s<clear>train ━━━━━━━━━━━━━━━━━━━━ 4/4 images · 2.0/s · in 2 s
       "
     `)
     expect(shown).not.toContain('\u001b')

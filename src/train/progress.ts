@@ -16,7 +16,7 @@ export interface ProgressOptions {
   readonly total: number
   /** Units done in an earlier session: they count for the share, not for the rate. */
   readonly start?: number
-  /** What is counted, as in "pictures". */
+  /** What is counted, as in "images". */
   readonly unit?: string
 }
 
@@ -49,7 +49,7 @@ const BAR = 20
 
 /** A progress line on a stream. The rate is over the last 30 s; ETA is the rest at that rate. */
 export function createProgress(
-  { title: name, total, start = 0, unit = 'pictures' }: ProgressOptions,
+  { title: name, total, start = 0, unit = 'images' }: ProgressOptions,
   { stream, clock, colour = false, onFinish }: ProgressSurroundings,
 ): Progress {
   const title = printable(name, { oneLine: true })

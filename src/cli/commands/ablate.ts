@@ -28,7 +28,7 @@ export const ablate: Command<CliContext> = buildCommand<AblateFlags, [string], C
 scores (ablation.md, ablation.json). What is done is skipped, and a stage that another variant has already done from the
 same inputs is taken from there: variants that differ in their maps alone are trained once.
 
-It ends at the score of the class maps (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
+It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
 predict): then all stages run.
 
 MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both; WeakTr's are

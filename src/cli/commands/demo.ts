@@ -1,4 +1,4 @@
-/** @file `tagmask demo`: generates pictures, trains on their tags, draws the masks. */
+/** @file `tagmask demo`: generates images, trains on their tags, draws the masks. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
 import { type RunFlags, runFlags } from '../run-flags.ts'
@@ -7,8 +7,8 @@ import { runWithFlags } from './run.ts'
 export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>({
   docs: {
     customUsage: ['[flags]'],
-    brief: 'Try it: generated pictures, trained and masked in minutes',
-    fullDescription: `Generates a small set of tagged pictures from a seed (once), trains MCTformer on the tags alone, draws class maps,
+    brief: 'Try it: generated images, trained and masked in minutes',
+    fullDescription: `Generates a small set of tagged images from a seed (once), trains MCTformer on the tags alone, draws CAMs,
 refines them to pseudo masks, trains a segmentation network from those, and prints every stage's table and the path of
 the report. The recipe is recipes/mctformer_demo.yaml.
 

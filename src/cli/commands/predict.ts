@@ -1,4 +1,4 @@
-/** @file `tagmask predict`: masks from the segmentation network of a run, of its own pictures or of any folder. */
+/** @file `tagmask predict`: masks from the segmentation network of a run, of its own images or of any folder. */
 import { resolve } from 'node:path'
 import { buildCommand, type Command } from '@stricli/core'
 import { InputError } from '../../errors.ts'
@@ -28,7 +28,7 @@ labels are in DIR/labels.txt and DIR/labels.json.
 DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
 are there stay, unless their images have changed; those of another run or other settings are refused, or made again
 with --force. Ends with an error when more images than data.maxLost cannot be used.
-Without: the stage predict of the run: masks of its validation pictures at one scale, several, and with the dense
+Without: the stage predict of the run: masks of its validation images at one scale, several, and with the dense
 CRF, scored as val, val ms and val ms+crf where there are masks to compare with.
 Needs the stage segment of the run.
 
@@ -43,7 +43,7 @@ Examples:
       images: { ...path, brief: 'Folder of images; those in its sub-folders count too' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       crf: { ...onOff, brief: 'Draw borders along colours by the dense CRF; slower' },
-      overlays: { ...onOff, brief: 'Also write each mask laid over its picture' },
+      overlays: { ...onOff, brief: 'Also write each mask laid over its image' },
     },
     positional: {
       kind: 'tuple',
@@ -57,7 +57,7 @@ Examples:
     if (images === undefined) {
       const flag = out !== undefined ? '--out' : crf ? '--crf' : overlays ? '--overlays' : undefined
       if (flag !== undefined)
-        throw new InputError(flag, 'needs --images', { expected: 'say which pictures: --images DIR' })
+        throw new InputError(flag, 'needs --images', { expected: 'say which images: --images DIR' })
       await runWithFlags(this, flags, target, ['predict'])
       return
     }

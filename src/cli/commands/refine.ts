@@ -1,4 +1,4 @@
-/** @file `tagmask refine`: pseudo masks from class maps, as the stage of a run or by the dense CRF on any folder. */
+/** @file `tagmask refine`: pseudo masks from CAMs, as the stage of a run or by the dense CRF on any folder. */
 import { resolve } from 'node:path'
 import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { InputError } from '../../errors.ts'
@@ -12,7 +12,7 @@ import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
 const PARAMETERS = {
-  'class-maps': sets.CLASS_MAP_CRF,
+  CAMs: sets.CLASS_MAP_CRF,
   'mctformer-masks': sets.MCTFORMER_MASK_CRF,
   'weaktr-voc-labels': sets.WEAKTR_VOC_LABEL_CRF,
   'weaktr-voc-masks': sets.WEAKTR_VOC_MASK_CRF,
@@ -40,14 +40,14 @@ const path = { kind: 'parsed', parse: (value: string) => value, optional: true, 
 
 export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], CliContext>({
   docs: {
-    brief: 'Pseudo masks from class maps',
+    brief: 'Pseudo masks from CAMs',
     customUsage: [
       'runs/NAME [flags]',
       'MAPS --method crf --images DIR --out DIR [--alpha N] [--parameters SET]',
     ],
-    fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the class maps as the recipe says. Needs the stages before
+    fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the CAMs as the recipe says. Needs the stages before
 it (tagmask run does them all).
-With --method crf: a folder of class maps (ID.safetensors, as maps/ of a run) through the dense CRF, without any
+With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run) through the dense CRF, without any
 network: DIR/ID.png, a PNG whose palette indices are the labels, with their names and colours in DIR/labels.txt and
 DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
 DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
@@ -62,8 +62,8 @@ Examples:
   parameters: {
     flags: {
       ...runFlags,
-      method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of class maps' },
-      images: { ...path, brief: 'The pictures that the maps were made from' },
+      method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of CAMs' },
+      images: { ...path, brief: 'The images that the maps were made from' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       alpha: {
         kind: 'parsed',
@@ -77,7 +77,7 @@ Examples:
         parse: parseParameters,
         optional: true,
         placeholder: 'SET',
-        brief: 'Parameters of the CRF by the paper that uses them; class-maps when not given',
+        brief: 'Parameters of the CRF by the paper that uses them; CAMs when not given',
       },
     },
     positional: {
@@ -94,7 +94,7 @@ Examples:
         ([, value]) => value !== undefined,
       )
       if (given !== undefined) {
-        throw new InputError(`--${given[0]}`, 'is for a folder of class maps', {
+        throw new InputError(`--${given[0]}`, 'is for a folder of CAMs', {
           expected: 'add --method crf',
         })
       }
@@ -115,7 +115,7 @@ Examples:
       'precision',
       'seed',
     ] as const
-    refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of class maps')
+    refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of CAMs')
     overridesOf(flags) // looks at --threads
     const folder = resolve(out!)
     await refineMaps({
@@ -123,7 +123,7 @@ Examples:
       images: images!,
       out: folder,
       alpha: alpha ?? 4,
-      parameters: parameters ?? PARAMETERS['class-maps'],
+      parameters: parameters ?? PARAMETERS['CAMs'],
       threads: flags.threads ?? null,
       ...keysOf(flags),
       strict: flags.strict ?? false,
@@ -149,8 +149,7 @@ function keysOf({ set = [] }: RunFlags): { maxLost?: number; memory?: number } {
       if (!(number >= 64))
         throw new InputError(source, 'is no memory', { expected: 'expected megabytes, at least 64' })
       keys.memory = number
-    } else
-      throw new InputError(source, 'has no effect on a folder of class maps', { expected: 'leave it out' })
+    } else throw new InputError(source, 'has no effect on a folder of CAMs', { expected: 'leave it out' })
   }
   return keys
 }

@@ -8,7 +8,7 @@ export const report: Command<CliContext> = buildCommand<Readonly<Record<never, n
   {
     docs: {
       brief: 'Write the report of a run again',
-      fullDescription: `Makes report.html and pictures/ from the files of the run folder: curves, scores, maps and masks of example pictures.
+      fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
 
 Examples:
   tagmask report runs/mctformer_demo`,

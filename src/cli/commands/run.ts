@@ -85,7 +85,7 @@ export function howToGoOn({ force }: { force: boolean }): string {
 
 export const run = stageCommand({
   brief: 'All stages of a recipe: tags in, masks out',
-  description: `Trains on picture tags, makes class maps, scores them where masks exist, and writes a report.
+  description: `Trains on image tags, makes CAMs, scores them where masks exist, and writes a report.
 Everything goes into runs/NAME/; the resolved recipe is written first. A stage that is done is skipped, one that was
 interrupted is taken up where it stopped.
 

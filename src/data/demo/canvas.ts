@@ -1,4 +1,4 @@
-/** @file A picture being painted, and its mask: parts are laid over each other from back to front. */
+/** @file An image being painted, and its mask: parts are laid over each other from back to front. */
 
 import type { Shape } from './shape.ts'
 import { type Colour, clamp } from './texture.ts'
@@ -19,7 +19,7 @@ export interface Part {
   readonly paint: Paint
 }
 
-/** How an object's space is laid on the picture: `unit` pixels per unit around (x, y), turned by `angle`. */
+/** How an object's space is laid on the image: `unit` pixels per unit around (x, y), turned by `angle`. */
 export interface Pose {
   readonly x: number
   readonly y: number
@@ -36,7 +36,7 @@ export function createCanvas(size: number): Canvas {
   return { size, rgb: new Float32Array(size * size * 3), labels: new Uint8Array(size * size) }
 }
 
-/** Lays the parts over the picture with smooth edges and marks the pixels they cover with `label`. */
+/** Lays the parts over the image with smooth edges and marks the pixels they cover with `label`. */
 export function paintParts(canvas: Canvas, parts: readonly Part[], pose: Pose, label: number): void {
   const { size, rgb, labels } = canvas
   const cos = Math.cos(pose.angle) / pose.unit

@@ -14,11 +14,11 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const small = { seed: 3, pictures: 12, valPictures: 4, size: 48 }
+const small = { seed: 3, images: 12, valImages: 4, size: 48 }
 
 test('writes a tagged folder whose tags say what the masks hold', async () => {
   const root = join(folder, 'tagged')
-  expect(await generateDemo(root, small)).toEqual({ root, classes: DEMO_CLASSES, pictures: 16, made: true })
+  expect(await generateDemo(root, small)).toEqual({ root, classes: DEMO_CLASSES, images: 16, made: true })
   const [header, ...rows] = (await readFile(join(root, 'tags.csv'), 'utf8')).trim().split('\n')
   expect(header).toBe('file,tags')
   expect(rows).toHaveLength(16)
@@ -48,7 +48,7 @@ test('keeps a set that is there, replaces one with other settings, and leaves an
   const before = await stat(join(root, 'tags.csv'))
   expect((await generateDemo(root, small)).made).toBe(false)
   expect((await stat(join(root, 'tags.csv'))).mtimeMs).toBe(before.mtimeMs)
-  expect((await generateDemo(root, { ...small, pictures: 2 })).made).toBe(true)
+  expect((await generateDemo(root, { ...small, images: 2 })).made).toBe(true)
   expect(await readdir(join(root, 'images'))).toHaveLength(6)
 
   const photos = join(folder, 'photos')
@@ -63,9 +63,9 @@ test.each([1, 77, 4_000_000_000])(
   'seed %i: every kind is common, of natural size, boats are low and birds high',
   seed => {
     const size = 48
-    const pictures = Array.from({ length: 120 }, (_, i) => paintScene(createRandom(seed, i), size))
+    const images = Array.from({ length: 120 }, (_, i) => paintScene(createRandom(seed, i), size))
     for (const [k, name] of DEMO_CLASSES.entries()) {
-      const tagged = pictures.filter(({ classes }) => classes.includes(k))
+      const tagged = images.filter(({ classes }) => classes.includes(k))
       expect(tagged.length, name).toBeGreaterThan(120 / 10)
       const shares = tagged.map(
         ({ canvas }) => canvas.labels.filter(label => label === k + 1).length / size ** 2,
@@ -75,7 +75,7 @@ test.each([1, 77, 4_000_000_000])(
       expect(mean, name).toBeLessThan(0.4)
     }
     const meanRow = (k: number) => {
-      const rows = pictures.flatMap(({ canvas }) =>
+      const rows = images.flatMap(({ canvas }) =>
         [...canvas.labels.keys()].filter(i => canvas.labels[i] === k + 1),
       )
       return rows.reduce((sum, i) => sum + Math.floor(i / size), 0) / rows.length / size
@@ -87,7 +87,7 @@ test.each([1, 77, 4_000_000_000])(
 
 test('refuses a size that shows nothing', async () => {
   await expect(generateDemo(join(folder, 'tiny'), { size: 8 })).rejects.toThrow(
-    /\(size\): cannot make pictures of 8/,
+    /\(size\): cannot make images of 8/,
   )
 })
 

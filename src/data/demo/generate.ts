@@ -1,4 +1,4 @@
-/** @file Makes the demo data set: a plain folder of tagged pictures with masks, the same for the same seed. */
+/** @file Makes the demo data set: a plain folder of tagged images with masks, the same for the same seed. */
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ import { DEMO_CLASSES } from './kinds.ts'
 import { createRandom } from './random.ts'
 import { paintScene, type Scene } from './scene.ts'
 
-/** How to make the set: `pictures` in split train, `valPictures` in split val, all `size` x `size` pixels. */
+/** How to make the set: `images` in split train, `valImages` in split val, all `size` x `size` pixels. */
 export interface DemoOptions {
   readonly seed?: number
-  readonly pictures?: number
-  readonly valPictures?: number
+  readonly images?: number
+  readonly valImages?: number
   readonly size?: number
-  /** Called after each picture, with the number made so far and the number wanted. */
+  /** Called after each image, with the number made so far and the number wanted. */
   readonly onProgress?: (made: number, total: number) => void
 }
 
@@ -24,29 +24,29 @@ export interface DemoOptions {
 export interface DemoSet {
   readonly root: string
   readonly classes: readonly string[]
-  readonly pictures: number
+  readonly images: number
   readonly made: boolean
 }
 
-const VERSION = 1 // raise when a picture of a given seed would look different
+const VERSION = 1 // raise when an image of a given seed would look different
 /** Everything in the folder of a set. */
 const MADE = ['images', 'masks', 'tags.csv', 'train.txt', 'val.txt', 'classes.txt', 'demo.json']
-const AT_ONCE = 16 // pictures in encoding at a time
+const AT_ONCE = 16 // images in encoding at a time
 
 /** Writes `images/`, `masks/`, `tags.csv`, the lists of splits and classes, and `demo.json` into `dir`; a set already there
  * with the same settings is kept. Throws InputError when `dir` holds something else, or for a size below 32. */
 export async function generateDemo(
   dir: string,
-  { seed = 7, pictures = 1000, valPictures = 100, size = 96, onProgress = () => {} }: DemoOptions = {},
+  { seed = 7, images = 1000, valImages = 100, size = 96, onProgress = () => {} }: DemoOptions = {},
 ): Promise<DemoSet> {
   if (!(size >= 32 && size <= 1024))
-    throw new InputError(dir, `cannot make pictures of ${size} pixels`, {
+    throw new InputError(dir, `cannot make images of ${size} pixels`, {
       field: 'size',
       expected: '32 to 1024',
     })
-  const settings = `${JSON.stringify({ version: VERSION, seed, pictures, valPictures, size, classes: DEMO_CLASSES }, null, 2)}\n`
-  const total = pictures + valPictures
-  const set = { root: dir, classes: DEMO_CLASSES, pictures: total }
+  const settings = `${JSON.stringify({ version: VERSION, seed, images, valImages, size, classes: DEMO_CLASSES }, null, 2)}\n`
+  const total = images + valImages
+  const set = { root: dir, classes: DEMO_CLASSES, images: total }
   if ((await readIfThere(join(dir, 'demo.json'))) === settings) return { ...set, made: false }
 
   // Made beside its place and renamed when whole: an interrupted run leaves no half set.
@@ -68,8 +68,8 @@ export async function generateDemo(
     }
     const list = (from: number, to: number) => `${names.slice(from, to).join('\n')}\n`
     await writeFileAtomic(join(part, 'tags.csv'), `file,tags\n${tags.join('\n')}\n`)
-    await writeFileAtomic(join(part, 'train.txt'), list(0, pictures))
-    if (valPictures > 0) await writeFileAtomic(join(part, 'val.txt'), list(pictures, total))
+    await writeFileAtomic(join(part, 'train.txt'), list(0, images))
+    if (valImages > 0) await writeFileAtomic(join(part, 'val.txt'), list(images, total))
     await writeFileAtomic(join(part, 'classes.txt'), `${DEMO_CLASSES.join('\n')}\n`)
     await writeFileAtomic(join(part, 'demo.json'), settings)
     await replaceSet(part, dir)
@@ -106,7 +106,7 @@ async function replaceSet(part: string, dir: string): Promise<void> {
 /** Whether all that is there is what is written here. */
 async function isDemoSet(dir: string): Promise<boolean> {
   const text = await readIfThere(join(dir, 'demo.json'))
-  const ours = text?.startsWith('{\n  "version": ') === true && text.includes('"valPictures": ')
+  const ours = text?.startsWith('{\n  "version": ') === true && text.includes('"valImages": ')
   if (!ours) return false
   const made = new Set(MADE)
   const [top, images, masks] = await Promise.all([dir, join(dir, 'images'), join(dir, 'masks')].map(namesIn))

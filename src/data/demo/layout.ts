@@ -1,4 +1,4 @@
-/** @file Which kinds a picture shows, on which ground, how large and where. Nothing is painted here. */
+/** @file Which kinds an image shows, on which ground, how large and where. Nothing is painted here. */
 import type { Pose } from './canvas.ts'
 import type { Ground } from './ground.ts'
 import { KINDS, type Kind } from './kinds.ts'
@@ -10,7 +10,7 @@ export interface Placed {
   readonly pose: Pose
 }
 
-/** A picture before it is painted: objects from back to front; `horizon` as a share of the height from the top. */
+/** An image before it is painted: objects from back to front; `horizon` as a share of the height from the top. */
 export interface Layout {
   readonly ground: Ground
   readonly horizon: number
@@ -43,7 +43,7 @@ export function planLayout(random: Random, size: number): Layout {
   return { ground, horizon, kinds, objects }
 }
 
-/** Whether a kind may be company: birds need some sky, and balls, at home everywhere, would be in most pictures. */
+/** Whether a kind may be company: birds need some sky, and balls, at home everywhere, would be in most images. */
 function joins(random: Random, kind: Kind, horizon: number): boolean {
   if (kind.flies) return horizon > 0.35
   return kind.name !== 'ball' || random.chance(0.4)

@@ -1,4 +1,4 @@
-/** @file The demo's dice: one generator a picture, so that picture 17 looks the same however many are made. */
+/** @file The demo's dice: one generator an image, so that image 17 looks the same however many are made. */
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
@@ -14,7 +14,7 @@ export interface Random {
   shuffle<T>(items: readonly T[]): T[]
 }
 
-/** A stream for `index` (a picture's number) under `seed`; other streams are unrelated. */
+/** A stream for `index` (an image's number) under `seed`; other streams are unrelated. */
 export function createRandom(seed: number, index: number): Random {
   const generator = xoroshiro128plus(mix(mix(seed) ^ index))
   const next = () => uniformFloat64(generator)

@@ -1,4 +1,4 @@
-/** @file One picture: a layout painted from back to front, then photographed. */
+/** @file One image: a layout painted from back to front, then photographed. */
 import { type Canvas, countLabels, createCanvas, paintParts, paintShadow } from './canvas.ts'
 import { type Ground, paintGround } from './ground.ts'
 import { KINDS } from './kinds.ts'
@@ -6,17 +6,17 @@ import { type Layout, type Placed, planLayout } from './layout.ts'
 import type { Random } from './random.ts'
 import { clamp, createNoise, type Noise } from './texture.ts'
 
-/** A painted picture and the 0-based classes that are visible in it. */
+/** A painted image and the 0-based classes that are visible in it. */
 export interface Scene {
   readonly canvas: Canvas
   readonly classes: readonly number[]
 }
 
-const LEAST_VISIBLE = 0.03 // of the picture, for each kind that is tagged
-const MOST_COVERED = 0.6 // of the picture, by all objects together
+const LEAST_VISIBLE = 0.03 // of the image, for each kind that is tagged
+const MOST_COVERED = 0.6 // of the image, by all objects together
 const TRIES = 20
 
-/** Paints a picture of size x size pixels; draws again while a kind is hidden or the picture is too full. */
+/** Paints an image of size x size pixels; draws again while a kind is hidden or the image is too full. */
 export function paintScene(random: Random, size: number): Scene {
   for (let left = TRIES; ; left--) {
     const layout = planLayout(random, size)
@@ -49,7 +49,7 @@ function paintObject(
   const parts = kind.parts({ random, noise, light: [side * light[0], light[1]] })
   if (!kind.flies) {
     const { unit } = pose
-    const shift = ground === 'water' ? 0 : -light[0] * 0.35 * unit // water mirrors straight down
+    const shift = ground === 'water' ? 0 : -light[0] * 0.35 * unit // water flips straight down
     const y = pose.y + kind.foot * unit
     const strength = ground === 'water' ? 0.45 : random.between(0.4, 0.65)
     paintShadow(canvas, {

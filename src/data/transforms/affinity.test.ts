@@ -11,7 +11,7 @@ const PLAIN: AffinityTransform = {
   jitter: false,
 }
 
-function picture(width: number, height: number) {
+function photo(width: number, height: number) {
   return {
     width,
     height,
@@ -27,10 +27,10 @@ function halves(width: number, height: number) {
   return { width, height, channels: 2, low: volume, high: volume }
 }
 
-function sample(transform: AffinityTransform, width: number, height: number, seed = 1) {
+function transformed(transform: AffinityTransform, width: number, height: number, seed = 1) {
   const out = { pixels: new Float32Array(3 * 16 * 16), labels: new Uint8Array(16) }
   affinitySample(
-    { image: picture(width, height), scores: halves(width, height), file: 'a.safetensors' },
+    { image: photo(width, height), scores: halves(width, height), file: 'a.safetensors' },
     transform,
     randomStream(seed),
     out,
@@ -38,7 +38,7 @@ function sample(transform: AffinityTransform, width: number, height: number, see
   return out
 }
 
-test('the cut lies in the picture, or the picture in the square', () => {
+test('the cut lies in the image, or the image in the square', () => {
   for (let seed = 0; seed < 200; seed++) {
     const cut = drawCut({ width: 20, height: 9 }, 16, randomStream(seed))
     expect(cut.left).toBeGreaterThanOrEqual(0)
@@ -48,18 +48,18 @@ test('the cut lies in the picture, or the picture in the square', () => {
   }
 })
 
-test('labels follow the scores, and a mirror image mirrors them', () => {
-  const { labels } = sample(PLAIN, 16, 16)
+test('labels follow the scores, and a flip flips them', () => {
+  const { labels } = transformed(PLAIN, 16, 16)
   expect([...labels.subarray(0, 4)]).toEqual([0, 0, 1, 1])
-  const mirrored = sample({ ...PLAIN, flip: 1 }, 16, 16)
+  const mirrored = transformed({ ...PLAIN, flip: 1 }, 16, 16)
   expect([...mirrored.labels.subarray(0, 4)]).toEqual([1, 1, 0, 0])
-  const plain = sample(PLAIN, 16, 16)
+  const plain = transformed(PLAIN, 16, 16)
   for (let x = 0; x < 16; x++) expect(mirrored.pixels[x]).toBe(plain.pixels[15 - x])
 })
 
-test('beside a small picture nothing is known; it is black as published, the mean colour when corrected', () => {
+test('beside a small image nothing is known; it is black as published, the mean colour when corrected', () => {
   const [published, corrected] = (['published', 'corrected'] as const).map(padding =>
-    sample({ ...PLAIN, padding }, 4, 8),
+    transformed({ ...PLAIN, padding }, 4, 8),
   )
   expect(published!.labels.filter(label => label !== 255).length).toBeLessThanOrEqual(6)
   expect(published!.labels).toEqual(corrected!.labels)
@@ -78,7 +78,7 @@ test('only what both exponents call background is background; what only the low 
     const out = { pixels: new Float32Array(48), labels: new Uint8Array(1) }
     const scores = { width: 4, height: 4, channels: 2, low: volume(low), high: volume(high) }
     const transform = { ...PLAIN, cropSize: 4 }
-    affinitySample({ image: picture(4, 4), scores, file: 'a' }, transform, randomStream(0), out)
+    affinitySample({ image: photo(4, 4), scores, file: 'a' }, transform, randomStream(0), out)
     return out.labels[0]!
   }
   expect([label(true, true), label(false, true), label(false, false), label(true, false)]).toEqual([
@@ -90,19 +90,19 @@ test('scores of another size are refused', () => {
   const out = { pixels: new Float32Array(768), labels: new Uint8Array(16) }
   expect(() =>
     affinitySample(
-      { image: picture(16, 16), scores: halves(16, 12), file: 'a.safetensors' },
+      { image: photo(16, 16), scores: halves(16, 12), file: 'a.safetensors' },
       PLAIN,
       randomStream(0),
       out,
     ),
-  ).toThrow('a.safetensors: the label scores are 16 x 12 pixels; the picture has 16 x 16')
+  ).toThrow('a.safetensors: the label scores are 16 x 12 pixels; the image has 16 x 16')
 })
 
 describe('colour jitter', () => {
   const spread = { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 }
 
   test('changes colours within bounds, by its stream alone', () => {
-    const image = picture(8, 8)
+    const image = photo(8, 8)
     const [a, b, c] = [1, 1, 2].map(seed => colourJitter(image, spread, randomStream(seed)))
     expect(a).toEqual(b)
     expect(a).not.toEqual(c)

@@ -1,4 +1,4 @@
-/** @file The transform of AffinityNet's training: a picture and its label scores cut and flipped alike (psa/voc12/data.py). */
+/** @file The transform of AffinityNet's training: an image and its label scores cut and flipped alike (psa/voc12/data.py). */
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { Random } from '../random.ts'
@@ -9,7 +9,7 @@ import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 
 /** Of positions that nothing is known about. */
 const UNSURE = 255
-/** Cells whose best score is below this lie beside the picture. */
+/** Cells whose best score is below this lie beside the image. */
 const NO_SCORE = 1e-5
 
 export interface AffinityTransform extends Normalisation {
@@ -17,10 +17,10 @@ export interface AffinityTransform extends Normalisation {
   readonly cropSize: number
   /** Pixels from one label to the next. */
   readonly stride: number
-  /** Probability of a mirror image. */
+  /** Probability of a flip. */
   readonly flip: number
   readonly jitter: ColourJitterOptions | false
-  /** Beside a picture smaller than the crop: published: black; corrected: the mean colour, as when the network is used. */
+  /** Beside an image smaller than the crop: published: black; corrected: the mean colour, as when the network is used. */
   readonly padding: 'published' | 'corrected'
 }
 
@@ -34,7 +34,7 @@ export const AFFINITY_TRANSFORM: AffinityTransform = {
   ...IMAGENET,
 }
 
-/** Where a picture lies: pixels from (left, top) on, at (x, y) of the square. */
+/** Where an image lies: pixels from (left, top) on, at (x, y) of the square. */
 interface Cut {
   readonly left: number
   readonly top: number
@@ -46,8 +46,8 @@ interface Cut {
 
 /**
  * One training sample: normalised pixels [3, S, S] and labels [S / stride, S / stride] into `out`. A label is 0 where even
- * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the picture.
- * Throws InputError naming `file` when the scores are of another size than the picture.
+ * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the image.
+ * Throws InputError naming `file` when the scores are of another size than the image.
  */
 export function affinitySample(
   { image, scores, file }: { image: RgbImage; scores: ScoreVolumes; file: string },
@@ -57,7 +57,7 @@ export function affinitySample(
 ): void {
   if (scores.width !== image.width || scores.height !== image.height) {
     throw new InputError(file, `the label scores are ${scores.width} x ${scores.height} pixels`, {
-      expected: `the picture has ${image.width} x ${image.height}`,
+      expected: `the image has ${image.width} x ${image.height}`,
     })
   }
   const { cropSize, jitter, padding, flip, stride } = transform
@@ -70,7 +70,7 @@ export function affinitySample(
   labelCells(scores, cut, { side: cropSize / stride, stride, mirrored, labels: out.labels })
 }
 
-/** A random place, the column drawn first: of the square in the picture, or of the picture in the square. */
+/** A random place, the column drawn first: of the square in the image, or of the image in the square. */
 export function drawCut(
   image: { readonly width: number; readonly height: number },
   cropSize: number,
@@ -98,7 +98,7 @@ function mirror(cut: Cut, side: number): Cut {
   return { ...cut, x: side - cut.x - cut.width }
 }
 
-/** Zero, the mean colour, everywhere but where the picture lies. */
+/** Zero, the mean colour, everywhere but where the image lies. */
 function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number): void {
   for (let row = 0; row < 3 * side; row++) {
     const line = pixels.subarray(row * side, (row + 1) * side)

@@ -14,12 +14,12 @@ export interface ColourJitterOptions {
 export function colourJitter(image: RgbImage, options: ColourJitterOptions, random: Random): RgbImage {
   const factor = (spread: number): number => random.uniform(Math.max(0, 1 - spread), 1 + spread)
   const steps = [
-    (picture: RgbImage) => brightness(picture, factor(options.brightness)),
-    (picture: RgbImage) => contrast(picture, factor(options.contrast)),
-    (picture: RgbImage) => saturation(picture, factor(options.saturation)),
-    (picture: RgbImage) => turnHue(picture, random.uniform(-options.hue, options.hue)),
+    (sample: RgbImage) => brightness(sample, factor(options.brightness)),
+    (sample: RgbImage) => contrast(sample, factor(options.contrast)),
+    (sample: RgbImage) => saturation(sample, factor(options.saturation)),
+    (sample: RgbImage) => turnHue(sample, random.uniform(-options.hue, options.hue)),
   ]
-  return shuffledIndices(steps.length, random).reduce((picture, step) => steps[step]!(picture), image)
+  return shuffledIndices(steps.length, random).reduce((sample, step) => steps[step]!(sample), image)
 }
 
 /** Turns the hue by a share of the colour circle, through Pillow's eight-bit HSV (adjust_hue; libImaging/Convert.c). */

@@ -48,7 +48,7 @@ export function solarizeAdd(image: RgbImage, addend: number): RgbImage {
   return mapValues(image, value => (value < 128 ? Math.min(255, value + addend) : value))
 }
 
-/** Blends with black: 0 is black, 1 the picture, more is brighter. */
+/** Blends with black: 0 is black, 1 the image, more is brighter. */
 export function brightness(image: RgbImage, factor: number): RgbImage {
   return mapValues(image, value => blend(0, value, Math.fround(factor)))
 }
@@ -62,7 +62,7 @@ export function contrast(image: RgbImage, factor: number): RgbImage {
   return mapValues(image, value => blend(mean, value, Math.fround(factor)))
 }
 
-/** Blends with the grey picture: 0 is grey, more than 1 more colourful. */
+/** Blends with the grey image: 0 is grey, more than 1 more colourful. */
 export function saturation(image: RgbImage, factor: number): RgbImage {
   const { width, height, data: source } = image
   const alpha = Math.fround(factor)
@@ -76,7 +76,7 @@ export function saturation(image: RgbImage, factor: number): RgbImage {
   return { width, height, data }
 }
 
-/** Blends with the smoothed picture (3 x 3, weights 1 and 5 in the middle; the border stays). */
+/** Blends with the smoothed image (3 x 3, weights 1 and 5 in the middle; the border stays). */
 export function sharpness(image: RgbImage, factor: number): RgbImage {
   const { width, height, data: source } = image
   const alpha = Math.fround(factor)

@@ -28,7 +28,7 @@ export function resizeShorterSide(image: RgbImage, side: number): RgbImage {
   return resize(image, { width: Math.trunc((side * width) / height), height: side })
 }
 
-/** The square of `side` pixels in the middle, for pictures at least as large. */
+/** The square of `side` pixels in the middle, for images at least as large. */
 export function centreCrop(image: RgbImage, side: number): RgbImage {
   const box: Box = {
     x: roundHalfEven((image.width - side) / 2),

@@ -27,7 +27,7 @@ export function normalise(
 }
 
 /**
- * A normalised picture [3, height, width] back to bytes, as the originals do for the CRF: (x * std + mean) * 255 in
+ * A normalised image [3, height, width] back to bytes, as the originals do for the CRF: (x * std + mean) * 255 in
  * single precision, cut off, so that a byte may be one below what it was (engine.py, generate_attention_maps_ms).
  */
 export function denormalise(
@@ -46,7 +46,7 @@ export function denormalise(
   return { width, height, data: bytes }
 }
 
-/** The mean colour as bytes: what timm fills with where a picture was moved away. */
+/** The mean colour as bytes: what timm fills with where an image was moved away. */
 export function meanColour([red, green, blue]: Colour): Colour {
   const byte = (value: number) => Math.min(255, roundHalfEven(255 * value))
   return [byte(red), byte(green), byte(blue)]

@@ -1,4 +1,4 @@
-/** @file mmsegmentation's PhotoMetricDistortion: brightness, contrast, saturation and hue, each in half of the pictures. */
+/** @file mmsegmentation's PhotoMetricDistortion: brightness, contrast, saturation and hue, each in half of the images. */
 import type { RgbImage } from '../../io/image.ts'
 import type { Random } from '../random.ts'
 import { hsvToRgb, rgbToHsv } from './hsv.ts'
@@ -27,16 +27,16 @@ export function photometricDistortion(
   random: Pick<Random, 'uniform' | 'integer'>,
   { brightness, contrast, saturation, hue }: PhotometricOptions = PHOTOMETRIC,
 ): RgbImage {
-  const maybe = (picture: RgbImage, change: (picture: RgbImage) => RgbImage): RgbImage =>
-    random.integer(0, 1) === 1 ? change(picture) : picture
-  const contrasted = (picture: RgbImage): RgbImage =>
-    maybe(picture, it => scaled(it, { factor: random.uniform(...contrast) }))
-  let picture = maybe(image, it => scaled(it, { shift: random.uniform(-brightness, brightness) }))
+  const maybe = (sample: RgbImage, change: (sample: RgbImage) => RgbImage): RgbImage =>
+    random.integer(0, 1) === 1 ? change(sample) : sample
+  const contrasted = (sample: RgbImage): RgbImage =>
+    maybe(sample, it => scaled(it, { factor: random.uniform(...contrast) }))
+  let sample = maybe(image, it => scaled(it, { shift: random.uniform(-brightness, brightness) }))
   const contrastEarly = random.integer(0, 1) === 1
-  if (contrastEarly) picture = contrasted(picture)
-  picture = maybe(picture, it => saturated(it, random.uniform(...saturation)))
-  picture = maybe(picture, it => turned(it, random.integer(-hue, hue - 1)))
-  return contrastEarly ? picture : contrasted(picture)
+  if (contrastEarly) sample = contrasted(sample)
+  sample = maybe(sample, it => saturated(it, random.uniform(...saturation)))
+  sample = maybe(sample, it => turned(it, random.integer(-hue, hue - 1)))
+  return contrastEarly ? sample : contrasted(sample)
 }
 
 /** value * factor + shift in single precision, cut to a byte. */

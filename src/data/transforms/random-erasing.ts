@@ -1,8 +1,8 @@
-/** @file RandomErasing with per-pixel noise, on normalised pictures (timm 0.4.12, data/random_erasing.py). */
+/** @file RandomErasing with per-pixel noise, on normalised images (timm 0.4.12, data/random_erasing.py). */
 import type { Random } from '../random.ts'
 import { roundHalfEven } from './rounding.ts'
 
-/** `area` is a share of the picture; `aspect` is height over width, uniform in its logarithm. */
+/** `area` is a share of the image; `aspect` is height over width, uniform in its logarithm. */
 export interface RandomErasingOptions {
   readonly probability: number
   readonly area: readonly [number, number]
@@ -17,7 +17,7 @@ export const RANDOM_ERASING: RandomErasingOptions = {
 
 const ATTEMPTS = 10
 
-/** With `probability`, fills one random rectangle of a [3, height, width] picture with N(0, 1), in place. */
+/** With `probability`, fills one random rectangle of a [3, height, width] image with N(0, 1), in place. */
 export function randomErasing(
   pixels: Float32Array,
   { width, height }: { width: number; height: number },

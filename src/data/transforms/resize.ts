@@ -1,7 +1,7 @@
 /** @file Pillow's antialiased resize, bit for bit: fixed-point coefficients, two passes (libImaging/Resample.c). */
 import type { RgbImage } from '../../io/image.ts'
 
-/** Part of a picture, in pixels. */
+/** Part of an image, in pixels. */
 export interface Box {
   readonly x: number
   readonly y: number
@@ -15,7 +15,7 @@ const PRECISION_BITS = 32 - 8 - 2
 const HALF = 1 << (PRECISION_BITS - 1)
 
 /**
- * Resizes `box` of a picture (all of it by default) to width x height. As after a crop: nothing outside the box
+ * Resizes `box` of an image (all of it by default) to width x height. As after a crop: nothing outside the box
  * is looked at. Equal to `image.crop(box).resize(size, filter)` of Pillow in every byte.
  */
 export function resize(
@@ -28,7 +28,7 @@ export function resize(
   return from.height === height ? narrow : resizeColumns(narrow, height, filter)
 }
 
-/** Copies `box` of a picture. */
+/** Copies `box` of an image. */
 export function crop(image: RgbImage, { x, y, width, height }: Box): RgbImage {
   const data = new Uint8Array(width * height * 3)
   for (let row = 0; row < height; row++) {

@@ -25,7 +25,7 @@ function noise(width: number, height: number, seed = 3): RgbImage {
   return { width, height, data }
 }
 
-/** Labels in blocks, and a picture that shows each as its own grey. */
+/** Labels in blocks, and an image that shows each as its own grey. */
 function labelled(width: number, height: number, seed: number): { image: RgbImage; labels: LabelMap } {
   const random = randomStream(seed)
   const kinds = Array.from({ length: 16 }, () => [0, 1, 2, 255][random.integer(0, 3)]!)
@@ -63,7 +63,7 @@ describe("OpenCV's bytes", () => {
     expect(fingerprint(resized.data)).toBe(wanted)
   })
 
-  test('a part of the resized picture is that part of the whole', () => {
+  test('a part of the resized image is that part of the whole', () => {
     fc.assert(
       fc.property(side, side, side, side, fc.nat(), (w, h, width, height, seed) => {
         const random = randomStream(seed)
@@ -161,7 +161,7 @@ describe('photometric distortion', () => {
 })
 
 describe('online retraining', () => {
-  test('pixels and labels stay together, whatever is cut, mirrored or padded', () => {
+  test('pixels and labels stay together, whatever is cut, flipped or padded', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 4, max: 60 }),
@@ -244,7 +244,7 @@ describe('online retraining', () => {
     }
     const attempt = () => retrainSample(sample, RETRAIN_TRANSFORM, randomStream(1), out)
     expect(attempt).toThrow(InputError)
-    expect(attempt).toThrow("b.png: is 4 x 3; labels of the picture's 4 x 4")
+    expect(attempt).toThrow("b.png: is 4 x 3; labels of the image's 4 x 4")
   })
 
   test('the defaults are the published ones', () => {

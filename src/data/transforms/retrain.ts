@@ -15,7 +15,7 @@ import { roundHalfEven } from './rounding.ts'
 export interface RetrainTransform extends Normalisation {
   /** Side of the square the network sees. */
   readonly cropSize: number
-  /** The shorter side that scale 1 resizes a picture to. */
+  /** The shorter side that scale 1 resizes an image to. */
   readonly shortSide: number
   /** The longer side is at most this many shorter sides. */
   readonly maxRatio: number
@@ -23,7 +23,7 @@ export interface RetrainTransform extends Normalisation {
   readonly scale: readonly [number, number]
   /** A crop is drawn again, ten times at most, while one label has at least this share of its labelled pixels; 1: never. */
   readonly labelShare: number
-  /** Probability of a mirror image. */
+  /** Probability of a flip. */
   readonly flip: number
   readonly photometric: PhotometricOptions | false
 }
@@ -52,7 +52,7 @@ export function roundedNormalisation({ mean, std }: Normalisation): Normalisatio
   return { mean: rounded(mean), std: rounded(std) }
 }
 
-/** Size of a picture within a long and a short side, its shape kept (mmcv.imrescale). */
+/** Size of an image within a long and a short side, its shape kept (mmcv.imrescale). */
 export function rescaledSize(
   { width, height }: { readonly width: number; readonly height: number },
   { long, short }: { readonly long: number; readonly short: number },
@@ -73,7 +73,7 @@ export function retrainSample(
 ): void {
   if (image.width !== labels.width || image.height !== labels.height) {
     throw new InputError(labelFile, `is ${labels.width} x ${labels.height}`, {
-      expected: `labels of the picture's ${image.width} x ${image.height}`,
+      expected: `labels of the image's ${image.width} x ${image.height}`,
     })
   }
   const { cropSize: side, shortSide, maxRatio, scale, flip, photometric } = transform
@@ -84,14 +84,14 @@ export function retrainSample(
   const cut = resizeBytes(image, size, box)
   const mirrored = random.uniform(0, 1) < flip
   const turned = mirrored ? flipHorizontal(cut) : cut
-  const picture = photometric === false ? turned : photometricDistortion(turned, random, photometric)
-  out.pixels.fill(0) // beside the picture: the mean colour
-  placePixels(normalise(picture, transform), picture, { side, out: out.pixels })
+  const sample = photometric === false ? turned : photometricDistortion(turned, random, photometric)
+  out.pixels.fill(0) // beside the image: the mean colour
+  placePixels(normalise(sample, transform), sample, { side, out: out.pixels })
   out.labels.fill(IGNORE)
   placeLabels(labels, size, { box, mirrored, side, out: out.labels })
 }
 
-/** Where the resized picture is cut (mmseg's RandomCrop with cat_max_ratio); the whole of a side that is not larger. */
+/** Where the resized image is cut (mmseg's RandomCrop with cat_max_ratio); the whole of a side that is not larger. */
 function drawCrop(
   labels: LabelMap,
   size: { readonly width: number; readonly height: number },

@@ -5,7 +5,7 @@ import type { RgbImage } from '../../io/image.ts'
 import { randomStream } from '../random.ts'
 import { linearTaps, nearestIndices } from './cv2-resize.ts'
 import { IMAGENET, normalise } from './normalise.ts'
-import { drawPlacement, placeLabels, placePicture, SEGMENT_TRANSFORM, segmentSample } from './segment.ts'
+import { drawPlacement, placeImage, placeLabels, SEGMENT_TRANSFORM, segmentSample } from './segment.ts'
 
 const RAW = { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] } as const // leaves bytes as they are
 
@@ -55,7 +55,7 @@ describe("OpenCV's resize", () => {
 describe('a segmentation sample', () => {
   const small = { ...SEGMENT_TRANSFORM, cropSize: 5 }
 
-  test('cuts picture and labels at the same place, and mirrors both', () => {
+  test('cuts image and labels at the same place, and flips both', () => {
     fc.assert(
       fc.property(fc.integer(), fc.constantFrom(0, 1), (seed, flip) => {
         const random = randomStream(seed)
@@ -82,7 +82,7 @@ describe('a segmentation sample', () => {
     expect(placement).toEqual({ width: 9, height: 7, mirrored: true, left: 3, top: 1 })
   })
 
-  test('draws an offset only where the picture is larger, the row first', () => {
+  test('draws an offset only where the image is larger, the row first', () => {
     const asked: number[] = []
     const random = { uniform: () => asked.push(1) / 10 }
     expect(drawPlacement({ width: 30, height: 3 }, small, { scale: 0.5, random })).toEqual({
@@ -95,11 +95,11 @@ describe('a segmentation sample', () => {
     expect(asked).toHaveLength(2)
   })
 
-  test('beside a smaller picture: the mean colour, and background or nothing as asked', () => {
+  test('beside a smaller image: the mean colour, and background or nothing as asked', () => {
     const placement = { width: 3, height: 2, mirrored: false, left: 0, top: 0 }
     const out = new Float32Array(75)
     const image = coordinates(3, 2)
-    placePicture(image, placement, { ...IMAGENET, side: 5, out })
+    placeImage(image, placement, { ...IMAGENET, side: 5, out })
     const plain = normalise(image)
     for (let y = 0; y < 5; y++)
       for (let x = 0; x < 5; x++)
@@ -115,7 +115,7 @@ describe('a segmentation sample', () => {
     }
   })
 
-  test('a one-pixel-wide picture shrinks to one pixel, not to none', () => {
+  test('a one-pixel-wide image shrinks to one pixel, not to none', () => {
     const out = { pixels: new Float32Array(75), labels: new Uint8Array(25) }
     const sample = { image: coordinates(1, 9), labels: places(1, 9), labelFile: 'a.png' }
     segmentSample(sample, small, { scale: 0.7, random: randomStream(1) }, out)
@@ -128,7 +128,7 @@ describe('a segmentation sample', () => {
     const sample = { image: coordinates(9, 7), labels: places(7, 9), labelFile: 'pseudo-masks/a.png' }
     expect(() => segmentSample(sample, small, { scale: 1, random: randomStream(1) }, out)).toThrow(
       new InputError('pseudo-masks/a.png', 'the labels are 7 x 9 pixels', {
-        expected: 'the picture has 9 x 7',
+        expected: 'the image has 9 x 7',
       }),
     )
   })

@@ -1,4 +1,4 @@
-/** @file The transform of segmentation training: a picture and its labels scaled, flipped, cut and padded alike (seg/tool/exutils.py). */
+/** @file The transform of segmentation training: an image and its labels scaled, flipped, cut and padded alike (seg/tool/exutils.py). */
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
@@ -7,17 +7,17 @@ import type { Random } from '../random.ts'
 import { linearTaps, nearestIndices } from './cv2-resize.ts'
 import { IMAGENET, type Normalisation } from './normalise.ts'
 
-/** What the labels say beside a picture that is smaller than the crop. */
+/** What the labels say beside an image that is smaller than the crop. */
 const PADDING = { background: 0, ignore: IGNORE } as const
 
 export interface SegmentTransform extends Normalisation {
   /** Side of the square the network sees. */
   readonly cropSize: number
-  /** Factor on both sides of the picture, [smallest, largest]. */
+  /** Factor on both sides of the image, [smallest, largest]. */
   readonly scale: readonly [number, number]
-  /** Whether all pictures of a batch share one factor. */
-  readonly scalePer: 'batch' | 'picture'
-  /** Probability of a mirror image. */
+  /** Whether all images of a batch share one factor. */
+  readonly scalePer: 'batch' | 'image'
+  /** Probability of a flip. */
   readonly flip: number
   /** Labels of what was added right and below: background as published, or none (255). */
   readonly padding: keyof typeof PADDING
@@ -33,7 +33,7 @@ export const SEGMENT_TRANSFORM: SegmentTransform = {
   ...IMAGENET,
 }
 
-/** How a picture comes to lie in the crop: resized to width x height, perhaps mirrored, cut from (left, top) on. */
+/** How an image comes to lie in the crop: resized to width x height, perhaps flipped, cut from (left, top) on. */
 export interface Placement {
   readonly width: number
   readonly height: number
@@ -42,7 +42,7 @@ export interface Placement {
   readonly top: number
 }
 
-/** Draws where a picture is cut. The last row and column are never drawn, as published. */
+/** Draws where an image is cut. The last row and column are never drawn, as published. */
 export function drawPlacement(
   image: { readonly width: number; readonly height: number },
   { cropSize, flip }: Pick<SegmentTransform, 'cropSize' | 'flip'>,
@@ -60,10 +60,10 @@ export function drawPlacement(
 }
 
 /**
- * The picture in its placement, normalised, into `out` [3, side, side], and 0 (the mean colour) beside it. Only what
+ * The image in its placement, normalised, into `out` [3, side, side], and 0 (the mean colour) beside it. Only what
  * is cut out is computed; interpolation and normalisation are in double precision as in the original.
  */
-export function placePicture(
+export function placeImage(
   { width, height, data }: RgbImage,
   placement: Placement,
   { mean, std, side, out }: Normalisation & { side: number; out: Float32Array | Float64Array },
@@ -115,16 +115,16 @@ export function segmentSample(
 ): void {
   if (image.width !== labels.width || image.height !== labels.height) {
     throw new InputError(labelFile, `the labels are ${labels.width} x ${labels.height} pixels`, {
-      expected: `the picture has ${image.width} x ${image.height}`,
+      expected: `the image has ${image.width} x ${image.height}`,
     })
   }
   const placement = drawPlacement(image, transform, { scale, random })
   const { mean, std, cropSize: side, padding } = transform
-  placePicture(image, placement, { mean, std, side, out: out.pixels })
+  placeImage(image, placement, { mean, std, side, out: out.pixels })
   placeLabels(labels, placement, { side, padding, out: out.labels })
 }
 
-/** Column x of the crop in the resized picture before it was mirrored. */
+/** Column x of the crop in the resized image before it was flipped. */
 function columnOf({ width, mirrored, left }: Placement, x: number): number {
   return mirrored ? width - 1 - (left + x) : left + x
 }

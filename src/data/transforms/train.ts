@@ -40,7 +40,7 @@ export function trainSample(
   return pixels
 }
 
-/** The part of the training transform that is still a picture: crop, flip, RandAugment. */
+/** The part of the training transform that is still an image: crop, flip, RandAugment. */
 export function augment(image: RgbImage, transform: TrainTransform, random: Random): RgbImage {
   const { imageSize, scale, ratio, flip, randAugment: augmentation, mean } = transform
   const box = randomCropBox(image, random, { scale, ratio })

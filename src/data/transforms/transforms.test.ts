@@ -63,7 +63,7 @@ describe('resize', () => {
 })
 
 describe('random crop', () => {
-  test('boxes lie inside the picture, of the asked shape and area unless none fits', () => {
+  test('boxes lie inside the image, of the asked shape and area unless none fits', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 900 }),
@@ -104,7 +104,7 @@ describe('random crop', () => {
   })
 })
 
-test('a flip mirrors each row, twice is nothing', () => {
+test('a flip flips each row, twice is nothing', () => {
   const image = noise(5, 3)
   const flipped = flipHorizontal(image)
   expect([...flipped.data.subarray(0, 3)]).toEqual([...image.data.subarray(12, 15)])
@@ -115,7 +115,7 @@ describe('RandAugment', () => {
   const fill = meanColour(IMAGENET.mean)
 
   test('no operation writes into its input', () => {
-    // a Buffer: its slice shares memory, which once let an operation change the picture it was given
+    // a Buffer: its slice shares memory, which once let an operation change the image it was given
     const image = { ...noise(12, 10), data: Buffer.from(noise(12, 10).data) }
     for (const name of Object.keys(OPERATIONS) as OperationName[]) {
       const result = OPERATIONS[name].apply(image, operationArgument(name, 9, -1), fill)
@@ -124,7 +124,7 @@ describe('RandAugment', () => {
     }
   })
 
-  test('moves that move nothing, and strengths that change nothing, give the picture back', () => {
+  test('moves that move nothing, and strengths that change nothing, give the image back', () => {
     const image = noise(13, 9)
     expect(affine(image, [1, 0, 0, 0, 1, 0], fill)).toEqual(image)
     expect(rotate(image, 0, fill)).toEqual(image)
@@ -146,7 +146,7 @@ describe('RandAugment', () => {
     expect(operationArgument('ShearX', -1, 1)).toBe(0)
   })
 
-  test('a quarter of the pictures stays as it is, and none when every operation is sure', () => {
+  test('a quarter of the images stays as it is, and none when every operation is sure', () => {
     const image = noise(8, 8)
     const same = (probability: number) => {
       const results = Array.from({ length: 2000 }, (_, seed) =>
@@ -161,7 +161,7 @@ describe('RandAugment', () => {
 })
 
 describe('random erasing', () => {
-  test('erases one rectangle of the asked area with normal noise, in the asked share of pictures', () => {
+  test('erases one rectangle of the asked area with normal noise, in the asked share of images', () => {
     const size = { width: 50, height: 40 }
     let erased = 0
     const values: number[] = []

@@ -1,10 +1,10 @@
-/** @file The pictures class maps are made from: each scale of the native size (MCTformer's datasets.py, VOC12DatasetMS). */
+/** @file The images CAMs are made from: each scale of the native size (MCTformer's datasets.py, VOC12DatasetMS). */
 import type { RgbImage } from '../../io/image.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 import { resize } from './resize.ts'
 import { roundHalfEven } from './rounding.ts'
 
-/** Normalised picture, `data` is [3, height, width]. */
+/** Normalised image, `data` is [3, height, width]. */
 export interface View {
   readonly scale: number
   readonly width: number

@@ -1,4 +1,4 @@
-/** @file What a recipe says about CAM: the network, its class maps. */
+/** @file What a recipe says about CAM: the network, its CAMs. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
 import type { Problem } from '../definition.ts'

@@ -1,4 +1,4 @@
-/** @file The U-Net's class maps fused with the transformer's. */
+/** @file The U-Net's CAMs fused with the transformer's. */
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
 
@@ -15,7 +15,7 @@ export interface FusionOptions {
 }
 
 /**
- * Both maps stretched to [0, 1] in each picture and class, then fused at the U-Net's resolution. maps [B, C, h, w],
+ * Both maps stretched to [0, 1] in each image and class, then fused at the U-Net's resolution. maps [B, C, h, w],
  * the U-Net's class evidence [B, C, H', W'] -> [B, C, H', W'].
  */
 export function fuseMaps(maps: Tensor, evidence: Tensor, { fusion, share }: FusionOptions): Tensor {

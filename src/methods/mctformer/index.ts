@@ -37,7 +37,7 @@ export function trainingLosses(
   return { total: total.add(taught), parts: { ...parts, 'unet loss': taught } }
 }
 
-/** Builds the network of a recipe with its losses and class maps. */
+/** Builds the network of a recipe with its losses and CAMs. */
 export function buildMctformer({ model, numClasses, losses = {}, maps = {} }: MctformerSettings): Method {
   const { width, unet, ...rest } = model
   const network = new Mctformer({ ...vitSizes(width), ...rest, numClasses, unet: unet ?? undefined })

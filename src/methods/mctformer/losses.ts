@@ -13,7 +13,7 @@ export interface LossOptions {
 
 /**
  * Class-token contrast of MCTformer+: in each layer the cosine similarities of the class tokens [B, C, D] to one
- * another are logits of "which class am I", without temperature; only classes in the picture count.
+ * another are logits of "which class am I", without temperature; only classes in the image count.
  */
 export function classTokenContrast(classTokens: readonly Tensor[], targets: Tensor): Tensor {
   return scope(() => {
@@ -24,11 +24,11 @@ export function classTokenContrast(classTokens: readonly Tensor[], targets: Tens
     )
     const similarities = unit.matmul(unit.transpose(-2, -1)).to({ dtype: 'float32' }) // [L, B, C, C]
     const own = ops.diagonal(ops.logSoftmax(similarities, -1), { dim1: -2, dim2: -1 }).mul(-1) // [L, B, C]
-    const perPicture = own
+    const perImage = own
       .mul(targets.reshape(1, batch, classes))
       .sum(-1)
       .mean(0) // [B]
-    return perPicture.div(targets.sum(-1).add(1e-8)).mean()
+    return perImage.div(targets.sum(-1).add(1e-8)).mean()
   })
 }
 

@@ -1,4 +1,4 @@
-/** @file Class maps of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity; the U-Net's. */
+/** @file CAMs of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity; the U-Net's. */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { type AttentionType, combineMaps } from '../combine-maps.ts'
 import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
@@ -29,7 +29,7 @@ export interface ClassMaps {
   readonly affinity: Tensor
 }
 
-/** Gathers what class maps are made of while a batch passes through the network. */
+/** Gathers what CAMs are made of while a batch passes through the network. */
 export interface MapReader {
   readonly visit: AttentionVisitor
   /** The transformer's maps [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
@@ -37,7 +37,7 @@ export interface MapReader {
 }
 
 /**
- * For pictures [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with
+ * For images [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with
  * return_att; engine.py, generate_attention_maps_ms).
  */
 export function mapReader(
@@ -73,7 +73,7 @@ export function mapReader(
   }
 }
 
-/** Class maps of pictures [B, 3, H, W]. Call without autograd. */
+/** CAMs of images [B, 3, H, W]. Call without autograd. */
 export function mctformerMaps(
   network: Mctformer,
   images: Tensor,

@@ -122,7 +122,7 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
     )
   })
 
-  test('maps are of the patch grid, and of the picture once joined', () => {
+  test('maps are of the patch grid, and of the image once joined', () => {
     fc.assert(
       fc.property(shapes, fc.boolean(), ({ batch, extra, ...sizes }, refine) => {
         const before = memory().live
@@ -143,7 +143,7 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
           }
           const classes = [numClasses - 1]
           const views = [images.narrow(0, 0, 1), ops.randn([1, 3, height + 5, width + 3])]
-          const classMaps = (pictures: typeof images) => mctformerMaps(network, pictures).maps
+          const classMaps = (samples: typeof images) => mctformerMaps(network, samples).maps
           const joined = multiScaleMaps(classMaps, views, { classes })
           expect(joined.shape).toEqual([1, height, width])
           expect(joined.toFloat32Array().every(value => value >= 0 && value <= 1)).toBe(true)
@@ -170,7 +170,7 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
     for (const each of [network, larger]) each.dispose()
   })
 
-  test('refuses a picture smaller than a patch', () => {
+  test('refuses an image smaller than a patch', () => {
     const network = build(variant, { numClasses: 2, patchSize: 4, depth: 1, heads: 1, side: 2 })
     scope(() => {
       const images = ops.zeros([1, 3, 8, 3])

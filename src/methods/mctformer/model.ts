@@ -75,7 +75,7 @@ export class Mctformer extends ClassTokenTransformer {
     return { classLogits, patchLogits, patchMaps, classTokens, evidence, grid }
   }
 
-  /** The U-Net on the part of the pictures that the patches cover; the transformer learns nothing from it. */
+  /** The U-Net on the part of the images that the patches cover; the transformer learns nothing from it. */
   private evidence(unet: Unet, images: Tensor, tokens: Tensor): Tensor {
     return scope(() => {
       const grid = this.grid(images)

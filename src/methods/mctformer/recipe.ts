@@ -1,4 +1,4 @@
-/** @file What a recipe says about MCTformer: the network, its losses, its class maps. Loads no libtorch. */
+/** @file What a recipe says about MCTformer: the network, its losses, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
 import type { Problem, Variant } from '../definition.ts'
@@ -46,7 +46,7 @@ export const mctformerModelRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'the U-Net global-feature module, whose class maps join those of the transformer ({}: with its defaults); null: none',
+        'the U-Net global-feature module, whose CAMs join those of the transformer ({}: with its defaults); null: none',
       ),
   })
   .refine(...wholePatches)

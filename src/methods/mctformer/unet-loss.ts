@@ -1,10 +1,10 @@
-/** @file What the U-Net learns from: the tags, and the places where the transformer's own class maps are sure (docs/adr/0003-unet.md). */
+/** @file What the U-Net learns from: the tags, and the places where the transformer's own CAMs are sure (docs/adr/0003-unet.md). */
 import { UNSURE } from '../../io/label-values.ts'
 import { segmentationLoss } from '../../models/segmentation/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
 export interface UnetLossOptions {
-  /** Share of a picture, the highest values of a tag's map, that is of the tag. */
+  /** Share of an image, the highest values of a tag's map, that is of the tag. */
   readonly foreground?: number
   /** Share of it, the lowest values, that is of nothing where all tags agree. */
   readonly background?: number
@@ -16,7 +16,7 @@ const FAINTEST = 1e-6 // a map that is lower is of nothing
 
 /**
  * Cross entropy over "nothing" (score 0) and the classes. Elsewhere than at the sure places a pixel may be nothing or any of
- * the picture's tags, and costs -log of their probability together: of classes that are not in the tags there is
+ * the image's tags, and costs -log of their probability together: of classes that are not in the tags there is
  * none anywhere. evidence [B, C, H, W], the transformer's maps [B, C, h, w], tags [B, C] in {0, 1}.
  */
 export function unetLoss(

@@ -64,7 +64,7 @@ describe.for(['v1', 'v2', 'plus'] as const)('MCTformer %s with a U-Net', variant
     expect(memory().live).toBe(before)
   })
 
-  test('has maps of 4 x 4 pixels in [0, 1] for pictures of any size', () => {
+  test('has maps of 4 x 4 pixels in [0, 1] for images of any size', () => {
     scope(() => {
       const [plain, joined] = [
         build(variant, { withUnet: false }).eval(),

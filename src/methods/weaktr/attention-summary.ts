@@ -4,7 +4,7 @@ import { differentiable, isRecording, ops, scope, type Tensor } from '../../torc
 /**
  * The weights of the heads are known only after the last block. Kept until then are the rows of the class tokens and
  * the column means of the patch rows, a seventh of the attention for 20 classes and 196 patches: the mean over the
- * picture of P cams is the sum over its columns of mean(P) * cams, so P itself is never needed for logits.
+ * image of P cams is the sum over its columns of mean(P) * cams, so P itself is never needed for logits.
  */
 export interface AttentionSummary {
   /** Attention of the class tokens to the patches [B, heads, depth, C, h*w]. */

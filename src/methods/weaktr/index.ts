@@ -19,7 +19,7 @@ export interface WeaktrSettings {
   readonly maps?: ClassMapOptions
 }
 
-/** Builds the network of a recipe with its losses and class maps. */
+/** Builds the network of a recipe with its losses and CAMs. */
 export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): Method {
   const { width, fusion, ...rest } = model
   const network = new Weaktr({ ...vitSizes(width), ...rest, fusion, numClasses })

@@ -1,4 +1,4 @@
-/** @file Class maps of WeakTr: coarse maps times fused class-to-patch attention, spread along the fused patch attention. */
+/** @file CAMs of WeakTr: coarse maps times fused class-to-patch attention, spread along the fused patch attention. */
 import { attentionRows } from '../../models/vit/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type AttentionType, combineMaps } from '../combine-maps.ts'
@@ -23,7 +23,7 @@ export interface ClassMaps {
   readonly headWeights: Tensor
 }
 
-/** Class maps of pictures [B, 3, H, W]. Call without autograd (models.py, forward with return_att; engine.py). */
+/** CAMs of images [B, 3, H, W]. Call without autograd (models.py, forward with return_att; engine.py). */
 export function weaktrMaps(
   network: Weaktr,
   images: Tensor,
@@ -44,7 +44,7 @@ export function weaktrMaps(
 /**
  * The network's output, and queries and keys of every layer [depth, 2, B, heads, N, d]. The maps to be spread are known
  * only after the last layer; making its attention again from these costs a tenth of the forward pass and, unlike keeping
- * the attention of all layers, memory that grows with the picture's size and not with its square.
+ * the attention of all layers, memory that grows with the image's size and not with its square.
  */
 export function forwardKeeping(
   network: Weaktr,

@@ -13,9 +13,9 @@ export interface WeaktrOptions extends ClassTokenOptions {
 export interface WeaktrOutput {
   /** Mean over the channels of each class token. */
   readonly classLogits: Tensor
-  /** Mean over the picture of the head's responses. */
+  /** Mean over the image of the head's responses. */
   readonly coarseLogits: Tensor
-  /** Mean over the picture of the fine map, the coarse map times the fused attention spread along it: never negative. */
+  /** Mean over the image of the fine map, the coarse map times the fused attention spread along it: never negative. */
   readonly fineLogits: Tensor
   /** The convolutional head's responses F [B, C, h, w], before ReLU. */
   readonly responses: Tensor

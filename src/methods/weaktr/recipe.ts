@@ -1,4 +1,4 @@
-/** @file What a recipe says about WeakTr: the network with its fusion, its class maps. Loads no libtorch. */
+/** @file What a recipe says about WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
 import type { Problem, Variant } from '../definition.ts'

@@ -63,7 +63,7 @@ function build(fusion: FusionOptions, { numClasses, patchSize, depth, heads, sid
   return network
 }
 
-/** A batch of pictures somewhat larger than the training crop, and tags. */
+/** A batch of images somewhat larger than the training crop, and tags. */
 function batchFor({ batch, numClasses, side, patchSize, extra }: Sizes): { images: Tensor; targets: Tensor } {
   const [height, width] = [side * patchSize + extra[0], side * patchSize + extra[1]]
   const tags = Float32Array.from({ length: batch * numClasses }, (_, i) => (i + 1) % 2)
@@ -214,7 +214,7 @@ describe.for(FUSIONS)('%o, of any size', fusion => {
     )
   })
 
-  test('maps are of the patch grid, and of the picture once joined', () => {
+  test('maps are of the patch grid, and of the image once joined', () => {
     fc.assert(
       fc.property(shapes, fc.boolean(), (sizes, refine) => {
         const before = memory().live
@@ -288,7 +288,7 @@ test('v1 with mean pooling weighs every head the same: rows of attention sum to 
       manualSeed(seed)
       return noGrad(() => network.forward(batchFor(sizes).images)).headWeights
     })
-    expectClose(first!, second!, 'another picture, the same weights')
+    expectClose(first!, second!, 'another image, the same weights')
   })
   network.dispose()
 })

@@ -34,7 +34,7 @@ export function gradientClippingLoss(
       return { total: clipGradients(losses, options).mean(), unclipped: losses.detach().mean() }
     }
     const source = logits.detach()
-    const losses = noGrad(() => eachPicture(source, labels, spreadCrossEntropy))
+    const losses = noGrad(() => eachImage(source, labels, spreadCrossEntropy))
     const bound = clippingBound(losses, options)
     const [total, unclipped] = [below(losses, bound).mean(), losses.mean()]
     const gradient = learnedGradient(source, labels, { losses, bound })
@@ -105,8 +105,8 @@ function learnedGradient(
       bound === undefined
         ? whole.expand(...losses.shape)
         : ops.maskedFill(whole.expand(...losses.shape), ops.gtScalar(losses.sub(bound), 0), 0)
-    return eachPicture(logits, labels, (picture, wanted, i) => {
-      const leaf = picture.clone()
+    return eachImage(logits, labels, (sample, wanted, i) => {
+      const leaf = sample.clone()
       leaf.requiresGrad = true
       backward(
         spreadCrossEntropy(leaf, wanted)
@@ -118,11 +118,11 @@ function learnedGradient(
   })
 }
 
-/** Picture by picture: logits of full size, and what autograd keeps of them, are then there for one picture only. */
-function eachPicture(
+/** Image by image: logits of full size, and what autograd keeps of them, are then there for one image only. */
+function eachImage(
   logits: Tensor,
   labels: Tensor,
-  body: (logits: Tensor, labels: Tensor, picture: number) => Tensor,
+  body: (logits: Tensor, labels: Tensor, sample: number) => Tensor,
 ): Tensor {
   return scope(() =>
     ops.cat(

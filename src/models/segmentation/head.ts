@@ -36,7 +36,7 @@ export class DilatedHead extends Module implements SegmentationHead {
 }
 
 /**
- * All levels side by side, mixed per position, then with their neighbours. Attention has seen the whole picture: dilation
+ * All levels side by side, mixed per position, then with their neighbours. Attention has seen the whole image: dilation
  * would add nothing, and what is missing in the last tokens, where a thing ends, is in the earlier ones.
  */
 export class LightHead extends Module implements SegmentationHead {

@@ -1,9 +1,9 @@
-/** @file From a picture to label probabilities and labels: one scale, several, with or without mirror images (seg/infer_seg.py). */
+/** @file From an image to label probabilities and labels: one scale, several, with or without flips (seg/infer_seg.py). */
 import type { LabelMap } from '../../io/indexed-png.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { LabelNetwork, Look, Probabilities } from '../label-network.ts'
 
-/** Label probabilities of a picture [1, 3, H, W], normalised. Call in eval mode. */
+/** Label probabilities of an image [1, 3, H, W], normalised. Call in eval mode. */
 export function labelProbabilities(
   network: Pick<LabelNetwork, 'forward'>,
   image: Tensor,

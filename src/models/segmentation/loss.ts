@@ -1,4 +1,4 @@
-/** @file The loss of segmentation: cross entropy at the picture's resolution, without keeping logits of that size. */
+/** @file The loss of segmentation: cross entropy at the image's resolution, without keeping logits of that size. */
 import { IGNORE, UNSURE } from '../../io/label-values.ts'
 import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
@@ -7,7 +7,7 @@ const NEVER = -1e4 // added to a log probability
 
 export interface SegmentationLossOptions {
   /**
-   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 1 for the labels that the picture may hold, 0 for the others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
+   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 1 for the labels that the image may hold, 0 for the others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
    */
   readonly candidates?: Tensor | undefined
 }
@@ -50,8 +50,8 @@ function summedLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefin
 }
 
 /**
- * The sum and its gradient [B, C, h, w], picture by picture: logits of full size, and what autograd keeps of them, are
- * then there for one picture only, and backward has nothing left to do.
+ * The sum and its gradient [B, C, h, w], image by image: logits of full size, and what autograd keeps of them, are
+ * then there for one image only, and backward has nothing left to do.
  */
 function lossAndGradient(
   logits: Tensor,
@@ -61,15 +61,15 @@ function lossAndGradient(
   return scope(() => {
     const gradient = ops.emptyLike(logits)
     const sum = ops.zeros([], { device: logits.device })
-    for (let picture = 0; picture < logits.size(0); picture++) {
+    for (let sample = 0; sample < logits.size(0); sample++) {
       scope(() => {
-        const leaf = logits.narrow(0, picture, 1).clone()
+        const leaf = logits.narrow(0, sample, 1).clone()
         leaf.requiresGrad = true
-        const loss = summedLoss(leaf, labels.narrow(0, picture, 1), candidates?.narrow(0, picture, 1))
+        const loss = summedLoss(leaf, labels.narrow(0, sample, 1), candidates?.narrow(0, sample, 1))
         backward(loss)
         noGrad(() => {
           ops.add_(sum, loss)
-          ops.copy_(gradient.narrow(0, picture, 1), leaf.grad!)
+          ops.copy_(gradient.narrow(0, sample, 1), leaf.grad!)
         })
       })
     }

@@ -72,8 +72,8 @@ describe('the loss', () => {
       const loss = segmentationLoss(own, labels, { candidates })
       backward(loss)
       const probabilities = values.softmax(1).toFloat32Array() // [2, 3, 2, 2]
-      const of = (picture: number, label: number, pixel: number): number =>
-        probabilities[(picture * 3 + label) * 4 + pixel]!
+      const of = (sample: number, label: number, pixel: number): number =>
+        probabilities[(sample * 3 + label) * 4 + pixel]!
       const right = [
         of(0, 0, 0),
         of(0, 0, 1) + of(0, 1, 1),
@@ -87,8 +87,8 @@ describe('the loss', () => {
       expect(loss.item()).toBeCloseTo(wanted, 5)
       expect(noGrad(() => segmentationLoss(values, labels, { candidates })).item()).toBeCloseTo(wanted, 5)
       const gradient = own.grad!.toFloat32Array()
-      const at = (picture: number, label: number, pixel: number): number =>
-        gradient[(picture * 3 + label) * 4 + pixel]!
+      const at = (sample: number, label: number, pixel: number): number =>
+        gradient[(sample * 3 + label) * 4 + pixel]!
       const both = of(0, 0, 1) + of(0, 1, 1)
       expect(at(0, 0, 1)).toBeCloseTo((of(0, 0, 1) - of(0, 0, 1) / both) / right.length, 5)
       expect(at(0, 2, 1)).toBeCloseTo(of(0, 2, 1) / right.length, 5)
@@ -128,7 +128,7 @@ describe('a segmentation network', () => {
     })
   })
 
-  test('of a vision transformer takes pictures that are no multiple of a patch, down to one pixel', () => {
+  test('of a vision transformer takes images that are no multiple of a patch, down to one pixel', () => {
     scope(() => {
       const network = tinyVit(5).eval()
       for (const [height, width] of [
@@ -175,7 +175,7 @@ describe('a segmentation network', () => {
 describe('inference', () => {
   const base = { scales: [1], flip: false, combine: 'max', alignCorners: false } as const
 
-  test('single is the softmax of the picture alone; one scale without mirror is the same', () => {
+  test('single is the softmax of the image alone; one scale without mirror is the same', () => {
     scope(() => {
       const network = tinyVit(3).eval()
       const image = ops.randn([1, 3, 12, 20])

@@ -1,15 +1,15 @@
-/** @file From a picture to label scores with a Segmenter: its views at several scales, looked at through windows. */
+/** @file From an image to label scores with a Segmenter: its views at several scales, looked at through windows. */
 import { rescaledSize } from '../../data/transforms/retrain.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Segmenter } from './segmenter.ts'
 import { mixBlocks, type WindowOptions, windowScores } from './windows.ts'
 
 export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' | 'stride'> {
-  /** Sizes at which the picture is looked at, relative to that of scale 1. */
+  /** Sizes at which the image is looked at, relative to that of scale 1. */
   readonly scales: readonly number[]
-  /** Also look at the mirror image at each scale. */
+  /** Also look at the flip at each scale. */
   readonly flip: boolean
-  /** The shorter side at scale 1; null: the picture's own. */
+  /** The shorter side at scale 1; null: the image's own. */
   readonly shortSide: number | null
   /** Weight of the masks before the decoder's last block (mixBlocks). */
   readonly blockEnsemble: number
@@ -18,7 +18,7 @@ export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' 
 /** The longer side of a view is at most this many shorter ones, as published. */
 export const MAX_RATIO = 8
 
-/** Scores of the picture [1, 3, H, W] at scale 1 alone, and of all views [labels, H, W]; as labelProbabilities gives them. */
+/** Scores of the image [1, 3, H, W] at scale 1 alone, and of all views [labels, H, W]; as labelProbabilities gives them. */
 export function segmenterProbabilities(
   network: Segmenter,
   image: Tensor,

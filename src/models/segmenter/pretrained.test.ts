@@ -70,7 +70,7 @@ test('a DeiT fills the encoder: its positions are spread bilinearly, the decoder
   })
 })
 
-test('a class network fills the encoder: its class tokens become their mean, its head and extras stay out', () => {
+test('a classification network fills the encoder: its class tokens become their mean, its head and extras stay out', () => {
   const [network, weights] = [build(), deitWeights()]
   weights
     .set('cls_token', ramp(1, 3, 8))

@@ -81,7 +81,7 @@ test('weights are drawn as the original draws them', () => {
   })
 })
 
-test('logits have the size of the picture, whatever it is; what is missing to whole patches is zero', () => {
+test('logits have the size of the image, whatever it is; what is missing to whole patches is zero', () => {
   const side = fc.integer({ min: 1, max: 23 })
   withNetwork({}, network => {
     network.eval()
@@ -102,7 +102,7 @@ test('logits have the size of the picture, whatever it is; what is missing to wh
   })
 })
 
-test('for a loss that spreads them, logits come by patches where whole ones cover the picture', () => {
+test('for a loss that spreads them, logits come by patches where whole ones cover the image', () => {
   withNetwork({}, network => {
     network.eval()
     const [whole, cut] = [ops.randn([1, 3, 12, 8]), ops.randn([1, 3, 13, 8])]
@@ -226,7 +226,7 @@ describe('windows', () => {
     )
   })
 
-  test('one window over the whole picture is the network itself; its mirror image counts as much', () => {
+  test('one window over the whole image is the network itself; its flip counts as much', () => {
     withNetwork({}, network => {
       network.eval()
       const image = ops.randn([1, 3, 16, 16])
@@ -262,7 +262,7 @@ describe('windows', () => {
     })
   })
 
-  test('a picture is looked at in the sizes asked for, by its shorter side', () => {
+  test('an image is looked at in the sizes asked for, by its shorter side', () => {
     withNetwork({}, network => {
       const image = ops.randn([1, 3, 20, 30])
       const size = { width: 30, height: 20 }

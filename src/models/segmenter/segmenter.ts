@@ -1,4 +1,4 @@
-/** @file The Segmenter: a vision transformer and a mask transformer, from pictures to label logits (segm/model/segmenter.py). */
+/** @file The Segmenter: a vision transformer and a mask transformer, from images to label logits (segm/model/segmenter.py). */
 import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
@@ -24,7 +24,7 @@ export interface SegmenterOptions extends SegmenterEncoderOptions {
   readonly decoder?: Partial<Omit<MaskTransformerOptions, 'labels' | 'embedDim'>>
 }
 
-/** Logits [B, labels, H, W] of pictures of that size. */
+/** Logits [B, labels, H, W] of images of that size. */
 export interface SegmenterLogits {
   readonly last: Tensor
   /** Of the masks before the decoder's last block; where they were asked for. */
@@ -48,7 +48,7 @@ export class Segmenter extends Module implements LabelNetwork {
 
   /**
    * images [B, 3, H, W], normalised -> logits [B, labels, h, w] for a loss that spreads them: of patches where whole ones
-   * cover the pictures, else of pixels.
+   * cover the images, else of pixels.
    */
   forward(images: Tensor): Tensor {
     const { stride: patch } = this.encoder.patchEmbed.proj
@@ -56,7 +56,7 @@ export class Segmenter extends Module implements LabelNetwork {
     return scope(() => (whole ? this.masks(images).last : this.logits(images).last))
   }
 
-  /** Logits of pictures of any size; `withEarly` adds what the authors' evaluation mixes in (see mixBlocks). */
+  /** Logits of images of any size; `withEarly` adds what the authors' evaluation mixes in (see mixBlocks). */
   logits(images: Tensor, { withEarly = false } = {}): SegmenterLogits {
     return scope(() => {
       const { last, early } = this.masks(images, { withEarly })
@@ -89,7 +89,7 @@ export class Segmenter extends Module implements LabelNetwork {
     })
   }
 
-  /** Bilinear to the pictures with their padding, which is then cut off. masks [B, labels, h, w] */
+  /** Bilinear to the images with their padding, which is then cut off. masks [B, labels, h, w] */
   private spread(masks: Tensor, images: Tensor): Tensor {
     const { stride: patch } = this.encoder.patchEmbed.proj
     const [height, width] = images.shape.slice(-2) as [number, number]

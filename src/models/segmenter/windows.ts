@@ -1,4 +1,4 @@
-/** @file Inference with sliding windows of the training size, at several scales, mirrored or not (segm/model/utils.py, eval/miou.py). */
+/** @file Inference with sliding windows of the training size, at several scales, flipped or not (segm/model/utils.py, eval/miou.py). */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Segmenter, SegmenterLogits } from './segmenter.ts'
 
@@ -7,7 +7,7 @@ export interface WindowOptions {
   readonly window: number | 'whole'
   /** Pixels from one window to the next; the last one ends at the border. */
   readonly stride: number
-  /** Also look at the mirror image of each view. */
+  /** Also look at the flip of each view. */
   readonly flip?: boolean
   /** Also read the masks before the decoder's last block. */
   readonly withEarly?: boolean
@@ -20,7 +20,7 @@ export interface WindowScores {
 }
 
 /**
- * Probabilities for a picture of `size` from views of it [1, 3, h, w] at any scale, normalised: the mean over views of
+ * Probabilities for an image of `size` from views of it [1, 3, h, w] at any scale, normalised: the mean over views of
  * the softmax of logits averaged over windows. Call in eval mode.
  */
 export function windowScores(
@@ -113,7 +113,7 @@ function slidingLogits(
   })
 }
 
-/** Softmax at the picture's size of the logits [1 or 2, labels, h, w] of a view and its mirror image, averaged: [labels, H, W]. */
+/** Softmax at the image's size of the logits [1 or 2, labels, h, w] of a view and its flip, averaged: [labels, H, W]. */
 function viewScores(logits: Tensor, { width, height }: { width: number; height: number }): Tensor {
   return scope(() => {
     const scores = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1)

@@ -21,7 +21,7 @@ const KEY = 32 // channels of queries and keys
 /**
  * Cross-attention of one head: queries from pixels, keys and values from the class tokens; a pixel of no class attends
  * to nothing (a further score that is always 0). The evidence for a class is the query times the class's own key: its
- * token knows the tags from the whole picture, and evidence read off the token would not say where.
+ * token knows the tags from the whole image, and evidence read off the token would not say where.
  */
 export class ClassAttention extends Module {
   readonly query: Conv2d

@@ -34,7 +34,7 @@ function randomTokens(
 }
 
 describe('the U-Net', () => {
-  test('has evidence for each 4 x 4 pixels of a picture of any size, and a gradient in every parameter', () => {
+  test('has evidence for each 4 x 4 pixels of an image of any size, and a gradient in every parameter', () => {
     fc.assert(
       fc.property(shapes, ({ batch, height, columns: width, grid, ...options }) => {
         const before = memory().live
@@ -79,15 +79,15 @@ describe('the U-Net', () => {
     })
   })
 
-  test('sees the picture, the class tokens and the patch tokens, each alone', () => {
+  test('sees the image, the class tokens and the patch tokens, each alone', () => {
     scope(() => {
       manualSeed(3)
       const network = new Unet(options)
       const images = ops.randn([1, 3, 32, 32])
       const tokens = randomTokens(options, { batch: 1, grid: { rows: 4, columns: 4 } })
       const other = randomTokens(options, { batch: 1, grid: { rows: 4, columns: 4 } })
-      const evidence = (pictures: Tensor, given: Tokens): number[] =>
-        noGrad(() => [...network.forward(pictures, given).toFloat32Array()])
+      const evidence = (samples: Tensor, given: Tokens): number[] =>
+        noGrad(() => [...network.forward(samples, given).toFloat32Array()])
       const first = evidence(images, tokens)
       expect(evidence(images, tokens)).toEqual(first)
       expect(evidence(ops.randn([1, 3, 32, 32]), tokens)).not.toEqual(first)
@@ -97,7 +97,7 @@ describe('the U-Net', () => {
     })
   })
 
-  test('looks at each picture of a batch by itself', () => {
+  test('looks at each image of a batch by itself', () => {
     scope(() => {
       manualSeed(4)
       const network = new Unet(options)

@@ -14,7 +14,7 @@ export interface UnetOptions {
   readonly levels: number
 }
 
-/** A transformer's tokens of a batch of pictures. */
+/** A transformer's tokens of a batch of images. */
 export interface Tokens {
   /** [B, C, D] */
   readonly classes: Tensor
@@ -24,7 +24,7 @@ export interface Tokens {
 }
 
 /**
- * An encoder over the picture and a decoder with skips. The patch tokens join at the coarsest level, and at every
+ * An encoder over the image and a decoder with skips. The patch tokens join at the coarsest level, and at every
  * level of the decoder pixels attend to the class tokens. The evidence of all levels adds up, and that of a 1 x 1
  * convolution over what comes out.
  */
@@ -67,7 +67,7 @@ export class Unet extends Module {
     this.head = new Conv2d({ inChannels: width, outChannels: numClasses, kernel: 1 })
   }
 
-  /** Evidence for each class [B, C, H/4, W/4] (rounded up) in pictures [B, 3, H, W]; positive where it is. */
+  /** Evidence for each class [B, C, H/4, W/4] (rounded up) in images [B, 3, H, W]; positive where it is. */
   forward(images: Tensor, tokens: Tokens): Tensor {
     return scope(() => {
       const classes = this.norm.forward(tokens.classes)

@@ -14,7 +14,7 @@ export interface ClassTokenOptions extends VitOptions {
   readonly imageSize: number
 }
 
-/** Patches of a picture. */
+/** Patches of an image. */
 export interface Grid {
   readonly rows: number
   readonly columns: number
@@ -70,7 +70,7 @@ export abstract class ClassTokenTransformer extends Module {
     this.norm = new LayerNorm({ features: embedDim })
   }
 
-  /** Whole patches in pictures [B, 3, H, W]. Throws InputError for pictures smaller than a patch. */
+  /** Whole patches in images [B, 3, H, W]. Throws InputError for images smaller than a patch. */
   grid(images: Tensor): Grid {
     const patch = this.patchEmbed.proj.stride
     const [rows, columns] = [Math.floor(images.size(2) / patch), Math.floor(images.size(3) / patch)]
@@ -82,7 +82,7 @@ export abstract class ClassTokenTransformer extends Module {
     return { rows, columns }
   }
 
-  /** Position embeddings for pictures [B, 3, H, W]: of all tokens, or of the patch tokens where they are apart. */
+  /** Position embeddings for images [B, 3, H, W]: of all tokens, or of the patch tokens where they are apart. */
   positions(images: Tensor): Tensor {
     const { rows, columns } = this.grid(images)
     const square = images.size(2) === images.size(3)

@@ -1,4 +1,4 @@
-/** @file Pictures to patch tokens. */
+/** @file Images to patch tokens. */
 import { Conv2d, Module } from '../../nn/index.ts'
 import type { Tensor } from '../../torch/index.ts'
 

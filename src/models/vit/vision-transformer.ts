@@ -1,4 +1,4 @@
-/** @file A vision transformer whose patch tokens are read at several depths: DeiT's names, any size of picture. */
+/** @file A vision transformer whose patch tokens are read at several depths: DeiT's names, any size of image. */
 import { LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
@@ -8,7 +8,7 @@ import { resamplePositions } from './pos-embed.ts'
 import type { VitOptions } from './widths.ts'
 
 export interface VisionTransformerOptions extends VitOptions {
-  /** Side of the picture that the position embeddings are for. */
+  /** Side of the image that the position embeddings are for. */
   readonly imageSize: number
   /** 1 for a DeiT; one per class for a network that goes on from an MCTformer. */
   readonly classTokens?: number
@@ -87,7 +87,7 @@ export class VisionTransformer extends Module {
     })
   }
 
-  /** Patches that cover pictures [B, 3, H, W]. */
+  /** Patches that cover images [B, 3, H, W]. */
   grid(images: Tensor): Grid {
     const { stride: patch } = this.patchEmbed.proj
     return { rows: Math.ceil(images.size(2) / patch), columns: Math.ceil(images.size(3) / patch) }

@@ -33,7 +33,7 @@ export interface AblateOptions
  * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
  * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage.
  * Writes ablation.json and ablation.md after each run.
- * Throws InputError, before anything is run, for a wrong variant or pictures without masks; Interrupted after an abort.
+ * Throws InputError, before anything is run, for a wrong variant or images without masks; Interrupted after an abort.
  */
 export async function ablate({
   recipe,
@@ -118,10 +118,10 @@ function reachLater(variants: readonly Variant[]): boolean {
 
 async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {
   const { recipe: placed, dataset } = await openRunData(recipe, options)
-  const { split, pictures } = await openScoredSplit({ recipe: placed, dataset })
-  if (pictures.some(({ mask }) => mask !== undefined)) return
-  throw new InputError(dataset.root, `no picture of ${split} has a mask`, {
-    expected: 'an ablation compares scores: give pictures with masks, or use tagmask run for each variant',
+  const { split, samples } = await openScoredSplit({ recipe: placed, dataset })
+  if (samples.some(({ mask }) => mask !== undefined)) return
+  throw new InputError(dataset.root, `no image of ${split} has a mask`, {
+    expected: 'an ablation compares scores: give images with masks, or use tagmask run for each variant',
   })
 }
 

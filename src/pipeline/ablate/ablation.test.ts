@@ -13,7 +13,7 @@ let folder = ''
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-ablation-'))
-  await generateDemo(join(folder, 'data'), { pictures: 6, valPictures: 1, size: 32, seed: 3 })
+  await generateDemo(join(folder, 'data'), { images: 6, valImages: 1, size: 32, seed: 3 })
 })
 
 afterAll(() => rm(folder, { recursive: true }))
@@ -112,7 +112,7 @@ describe('an ablation', () => {
       'train.batchSize=3',
       'maps.scales=[1]',
       'maps.refine=true',
-      'report.pictures=1',
+      'report.images=1',
       'threads=1',
     ],
     runs: join(folder, 'runs'),
@@ -215,7 +215,7 @@ describe('an ablation', () => {
     )
     await rm(join(folder, 'data', 'masks'), { recursive: true })
     await expect(ablate({ ...options(), name: 'none' })).rejects.toThrow(
-      `${join(folder, 'data')}: no picture of train has a mask`,
+      `${join(folder, 'data')}: no image of train has a mask`,
     )
     expect(await readdir(join(folder, 'runs'))).not.toContain('ablate-none')
   })

@@ -1,4 +1,4 @@
-/** @file maps/ID.safetensors: the class maps of one picture. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
+/** @file maps/ID.safetensors: the CAMs of one image. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import type { ClassMaps } from '../../evaluate/index.ts'
@@ -8,7 +8,7 @@ import { readSafetensorsHeader, writeSafetensors } from '../../io/safetensors.ts
 import { type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
 import type { Size } from './step-memory.ts'
 
-/** The class maps of one picture, maps/ID.safetensors or refined/ID.safetensors. */
+/** The CAMs of one image, maps/ID.safetensors or refined/ID.safetensors. */
 export function classMapFile(folder: string, { id }: { readonly id: string }): string {
   return join(folder, `${id}.safetensors`)
 }
@@ -112,7 +112,7 @@ function shrunk(plane: Float32Array, own: Size, size: Size): Float32Array {
 }
 
 function noClassMaps(path: string): InputError {
-  return new InputError(path, 'holds no class maps', {
+  return new InputError(path, 'holds no CAMs', {
     expected: 'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; run tagmask maps again',
   })
 }

@@ -1,4 +1,4 @@
-/** @file Class maps made at a working size brought to the size of the image itself. */
+/** @file CAMs made at a working size brought to the size of the image itself. */
 import { elementCount, itemSize, type TensorData } from '../../io/tensor-data.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 

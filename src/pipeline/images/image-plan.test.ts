@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { silentLog } from '../../train/log.ts'
 import { type ImagePlanOptions, planImages, workingSize } from './image-plan.ts'
 
-const picture = (id: string) => ({ id, image: `${id}.jpg`, tags: [0] })
+const sample = (id: string) => ({ id, image: `${id}.jpg`, tags: [0] })
 
 function plan(options: Partial<ImagePlanOptions> = {}) {
   return planImages({
@@ -26,14 +26,14 @@ function told(images: ReturnType<typeof plan>): { lines: string; warnings: reado
 
 test('an image within the longest side is left as it is', () => {
   const images = plan()
-  expect(images.fit(picture('a'), { width: 1024, height: 500 })).toBe(1)
+  expect(images.fit(sample('a'), { width: 1024, height: 500 })).toBe(1)
   expect(told(images).lines).toBe('')
 })
 
 test('larger ones are worked on within it, and named in one line', () => {
   const images = plan()
   for (const id of ['a', 'b', 'c', 'd', 'e'])
-    expect(images.fit(picture(id), { width: 4000, height: 6000 })).toBe(1024 / 6000)
+    expect(images.fit(sample(id), { width: 4000, height: 6000 })).toBe(1024 / 6000)
   expect(told(images).lines).toBe(
     'maps: 5 images are larger than maps.longestSide (1024 pixels) and worked on as if reduced to it: a, b, c and 2 more',
   )
@@ -44,7 +44,7 @@ test('one that does not fit into memory is shrunk until it does, and said with i
   const there = (500 * 300) ** 2
   const images = plan({ budget: () => there })
   const own = { width: 1000, height: 600 }
-  const fit = images.fit(picture('a'), own)
+  const fit = images.fit(sample('a'), own)
   const { width, height } = workingSize(own, fit)
   expect((width * height) ** 2).toBeLessThanOrEqual(there)
   expect(width).toBeGreaterThan(400)
@@ -55,16 +55,16 @@ test('one that does not fit into memory is shrunk until it does, and said with i
 
 test('what fits at no size is refused with what it needs', () => {
   const images = plan({ budget: () => 1000, memoryOf: ({ own }) => own.width * own.height })
-  expect(() => images.fit(picture('a'), { width: 6000, height: 4000 })).toThrow(
+  expect(() => images.fit(sample('a'), { width: 6000, height: 4000 })).toThrow(
     "a.jpg: 6000 x 4000 pixels do not fit into memory: about 24 MB are needed even at the smallest size; 1 MB may be used; free memory, raise the recipe's key memory (MB), or give a smaller image",
   )
 })
 
 test('of an image that is left out after all no size is said', () => {
   const images = plan({ budget: () => (500 * 300) ** 2 })
-  images.fit(picture('a'), { width: 1000, height: 600 })
-  images.fit(picture('b'), { width: 1100, height: 33 })
-  for (const id of ['a', 'b']) images.forget(picture(id))
+  images.fit(sample('a'), { width: 1000, height: 600 })
+  images.fit(sample('b'), { width: 1100, height: 33 })
+  for (const id of ['a', 'b']) images.forget(sample(id))
   expect(told(images).lines).toBe('')
 })
 
@@ -75,16 +75,16 @@ test.each([
   [5000, 1],
   [1, 1],
 ])('%i x %i pixels are smaller than a patch', (width, height) => {
-  expect(() => plan().fit(picture('p'), { width, height })).toThrow(
+  expect(() => plan().fit(sample('p'), { width, height })).toThrow(
     `p.jpg: ${width} x ${height} pixels is smaller than a patch; at least 16 x 16`,
   )
 })
 
 test('when memory ran out all the same, half the size is taken', () => {
   const images = plan()
-  images.halve(picture('a'))
-  expect(images.fit(picture('a'), { width: 800, height: 600 })).toBe(0.5)
-  expect(images.fit(picture('b'), { width: 800, height: 600 })).toBe(1)
+  images.halve(sample('a'))
+  expect(images.fit(sample('a'), { width: 800, height: 600 })).toBe(0.5)
+  expect(images.fit(sample('b'), { width: 800, height: 600 })).toBe(1)
   expect(told(images).lines).toContain('a (400 x 300)')
 })
 

@@ -1,6 +1,6 @@
 /** @file At what size each image is worked on: within the longest side, no smaller than a patch, and so that the step fits into memory. */
 import { sample } from '../../data/listing.ts'
-import type { Picture } from '../../data/picture.ts'
+import type { Sample } from '../../data/sample.ts'
 import { InputError } from '../../errors.ts'
 import { formatBytes } from '../../io/available-memory.ts'
 import type { Log } from '../../train/log.ts'
@@ -16,20 +16,20 @@ export interface ImagePlanOptions {
   /** Smaller images are left out: a side of a patch; none is left out when not given. */
   readonly least?: number
   /** Bytes that the step takes for an image of its own size worked on at another. */
-  readonly memoryOf: (sizes: { own: Size; working: Size; picture: Pick<Picture, 'tags'> }) => number
+  readonly memoryOf: (sizes: { own: Size; working: Size; sample: Pick<Sample, 'tags'> }) => number
   /** Bytes that it may take. */
   readonly budget: () => number
 }
 
-type Named = Pick<Picture, 'id' | 'image' | 'tags'>
+type Named = Pick<Sample, 'id' | 'image' | 'tags'>
 
 export interface ImagePlan {
   /** The share of its size that an image is worked on at. Throws InputError for one that cannot be. */
-  fit(picture: Named, own: Size): number
+  fit(sample: Named, own: Size): number
   /** From now on the image is worked on at half that share: memory ran out all the same. */
-  halve(picture: Named): void
+  halve(sample: Named): void
   /** The image is left out after all, so nothing is said of its size. */
-  forget(picture: Pick<Named, 'id'>): void
+  forget(sample: Pick<Named, 'id'>): void
   /** Says in one line each which images were reduced, and which further than the longest side. */
   tell(log: Log): void
 }
@@ -50,23 +50,23 @@ export function planImages({
   const halved = new Map<string, number>()
   let allowed = 0
   return {
-    fit(picture, own) {
+    fit(sample, own) {
       if (Math.min(own.width, own.height) < least) {
-        throw new InputError(picture.image, `${own.width} x ${own.height} pixels is smaller than a patch`, {
+        throw new InputError(sample.image, `${own.width} x ${own.height} pixels is smaller than a patch`, {
           expected: `at least ${least} x ${least}`,
         })
       }
       const longest = Math.max(own.width, own.height)
       const wanted = Math.min(1, longestSide / longest)
       const there = budget()
-      const bytesAt = (fit: number): number => memoryOf({ own, working: workingSize(own, fit), picture })
-      const most = wanted * (halved.get(picture.id) ?? 1)
+      const bytesAt = (fit: number): number => memoryOf({ own, working: workingSize(own, fit), sample })
+      const most = wanted * (halved.get(sample.id) ?? 1)
       let fit = most
       while (bytesAt(fit) > there) {
         fit *= STEP
         if (fit * longest < Math.min(SMALLEST, longest)) {
           throw new InputError(
-            picture.image,
+            sample.image,
             `${own.width} x ${own.height} pixels do not fit into memory: about ${formatBytes(bytesAt(fit))} are needed even at the smallest size`,
             {
               expected: `${formatBytes(there)} may be used; free memory, raise the recipe's key memory (MB), or give a smaller image`,
@@ -77,12 +77,12 @@ export function planImages({
       if (fit < wanted) {
         const { width, height } = workingSize(own, fit)
         allowed = there
-        shrunk.set(picture.id, `${picture.id} (${width} x ${height})`)
-      } else if (fit < 1) reduced.add(picture.id)
+        shrunk.set(sample.id, `${sample.id} (${width} x ${height})`)
+      } else if (fit < 1) reduced.add(sample.id)
       return fit
     },
-    halve(picture) {
-      halved.set(picture.id, 0.5)
+    halve(sample) {
+      halved.set(sample.id, 0.5)
     },
     forget({ id }) {
       reduced.delete(id)

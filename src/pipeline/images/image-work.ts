@@ -1,5 +1,5 @@
 /** @file Work on images that lie in files, each at a size at which it fits into memory, and no more at once than do. */
-import type { Picture } from '../../data/picture.ts'
+import type { Sample } from '../../data/sample.ts'
 import { imageSize } from '../../io/image-size.ts'
 import { type ImagePlan, type ImagePlanOptions, planImages, workingSize } from './image-plan.ts'
 import { memoryGate } from './memory-gate.ts'
@@ -8,7 +8,7 @@ import type { Size } from './step-memory.ts'
 export interface ImageWork extends Pick<ImagePlan, 'halve' | 'tell'> {
   /** Calls `work` with what makes the working size of the image's own, when there is memory for it. Rejects with InputError. */
   run<T>(
-    picture: Pick<Picture, 'id' | 'image' | 'tags'>,
+    sample: Pick<Sample, 'id' | 'image' | 'tags'>,
     work: (sizeOf: (own: Size) => Size) => Promise<T>,
   ): Promise<T>
 }
@@ -23,15 +23,15 @@ export function imageWork({
   return {
     halve: plan.halve,
     tell: plan.tell,
-    async run(picture, work) {
-      const own = await imageSize(picture.image)
+    async run(sample, work) {
+      const own = await imageSize(sample.image)
       if (own === undefined) return work(size => size) // reading it will tell why
-      const working = workingSize(own, plan.fit(picture, own))
-      const bytes = options.memoryOf({ own, working, picture })
+      const working = workingSize(own, plan.fit(sample, own))
+      const bytes = options.memoryOf({ own, working, sample })
       return gate
         .run(bytes, () => work(() => working))
         .catch((error: unknown) => {
-          plan.forget(picture)
+          plan.forget(sample)
           throw error
         })
     },

@@ -1,5 +1,5 @@
-/** @file The class maps of one image and its pixels, at a size that fits into memory. Imports no torch. */
-import type { Picture } from '../../data/picture.ts'
+/** @file The CAMs of one image and its pixels, at a size that fits into memory. Imports no torch. */
+import type { Sample } from '../../data/sample.ts'
 import { resize } from '../../data/transforms/resize.ts'
 import { InputError } from '../../errors.ts'
 import type { ClassMaps } from '../../evaluate/index.ts'
@@ -8,19 +8,19 @@ import { readClassMaps } from './class-map-file.ts'
 import type { Size } from './step-memory.ts'
 
 /**
- * Class maps with the picture they are of, both at the size that `sizeOf` makes of the picture's own. Throws InputError when
+ * CAMs with the image they are of, both at the size that `sizeOf` makes of the image's own. Throws InputError when
  * their sizes differ.
  */
 export async function readMapsAndImage(
   file: string,
-  picture: Pick<Picture, 'image'>,
+  sample: Pick<Sample, 'image'>,
   { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
 ): Promise<ClassMaps & { readonly image: RgbImage; readonly own: Size }> {
-  const [maps, image] = await Promise.all([readClassMaps(file, { sizeOf }), readImage(picture.image)])
+  const [maps, image] = await Promise.all([readClassMaps(file, { sizeOf }), readImage(sample.image)])
   const { own, width, height } = maps
   if (image.width !== own.width || image.height !== own.height) {
     throw new InputError(file, `the maps are ${own.width} x ${own.height} pixels`, {
-      expected: `the picture ${picture.image} has ${image.width} x ${image.height}`,
+      expected: `the image ${sample.image} has ${image.width} x ${image.height}`,
     })
   }
   const same = width === own.width && height === own.height

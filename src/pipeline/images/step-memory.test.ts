@@ -26,19 +26,19 @@ const within = body => scope(() => autocast({ precision, device }, body))
 const makers = {
   async maps() {
     const { buildMethod } = await at('pipeline/networks/build-method.js')
-    const { pictureMaps } = await at('pipeline/images/picture-maps.js')
+    const { imageMaps } = await at('pipeline/images/image-maps.js')
     const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
     method.network.eval()
-    return ({ width, height }) => scope(() => pictureMaps(method, recipe, {
-      picture: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
+    return ({ width, height }) => scope(() => imageMaps(method, recipe, {
+      image: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
     }).toFloat32Array())
   },
   async walk() {
     const { buildAffinity } = await at('pipeline/networks/build-affinity.js')
-    const { pictureAffinities, walkedMaps } = await at('refine/affinity/index.js')
+    const { imageAffinities, walkedMaps } = await at('refine/affinity/index.js')
     const network = buildAffinity(recipe, { numClasses: 20 }).eval()
     return size => {
-      const affinities = within(() => pictureAffinities(network, image(size), {}))
+      const affinities = within(() => imageAffinities(network, image(size), {}))
       const maps = new Map([0, 1].map(k => [k, noise(size.width * size.height)]))
       walkedMaps({ ...size, maps }, affinities, { logt: 0 })
     }

@@ -46,7 +46,7 @@ function transformerMemory({
 }
 
 /**
- * Class maps of one image: `working` the size that scales are relative to, `own` its own, `tags` how many maps it gets. On a
+ * CAMs of one image: `working` the size that scales are relative to, `own` its own, `tags` how many maps it gets. On a
  * GPU the host's part alone.
  */
 export function mapsMemory(

@@ -43,7 +43,7 @@ export interface StartOptions {
 }
 
 /**
- * Starts a network from the file that its section names or, where it has the class network's size, from the run's own
+ * Starts a network from the file that its section names or, where it has the classification network's size, from the run's own
  * trained weights; says what was left to chance. Throws InputError when the weights are of another architecture.
  */
 export async function startBackbone(

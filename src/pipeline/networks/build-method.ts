@@ -55,7 +55,7 @@ function sayLoaded(
   if (warning !== undefined) log.warn(`${from}: ${warning}`)
 }
 
-/** The file of weights that class maps are made with: the recipe's own, or what the stage train wrote. */
+/** The file of weights that CAMs are made with: the recipe's own, or what the stage train wrote. */
 export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): string {
   return maps.weights ?? checkpointFiles(checkpoints)[maps.checkpoint]
 }

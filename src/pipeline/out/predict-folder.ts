@@ -1,7 +1,7 @@
-/** @file `tagmask predict RUN --images FOLDER`: masks of any pictures with the segmentation network of a run. */
+/** @file `tagmask predict RUN --images FOLDER`: masks of any images with the segmentation network of a run. */
 import { join } from 'node:path'
-import { openPictures } from '../../data/folder.ts'
-import type { Picture } from '../../data/picture.ts'
+import { openImages } from '../../data/folder.ts'
+import type { Sample } from '../../data/sample.ts'
 import { InputError } from '../../errors.ts'
 import { encodeImage } from '../../io/image.ts'
 import { encodeLabelMap } from '../../io/indexed-png.ts'
@@ -10,7 +10,7 @@ import { printable } from '../../io/printable.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
 import { collectLost } from '../images/lost-images.ts'
-import { predictPictures } from '../images/predict-pictures.ts'
+import { predictImages } from '../images/predict-images.ts'
 import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { drawMask } from '../report/index.ts'
@@ -25,12 +25,12 @@ import { type Maker, makerOf } from './out-record.ts'
 export interface PredictFolderOptions {
   readonly run: RunFolder
   readonly recipe: Recipe
-  /** Folder of pictures; those below it count too. */
+  /** Folder of images; those below it count too. */
   readonly images: string
   readonly out: string
   /** Refine borders by the dense CRF. */
   readonly crf: boolean
-  /** Also write each mask laid over its picture. */
+  /** Also write each mask laid over its image. */
   readonly overlays: boolean
   /** Make masks again that are there. */
   readonly force: boolean
@@ -39,7 +39,7 @@ export interface PredictFolderOptions {
 }
 
 /**
- * Writes out/ID.png and out/overlays/ID.png; returns how many there are. Throws InputError, also when too many pictures
+ * Writes out/ID.png and out/overlays/ID.png; returns how many there are. Throws InputError, also when too many images
  * could not be used, or Interrupted after an abort. Nothing is written over what it did not write.
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
@@ -51,10 +51,10 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     places: [{ path: images, what: 'the folder of the images' }],
     data: data.root ?? undefined,
   })
-  const pictures = await openPictures(images, { report: sentence => log.warn(sentence) })
+  const samples = await openImages(images, { report: sentence => log.warn(sentence) })
   const classes = await readLabelNames(recipe, run)
   const names = ['background', ...classes]
-  const targets = new Map(pictures.map(({ id, image }) => [id, { id, from: [image] }]))
+  const targets = new Map(samples.map(({ id, image }) => [id, { id, from: [image] }]))
   const folder = await openOutFolder({
     out,
     maker: await makerOfMasks(options),
@@ -68,18 +68,18 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     log,
   })
   const { network } = await loadLabelNetwork(recipe, run)
-  const open = pictures.filter(({ id }) => folder.open.has(id))
+  const open = samples.filter(({ id }) => folder.open.has(id))
   const way: Way = crf ? 'ms-crf' : 'ms'
-  let count = pictures.length - open.length
+  let count = samples.length - open.length
   const lost = collectLost({ title: 'predict', log })
-  const leaveOut = (picture: Picture, error: InputError): void => {
-    lost.add(picture, error)
+  const leaveOut = (sample: Sample, error: InputError): void => {
+    lost.add(sample, error)
     progress.update(count + lost.ids.length)
   }
-  const progress = log.progress({ title: 'predict', total: pictures.length, start: count })
+  const progress = log.progress({ title: 'predict', total: samples.length, start: count })
   try {
     await folder.begin()
-    const predictions = predictPictures(network, open, {
+    const predictions = predictImages(network, open, {
       ...predict,
       ways: [way],
       ...shownTo(recipe),
@@ -89,23 +89,23 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       precision,
       memory,
       strict,
-      onBadPicture: leaveOut,
+      onBadImage: leaveOut,
       log,
     })
-    for await (const { picture, image, labels } of predictions) {
+    for await (const { sample, image, labels } of predictions) {
       const mask = labels.get(way)!
-      const overlay = overlays ? await encodeImage(drawMask(image, mask, picture.id)) : undefined
+      const overlay = overlays ? await encodeImage(drawMask(image, mask, sample.id)) : undefined
       const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
-      await folder.write(targets.get(picture.id)!, files)
+      await folder.write(targets.get(sample.id)!, files)
       progress.update(++count + lost.ids.length)
-      if (signal.aborted) throw new Interrupted(`predict, image ${count} of ${pictures.length}`)
+      if (signal.aborted) throw new Interrupted(`predict, image ${count} of ${samples.length}`)
     }
   } finally {
     progress.finish()
-    await lost.tell(pictures.length)
+    await lost.tell(samples.length)
     network.dispose()
   }
-  await lost.conclude({ lost: lost.ids.length, total: pictures.length, maxLost: data.maxLost })
+  await lost.conclude({ lost: lost.ids.length, total: samples.length, maxLost: data.maxLost })
   const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
   log.info(
     `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,

@@ -78,7 +78,7 @@ it('more is foreground with a larger alpha', async () => {
   expect(await share(8)).toBeGreaterThan(await share(1))
 })
 
-it('maps without a picture, of another size, or cut short are named and left out', async () => {
+it('maps without an image, of another size, or cut short are named and left out', async () => {
   await rm(join(folder, 'photos', 'a.png'))
   await writeImage(join(folder, 'photos', 'b.png'), { width: 2, height: 1, data: new Uint8Array(6) })
   await expect(refine()).rejects.toThrow(
@@ -89,14 +89,14 @@ it('maps without a picture, of another size, or cut short are named and left out
   expect((await readdir(join(folder, 'out2'))).filter(name => name.endsWith('.png'))).toEqual(['c.png'])
   const text = lines.join('')
   expect(text).toMatch(
-    /warning: refine: 2 of 3 images could not be used: there is no picture a in .*photos: a; the maps are 20 x 12 pixels: b; give the folder of the pictures/,
+    /warning: refine: 2 of 3 images could not be used: there is no image a in .*photos: a; the maps are 20 x 12 pixels: b; give the folder of the images/,
   )
-  await expect(refine({ strict: true })).rejects.toThrow(/a\.safetensors: there is no picture a/)
+  await expect(refine({ strict: true })).rejects.toThrow(/a\.safetensors: there is no image a/)
 })
 
 it('folders that hold nothing of their kind', async () => {
   await expect(refine({ maps: join(folder, 'photos') })).rejects.toThrow(
-    /photos: holds no class maps; give a folder of class maps \(ID\.safetensors\), such as maps\/ of a run$/,
+    /photos: holds no CAMs; give a folder of CAMs \(ID\.safetensors\), such as maps\/ of a run$/,
   )
   await expect(refine({ maps: join(folder, 'absent') })).rejects.toThrow(
     /absent: is no folder that can be listed/,
@@ -136,7 +136,7 @@ it('maps that are no scores are named, and all of them end it', async () => {
   await refine()
   expect(lines.join('')).toContain(
     `warning: refine: 1 of 3 images could not be used: ${join(folder, 'maps', 'a.safetensors')} (cam): holds values from 0 to 4.75; ` +
-      'class maps are scores from 0 to 1: scale each map to them before\n',
+      'CAMs are scores from 0 to 1: scale each map to them before\n',
   )
   await rewrite('b', large.fill(-0.25, 7, 8), [4])
   await rewrite('c', large.fill(Number.NaN, 7, 8), [4])

@@ -1,7 +1,7 @@
-/** @file `tagmask refine --method crf MAPS --images FOLDER`: a folder of class maps through the dense CRF, as label PNGs. Imports no torch. */
+/** @file `tagmask refine --method crf MAPS --images FOLDER`: a folder of CAMs through the dense CRF, as label PNGs. Imports no torch. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { openPictures } from '../../data/folder.ts'
+import { openImages } from '../../data/folder.ts'
 import { InputError } from '../../errors.ts'
 import type { ClassMaps } from '../../evaluate/index.ts'
 import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
@@ -14,7 +14,7 @@ import type { CrfParameters } from '../../refine/crf-parameters.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import type { Log } from '../../train/log.ts'
 import { readMapClasses } from '../images/class-map-file.ts'
-import { eachPicture } from '../images/each-picture.ts'
+import { eachImage } from '../images/each-image.ts'
 import { type ImageWork, imageWork } from '../images/image-work.ts'
 import { readMapsAndImage } from '../images/maps-and-image.ts'
 import { type OutImage, openOutFolder } from './out-folder.ts'
@@ -45,7 +45,7 @@ export interface RefineMapsOptions {
 const ENDING = '.safetensors'
 
 /**
- * Writes out/ID.png, as many pictures at a time as there are threads; returns how many there are. Maps without a picture and
+ * Writes out/ID.png, as many images at a time as there are threads; returns how many there are. Maps without an image and
  * files that cannot be used are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of
  * its kind, when too many were left out, and before it would write over what it did not write.
  */
@@ -63,12 +63,12 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     ],
   })
   const found = (await listMaps(maps)).map(name => name.slice(0, -ENDING.length))
-  const listed = await openPictures(images, { report: sentence => log.warn(sentence) })
-  const pictures = new Map(listed.map(({ id, image }) => [id, image]))
+  const listed = await openImages(images, { report: sentence => log.warn(sentence) })
+  const samples = new Map(listed.map(({ id, image }) => [id, image]))
   const classes = await refuseManyClasses(maps, found)
   const targets = found.map((id): OutImage => {
-    const picture = pictures.get(id)
-    return { id, from: [mapFile(maps, id), ...(picture === undefined ? [] : [picture])] }
+    const sample = samples.get(id)
+    return { id, from: [mapFile(maps, id), ...(sample === undefined ? [] : [sample])] }
   })
   const folder = await openOutFolder({
     out,
@@ -94,11 +94,11 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     now: () => memoryBudget({ most: memory }),
   })
   try {
-    const lost = await eachPicture(
+    const lost = await eachImage(
       targets, // those that are to be made are not there now
       ({ id }) => join(out, `${id}.png`),
       async target => {
-        const mask = await refineOne(target.id, pictures.get(target.id), { ...options, work })
+        const mask = await refineOne(target.id, samples.get(target.id), { ...options, work })
         await folder.write(target, { mask: encodeLabelMap(mask) })
       },
       { title: 'refine', atOnce, strict, maxLost, signal, log },
@@ -113,17 +113,17 @@ const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}
 
 async function refineOne(
   id: string,
-  picture: string | undefined,
+  sample: string | undefined,
   { maps, images, alpha, parameters, work }: RefineMapsOptions & { work: ImageWork },
 ): Promise<LabelMap> {
   const file = mapFile(maps, id)
-  if (picture === undefined) {
-    throw new InputError(file, `there is no picture ${id} in ${images}`, {
-      expected: 'give the folder of the pictures that the maps were made from',
+  if (sample === undefined) {
+    throw new InputError(file, `there is no image ${id} in ${images}`, {
+      expected: 'give the folder of the images that the maps were made from',
     })
   }
-  return work.run({ id, image: picture, tags: [] }, async sizeOf => {
-    const { image, own: size, ...read } = await readMapsAndImage(file, { image: picture }, { sizeOf })
+  return work.run({ id, image: sample, tags: [] }, async sizeOf => {
+    const { image, own: size, ...read } = await readMapsAndImage(file, { image: sample }, { sizeOf })
     const { maps: cams } = scoresIn(read, file)
     return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
   })
@@ -138,7 +138,7 @@ function scoresIn(classMaps: ClassMaps, file: string): ClassMaps {
       if (Number.isNaN(value)) {
         throw new InputError(file, 'holds values that are no numbers (NaN)', {
           field: 'cam',
-          expected: 'class maps are scores from 0 to 1: make them again',
+          expected: 'CAMs are scores from 0 to 1: make them again',
         })
       }
       if (value < low) low = value
@@ -151,7 +151,7 @@ function scoresIn(classMaps: ClassMaps, file: string): ClassMaps {
     `holds values from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}`,
     {
       field: 'cam',
-      expected: 'class maps are scores from 0 to 1: scale each map to them before',
+      expected: 'CAMs are scores from 0 to 1: scale each map to them before',
     },
   )
 }
@@ -194,11 +194,11 @@ async function readNames(path: string): Promise<string[]> {
 }
 
 async function listMaps(folder: string): Promise<string[]> {
-  const expected = 'give a folder of class maps (ID.safetensors), such as maps/ of a run'
+  const expected = 'give a folder of CAMs (ID.safetensors), such as maps/ of a run'
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new InputError(folder, 'is no folder that can be listed', { expected, cause })
   })
   const maps = names.filter(name => name.endsWith(ENDING) && !name.startsWith('.')).sort()
-  if (maps.length === 0) throw new InputError(folder, 'holds no class maps', { expected })
+  if (maps.length === 0) throw new InputError(folder, 'holds no CAMs', { expected })
   return maps
 }

@@ -9,8 +9,8 @@ export const predictRecipe = z.strictObject({
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([0.5, 0.75, 1, 1.25, 1.5])
-    .describe('sizes at which a picture is looked at for val ms, relative to its own'),
-  flip: z.boolean().default(true).describe('also look at the mirror image at each scale; published: no'),
+    .describe('sizes at which an image is looked at for val ms, relative to its own'),
+  flip: z.boolean().default(true).describe('also look at the flip at each scale; published: no'),
   combine: z
     .enum(['mean', 'max'])
     .default('mean')
@@ -36,7 +36,7 @@ export const predictRecipe = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          'side of a window, pixels; null: segment.cropSize, as published; whole: the whole picture at once, for networks trained on crops that are small beside their pictures',
+          'side of a window, pixels; null: segment.cropSize, as published; whole: the whole image at once, for networks trained on crops that are small beside their images',
         ),
       stride: z
         .int()
@@ -50,7 +50,7 @@ export const predictRecipe = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          'the shorter side of a picture at scale 1, pixels; published: 520; null: that of the picture itself',
+          'the shorter side of an image at scale 1, pixels; published: 520; null: that of the image itself',
         ),
       blockEnsemble: z
         .number()
@@ -62,13 +62,13 @@ export const predictRecipe = z.strictObject({
     })
     .prefault({})
     .describe('segmenter only: the windows that it looks through'),
-  trainSplit: z.boolean().default(false).describe('also predict and score the pictures that were trained on'),
+  trainSplit: z.boolean().default(false).describe('also predict and score the images that were trained on'),
   longestSide: z
     .int()
     .min(32)
     .default(768)
     .describe(
-      'larger pictures are made smaller for the network, pixels; masks have their own size all the same',
+      'larger images are made smaller for the network, pixels; masks have their own size all the same',
     ),
 })
 

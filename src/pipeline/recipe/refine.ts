@@ -10,12 +10,12 @@ import { checkpointFields, lengthFields } from './training.ts'
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(0.01).describe('learning rate of the backbone at the first step'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('share of the last step that is made again'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
   weightDecay: z.number().min(0).default(5e-4).describe('coupled weight decay'),
-  handed: z
-    .enum(['published', 'corrected'])
-    .default('corrected')
-    .describe('published: the weight decay is also handed over in the place of the momentum: next to none'),
+  momentumBug: z
+    .boolean()
+    .default(false)
+    .describe('true reproduces a bug of the original: weightDecay is passed in the place of momentum'),
 })
 
 const adamw = z.strictObject({
@@ -30,7 +30,7 @@ const jitter = z.strictObject({
   brightness: share.default(0.3).describe('factor 1 +- this'),
   contrast: share.default(0.3).describe('factor 1 +- this'),
   saturation: share.default(0.3).describe('factor 1 +- this'),
-  hue: z.number().min(0).max(0.5).default(0.1).describe('+- this share of the colour circle'),
+  hue: z.number().min(0).max(0.5).default(0.1).describe('+- this share of the hue circle'),
 })
 
 const pairs = z.enum(['published', 'corrected']).default('corrected')
@@ -44,7 +44,7 @@ export const affinityRecipe = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained class network for backbone model, else random ones',
+      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random ones',
     ),
   labels: z
     .strictObject({
@@ -71,19 +71,19 @@ export const affinityRecipe = z.strictObject({
     .default(5)
     .describe('pairs of places nearer than this are learned and walked, in positions of the feature map'),
   pairs: pairs.describe(
-    'published: no pair starts at the left, right and lower border of a picture, so that scores there hardly move; corrected: all pairs',
+    'published: no pair starts at the left, right and lower border of an image, so that scores there hardly move; corrected: all pairs',
   ),
   cropSize: z
     .int()
     .min(8)
     .default(448)
     .describe('side of the training crop, pixels; a multiple of the patch size, of 8 for resnet38'),
-  epochs: z.int().min(1).default(5).describe('passes over the pictures that have class maps'),
+  epochs: z.int().min(1).default(5).describe('passes over the images that have CAMs'),
   batchSize: z
     .int()
     .min(1)
     .default(8)
-    .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+    .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
   ...lengthFields,
   optimiser: z
     .discriminatedUnion('kind', [sgd, adamw])
@@ -106,11 +106,11 @@ export const affinityRecipe = z.strictObject({
         .enum(['published', 'corrected'])
         .default('corrected')
         .describe(
-          'beside a picture smaller than the crop; published: black; corrected: the mean colour, as when the network is used',
+          'beside an image smaller than the crop; published: black; corrected: the mean colour, as when the network is used',
         ),
     })
     .prefault({})
-    .describe('random changes to training pictures'),
+    .describe('random changes to training images'),
   ...checkpointFields,
 })
 
@@ -120,13 +120,13 @@ export const refineRecipe = z.strictObject({
     .enum(['none', 'crf', 'affinity', 'affinity+crf'])
     .default('none')
     .describe(
-      'from class maps to pseudo masks; none: the masks of evaluate; crf: the maps through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: and then the CRF',
+      'from CAMs to pseudo masks; none: the masks of evaluate; crf: the maps through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: and then the CRF',
     ),
   background: z
     .union([z.number().gt(0).lt(1), z.literal('sweep')])
     .default(0.39)
     .describe(
-      'score of the background beside the maps (published: 0.39), or sweep: what fits the masks at hand best, which says nothing of other pictures',
+      'score of the background beside the maps (published: 0.39), or sweep: what fits the masks at hand best, which says nothing of other images',
     ),
   walk: z
     .strictObject({
@@ -159,7 +159,7 @@ export const refineRecipe = z.strictObject({
         .gt(0)
         .lt(1)
         .default(0.16)
-        .describe("share of a picture, the highest values of a tag's map, that is labelled with the tag"),
+        .describe("share of an image, the highest values of a tag's map, that is labelled with the tag"),
       background: z
         .number()
         .gt(0)

@@ -22,14 +22,14 @@ const data = z.strictObject({
     .enum(['auto', 'voc', 'coco', 'folder', 'class-folders', 'demo'])
     .default('auto')
     .describe(
-      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its pictures; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated pictures, made when absent; auto: looks',
+      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its images; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated images, made when absent; auto: looks',
     ),
   split: z
     .string()
     .min(1)
     .default('train')
     .describe(
-      'pictures to train on and to make maps for; train_aug of a recipe means train where there is no such list, and train means all where there are no lists',
+      'images to train on and to make maps for; train_aug of a recipe means train where there is no such list, and train means all where there are no lists',
     ),
   valSplit: z
     .string()
@@ -37,7 +37,7 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'pictures to validate on; null, or val of a recipe where there is no such list: those that holdOut sets aside, or no validation',
+      'images to validate on; null, or val of a recipe where there is no such list: those that holdOut sets aside, or no validation',
     ),
   holdOut: z
     .number()
@@ -53,7 +53,7 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'threads that decode pictures ahead; null: 1, which keeps up with training on a CPU; with a GPU, 4 and more pay off',
+      'threads that decode images ahead; null: 1, which keeps up with training on a CPU; with a GPU, 4 and more pay off',
     ),
   maxLost: z
     .number()
@@ -63,12 +63,12 @@ const data = z.strictObject({
     .describe(
       'largest share of the images that a stage may lose because they cannot be read or do not fit into memory; beyond it the stage is not done',
     ),
-  cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded pictures, MB'),
+  cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded images, MB'),
   demo: z
     .strictObject({
-      pictures: z.int().min(1).default(1000).describe('pictures to train on'),
-      valPictures: z.int().min(1).default(100).describe('further pictures to validate on'),
-      size: z.int().min(32).max(1024).default(96).describe('side of a generated picture, pixels'),
+      images: z.int().min(1).default(1000).describe('images to train on'),
+      valImages: z.int().min(1).default(100).describe('further images to validate on'),
+      size: z.int().min(32).max(1024).default(96).describe('side of a generated image, pixels'),
       seed: z.int().min(0).default(7).describe('seed of the generator'),
     })
     .prefault({})
@@ -93,8 +93,8 @@ const mapsFields = {
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([1])
-    .describe('sizes at which each picture is looked at, relative to its own; maps are summed'),
-  flip: z.boolean().default(true).describe('also look at the mirrored picture at each scale'),
+    .describe('sizes at which each image is looked at, relative to its own; maps are summed'),
+  flip: z.boolean().default(true).describe('also look at the flipped image at each scale'),
   longestSide: z
     .int()
     .min(32)
@@ -122,7 +122,7 @@ const evaluate = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('pictures of which the maps are scored; null: data.split'),
+    .describe('images of which the maps are scored; null: data.split'),
   threshold: z
     .number()
     .min(0)
@@ -149,12 +149,12 @@ const inputs = {
     .nullable()
     .default(null)
     .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
-  data: data.prefault({}).describe('pictures and tags'),
+  data: data.prefault({}).describe('images and tags'),
   normalise: normalisation.prefault({}).describe('normalisation of pixels; the default is that of ImageNet'),
 }
 const later = {
-  evaluate: evaluate.prefault({}).describe('scoring class maps against masks, where there are masks'),
-  refine: refineRecipe.prefault({}).describe('from class maps to pseudo masks'),
+  evaluate: evaluate.prefault({}).describe('scoring CAMs against masks, where there are masks'),
+  refine: refineRecipe.prefault({}).describe('from CAMs to pseudo masks'),
   affinity: affinityRecipe
     .prefault({})
     .describe('the network that learns which places belong together, for refine.method affinity'),
@@ -163,7 +163,7 @@ const later = {
     .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
   predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
   report: z
-    .strictObject({ pictures: z.int().min(0).default(12).describe('example pictures shown') })
+    .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
     .prefault({})
     .describe('report.html'),
   seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
@@ -184,7 +184,7 @@ const later = {
   strict: z
     .boolean()
     .default(false)
-    .describe('end the run at the first bad picture instead of naming and skipping it'),
+    .describe('end the run at the first bad image instead of naming and skipping it'),
 }
 
 type Methods = typeof METHODS
@@ -217,7 +217,7 @@ function recipeOf({ name, model, train, maps }: Methods[number]) {
     maps: z
       .strictObject({ ...mapsBefore, ...maps, storage })
       .prefault({})
-      .describe('making class maps'),
+      .describe('making CAMs'),
     ...later,
   })
 }

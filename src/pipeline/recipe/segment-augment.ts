@@ -1,4 +1,4 @@
-/** @file The section `segment.augment`: how training pictures are scaled, cut and changed. */
+/** @file The section `segment.augment`: how training images are scaled, cut and changed. */
 import { z } from 'zod'
 import { PHOTOMETRIC } from '../../data/transforms/photometric.ts'
 import { RETRAIN_TRANSFORM } from '../../data/transforms/retrain.ts'
@@ -17,18 +17,18 @@ const scaleAugment = z.strictObject({
     .literal('scale')
     .default('scale')
     .optional()
-    .describe("scale, as MCTformer's: a factor on the picture's own size"),
-  scale: range(0.7, 1.3, 'factor on both sides of a picture before it is cut, [smallest, largest]'),
+    .describe("scale, as MCTformer's: a factor on the image's own size"),
+  scale: range(0.7, 1.3, 'factor on both sides of an image before it is cut, [smallest, largest]'),
   scalePer: z
-    .enum(['batch', 'picture'])
-    .default('picture')
-    .describe('whether all pictures of a batch share one factor, as published, or each has its own'),
+    .enum(['batch', 'image'])
+    .default('image')
+    .describe('whether all images of a batch share one factor, as published, or each has its own'),
   flip,
   padding: z
     .enum(['background', 'ignore'])
     .default('ignore')
     .describe(
-      'what is learned beside a picture that is smaller than the crop: background, as published, or nothing',
+      'what is learned beside an image that is smaller than the crop: background, as published, or nothing',
     ),
 })
 
@@ -42,12 +42,12 @@ const photometricAugment = z.strictObject({
 const rescaleAugment = z.strictObject({
   kind: z
     .literal('rescale')
-    .describe("rescale, as WeakTr's online retraining: a factor on one size for all pictures"),
+    .describe("rescale, as WeakTr's online retraining: a factor on one size for all images"),
   shortSide: z
     .int()
     .min(8)
     .default(RETRAIN_TRANSFORM.shortSide)
-    .describe('the shorter side of a picture at factor 1, pixels'),
+    .describe('the shorter side of an image at factor 1, pixels'),
   maxRatio: z
     .number()
     .min(1)
@@ -66,7 +66,7 @@ const rescaleAugment = z.strictObject({
   photometric: z
     .union([photometricAugment, z.literal(false)])
     .prefault({})
-    .describe('brightness, contrast, saturation and hue, each changed in half of the pictures; false: none'),
+    .describe('brightness, contrast, saturation and hue, each changed in half of the images; false: none'),
 })
 
 export const segmentAugment = z.discriminatedUnion('kind', [scaleAugment, rescaleAugment])

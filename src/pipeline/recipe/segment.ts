@@ -13,14 +13,14 @@ import { checkpointFields, lengthFields } from './training.ts'
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(7e-4).describe('learning rate of the backbone at the first step'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('share of the last step that is made again'),
+  momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
   nesterov: z.boolean().default(false).describe('look ahead along the momentum, as WeakTr is published'),
   weightDecay: z.number().min(0).default(1e-5).describe('coupled weight decay'),
-  handed: z
-    .enum(['published', 'corrected'])
-    .default('corrected')
+  momentumBug: z
+    .boolean()
+    .default(false)
     .describe(
-      'published: the weight decay is handed over in the place of the momentum, so that there is next to no momentum and no decay',
+      'true reproduces a bug of the original: weightDecay is passed in the place of momentum, and the weight decay is 0',
     ),
 })
 
@@ -77,13 +77,13 @@ const retrain = z.strictObject({
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([0.75, 1, 1.5])
-    .describe('sizes at which a picture is looked at to label it, and mirrored'),
+    .describe('sizes at which an image is looked at to label it, and flipped'),
   mapWeight: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "power of the class maps, and of the background's score beside them, that the network's probabilities are multiplied by; 0: the network alone",
+      "power of the CAMs, and of the background's score beside them, that the network's probabilities are multiplied by; 0: the network alone",
     ),
   crf: crfSection(MCTFORMER_MASK_CRF)
     .nullable()
@@ -106,17 +106,17 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained class network for backbone model, else random ones',
+        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random ones',
       ),
     normalise: normalisation
       .nullable()
       .default(null)
-      .describe('normalisation of pixels; null: that of the class network'),
+      .describe('normalisation of pixels; null: that of the classification network'),
     cropSize: z.int().min(8).default(321).describe('side of the training crop, pixels'),
-    epochs: epochs.default(30).describe('passes over the pictures that have a pseudo mask'),
+    epochs: epochs.default(30).describe('passes over the images that have a pseudo mask'),
     batchSize: batchSize
       .default(4)
-      .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+      .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
     ...lengthFields,
     optimiser: optimiser.prefault({ kind: 'adamw' }).describe('how weights are updated'),
     headFactor: headFactor
@@ -144,9 +144,9 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'train again, from the start, on the labels that the trained network gives the training pictures, chosen among their own tags; null: no',
+        'train again, from the start, on the labels that the trained network gives the training images, chosen among their own tags; null: no',
       ),
-    augment: segmentAugment.prefault({}).describe('random changes to training pictures'),
+    augment: segmentAugment.prefault({}).describe('random changes to training images'),
     seed: z
       .int()
       .min(0)

@@ -15,8 +15,8 @@ const optimiser = z.strictObject({
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
-    .describe('decay of the running mean and of the running square of the gradient'),
-  eps: z.number().gt(0).default(1e-8).describe('added to the root of the running square'),
+    .describe('coefficients of the running averages of the gradient and of its square'),
+  eps: z.number().gt(0).default(1e-8).describe('added to the denominator for numerical stability'),
   weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
   decays: z
     .enum(['weights', 'all'])
@@ -68,12 +68,12 @@ const range = (low: number, high: number, text: string) =>
     .describe(text)
 
 const crop = z.strictObject({
-  scale: range(0.08, 1, 'area of the crop as a share of the picture, [smallest, largest]'),
+  scale: range(0.08, 1, 'area of the crop as a share of the image, [smallest, largest]'),
   ratio: range(3 / 4, 4 / 3, 'width / height of the crop before resizing, [smallest, largest]'),
 })
 
 const randAugment = z.strictObject({
-  ops: z.int().min(1).default(2).describe('operations drawn for each picture, with replacement'),
+  ops: z.int().min(1).default(2).describe('operations drawn for each image, with replacement'),
   magnitude: z.number().min(0).max(10).default(9).describe('mean strength of an operation, 0 to 10'),
   std: z.number().min(0).default(0.5).describe('standard deviation of the strength'),
   probability: z
@@ -90,8 +90,8 @@ const erasing = z.strictObject({
     .min(0)
     .max(1)
     .default(0.25)
-    .describe('probability that a rectangle of the picture is replaced by noise'),
-  area: range(0.02, 1 / 3, 'area of the rectangle as a share of the picture, [smallest, largest]'),
+    .describe('probability that a rectangle of the image is replaced by noise'),
+  area: range(0.02, 1 / 3, 'area of the rectangle as a share of the image, [smallest, largest]'),
   aspect: range(0.3, 1 / 0.3, 'aspect ratio of the rectangle, [smallest, largest]'),
 })
 
@@ -139,25 +139,25 @@ export const lengthFields = {
 
 /** Fields of the `train` section; a method adds its `losses`. */
 export const trainFields = {
-  epochs: z.int().min(1).default(60).describe('passes over the training pictures'),
+  epochs: z.int().min(1).default(60).describe('passes over the training images'),
   batchSize: z
     .int()
     .min(1)
     .default(64)
-    .describe('pictures in a step; made smaller for a data set of few batches, unless --set gives it'),
+    .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
   ...lengthFields,
   optimiser: optimiser.prefault({}).describe('how weights are updated'),
   schedule: z
     .discriminatedUnion('kind', [cosineEpoch, cosineStep])
     .prefault({ kind: 'cosine-epoch' })
     .describe('learning rate over time'),
-  augment: augment.prefault({}).describe('random changes to training pictures'),
+  augment: augment.prefault({}).describe('random changes to training images'),
   validateEvery: z.int().min(0).default(1).describe('epochs between two validations; 0: never'),
   select: z
     .enum(['tags', 'gt-miou'])
     .default('tags')
     .describe(
-      "what a validation judges the weights by, and maps.checkpoint best means: mAP against the tags of data.valSplit (tags), or mIoU of class maps against the masks of the pictures that are scored, as WeakTr's authors choose (gt-miou): then masks, not tags alone, have made the result",
+      "what a validation judges the weights by, and maps.checkpoint best means: mAP against the tags of data.valSplit (tags), or mIoU of CAMs against the masks of the images that are scored, as WeakTr's authors choose (gt-miou): then masks, not tags alone, have made the result",
     ),
   ...checkpointFields,
 }

@@ -1,4 +1,4 @@
-/** @file The part of the page with pictures: each example's views in a row, and what their colours mean. */
+/** @file The part of the page with images: each example's views in a row, and what their colours mean. */
 
 import { labelColour } from '../../io/label-legend.ts'
 import { shortName } from '../../io/printable.ts'
@@ -24,9 +24,9 @@ export interface EmbeddedExample {
 export function examplesSection(examples: readonly EmbeddedExample[], classes: readonly string[]): Markup {
   if (examples.length === 0) return html``
   const kinds = new Set(examples.flatMap(({ example }) => example.columns.map(({ kind }) => kind)))
-  return html`<section><h2>Pictures</h2>
+  return html`<section><h2>Images</h2>
 <p class="lead">Every view is laid over its photo. Classes have one colour throughout, also in the mask PNGs (labels.txt).</p>
-<div class="keys">${classKey(classes)}${kinds.has('class map') && mapKey()}${kinds.has('errors') && errorKey()}</div>
+<div class="keys">${classKey(classes)}${kinds.has('CAM') && mapKey()}${kinds.has('errors') && errorKey()}</div>
 ${examples.map(
   ({ example: { id, tags, note }, views }) => html`<article class="card example">
 <header><h3>${id}</h3>${tags.map(tag => chip(tag, classes))}${note !== undefined && html`<span class="note">${note}</span>`}</header>
@@ -50,7 +50,7 @@ function chip(tag: string, classes: readonly string[]): Markup {
 
 function mapKey(): Markup {
   const stops = [0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1].map(score => cssColour(scoreColour(score))).join(',')
-  return html`<span class="legend"><span>class map: 0 <i class="ramp" style="background:linear-gradient(90deg,${stops})"></i> 1, white line: the threshold</span></span>`
+  return html`<span class="legend"><span>CAM: 0 <i class="ramp" style="background:linear-gradient(90deg,${stops})"></i> 1, white line: the threshold</span></span>`
 }
 
 function errorKey(): Markup {

@@ -18,7 +18,7 @@ export function headWeightsSection(weights: HeadWeights | undefined): Markup {
   const [width, height] = [LEFT + layers * CELL.width, mean.length * CELL.height + BELOW]
   const shade = (value: number): number => (high === low ? 0.5 : (value - low) / (high - low))
   return html`<section><h2>Attention heads</h2>
-<p class="lead">The weight of each head in the fused attention, mean over ${views.toLocaleString('en-US')} views of pictures; the most that one varies from view to view is ± ${format(spread)}. Colours go from ${format(low)} to ${format(high)}.</p>
+<p class="lead">The weight of each head in the fused attention, mean over ${views.toLocaleString('en-US')} views of images; the most that one varies from view to view is ± ${format(spread)}. Colours go from ${format(low)} to ${format(high)}.</p>
 <figure class="chart heads"><svg viewBox="0 0 ${width} ${height}" style="max-width: ${width}px" role="img" aria-label="weights of attention heads">
 ${mean.map((row, head) => {
   const y = head * CELL.height

@@ -13,7 +13,7 @@ export function metricCharts({ of, rows }: Training): Chart[] {
     { title: `Training loss, ${of}`, x: 'step', series: losses },
     { title: `Learning rate, ${of}`, x: 'step', series: rates, yIncludes: [0] },
     { title: 'Validation of the tags, %', x: 'step', series: precision },
-    { title: 'Class maps against masks, %', x: 'step', series: fit },
+    { title: 'CAMs against masks, %', x: 'step', series: fit },
   ]
   return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))
 }

@@ -1,4 +1,4 @@
-/** @file The views of an example as pictures: maps, masks and mistakes laid over the photo. Pure pixels. */
+/** @file The views of an example as images: maps, masks and mistakes laid over the photo. Pure pixels. */
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
@@ -11,7 +11,7 @@ export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImag
   switch (column.kind) {
     case 'photo':
       return photo
-    case 'class map':
+    case 'CAM':
       return drawClassMap(photo, column, id)
     case 'mask':
       return drawMask(photo, column.mask, id)
@@ -24,7 +24,7 @@ export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImag
 function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn, id: string): RgbImage {
   const { width } = photo
   if (map.length !== width * photo.height) throw wrongSize(id, title, `${map.length} values`, photo)
-  const line = Math.max(1, Math.round(Math.max(width, photo.height) / 250)) // seen when the picture is shown small
+  const line = Math.max(1, Math.round(Math.max(width, photo.height) / 250)) // seen when the image is shown small
   const above = (i: number) => threshold !== undefined && map[i]! > threshold
   const onEdge = (i: number) => {
     if (!above(i)) return false
@@ -91,6 +91,6 @@ function assertSize(photo: RgbImage, mask: LabelMap, id: string): void {
 
 function wrongSize(id: string, what: string, has: string, { width, height }: RgbImage): InputError {
   return new InputError(id, `its ${what} has ${has}`, {
-    expected: `the picture has ${width}x${height} pixels`,
+    expected: `the image has ${width}x${height} pixels`,
   })
 }

@@ -27,7 +27,7 @@ ${headWeightsSection(headWeights)}
 ${classTables(scores)}
 ${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, beside this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
 ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(facts)}</div></section>`}
-<footer>Made by tagmask. This file is complete in itself; the same pictures lie in pictures/.</footer>
+<footer>Made by tagmask. This file is complete in itself; the same images lie in images/.</footer>
 </main></body></html>
 `
   return page.markup

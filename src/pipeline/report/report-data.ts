@@ -22,18 +22,18 @@ export interface ReportData {
   readonly settings: readonly FactGroup[]
   /** Versions, seed, device, speed. */
   readonly facts: readonly Fact[]
-  /** Bad pictures and the like, one sentence each; those of the scores are added. */
+  /** Bad images and the like, one sentence each; those of the scores are added. */
   readonly warnings: readonly string[]
 }
 
 /** Rows of metrics.jsonl of one training: losses, lr and mAP are drawn. */
 export interface Training {
-  /** What was trained, as in "class network". */
+  /** What was trained, as in "classification network". */
   readonly of: string
   readonly rows: readonly MetricsRecord[]
 }
 
-/** One picture and what the stages made of it, in the order of the pipeline. */
+/** One image and what the stages made of it, in the order of the pipeline. */
 export interface Example {
   readonly id: string // safe as a file name
   readonly image: RgbImage
@@ -55,9 +55,9 @@ export type Column =
       readonly truth: LabelMap
     }
 
-/** A class map, height * width scores in 0..1; where it crosses `threshold`, a line is drawn. */
+/** A CAM, height * width scores in 0..1; where it crosses `threshold`, a line is drawn. */
 export interface ClassMapColumn {
-  readonly kind: 'class map'
+  readonly kind: 'CAM'
   readonly title: string
   readonly map: Float32Array
   readonly threshold?: number

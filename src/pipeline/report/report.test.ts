@@ -31,7 +31,7 @@ const example: Example = {
   columns: [
     { kind: 'photo', title: 'photo' },
     {
-      kind: 'class map',
+      kind: 'CAM',
       title: 'map of boat',
       map: Float32Array.of(0, 0, 0.9, 1, 0, 0, 0.2, 0.1),
       threshold: 0.4,
@@ -46,7 +46,7 @@ const score: ScoreRecord = {
   metric: 'seed',
   split: 'train',
   threshold: { value: 0.4, choice: { how: 'swept on the same masks it is scored on' } },
-  pictures: 1103,
+  images: 1103,
   miou: 47.22,
   fp: 20,
   fn: 30,
@@ -74,7 +74,7 @@ const data: ReportData = {
   examples: [example],
   trainings: [
     {
-      of: 'class network',
+      of: 'classification network',
       rows: [0, 1, 2].map(step => ({ kind: 'step', step, loss: 1 / (step + 1), lr: 1e-4 })),
     },
   ],
@@ -93,7 +93,7 @@ describe('report.html', () => {
     const page = await write('full')
     const text = page.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
     expect(text).toContain('seed mIoU on train 47.22 %')
-    expect(text).toContain('pictures 1,103 threshold 0.40 how chosen swept on the same masks it is scored on')
+    expect(text).toContain('images 1,103 threshold 0.40 how chosen swept on the same masks it is scored on')
     expect(text).toContain('the threshold was chosen on its own masks')
     expect(text).toContain('bad.jpg was left out')
     expect(text).toContain('best 47.22 at 0.40')
@@ -107,7 +107,10 @@ describe('report.html', () => {
     }
     const page = await write('stages', {
       scores: [score, later('mask', 55.5), later('val', 50.25), later('val ms+crf', 56.75)],
-      trainings: ['class network', 'segmentation'].map(of => ({ of, rows: data.trainings[0]!.rows })),
+      trainings: ['classification network', 'segmentation'].map(of => ({
+        of,
+        rows: data.trainings[0]!.rows,
+      })),
     })
     const text = page.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
     expect(page.match(/class="card score"/g)).toHaveLength(2)
@@ -216,14 +219,14 @@ describe('report.html', () => {
   })
 
   test('writes each view as a PNG of the full size', async () => {
-    await write('pictures')
-    const names = (await readdir(join(folder, 'pictures', 'pictures'))).sort()
+    await write('images')
+    const names = (await readdir(join(folder, 'images', 'images'))).sort()
     const views = ['ground-truth', 'map-of-boat', 'mistakes', 'photo', 'seed']
     expect(names).toEqual(views.map(view => `0001-${view}.png`))
-    expect(await readImage(join(folder, 'pictures', 'pictures', '0001-photo.png'))).toEqual(photo)
+    expect(await readImage(join(folder, 'images', 'images', '0001-photo.png'))).toEqual(photo)
   })
 
-  test('names of any length and pictures of any shape', async () => {
+  test('names of any length and images of any shape', async () => {
     const long = 'é'.repeat(120)
     const thin = (width: number, height: number): Example => ({
       id: `${long}${width}x${height}`,
@@ -232,26 +235,26 @@ describe('report.html', () => {
       columns: [
         { kind: 'photo', title: 'photo' },
         {
-          kind: 'class map',
+          kind: 'CAM',
           title: `map of ${'y'.repeat(400)}`,
           map: new Float32Array(width * height),
           threshold: 0.4,
         },
         {
-          kind: 'class map',
+          kind: 'CAM',
           title: `map of ${'y'.repeat(401)}`,
           map: new Float32Array(width * height).fill(1),
         },
         { kind: 'mask', title: 'seed', mask: { width, height, data: new Uint8Array(width * height) } },
       ],
     })
-    const { pictures } = await writeReport(join(folder, 'shapes'), {
+    const { images } = await writeReport(join(folder, 'shapes'), {
       ...data,
       examples: [thin(1, 5000), thin(5000, 1), thin(1, 1)],
     })
-    expect(new Set(pictures).size).toBe(12)
-    for (const path of pictures) expect(Buffer.byteLength(basename(path))).toBeLessThanOrEqual(255)
-    expect(await readImage(pictures[3]!)).toMatchObject({ width: 1, height: 5000 })
+    expect(new Set(images).size).toBe(12)
+    for (const path of images) expect(Buffer.byteLength(basename(path))).toBeLessThanOrEqual(255)
+    expect(await readImage(images[3]!)).toMatchObject({ width: 1, height: 5000 })
   })
 
   test('leaves out what cannot be drawn when told of it', async () => {
@@ -267,21 +270,21 @@ describe('report.html', () => {
       { ...data, examples: [bad, example] },
       { onBadExample: ({ id }, { message }) => told.push(`${id} ${message}`) },
     )
-    expect(told).toEqual(['bad bad: its mask has 2x2 pixels; the picture has 4x2 pixels'])
+    expect(told).toEqual(['bad bad: its mask has 2x2 pixels; the image has 4x2 pixels'])
     expect((await readFile(path, 'utf8')).match(/<article/g)).toHaveLength(1)
-    expect(await readdir(join(folder, 'left-out', 'pictures'))).not.toContain('bad-photo.png')
+    expect(await readdir(join(folder, 'left-out', 'images'))).not.toContain('bad-photo.png')
   })
 
-  test('refuses views of another size, naming the picture', async () => {
+  test('refuses views of another size, naming the image', async () => {
     const mask = { width: 2, height: 2, data: new Uint8Array(4) }
     for (const column of [
       { kind: 'mask', title: 'seed', mask },
       { kind: 'errors', title: 'mistakes', prediction, truth: mask },
-      { kind: 'class map', title: 'map', map: new Float32Array(3) },
+      { kind: 'CAM', title: 'map', map: new Float32Array(3) },
     ] as const) {
       const written = write('wrong', { examples: [{ ...example, columns: [column] }] })
       await expect(written).rejects.toThrow(InputError)
-      await expect(written).rejects.toThrow(/^0001: .*the picture has 4x2 pixels/)
+      await expect(written).rejects.toThrow(/^0001: .*the image has 4x2 pixels/)
     }
   })
 })
@@ -308,11 +311,11 @@ describe('overlays', () => {
     expect(new Set([background, extra, correct, missed, confused, ignored]).size).toBe(6)
   })
 
-  test('a class map grows brighter with the score and is white on the threshold line', () => {
+  test('a CAM grows brighter with the score and is white on the threshold line', () => {
     const map = Float32Array.of(0, 0.1, 0.3, 0.39, 0, 0.1, 0.9, 0.3)
-    const drawn = drawColumn(photo, { kind: 'class map', title: '', map, threshold: 0.4 }, '')
+    const drawn = drawColumn(photo, { kind: 'CAM', title: '', map, threshold: 0.4 }, '')
     expect(pixel(drawn, 6)).toEqual([255, 255, 255])
-    const plain = drawColumn(photo, { kind: 'class map', title: '', map }, '')
+    const plain = drawColumn(photo, { kind: 'CAM', title: '', map }, '')
     expect(pixel(plain, 6)[0]!).toBeGreaterThan(pixel(plain, 3)[0]!)
   })
 })
@@ -336,7 +339,7 @@ test('weights of attention heads: a cell for each, from dark to light, and nothi
     },
   })
   expect(page).toContain(
-    'mean over 2,206 views of pictures; the most that one varies from view to view is ± 0.125',
+    'mean over 2,206 views of images; the most that one varies from view to view is ± 0.125',
   )
   expect(page.match(/<rect /g)).toHaveLength(6)
   expect(page).toContain('<title>layer 1, head 2: 0.750 ± 0.125</title>')
@@ -349,10 +352,10 @@ describe('charts', () => {
     const rows = [
       { kind: 'step', step: 0, epoch: 0, loss: 2, lr: 0.1 },
       { kind: 'step', step: 1, loss: null, lr: 0.2 },
-      { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, 'pictures/s': 9 },
+      { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, 'images/s': 9 },
       { kind: 'validation', step: 1, epoch: 0, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
     ]
-    const charts = metricCharts({ of: 'class network', rows })
+    const charts = metricCharts({ of: 'classification network', rows })
     expect(
       charts.map(({ title, series }) => [
         title,
@@ -360,14 +363,14 @@ describe('charts', () => {
       ]),
     ).toEqual([
       [
-        'Training loss, class network',
+        'Training loss, classification network',
         [
           ['loss', [[0, 2]], true],
           ['loss', [[1, 1.5]], false],
         ],
       ],
       [
-        'Learning rate, class network',
+        'Learning rate, classification network',
         [
           [
             'lr',

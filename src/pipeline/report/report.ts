@@ -1,4 +1,4 @@
-/** @file Writes report.html, one file with everything in it, and its pictures as PNG. Imports no torch. */
+/** @file Writes report.html, one file with everything in it, and its images as PNG. Imports no torch. */
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import type { Example, ReportData } from './report-data.ts'
 /** What was written: absolute or relative as `runDir` was. */
 export interface WrittenReport {
   readonly html: string
-  readonly pictures: readonly string[]
+  readonly images: readonly string[]
 }
 
 const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
@@ -26,21 +26,21 @@ export interface ReportOptions {
   readonly onBadExample?: ((example: Example, error: InputError) => void) | undefined
 }
 
-/** Writes `runDir/report.html` and, in full size, `runDir/pictures/ID-VIEW.png`. Throws InputError when a view
- * differs in size from its picture, or a file cannot be written. */
+/** Writes `runDir/report.html` and, in full size, `runDir/images/ID-VIEW.png`. Throws InputError when a view
+ * differs in size from its image, or a file cannot be written. */
 export async function writeReport(
   runDir: string,
   data: ReportData,
   { onBadExample }: ReportOptions = {},
 ): Promise<WrittenReport> {
-  const folder = join(runDir, 'pictures')
+  const folder = join(runDir, 'images')
   await mkdir(folder, { recursive: true })
-  const pictures: string[] = []
+  const images: string[] = []
   const examples: EmbeddedExample[] = []
   for (const example of data.examples) {
     try {
       const { views, paths } = await writeExample(folder, example)
-      pictures.push(...paths)
+      images.push(...paths)
       examples.push({ example, views })
     } catch (error) {
       if (onBadExample === undefined || !(error instanceof InputError)) throw error
@@ -49,7 +49,7 @@ export async function writeReport(
   }
   const html = join(runDir, 'report.html')
   await writeFileAtomic(html, renderPage(data, examples))
-  return { html, pictures }
+  return { html, images }
 }
 
 async function writeExample(
@@ -88,7 +88,7 @@ function drawnViews({ id, image, columns }: Example): [string, RgbImage][] {
   return columns.map(column => [column.title, drawColumn(image, column, id)])
 }
 
-/** A data URI of the picture, made smaller where it is large. */
+/** A data URI of the image, made smaller where it is large. */
 async function embed(image: RgbImage): Promise<{ uri: string; width: number; height: number }> {
   const ratio = Math.min(1, EMBEDDED_SIDE / Math.max(image.width, image.height))
   const width = Math.max(1, Math.round(image.width * ratio))

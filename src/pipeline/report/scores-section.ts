@@ -18,11 +18,11 @@ export function scoreCards(scores: readonly ScoreRecord[]): Markup {
   return html`${scores
     .filter((_, i) => i === 0 || i === scores.length - 1)
     .map(
-      ({ metric, split, threshold, pictures, miou, fp, fn }) => html`<div class="card score">
+      ({ metric, split, threshold, images, miou, fp, fn }) => html`<div class="card score">
 <p class="name">${metric} mIoU on ${split}</p>
 <p class="value">${miou.toFixed(2)}<small> %</small></p>
 <dl class="facts">
-<dt>pictures</dt><dd>${pictures.toLocaleString('en-US')}</dd>
+<dt>images</dt><dd>${images.toLocaleString('en-US')}</dd>
 <dt>threshold</dt><dd>${threshold === null ? 'none' : formatThreshold(threshold.value)}</dd>
 ${threshold !== null && html`<dt>how chosen</dt><dd>${describeChoice(threshold.choice)}</dd>`}
 <dt>FP / FN</dt><dd>${fp.toFixed(2)} / ${fn.toFixed(2)} % of the union</dd>
@@ -36,10 +36,10 @@ export function scoreTable(scores: readonly ScoreRecord[]): Markup {
   return html`<section><h2>Stage by stage</h2>
 <p class="lead">From the first maps to the last masks; compare only scores of the same split.</p>
 <div class="card table"><table class="stages">
-<thead><tr><th>score</th><th>split</th><th>pictures</th><th>threshold</th><th></th><th>mIoU</th><th>FP</th><th>FN</th></tr></thead>
+<thead><tr><th>score</th><th>split</th><th>images</th><th>threshold</th><th></th><th>mIoU</th><th>FP</th><th>FN</th></tr></thead>
 <tbody>${scores.map(
-    ({ metric, split, pictures, threshold, miou, fp, fn }) =>
-      html`<tr><td>${metric}</td><td>${split}</td><td>${pictures.toLocaleString('en-US')}</td><td>${threshold === null ? 'none' : formatThreshold(threshold.value)}</td><td class="bar">${bar(miou, 'var(--accent)')}</td>${numbers(miou, fp, fn)}</tr>`,
+    ({ metric, split, images, threshold, miou, fp, fn }) =>
+      html`<tr><td>${metric}</td><td>${split}</td><td>${images.toLocaleString('en-US')}</td><td>${threshold === null ? 'none' : formatThreshold(threshold.value)}</td><td class="bar">${bar(miou, 'var(--accent)')}</td>${numbers(miou, fp, fn)}</tr>`,
   )}</tbody></table></div></section>`
 }
 

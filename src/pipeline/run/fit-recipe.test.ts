@@ -15,9 +15,9 @@ function images(count: number, classes = 3): Dataset {
     root: 'photos',
     split: 'train',
     classes: Array.from({ length: classes }, (_, i) => `class ${i}`),
-    pictures: [...tagged, { id: 'untagged', tags: [] }].map(picture => ({
-      ...picture,
-      image: `${picture.id}.jpg`,
+    samples: [...tagged, { id: 'untagged', tags: [] }].map(sample => ({
+      ...sample,
+      image: `${sample.id}.jpg`,
       mask: undefined,
     })),
     warnings: [],

@@ -41,7 +41,7 @@ async function open(
     .replaceAll(root(), 'ROOT')
     .split('\n')
     .filter(line => line !== '')
-  const ids = (set: RunData['valDataset']) => set?.pictures.map(({ id }) => id)
+  const ids = (set: RunData['valDataset']) => set?.samples.map(({ id }) => id)
   return { ...data, lines, ids: ids(data.dataset)!, valIds: ids(data.valDataset) }
 }
 
@@ -56,9 +56,9 @@ describe('a bundled recipe takes any data set', () => {
     await photos(files)
     for (const recipe of await bundledRecipes()) {
       const { dataset, valDataset, recipe: fitted } = await open(recipe)
-      expect(dataset.pictures).toHaveLength(20)
+      expect(dataset.samples).toHaveLength(20)
       expect(valDataset).toBeUndefined()
-      expect((await openScoredSplit({ recipe: fitted, dataset })).pictures).toHaveLength(20)
+      expect((await openScoredSplit({ recipe: fitted, dataset })).samples).toHaveLength(20)
     }
   })
 
@@ -105,7 +105,7 @@ describe('a bundled recipe takes any data set', () => {
     const published = await open('mctformer-v2_deit-s_voc12')
     expect([published.ids, published.valIds]).toEqual([['a', 'b'], ['c']])
     expect(published.dataset.split).toBe('train_aug')
-    expect((await openScoredSplit(published)).pictures.map(({ id }) => id)).toEqual(['a'])
+    expect((await openScoredSplit(published)).samples.map(({ id }) => id)).toEqual(['a'])
     expect(published.lines.filter(line => line.startsWith('data.'))).toEqual([])
     const other = await open('weaktr_deit-s_coco14')
     expect([other.ids, other.valIds]).toEqual([['a'], ['c']])

@@ -13,7 +13,7 @@ import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { chooseSplits } from './choose-splits.ts'
 
-/** The recipe with `data.root` filled in and fitted to what the data set has, and its pictures. */
+/** The recipe with `data.root` filled in and fitted to what the data set has, and its images. */
 export interface RunData {
   readonly recipe: Recipe
   readonly dataset: Dataset
@@ -28,7 +28,7 @@ export interface OpenRunDataOptions {
   readonly named?: ReadonlySet<string>
 }
 
-/** Opens the training and validation pictures. Throws InputError when no folder is given or it is not a data set. */
+/** Opens the training and validation images. Throws InputError when no folder is given or it is not a data set. */
 export async function openRunData(
   recipe: Recipe,
   { runs, log, named = new Set() }: OpenRunDataOptions,
@@ -69,7 +69,7 @@ export async function openSplit(
   return openDataset(root, { split, layout: layoutOf(recipe), classes })
 }
 
-/** The pictures whose maps and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */
+/** The images whose maps and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */
 export async function openScoredSplit({
   recipe,
   dataset,
@@ -89,7 +89,7 @@ async function placeData(
   const root = data.root ?? (data.layout === 'demo' ? demoRoot(recipe, runs) : undefined)
   if (root === undefined) {
     throw new InputError('--data', 'is not given', {
-      expected: 'say where the pictures and tags lie: --data DIR',
+      expected: 'say where the images and tags lie: --data DIR',
     })
   }
   const placed = { ...recipe, data: { ...data, root } }
@@ -110,7 +110,7 @@ function layoutOf({ data: { layout } }: Recipe): Exclude<Recipe['data']['layout'
   return layout === 'demo' ? 'folder' : layout
 }
 
-/** The validation pictures: a split, or a share of the training pictures, or none; each is said. */
+/** The validation images: a split, or a share of the training images, or none; each is said. */
 async function validation(
   recipe: Placed,
   whole: Dataset,
@@ -124,9 +124,9 @@ async function validation(
     }
   if (data.holdOut > 0) {
     const { dataset, held } = holdOut(whole, { share: data.holdOut, seed })
-    const aside = held.pictures.length
+    const aside = held.samples.length
     log.info(
-      `validation: ${aside} of ${count(whole.pictures.length, 'image')} are set aside by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
+      `validation: ${aside} of ${count(whole.samples.length, 'image')} are set aside by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
     )
     return aside === 0 ? { dataset: whole, valDataset: undefined } : { dataset, valDataset: held }
   }
@@ -158,7 +158,7 @@ function withCheckpoint(
 }
 
 function demoRoot({ data: { demo } }: Recipe, runs: string): string {
-  return resolve(runs, 'demo-data', `${demo.pictures}x${demo.size}-seed${demo.seed}`)
+  return resolve(runs, 'demo-data', `${demo.images}x${demo.size}-seed${demo.seed}`)
 }
 
 /** A folder with files, none of which says that the demo was made there. */
@@ -169,7 +169,7 @@ async function holdsOtherThanDemo(root: string): Promise<boolean> {
 
 async function makeDemo({ data: { demo } }: Recipe, root: string, log: Log): Promise<void> {
   await mkdir(dirname(root), { recursive: true })
-  const progress = log.progress({ title: 'demo data', total: demo.pictures + demo.valPictures })
+  const progress = log.progress({ title: 'demo data', total: demo.images + demo.valImages })
   const { made } = await generateDemo(root, { ...demo, onProgress: count => progress.update(count) })
   if (made) progress.finish()
   else progress.drop()

@@ -2,7 +2,7 @@ import { mkdtemp, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { Dataset, Picture } from '../../data/dataset.ts'
+import type { Dataset, Sample } from '../../data/dataset.ts'
 import { writeSafetensors } from '../../io/safetensors.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { createLog } from '../../train/log.ts'
@@ -19,7 +19,7 @@ beforeEach(async () => {
   lines = []
 })
 
-const picture = (id: string, change: Partial<Picture> = {}): Picture => ({
+const sample = (id: string, change: Partial<Sample> = {}): Sample => ({
   id,
   image: join(folder, `${id}.jpg`),
   tags: [0],
@@ -27,14 +27,14 @@ const picture = (id: string, change: Partial<Picture> = {}): Picture => ({
   ...change,
 })
 
-function look(set: readonly string[], pictures: readonly Picture[] = ['a', 'b', 'c'].map(id => picture(id))) {
+function look(set: readonly string[], samples: readonly Sample[] = ['a', 'b', 'c'].map(id => sample(id))) {
   const recipe = parseRecipe('method: mctformer\n', 'x', ['train.batchSize=2', ...set].map(parseSet))
   const dataset: Dataset = {
     name: 'x',
     root: folder,
     split: 'train',
     classes: ['cat'],
-    pictures,
+    samples,
     warnings: [],
   }
   const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
@@ -88,18 +88,15 @@ describe('before the first step', () => {
   })
 
   it('scores of images that maps are not made for', async () => {
-    const pictures = [
-      ...['a', 'b', 'c'].map(id => picture(id, { mask: undefined })),
-      picture('d', { tags: [] }),
-    ]
-    await expect(look([], pictures)).rejects.toThrow(
+    const samples = [...['a', 'b', 'c'].map(id => sample(id, { mask: undefined })), sample('d', { tags: [] })]
+    await expect(look([], samples)).rejects.toThrow(
       'evaluate.split: is train: none of its 1 images with a mask is one that maps are made for; maps are made for the tagged images of data.split, train',
     )
   })
 
   it('a background to be swept without masks is said', async () => {
-    const pictures = ['a', 'b', 'c'].map(id => picture(id, { mask: undefined }))
-    await look(['refine.method=crf', 'refine.background=sweep'], pictures)
+    const samples = ['a', 'b', 'c'].map(id => sample(id, { mask: undefined }))
+    await look(['refine.method=crf', 'refine.background=sweep'], samples)
     expect(lines).toEqual([
       'warning: refine.background is sweep, and no image of train has a mask to choose it by: a constant is taken\n',
     ])

@@ -37,9 +37,9 @@ export async function preflight(options: PreflightOptions): Promise<void> {
 
 /** The split whose maps are scored must be one that maps are made for, as far as it has masks. */
 async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptions): Promise<void> {
-  const { split, pictures } = await openScoredSplit({ recipe, dataset })
-  const masked = pictures.filter(({ mask }) => mask !== undefined)
-  const mapped = new Set(dataset.pictures.filter(({ tags }) => tags.length > 0).map(({ id }) => id))
+  const { split, samples } = await openScoredSplit({ recipe, dataset })
+  const masked = samples.filter(({ mask }) => mask !== undefined)
+  const mapped = new Set(dataset.samples.filter(({ tags }) => tags.length > 0).map(({ id }) => id))
   if (masked.length > 0 && stages.includes('evaluate') && masked.every(({ id }) => !mapped.has(id))) {
     throw new InputError(
       'evaluate.split',
@@ -121,7 +121,7 @@ async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promi
   const free = await freeBytes(run.root)
   if (free === undefined) return
   const sizes = await Promise.all(
-    dataset.pictures.map(({ image }) =>
+    dataset.samples.map(({ image }) =>
       stat(image).then(
         ({ size }) => size,
         () => 0,

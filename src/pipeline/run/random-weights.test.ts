@@ -17,7 +17,7 @@ describe('a training that starts from nothing', () => {
   test('says so in capitals, and where weights of its size are', async () => {
     const [train, affinity, segment] = await said('mctformer-v2_deit-s_voc12')
     expect(train).toBe(
-      `${START}the class network has seen no image before, and its masks will be poor; ` +
+      `${START}the classification network has seen no image before, and its masks will be poor; ` +
         'download https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth (or deit_small_patch16_224 of timm), then give --weights FILE',
     )
     expect(affinity).toBe(
@@ -32,7 +32,7 @@ describe('a training that starts from nothing', () => {
   test('of a size that nobody publishes, says what to take in its place', async () => {
     const [train] = await said('mctformer_demo', ['data.layout=folder'])
     expect(train).toBe(
-      `${START}the class network has seen no image before, and its masks will be poor; nobody publishes weights of this ` +
+      `${START}the classification network has seen no image before, and its masks will be poor; nobody publishes weights of this ` +
         'width: take --set model.width=deit-ti, download https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth, then give --weights FILE',
     )
   })

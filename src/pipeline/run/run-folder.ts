@@ -28,17 +28,17 @@ export interface RunFolder {
   readonly metrics: string
   /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
   readonly environment: string
-  /** One safetensors file for each picture: `cam` [K, H, W], metadata `classes`. */
+  /** One safetensors file for each image: `cam` [K, H, W], metadata `classes`. */
   readonly maps: string
   /** How much each attention head counted in the maps, of methods that weigh heads. */
   readonly headWeights: string
   /** Label PNGs made from the maps at the best threshold. */
   readonly masks: string
-  /** What AffinityNet learns from: for each picture its maps twice through the dense CRF. */
+  /** What AffinityNet learns from: for each image its maps twice through the dense CRF. */
   readonly affinityLabels: string
   readonly affinityCheckpoints: string
   readonly affinityMetrics: string
-  /** Class maps after the random walk, in the form of `maps`. */
+  /** CAMs after the random walk, in the form of `maps`. */
   readonly refined: string
   /** ID.png: the labels that segmentation is trained on. */
   readonly pseudoMasks: string
@@ -58,13 +58,13 @@ export interface RunFolder {
   readonly predictionScores: string
   readonly predictionTable: string
   /** PNG files that the report shows. */
-  readonly pictures: string
+  readonly images: string
   /** Each image that a stage could not use, and why. */
   readonly lostImages: string
   readonly scores: string
   readonly scoresTable: string
-  /** mIoU of each scored picture, percent. */
-  readonly pictureScores: string
+  /** mIoU of each scored image, percent. */
+  readonly imageScores: string
   readonly report: string
 }
 
@@ -100,11 +100,11 @@ export function runFolder(root: string): RunFolder {
     predictions: at('predictions'),
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),
-    pictures: at('pictures'),
+    images: at('images'),
     lostImages: at('lost-images.txt'),
     scores: at('scores.json'),
     scoresTable: at('scores.txt'),
-    pictureScores: at('picture-scores.json'),
+    imageScores: at('image-scores.json'),
     report: at('report.html'),
   }
 }
@@ -144,7 +144,7 @@ export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFo
   await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
   await removeLeftoversBelow(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
-  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.pictures])
+  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.images])
     await makeFolder(folder)
   return run
 }

@@ -36,7 +36,7 @@ describe('the name of a run', () => {
     [' a', 'begins with a blank, or ends with a dot or a blank'],
     ['-x', 'begins with a dash, as flags do'],
     ['ö'.repeat(101), 'is longer than 200 bytes'],
-    ['demo-data', 'is kept for generated pictures'],
+    ['demo-data', 'is kept for generated images'],
   ])('%j %s', (name, problem) => {
     expect(() => placeOfRun('/runs', name)).toThrow(
       `--name ${JSON.stringify(name)}: ${problem}; a run is one folder inside --runs: give a plain name, such as first-try`,
@@ -90,7 +90,7 @@ describe('a run folder', () => {
     await mkdir(join(data, 'images'), { recursive: true })
     await symlink(data, join(folder, 'link'))
     const image = join(data, 'images', 'a.jpg')
-    const set = { pictures: [{ id: 'a', image, tags: [0], mask: undefined }] }
+    const set = { samples: [{ id: 'a', image, tags: [0], mask: undefined }] }
     const refused = (root: string, problem: string) =>
       expect(refuseDataFolder(root, data, set)).rejects.toThrow(
         `${root}: cannot be the run folder: it ${problem} ${data}; nothing was changed; give --runs a folder outside the data set, or runs in it`,
@@ -103,14 +103,14 @@ describe('a run folder', () => {
     await refuseDataFolder(join(data, 'runs', 'one'), data, set)
     await refuseDataFolder(join(folder, 'runs', 'one'), data, set)
     await refuseDataFolder(join(folder, 'photos2'), data, set)
-    const among = { pictures: [{ id: 'a', image: join(data, 'runs', 'a.jpg'), tags: [0], mask: undefined }] }
+    const among = { samples: [{ id: 'a', image: join(data, 'runs', 'a.jpg'), tags: [0], mask: undefined }] }
     await expect(refuseDataFolder(join(data, 'runs', 'one'), data, among)).rejects.toThrow('lies among')
   })
 })
 
 it('a data set is never taken for a run folder: nothing of it is touched', async () => {
   const pets = join(folder, 'pets')
-  await generateDemo(pets, { pictures: 4, valPictures: 1, size: 32 })
+  await generateDemo(pets, { images: 4, valImages: 1, size: 32 })
   const before = await contentsOf(pets)
   const run = (options: { runs: string; name?: string; recipe?: string }) =>
     runRecipe({
@@ -135,16 +135,14 @@ it('a data set is never taken for a run folder: nothing of it is touched', async
 
 it('a demo is not put in the place of what it did not make', async () => {
   const place = join(folder, 'mine')
-  await generateDemo(place, { pictures: 2, valPictures: 1, size: 32 })
+  await generateDemo(place, { images: 2, valImages: 1, size: 32 })
   await writeFile(join(place, 'images', 'holiday.jpg'), 'mine')
-  await expect(generateDemo(place, { pictures: 3, valPictures: 1, size: 32 })).rejects.toThrow(
+  await expect(generateDemo(place, { images: 3, valImages: 1, size: 32 })).rejects.toThrow(
     `${place}: is in the way and is not a demo data set; choose another folder`,
   )
   await mkdir(join(folder, 'other'))
   await writeFile(join(folder, 'other', 'demo.json'), '{"my": "settings"}')
-  await expect(generateDemo(join(folder, 'other'), { pictures: 2, size: 32 })).rejects.toThrow(
-    'is in the way',
-  )
+  await expect(generateDemo(join(folder, 'other'), { images: 2, size: 32 })).rejects.toThrow('is in the way')
   expect(await readFile(join(place, 'images', 'holiday.jpg'), 'utf8')).toBe('mine')
   expect((await readdir(folder)).sort()).toEqual(['mine', 'other'])
 })

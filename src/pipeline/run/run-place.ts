@@ -28,7 +28,7 @@ function problemOfName(name: string): string | undefined {
   if (/[. ]$|^ /.test(name)) return 'begins with a blank, or ends with a dot or a blank'
   if (name.startsWith('-')) return 'begins with a dash, as flags do'
   if (Buffer.byteLength(name) > LONGEST_NAME) return `is longer than ${LONGEST_NAME} bytes`
-  return RESERVED.has(name) ? 'is kept for generated pictures' : undefined
+  return RESERVED.has(name) ? 'is kept for generated images' : undefined
 }
 
 /** Throws InputError unless the folder is a run of ours, empty, or not there. Changes nothing. */
@@ -61,12 +61,12 @@ async function isOurs(root: string, names: readonly string[]): Promise<boolean> 
 
 /**
  * Throws InputError when the run folder is the data set's, holds it, or lies in it elsewhere than below runs/, where its
- * pictures could be read as those of the data set. Changes nothing.
+ * images could be read as those of the data set. Changes nothing.
  */
 export async function refuseDataFolder(
   root: string,
   data: string,
-  { pictures }: Pick<Dataset, 'pictures'>,
+  { samples }: Pick<Dataset, 'samples'>,
 ): Promise<void> {
   const [run, set] = await Promise.all([realPlace(root), realPlace(data)])
   const refuse = (problem: string): never => {
@@ -77,7 +77,7 @@ export async function refuseDataFolder(
   if (run === set) refuse('is the data set')
   if (isInside(set, run)) refuse('holds the data set')
   if (!isInside(run, set)) return
-  const folders = new Set(pictures.flatMap(({ image, mask }) => [image, mask ?? image]).map(dirname))
+  const folders = new Set(samples.flatMap(({ image, mask }) => [image, mask ?? image]).map(dirname))
   const read = await Promise.all([...folders].map(realPlace))
   const [first] = relative(set, run).split(sep)
   if (first !== 'runs' || read.some(folder => folder !== set && isInside(run, folder)))

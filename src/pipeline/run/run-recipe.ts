@@ -1,4 +1,4 @@
-/** @file `tagmask run`: from a recipe and a folder of pictures to a finished run folder. Imports no torch. */
+/** @file `tagmask run`: from a recipe and a folder of images to a finished run folder. Imports no torch. */
 import { appendFile, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../../io/atomic.ts'

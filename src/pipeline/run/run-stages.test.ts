@@ -27,7 +27,7 @@ const dataset: Dataset = {
   root: '/nowhere',
   split: 'train',
   classes: ['cat'],
-  pictures: [{ id: 'a', image: '/nowhere/a.jpg', tags: [0], mask: undefined }],
+  samples: [{ id: 'a', image: '/nowhere/a.jpg', tags: [0], mask: undefined }],
   warnings: [],
 }
 
@@ -102,7 +102,7 @@ describe('stages', () => {
     ['maps.layers=2', ['maps', 'evaluate', 'report']],
     ['train.epochs=3', ['train', 'maps', 'evaluate', 'report']],
     ['seed=3', ['train', 'maps', 'evaluate', 'report']],
-    ['report.pictures=3', ['report']],
+    ['report.images=3', ['report']],
   ])('%s runs %j again', async (set, again) => {
     await go(recipeWith())
     expect(await go(recipeWith(set))).toEqual(again)
@@ -141,7 +141,7 @@ describe('stages', () => {
 
   it('run again when a tag changes', async () => {
     await go(recipeWith())
-    const changed = { ...dataset, pictures: dataset.pictures.map(picture => ({ ...picture, tags: [] })) }
+    const changed = { ...dataset, samples: dataset.samples.map(sample => ({ ...sample, tags: [] })) }
     expect(await go(recipeWith(), { dataset: changed })).toContain('train')
   })
 
@@ -149,10 +149,10 @@ describe('stages', () => {
     const half = tableWith({
       maps: async ({ run }) => {
         await writeFile(join(run.maps, 'a.safetensors'), 'half')
-        throw new Interrupted('picture 1')
+        throw new Interrupted('image 1')
       },
     })
-    await expect(go(recipeWith(), { table: half })).rejects.toThrow('stopped at picture 1')
+    await expect(go(recipeWith(), { table: half })).rejects.toThrow('stopped at image 1')
     expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'report'])
     expect(calls).toContain('maps after half')
 

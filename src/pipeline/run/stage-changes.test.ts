@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Dataset } from '../../data/dataset.ts'
 import { createLog } from '../../train/log.ts'
-import { exists } from '../images/each-picture.ts'
+import { exists } from '../images/each-image.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import { openRunFolder, type RunFolder, runFolder } from './run-folder.ts'
@@ -35,8 +35,8 @@ const root = (name = 'one'): string => join(folder, 'runs', name)
 const told = (): string => lines.join('').replaceAll(folder, '')
 
 function dataset(): Dataset {
-  const pictures = IDS.map(id => ({ id, image: image(id), tags: [0], mask: join(folder, `${id}.png`) }))
-  return { name: 'tiny', root: folder, split: 'train', classes: ['cat'], pictures, warnings: [] }
+  const samples = IDS.map(id => ({ id, image: image(id), tags: [0], mask: join(folder, `${id}.png`) }))
+  return { name: 'tiny', root: folder, split: 'train', classes: ['cat'], samples, warnings: [] }
 }
 
 /** Images that say "broken" cannot be used. What is there already is not made again. */
@@ -45,7 +45,7 @@ async function make(
   { dataset, onLost }: StageContext,
   fileOf: (id: string) => string,
 ): Promise<void> {
-  for (const { id, image: file } of dataset.pictures) {
+  for (const { id, image: file } of dataset.samples) {
     const text = await readFile(file, 'utf8').catch(() => 'broken')
     if (text.startsWith('broken')) onLost?.({ id })
     else if (!(await exists(fileOf(id)))) {
@@ -124,7 +124,7 @@ describe('what a stage rests on', () => {
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     expect(await go()).toEqual(['maps', 'evaluate', 'report'])
     expect(told()).toContain('maps: made again, since the weights of train are others\n')
-    expect(told()).toContain('evaluate: made again, since the class maps are others\n')
+    expect(told()).toContain('evaluate: made again, since the CAMs are others\n')
     expect(await go()).toEqual([])
   })
 
@@ -177,7 +177,7 @@ describe('what a stage rests on', () => {
 
   it('with more examples in the report, only their predictions are made', async () => {
     await go(SEGMENT)
-    expect(await go([...SEGMENT, 'report.pictures=99'])).toEqual(['predict', 'report'])
+    expect(await go([...SEGMENT, 'report.images=99'])).toEqual(['predict', 'report'])
     expect(made).toEqual(['predict', 'report'])
     expect(told()).toContain('predict: taken up again, since the report shows another number of images\n')
   })

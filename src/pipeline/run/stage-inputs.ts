@@ -1,7 +1,7 @@
 /** @file What the result of a stage depends on: keys, contents of files, the making of the stages before it. Imports no torch. */
 import { createHash } from 'node:crypto'
 import type { Dataset } from '../../data/dataset.ts'
-import type { MaskReading } from '../../data/picture.ts'
+import type { MaskReading } from '../../data/sample.ts'
 import { flatten, isNeutralKey } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { FileContents } from './file-contents.ts'
@@ -33,8 +33,8 @@ function keysOf({ sections, notKeys }: StageDefinition, recipe: Recipe): Record<
 
 /** The images on which what a stage makes rests. */
 export function imagesOf(stage: StageDefinition, sets: StageSets): StageImage[] {
-  const all = (stage.images?.(sets).base ?? []).flatMap(({ split, pictures }) =>
-    pictures.map(({ id, image }) => ({ key: `${split}/${id}`, split, id, file: image })),
+  const all = (stage.images?.(sets).base ?? []).flatMap(({ split, samples }) =>
+    samples.map(({ id, image }) => ({ key: `${split}/${id}`, split, id, file: image })),
   )
   return [...new Map(all.map(image => [image.key, image])).values()]
 }
@@ -46,9 +46,9 @@ export function filesOf(stages: readonly StageDefinition[], sets: StageSets): st
     ...(parts.soft ?? []),
   ]
   const files = stages.flatMap(stage => [
-    ...both(stage.images?.(sets)).flatMap(({ pictures }) => pictures.map(({ image }) => image)),
-    ...both(stage.masks?.(sets)).flatMap(({ pictures }) =>
-      pictures.flatMap(({ mask }) => (mask === undefined ? [] : [mask])),
+    ...both(stage.images?.(sets)).flatMap(({ samples }) => samples.map(({ image }) => image)),
+    ...both(stage.masks?.(sets)).flatMap(({ samples }) =>
+      samples.flatMap(({ mask }) => (mask === undefined ? [] : [mask])),
     ),
   ])
   return [...new Set(files)]
@@ -84,18 +84,18 @@ export function stageInputs(stage: StageDefinition, sources: InputSources): Stag
     soft: {
       ...parts('soft', 'revision'),
       ...(sets.soft?.length && {
-        images: hash(sets.soft.map(({ pictures }) => pictures.map(({ image }) => contents.of(image)))),
+        images: hash(sets.soft.map(({ samples }) => samples.map(({ image }) => contents.of(image)))),
       }),
       ...stage.soft?.(recipe),
     },
   }
 }
 
-function tagsOf({ split, pictures }: Dataset): unknown {
-  return [split, pictures.map(({ id, tags }) => [id, tags])]
+function tagsOf({ split, samples }: Dataset): unknown {
+  return [split, samples.map(({ id, tags }) => [id, tags])]
 }
 
-function masksOf({ split, pictures }: Dataset, contents: FileContents): unknown {
+function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
   const tables = new Map<MaskReading, string>() // masks of a set share one reading
   const tableOf = (reading: MaskReading): string => {
     const known = tables.get(reading) ?? hash([reading.by, ...reading.labels])
@@ -104,7 +104,7 @@ function masksOf({ split, pictures }: Dataset, contents: FileContents): unknown 
   }
   return [
     split,
-    pictures.map(({ id, mask, tags, maskReading, maskTurned = false }) =>
+    samples.map(({ id, mask, tags, maskReading, maskTurned = false }) =>
       mask === undefined
         ? [id]
         : [

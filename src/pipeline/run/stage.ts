@@ -64,7 +64,7 @@ export interface WeightKey {
 
 export interface StageDefinition {
   readonly name: StageName
-  /** What it makes, in the plural: "the class maps". */
+  /** What it makes, in the plural: "the CAMs". */
   readonly product: string
   /** For `--help` of its command; undefined where a command of another kind runs it. */
   readonly command?: { readonly brief: string; readonly description: string }

@@ -6,7 +6,7 @@ import type { Later } from './clean-up.ts'
 
 export interface LossWatch {
   /** For the loader: what it does with an image that cannot be read. */
-  readonly options: Pick<LoaderOptions, 'strict' | 'onBadPicture' | 'onLost'>
+  readonly options: Pick<LoaderOptions, 'strict' | 'onBadImage' | 'onLost'>
   /** After the training: says which were lost, and throws when its worst epoch lost too many. */
   conclude(): Promise<void>
 }
@@ -30,9 +30,9 @@ export function watchLosses(
   return {
     options: {
       strict,
-      onBadPicture(picture, error) {
-        note?.(picture)
-        images.add(picture, error)
+      onBadImage(sample, error) {
+        note?.(sample)
+        images.add(sample, error)
       },
       async onLost(epoch) {
         const { lost, total } = epoch

@@ -7,13 +7,13 @@ import {
   affinityLosses,
   affinityNet,
   type Grid,
+  imageAffinities,
   PAIR,
   type PairRule,
   pairAffinity,
   pairLabels,
   pairOffsets,
   pairStarts,
-  pictureAffinities,
   randomWalk,
   walkedMaps,
   walkedScores,
@@ -115,7 +115,7 @@ describe('pair affinity', () => {
         expect(Math.max(...difference)).toBeLessThan(1e-5)
       }
       expect(Math.max(...want!.gradient)).toBeGreaterThan(0.05)
-      const [plane, y, x] = [12, 1, 5] // one of the second picture's pairs by the formula
+      const [plane, y, x] = [12, 1, 5] // one of the second image's pairs by the formula
       const { dy, dx } = pairOffsets()[plane]!
       const at = (row: number, column: number) =>
         values.select(0, 1).select(1, row).select(1, column).toFloat32Array()
@@ -292,7 +292,7 @@ describe('maps after the walk', () => {
     for (const map of shares.values()) expect(Math.max(...map)).toBeLessThanOrEqual(1 + 1e-5)
   })
 
-  test('a picture one pixel wide', () => {
+  test('an image one pixel wide', () => {
     const thin = { width: 1, height: 20, maps: new Map([[0, new Float32Array(20).fill(0.5)]]) }
     const affinities = { affinity: affinity.subarray(0, 34 * 3), grid: { rows: 3, columns: 1 }, stride: 8 }
     for (const pairs of RULES) {
@@ -323,7 +323,7 @@ test('AffinityNet: published sizes, its groups, and a step that makes alike what
   ])
   scope(() => {
     const image = ops.rand([1, 3, 75, 90])
-    const { affinity, grid, stride } = noGrad(() => pictureAffinities(network.eval(), image))
+    const { affinity, grid, stride } = noGrad(() => imageAffinities(network.eval(), image))
     expect({ grid, stride, length: affinity.length }).toEqual({
       grid: { rows: 10, columns: 12 },
       stride: 8,

@@ -1,10 +1,10 @@
-/** @file AffinityNet (Ahn and Kwak 2018): pairwise affinities learned from class maps, and the random walk along them. */
+/** @file AffinityNet (Ahn and Kwak 2018): pairwise affinities learned from CAMs, and the random walk along them. */
 export { affinityGroups } from './groups.ts'
+export { type Affinities, imageAffinities } from './image-affinities.ts'
 export { affinityLosses } from './losses.ts'
 export { AffinityHead, AffinityNet, affinityNet, type Reduced, SMALL } from './network.ts'
 export { pairAffinity } from './pair-affinity.ts'
 export { PAIR, pairLabels } from './pair-labels.ts'
 export { type Grid, type Offset, type PairOptions, type PairRule, pairOffsets, pairStarts } from './pairs.ts'
-export { type Affinities, pictureAffinities } from './picture-affinities.ts'
 export { randomWalk, type WalkOptions } from './random-walk.ts'
-export { upsampledScores, type WalkedPicture, walkedMaps, walkedScores } from './walk-maps.ts'
+export { upsampledScores, type WalkedImage, walkedMaps, walkedScores } from './walk-maps.ts'

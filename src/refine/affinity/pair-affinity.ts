@@ -66,7 +66,7 @@ function derivative(gradient: Tensor, x: Tensor, affinity: Tensor, places: reado
   return dx
 }
 
-/** One picture and one offset at a time: the differences stay in the cache. */
+/** One image and one offset at a time: the differences stay in the cache. */
 function eachPair(
   x: Tensor,
   places: readonly Place[],

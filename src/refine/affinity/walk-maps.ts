@@ -1,12 +1,12 @@
-/** @file Class maps of a picture after the random walk: what the pseudo masks are made from (infer_aff.py). */
+/** @file CAMs of an image after the random walk: what the pseudo masks are made from (infer_aff.py). */
 import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
-import type { Affinities } from './picture-affinities.ts'
+import type { Affinities } from './image-affinities.ts'
 import { randomWalk, type WalkOptions } from './random-walk.ts'
 
-export interface WalkedPicture {
+export interface WalkedImage {
   readonly width: number
   readonly height: number
-  /** Class maps in [0, 1], each [height, width]. */
+  /** CAMs in [0, 1], each [height, width]. */
   readonly maps: ReadonlyMap<number, Float32Array>
 }
 
@@ -16,7 +16,7 @@ export interface WalkedPicture {
  * argmax for that constant, and for every other at once.
  */
 export function walkedMaps(
-  { width, height, maps }: WalkedPicture,
+  { width, height, maps }: WalkedImage,
   affinities: Affinities,
   options: WalkOptions = {},
 ): Map<number, Float32Array> {
@@ -32,9 +32,9 @@ export function walkedMaps(
   })
 }
 
-/** A background of 1 and each map, averaged over the cells of the grid (beside the picture: 0), walked: [K + 1, rows, columns]. */
+/** A background of 1 and each map, averaged over the cells of the grid (beside the image: 0), walked: [K + 1, rows, columns]. */
 export function walkedScores(
-  { width, height, maps }: WalkedPicture,
+  { width, height, maps }: WalkedImage,
   { affinity, grid, stride }: Affinities,
   options: WalkOptions = {},
 ): Float32Array {
@@ -48,10 +48,10 @@ export function walkedScores(
   return randomWalk(cells, affinity, grid, options)
 }
 
-/** Scores [K, rows, columns] of a grid at the picture's own size, bilinear: [K, height, width]. */
+/** Scores [K, rows, columns] of a grid at the image's own size, bilinear: [K, height, width]. */
 export function upsampledScores(
   scores: Float32Array,
-  { width, height }: Pick<WalkedPicture, 'width' | 'height'>,
+  { width, height }: Pick<WalkedImage, 'width' | 'height'>,
   { grid: { rows, columns }, stride }: Pick<Affinities, 'grid' | 'stride'>,
 ): Tensor {
   return scope(() =>

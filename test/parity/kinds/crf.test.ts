@@ -20,7 +20,7 @@ describe('the dense CRF gives what pydensecrf gives', () => {
   })
 })
 
-describe('class maps come out of the CRF as MCTformer exports them', () => {
+describe('CAMs come out of the CRF as MCTformer exports them', () => {
   test.for(['mctformer_v1_cam', 'mctformer_v2_cam'])('%s', async (name, { skip }) => {
     const path = [own(name), shared(name)].find(file => existsSync(file))
     if (path === undefined)

@@ -1,7 +1,7 @@
 /** @file Parity of scoring with MCTformer's evaluation.py and engine.compute_mAP (`mctformer_evaluation` files). */
 import { z } from 'zod'
 import { perImagePrecision } from '../../../src/evaluate/average-precision.ts'
-import { addPicture, createConfusion, type LabelGrid } from '../../../src/evaluate/confusion.ts'
+import { addImage, createConfusion, type LabelGrid } from '../../../src/evaluate/confusion.ts'
 import { greedyCurve } from '../../../src/evaluate/greedy-curve.ts'
 import { type MiouResult, meanIou } from '../../../src/evaluate/miou.ts'
 import { addMaps, createSweep, sweepConfusions, sweepCurve } from '../../../src/evaluate/threshold-sweep.ts'
@@ -38,7 +38,7 @@ export function checkEvaluation(fixture: SafetensorsFile): Comparison[] {
   for (const i of images) {
     const truth = labelGrid(tensor(`in.gt.${i}`))
     const files = { truthFile: `in.gt.${i}`, predictionFile: `in.pred.${i}`, mapFile: `in.cam.${i}` }
-    addPicture(confusion, { prediction: labelGrid(tensor(`in.pred.${i}`)), truth, ...files })
+    addImage(confusion, { prediction: labelGrid(tensor(`in.pred.${i}`)), truth, ...files })
     const prefix = `in.cam.${i}.`
     const names = [...fixture.tensors.keys()].filter(name => name.startsWith(prefix))
     const maps = new Map(names.map(name => [Number(name.slice(prefix.length)), toFloat32Array(tensor(name))]))

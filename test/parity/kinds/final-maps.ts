@@ -1,4 +1,4 @@
-/** @file The class maps of a golden file as they are saved, and with one argument changed; the same for every method. */
+/** @file The CAMs of a golden file as they are saved, and with one argument changed; the same for every method. */
 import { z } from 'zod'
 import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
 import type { Tensor } from '../../../src/torch/index.ts'

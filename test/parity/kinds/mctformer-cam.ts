@@ -1,4 +1,4 @@
-/** @file Parity of MCTformer's class maps: views, every pass, final maps with their variants, and the CRF of them. */
+/** @file Parity of MCTformer's CAMs: views, every pass, final maps with their variants, and the CRF of them. */
 import { z } from 'zod'
 import { denormalise } from '../../../src/data/transforms/normalise.ts'
 import { scaleViews, type View } from '../../../src/data/transforms/views.ts'
@@ -18,7 +18,7 @@ import { isMctformer, networkConfig, patchAttention, withNetwork } from './mctfo
 import { checkViews, viewsConfig } from './views.ts'
 
 export const mctformerCam: Kind = {
-  name: 'MCTformer class maps',
+  name: 'MCTformer CAMs',
   matches: content => isMctformer(content) && 'scales' in content.config && content.has('in.image_rgb'),
   check,
 }
@@ -54,7 +54,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
   return [...comparisons, ...(await checkCrf(fixture, views[0]!, { maps: finals, config }))]
 }
 
-/** Pass 2i is scale i, pass 2i + 1 its mirror image. */
+/** Pass 2i is scale i, pass 2i + 1 its flip. */
 function passOutputs(network: Mctformer, views: readonly Tensor[], config: Config): Map<string, Tensor> {
   const { attention_type: attention, layer_index: layers, patch_attn_refine } = config
   const passes = views.flatMap(view => [view, view.flip(-1)])
@@ -80,7 +80,7 @@ interface CrfInput {
   readonly config: Config
 }
 
-/** From our maps and our picture, not the file's. */
+/** From our maps and our image, not the file's. */
 async function checkCrf(fixture: Fixture, view: View, { maps, config }: CrfInput): Promise<Comparison[]> {
   const want = fixture.tensors.get('eval.crf_image')
   if (want === undefined) return []

@@ -1,4 +1,4 @@
-/** @file Parity of MCTformer's forward in eval mode: position embeddings, logits, class maps, patch attention. */
+/** @file Parity of MCTformer's forward in eval mode: position embeddings, logits, CAMs, patch attention. */
 import { z } from 'zod'
 import type { AttentionType } from '../../../src/methods/combine-maps.ts'
 import { mctformerMaps } from '../../../src/methods/mctformer/maps.ts'

@@ -15,7 +15,7 @@ import {
 } from '../fixture.ts'
 import { allowRounding } from '../rounding.ts'
 import { denseMatrix, pairColumns, withAffinityNet } from './psa-network.ts'
-import { normalisedPicture } from './psa-seg-transforms.ts'
+import { normalisedImage } from './psa-seg-transforms.ts'
 import { weightRule, weightsByRule } from './resnet38-rule.ts'
 
 export const psaAffinity: Kind = {
@@ -41,7 +41,7 @@ function check(fixture: Fixture, options: CheckOptions): Promise<readonly Compar
       {
         ...compareFloat(
           'in.x',
-          normalisedPicture(tensorOf(fixture, 'in.image_rgb')),
+          normalisedImage(tensorOf(fixture, 'in.image_rgb')),
           toFloat32Array(tensorOf(fixture, 'in.x')),
           1e-6,
         ),

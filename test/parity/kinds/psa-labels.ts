@@ -44,8 +44,8 @@ function checkSample(
   image: number,
   { images, crop_size, stride, radius }: Config,
 ): Comparison[] {
-  const picture = tensorOf(fixture, `in.image_rgb.${image}`)
-  const [height, width] = picture.shape as [number, number, number]
+  const sample = tensorOf(fixture, `in.image_rgb.${image}`)
+  const [height, width] = sample.shape as [number, number, number]
   const [low, high] = ['la', 'ha'].map(name => toFloat32Array(tensorOf(fixture, `in.${name}.${image}`))) as [
     Float32Array,
     Float32Array,
@@ -68,7 +68,7 @@ function checkSample(
   }
   affinitySample(
     {
-      image: { width, height, data: picture.data },
+      image: { width, height, data: sample.data },
       scores: { width, height, channels: keys.length, low, high },
       file: fixture.path,
     },

@@ -37,7 +37,7 @@ const LR_SCALES = [1, 2, 10] // of the three groups
 
 function check(fixture: Fixture): Comparison[] {
   const config = parseConfig(fixture, scheduleConfig)
-  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay: config.wd, handed: 'published' })
+  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay: config.wd, momentumBug: true })
   return OPTIMISERS.flatMap(name => {
     const rates = LR_SCALES.map(scale => rateOf(name, scale, config))
     const expected = Array.from({ length: config.steps }, (_, step) => rates.map(rate => rate(step)))

@@ -6,7 +6,7 @@ import { nearestIndices } from '../../../src/data/transforms/cv2-resize.ts'
 import { IMAGENET, normalise } from '../../../src/data/transforms/normalise.ts'
 import { resize } from '../../../src/data/transforms/resize.ts'
 import { roundHalfEven } from '../../../src/data/transforms/rounding.ts'
-import { drawPlacement, placeLabels, placePicture } from '../../../src/data/transforms/segment.ts'
+import { drawPlacement, placeImage, placeLabels } from '../../../src/data/transforms/segment.ts'
 import type { RgbImage } from '../../../src/io/image.ts'
 import { type TensorData, toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { type Comparison, compareExact, compareFloat, mismatch } from '../comparison.ts'
@@ -53,12 +53,12 @@ interface Grid {
 
 function check(fixture: Fixture): Comparison[] {
   const config = parseConfig(fixture, transformConfig)
-  const picture = normalised(imageOf(tensorOf(fixture, 'in.image_rgb')))
+  const sample = normalised(imageOf(tensorOf(fixture, 'in.image_rgb')))
   const labels = gridOf(tensorOf(fixture, 'in.label'))
   const image = imageOf(tensorOf(fixture, 'in.image_rgb'))
   const outputs = [...fixture.tensors].filter(([name]) => name.startsWith('psa.'))
   return [
-    ...outputs.map(([name, want]) => checkPsa(name, want, { picture, labels, image, config })),
+    ...outputs.map(([name, want]) => checkPsa(name, want, { sample, labels, image, config })),
     ...config.chunk.flatMap((_, i) => checkChunk(fixture, i, config)),
   ]
 }
@@ -66,18 +66,18 @@ function check(fixture: Fixture): Comparison[] {
 function checkPsa(
   name: string,
   want: TensorData,
-  { picture, labels, image, config }: { picture: Grid; labels: Grid; image: RgbImage; config: Config },
+  { sample, labels, image, config }: { sample: Grid; labels: Grid; image: RgbImage; config: Config },
 ): Comparison {
   const { crop, draws } = config
   switch (name) {
     case 'psa.normalize':
-      return compareFloat(name, picture.data, toFloat32Array(want), TOLERANCE)
+      return compareFloat(name, sample.data, toFloat32Array(want), TOLERANCE)
     case 'psa.random_crop.0': {
-      const { data } = cropped(picture, crop, 0, drawn(draws.random_crop, picture, crop))
+      const { data } = cropped(sample, crop, 0, drawn(draws.random_crop, sample, crop))
       return compareFloat(name, data, toFloat32Array(want), TOLERANCE)
     }
     case 'psa.random_crop_pair.0': {
-      const { data } = cropped(picture, crop, 0, drawn(draws.random_crop_pair, picture, crop))
+      const { data } = cropped(sample, crop, 0, drawn(draws.random_crop_pair, sample, crop))
       return compareFloat(name, data, toFloat32Array(want), TOLERANCE)
     }
     case 'psa.random_crop_pair.1':
@@ -135,7 +135,7 @@ function checkChunk(fixture: Fixture, n: number, { chunk }: Config): Comparison[
   const random = { uniform: () => uniforms[asked++] ?? Number.NaN }
   const placement = drawPlacement(image, { cropSize: side, flip: 0.5 }, { scale, random })
   const pixels = new Float64Array(3 * side * side)
-  placePicture(image, placement, { ...IMAGENET, side, out: pixels })
+  placeImage(image, placement, { ...IMAGENET, side, out: pixels })
   const own = new Uint8Array(side * side)
   placeLabels(labels, placement, { side, padding: 'background', out: own })
   const original = Uint8Array.from(pixels, (value, i) => {
@@ -209,9 +209,9 @@ function imageOf({ shape: [height = 0, width = 0], data }: TensorData): RgbImage
   return { width, height, data }
 }
 
-/** A picture [H, W, 3] as network input [3, H, W]. */
-export function normalisedPicture(picture: TensorData): Float32Array {
-  return normalise(imageOf(picture))
+/** An image [H, W, 3] as network input [3, H, W]. */
+export function normalisedImage(sample: TensorData): Float32Array {
+  return normalise(imageOf(sample))
 }
 
 function chunks(values: readonly number[], size: number): number[][] {

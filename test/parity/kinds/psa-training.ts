@@ -92,7 +92,7 @@ function checkSteps(fixture: Fixture, network: AffinityNet, run: Run): Compariso
   const { config } = run
   const { lr, wt_dec: weightDecay, steps, max_step, batches } = config
   const groups = affinityGroups(network, { weightDecay, headScale: 10 })
-  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay, handed: 'published' })
+  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay, momentumBug: true })
   const optimiser = sgd(groups, { momentum })
   const rate = polyStep({ lr, steps: max_step })
   const before = sampledParameters(network, config.sample_stride)

@@ -6,13 +6,13 @@ import { toFloat32Array } from '../../../src/io/tensor-data.ts'
 import {
   type Affinities,
   type Grid,
+  imageAffinities,
   type PairOptions,
   pairOffsets,
   pairStarts,
-  pictureAffinities,
   randomWalk,
   upsampledScores,
-  type WalkedPicture,
+  type WalkedImage,
   type WalkOptions,
   walkedMaps,
   walkedScores,
@@ -52,19 +52,19 @@ const STRIDE = 8
 
 async function check(fixture: Fixture, options: CheckOptions): Promise<readonly Comparison[]> {
   const config = parseConfig(fixture, walkConfig)
-  const picture = pictureOf(fixture, config)
+  const image = imageOf(fixture, config)
   const [rows, columns] = config.grid
   const given = givenPlanes(toFloat32Array(tensorOf(fixture, 'in.affinity')), { rows, columns })
   return [
     compareExact('config.grid', config.grid, [
-      Math.ceil(picture.height / STRIDE),
-      Math.ceil(picture.width / STRIDE),
+      Math.ceil(image.height / STRIDE),
+      Math.ceil(image.width / STRIDE),
     ]),
-    compareExact('config.classes', [...picture.maps.keys()], config.classes),
+    compareExact('config.classes', [...image.maps.keys()], config.classes),
     ...(given === undefined
       ? [mismatch('in.affinity', 'has an entry that is no pair of radius 5')]
       : config.runs.flatMap(([beta, logt], run) =>
-          checkRun(fixture, picture, {
+          checkRun(fixture, image, {
             prefix: `given.${run}`,
             affinities: { affinity: given, grid: { rows, columns }, stride: STRIDE },
             walk: { beta, logt, pairs: 'corrected' },
@@ -72,7 +72,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<readonly 
             labels: config.num_labels,
           }),
         )),
-    ...(await checkNetwork(fixture, picture, config, options)),
+    ...(await checkNetwork(fixture, image, config, options)),
   ]
 }
 
@@ -84,14 +84,14 @@ interface Run {
   readonly labels: number
 }
 
-function checkRun(fixture: Fixture, picture: WalkedPicture, run: Run): Comparison[] {
+function checkRun(fixture: Fixture, image: WalkedImage, run: Run): Comparison[] {
   const { prefix, affinities, walk, threshold, labels } = run
   const { grid } = affinities
-  const scores = walkedScores(picture, affinities, walk).map((score, i) =>
+  const scores = walkedScores(image, affinities, walk).map((score, i) =>
     i < grid.rows * grid.columns ? score * threshold : score,
   )
-  const maps = walkedMaps(picture, affinities, walk)
-  const prediction = predictLabels({ ...picture, maps }, { labels, threshold, file: fixture.path })
+  const maps = walkedMaps(image, affinities, walk)
+  const prediction = predictLabels({ ...image, maps }, { labels, threshold, file: fixture.path })
   return [...tensorsUnder(fixture, `${prefix}.`)].flatMap(([name, want]): Comparison[] => {
     const full = `${prefix}.${name}`
     const floats = (got: ArrayLike<number>): Comparison[] => [
@@ -99,7 +99,7 @@ function checkRun(fixture: Fixture, picture: WalkedPicture, run: Run): Compariso
     ]
     if (name === 'affinity') return floats(denseMatrix(affinities.affinity, grid, walk))
     if (name === 'trans') return floats(transitions(affinities, walk))
-    if (name === 'cam_rw') return floats(allLabels(scores, picture, { grid, labels }))
+    if (name === 'cam_rw') return floats(allLabels(scores, image, { grid, labels }))
     if (name === 'pred') return [compareExact(full, prediction.data, want.data)]
     if (name !== 'cam_up') return []
     const padded = { width: grid.columns * STRIDE, height: grid.rows * STRIDE }
@@ -110,18 +110,18 @@ function checkRun(fixture: Fixture, picture: WalkedPicture, run: Run): Compariso
 /** The same with the affinities of a network with weights by rule. */
 function checkNetwork(
   fixture: Fixture,
-  picture: WalkedPicture,
+  image: WalkedImage,
   { network_rule, network_run, num_labels: labels }: Config,
   options: CheckOptions,
 ): Promise<Comparison[]> {
   const { beta, logt, bg_thr: threshold } = network_run
   const { data } = tensorOf(fixture, 'in.image_rgb')
-  const pixels = normalise({ ...picture, data })
+  const pixels = normalise({ ...image, data })
   return withAffinityNet(network_rule, options, network => {
     const affinities = scope(() =>
-      pictureAffinities(network, tensor(pixels, [1, 3, picture.height, picture.width]).to(options)),
+      imageAffinities(network, tensor(pixels, [1, 3, image.height, image.width]).to(options)),
     )
-    return checkRun(fixture, picture, {
+    return checkRun(fixture, image, {
       prefix: 'network',
       affinities,
       walk: { beta, logt },
@@ -131,7 +131,7 @@ function checkNetwork(
   })
 }
 
-function pictureOf(fixture: Fixture, { classes }: Config): WalkedPicture {
+function imageOf(fixture: Fixture, { classes }: Config): WalkedImage {
   const [height, width] = tensorOf(fixture, 'in.image_rgb').shape as [number, number, number]
   const maps = new Map(classes.map(key => [key, toFloat32Array(tensorOf(fixture, `in.cam.${key}`))]))
   return { width, height, maps }
@@ -164,10 +164,10 @@ function transitions({ affinity, grid }: Affinities, walk: WalkOptions): Float32
   return randomWalk(identity, affinity, grid, walk)
 }
 
-/** [1, labels, rows, columns]: zero for the classes that are not in the picture. */
+/** [1, labels, rows, columns]: zero for the classes that are not in the image. */
 function allLabels(
   scores: Float32Array,
-  { maps }: WalkedPicture,
+  { maps }: WalkedImage,
   { grid, labels }: { grid: Grid; labels: number },
 ): Float32Array {
   const area = grid.rows * grid.columns

@@ -4,7 +4,7 @@ import { fromData, noGrad, scope } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import { type Comparison, compareFloat } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, tensorOf } from '../fixture.ts'
-import { normalisedPicture } from './psa-seg-transforms.ts'
+import { normalisedImage } from './psa-seg-transforms.ts'
 import { withSegmentation } from './seg-network.ts'
 
 export const segForward: Kind = {
@@ -15,7 +15,7 @@ export const segForward: Kind = {
 
 function check(fixture: Fixture, options: CheckOptions): Promise<readonly Comparison[]> {
   const input = tensorOf(fixture, 'in.x')
-  const own = normalisedPicture(tensorOf(fixture, 'in.image_rgb'))
+  const own = normalisedImage(tensorOf(fixture, 'in.image_rgb'))
   return withSegmentation(fixture, options, network =>
     scope(() => {
       const logits = noGrad(() => network.forward(fromData(input).to(options)))

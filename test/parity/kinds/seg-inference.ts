@@ -1,6 +1,6 @@
 /** @file Parity of seg/infer_seg.py: probabilities over scales, dense CRF, labels, score (`seg_infer` files). */
 import { z } from 'zod'
-import { addPicture, createConfusion } from '../../../src/evaluate/confusion.ts'
+import { addImage, createConfusion } from '../../../src/evaluate/confusion.ts'
 import { meanIou } from '../../../src/evaluate/miou.ts'
 import type { RgbImage } from '../../../src/io/image.ts'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
@@ -12,7 +12,7 @@ import { compareOutputs } from '../compare-tensors.ts'
 import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { compareLabels, compareProbabilities, crfTerms, pairwiseTerms } from './crf.ts'
-import { normalisedPicture } from './psa-seg-transforms.ts'
+import { normalisedImage } from './psa-seg-transforms.ts'
 import { networkConfig, withSegmentation } from './seg-network.ts'
 
 export const segInference: Kind = {
@@ -57,7 +57,7 @@ function checkProbabilities(
   }: { network: SegmentationNetwork; image: RgbImage; config: Config } & CheckOptions,
 ): { comparisons: Comparison[]; scores: Float32Array } {
   return scope(() => {
-    const input = tensor(normalisedPicture(tensorOf(fixture, 'in.image_rgb')), [
+    const input = tensor(normalisedImage(tensorOf(fixture, 'in.image_rgb')), [
       1,
       3,
       image.height,
@@ -83,7 +83,7 @@ function checkScore(fixture: Fixture, { num_classes: labels }: Config): Comparis
     return { height: shape[0]!, width: shape[1]!, data }
   }
   const confusion = createConfusion(labels)
-  addPicture(confusion, {
+  addImage(confusion, {
     prediction: grid('eval.pred'),
     truth: grid('in.gt'),
     predictionFile: 'eval.pred',

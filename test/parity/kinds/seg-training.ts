@@ -47,7 +47,7 @@ function checkSteps(
   config: Config,
   { device }: CheckOptions,
 ): Comparison[] {
-  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay: WEIGHT_DECAY, handed: 'published' })
+  const momentum = polySgdMomentum({ momentum: 0.9, weightDecay: WEIGHT_DECAY, momentumBug: true })
   const groups = [
     { parameters: network.backbone.network.parameters(), weightDecay: 0 },
     { parameters: network.head.parameters(), weightDecay: 0, lrScale: 10 },

@@ -51,55 +51,55 @@ const PIPELINE = [
 /** Runs the transforms on the inputs of the fixture; one comparison a tensor, and one a setting we derive. */
 export function checkTransforms({ tensors, metadata }: SafetensorsFile): Comparison[] {
   const config = Config.parse(JSON.parse(metadata.config ?? '{}'))
-  const picture = pictureOf(tensors, 'in.image_rgb')
-  const small = pictureOf(tensors, 'in.aug_rgb')
+  const image = imageOf(tensors, 'in.image_rgb')
+  const small = imageOf(tensors, 'in.aug_rgb')
   const outputs = [...tensors].filter(([name]) => !name.startsWith('in.') && !name.startsWith('aug.'))
   return [
-    ...outputs.map(([name, want]) => checkOutput(name, want, picture, config)),
+    ...outputs.map(([name, want]) => checkOutput(name, want, image, config)),
     ...[...tensors]
       .filter(([name]) => name.startsWith('aug.'))
       .map(([name, want]) => checkOperation(name, want, small, config)),
-    ...checkSettings(picture, config),
+    ...checkSettings(image, config),
   ]
 }
 
-function checkOutput(name: string, want: TensorData, picture: RgbImage, config: Config): Comparison {
+function checkOutput(name: string, want: TensorData, image: RgbImage, config: Config): Comparison {
   const { input_size: side, unit, mean, std } = config
-  if (name === 'eval.normalised') return floats(name, normalise(picture, { mean, std }), want)
+  if (name === 'eval.normalised') return floats(name, normalise(image, { mean, std }), want)
   if (name === 'eval.val') {
-    const square = centreCrop(resizeShorterSide(picture, config.val_resize), side)
+    const square = centreCrop(resizeShorterSide(image, config.val_resize), side)
     return floats(name, normalise(square, { mean, std }), want)
   }
   if (name === 'ms.sizes') return checkSizes(name, want, config)
   const [kind, number] = splitNumber(name)
   if (kind === 'ms.image') {
-    const { scale, flipped } = viewOf(number, want, picture, config)
-    const [view] = scaleViews(picture, { scales: [scale], unit, normalisation: { mean, std } })
+    const { scale, flipped } = viewOf(number, want, image, config)
+    const [view] = scaleViews(image, { scales: [scale], unit, normalisation: { mean, std } })
     return floats(name, flipped ? mirrored(view!.data, view!.width) : view!.data, want)
   }
   const box = kind === 'crop' ? config.crop_boxes_ijhw[number] : undefined
   if (box === undefined) throw new Error(`${name}: a tensor this kind does not know`)
   const [y, x, height, width] = box
-  const cropped = resize(picture, { width: side, height: side, box: { x, y, width, height } })
+  const cropped = resize(image, { width: side, height: side, box: { x, y, width, height } })
   return compareExact(name, cropped.data, want.data)
 }
 
 /** aug.OPERATION.MAGNITUDE.SIGN */
-function checkOperation(name: string, want: TensorData, picture: RgbImage, config: Config): Comparison {
+function checkOperation(name: string, want: TensorData, image: RgbImage, config: Config): Comparison {
   const { operation, magnitude, sign } = parseOperation(name.slice('aug.'.length))
   const argument = operationArgument(operation, magnitude, sign)
-  const got = OPERATIONS[operation].apply(picture, argument, config.randaugment.fill)
+  const got = OPERATIONS[operation].apply(image, argument, config.randaugment.fill)
   return compareExact(name, got.data, want.data)
 }
 
-function checkSettings(picture: RgbImage, config: Config): Comparison[] {
+function checkSettings(image: RgbImage, config: Config): Comparison[] {
   const { randaugment, input_size: side, mean, train_pipeline: pipeline } = config
   const same = pipeline.length === PIPELINE.length && pipeline.every((step, i) => step === PIPELINE[i])
   return [
     compareExact('config.val_resize', [shorterSide(side)], [config.val_resize]),
     compareExact('config.train_pipeline', [same ? 1 : 0], [1]),
     compareExact('config.randaugment.fill', meanColour(mean), randaugment.fill),
-    ...config.get_params_draws.map((draw, i) => checkDraws(`config.get_params_draws.${i}`, draw, picture)),
+    ...config.get_params_draws.map((draw, i) => checkDraws(`config.get_params_draws.${i}`, draw, image)),
     ...Object.entries(randaugment.ops).flatMap(([key, want]) => {
       if (want === null) return []
       const { operation, magnitude, sign } = parseOperation(key)
@@ -118,7 +118,7 @@ function checkSettings(picture: RgbImage, config: Config): Comparison[] {
 function checkDraws(
   name: string,
   { draws, box_ijhw: want }: Config['get_params_draws'][number],
-  picture: RgbImage,
+  image: RgbImage,
 ) {
   const asked: number[] = []
   const next = (kind: string) => (low: number, high: number) => {
@@ -126,7 +126,7 @@ function checkDraws(
     asked.push(low, high)
     return drawn === kind ? value : Number.NaN
   }
-  const box = randomCropBox(picture, { uniform: next('uniform'), integer: next('randint') })
+  const box = randomCropBox(image, { uniform: next('uniform'), integer: next('randint') })
   const ranges = draws.flatMap(([, low, high]) => [low, high])
   return compareFloat(name, [box.y, box.x, box.height, box.width, ...asked], [...want, ...ranges], 1e-15)
 }
@@ -144,9 +144,9 @@ function checkSizes(name: string, want: TensorData, { scales, unit }: Config): C
 }
 
 /** View 2k is one scale, 2k + 1 its flip; which scale shows in its size. */
-function viewOf(number: number, { shape }: TensorData, picture: RgbImage, { scales, unit }: Config) {
+function viewOf(number: number, { shape }: TensorData, image: RgbImage, { scales, unit }: Config) {
   const scale = scales.find(candidate => {
-    const { width, height } = scaledSize(picture, candidate, { unit })
+    const { width, height } = scaledSize(image, candidate, { unit })
     return height === shape[1] && width === shape[2]
   })
   if (scale === undefined) throw new Error(`ms.image.${number}: no scale of the configuration gives its size`)
@@ -169,7 +169,7 @@ function splitNumber(name: string): [string, number] {
   return [name.slice(0, dot), Number(name.slice(dot + 1))]
 }
 
-function pictureOf(tensors: ReadonlyMap<string, TensorData>, name: string): RgbImage {
+function imageOf(tensors: ReadonlyMap<string, TensorData>, name: string): RgbImage {
   const tensor = tensors.get(name)
   const [height, width] = tensor?.shape ?? []
   if (tensor === undefined || height === undefined || width === undefined)

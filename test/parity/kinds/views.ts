@@ -1,4 +1,4 @@
-/** @file The views of a picture that class maps are made from, held against those of a golden file. */
+/** @file The views of an image that CAMs are made from, held against those of a golden file. */
 import { z } from 'zod'
 import type { View } from '../../../src/data/transforms/views.ts'
 import { toFloat32Array } from '../../../src/io/tensor-data.ts'
@@ -16,7 +16,7 @@ export const viewsConfig = z.object({
   std: colour,
 })
 
-/** `in.scaled.<2i>` are what the original made of the picture: our views must be the same, and are used. */
+/** `in.scaled.<2i>` are what the original made of the image: our views must be the same, and are used. */
 export function checkViews(
   fixture: Fixture,
   views: readonly View[],

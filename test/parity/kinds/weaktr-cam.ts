@@ -1,4 +1,4 @@
-/** @file Parity of WeakTr's class maps: views, every pass, final maps with their variants. */
+/** @file Parity of WeakTr's CAMs: views, every pass, final maps with their variants. */
 import type { z } from 'zod'
 import { scaleViews } from '../../../src/data/transforms/views.ts'
 import { weaktrMaps } from '../../../src/methods/weaktr/maps.ts'
@@ -13,7 +13,7 @@ import { checkViews, viewsConfig } from './views.ts'
 import { isWeaktr, networkConfig, withNetwork } from './weaktr-network.ts'
 
 export const weaktrCam: Kind = {
-  name: 'WeakTr class maps',
+  name: 'WeakTr CAMs',
   matches: content => isWeaktr(content) && 'scales' in content.config && content.has('in.image_rgb'),
   check,
 }
@@ -49,7 +49,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
   ]
 }
 
-/** Pass 2i is scale i, pass 2i + 1 its mirror image. */
+/** Pass 2i is scale i, pass 2i + 1 its flip. */
 function passOutputs(
   network: Weaktr,
   views: readonly Tensor[],

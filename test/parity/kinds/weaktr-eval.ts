@@ -1,4 +1,4 @@
-/** @file Parity of WeakTr's forward in eval mode: logits, class maps of every kind, fused patch attention. */
+/** @file Parity of WeakTr's forward in eval mode: logits, CAMs of every kind, fused patch attention. */
 import { z } from 'zod'
 import type { AttentionType } from '../../../src/methods/combine-maps.ts'
 import { forwardKeeping, spreadMaps, weaktrMaps } from '../../../src/methods/weaktr/maps.ts'

@@ -1,6 +1,6 @@
 /** @file Parity of WeakTr's CAM labels and scores: evaluation.py with and without the CRF of its hard labels. */
 import { z } from 'zod'
-import { addPicture, createConfusion, type LabelGrid } from '../../../src/evaluate/confusion.ts'
+import { addImage, createConfusion, type LabelGrid } from '../../../src/evaluate/confusion.ts'
 import { greedyCurve } from '../../../src/evaluate/greedy-curve.ts'
 import { type MiouResult, meanIou } from '../../../src/evaluate/miou.ts'
 import { predictLabels } from '../../../src/evaluate/predict-labels.ts'
@@ -46,9 +46,9 @@ async function check(fixture: Fixture): Promise<Comparison[]> {
     const maps = classMaps(fixture, i, truth)
     const files = { truthFile: `in.gt.${i}`, mapFile: `in.cam.${i}` }
     addMaps(sweep, { maps, truth, ...files })
-    comparisons.push(...(await comparePicture(fixture, i, { maps, config })))
+    comparisons.push(...(await compareImage(fixture, i, { maps, config })))
     const theirs = labelGrid(tensorOf(fixture, `out.pred_crf.${i}`)) // scores are held against each other on the same labels
-    addPicture(refined, { prediction: theirs, truth, predictionFile: `out.pred_crf.${i}`, ...files })
+    addImage(refined, { prediction: theirs, truth, predictionFile: `out.pred_crf.${i}`, ...files })
   }
   const results = sweepConfusions(sweep).map(counts => meanIou(counts, { absent: 'skip' }))
   const crf = meanIou(refined, { absent: 'skip' })
@@ -68,13 +68,13 @@ async function check(fixture: Fixture): Promise<Comparison[]> {
   ]
 }
 
-interface Picture {
+interface Sample {
   readonly maps: ClassMaps
   readonly config: Config
 }
 
 /** The labels at the CRF's threshold, and out of the CRF. */
-async function comparePicture(fixture: Fixture, i: number, { maps, config }: Picture): Promise<Comparison[]> {
+async function compareImage(fixture: Fixture, i: number, { maps, config }: Sample): Promise<Comparison[]> {
   const { num_classes: labels, crf_threshold: threshold, crf } = config
   const prediction = predictLabels(maps, { labels, threshold, file: `in.cam.${i}` })
   const { width, height } = prediction

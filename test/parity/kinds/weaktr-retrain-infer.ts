@@ -39,10 +39,10 @@ const configSchema = segmenterConfig.extend({
   window_stride: z.int().positive(),
   weight: z.number(),
   normalisation: z.record(z.string(), z.object({ mean: colour, std: colour })),
-  /** Every other one is the mirror image of the one before, which is not stored. */
+  /** Every other one is the flip of the one before, which is not stored. */
   window_images: z.array(z.object({ shape: pair, flip: z.boolean() })),
   ori_shape: pair,
-  /** Of each stored picture: (top, left) of its windows, and its size after enlarging. */
+  /** Of each stored image: (top, left) of its windows, and its size after enlarging. */
   anchors: z.array(z.array(pair)),
   resized: z.array(pair),
 })
@@ -91,7 +91,7 @@ function checkWindows(
   const paired = images.every(({ shape, flip }, i) =>
     i % 2 === 0 ? !flip : flip && shape.join() === images[i - 1]!.shape.join(),
   )
-  if (!paired) return [mismatch('config.window_images', 'are not pictures, each with its mirror image')]
+  if (!paired) return [mismatch('config.window_images', 'are not images, each with its flip')]
   const views = images.flatMap((_, i) =>
     i % 2 === 0 ? [fromData(tensorOf(fixture, `in.window.${i}`)).to({ device })] : [],
   )

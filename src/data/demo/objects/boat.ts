@@ -1,4 +1,4 @@
-/** @file A sailing or a motor boat. Its sail or cabin tells it apart; its hull is what a class map forgets. */
+/** @file A sailing or a motor boat. Its sail or cabin tells it apart; its hull is what a CAM forgets. */
 import type { Part } from '../canvas.ts'
 import { box, polygon, stroke } from '../shape.ts'
 import { hsv, scaled } from '../texture.ts'

@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import type { Shape } from '../shape.ts'
 import { type Colour, clamp, type Noise, octaves, scaled } from '../texture.ts'
 
-/** What an object is made with: the picture's dice, its noise, and where its light comes from (a unit vector). */
+/** What an object is made with: the image's dice, its noise, and where its light comes from (a unit vector). */
 export interface Brush {
   readonly random: Random
   readonly noise: Noise

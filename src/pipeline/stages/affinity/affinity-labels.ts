@@ -1,6 +1,6 @@
-/** @file affinity/labels/ID.safetensors: class maps twice through the dense CRF. Part of the stage `affinity`. */
+/** @file affinity/labels/ID.safetensors: CAMs twice through the dense CRF. Part of the stage `affinity`. */
 import { join } from 'node:path'
-import type { Picture } from '../../../data/dataset.ts'
+import type { Sample } from '../../../data/dataset.ts'
 import { sample } from '../../../data/listing.ts'
 import { writeScoreVolumes } from '../../../data/score-volumes.ts'
 import { InputError } from '../../../errors.ts'
@@ -12,29 +12,29 @@ import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { ops, scope, tensor } from '../../../torch/index.ts'
 import { classMapFile } from '../../images/class-map-file.ts'
-import { eachImage } from '../../images/each-image.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
+import { eachSizedImage } from '../../images/each-sized-image.ts'
 import { lostBefore } from '../../images/lost-images.ts'
 import { readMapsAndImage } from '../../images/maps-and-image.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 
-/** The label scores of one picture. */
-export function affinityLabelFile(folder: string, { id }: Pick<Picture, 'id'>): string {
+/** The label scores of one image. */
+export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): string {
   return join(folder, `${id}.safetensors`)
 }
 
 /**
- * The images that have class maps. Names those with tags that have none and that no stage has named, or throws under `strict`. Throws InputError
+ * The images that have CAMs. Names those with tags that have none and that no stage has named, or throws under `strict`. Throws InputError
  * when there are no maps at all.
  */
-export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Picture[]> {
-  const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
-  const there = await Promise.all(tagged.map(picture => exists(classMapFile(run.maps, picture))))
+export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
+  const tagged = dataset.samples.filter(({ tags }) => tags.length > 0)
+  const there = await Promise.all(tagged.map(sample => exists(classMapFile(run.maps, sample))))
   const absent = tagged.filter((_, i) => !there[i])
   if (absent.length > 0) {
-    const names = (some: readonly Picture[]): string => sample(some.map(({ id }) => id))
-    const problem = `${absent.length} of ${count(tagged.length, 'tagged image')} without a class map`
+    const names = (some: readonly Sample[]): string => sample(some.map(({ id }) => id))
+    const problem = `${absent.length} of ${count(tagged.length, 'tagged image')} without a CAM`
     if (recipe.strict || absent.length === tagged.length)
       throw new InputError(fromHere(run.maps), `${problem}: ${names(absent)}`, {
         expected: 'run the stage maps again',
@@ -47,22 +47,19 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
 }
 
 /**
- * Writes the files that are not there yet, as many pictures at once as there are threads and memory; the CRF runs off the
+ * Writes the files that are not there yet, as many images at once as there are threads and memory; the CRF runs off the
  * main thread.
  */
-export async function writeAffinityLabels(
-  context: StageContext,
-  pictures: readonly Picture[],
-): Promise<void> {
+export async function writeAffinityLabels(context: StageContext, samples: readonly Sample[]): Promise<void> {
   const { recipe, run } = context
   const { low, high, crf } = recipe.affinity.labels
-  await eachImage(
+  await eachSizedImage(
     context,
-    pictures,
-    picture => affinityLabelFile(run.affinityLabels, picture),
-    async (picture, file, sizeOf) => {
-      const source = classMapFile(run.maps, picture)
-      const { image, own, maps: cams } = await readMapsAndImage(source, picture, { sizeOf })
+    samples,
+    sample => affinityLabelFile(run.affinityLabels, sample),
+    async (sample, file, sizeOf) => {
+      const source = classMapFile(run.maps, sample)
+      const { image, own, maps: cams } = await readMapsAndImage(source, sample, { sizeOf })
       const volumes: TensorData[] = []
       for (const alpha of [low, high]) {
         const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
@@ -74,7 +71,7 @@ export async function writeAffinityLabels(
     {
       title: 'affinity labels',
       atOnce: crfThreads(recipe.threads),
-      memoryOf: ({ own, working, picture: { tags } }) =>
+      memoryOf: ({ own, working, sample: { tags } }) =>
         refineMemory({ own, working, labels: tags.length + 1 }) +
         8 * working.width * working.height * (tags.length + 1),
     },

@@ -1,10 +1,10 @@
-/** @file Stage `affinity`: from class maps to a trained AffinityNet. */
+/** @file Stage `affinity`: from CAMs to a trained AffinityNet. */
 import { mkdir } from 'node:fs/promises'
 import { openLabelledLoader } from '../../../data/labelled-loader.ts'
 import { polyStep } from '../../../optim/index.ts'
 import { affinityLosses, pairAffinity, pairLabels } from '../../../refine/affinity/index.ts'
 import { fromData, tensor } from '../../../torch/index.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
 import { affinityOptimiser, buildAffinity } from '../../networks/build-affinity.ts'
 import { startBackbone } from '../../networks/build-backbone.ts'
 import { prepareTorch } from '../../networks/build-method.ts'
@@ -27,9 +27,9 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   const mapped = await withMaps(context)
   await writeAffinityLabels(context, mapped)
   const labelled = await Promise.all(
-    mapped.map(picture => exists(affinityLabelFile(run.affinityLabels, picture))),
+    mapped.map(sample => exists(affinityLabelFile(run.affinityLabels, sample))),
   )
-  const pictures = mapped.filter((_, i) => labelled[i])
+  const samples = mapped.filter((_, i) => labelled[i])
   const device = prepareTorch(recipe)
   const network = buildAffinity(recipe, { numClasses: dataset.classes.length })
   later(() => network.dispose())
@@ -38,19 +38,19 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   network.to(device)
   const { stride } = network.backbone
   const grid = { rows: cropSize / stride, columns: cropSize / stride }
-  sayIfOneBatch(pictures, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
+  sayIfOneBatch(samples, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
   await runTraining(context, {
     title: 'affinity',
     keys: { lr: 'affinity.optimiser.lr', batchSize: 'affinity.batchSize' },
     settings,
     network,
     openLoader: options =>
-      openLabelledLoader(pictures, {
+      openLabelledLoader(samples, {
         ...options,
         seed,
         dropLast: settings.dropLast,
         transform: { affinity: { cropSize, stride, ...settings.augment, ...normalise } },
-        labelFile: picture => affinityLabelFile(run.affinityLabels, picture),
+        labelFile: sample => affinityLabelFile(run.affinityLabels, sample),
       }),
     losses({ images, labels, size }) {
       const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })

@@ -1,4 +1,4 @@
-/** @file Stage `affinity`: from class maps to a trained AffinityNet. */
+/** @file Stage `affinity`: from CAMs to a trained AffinityNet. */
 import { tagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
@@ -10,7 +10,7 @@ export const affinity: StageDefinition = {
   name: 'affinity',
   product: 'the weights of affinity',
   command: {
-    brief: 'Train the AffinityNet of a run from its class maps',
+    brief: 'Train the AffinityNet of a run from its CAMs',
     description: `Writes affinity/ (labels, the maps twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C ends
 after the step, with a checkpoint; the same command goes on from there. Then: tagmask refine.
 Needs the stages before it in the same run, and refine.method affinity in the recipe.
@@ -22,7 +22,7 @@ Examples:
   has: ({ refine }) => walks(refine),
   before: () => ({ base: [maps] }),
   sections: recipe => (train.has?.(recipe) === false ? ['seed', 'precision', 'affinity'] : ['affinity']),
-  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
   outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics }) => [
     { path: affinityLabels, passing: true },
     { path: affinityCheckpoints, needed: true, aside: true },

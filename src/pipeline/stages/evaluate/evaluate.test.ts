@@ -14,7 +14,7 @@ import { parseSet } from '../../recipe/overrides.ts'
 import { openRunFolder, type RunFolder } from '../../run/run-folder.ts'
 import { evaluateStage, type ScoresFile } from './evaluate.ts'
 
-// Four pictures of 4x2 pixels; the cat is the left half, its map 0.8 there and 0.3 elsewhere.
+// Four images of 4x2 pixels; the cat is the left half, its map 0.8 there and 0.3 elsewhere.
 const WIDTH = 4
 const HEIGHT = 2
 const IDS = ['a', 'b', 'c', 'd']
@@ -70,7 +70,7 @@ async function evaluate(...set: string[]): Promise<ScoresFile> {
 describe('stage evaluate', () => {
   it('finds the threshold that separates, warns how it was chosen, and draws the masks', async () => {
     const { scores, threshold } = await evaluate()
-    expect(scores[0]).toMatchObject({ metric: 'seed', split: 'train', pictures: 4 })
+    expect(scores[0]).toMatchObject({ metric: 'seed', split: 'train', samples: 4 })
     expect(scores[0]?.miou).toBeCloseTo(100, 6)
     expect(threshold).toBe(0.3) // the lowest of those that are equally good
     expect(scores[0]?.curve?.length).toBe(101)
@@ -81,7 +81,7 @@ describe('stage evaluate', () => {
     )
     const mask = await readLabelMap(join(run.masks, 'a.png'))
     expect([...mask.data]).toEqual(half(1, 0))
-    expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual(IDS.map(id => ({ id, miou: 100 })))
+    expect(JSON.parse(await readFile(run.imageScores, 'utf8'))).toEqual(IDS.map(id => ({ id, miou: 100 })))
   })
 
   it('takes a given threshold, and says so', async () => {
@@ -102,7 +102,7 @@ describe('stage evaluate', () => {
     )
   })
 
-  it('names a picture it cannot read and goes on; under strict it ends', async () => {
+  it('names an image it cannot read and goes on; under strict it ends', async () => {
     await writeFile(join(folder, 'data', 'masks', 'b.png'), 'no png')
     await writeLabelMap(join(folder, 'data', 'masks', 'c.png'), {
       width: 1,
@@ -110,25 +110,23 @@ describe('stage evaluate', () => {
       data: Uint8Array.of(0),
     })
     const { scores } = await evaluate()
-    expect(scores[0]?.pictures).toBe(2)
+    expect(scores[0]?.images).toBe(2)
     expect(log.warnings.find(text => text.startsWith('b is left out of the scores'))).toContain('b.png')
     expect(log.warnings.find(text => text.startsWith('c is left out of the scores'))).toContain(
-      'the mask is 1x1 pixels but the class map is 4x2',
+      'the mask is 1x1 pixels but the CAM is 4x2',
     )
     await expect(evaluate('strict=true')).rejects.toThrow('b.png')
   })
 
-  it('says which pictures have no map, and refuses when none has', async () => {
+  it('says which images have no map, and refuses when none has', async () => {
     await evaluate()
     await rm(join(run.maps, 'd.safetensors'))
-    expect((await evaluate()).scores[0]?.pictures).toBe(3)
+    expect((await evaluate()).scores[0]?.images).toBe(3)
     expect(log.warnings).toContain(
-      'evaluate: 1 of 4 images of train with a mask, without a class map, left out of the scores: d',
+      'evaluate: 1 of 4 images of train with a mask, without a CAM, left out of the scores: d',
     )
     for (const id of IDS) await writeFile(join(run.maps, `${id}.safetensors`), 'cut')
-    await expect(evaluate()).rejects.toThrow(
-      'holds no class map that can be scored for any of 4 images of train',
-    )
+    await expect(evaluate()).rejects.toThrow('holds no CAM that can be scored for any of 4 images of train')
   })
 
   describe('masks that tell nothing', () => {
@@ -154,7 +152,7 @@ describe('stage evaluate', () => {
         'None of 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.40.\n',
       )
       expect((await readdir(run.masks)).length).toBe(4)
-      expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual([])
+      expect(JSON.parse(await readFile(run.imageScores, 'utf8'))).toEqual([])
       expect(await evaluate('evaluate.threshold=0.7')).toMatchObject({ scores: [], threshold: 0.7 })
     })
 
@@ -164,7 +162,7 @@ describe('stage evaluate', () => {
       expect(await readFile(run.scoresTable, 'utf8')).toBe(
         'The masks of train hold only 255, which is ignored: nothing is scored. Masks were made at threshold 0.40.\n',
       )
-      expect(JSON.parse(await readFile(run.pictureScores, 'utf8'))).toEqual([])
+      expect(JSON.parse(await readFile(run.imageScores, 'utf8'))).toEqual([])
     })
 
     it('none holds a class: no threshold is chosen by them, and the tag is warned of', async () => {
@@ -180,7 +178,7 @@ describe('stage evaluate', () => {
       await writeFile(join(folder, 'data', 'classes.txt'), 'cat\ndog\n')
       for (const id of ['a', 'b'])
         await put(id, encodeLabelMap({ width: WIDTH, height: HEIGHT, data: Uint8Array.from(half(1, 2)) }))
-      expect((await evaluate()).scores[0]?.pictures).toBe(4)
+      expect((await evaluate()).scores[0]?.images).toBe(4)
       expect(log.warnings).toContain(
         'masks of train hold classes that their images are not tagged with: "dog" (2 images, as a)',
       )
@@ -193,12 +191,12 @@ describe('stage evaluate', () => {
     await evaluate('evaluate.split=val')
     for (const id of ['a', 'b']) await rm(join(run.maps, `${id}.safetensors`))
     await expect(evaluate('evaluate.split=val')).rejects.toThrow(
-      `${run.maps}: holds no class map that can be scored for any of 2 images of val; evaluate.split must name images of data.split, for which maps are made`,
+      `${run.maps}: holds no CAM that can be scored for any of 2 images of val; evaluate.split must name images of data.split, for which maps are made`,
     )
     for (const id of ['c', 'd']) await rm(join(run.maps, `${id}.safetensors`))
     await writeFile(join(run.maps, 'x.safetensors'), '')
     await expect(evaluate()).rejects.toThrow(
-      `${run.maps}: holds no class map that can be scored for any of 2 images of train; make the maps again: tagmask maps RUN --force`,
+      `${run.maps}: holds no CAM that can be scored for any of 2 images of train; make the maps again: tagmask maps RUN --force`,
     )
   })
 
@@ -206,6 +204,6 @@ describe('stage evaluate', () => {
     await evaluate()
     for (const id of ['a', 'b', 'c']) await writeFile(join(run.maps, `${id}.safetensors`), 'cut')
     await expect(evaluate()).rejects.toThrow('masks (data.maxLost): 3 of 4 images could not be used')
-    expect((await evaluate('data.maxLost=0.8')).scores[0]?.pictures).toBe(1)
+    expect((await evaluate('data.maxLost=0.8')).scores[0]?.images).toBe(1)
   })
 })

@@ -1,5 +1,5 @@
-/** @file Stage `evaluate`: class maps against masks at every threshold, then masks at the best one. Imports no torch. */
-import type { Dataset, Picture } from '../../../data/dataset.ts'
+/** @file Stage `evaluate`: CAMs against masks at every threshold, then masks at the best one. Imports no torch. */
+import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { sample } from '../../../data/listing.ts'
 import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
@@ -21,7 +21,7 @@ import {
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { count } from '../../../io/count.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { lostBefore } from '../../images/lost-images.ts'
 import type { Recipe } from '../../recipe/schema.ts'
@@ -30,7 +30,7 @@ import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { writeMasks } from './masks.ts'
 
-/** Content of scores.json; `scores` is empty when the pictures have no masks. */
+/** Content of scores.json; `scores` is empty when the images have no masks. */
 export interface ScoresFile {
   readonly scores: readonly ScoreRecord[]
   /** Background threshold of masks/. */
@@ -41,14 +41,14 @@ export interface ScoresFile {
 /** Where there are no masks to choose a threshold by: near the best value of MCTformer (0.37 to 0.43). */
 const BLIND_THRESHOLD = 0.4
 
-/** Writes scores.json, scores.txt, picture-scores.json and masks/; prints the table. A picture that cannot be
+/** Writes scores.json, scores.txt, image-scores.json and masks/; prints the table. An image that cannot be
  * read is named and left out, or ends the stage under `strict`; masks that tell nothing leave the threshold at 0.40. */
 export async function evaluateStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { split } = scored
-  const { sweep, count, unscored, maskTags } = await sweepPictures(context, scored, { folder: run.maps })
+  const { sweep, count, unscored, maskTags } = await sweepImages(context, scored, { folder: run.maps })
   maskTags.tell(log, split)
   const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
   const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
@@ -70,7 +70,7 @@ export async function evaluateStage(context: StageContext): Promise<void> {
 /** What one pass over the masks and maps of a split gave. */
 export interface Swept {
   readonly sweep: ThresholdSweep
-  /** Pictures in it. */
+  /** Images in it. */
   readonly count: number
   /** Why nothing can be scored, as the beginning of a sentence. */
   readonly unscored: string | undefined
@@ -78,42 +78,42 @@ export interface Swept {
 }
 
 export interface SweepOptions {
-  /** Of class maps. */
+  /** Of CAMs. */
   readonly folder: string
   /** Whether an earlier pass has told of what is left out and turned. */
   readonly told?: boolean
 }
 
 /**
- * One pass over the pictures that have both a mask and a map in the folder. Masks that cannot be used are named and
+ * One pass over the images that have both a mask and a map in the folder. Masks that cannot be used are named and
  * never end it (but under `strict`); throws InputError when there are masks and not one map for them.
  */
-export async function sweepPictures(
+export async function sweepImages(
   { recipe, dataset, run, log, signal }: StageContext,
   scored: Dataset,
   { folder, told = false }: SweepOptions,
 ): Promise<Swept> {
   const { split } = scored
-  const pictures = scored.pictures.filter(({ mask }) => mask !== undefined)
+  const samples = scored.samples.filter(({ mask }) => mask !== undefined)
   const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe) })
   const maskTags = compareMaskTags(dataset.classes)
   const leftOut = collectLeftOut(recipe)
-  const progress = log.progress({ title: 'evaluate', total: pictures.length })
+  const progress = log.progress({ title: 'evaluate', total: samples.length })
   const missing: string[] = []
   const turned: string[] = []
   let [used, badMaps] = [0, 0]
-  for (const [i, picture] of pictures.entries()) {
+  for (const [i, sample] of samples.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
-    const { id, mask } = picture
+    const { id, mask } = sample
     const mapFile = classMapFile(folder, { id })
     if (!(await exists(mapFile))) missing.push(id)
     else {
       try {
         const maps = await readClassMaps(mapFile)
-        const truth = await readTruth(picture, maps)
+        const truth = await readTruth(sample, maps)
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
-        maskTags.add(picture, truth.data)
-        if (truth.turned && picture.maskTurned !== true) turned.push(id) // else the data set has told
+        maskTags.add(sample, truth.data)
+        if (truth.turned && sample.maskTurned !== true) turned.push(id) // else the data set has told
         used++
       } catch (error) {
         leftOut.add(id, error)
@@ -129,16 +129,16 @@ export async function sweepPictures(
       log.info(
         `${count(turned.length, 'mask', 'is')} turned as the EXIF orientation of the image says: ${sample(turned)}`,
       )
-    await tellMissing({ run, log }, { missing, pictures, split })
+    await tellMissing({ run, log }, { missing, samples, split })
   }
-  const reached = pictures.length - missing.length - badMaps
-  if (pictures.some(({ tags }) => tags.length > 0) && reached === 0) {
-    const made = new Set(dataset.pictures.map(({ id }) => id))
+  const reached = samples.length - missing.length - badMaps
+  if (samples.some(({ tags }) => tags.length > 0) && reached === 0) {
+    const made = new Set(dataset.samples.map(({ id }) => id))
     throw new InputError(
       folder,
-      `holds no class map that can be scored for any of ${count(pictures.length, 'image')} of ${split}`,
+      `holds no CAM that can be scored for any of ${count(samples.length, 'image')} of ${split}`,
       {
-        expected: pictures.some(({ id }) => made.has(id))
+        expected: samples.some(({ id }) => made.has(id))
           ? 'make the maps again: tagmask maps RUN --force'
           : 'evaluate.split must name images of data.split, for which maps are made',
       },
@@ -148,38 +148,38 @@ export async function sweepPictures(
     sweep,
     count: used,
     maskTags,
-    unscored: whyUnscored({ pictures, split, reached, used, maskTags }),
+    unscored: whyUnscored({ samples, split, reached, used, maskTags }),
   }
 }
 
 /** Images with a mask and no map: only those are named that have a tag and that no stage has named. */
 async function tellMissing(
   { run, log }: Pick<StageContext, 'run' | 'log'>,
-  { missing, pictures, split }: { missing: readonly string[]; pictures: readonly Picture[]; split: string },
+  { missing, samples, split }: { missing: readonly string[]; samples: readonly Sample[]; split: string },
 ): Promise<void> {
   if (missing.length === 0) return
   const lost = await lostBefore(run.lostImages)
-  const untagged = new Set(pictures.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : [])))
+  const untagged = new Set(samples.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : [])))
   const unnamed = missing.filter(id => !lost.has(id) && !untagged.has(id))
-  const what = `evaluate: ${missing.length} of ${count(pictures.length, 'image')} of ${split} with a mask, without a class map, left out of the scores`
+  const what = `evaluate: ${missing.length} of ${count(samples.length, 'image')} of ${split} with a mask, without a CAM, left out of the scores`
   if (unnamed.length > 0) log.warn(`${what}: ${sample(unnamed)}`)
   else log.info(`${what}: without a tag, or lost before`)
 }
 
 function whyUnscored({
-  pictures,
+  samples,
   split,
   reached,
   used,
   maskTags,
 }: {
-  pictures: readonly Picture[]
+  samples: readonly Sample[]
   split: string
   reached: number
   used: number
   maskTags: MaskTags
 }): string | undefined {
-  if (pictures.length === 0) return `No image of ${split} has a mask`
+  if (samples.length === 0) return `No image of ${split} has a mask`
   if (reached === 0) return `No image of ${split} that has a mask has a tag`
   if (used === 0) return `None of ${count(reached, 'mask')} of ${split} can be used`
   if (maskTags.pixels === 0) return `The masks of ${split} hold only 255, which is ignored`
@@ -201,7 +201,7 @@ function pickScore(
       value,
       choice: threshold === null ? { how: 'swept on the same masks it is scored on' } : { how: 'given' },
     },
-    pictures: count,
+    images: count,
     result: meanIou(confusion, { absent }),
   }
   return { score, curve }

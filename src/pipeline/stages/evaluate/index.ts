@@ -1,4 +1,4 @@
-/** @file Stage `evaluate`: scores of the class maps at every threshold, and their masks at the best one. */
+/** @file Stage `evaluate`: scores of the CAMs at every threshold, and their masks at the best one. */
 import type { StageDefinition } from '../../run/stage.ts'
 import { maps } from '../maps/index.ts'
 
@@ -6,7 +6,7 @@ export const evaluate: StageDefinition = {
   name: 'evaluate',
   product: 'the masks and scores of evaluate',
   command: {
-    brief: 'Score the class maps of a run against masks',
+    brief: 'Score the CAMs of a run against masks',
     description: `Tries every background threshold in one pass; writes scores.json and scores.txt, and masks/ at the best one.
 Needs the stage maps of the same run, and masks in the data set.
 
@@ -17,10 +17,10 @@ Examples:
   before: () => ({ base: [maps] }),
   sections: () => ['evaluate'],
   masks: ({ scored }) => ({ base: [scored] }),
-  outputs: ({ scores, scoresTable, pictureScores, masks }) => [
+  outputs: ({ scores, scoresTable, imageScores, masks }) => [
     { path: scores, needed: true },
     { path: scoresTable },
-    { path: pictureScores },
+    { path: imageScores },
     { path: masks },
   ],
   table: ({ scoresTable }) => scoresTable,

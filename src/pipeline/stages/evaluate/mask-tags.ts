@@ -1,7 +1,7 @@
 /** @file Whether the masks hold what their images are tagged with. Imports no torch. */
 
 import { sample } from '../../../data/listing.ts'
-import type { Picture } from '../../../data/picture.ts'
+import type { Sample } from '../../../data/sample.ts'
 import { count } from '../../../io/count.ts'
 import { IGNORE } from '../../../io/label-values.ts'
 import type { Log } from '../../../train/log.ts'
@@ -10,7 +10,7 @@ export interface MaskTags {
   /** Pixels that are not ignored, and those of them that are of a class. */
   readonly pixels: number
   readonly foreground: number
-  add(picture: Pick<Picture, 'id' | 'tags'>, labels: Uint8Array): void
+  add(sample: Pick<Sample, 'id' | 'tags'>, labels: Uint8Array): void
   /** Warns of classes that are tagged and in no mask, and of classes in masks whose images are not tagged with them. */
   tell(log: Log, split: string): void
 }

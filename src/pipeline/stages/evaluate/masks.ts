@@ -1,11 +1,11 @@
-/** @file masks/ID.png at one threshold, and how well each picture is met. Part of the stage `evaluate`. */
+/** @file masks/ID.png at one threshold, and how well each image is met. Part of the stage `evaluate`. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Dataset, Picture } from '../../../data/dataset.ts'
+import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
 import {
-  addPicture,
+  addImage,
   type Confusion,
   createConfusion,
   isEmpty,
@@ -20,23 +20,23 @@ import { collectLost } from '../../images/lost-images.ts'
 import { writeLegend } from '../../out/write-legend.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 
-/** mIoU of one picture over the labels in its truth or prediction, percent. */
-export interface PictureScore {
+/** mIoU of one image over the labels in its truth or prediction, percent. */
+export interface ImageScore {
   readonly id: string
   readonly miou: number
 }
 
-/** Writes a label PNG for every class map, and picture-scores.json for those of `scored` that have a mask. */
+/** Writes a label PNG for every CAM, and image-scores.json for those of `scored` that have a mask. */
 export async function writeMasks(
   { run, dataset, recipe, log, signal }: StageContext,
   { threshold, scored }: { threshold: number; scored: Dataset },
 ): Promise<void> {
   await writeLegend(run, dataset)
   const files = (await readdir(run.maps)).filter(file => file.endsWith('.safetensors')).sort()
-  const truths = new Map(scored.pictures.map(picture => [picture.id, picture]))
+  const truths = new Map(scored.samples.map(sample => [sample.id, sample]))
   const labels = dataset.classes.length + 1
   const progress = log.progress({ title: 'masks', total: files.length })
-  const scores: PictureScore[] = []
+  const scores: ImageScore[] = []
   const lost = collectLost({ title: 'masks', list: run.lostImages, log })
   for (const [i, name] of files.entries()) {
     if (signal.aborted) throw new Interrupted(`masks, image ${i}`)
@@ -45,9 +45,8 @@ export async function writeMasks(
     try {
       const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
       await writeLabelMap(join(run.masks, `${id}.png`), prediction)
-      const picture = truths.get(id)
-      if (picture?.mask !== undefined)
-        scores.push(...(await scorePicture(picture, { prediction, labels, file })))
+      const sample = truths.get(id)
+      if (sample?.mask !== undefined) scores.push(...(await scoreImage(sample, { prediction, labels, file })))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
       lost.add({ id }, error)
@@ -56,27 +55,27 @@ export async function writeMasks(
   }
   progress.finish()
   await lost.conclude({ lost: lost.ids.length, total: files.length, maxLost: recipe.data.maxLost })
-  await writeFileAtomic(run.pictureScores, `${JSON.stringify(scores)}\n`)
+  await writeFileAtomic(run.imageScores, `${JSON.stringify(scores)}\n`)
 }
 
 /** One score, or none when the mask cannot be read or holds nothing but 255: the sweep has named it. */
-async function scorePicture(
-  picture: Picture,
+async function scoreImage(
+  sample: Sample,
   { prediction, labels, file }: { prediction: LabelGrid; labels: number; file: string },
-): Promise<PictureScore[]> {
+): Promise<ImageScore[]> {
   const confusion = createConfusion(labels)
   try {
-    const truth = await readTruth(picture, prediction)
-    addPicture(confusion, { prediction, truth, predictionFile: file, truthFile: picture.mask! })
+    const truth = await readTruth(sample, prediction)
+    addImage(confusion, { prediction, truth, predictionFile: file, truthFile: sample.mask! })
   } catch (error) {
     if (error instanceof InputError) return []
     throw error
   }
-  return isEmpty(confusion) ? [] : [{ id: picture.id, miou: pictureMiou(confusion) }]
+  return isEmpty(confusion) ? [] : [{ id: sample.id, miou: imageMiou(confusion) }]
 }
 
-/** Mean IoU over the labels in truth or prediction of one picture, percent. */
-export function pictureMiou(confusion: Confusion): number {
+/** Mean IoU over the labels in truth or prediction of one image, percent. */
+export function imageMiou(confusion: Confusion): number {
   const { truth, predicted, both } = labelCounts(confusion)
   const unions = Array.from(both, (hit, k) => ({ hit, union: truth[k]! + predicted[k]! - hit })).filter(
     ({ union }) => union > 0,

@@ -25,7 +25,7 @@ const put = (name: string, ...data: number[]): Promise<void> =>
   writeLabelMap(join(folder, name), { width: data.length, height: 1, data: Uint8Array.from(data) })
 
 async function score(...set: string[]): Promise<LabelScores & { warnings: readonly string[] }> {
-  const pictures = IDS.map(id => ({
+  const samples = IDS.map(id => ({
     id,
     image: join(folder, `${id}.jpg`),
     tags: [0],
@@ -36,7 +36,7 @@ async function score(...set: string[]): Promise<LabelScores & { warnings: readon
     root: folder,
     split: 'val',
     classes: ['cat', 'dog'],
-    pictures,
+    samples,
     warnings: [],
   }
   const log = silentLog()
@@ -62,7 +62,7 @@ it('scores what can be scored and names the rest, those of one cause together', 
   await put('a-true.png', 0, 1)
   for (const id of ['b', 'c']) await writeFile(join(folder, `${id}-true.png`), 'no PNG')
   const { score: found, each, warnings } = await score()
-  expect(found).toMatchObject({ metric: 'val', split: 'val', pictures: 1 })
+  expect(found).toMatchObject({ metric: 'val', split: 'val', samples: 1 })
   expect(each).toEqual([{ id: 'a', miou: 100 }])
   expect(warnings).toEqual([
     `2 images are left out of val for one cause (b, c): ${join(folder, 'b-true.png')}: cannot be decoded (no PNG); a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel`,

@@ -1,9 +1,9 @@
 /** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
 
-import type { Dataset, Picture } from '../../../data/dataset.ts'
+import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { readTruth } from '../../../data/truth.ts'
 import {
-  addPicture,
+  addImage,
   createConfusion,
   isEmpty,
   meanIou,
@@ -12,16 +12,16 @@ import {
 } from '../../../evaluate/index.ts'
 import { count } from '../../../io/count.ts'
 import { readLabelMap } from '../../../io/indexed-png.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'
-import { type PictureScore, pictureMiou } from './masks.ts'
+import { type ImageScore, imageMiou } from './masks.ts'
 
 export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
-  /** The label PNG of a picture; pictures without one, or without a mask, take no part. */
-  readonly file: (picture: Picture) => string
-  /** What a picture that cannot be read is left out of, as in "the scores". */
+  /** The label PNG of an image; images without one, or without a mask, take no part. */
+  readonly file: (sample: Sample) => string
+  /** What an image that cannot be read is left out of, as in "the scores". */
   readonly what: string
   /** Where the work stood when it was interrupted. */
   readonly where: string
@@ -32,42 +32,42 @@ export interface LabelScores {
   readonly score: Score | undefined
   /** Why there is no score, as the beginning of a sentence. */
   readonly unscored: string
-  readonly each: readonly PictureScore[]
+  readonly each: readonly ImageScore[]
   /** Of the masks that take part. */
   readonly maskTags: MaskTags
 }
 
 /**
- * The score of a split, undefined where no picture takes part, and each picture's. A picture that cannot be read is named and
+ * The score of a split, undefined where no image takes part, and each image's. An image that cannot be read is named and
  * left out, or ends all under `strict`.
  */
 export async function scoreLabels(
   { recipe, dataset, signal, log }: StageContext,
-  { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  { split, samples }: Pick<Dataset, 'split' | 'samples'>,
   { metric, threshold, file, what, where }: ScoreLabelsOptions,
 ): Promise<LabelScores> {
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const leftOut = collectLeftOut(recipe)
   const maskTags = compareMaskTags(dataset.classes)
-  const each: PictureScore[] = []
+  const each: ImageScore[] = []
   let [masked, ignored] = [0, 0]
-  for (const picture of pictures) {
+  for (const sample of samples) {
     if (signal.aborted) throw new Interrupted(where)
-    const { id, mask } = picture
-    const predictionFile = file(picture)
+    const { id, mask } = sample
+    const predictionFile = file(sample)
     if (mask === undefined) continue
     masked++
     if (!(await exists(predictionFile))) continue
     try {
       const prediction = await readLabelMap(predictionFile)
-      const truth = await readTruth(picture, prediction)
+      const truth = await readTruth(sample, prediction)
       const confusion = createConfusion(labels)
-      addPicture(confusion, { prediction, truth, predictionFile, truthFile: mask })
+      addImage(confusion, { prediction, truth, predictionFile, truthFile: mask })
       mergeConfusion(total, confusion)
-      maskTags.add(picture, truth.data)
+      maskTags.add(sample, truth.data)
       if (isEmpty(confusion)) ignored++
-      else each.push({ id, miou: pictureMiou(confusion) })
+      else each.push({ id, miou: imageMiou(confusion) })
     } catch (error) {
       leftOut.add(id, error)
     }
@@ -76,7 +76,7 @@ export async function scoreLabels(
   const unscored = whyUnscored({ split, masked, ignored, bad: leftOut.count })
   if (each.length === 0) return { score: undefined, unscored, each, maskTags }
   const result = meanIou(total, { absent: recipe.evaluate.absent })
-  const score: Score = { metric, split, threshold, pictures: each.length + ignored, result }
+  const score: Score = { metric, split, threshold, images: each.length + ignored, result }
   return { score, unscored, each, maskTags }
 }
 

@@ -14,13 +14,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** The smallest WeakTr on six generated pictures of 32 pixels, trained for two steps. */
+/** The smallest WeakTr on six generated images of 32 pixels, trained for two steps. */
 async function run(name: string, ...set: string[]): Promise<RunFolder> {
   const small = [
     'model.width={embedDim: 12, depth: 3, heads: 2}',
     'model.fusion={kind: aaf, reduction: 2, featReduction: 2}',
     'model.imageSize=32',
-    'data.demo={pictures: 6, valPictures: 1, size: 32}',
+    'data.demo={images: 6, valImages: 1, size: 32}',
     'data.valSplit=null',
     'data.workers=1',
     'train.epochs=1',
@@ -44,8 +44,8 @@ async function run(name: string, ...set: string[]): Promise<RunFolder> {
 test('the stage maps leaves the weights of the heads, and the report shows them', async () => {
   const { headWeights, maps, report } = await run('aaf')
   const weights = JSON.parse(await readFile(headWeights, 'utf8')) as HeadWeights
-  const pictures = (await readdir(maps)).length
-  expect(weights.views).toBe(pictures * 2 * 2) // scales, mirror images
+  const samples = (await readdir(maps)).length
+  expect(weights.views).toBe(samples * 2 * 2) // scales, flips
   expect(weights.mean.map(layers => layers.length)).toEqual([3, 3])
   expect(weights.mean.flat().every(weight => weight > 0 && weight < 1)).toBe(true)
   expect(await readFile(report, 'utf8')).toContain('<title>layer 3, head 2: ')

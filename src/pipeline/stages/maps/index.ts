@@ -1,4 +1,4 @@
-/** @file Stage `maps`: from weights to a class map for each tagged image. */
+/** @file Stage `maps`: from weights to a CAM for each tagged image. */
 import { join } from 'node:path'
 import { tagged } from '../../../data/dataset.ts'
 import type { StageDefinition } from '../../run/stage.ts'
@@ -6,10 +6,10 @@ import { train } from '../train/index.ts'
 
 export const maps: StageDefinition = {
   name: 'maps',
-  product: 'the class maps',
+  product: 'the CAMs',
   command: {
-    brief: 'Make class maps with the trained network of a run',
-    description: `Writes maps/ID.safetensors for each tagged picture. Needs the stage train of the same run.
+    brief: 'Make CAMs with the trained network of a run',
+    description: `Writes maps/ID.safetensors for each tagged image. Needs the stage train of the same run.
 
 Examples:
   tagmask maps runs/mctformer-v2_deit-ti_voc-mini
@@ -21,7 +21,7 @@ Examples:
     train.has?.(recipe) === false
       ? ['method', 'model', 'normalise', 'precision', 'maps', 'memory']
       : ['maps', 'memory'],
-  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
   outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
   weights: { key: 'maps.weights', flag: '--checkpoint' },

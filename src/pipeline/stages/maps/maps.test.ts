@@ -63,7 +63,7 @@ async function run(name: string, stages: readonly StageName[], set: readonly str
     'maps.longestSide=64',
     'refine.method=none',
     'segment=null',
-    'report.pictures=0',
+    'report.images=0',
   ]
   const { run } = await runRecipe({
     recipe: 'weaktr_demo',
@@ -113,7 +113,7 @@ test('maps and masks have the size of the image; what is smaller than a patch is
   }
   const huge = join(data, 'images', 'huge.png')
   expect(await readFile(made.lostImages, 'utf8')).toContain(
-    `maps\thuge\t${huge}: the picture has 20000 x 20000 pixels; at most 200 million`,
+    `maps\thuge\t${huge}: the image has 20000 x 20000 pixels; at most 200 million`,
   )
   const text = lines.join('')
   expect(text).toContain(

@@ -1,21 +1,21 @@
-/** @file Stage `maps`: from weights to a class map for each tagged picture. */
-import type { Picture } from '../../../data/dataset.ts'
+/** @file Stage `maps`: from weights to a CAM for each tagged image. */
+import type { Sample } from '../../../data/dataset.ts'
 import type { InputError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { type HeadWeights, joinHeadWeights } from '../../../methods/index.ts'
 import { classMapFile, readClassMapNote, writeClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
 import { fullSizeMaps } from '../../images/full-size-maps.ts'
+import { eachImageMaps } from '../../images/image-maps.ts'
 import { collectLost } from '../../images/lost-images.ts'
-import { eachPictureMaps } from '../../images/picture-maps.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 
-const HEADS = 'headWeights' // of one picture, in the metadata of its maps
+const HEADS = 'headWeights' // of one image, in the metadata of its maps
 
 /**
- * Writes maps/ID.safetensors for every picture with a tag, of the picture's own size; those already there are kept. Where
- * the method weighs attention heads also head-weights.json, over all pictures that have maps.
+ * Writes maps/ID.safetensors for every image with a tag, of the image's own size; those already there are kept. Where
+ * the method weighs attention heads also head-weights.json, over all images that have maps.
  */
 export async function mapsStage({ recipe, dataset, run, signal, log }: StageContext): Promise<void> {
   const { maps: settings, data } = recipe
@@ -24,30 +24,30 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   if (settings.weights === null) await loadTrained(method.network, weights)
   else await loadPublished(method, weights, log)
   method.network.eval()
-  const file = (picture: Picture): string => classMapFile(run.maps, picture)
-  const tagged = dataset.pictures.filter(({ tags }) => tags.length > 0)
-  const there = await Promise.all(tagged.map(picture => exists(file(picture))))
-  const pictures = tagged.filter((_, i) => !there[i])
-  let count = tagged.length - pictures.length
+  const file = (sample: Sample): string => classMapFile(run.maps, sample)
+  const tagged = dataset.samples.filter(({ tags }) => tags.length > 0)
+  const there = await Promise.all(tagged.map(sample => exists(file(sample))))
+  const samples = tagged.filter((_, i) => !there[i])
+  let count = tagged.length - samples.length
   const progress = log.progress({ title: 'maps', total: tagged.length, start: count })
   const lost = collectLost({ title: 'maps', list: run.lostImages, log })
   let writing: Promise<void> = Promise.resolve()
   const options = {
     title: 'maps',
     scales: settings.scales,
-    onBadPicture(picture: Picture, error: InputError) {
-      lost.add(picture, error)
+    onBadImage(sample: Sample, error: InputError) {
+      lost.add(sample, error)
       progress.update(count + lost.ids.length)
     },
     log,
   }
   try {
-    await eachPictureMaps(method, recipe, pictures, options, async (picture, maps, own) => {
+    await eachImageMaps(method, recipe, samples, options, async (sample, maps, own) => {
       const heads = method.takeHeadWeights?.()
       const cam = fullSizeMaps(maps, own, settings.storage)
-      await writing // one file is written while the next picture is computed
+      await writing // one file is written while the next image is computed
       const notes = heads === undefined ? {} : { [HEADS]: JSON.stringify(heads) }
-      writing = writeClassMaps(file(picture), { cam, classes: picture.tags, notes })
+      writing = writeClassMaps(file(sample), { cam, classes: sample.tags, notes })
       writing.catch(() => undefined) // seen when awaited
       progress.update(++count + lost.ids.length)
       if (signal.aborted) {
@@ -67,7 +67,7 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   await lost.conclude({ lost: lost.ids.length, total: tagged.length, maxLost: data.maxLost })
 }
 
-/** Over the pictures of all sessions, as their maps note them. */
+/** Over the images of all sessions, as their maps note them. */
 async function allHeadWeights(files: readonly string[]): Promise<HeadWeights | undefined> {
   const parts: HeadWeights[] = []
   for (const path of files) {

@@ -10,7 +10,7 @@ import type { StageName } from '../../run/stage.ts'
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-repaired-'))
-  await generateDemo(join(folder, 'data'), { pictures: 8, valPictures: 1, size: 32 })
+  await generateDemo(join(folder, 'data'), { images: 8, valImages: 1, size: 32 })
 })
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -46,7 +46,7 @@ async function run(): Promise<{ worked: StageName[]; text: string; maps: string[
   return { worked, text, maps: await readdir(run.maps) }
 }
 
-test('an image repaired after a run gets what is made of images; the class network stays as it was trained', {
+test('an image repaired after a run gets what is made of images; the classification network stays as it was trained', {
   timeout: 120_000,
 }, async () => {
   const image = join(folder, 'data', 'images', '0003.jpg')

@@ -15,7 +15,7 @@ export const predict: StageDefinition = {
   sections: () => ['predict', 'memory'],
   images: sets => ({ base: predicted(sets), soft: [sets.scored] }),
   masks: sets => ({ soft: predicted(sets) }),
-  soft: ({ report }) => ({ shown: String(report.pictures) }),
+  soft: ({ report }) => ({ shown: String(report.images) }),
   outputs: ({ predictions, predictionScores, predictionTable }) => [
     { path: predictions },
     { path: predictionScores, needed: true },

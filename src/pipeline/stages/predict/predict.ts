@@ -1,17 +1,17 @@
-/** @file Stage `predict`: what the trained segmentation network makes of the validation pictures, and its scores. */
+/** @file Stage `predict`: what the trained segmentation network makes of the validation images, and its scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { loadLabelNetwork } from '../../networks/build-segmentation.ts'
 import { writeLegend } from '../../out/write-legend.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { trainingExamples } from '../report/examples.ts'
-import { labelPictures } from './label-pictures.ts'
+import { labelImages } from './label-images.ts'
 import { predictionFile, waysOf } from './prediction-file.ts'
 import { scorePredictions } from './prediction-scores.ts'
 
 /**
- * Writes predictions/SPLIT/WAY/ID.png for the validation pictures, or the training pictures where there are none, scores
- * them, and adds the training pictures that the report shows. Pictures whose labels are all there are not looked at again.
+ * Writes predictions/SPLIT/WAY/ID.png for the validation images, or the training images where there are none, scores
+ * them, and adds the training images that the report shows. Images whose labels are all there are not looked at again.
  */
 export async function predictStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run } = context
@@ -22,11 +22,11 @@ export async function predictStage(context: StageContext): Promise<void> {
   const { network } = await loadLabelNetwork(recipe, run)
   try {
     for (const set of sets) await predictSet(context, network, set)
-    const examples = shown.choices.map(({ picture }) => picture)
+    const examples = shown.choices.map(({ sample }) => sample)
     await predictSet(
       context,
       network,
-      { split: shown.set.split, pictures: examples },
+      { split: shown.set.split, samples: examples },
       { title: `predict ${shown.set.split}, examples`, optional: true },
     )
   } finally {
@@ -38,10 +38,10 @@ export async function predictStage(context: StageContext): Promise<void> {
 async function predictSet(
   context: StageContext,
   network: LabelNetwork,
-  { split, pictures }: Pick<Dataset, 'split' | 'pictures'>,
+  { split, samples }: Pick<Dataset, 'split' | 'samples'>,
   options: { title?: string; optional?: boolean } = {},
 ): Promise<void> {
-  await labelPictures(context, network, pictures, {
+  await labelImages(context, network, samples, {
     title: `predict ${split}`,
     ...options,
     ways: waysOf(context.recipe),

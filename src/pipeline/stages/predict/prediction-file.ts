@@ -12,7 +12,7 @@ export function waysOf({ predict: { crf } }: Recipe): Way[] {
   return WAYS.filter(way => way !== 'ms-crf' || crf !== null)
 }
 
-/** The file of one picture's labels. */
+/** The file of one image's labels. */
 export function predictionFile(
   run: RunFolder,
   { split, way, id }: { split: string; way: Way; id: string },

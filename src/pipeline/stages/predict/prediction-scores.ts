@@ -10,7 +10,7 @@ import {
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import type { StageContext } from '../../run/stage.ts'
-import type { PictureScore } from '../evaluate/masks.ts'
+import type { ImageScore } from '../evaluate/masks.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
 import { predictionFile, type Way, waysOf } from './prediction-file.ts'
 
@@ -18,7 +18,7 @@ import { predictionFile, type Way, waysOf } from './prediction-file.ts'
 export interface PredictionScoresFile {
   readonly scores: readonly ScoreRecord[]
   /** Of the last way of the first split. */
-  readonly pictures: readonly PictureScore[]
+  readonly samples: readonly ImageScore[]
 }
 
 /** What a score is called. */
@@ -30,7 +30,7 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
   const scores: Score[] = []
   const reasons = new Set<string>()
   const told = new Set<string>()
-  let pictures: readonly PictureScore[] = []
+  let samples: readonly ImageScore[] = []
   for (const set of sets) {
     for (const way of waysOf(recipe)) {
       const { score, each, unscored, maskTags } = await scoreLabels(context, set, {
@@ -42,7 +42,7 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
       })
       if (score === undefined) reasons.add(unscored)
       else scores.push(score)
-      if (set === sets[0]) pictures = each
+      if (set === sets[0]) samples = each
       if (set.split !== dataset.split && !told.has(set.split)) maskTags.tell(log, set.split) // the stage evaluate has told of the others
       told.add(set.split)
     }
@@ -53,7 +53,7 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
       : scores.map(score => formatScore(score, dataset.classes)).join('\n\n\n')
   const file: PredictionScoresFile = {
     scores: scores.map(score => scoreRecord(score, dataset.classes)),
-    pictures,
+    samples,
   }
   await writeFileAtomic(run.predictionTable, `${text}\n`)
   await writeFileAtomic(run.predictionScores, `${JSON.stringify(file, null, 2)}\n`)

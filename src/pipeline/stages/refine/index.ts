@@ -1,4 +1,4 @@
-/** @file Stage `refine`: from class maps to pseudo masks. */
+/** @file Stage `refine`: from CAMs to pseudo masks. */
 import { join } from 'node:path'
 import { tagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
@@ -17,7 +17,7 @@ export const refine: StageDefinition = {
   notKeys: /^evaluate\.(threshold|split)$/,
   images({ recipe: { refine }, dataset }) {
     const reads = refine.method === 'crf' || walks(refine)
-    return { base: reads ? [{ ...dataset, pictures: tagged(dataset) }] : [] }
+    return { base: reads ? [{ ...dataset, samples: tagged(dataset) }] : [] }
   },
   masks({ recipe: { refine }, scored }) {
     if (refine.method === 'none') return {}

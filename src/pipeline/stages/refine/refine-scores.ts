@@ -12,11 +12,11 @@ import {
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import type { StageContext } from '../../run/stage.ts'
-import { sweepPictures } from '../evaluate/evaluate.ts'
+import { sweepImages } from '../evaluate/evaluate.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
-/** Content of refine-scores.json; `scores` is empty when the pictures have no masks. */
+/** Content of refine-scores.json; `scores` is empty when the images have no masks. */
 export interface RefineScoresFile {
   readonly scores: readonly ScoreRecord[]
   readonly background: number
@@ -32,13 +32,13 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const { background } = recipe.refine
   if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
   const scored = await openScoredSplit(context)
-  if (scored.pictures.every(({ mask }) => mask === undefined)) {
+  if (scored.samples.every(({ mask }) => mask === undefined)) {
     log.warn(
       `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
     )
     return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
   }
-  const { sweep, unscored } = await sweepPictures(context, scored, { folder: maps, told: true })
+  const { sweep, unscored } = await sweepImages(context, scored, { folder: maps, told: true })
   if (unscored !== undefined) {
     log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${BLIND_BACKGROUND}`)
     return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
@@ -47,7 +47,7 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }
 }
 
-/** Writes refine-scores.json and refine-scores.txt; prints the table. A picture that cannot be scored is named and left out. */
+/** Writes refine-scores.json and refine-scores.txt; prints the table. An image that cannot be scored is named and left out. */
 export async function scorePseudoMasks(context: StageContext, threshold: ChosenThreshold): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
@@ -55,7 +55,7 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   const { score, unscored } = await scoreLabels(context, scored, {
     metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
     threshold,
-    file: picture => pseudoMaskFile(run.pseudoMasks, picture),
+    file: sample => pseudoMaskFile(run.pseudoMasks, sample),
     what: 'the scores',
     where: 'the scores of the pseudo masks',
   })

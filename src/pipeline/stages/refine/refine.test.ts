@@ -21,7 +21,7 @@ import { affinityStage } from '../affinity/affinity.ts'
 import { refineStage } from './refine.ts'
 import type { RefineScoresFile } from './refine-scores.ts'
 
-// Pictures of 40 x 32 pixels, red on the left and blue on the right. The cat is all that is red; its map is strong on the
+// Images of 40 x 32 pixels, red on the left and blue on the right. The cat is all that is red; its map is strong on the
 // first 12 columns, weak up to the 24th, and gone beyond.
 const SIZE = { width: 40, height: 32 }
 const IDS = Array.from({ length: 8 }, (_, i) => `p${i}`)
@@ -42,13 +42,13 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
   await mkdir(join(folder, 'data', 'images'), { recursive: true })
   await mkdir(join(folder, 'data', 'masks'))
-  for (const [i, id] of IDS.entries()) await writePicture(id, { ...SIZE, edge: edgeOf(i) })
+  for (const [i, id] of IDS.entries()) await writeImage(id, { ...SIZE, edge: edgeOf(i) })
   lines = []
   log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
   return () => rm(folder, { recursive: true, force: true })
 })
 
-async function writePicture(
+async function writeImage(
   id: string,
   { width, height, edge }: { width: number; height: number; edge: number },
 ): Promise<void> {
@@ -121,7 +121,7 @@ describe('stage refine', () => {
     expect(score).toMatchObject({
       metric: 'seed+crf',
       split: 'train',
-      pictures: 8,
+      samples: 8,
       threshold: { value: 0.35, choice: { how: 'given' } },
     })
     expect(score!.miou).toBeGreaterThan(99)
@@ -149,15 +149,15 @@ describe('stage refine', () => {
     }
   })
 
-  it('names pictures without maps and goes on; strict ends there', async () => {
+  it('names images without maps and goes on; strict ends there', async () => {
     const context = await prepare(IDS, 'refine.method=crf', 'refine.background=0.35')
     await rm(join(run.maps, 'p1.safetensors'))
     await go(context, refineStage)
-    expect(lines.join('')).toContain('1 of 8 tagged images without a class map, left out: p1')
+    expect(lines.join('')).toContain('1 of 8 tagged images without a CAM, left out: p1')
     expect((await readdir(run.pseudoMasks)).length).toBe(7)
     const strict = { ...context, recipe: { ...context.recipe, strict: true } }
     await expect(refineStage(strict)).rejects.toThrow(
-      'maps: 1 of 8 tagged images without a class map: p1; run the stage maps again',
+      'maps: 1 of 8 tagged images without a CAM: p1; run the stage maps again',
     )
   })
 
@@ -173,7 +173,7 @@ describe('stage refine', () => {
       /warning: pseudo masks: 2 of 8 images could not be used: the maps are 20 x 32 pixels: p0; .*: p1/,
     )
     expect(said).toContain(`p2 is left out of the scores: ${truth}: holds the label 7`)
-    expect((await scores()).scores[0]!.pictures).toBe(5)
+    expect((await scores()).scores[0]!.images).toBe(5)
   })
 
   it('without masks nothing is scored, and a sweep falls back to the published constant', async () => {
@@ -209,7 +209,7 @@ describe('stages affinity and refine', () => {
     const [score] = (await scores()).scores
     expect(score).toMatchObject({
       metric: 'mask',
-      pictures: 8,
+      samples: 8,
       threshold: { value: 0.39, choice: { how: 'given' } },
     })
     expect(score!.miou).toBeGreaterThan(75) // the maps alone: about 55
@@ -242,9 +242,9 @@ describe('stages affinity and refine', () => {
     expect(await readFile(checkpointFiles(run.affinityCheckpoints).last)).toEqual(whole)
   })
 
-  it('pictures one pixel wide or high are trained on and walked', async () => {
-    await writePicture('thin', { width: 1, height: 30, edge: 1 })
-    await writePicture('flat', { width: 30, height: 1, edge: 15 })
+  it('images one pixel wide or high are trained on and walked', async () => {
+    await writeImage('thin', { width: 1, height: 30, edge: 1 })
+    await writeImage('flat', { width: 30, height: 1, edge: 15 })
     const context = await prepare(
       ['thin', 'flat', ...IDS.slice(0, 2)],
       'refine.method=affinity+crf',

@@ -1,11 +1,11 @@
-/** @file Stage `refine`: from class maps to the pseudo masks that segmentation is trained on. */
+/** @file Stage `refine`: from CAMs to the pseudo masks that segmentation is trained on. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Picture } from '../../../data/dataset.ts'
+import type { Sample } from '../../../data/dataset.ts'
 import { normalise } from '../../../data/transforms/normalise.ts'
 import { type ClassMaps, predictLabels } from '../../../evaluate/index.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
-import { pictureAffinities, walkedMaps } from '../../../refine/affinity/index.ts'
+import { imageAffinities, walkedMaps } from '../../../refine/affinity/index.ts'
 import { crfLabels } from '../../../refine/cam-crf.ts'
 import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
@@ -13,7 +13,7 @@ import { crfHardLabels } from '../../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
 import { classMapFile, readClassMaps, writeClassMaps } from '../../images/class-map-file.ts'
 import { eachImage } from '../../images/each-image.ts'
-import { eachPicture } from '../../images/each-picture.ts'
+import { eachSizedImage } from '../../images/each-sized-image.ts'
 import { fullSizeMaps } from '../../images/full-size-maps.ts'
 import { readMapsAndImage } from '../../images/maps-and-image.ts'
 import { type Size, walkMemory } from '../../images/step-memory.ts'
@@ -29,22 +29,22 @@ import { writeSureMasks } from './sure-masks.ts'
 
 /**
  * Writes pseudo-masks/ID.png, for the walk also refined/ID.safetensors, for `refine.sure` also sure-masks/ID.png, and how
- * well the first meet the masks where there are any; what is there is kept. Pictures without maps are named and have none.
+ * well the first meet the masks where there are any; what is there is kept. Images without maps are named and have none.
  */
 export async function refineStage(context: StageContext): Promise<void> {
   const { recipe, run } = context
   const { method, sure } = recipe.refine
   await mkdir(run.pseudoMasks, { recursive: true })
-  const pictures = await withMaps(context)
+  const samples = await withMaps(context)
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const lost = new Set<string>()
   const without = (ids: readonly string[]): void => {
     for (const id of ids) lost.add(id)
   }
-  const open = (): Picture[] => pictures.filter(({ id }) => !lost.has(id)) // each is named once
+  const open = (): Sample[] => samples.filter(({ id }) => !lost.has(id)) // each is named once
   if (walks(recipe.refine)) {
     await mkdir(run.refined, { recursive: true })
-    without(await walkPictures(context, pictures))
+    without(await walkImages(context, samples))
   }
   if (sure !== null) without(await writeSureMasks(context, open(), { maps, sure }))
   if (method === 'none') {
@@ -59,31 +59,31 @@ export async function refineStage(context: StageContext): Promise<void> {
 /** The masks of evaluate, which has scored them, are the pseudo masks. */
 async function takeSeedMasks(
   { recipe, run, signal, log }: StageContext,
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
 ): Promise<readonly string[]> {
   const { maxLost } = recipe.data
-  return eachPicture(
-    pictures,
-    picture => pseudoMaskFile(run.pseudoMasks, picture),
+  return eachImage(
+    samples,
+    sample => pseudoMaskFile(run.pseudoMasks, sample),
     ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
     { title: 'pseudo masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },
   )
 }
 
-/** Class maps after the random walk, one picture at a time. Returns the ids of pictures that have none. */
-async function walkPictures(context: StageContext, pictures: readonly Picture[]): Promise<readonly string[]> {
+/** CAMs after the random walk, one image at a time. Returns the ids of images that have none. */
+async function walkImages(context: StageContext, samples: readonly Sample[]): Promise<readonly string[]> {
   const { recipe, dataset, run } = context
   const { device, precision, normalise: normalisation } = recipe
   const { radius, pairs, backbone } = recipe.affinity
   const { storage } = recipe.maps
   const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
-  const walk = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(run.maps, picture)
-    const { image, own, ...seed } = await readMapsAndImage(source, picture, { sizeOf })
+  const walk = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
+    const source = classMapFile(run.maps, sample)
+    const { image, own, ...seed } = await readMapsAndImage(source, sample, { sizeOf })
     const { width, height } = image
     const affinities = scope(() => {
       const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
-      return autocast({ precision, device }, () => pictureAffinities(network, input, { radius, pairs }))
+      return autocast({ precision, device }, () => imageAffinities(network, input, { radius, pairs }))
     })
     const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
     const cam = scope(() => {
@@ -93,9 +93,9 @@ async function walkPictures(context: StageContext, pictures: readonly Picture[])
     await writeClassMaps(file, { cam, classes: [...maps.keys()] })
   }
   try {
-    return await eachImage(context, pictures, picture => classMapFile(run.refined, picture), walk, {
+    return await eachSizedImage(context, samples, sample => classMapFile(run.refined, sample), walk, {
       title: 'walk',
-      memoryOf: ({ own, working, picture: { tags } }) =>
+      memoryOf: ({ own, working, sample: { tags } }) =>
         walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
     })
   } finally {
@@ -103,10 +103,10 @@ async function walkPictures(context: StageContext, pictures: readonly Picture[])
   }
 }
 
-/** Labels of every picture whose maps are in the folder. Returns the ids of pictures that have none. */
+/** Labels of every image whose maps are in the folder. Returns the ids of images that have none. */
 async function writePseudoMasks(
   context: StageContext,
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
   const { recipe, dataset, run, signal, log } = context
@@ -114,10 +114,10 @@ async function writePseudoMasks(
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
   const common = { title: 'pseudo masks', list: run.lostImages }
-  const target = (picture: Picture): string => pseudoMaskFile(run.pseudoMasks, picture)
-  const write = async (picture: Picture, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(maps, picture)
-    const { image, own: size, ...cams } = await readMapsAndImage(source, picture, { sizeOf })
+  const target = (sample: Sample): string => pseudoMaskFile(run.pseudoMasks, sample)
+  const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
+    const source = classMapFile(maps, sample)
+    const { image, own: size, ...cams } = await readMapsAndImage(source, sample, { sizeOf })
     const options = { image, size, name: source, threads: 1, ...crf }
     const mask =
       unary === 'scores'
@@ -130,20 +130,19 @@ async function writePseudoMasks(
           })
     await writeLabelMap(file, await mask)
   }
-  const alone = async (picture: Picture, file: string): Promise<void> => {
-    const source = classMapFile(maps, picture)
+  const alone = async (sample: Sample, file: string): Promise<void> => {
+    const source = classMapFile(maps, sample)
     const cams = await readClassMaps(source)
     await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
   }
   if (method === 'affinity') {
     const { strict, data } = recipe
-    return eachPicture(pictures, target, alone, { ...common, strict, maxLost: data.maxLost, signal, log })
+    return eachImage(samples, target, alone, { ...common, strict, maxLost: data.maxLost, signal, log })
   }
-  return eachImage(context, pictures, target, write, {
+  return eachSizedImage(context, samples, target, write, {
     ...common,
     atOnce: crfThreads(recipe.threads),
-    memoryOf: ({ own, working, picture: { tags } }) =>
-      refineMemory({ own, working, labels: tags.length + 1 }),
+    memoryOf: ({ own, working, sample: { tags } }) => refineMemory({ own, working, labels: tags.length + 1 }),
   })
 }
 

@@ -1,31 +1,31 @@
 /** @file sure-masks/ID.png: the pseudo masks that segmentation is trained on where the recipe has `refine.sure`. Part of the stage `refine`; imports no torch. */
 import { mkdir } from 'node:fs/promises'
-import type { Picture } from '../../../data/dataset.ts'
+import type { Sample } from '../../../data/dataset.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
 import { enlargedLabels } from '../../../refine/enlarge-labels.ts'
 import { type SureOptions, sureLabels } from '../../../refine/sure-labels.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { eachPicture } from '../../images/each-picture.ts'
+import { eachImage } from '../../images/each-image.ts'
 import { workingSize } from '../../images/image-plan.ts'
 import type { Size } from '../../images/step-memory.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
-/** From the maps of the folder, of large images as reduced to `maps.longestSide`; what is there is kept. Returns the ids of pictures that have none. */
+/** From the maps of the folder, of large images as reduced to `maps.longestSide`; what is there is kept. Returns the ids of images that have none. */
 export async function writeSureMasks(
   { recipe, run, signal, log }: StageContext,
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
   { maps, sure }: { maps: string; sure: SureOptions },
 ): Promise<readonly string[]> {
   await mkdir(run.sureMasks, { recursive: true })
   const sizeOf = (own: Size): Size =>
     workingSize(own, Math.min(1, recipe.maps.longestSide / Math.max(own.width, own.height)))
   const { maxLost } = recipe.data
-  return eachPicture(
-    pictures,
-    picture => pseudoMaskFile(run.sureMasks, picture),
-    async (picture, file) => {
-      const { own, ...seen } = await readClassMaps(classMapFile(maps, picture), { sizeOf })
+  return eachImage(
+    samples,
+    sample => pseudoMaskFile(run.sureMasks, sample),
+    async (sample, file) => {
+      const { own, ...seen } = await readClassMaps(classMapFile(maps, sample), { sizeOf })
       await writeLabelMap(file, enlargedLabels(sureLabels(seen, sure), own))
     },
     { title: 'sure masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },

@@ -1,44 +1,44 @@
-/** @file Which pictures the report shows: good, typical and bad ones over all classes, the same ones every time. */
-import type { Dataset, Picture } from '../../../data/dataset.ts'
+/** @file Which images the report shows: good, typical and bad ones over all classes, the same ones every time. */
+import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { readStageFile } from '../../run/score-file.ts'
 import type { StageContext } from '../../run/stage.ts'
-import type { PictureScore } from '../evaluate/masks.ts'
+import type { ImageScore } from '../evaluate/masks.ts'
 import { stageNames } from '../list.ts'
 import type { PredictionScoresFile } from '../predict/prediction-scores.ts'
 
-/** A picture to show, and the words beside its name. */
+/** An image to show, and the words beside its name. */
 export interface Choice {
-  readonly picture: Picture
+  readonly sample: Sample
   readonly note: string | undefined
 }
 
-/** Pictures of one split that are to be shown. */
+/** Images of one split that are to be shown. */
 export interface ChosenSet {
   readonly set: Dataset
   readonly choices: readonly Choice[]
 }
 
-/** Of the pictures whose maps are scored. */
+/** Of the images whose maps are scored. */
 export async function trainingExamples(context: StageContext): Promise<ChosenSet> {
   const { recipe, run } = context
-  const scores = await readStageFile<readonly PictureScore[]>(run.pictureScores, 'evaluate')
+  const scores = await readStageFile<readonly ImageScore[]>(run.imageScores, 'evaluate')
   const set = await openScoredSplit(context)
-  return { set, choices: chooseExamples(set.pictures, { scores, count: recipe.report.pictures }) }
+  return { set, choices: chooseExamples(set.samples, { scores, count: recipe.report.images }) }
 }
 
-/** Half as many of the validation pictures, by their predictions; none without a segmentation network. */
+/** Half as many of the validation images, by their predictions; none without a segmentation network. */
 export async function validationExamples({
   recipe,
   valDataset: set,
   run,
 }: StageContext): Promise<ChosenSet[]> {
   if (set === undefined || !stageNames(recipe).includes('predict')) return []
-  const { pictures } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
-  const count = Math.ceil(recipe.report.pictures / 2)
-  const choices = chooseExamples(set.pictures, { scores: pictures, count })
-  const noted = choices.map(({ picture, note }) => ({
-    picture,
+  const { samples } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
+  const count = Math.ceil(recipe.report.images / 2)
+  const choices = chooseExamples(set.samples, { scores: samples, count })
+  const noted = choices.map(({ sample, note }) => ({
+    sample,
     note: `${set.split}, not trained on${note === undefined ? '' : `: ${note}`}`,
   }))
   return [{ set, choices: noted }]
@@ -47,16 +47,16 @@ export async function validationExamples({
 const BANDS = ['among the best', 'typical', 'among the worst'] as const
 const CANDIDATES = 40 // of a band: as deep as it is looked for a class not shown yet
 
-/** Up to `count` pictures, a third each of the best, typical and worst by mIoU; of those in question the one whose
- * tags were shown least. Without scores the pictures are taken in their order, spread over the classes. */
+/** Up to `count` images, a third each of the best, typical and worst by mIoU; of those in question the one whose
+ * tags were shown least. Without scores the images are taken in their order, spread over the classes. */
 export function chooseExamples(
-  pictures: readonly Picture[],
-  { scores, count }: { scores: readonly PictureScore[]; count: number },
+  samples: readonly Sample[],
+  { scores, count }: { scores: readonly ImageScore[]; count: number },
 ): Choice[] {
-  const byId = new Map(pictures.map(picture => [picture.id, picture]))
+  const byId = new Map(samples.map(sample => [sample.id, sample]))
   const shown = new Map<number, number>()
   const chosen = new Set<string>()
-  const pick = (candidates: readonly string[]): Picture | undefined => {
+  const pick = (candidates: readonly string[]): Sample | undefined => {
     const open = candidates.filter(id => byId.has(id) && !chosen.has(id)).slice(0, CANDIDATES)
     const [first, ...others] = open.map(id => byId.get(id)!)
     if (first === undefined) return undefined
@@ -66,9 +66,9 @@ export function chooseExamples(
     return best
   }
   if (scores.length === 0) {
-    const ids = pictures.filter(({ tags }) => tags.length > 0).map(({ id }) => id)
-    return Array.from({ length: count }, () => pick(ids)).flatMap(picture =>
-      picture === undefined ? [] : [{ picture, note: undefined }],
+    const ids = samples.filter(({ tags }) => tags.length > 0).map(({ id }) => id)
+    return Array.from({ length: count }, () => pick(ids)).flatMap(sample =>
+      sample === undefined ? [] : [{ sample, note: undefined }],
     )
   }
   const ranked = [...scores].sort((a, b) => b.miou - a.miou || (a.id < b.id ? -1 : 1))
@@ -82,13 +82,13 @@ export function chooseExamples(
   const miou = new Map(scores.map(score => [score.id, score.miou]))
   return BANDS.flatMap((band, i) =>
     Array.from({ length: Math.ceil((count - i) / BANDS.length) }, () => pick(orders[i] ?? [])).flatMap(
-      picture =>
-        picture === undefined ? [] : [{ picture, note: `mIoU ${miou.get(picture.id)?.toFixed(1)}, ${band}` }],
+      sample =>
+        sample === undefined ? [] : [{ sample, note: `mIoU ${miou.get(sample.id)?.toFixed(1)}, ${band}` }],
     ),
   )
 }
 
-/** How often the least shown of its tags was shown; a picture without tags comes last. */
-function timesShown({ tags }: Picture, shown: ReadonlyMap<number, number>): number {
+/** How often the least shown of its tags was shown; an image without tags comes last. */
+function timesShown({ tags }: Sample, shown: ReadonlyMap<number, number>): number {
   return Math.min(...tags.map(k => shown.get(k) ?? 0))
 }

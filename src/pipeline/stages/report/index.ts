@@ -13,7 +13,7 @@ export function reportAfter(before: StageDefinition['before']): StageDefinition 
       base: valDataset === undefined ? [scored] : [scored, valDataset],
     }),
     masks: ({ scored, valDataset }) => ({ base: valDataset === undefined ? [scored] : [scored, valDataset] }),
-    outputs: ({ report, pictures }) => [{ path: report, needed: true }, { path: pictures }],
+    outputs: ({ report, images }) => [{ path: report, needed: true }, { path: images }],
     load: async () => (await import('./report.ts')).reportStage,
   }
 }

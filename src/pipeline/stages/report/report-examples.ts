@@ -1,13 +1,13 @@
-/** @file The example pictures of the report: what every stage made of each, side by side. Imports no torch. */
+/** @file The example images of the report: what every stage made of each, side by side. Imports no torch. */
 
 import { join } from 'node:path'
-import type { Picture } from '../../../data/picture.ts'
+import type { Sample } from '../../../data/sample.ts'
 import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
 import { type RgbImage, readImage } from '../../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../../io/indexed-png.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-picture.ts'
+import { exists } from '../../images/each-image.ts'
 import type { LostImages } from '../../images/lost-images.ts'
 import type { Column, Example } from '../../report/index.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
@@ -31,7 +31,7 @@ export async function readExamples(
       examples.push(await readExample(context, choice, { split, threshold }))
     } catch (error) {
       if (recipe.strict || !(error instanceof InputError)) throw error
-      lost.add(choice.picture, error)
+      lost.add(choice.sample, error)
     }
     progress.update(i + 1)
   }
@@ -39,17 +39,17 @@ export async function readExamples(
   return examples
 }
 
-/** Photo, class maps, seed, pseudo mask, prediction, as far as there are any, and beside the true mask the mistakes of the last. */
+/** Photo, CAMs, seed, pseudo mask, prediction, as far as there are any, and beside the true mask the mistakes of the last. */
 async function readExample(
   context: StageContext,
-  { picture, note }: Choice,
+  { sample, note }: Choice,
   { split, threshold }: { split: string; threshold: number },
 ): Promise<Example> {
-  const { id, tags } = picture
-  const image = await readImage(picture.image)
+  const { id, tags } = sample
+  const image = await readImage(sample.image)
   const names = (k: number) => context.dataset.classes[k] ?? `class ${k}`
   const masks = await stageMasks(context, id, split)
-  const truth = await readableTruth(picture, image)
+  const truth = await readableTruth(sample, image)
   const last = masks.at(-1)
   const columns: Column[] = [
     { kind: 'photo', title: 'photo' },
@@ -73,10 +73,10 @@ async function readExample(
 }
 
 /** Undefined where there is none, or none that can be used: the scores have named it. */
-async function readableTruth(picture: Picture, image: RgbImage): Promise<LabelMap | undefined> {
-  if (picture.mask === undefined) return undefined
+async function readableTruth(sample: Sample, image: RgbImage): Promise<LabelMap | undefined> {
+  if (sample.mask === undefined) return undefined
   try {
-    const truth = await readTruth(picture, image)
+    const truth = await readTruth(sample, image)
     return truth.width === image.width && truth.height === image.height ? truth : undefined
   } catch (error) {
     if (error instanceof InputError) return undefined
@@ -90,12 +90,12 @@ async function mapColumns(
   { names, threshold }: { names: (k: number) => string; threshold: number },
 ): Promise<Column[]> {
   const file = classMapFile(run.maps, { id })
-  if (!(await exists(file))) return [] // pictures that nothing was trained on have none
+  if (!(await exists(file))) return [] // images that nothing was trained on have none
   const { maps } = await readClassMaps(file)
-  return [...maps].map(([k, map]) => ({ kind: 'class map', title: `map of ${names(k)}`, map, threshold }))
+  return [...maps].map(([k, map]) => ({ kind: 'CAM', title: `map of ${names(k)}`, map, threshold }))
 }
 
-/** The masks that the stages made of a picture, in their order. */
+/** The masks that the stages made of an image, in their order. */
 async function stageMasks(
   { run, recipe }: StageContext,
   id: string,

@@ -14,7 +14,7 @@ import { stageNames } from '../list.ts'
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
-  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.pictures.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
+  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.samples.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */
@@ -57,7 +57,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
       facts: facts({
         network: words.network,
         width: widthOf(recipe),
-        picture: `${imageSize} pixels, patches of ${patchSize}`,
+        sample: `${imageSize} pixels, patches of ${patchSize}`,
         'drop-path': dropPath,
         'started from': weights ?? 'random weights',
       }),
@@ -80,11 +80,11 @@ function classNetwork(recipe: Recipe): FactGroup[] {
       }),
     },
     {
-      title: 'Class maps',
+      title: 'CAMs',
       facts: facts({
         attention: words.maps,
         'patch affinity': maps.refine ? 'on' : 'off',
-        scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its mirror image' : ''}`,
+        scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its flip' : ''}`,
         checkpoint: checkpointWords(recipe),
         'absent classes': evaluate.absent === 'zero' ? 'count as IoU 0' : 'left out of the mean',
       }),
@@ -106,7 +106,8 @@ function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
         }[refine.method],
         background: refine.background,
         ...(walked && {
-          'affinity network': affinity.backbone === 'model' ? 'size of the class network' : affinity.backbone,
+          'affinity network':
+            affinity.backbone === 'model' ? 'size of the classification network' : affinity.backbone,
           'its training': `${lengthWords(affinity)}, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
           walk: `2^${refine.walk.logt} steps, affinities to the power of ${refine.walk.beta}`,
         }),
@@ -122,11 +123,12 @@ function segmentation({ segment, predict }: Recipe): FactGroup[] {
     {
       title: 'Segmentation',
       facts: facts({
-        network: `${segment.network}, ${backbone === 'model' ? 'size of the class network' : backbone}`,
-        'started from': segment.weights ?? (backbone === 'model' ? 'the class network' : 'random weights'),
+        network: `${segment.network}, ${backbone === 'model' ? 'size of the classification network' : backbone}`,
+        'started from':
+          segment.weights ?? (backbone === 'model' ? 'the classification network' : 'random weights'),
         training: `${lengthWords(segment)}, batch ${batchSize}, crops of ${cropSize} pixels`,
         optimiser: `${optimiser.kind}, learning rate ${optimiser.lr}`,
-        'val ms': `scales ${predict.scales.join(', ')}${predict.flip ? ', each with its mirror image' : ''}, ${predict.combine}`,
+        'val ms': `scales ${predict.scales.join(', ')}${predict.flip ? ', each with its flip' : ''}, ${predict.combine}`,
       }),
     },
   ]
@@ -137,7 +139,7 @@ function checkpointWords({ maps, train: { select } }: Recipe): string {
   if (maps.checkpoint === 'last') return 'the last'
   return select === 'tags'
     ? 'the best by mAP on the validation tags'
-    : 'the best by mIoU against masks of the scored pictures: not from tags alone'
+    : 'the best by mIoU against masks of the scored images: not from tags alone'
 }
 
 function widthOf(recipe: Recipe): string {

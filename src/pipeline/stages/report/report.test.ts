@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
-import { openDataset, type Picture } from '../../../data/dataset.ts'
+import { openDataset, type Sample } from '../../../data/dataset.ts'
 import { generateDemo } from '../../../data/demo/index.ts'
 import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
@@ -19,19 +19,19 @@ import { scorePredictions } from '../predict/prediction-scores.ts'
 import { chooseExamples } from './examples.ts'
 import { reportStage } from './report.ts'
 
-const picture = (id: string, ...tags: number[]): Picture => ({
+const sample = (id: string, ...tags: number[]): Sample => ({
   id,
   image: `${id}.jpg`,
   tags,
   mask: undefined,
 })
 
-it('shows good, typical and bad pictures, spread over the classes', () => {
-  const pictures = Array.from({ length: 90 }, (_, i) =>
-    picture(`p${String(i).padStart(2, '0')}`, i % 2 === 0 ? 0 : 1),
+it('shows good, typical and bad images, spread over the classes', () => {
+  const samples = Array.from({ length: 90 }, (_, i) =>
+    sample(`p${String(i).padStart(2, '0')}`, i % 2 === 0 ? 0 : 1),
   )
-  const scores = pictures.map(({ id }, i) => ({ id, miou: i }))
-  const choices = chooseExamples(pictures, { scores, count: 7 })
+  const scores = samples.map(({ id }, i) => ({ id, miou: i }))
+  const choices = chooseExamples(samples, { scores, count: 7 })
   expect(choices.map(({ note }) => note?.split(', ')[1])).toEqual([
     'among the best',
     'among the best',
@@ -41,38 +41,36 @@ it('shows good, typical and bad pictures, spread over the classes', () => {
     'among the worst',
     'among the worst',
   ])
-  expect(choices[0]).toMatchObject({ picture: { id: 'p89' }, note: 'mIoU 89.0, among the best' })
-  expect(choices.filter(({ picture: { tags } }) => tags[0] === 0).length).toBeGreaterThanOrEqual(3)
-  expect(new Set(choices.map(({ picture: { id } }) => id)).size).toBe(7)
-  expect(chooseExamples([...pictures].reverse(), { scores: [...scores].reverse(), count: 7 })).toEqual(
-    choices,
-  )
+  expect(choices[0]).toMatchObject({ sample: { id: 'p89' }, note: 'mIoU 89.0, among the best' })
+  expect(choices.filter(({ sample: { tags } }) => tags[0] === 0).length).toBeGreaterThanOrEqual(3)
+  expect(new Set(choices.map(({ sample: { id } }) => id)).size).toBe(7)
+  expect(chooseExamples([...samples].reverse(), { scores: [...scores].reverse(), count: 7 })).toEqual(choices)
 })
 
-it('shows what there is when there are few pictures or no scores', () => {
-  const pictures = [picture('a', 0), picture('b', 0), picture('c', 1), picture('d')]
-  expect(chooseExamples(pictures, { scores: [], count: 12 }).map(choice => choice.picture.id)).toEqual([
+it('shows what there is when there are few images or no scores', () => {
+  const samples = [sample('a', 0), sample('b', 0), sample('c', 1), sample('d')]
+  expect(chooseExamples(samples, { scores: [], count: 12 }).map(choice => choice.sample.id)).toEqual([
     'a',
     'c',
     'b',
   ])
   expect(
-    chooseExamples(pictures, { scores: [{ id: 'b', miou: 3 }], count: 12 }).map(choice => choice.picture.id),
+    chooseExamples(samples, { scores: [{ id: 'b', miou: 3 }], count: 12 }).map(choice => choice.sample.id),
   ).toEqual(['b'])
 })
 
 it('writes a report from the files of a run', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
   const root = join(folder, 'demo')
-  await generateDemo(root, { pictures: 8, valPictures: 1, size: 32 })
+  await generateDemo(root, { images: 8, valImages: 1, size: 32 })
   const dataset = await openDataset(root)
   const recipe = parseRecipe(
     'method: mctformer\n',
     'x',
-    [`data.root=${root}`, 'report.pictures=4'].map(parseSet),
+    [`data.root=${root}`, 'report.images=4'].map(parseSet),
   )
   const run = await openRunFolder(join(folder, 'run'), recipe)
-  for (const { id, tags, mask } of dataset.pictures) {
+  for (const { id, tags, mask } of dataset.samples) {
     const truth = await readLabelMap(mask ?? '')
     const cam = Float32Array.from(
       tags.flatMap(k => Array.from(truth.data, label => (label === k + 1 ? 0.9 : 0.1))),
@@ -104,11 +102,11 @@ it('writes a report from the files of a run', async () => {
   expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
   expect(html).toContain('among the best')
   expect(html.match(/<article/g)?.length).toBe(4)
-  const seeds = (await readdir(run.pictures)).filter(name => name.endsWith('-seed.png'))
+  const seeds = (await readdir(run.images)).filter(name => name.endsWith('-seed.png'))
   expect(seeds.length).toBe(4)
 
   const [id = ''] = seeds.map(name => name.slice(0, -'-seed.png'.length))
-  const { tags } = dataset.pictures.find(picture => picture.id === id)!
+  const { tags } = dataset.samples.find(sample => sample.id === id)!
   await writeClassMaps(join(run.maps, `${id}.safetensors`), {
     cam: fromFloat32(new Float32Array(tags.length * 9), [tags.length, 3, 3]),
     classes: tags,
@@ -118,7 +116,7 @@ it('writes a report from the files of a run', async () => {
   expect(context.log.warnings).toEqual([
     expect.stringMatching(
       new RegExp(
-        `^report: 1 image could not be used: ${id}: its map of .* has 9 values; the picture has 32x32 pixels$`,
+        `^report: 1 image could not be used: ${id}: its map of .* has 9 values; the image has 32x32 pixels$`,
       ),
     ),
   ])
@@ -127,17 +125,17 @@ it('writes a report from the files of a run', async () => {
   )
 })
 
-it('shows pseudo masks and predictions beside the maps, and pictures that were not trained on', async () => {
+it('shows pseudo masks and predictions beside the maps, and images that were not trained on', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
   const root = join(folder, 'demo')
-  await generateDemo(root, { pictures: 4, valPictures: 2, size: 32 })
+  await generateDemo(root, { images: 4, valImages: 2, size: 32 })
   const [dataset, valDataset] = await Promise.all(['train', 'val'].map(split => openDataset(root, { split })))
-  const set = ['refine.method=crf', 'segment={}', 'report.pictures=2', 'data.valSplit=val']
+  const set = ['refine.method=crf', 'segment={}', 'report.images=2', 'data.valSplit=val']
   const recipe = parseRecipe('method: mctformer\n', 'x', [`data.root=${root}`, ...set].map(parseSet))
   const run = await openRunFolder(join(folder, 'run'), recipe)
   await mkdir(run.pseudoMasks)
-  for (const { split, pictures } of [dataset!, valDataset!]) {
-    for (const { id, tags, mask } of pictures) {
+  for (const { split, samples } of [dataset!, valDataset!]) {
+    for (const { id, tags, mask } of samples) {
       const truth = await readLabelMap(mask ?? '')
       for (const way of ['single', 'ms', 'ms-crf'] as const) {
         const file = predictionFile(run, { split, way, id })
@@ -168,18 +166,18 @@ it('shows pseudo masks and predictions beside the maps, and pictures that were n
       match[1]!.replace(/^map of .*/, 'map'),
     )
   const after = ['prediction', 'prediction, CRF', 'ground truth', 'mistakes, prediction, CRF']
-  const trained = dataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  const trained = dataset!.samples.filter(({ id }) => titles(id).length > 0)
   expect(trained).toHaveLength(2)
   for (const { id, tags } of trained)
     expect(titles(id)).toEqual(['photo', ...tags.map(() => 'map'), 'seed', 'pseudo mask', ...after])
-  const unseen = valDataset!.pictures.filter(({ id }) => titles(id).length > 0)
+  const unseen = valDataset!.samples.filter(({ id }) => titles(id).length > 0)
   expect(unseen).toHaveLength(1)
   expect(titles(unseen[0]!.id)).toEqual(['photo', ...after])
   const text = html.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
   expect(text).toContain('val, not trained on: mIoU 100.0, among the best')
   for (const score of ['seed train 4', 'seed+crf train 4', 'val val 2', 'val ms val 2', 'val ms+crf val 2'])
     expect(text).toContain(score)
-  for (const training of ['class network', 'segmentation'])
+  for (const training of ['classification network', 'segmentation'])
     expect(text).toContain(`Training loss, ${training}`)
   expect(text).not.toContain('Training loss, AffinityNet')
   await rm(run.predictionScores)
@@ -190,7 +188,7 @@ it('shows pseudo masks and predictions beside the maps, and pictures that were n
 
 it('says what to do when the scores are missing', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
-  await generateDemo(join(folder, 'demo'), { pictures: 1, valPictures: 1, size: 32 })
+  await generateDemo(join(folder, 'demo'), { images: 1, valImages: 1, size: 32 })
   const recipe = parseRecipe('method: mctformer\n', 'x')
   const run = await openRunFolder(join(folder, 'run'), recipe)
   const context = {

@@ -15,7 +15,7 @@ import { trainingExamples, validationExamples } from './examples.ts'
 import { readExamples } from './report-examples.ts'
 import { factsOf, settingsOf, subtitleOf } from './report-facts.ts'
 
-/** Writes report.html and pictures/. A picture that cannot be read is named and left out, or ends the stage
+/** Writes report.html and images/. An image that cannot be read is named and left out, or ends the stage
  * under `strict`. */
 export async function reportStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
@@ -63,7 +63,7 @@ async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]
 async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {
   const rounds = Array.from({ length: recipe.segment?.retrain?.rounds ?? 0 }, (_, i) => i + 1)
   const files = [
-    { of: 'class network', path: run.metrics },
+    { of: 'classification network', path: run.metrics },
     { of: 'AffinityNet', path: run.affinityMetrics },
     ...rounds.map(round => ({
       of: `segmentation, round ${round}`,

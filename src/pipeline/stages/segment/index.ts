@@ -11,7 +11,7 @@ export const segment: StageDefinition = {
   product: 'the weights of segment',
   command: {
     brief: 'Train the segmentation network of a run from its pseudo masks',
-    description: `Writes segment/ and segment-metrics.jsonl into the run folder. Pictures without a pseudo mask are named and left out.
+    description: `Writes segment/ and segment-metrics.jsonl into the run folder. Images without a pseudo mask are named and left out.
 Ctrl-C ends after the step, with a checkpoint; the same command goes on from there. Then: tagmask predict.
 Needs the stages before it in the same run, and a section segment in the recipe.
 
@@ -28,7 +28,7 @@ Examples:
     // labels for a further round are made as predictions are
     ...(recipe.segment?.retrain == null ? [] : (['predict', 'memory'] as const)),
   ],
-  images: ({ dataset }) => ({ base: [{ ...dataset, pictures: tagged(dataset) }] }),
+  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
   outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [
     { path: segmentCheckpoints, needed: true, aside: true },

@@ -8,7 +8,7 @@ import type { StageContext } from '../../run/stage.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 
-/** Content of round-scores.json: `mask` of what the last training learned from; empty when the pictures have no masks. */
+/** Content of round-scores.json: `mask` of what the last training learned from; empty when the images have no masks. */
 export interface RoundScoresFile {
   readonly scores: readonly ScoreRecord[]
 }
@@ -28,7 +28,7 @@ export async function scoreRound(context: StageContext, masks: string): Promise<
   const { score, unscored } = await scoreLabels(context, await openScoredSplit(context), {
     metric: 'mask',
     threshold: undefined,
-    file: picture => pseudoMaskFile(masks, picture),
+    file: sample => pseudoMaskFile(masks, sample),
     what: 'the scores',
     where: 'the scores of the labels of a round',
   })

@@ -1,23 +1,23 @@
-/** @file Labels that a trained segmentation network gives the training pictures, for the next to learn from. Part of the stage `segment`. */
-import type { Picture } from '../../../data/picture.ts'
+/** @file Labels that a trained segmentation network gives the training images, for the next to learn from. Part of the stage `segment`. */
+import type { Sample } from '../../../data/sample.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
 import { workingSize } from '../../images/image-plan.ts'
-import type { LabelPrior } from '../../images/predict-pictures.ts'
+import type { LabelPrior } from '../../images/predict-images.ts'
 import { walks } from '../../recipe/refine.ts'
 import type { SegmentRecipe } from '../../recipe/segment.ts'
 import { readStageFile } from '../../run/score-file.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { withMaps } from '../affinity/affinity-labels.ts'
 import type { ScoresFile } from '../evaluate/evaluate.ts'
-import { labelPictures } from '../predict/label-pictures.ts'
+import { labelImages } from '../predict/label-images.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 import type { RefineScoresFile } from '../refine/refine-scores.ts'
 import { roundFiles, scoreRound } from './round-scores.ts'
 
 /**
- * Writes masks/ID.png of the round: the best of the background and the picture's own tags, over the scales of `retrain`,
- * times the class maps where it wants them, and through its CRF. Labels that are there stay. Then scores them, round-scores.json.
+ * Writes masks/ID.png of the round: the best of the background and the image's own tags, over the scales of `retrain`,
+ * times the CAMs where it wants them, and through its CRF. Labels that are there stay. Then scores them, round-scores.json.
  */
 export async function labelForNextRound(
   context: StageContext,
@@ -29,26 +29,26 @@ export async function labelForNextRound(
   const { mapWeight, scales, crf } = retrain
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const background = mapWeight === 0 ? 1 : await backgroundScore(context)
-  const pictures =
-    mapWeight === 0 ? dataset.pictures.filter(({ tags }) => tags.length > 0) : await withMaps(context)
-  await labelPictures(context, network, pictures, {
+  const samples =
+    mapWeight === 0 ? dataset.samples.filter(({ tags }) => tags.length > 0) : await withMaps(context)
+  await labelImages(context, network, samples, {
     title: `labels of round ${round}`,
     ways: [crf === null ? 'ms' : 'ms-crf'],
-    fileOf: picture => pseudoMaskFile(masks, picture),
+    fileOf: sample => pseudoMaskFile(masks, sample),
     scales,
     crf,
     flip: true,
-    prior: picture =>
-      priorOf(picture, { maps, background, weight: mapWeight, longestSide: recipe.maps.longestSide }),
+    prior: sample =>
+      priorOf(sample, { maps, background, weight: mapWeight, longestSide: recipe.maps.longestSide }),
   })
   await scoreRound(context, masks)
 }
 
 const FAINTEST = 0.02 // a map's least score: the network can find a tag where its map saw nothing
 
-/** The background and the picture's tags, each by its map to the power `weight`; for 0 the tags alone. */
+/** The background and the image's tags, each by its map to the power `weight`; for 0 the tags alone. */
 async function priorOf(
-  { id, tags }: Picture,
+  { id, tags }: Sample,
   {
     maps: folder,
     background,

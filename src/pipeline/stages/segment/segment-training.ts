@@ -1,7 +1,7 @@
 /** @file One training of the segmentation network on label PNGs. Part of the stage `segment`. */
 import { mkdir } from 'node:fs/promises'
 import { type LabelledLoaderOptions, openLabelledLoader } from '../../../data/labelled-loader.ts'
-import type { Picture } from '../../../data/picture.ts'
+import type { Sample } from '../../../data/sample.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { gradientClippingLoss, segmentationLoss } from '../../../models/segmentation/index.ts'
 import type { Losses } from '../../../nn/index.ts'
@@ -62,7 +62,7 @@ async function trainOn(
 ): Promise<void> {
   const { dataset, run, log } = context
   const recipe = { ...context.recipe, seed: settings.seed ?? context.recipe.seed }
-  const pictures = await withPseudoMasks(context, masks)
+  const samples = await withPseudoMasks(context, masks)
   const device = prepareTorch(recipe)
   const labels = dataset.classes.length + 1
   const network = buildSegmentation(recipe, settings, { labels })
@@ -71,21 +71,21 @@ async function trainOn(
   network.to(device)
   await mkdir(checkpoints, { recursive: true })
   const { cropSize, batchSize } = settings
-  sayIfOneBatch(pictures, { batchSize, title, key: keys.batchSize, log })
+  sayIfOneBatch(samples, { batchSize, title, key: keys.batchSize, log })
   await runTraining(context, {
     title,
     keys,
     settings,
     network,
     openLoader: options =>
-      openLabelledLoader(pictures, {
+      openLabelledLoader(samples, {
         ...options,
         seed: recipe.seed,
         dropLast: settings.dropLast,
         transform: transformOf(recipe, settings),
-        labelFile: picture => pseudoMaskFile(masks.folder, picture),
+        labelFile: sample => pseudoMaskFile(masks.folder, sample),
       }),
-    losses({ images, labels: wanted, pictures: shown, size }) {
+    losses({ images, labels: wanted, samples: shown, size }) {
       const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
       const shape = [size, cropSize, cropSize]
       const target = fromData({ dtype: 'uint8', shape, data: wanted }).to({ device, dtype: 'int64' })
@@ -117,20 +117,19 @@ function lossesOf(
   return { total, parts: { 'unclipped loss': unclipped } }
 }
 
-/** What unsure pixels may be, [B, labels] in {0, 1}: the background and their picture's tags. */
-function candidatesOf(pictures: readonly Picture[], labels: number): Tensor {
-  const values = new Float32Array(pictures.length * labels)
-  for (const [i, { tags }] of pictures.entries())
+/** What unsure pixels may be, [B, labels] in {0, 1}: the background and their image's tags. */
+function candidatesOf(samples: readonly Sample[], labels: number): Tensor {
+  const values = new Float32Array(samples.length * labels)
+  for (const [i, { tags }] of samples.entries())
     for (const label of [0, ...tags.map(tag => tag + 1)]) values[i * labels + label] = 1
-  return tensor(values, [pictures.length, labels])
+  return tensor(values, [samples.length, labels])
 }
 
-/** The published code gives SGD its weight decay as the momentum (`handed`), so that none is left. */
+/** With momentumBug, SGD's weight decay is its momentum, and no decay is left. */
 function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
   const { optimiser, headFactor, layerDecay } = settings
   const { kind } = optimiser
-  const handed = kind === 'sgd' && optimiser.handed === 'published'
-  const weightDecay = handed ? 0 : optimiser.weightDecay
+  const weightDecay = kind === 'sgd' && optimiser.momentumBug ? 0 : optimiser.weightDecay
   const groups = network.parameterGroups({ kind, weightDecay, headFactor, layerDecay })
   if (kind === 'adamw') return adamw(groups)
   return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })

@@ -22,7 +22,7 @@ import type { PredictionScoresFile } from '../predict/prediction-scores.ts'
 import { type RoundScoresFile, roundFiles } from './round-scores.ts'
 import { segmentStage } from './segment.ts'
 
-// Pictures of 24 x 16 pixels: a bright block, which is the cat, on dark ground; the dog is never seen.
+// Images of 24 x 16 pixels: a bright block, which is the cat, on dark ground; the dog is never seen.
 const [WIDTH, HEIGHT] = [24, 16]
 const TRAIN = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 const VAL = ['v', 'w']
@@ -34,7 +34,7 @@ const RECIPE = [
   'segment={cropSize: 16, epochs: 20, batchSize: 4, optimiser: {kind: adamw, lr: 0.003}, headFactor: 3, weights: null, backbone: model}',
   'predict.scales=[1, 1.5]',
   'data.valSplit=val',
-  'report.pictures=2',
+  'report.images=2',
 ]
 
 let folder = ''
@@ -71,7 +71,7 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** A run whose stages up to refine are done: an untrained class network, and the true masks as pseudo masks. */
+/** A run whose stages up to refine are done: an untrained classification network, and the true masks as pseudo masks. */
 async function context(set: readonly string[] = [], name = 'run'): Promise<StageContext> {
   const root = join(folder, 'data')
   const recipe = parseRecipe(
@@ -84,9 +84,9 @@ async function context(set: readonly string[] = [], name = 'run'): Promise<Stage
   const [dataset, valDataset] = await Promise.all(
     ['train', 'val'].map(split => openDataset(root, { split, classes: ['cat', 'dog'] })),
   )
-  for (const { id, mask } of dataset!.pictures)
+  for (const { id, mask } of dataset!.samples)
     await writeLabelMap(join(run.pseudoMasks, `${id}.png`), await readLabelMap(mask!))
-  await writeFile(run.pictureScores, '[]')
+  await writeFile(run.imageScores, '[]')
   const method = await buildMethod(recipe, { numClasses: 2 })
   await saveWeights(checkpointFiles(run.checkpoints).last, method.network, {})
   method.network.dispose()
@@ -129,7 +129,7 @@ async function scores(): Promise<readonly ScoreRecord[]> {
 }
 
 describe('segment, then predict', () => {
-  it('learns from pseudo masks what it then finds in pictures it has not seen, scored by name', async () => {
+  it('learns from pseudo masks what it then finds in images it has not seen, scored by name', async () => {
     const stage = await context()
     await segmentStage(stage)
     expect(lines.join('')).toMatch(
@@ -145,7 +145,7 @@ describe('segment, then predict', () => {
 
     await predictStage(stage)
     const found = await scores()
-    expect(found.map(({ metric, split, pictures }) => [metric, split, pictures])).toEqual([
+    expect(found.map(({ metric, split, images }) => [metric, split, images])).toEqual([
       ['val', 'val', 2],
       ['val ms', 'val', 2],
       ['val ms+crf', 'val', 2],
@@ -215,7 +215,7 @@ describe('segment, then predict', () => {
     }
     expect((await readMetrics(metrics)).length).toBeGreaterThan(0)
     const { scores: found }: RoundScoresFile = JSON.parse(await readFile(run.roundScores, 'utf8'))
-    expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, pictures: 8 }])
+    expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, samples: 8 }])
     expect(found[0]!.classes[1]!.iou).toBeGreaterThan(50)
     expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 images), no threshold')
 
@@ -252,7 +252,7 @@ describe('segment, then predict', () => {
     expect(last).toHaveProperty('unclipped loss')
   })
 
-  it('without a validation split it scores the training pictures, without the CRF there is no such score', async () => {
+  it('without a validation split it scores the training images, without the CRF there is no such score', async () => {
     const stage = await context(['segment.epochs=1', 'predict.crf=null', 'data.valSplit=null'])
     await segmentStage(stage)
     await predictStage({ ...stage, valDataset: undefined })
@@ -264,10 +264,10 @@ describe('segment, then predict', () => {
 })
 
 describe('pseudo masks that are not as they should be', () => {
-  it('missing or broken ones are named, and their pictures left out', async () => {
+  it('missing or broken ones are named, and their images left out', async () => {
     const stage = await context(['segment.epochs=1'])
     await rm(join(run.pseudoMasks, 'b.png'))
-    await writeFile(join(run.pseudoMasks, 'c.png'), 'no picture')
+    await writeFile(join(run.pseudoMasks, 'c.png'), 'no image')
     await segmentStage(stage)
     expect(lines.join('')).toMatch(/warning: .*c\.png: cannot be decoded/)
     expect(lines.join('')).toContain('2 of 8 images without a pseudo mask, not trained on: b, c')
@@ -322,7 +322,7 @@ describe('predict on any folder', () => {
     })
     await writeImage(join(folderOf(), 'one.png'), grey(1, 30))
     await writeImage(join(folderOf(), 'trip', 'wide.jpg'), grey(70, 9))
-    await writeFile(join(folderOf(), 'broken.jpg'), 'no picture')
+    await writeFile(join(folderOf(), 'broken.jpg'), 'no image')
   })
 
   async function predict(
@@ -344,7 +344,7 @@ describe('predict on any folder', () => {
     })
   }
 
-  it("writes masks of the pictures' own sizes, overlays on request; names what it cannot read", async () => {
+  it("writes masks of the images' own sizes, overlays on request; names what it cannot read", async () => {
     const stage = await context(['segment.epochs=1', 'predict.longestSide=40'])
     await expect(predict(stage)).rejects.toThrow(
       /has no trained segmentation network; train it first: tagmask segment /,
@@ -377,7 +377,7 @@ describe('predict on any folder', () => {
     expect(text).toMatch(
       /warning: predict: 1 of 4 images could not be used: .*broken\.jpg: cannot be decoded/,
     )
-    expect(text).toContain('4/4 pictures')
+    expect(text).toContain('4/4 images')
     expect(text).toContain('with their colours in labels.txt: 0 background, 1 cat, 2 dog\n')
   })
 

@@ -1,4 +1,4 @@
-/** @file Online retraining in small: a Segmenter from a run's own class network, trained with gradient clipping, asked through windows. */
+/** @file Online retraining in small: a Segmenter from a run's own classification network, trained with gradient clipping, asked through windows. */
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { checkpointFiles, saveWeights } from '../../../train/checkpoint.ts'
 import { createLog } from '../../../train/log.ts'
 import { readMetrics } from '../../../train/metrics.ts'
-import { predictPictures } from '../../images/predict-pictures.ts'
+import { predictImages } from '../../images/predict-images.ts'
 import { buildMethod } from '../../networks/build-method.ts'
 import { loadLabelNetwork, shownTo } from '../../networks/build-segmentation.ts'
 import { parseRecipe } from '../../recipe/load.ts'
@@ -71,7 +71,7 @@ async function drawSquares(root: string, count: number): Promise<void> {
   await writeFile(join(root, 'tags.csv'), `${rows.join('\n')}\n`)
 }
 
-/** A run whose class network was never trained, and whose pseudo masks are the true ones. */
+/** A run whose classification network was never trained, and whose pseudo masks are the true ones. */
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-segmenter-'))
   const root = join(folder, 'data')
@@ -84,7 +84,7 @@ beforeAll(async () => {
   await saveWeights(checkpointFiles(run.checkpoints).last, network, {})
   network.dispose()
   await mkdir(run.pseudoMasks, { recursive: true })
-  for (const { id, mask } of dataset.pictures) await copyFile(mask!, join(run.pseudoMasks, `${id}.png`))
+  for (const { id, mask } of dataset.samples) await copyFile(mask!, join(run.pseudoMasks, `${id}.png`))
   context = {
     recipe,
     dataset,
@@ -97,7 +97,9 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }))
 
-test('it starts from the class network, learns, and finds the things', { timeout: 120_000 }, async () => {
+test('it starts from the classification network, learns, and finds the things', {
+  timeout: 120_000,
+}, async () => {
   await segmentStage(context)
   const started = lines.find(line => line.includes('segment: weights from'))!
   expect(started).toContain('drawn: encoder.head.weight, encoder.head.bias, decoder.cls_emb')
@@ -122,7 +124,7 @@ async function agreement(): Promise<{ background: number; right: ReadonlyMap<Way
   const hits = new Map<Way, number>()
   let [background, all] = [0, 0]
   try {
-    const predictions = predictPictures(network, dataset.pictures, {
+    const predictions = predictImages(network, dataset.samples, {
       ...recipe.predict,
       ...shownTo(recipe),
       ways: WAYS,
@@ -130,10 +132,10 @@ async function agreement(): Promise<{ background: number; right: ReadonlyMap<Way
       device: 'cpu',
       precision: 'fp32',
       strict: true,
-      onBadPicture: () => undefined,
+      onBadImage: () => undefined,
     })
-    for await (const { picture, labels } of predictions) {
-      const truth = await readLabelMap(picture.mask!)
+    for await (const { sample, labels } of predictions) {
+      const truth = await readLabelMap(sample.mask!)
       background += truth.data.filter(label => label === 0).length
       all += truth.data.length
       for (const [way, { width, height, data }] of labels) {

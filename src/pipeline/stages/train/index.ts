@@ -8,7 +8,7 @@ export const train: StageDefinition = {
   name: 'train',
   product: 'the weights of train',
   command: {
-    brief: 'Train the network of a recipe from picture tags',
+    brief: 'Train the network of a recipe from image tags',
     description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C ends after the step, with a checkpoint; the same
 command goes on from there and ends with the same weights as a run never stopped.
 
@@ -28,7 +28,7 @@ Examples:
     const judged = train.validateEvery > 0
     const val = judged && valDataset !== undefined ? [valDataset] : []
     const chosen = judged && train.select === 'gt-miou' ? [scored] : []
-    return { base: [{ ...dataset, pictures: tagged(dataset) }, ...val, ...chosen] }
+    return { base: [{ ...dataset, samples: tagged(dataset) }, ...val, ...chosen] }
   },
   masks: ({ recipe: { train }, scored }) => ({
     base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
@@ -50,7 +50,7 @@ Examples:
   ],
   randomStart(recipe) {
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    return randomStart('the class network', { size: encoderOf(recipe).name, flag: '--weights FILE' })
+    return randomStart('the classification network', { size: encoderOf(recipe).name, flag: '--weights FILE' })
   },
   load: async () => (await import('./train.ts')).trainStage,
 }

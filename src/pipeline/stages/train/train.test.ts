@@ -31,7 +31,7 @@ let lines: string[]
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'tagmask-train-stage-'))
   data = join(root, 'data')
-  await generateDemo(data, { pictures: IMAGES, valPictures: 0, size: 32, seed: 3 })
+  await generateDemo(data, { images: IMAGES, valImages: 0, size: 32, seed: 3 })
   const files = await readdir(join(data, 'images'))
   originals = new Map(
     await Promise.all(

@@ -1,4 +1,4 @@
-/** @file Stage `train`: from tagged pictures to weights. */
+/** @file Stage `train`: from tagged images to weights. */
 import { cpus } from 'node:os'
 import { openEvalLoader, openTrainLoader } from '../../../data/loader.ts'
 import type { TrainTransform } from '../../../data/transforms/train.ts'
@@ -17,7 +17,7 @@ import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { watchLosses } from '../../training/lost-in-training.ts'
 import { runTraining } from '../../training/run-training.ts'
-import { picturesWithMasks, validateSeed } from './validate-seed.ts'
+import { imagesWithMasks, validateSeed } from './validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
 export function trainStage(context: StageContext): Promise<void> {
@@ -35,7 +35,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   await startFromWeights(method, recipe, { run, log })
   if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
   const every = settings.validateEvery
-  const masked = every > 0 && settings.select === 'gt-miou' ? await picturesWithMasks(context) : undefined
+  const masked = every > 0 && settings.select === 'gt-miou' ? await imagesWithMasks(context) : undefined
   const valLosses = watchLosses(context, 'validation', later)
   const valLoader =
     valDataset === undefined || every === 0

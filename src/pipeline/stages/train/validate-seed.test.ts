@@ -16,7 +16,7 @@ let lines: string[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-select-'))
-  await generateDemo(join(folder, 'data'), { pictures: 12, valPictures: 2, size: 32, seed: 3 })
+  await generateDemo(join(folder, 'data'), { images: 12, valImages: 2, size: 32, seed: 3 })
 })
 
 afterAll(() => rm(folder, { recursive: true }))
@@ -99,7 +99,7 @@ test('what maps do not depend on at scale 1 asks for no new choice', async () =>
 
 test('without masks it is refused before anything is trained', async () => {
   const bare = join(folder, 'bare')
-  await generateDemo(bare, { pictures: 6, valPictures: 1, size: 32, seed: 3 })
+  await generateDemo(bare, { images: 6, valImages: 1, size: 32, seed: 3 })
   await rm(join(bare, 'masks'), { recursive: true })
   const none = run('none', { stages: ['train'], set: [`data.root=${bare}`] })
   await expect(none).rejects.toThrow(

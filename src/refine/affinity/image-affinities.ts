@@ -1,4 +1,4 @@
-/** @file The affinities of one picture, as the random walk wants them. */
+/** @file The affinities of one image, as the random walk wants them. */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AffinityNet } from './network.ts'
 import { pairAffinity } from './pair-affinity.ts'
@@ -13,11 +13,7 @@ export interface Affinities {
 }
 
 /** image [1, 3, H, W], normalised; filled with zeros, the mean colour, to whole positions of the grid. */
-export function pictureAffinities(
-  network: AffinityNet,
-  image: Tensor,
-  options: PairOptions = {},
-): Affinities {
+export function imageAffinities(network: AffinityNet, image: Tensor, options: PairOptions = {}): Affinities {
   return noGrad(() =>
     scope(() => {
       const { stride } = network.backbone

@@ -1,7 +1,7 @@
-/** @file Class maps of pictures one after the other, as the recipe's `maps` section says, whatever the size of a picture. */
-import type { Picture } from '../../data/picture.ts'
+/** @file CAMs of images one after the other, as the recipe's `maps` section says, whatever the size of an image. */
+import type { Sample } from '../../data/sample.ts'
 import { scaledSize } from '../../data/transforms/views.ts'
-import { loadViews, type PictureViews } from '../../data/view-loader.ts'
+import { type ImageViews, loadViews } from '../../data/view-loader.ts'
 import type { InputError } from '../../errors.ts'
 import { isOutOfMemory, memoryBudget } from '../../io/available-memory.ts'
 import type { Method } from '../../methods/index.ts'
@@ -9,21 +9,21 @@ import { autocast, emptyCache, memory, scope, type Tensor, tensor } from '../../
 import type { Log } from '../../train/log.ts'
 import { encoderOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { outOfMemoryNamed } from './each-picture.ts'
+import { outOfMemoryNamed } from './each-image.ts'
 import { planImages } from './image-plan.ts'
 import { mapsMemory, type Size } from './step-memory.ts'
 
-/** Maps [K, H, W] in [0, 1] of the picture's tags, at the given size, or that of its first view. */
-export function pictureMaps(
+/** Maps [K, H, W] in [0, 1] of the image's tags, at the given size, or that of its first view. */
+export function imageMaps(
   method: Method,
   { maps: { flip }, device, precision }: Pick<Recipe, 'maps' | 'device' | 'precision'>,
-  { picture, views, size }: Pick<PictureViews, 'picture' | 'views'> & { size?: Size },
+  { sample, views, size }: Pick<ImageViews, 'sample' | 'views'> & { size?: Size },
 ): Tensor {
   return scope(() => {
     const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
     return autocast({ precision, device }, () =>
       method.imageMaps(images, {
-        classes: picture.tags,
+        classes: sample.tags,
         flip,
         ...(size !== undefined && { size: [size.height, size.width] }),
       }),
@@ -35,21 +35,21 @@ export interface EachMapsOptions {
   /** Name of the work, before its lines. */
   readonly title: string
   readonly scales: readonly number[]
-  readonly onBadPicture: (picture: Picture, error: InputError) => void
+  readonly onBadImage: (sample: Sample, error: InputError) => void
   readonly log: Log
 }
 
 /**
- * Calls `use` with the maps of each picture, of the size that it was worked on at, and the picture's own size. A picture
+ * Calls `use` with the maps of each image, of the size that it was worked on at, and the image's own size. An image
  * that cannot be read, is smaller than a patch or does not fit into memory is reported and left out, or ends all under
  * `strict`.
  */
-export async function eachPictureMaps(
+export async function eachImageMaps(
   method: Method,
   recipe: Recipe,
-  pictures: readonly Picture[],
-  { title, scales, onBadPicture, log }: EachMapsOptions,
-  use: (picture: Picture, maps: Tensor, own: Size) => Promise<void>,
+  samples: readonly Sample[],
+  { title, scales, onBadImage, log }: EachMapsOptions,
+  use: (sample: Sample, maps: Tensor, own: Size) => Promise<void>,
 ): Promise<void> {
   const { maps: settings, normalise: normalisation, data, strict } = recipe
   const { patchSize: least } = encoderOf(recipe)
@@ -58,60 +58,60 @@ export async function eachPictureMaps(
     longestSide: settings.longestSide,
     key: 'maps.longestSide',
     least,
-    memoryOf: ({ own, working, picture: { tags } }) =>
+    memoryOf: ({ own, working, sample: { tags } }) =>
       mapsMemory(
         { ...recipe, maps: { ...settings, scales: [...scales] } },
         { own, working, tags: tags.length, classes: method.numClasses },
       ),
     budget: () => memoryBudget({ cached: memory().cached, most: recipe.memory }),
   })
-  const leaveOut = (picture: Picture, error: InputError): void => {
-    plan.forget(picture)
-    onBadPicture(picture, error)
+  const leaveOut = (sample: Sample, error: InputError): void => {
+    plan.forget(sample)
+    onBadImage(sample, error)
   }
   const fits = new Map<string, number>()
-  const load = (some: readonly Picture[], workers: number) =>
+  const load = (some: readonly Sample[], workers: number) =>
     loadViews(some, {
       scales,
       least,
-      fitOf(picture, own) {
-        const fit = plan.fit(picture, own)
-        fits.set(picture.id, fit)
+      fitOf(sample, own) {
+        const fit = plan.fit(sample, own)
+        fits.set(sample.id, fit)
         return fit
       },
       normalisation,
       withImage: false,
       workers,
       strict,
-      onBadPicture: leaveOut,
+      onBadImage: leaveOut,
     })
-  const look = async ({ picture, views, image: { width, height } }: PictureViews): Promise<void> => {
+  const look = async ({ sample, views, image: { width, height } }: ImageViews): Promise<void> => {
     const own = { width, height }
-    const fit = fits.get(picture.id) ?? 1
+    const fit = fits.get(sample.id) ?? 1
     const size = fit === 1 ? own : scaledSize(own, fit)
-    const maps = pictureMaps(method, recipe, { picture, views, size })
+    const maps = imageMaps(method, recipe, { sample, views, size })
     try {
-      await use(picture, maps, own)
+      await use(sample, maps, own)
     } finally {
       maps.dispose()
     }
   }
-  const again = async (picture: Picture): Promise<void> => {
-    plan.halve(picture)
+  const again = async (sample: Sample): Promise<void> => {
+    plan.halve(sample)
     emptyCache()
-    for await (const smaller of load([picture], 1)) {
+    for await (const smaller of load([sample], 1)) {
       await look(smaller).catch((error: unknown) => {
-        const named = outOfMemoryNamed(picture, error)
+        const named = outOfMemoryNamed(sample, error)
         if (strict || named === error) throw named
-        leaveOut(picture, named as InputError)
+        leaveOut(sample, named as InputError)
       })
     }
   }
   try {
-    for await (const loaded of load(pictures, data.workers ?? 1)) {
+    for await (const loaded of load(samples, data.workers ?? 1)) {
       await look(loaded).catch((error: unknown) => {
         if (!isOutOfMemory(error)) throw error
-        return again(loaded.picture)
+        return again(loaded.sample)
       })
     }
   } finally {

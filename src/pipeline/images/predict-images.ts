@@ -1,9 +1,9 @@
-/** @file Labels of pictures from a trained segmentation network: one scale, several, and refined by the dense CRF. */
+/** @file Labels of images from a trained segmentation network: one scale, several, and refined by the dense CRF. */
 
-import type { Picture } from '../../data/picture.ts'
+import type { Sample } from '../../data/sample.ts'
 import { denormalise, type Normalisation } from '../../data/transforms/normalise.ts'
 import type { View } from '../../data/transforms/views.ts'
-import { loadViews, type PictureViews } from '../../data/view-loader.ts'
+import { type ImageViews, loadViews } from '../../data/view-loader.ts'
 import { InputError } from '../../errors.ts'
 import { isOutOfMemory, memoryBudget } from '../../io/available-memory.ts'
 import type { RgbImage } from '../../io/image.ts'
@@ -25,7 +25,7 @@ import {
 import type { Log } from '../../train/log.ts'
 import type { PredictRecipe } from '../recipe/predict.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
-import { outOfMemoryNamed } from './each-picture.ts'
+import { outOfMemoryNamed } from './each-image.ts'
 import { planImages } from './image-plan.ts'
 import { type PredictMemory, predictMemory, type Size } from './step-memory.ts'
 
@@ -40,28 +40,28 @@ export interface PredictOptions
   /** Side of the training crop: what a Segmenter looks at. */
   readonly cropSize: number
   readonly workers: number
-  /** Megabytes that pictures may take at once; what is free when not given. */
+  /** Megabytes that images may take at once; what is free when not given. */
   readonly memory?: number | undefined
   /** Of the CRF; chosen from the cores when null or not given. */
   readonly threads?: number | null
   readonly device: string
   readonly precision: Precision
   readonly strict: boolean
-  readonly onBadPicture: (picture: Picture, error: InputError) => void
-  /** Name of the work, before the lines that it says in `log`: which pictures were looked at smaller. */
+  readonly onBadImage: (sample: Sample, error: InputError) => void
+  /** Name of the work, before the lines that it says in `log`: which images were looked at smaller. */
   readonly title?: string
   readonly log?: Log
-  /** How pictures are read and made smaller; from their files, in worker threads, when not given. */
+  /** How images are read and made smaller; from their files, in worker threads, when not given. */
   readonly load?: typeof loadViews
-  /** Pictures whose CRF may run at the same time. */
+  /** Images whose CRF may run at the same time. */
   readonly atOnce?: number
   /** Also yield the probabilities. */
   readonly withScores?: boolean
-  /** What else is known of a picture; nothing when not given. */
-  readonly prior?: (picture: Picture) => Promise<LabelPrior>
+  /** What else is known of an image; nothing when not given. */
+  readonly prior?: (sample: Sample) => Promise<LabelPrior>
 }
 
-/** Factors on the probabilities of some labels, each [height, width]; a picture can hold no others. */
+/** Factors on the probabilities of some labels, each [height, width]; an image can hold no others. */
 export interface LabelPrior {
   readonly width: number
   readonly height: number
@@ -76,25 +76,25 @@ export interface LabelScores {
   readonly data: Float32Array
 }
 
-/** A picture with its labels, all of the picture's own size. */
+/** An image with its labels, all of the image's own size. */
 export interface Prediction {
-  readonly picture: Picture
+  readonly sample: Sample
   readonly image: RgbImage
   readonly labels: ReadonlyMap<Way, LabelMap>
   /** Of all views together, at the size that the network looked at, before the CRF; where they were asked for. */
   readonly scores: LabelScores | undefined
 }
 
-const IN_FLIGHT = 4 // pictures whose CRF is running or waits: each holds a float for every pixel and label
+const IN_FLIGHT = 4 // images whose CRF is running or waits: each holds a float for every pixel and label
 
 /**
- * Yields the pictures in order. The CRF works on threads of its own while the network looks at the next pictures, as many as
+ * Yields the images in order. The CRF works on threads of its own while the network looks at the next images, as many as
  * memory allows; those that cannot be read or do not fit into memory are reported and left out, or thrown when `strict`. The
  * network must be in eval mode.
  */
-export async function* predictPictures(
+export async function* predictImages(
   network: LabelNetwork,
-  pictures: readonly Picture[],
+  samples: readonly Sample[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
   const { normalisation, workers, longestSide, strict, title = 'predict', log } = options
@@ -107,11 +107,11 @@ export async function* predictPictures(
   const bytes = (sizes: { own: Size; working: Size }): number =>
     predictMemory(options, { ...memoryShape(network, options), ...sizes })
   const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
-  const onBadPicture = (picture: Picture, error: InputError): void => {
-    plan.forget(picture)
-    options.onBadPicture(picture, error)
+  const onBadImage = (sample: Sample, error: InputError): void => {
+    plan.forget(sample)
+    options.onBadImage(sample, error)
   }
-  const load = (some: readonly Picture[], workers: number) =>
+  const load = (some: readonly Sample[], workers: number) =>
     (options.load ?? loadViews)(some, {
       scales: [1],
       longestSide,
@@ -119,38 +119,38 @@ export async function* predictPictures(
       normalisation,
       workers,
       strict,
-      onBadPicture,
+      onBadImage,
     })
-  const one = (loaded: PictureViews): Promise<Prediction> =>
+  const one = (loaded: ImageViews): Promise<Prediction> =>
     predictOne(network, { ...loaded, view: loaded.views[0]! }, options)
-  const again = async (picture: Picture): Promise<Prediction | undefined> => {
-    plan.halve(picture)
+  const again = async (sample: Sample): Promise<Prediction | undefined> => {
+    plan.halve(sample)
     emptyCache()
-    for await (const smaller of load([picture], 1)) return await one(smaller)
+    for await (const smaller of load([sample], 1)) return await one(smaller)
     return undefined
   }
-  const reported = async (picture: Picture, work: Promise<Prediction>): Promise<Prediction | undefined> => {
+  const reported = async (sample: Sample, work: Promise<Prediction>): Promise<Prediction | undefined> => {
     try {
       return await work.catch((error: unknown) => {
         if (!isOutOfMemory(error)) throw error
-        return again(picture)
+        return again(sample)
       })
     } catch (error) {
-      const named = outOfMemoryNamed(picture, error)
+      const named = outOfMemoryNamed(sample, error)
       if (strict || !(named instanceof InputError)) throw named
-      onBadPicture(picture, named)
+      onBadImage(sample, named)
       return undefined
     }
   }
   try {
-    for await (const loaded of load(pictures, workers)) {
+    for await (const loaded of load(samples, workers)) {
       const { image: own, views } = loaded
       const most = Math.min(inFlight(options), Math.floor(budget() / bytes({ own, working: views[0]! })))
       while (waiting.length > 0 && waiting.length >= most) {
         const prediction = await waiting.shift()!
         if (prediction !== undefined) yield prediction
       }
-      const work = reported(loaded.picture, one(loaded))
+      const work = reported(loaded.sample, one(loaded))
       work.catch(() => undefined) // seen when its turn comes
       waiting.push(work)
     }
@@ -187,12 +187,12 @@ function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
 /** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
 async function predictOne(
   network: LabelNetwork,
-  { picture, image, view }: { picture: Picture; image: RgbImage; view: View },
+  { sample, image, view }: { sample: Sample; image: RgbImage; view: View },
   options: PredictOptions,
 ): Promise<Prediction> {
   const { ways, crf, device, precision, normalisation } = options
   const labels = new Map<Way, LabelMap>()
-  const prior = await options.prior?.(picture)
+  const prior = await options.prior?.(sample)
   let scores: LabelScores | undefined
   const chosen = scope(() => {
     const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
@@ -208,14 +208,14 @@ async function predictOne(
     const keys = prior && [...prior.factors.keys()]
     return ways.includes('ms-crf') ? chosenScores(all, { ...options, keys }) : undefined
   })
-  if (chosen === undefined || crf === null) return { picture, image, labels, scores }
+  if (chosen === undefined || crf === null) return { sample, image, labels, scores }
   const whole = view.width === image.width && view.height === image.height
   const seen = whole ? image : denormalise(view, normalisation)
   const { keys, planes } = chosen
   const refined = await denseCrf({
     image: seen,
     unary: unaryFromScores(planes),
-    name: picture.id,
+    name: sample.id,
     threads: Math.floor(crfThreads(options.threads) / inFlight(options)),
     ...crf,
   })
@@ -223,10 +223,10 @@ async function predictOne(
     const best = bestLabels(tensor(refined, [keys.length, seen.height, seen.width]), image)
     labels.set('ms-crf', { ...best, data: best.data.map(index => keys[index]!) })
   })
-  return { picture, image, labels, scores }
+  return { sample, image, labels, scores }
 }
 
-/** Probabilities times what is known of the picture; not normalised. scores [labels, H, W] */
+/** Probabilities times what is known of the image; not normalised. scores [labels, H, W] */
 function withPrior(scores: Tensor, { width, height, factors }: LabelPrior): Tensor {
   const area = width * height
   const planes = new Float32Array(scores.size(0) * area)

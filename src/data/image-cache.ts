@@ -1,14 +1,14 @@
-/** @file Decoded pictures kept in memory: every epoch reads the same files again. */
+/** @file Decoded images kept in memory: every epoch reads the same files again. */
 import { type RgbImage, readImage } from '../io/image.ts'
 
-/** Reads a picture from memory or from its file. */
-export type PictureReader = (path: string) => Promise<RgbImage>
+/** Reads an image from memory or from its file. */
+export type ImageReader = (path: string) => Promise<RgbImage>
 
 /**
- * Keeps the first pictures that fit into `maxBytes` and never drops one: with a shuffled order every epoch then
+ * Keeps the first images that fit into `maxBytes` and never drops one: with a shuffled order every epoch then
  * finds the same share, where dropping the oldest would find next to none.
  */
-export function cachedReader({ maxBytes }: { maxBytes: number }): PictureReader {
+export function cachedReader({ maxBytes }: { maxBytes: number }): ImageReader {
   const kept = new Map<string, RgbImage>()
   let bytes = 0
   return async path => {

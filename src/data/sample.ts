@@ -1,7 +1,7 @@
-/** @file What a data set is to everything above: pictures with tags, and perhaps masks. Imports nothing. */
+/** @file What a data set is to everything above: images with tags, and perhaps masks. Imports nothing. */
 
 /** `id` is safe as a file name; `tags` are foreground classes from 0 (class k is label k + 1 in masks). */
-export interface Picture {
+export interface Sample {
   readonly id: string
   readonly image: string
   readonly tags: readonly number[]
@@ -21,13 +21,13 @@ export interface MaskReading {
   readonly rule: string
 }
 
-/** `warnings` are sentences for a person: pictures without a row, without tags, without a mask; `notes` say how it was read. */
+/** `warnings` are sentences for a person: images without a row, without tags, without a mask; `notes` say how it was read. */
 export interface Dataset {
   readonly name: string
   readonly root: string
   readonly split: string
   readonly classes: readonly string[]
-  readonly pictures: readonly Picture[]
+  readonly samples: readonly Sample[]
   readonly warnings: readonly string[]
   readonly notes?: readonly string[]
 }
