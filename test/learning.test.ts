@@ -19,10 +19,10 @@ import { readMetrics } from '../src/train/metrics.ts'
 
 const FULL = process.env.TAGMASK_LEARNING === 'full'
 /** The demo's own images, or fewer and smaller ones; how far the score must fall, in points of mIoU. */
-const { samples, fall, set } = FULL
-  ? { samples: { samples: 1000, valImages: 0, size: 96, seed: 7 }, fall: 10, set: [] }
+const { images, fall, set } = FULL
+  ? { images: { images: 1000, valImages: 0, size: 96, seed: 7 }, fall: 10, set: [] }
   : {
-      samples: { samples: 480, valImages: 0, size: 64, seed: 5 },
+      images: { images: 480, valImages: 0, size: 64, seed: 5 },
       fall: 5,
       set: ['train.epochs=18', 'maps.scales=[1]', 'precision=fp32'],
     }
@@ -85,8 +85,8 @@ async function shuffleTags(root: string): Promise<void> {
 }
 
 test('tags teach where things are; shuffled tags do not', { timeout: 1_800_000 }, async () => {
-  await generateDemo(join(folder, 'true'), samples)
-  await generateDemo(join(folder, 'shuffled'), samples)
+  await generateDemo(join(folder, 'true'), images)
+  await generateDemo(join(folder, 'shuffled'), images)
   await shuffleTags(join(folder, 'shuffled'))
   const learned = await trainAndScore('true')
   const lost = await trainAndScore('shuffled')

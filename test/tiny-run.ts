@@ -18,7 +18,7 @@ threads: 1
 `
 
 /** Images that the demo generator makes for it. */
-export const TINY_DATA = { samples: 12, valImages: 4, size: 48, seed: 3 }
+export const TINY_DATA = { images: 12, valImages: 4, size: 48, seed: 3 }
 
 export interface TinyRun {
   /** Folder with data/; the recipe is put there. */

@@ -106,7 +106,7 @@ async function replaceSet(part: string, dir: string): Promise<void> {
 /** Whether all that is there is what is written here. */
 async function isDemoSet(dir: string): Promise<boolean> {
   const text = await readIfThere(join(dir, 'demo.json'))
-  const ours = text?.startsWith('{\n  "version": ') === true && text.includes('"valImages": ')
+  const ours = text?.startsWith('{\n  "version": ') === true && /"val(Images|Pictures)": /.test(text)
   if (!ours) return false
   const made = new Set(MADE)
   const [top, images, masks] = await Promise.all([dir, join(dir, 'images'), join(dir, 'masks')].map(namesIn))

@@ -30,7 +30,7 @@ const makers = {
     const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
     method.network.eval()
     return ({ width, height }) => scope(() => imageMaps(method, recipe, {
-      image: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
+      sample: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
     }).toFloat32Array())
   },
   async walk() {

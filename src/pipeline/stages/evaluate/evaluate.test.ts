@@ -70,7 +70,7 @@ async function evaluate(...set: string[]): Promise<ScoresFile> {
 describe('stage evaluate', () => {
   it('finds the threshold that separates, warns how it was chosen, and draws the masks', async () => {
     const { scores, threshold } = await evaluate()
-    expect(scores[0]).toMatchObject({ metric: 'seed', split: 'train', samples: 4 })
+    expect(scores[0]).toMatchObject({ metric: 'seed', split: 'train', images: 4 })
     expect(scores[0]?.miou).toBeCloseTo(100, 6)
     expect(threshold).toBe(0.3) // the lowest of those that are equally good
     expect(scores[0]?.curve?.length).toBe(101)

@@ -62,7 +62,7 @@ it('scores what can be scored and names the rest, those of one cause together', 
   await put('a-true.png', 0, 1)
   for (const id of ['b', 'c']) await writeFile(join(folder, `${id}-true.png`), 'no PNG')
   const { score: found, each, warnings } = await score()
-  expect(found).toMatchObject({ metric: 'val', split: 'val', samples: 1 })
+  expect(found).toMatchObject({ metric: 'val', split: 'val', images: 1 })
   expect(each).toEqual([{ id: 'a', miou: 100 }])
   expect(warnings).toEqual([
     `2 images are left out of val for one cause (b, c): ${join(folder, 'b-true.png')}: cannot be decoded (no PNG); a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel`,

@@ -121,7 +121,7 @@ describe('stage refine', () => {
     expect(score).toMatchObject({
       metric: 'seed+crf',
       split: 'train',
-      samples: 8,
+      images: 8,
       threshold: { value: 0.35, choice: { how: 'given' } },
     })
     expect(score!.miou).toBeGreaterThan(99)
@@ -209,7 +209,7 @@ describe('stages affinity and refine', () => {
     const [score] = (await scores()).scores
     expect(score).toMatchObject({
       metric: 'mask',
-      samples: 8,
+      images: 8,
       threshold: { value: 0.39, choice: { how: 'given' } },
     })
     expect(score!.miou).toBeGreaterThan(75) // the maps alone: about 55

@@ -215,7 +215,7 @@ describe('segment, then predict', () => {
     }
     expect((await readMetrics(metrics)).length).toBeGreaterThan(0)
     const { scores: found }: RoundScoresFile = JSON.parse(await readFile(run.roundScores, 'utf8'))
-    expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, samples: 8 }])
+    expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, images: 8 }])
     expect(found[0]!.classes[1]!.iou).toBeGreaterThan(50)
     expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 images), no threshold')
 
