@@ -12,7 +12,8 @@ import { identify, isGone, type ProcessIdentity, parseIdentity } from './run-pro
 /** Gives the folder free again. */
 export type Release = () => Promise<void>
 
-const TRIES = 100
+const PATIENCE = 60_000 // ms: others that take over the same stale lock get in each other's way
+const LONGEST_WAIT = 1500 // ms, between two tries
 const UNREADABLE_FOR = 10_000 // ms: a lock that says nothing for so long was left by a process that died while writing
 
 /** Takes the run folder for this process, making it when there is none; a lock left by a process that is gone is taken over. Throws InputError
@@ -22,12 +23,14 @@ export async function lockRun(run: RunFolder): Promise<Release> {
   const path = join(run.root, 'lock')
   const mine = await identify(process.pid)
   const text = `${mine.pid} ${mine.host} ${mine.started}\n`
-  for (let attempt = 0; attempt < TRIES; attempt++) {
+  const end = Date.now() + PATIENCE
+  for (let attempt = 0; Date.now() < end; attempt++) {
     if (await placeLock(path, text)) return () => releaseLock(path, text)
     const holder = await readHolder(path)
     if (holder === undefined) continue // given free meanwhile
     if (holder === 'unknown') await sleep(20 + 30 * Math.random())
-    else if (await isGone(holder)) await removeStale(path, mine)
+    else if (await isGone(holder))
+      await removeStale(path, mine, { wait: Math.min(LONGEST_WAIT, 20 * 1.2 ** attempt) })
     else throw held(run, path, holder)
   }
   throw new InputError(fromHere(run.root), 'other processes are taking this run folder', {
@@ -91,7 +94,7 @@ async function readHolder(path: string): Promise<ProcessIdentity | 'unknown' | u
  * Removes a lock whose process is gone, one process at a time: each leaves a file under a name of its own, then looks for
  * those of others, and does nothing when there is one. So the lock that is removed is the one that was looked at.
  */
-async function removeStale(path: string, mine: ProcessIdentity): Promise<void> {
+async function removeStale(path: string, mine: ProcessIdentity, { wait }: { wait: number }): Promise<void> {
   const folder = dirname(path)
   const claim = join(
     folder,
@@ -103,7 +106,10 @@ async function removeStale(path: string, mine: ProcessIdentity): Promise<void> {
       const [, pid, started = ''] = /^\.lock-claim\.(\d+)\.(\w+)\.[0-9a-f]{8}\.tmp$/.exec(name) ?? []
       if (pid === undefined || name === basename(claim)) continue
       const other = { pid: Number(pid), host: mine.host, started: started === '0' ? '' : started }
-      if (!(await isGone(other))) return await sleep(1 + 20 * Math.random())
+      if (!(await isGone(other))) {
+        await rm(claim, { force: true })
+        return await sleep(1 + wait * Math.random())
+      }
       await rm(join(folder, name), { force: true })
     }
     const holder = await readHolder(path)
