@@ -1,18 +1,23 @@
-/** @file Batch normalisation whose statistics and affine parameters never change. */
-import { differentiable, isRecording, noGrad, ops, type Tensor } from '../torch/index.ts'
+/** @file Batch normalisation: with running statistics that follow the batches, and one whose statistics and affine parameters never change. */
+import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
 import { Buffer, Module, Parameter } from './module.ts'
 
-/** torch.nn.BatchNorm2d in eval mode, also while the network trains, with parameters that do not learn. */
-export class FrozenBatchNorm2d extends Module {
+export interface BatchNormOptions {
+  /** Channels. */
+  readonly features: number
+  readonly eps?: number
+}
+
+/** Parameters and statistics under PyTorch's names. */
+abstract class BatchNorm extends Module {
   readonly weight: Parameter
   readonly bias: Parameter
   readonly runningMean: Buffer
   readonly runningVar: Buffer
-  /** Part of every checkpoint; counts nothing here. */
   readonly numBatchesTracked: Buffer
   readonly eps: number
 
-  constructor({ features, eps = 1e-5 }: { features: number; eps?: number }) {
+  constructor({ features, eps = 1e-5 }: BatchNormOptions) {
     super()
     this.weight = new Parameter(ops.ones([features]))
     this.bias = new Parameter(ops.zeros([features]))
@@ -20,6 +25,36 @@ export class FrozenBatchNorm2d extends Module {
     this.runningVar = new Buffer(ops.ones([features]))
     this.numBatchesTracked = new Buffer(ops.zeros([], { dtype: 'int64' }))
     this.eps = eps
+  }
+
+  protected normalise(x: Tensor, { training = false, momentum = 0 } = {}): Tensor {
+    const { weight, bias, runningMean, runningVar, eps } = this
+    return ops.batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps, true)
+  }
+}
+
+/** torch.nn.BatchNorm2d: in training the statistics of the batch, which the running ones follow; in eval mode the latter. */
+export class BatchNorm2d extends BatchNorm {
+  /** Share of the batch in the running statistics after it. */
+  readonly momentum: number
+
+  constructor({ momentum = 0.1, ...options }: BatchNormOptions & { readonly momentum?: number }) {
+    super(options)
+    this.momentum = momentum
+  }
+
+  /** x [B, C, H, W] */
+  forward(x: Tensor): Tensor {
+    const { training, momentum } = this
+    if (training) noGrad(() => scope(() => void ops.addScalar_(this.numBatchesTracked, 1)))
+    return this.normalise(x, { training, momentum })
+  }
+}
+
+/** torch.nn.BatchNorm2d in eval mode, also while the network trains, with parameters that do not learn. */
+export class FrozenBatchNorm2d extends BatchNorm {
+  constructor(options: BatchNormOptions) {
+    super(options)
     this.freeze()
   }
 
@@ -37,11 +72,6 @@ export class FrozenBatchNorm2d extends Module {
       },
       ([gradient], [result]) => [ops.mul_(ops.thresholdBackward(gradient!, result!, 0), this.scale(result!))],
     )[0]!
-  }
-
-  private normalise(x: Tensor): Tensor {
-    const { weight, bias, runningMean, runningVar, eps } = this
-    return ops.batchNorm(x, weight, bias, runningMean, runningVar, false, 0, eps, true)
   }
 
   /** d(norm)/dx [1, C, 1, 1], of the type of `like`. */

@@ -10,6 +10,8 @@ export interface Conv2dOptions {
   readonly stride?: number
   readonly padding?: number
   readonly dilation?: number
+  /** Must divide inChannels and outChannels; inChannels of them make a depthwise convolution. */
+  readonly groups?: number
   readonly bias?: boolean
   /** Draws the weight. Default: torch.nn.Conv2d's. */
   readonly init?: (shape: readonly [number, number, number, number]) => Tensor
@@ -22,6 +24,7 @@ export class Conv2d extends Module {
   readonly stride: number
   readonly padding: number
   readonly dilation: number
+  readonly groups: number
 
   constructor({
     inChannels,
@@ -30,17 +33,19 @@ export class Conv2d extends Module {
     stride = 1,
     padding = 0,
     dilation = 1,
+    groups = 1,
     bias = true,
     init,
   }: Conv2dOptions) {
     super()
-    const fanIn = inChannels * kernel * kernel
-    const shape = [outChannels, inChannels, kernel, kernel] as const
+    const shape = [outChannels, inChannels / groups, kernel, kernel] as const
+    const fanIn = shape[1] * kernel * kernel
     this.weight = new Parameter(init === undefined ? fanInUniform(shape, fanIn) : init(shape))
     this.bias = bias ? new Parameter(fanInUniform([outChannels], fanIn)) : undefined
     this.stride = stride
     this.padding = padding
     this.dilation = dilation
+    this.groups = groups
   }
 
   /** [B, in, H, W] -> [B, out, H', W'] */
@@ -50,6 +55,7 @@ export class Conv2d extends Module {
       stride: [this.stride, this.stride],
       padding: [this.padding, this.padding],
       dilation: [this.dilation, this.dilation],
+      groups: this.groups,
     })
   }
 }

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { backward, memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
 import {
+  BatchNorm2d,
   Buffer,
   Conv2d,
   Dropout2d,
+  Embedding,
   FrozenBatchNorm2d,
   kaimingNormal,
   LayerNorm,
@@ -183,4 +185,67 @@ test('Kaiming and Xavier draw what PyTorch draws: by fan in, by fan in and out',
     expect(Math.max(...uniform.map(Math.abs))).toBeLessThanOrEqual(bound)
     expect(deviation(uniform)).toBeCloseTo(bound / Math.sqrt(3), 2)
   })
+})
+
+test('a grouped convolution sees its own channels alone', () => {
+  const conv = new Conv2d({ inChannels: 4, outChannels: 4, kernel: 3, padding: 1, groups: 4 })
+  expect(conv.weight.shape).toEqual([4, 1, 3, 3])
+  scope(() => {
+    const x = ops.randn([1, 4, 5, 5])
+    const all = conv.forward(x)
+    for (let channel = 0; channel < 4; channel++) {
+      const own = ops.conv2d(x.narrow(1, channel, 1), conv.weight.narrow(0, channel, 1), {
+        bias: conv.bias!.narrow(0, channel, 1),
+        padding: [1, 1],
+      })
+      const wanted = own.toFloat32Array()
+      for (const [i, value] of all.narrow(1, channel, 1).toFloat32Array().entries())
+        expect(value).toBeCloseTo(wanted[i]!, 5)
+    }
+  })
+  conv.dispose()
+})
+
+test('batch norm follows the statistics of its batches, and uses them in eval mode', () => {
+  const norm = new BatchNorm2d({ features: 1, momentum: 0.25 })
+  scope(() => {
+    const x = tensor([1, 2, 3, 6], [2, 1, 1, 2]) // mean 3, variance 3.5, unbiased 14 / 3
+    const values = (y: Tensor): number[] => [...y.toFloat32Array()]
+    for (const [i, value] of values(norm.forward(x)).entries())
+      expect(value).toBeCloseTo(([1, 2, 3, 6][i]! - 3) / Math.sqrt(3.5), 4)
+    expect(values(norm.runningMean)[0]).toBeCloseTo(0.25 * 3, 5)
+    expect(values(norm.runningVar)[0]).toBeCloseTo(0.75 + 0.25 * (14 / 3), 5)
+    expect(norm.numBatchesTracked.item()).toBe(1)
+    norm.eval()
+    const [mean, variance] = [0.75, 0.75 + 0.25 * (14 / 3)]
+    for (const [i, value] of values(norm.forward(x)).entries())
+      expect(value).toBeCloseTo(([1, 2, 3, 6][i]! - mean) / Math.sqrt(variance), 4)
+    expect(norm.numBatchesTracked.item()).toBe(1)
+    norm.train()
+    backward(norm.forward(x).mul(x).sum())
+    expect(norm.weight.grad).toBeDefined()
+    expect([...norm.stateDict().keys()]).toEqual([
+      'weight',
+      'bias',
+      'running_mean',
+      'running_var',
+      'num_batches_tracked',
+    ])
+  })
+  norm.dispose()
+})
+
+test('an embedding gives the rows of its table, and learns those alone', () => {
+  const table = new Embedding({ count: 4, features: 3 })
+  scope(() => {
+    const indices = tensor([2, 0, 2], [3]).to({ dtype: 'int64' })
+    const rows = table.forward(indices)
+    expect(rows.shape).toEqual([3, 3])
+    expect([...rows.narrow(0, 1, 1).toFloat32Array()]).toEqual([
+      ...table.weight.narrow(0, 0, 1).toFloat32Array(),
+    ])
+    backward(rows.sum())
+    expect([...table.weight.grad!.toFloat32Array()]).toEqual([1, 1, 1, 0, 0, 0, 2, 2, 2, 0, 0, 0])
+  })
+  table.dispose()
 })
