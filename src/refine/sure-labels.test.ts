@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { UNSURE } from '../io/label-values.ts'
-import { sureLabels as batchLabels } from '../methods/mctformer/unet-loss.ts'
 import { scope, tensor } from '../torch/index.ts'
+import { sureBatchLabels } from './sure-batch-labels.ts'
 import { sureLabels } from './sure-labels.ts'
 
 /** Maps of one image, a row of pixels. */
@@ -50,7 +50,7 @@ describe('sure labels', () => {
         scope(() => {
           const options = { foreground: 0.15, background: 0.4, margin: 1.5 }
           const batch = tensor([...a!, ...b!, ...absent!], [1, 3, 6, 6])
-          const labels = batchLabels(batch, { tags: tensor([1, 1, 0], [1, 3]), size: [6, 6], ...options })
+          const labels = sureBatchLabels(batch, { tags: tensor([1, 1, 0], [1, 3]), size: [6, 6], ...options })
           const own = sureLabels(row({ 0: a!, 1: b! }), options)
           expect([...labels.to({ dtype: 'float32' }).toFloat32Array()]).toEqual([...own.data])
         }),

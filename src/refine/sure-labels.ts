@@ -11,7 +11,10 @@ export interface SureOptions {
   readonly margin: number
 }
 
-const FAINTEST = 1e-3 // a map that is lower is of nothing
+/** Shares that suit the maps of real images (docs/adr/0003-unet.md). */
+export const SURE: SureOptions = { foreground: 0.15, background: 0.4, margin: 1.5 }
+
+const FAINTEST = 1e-3 // a map in [0, 1] that is lower is of nothing
 
 /**
  * The label of every pixel: the class whose map is highest for where its share begins, where it is in that share and
@@ -19,7 +22,7 @@ const FAINTEST = 1e-3 // a map that is lower is of nothing
  */
 export function sureLabels(
   { width, height, maps }: { width: number; height: number; maps: ReadonlyMap<number, Float32Array> },
-  { foreground, background, margin }: SureOptions,
+  { foreground, background, margin }: SureOptions = SURE,
 ): LabelMap {
   const data = new Uint8Array(width * height)
   const classes = [...maps].map(([key, map]) => {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
 import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
+import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import type { Recipe } from './schema.ts'
@@ -158,18 +159,18 @@ export const refineRecipe = z.strictObject({
         .number()
         .gt(0)
         .lt(1)
-        .default(0.16)
+        .default(SURE.foreground)
         .describe("share of an image, the highest values of a tag's map, that is labelled with the tag"),
       background: z
         .number()
         .gt(0)
         .lt(1)
-        .default(0.4)
+        .default(SURE.background)
         .describe('share of it, the lowest values, that is background where the maps of all tags agree'),
       margin: z
         .number()
         .min(1)
-        .default(1.5)
+        .default(SURE.margin)
         .describe(
           "how many times as strong as any other tag's a map must be, each by where its share begins",
         ),
