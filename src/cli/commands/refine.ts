@@ -12,7 +12,7 @@ import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
 const PARAMETERS = {
-  CAMs: sets.CLASS_MAP_CRF,
+  cams: sets.CLASS_MAP_CRF,
   'mctformer-masks': sets.MCTFORMER_MASK_CRF,
   'weaktr-voc-labels': sets.WEAKTR_VOC_LABEL_CRF,
   'weaktr-voc-masks': sets.WEAKTR_VOC_MASK_CRF,
@@ -123,7 +123,7 @@ Examples:
       images: images!,
       out: folder,
       alpha: alpha ?? 4,
-      parameters: parameters ?? PARAMETERS['CAMs'],
+      parameters: parameters ?? PARAMETERS.cams,
       threads: flags.threads ?? null,
       ...keysOf(flags),
       strict: flags.strict ?? false,
