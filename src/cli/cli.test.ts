@@ -251,7 +251,7 @@ describe('Ctrl-C', () => {
     )
     events.emit('SIGINT')
     expect(signal.aborted).toBe(true)
-    expect(told).toEqual(['stopping after this step, with a checkpoint; Ctrl-C again stops at once'])
+    expect(told).toEqual(['stopping: what is at work is finished and kept; Ctrl-C again stops at once'])
     expect(exits).toEqual([])
     events.emit('SIGINT')
     expect(exits).toEqual([130])
@@ -297,7 +297,7 @@ describe('Ctrl-C', () => {
     })
     const code = await new Promise(resolve => child.on('close', resolve))
     expect(code).toBe(130)
-    expect(text).toContain('stopping after this step, with a checkpoint; Ctrl-C again stops at once\n')
+    expect(text).toContain('stopping: what is at work is finished and kept; Ctrl-C again stops at once\n')
     expect(text).toMatch(
       /go on with the same command without --force: it takes up what is there, and with --force it would start again\n$/,
     )

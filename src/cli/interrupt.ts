@@ -29,7 +29,7 @@ export function abortOnInterrupt(
       if (again && name !== 'SIGHUP' && (name === 'SIGINT' || !hungUp)) source.exit(INTERRUPTED)
       hungUp ||= name === 'SIGHUP'
       if (again) return
-      tell('stopping after this step, with a checkpoint; Ctrl-C again stops at once')
+      tell('stopping: what is at work is finished and kept; Ctrl-C again stops at once')
       controller.abort()
     }
     return { name, listener }

@@ -76,7 +76,7 @@ export function collectLost({ title, list, log }: LostImagesOptions): LostImages
       if (number === 0 || (number < total && number <= maxLost * total)) return
       throw new InputError(title, `${number} of ${count(total, 'image')} could not be used, as said above`, {
         field: 'data.maxLost',
-        expected: `at most ${Math.round(100 * maxLost)} % may be lost: is their folder there and readable? Mend the files and give the same command, or raise data.maxLost`,
+        expected: `at most ${Math.round(100 * maxLost)} % may be lost: mend what is said above (is their folder there and readable?) and give the same command, or raise data.maxLost`,
       })
     },
   }

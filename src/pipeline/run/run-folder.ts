@@ -12,6 +12,8 @@ import { removeLeftoversBelow } from './run-leftovers.ts'
 /** In every run folder: says that it is ours, so that what lies in it may be replaced. */
 export const RUN_MARK = 'tagmask-run.json'
 
+const FORMAT = 2 // 1: before recipes said image where they said picture
+
 /** Absolute paths inside a run folder. */
 export interface RunFolder {
   readonly root: string
@@ -122,6 +124,7 @@ export async function refuseOtherRecipe(
   const text = await readOptional(run.recipe)
   const work = await readdir(run.checkpoints).catch(() => [])
   if (text === undefined || work.length === 0) return
+  await refuseOlderRun(run.root)
   const before = parseRecipe(text, run.recipe)
   const changed = differingKeys(before, recipe).filter(({ key }) => !isNeutralKey(key) && !free.has(key))
   if (changed.length === 0) return
@@ -140,7 +143,7 @@ export async function refuseOtherRecipe(
 export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFolder> {
   const run = runFolder(root)
   await makeFolder(run.root)
-  const mark = { kind: 'tagmask run', format: 1, tagmask: packageVersion() }
+  const mark = { kind: 'tagmask run', format: FORMAT, tagmask: packageVersion() }
   await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
   await removeLeftoversBelow(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
@@ -169,7 +172,17 @@ export async function existingRunFolder(root: string): Promise<{ run: RunFolder;
       },
     )
   }
+  await refuseOlderRun(run.root)
   return { run, recipe: parseRecipe(text, run.recipe) }
+}
+
+/** Throws InputError for a run whose recipe has the keys of an older version. */
+export async function refuseOlderRun(root: string): Promise<void> {
+  const text = (await readOptional(join(root, RUN_MARK))) ?? ''
+  if (!/"format": 1\b/.test(text)) return
+  throw new InputError(fromHere(root), 'was made by an older tagmask, whose recipes had other keys', {
+    expected: 'go on with that version, or start a new run with --name; CHANGELOG.md lists the keys',
+  })
 }
 
 function show(value: unknown): string {

@@ -12,7 +12,7 @@ import { identify, isGone, type ProcessIdentity, parseIdentity } from './run-pro
 /** Gives the folder free again. */
 export type Release = () => Promise<void>
 
-const PATIENCE = 60_000 // ms: others that take over the same stale lock get in each other's way
+const PATIENCE = 8_000 // ms, less than UNREADABLE_FOR: others that take over the same stale lock get in each other's way
 const LONGEST_WAIT = 1500 // ms, between two tries
 const UNREADABLE_FOR = 10_000 // ms: a lock that says nothing for so long was left by a process that died while writing
 

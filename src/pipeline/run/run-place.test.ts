@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { generateDemo } from '../../data/demo/index.ts'
 import { silentLog } from '../../train/log.ts'
 import { parseRecipe } from '../recipe/load.ts'
-import { openRunFolder } from './run-folder.ts'
+import { existingRunFolder, openRunFolder } from './run-folder.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runRecipe } from './run-recipe.ts'
 
@@ -158,3 +158,14 @@ async function contentsOf(root: string): Promise<Map<string, string>> {
     ),
   )
 }
+
+it('a run of an older version, whose recipe has other keys, is refused with the way out', async () => {
+  const old = join(folder, 'runs', 'old')
+  await mkdir(old, { recursive: true })
+  await writeFile(join(old, 'recipe.yaml'), 'method: mctformer\nreport: { pictures: 3 }\n')
+  await writeFile(join(old, 'tagmask-run.json'), '{\n  "kind": "tagmask run",\n  "format": 1\n}\n')
+  const expected =
+    /old: was made by an older tagmask, whose recipes had other keys; go on with that version, or start a new run with --name; CHANGELOG\.md lists the keys/
+  await expect(existingRunFolder(old)).rejects.toThrow(expected)
+  await expect(runRecipe({ recipe: old })).rejects.toThrow(expected)
+})

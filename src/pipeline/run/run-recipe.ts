@@ -13,7 +13,14 @@ import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
-import { fromHere, openRunFolder, type RunFolder, refuseOtherRecipe, runFolder } from './run-folder.ts'
+import {
+  fromHere,
+  openRunFolder,
+  type RunFolder,
+  refuseOlderRun,
+  refuseOtherRecipe,
+  runFolder,
+} from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runStages } from './run-stages.ts'
@@ -67,6 +74,7 @@ export async function runRecipe({
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
   const overrides = [...pathOverrides({ data, weights }), ...others]
   const taken = await isRunFolder(recipeName)
+  if (taken) await refuseOlderRun(resolve(recipeName))
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
     taken && name === undefined

@@ -45,7 +45,7 @@ export async function validationExamples({
 }
 
 const BANDS = ['among the best', 'typical', 'among the worst'] as const
-const CANDIDATES = 40 // of a band: as deep as it is looked for a class not shown yet
+const CANDIDATES = 40 // of a band, at most a third of the images: as deep as it is looked for a class not shown yet
 
 /** Up to `count` images, a third each of the best, typical and worst by mIoU; of those in question the one whose
  * tags were shown least. Without scores the images are taken in their order, spread over the classes. */
@@ -56,8 +56,10 @@ export function chooseExamples(
   const byId = new Map(samples.map(sample => [sample.id, sample]))
   const shown = new Map<number, number>()
   const chosen = new Set<string>()
+  const deepest =
+    scores.length === 0 ? CANDIDATES : Math.min(CANDIDATES, Math.ceil(scores.length / BANDS.length))
   const pick = (candidates: readonly string[]): Sample | undefined => {
-    const open = candidates.filter(id => byId.has(id) && !chosen.has(id)).slice(0, CANDIDATES)
+    const open = candidates.filter(id => byId.has(id) && !chosen.has(id)).slice(0, deepest)
     const [first, ...others] = open.map(id => byId.get(id)!)
     if (first === undefined) return undefined
     const best = others.reduce((a, b) => (timesShown(b, shown) < timesShown(a, shown) ? b : a), first)

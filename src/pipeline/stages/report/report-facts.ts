@@ -57,7 +57,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
       facts: facts({
         network: words.network,
         width: widthOf(recipe),
-        sample: `${imageSize} pixels, patches of ${patchSize}`,
+        'image size': `${imageSize} pixels, patches of ${patchSize}`,
         'drop-path': dropPath,
         'started from': weights ?? 'random weights',
       }),

@@ -28,6 +28,7 @@ Examples:
     // labels for a further round are made as predictions are
     ...(recipe.segment?.retrain == null ? [] : (['predict', 'memory'] as const)),
   ],
+  notKeys: /^predict\.(scales|flip|trainSplit|crf(\..+)?)$/, // segment.retrain has its own
   images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
   outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [

@@ -96,7 +96,7 @@ test('images that all are spoiled: the stage is not done, and leaves no weights'
       new InputError('train', '8 of 12 images could not be used, as said above', {
         field: 'data.maxLost',
         expected:
-          'at most 50 % may be lost: is their folder there and readable? Mend the files and give the same command, or raise data.maxLost',
+          'at most 50 % may be lost: mend what is said above (is their folder there and readable?) and give the same command, or raise data.maxLost',
       }),
     )
     await expect(train('spoiled', ['data.maxLost=1'])).rejects.toThrow(
