@@ -92,7 +92,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['run', 'x', '--seed', '1', '--seed', '2'], '--seed is given twice: 1 and 2 (--help lists all)'],
     [
       ['refine', 'x', '--method', 'crf', '--parameters', 'mine'],
-      '--parameters mine: expected CAMs, mctformer-masks, weaktr-voc-labels, weaktr-voc-masks, weaktr-coco-masks, labels, semformer-labels, afa-masks (--help lists all)',
+      '--parameters mine: expected cams, mctformer-masks, weaktr-voc-labels, weaktr-voc-masks, weaktr-coco-masks, labels, semformer-labels, afa-masks (--help lists all)',
     ],
     [
       ['ablate', 'x', '--seeds', '0,0'],
