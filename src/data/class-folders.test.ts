@@ -13,7 +13,7 @@ async function tagsOf(
   return Object.fromEntries(samples.map(({ id, tags }) => [id, tags.map(k => classes[k]!).join('+')]))
 }
 
-test.each(['', 'images/', 'photos/'])('one folder for each class, below %s/', async prefix => {
+test.each(['', 'images/', 'photos/', 'pictures/'])('one folder for each class, below %s/', async prefix => {
   const names = ['cat/1.jpg', 'cat/far/2.jpg', 'dog/3.png', 'dog/notes.txt']
   const root = await folder([...names.map(name => prefix + name), 'masks/cat/1.png'])
   expect(await tagsOf(root)).toEqual({ cat__1: 'cat', cat__far__2: 'cat', dog__3: 'dog' })

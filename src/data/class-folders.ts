@@ -29,7 +29,7 @@ interface Found {
   readonly placed: readonly Placed[]
 }
 
-const WRAPPERS = ['images', 'imgs', 'photos', 'images', 'data', 'dataset']
+const WRAPPERS = ['images', 'imgs', 'photos', 'pictures', 'data', 'dataset']
 
 /** Folders of other layouts: train/images/ beside train/labels/. */
 const NO_CLASSES = [...WRAPPERS, 'masks', 'mask', 'labels', 'label', 'annotations', 'gt', 'groundtruth']

@@ -19,7 +19,7 @@ export interface Columns {
 }
 
 export const FILE_NAMES =
-  'file,filename,files,image,imagename,imagefile,imagefilename,images,img,imgname,imagepath,imgpath,path,filepath,relativepath,photo,photoname,image,imagename,pic,datei,dateiname,bild,bildname,bilddatei,foto,fichier,imageid,imgid,url,uri'.split(
+  'file,filename,files,image,imagename,imagefile,imagefilename,images,img,imgname,imagepath,imgpath,path,filepath,relativepath,photo,photoname,picture,picturename,pic,datei,dateiname,bild,bildname,bilddatei,foto,fichier,imageid,imgid,url,uri'.split(
     ',',
   )
 /** These only where they hold names of images. */

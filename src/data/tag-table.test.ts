@@ -193,6 +193,8 @@ test('what was guessed is said', () => {
     'tags.csv: the column "fotoliste" is read as the images, "tiere" as the tags',
     'tags.csv: tags in one cell are separated by ","',
   ])
+  for (const name of ['picture', 'Picture name', 'photo', 'image']) // by name, so without a note
+    expect(read(`${name},tags\na.jpg,cat\n`).notes).toEqual([])
   expect(read('file,tags,ort\na.jpg,cat,Ulm\n').notes).toEqual(['tags.csv: columns that are not read: ort'])
   expect(read('a.jpg,cat\n').notes).toEqual([
     'tags.csv: has no header; its columns are read as images and tags',
