@@ -1,5 +1,4 @@
 /** @file The typed errors of the library. Imports nothing. */
-
 /** Base of every error tagmask throws on purpose; anything else that surfaces is a bug. */
 export class TagmaskError extends Error {
   override readonly name: string = 'TagmaskError'

@@ -1,5 +1,4 @@
 /** @file The nearest of several names, for error messages ("did you mean ..."). Imports nothing. */
-
 /**
  * The candidate with the smallest edit distance to `name` (case and `-`/`_` ignored), or undefined
  * when none is near enough to be a slip of the fingers (more than a third of its letters differ).

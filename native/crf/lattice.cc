@@ -31,7 +31,7 @@ KeyLayout keyLayout(const float (&extent)[D], const char* field) {
       for (int32_t span = int32_t(std::ceil(highest / (D + 1))) + 3 - layout.lowest[i]; span > 0; span /= 2) bits++;
       fits = bits < 64;
     }
-    if (!fits) throw BadInput(field, "deviations too small for a picture of this size");
+    if (!fits) throw BadInput(field, "deviations too small for an image of this size");
     if (i > 0) highest += extent[i - 1];
   }
   return layout;

@@ -1,5 +1,5 @@
 // The permutohedral lattice of Adams, Baek and Davis (2010): the vertices around each pixel's feature vector, their
-// barycentric weights, and each vertex's neighbours along the lattice axes. Every segment of the picture has copies of
+// barycentric weights, and each vertex's neighbours along the lattice axes. Every segment of the image has copies of
 // its own, called rows, of the vertices it touches: it splats into and slices from them while the others do the same.
 #pragma once
 #include <vector>

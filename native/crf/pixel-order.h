@@ -27,7 +27,7 @@ struct PixelOrder {
     return {x, y, count, size_t(y) * width + x, size_t(x) * height + size_t(y) * count};
   }
 
-  // Segments are runs of whole strips, the units of work inside a picture. They depend on its size alone, not on the
+  // Segments are runs of whole strips, the units of work inside an image. They depend on its size alone, not on the
   // number of threads, and so do the orders of all sums.
   int segments() const { return int(std::clamp<size_t>((pixels() + kSegmentPixels / 2) / kSegmentPixels, 1, strips())); }
   size_t firstBlock(int segment) const { return strips() * segment / segments() * height; }

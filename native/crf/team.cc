@@ -1,4 +1,4 @@
-// The threads that share one picture.
+// The threads that share one image.
 #include "team.h"
 
 #include <system_error>

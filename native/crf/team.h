@@ -1,4 +1,4 @@
-// The threads that share one picture. The caller is one of them; with a size of 1 no thread is started.
+// The threads that share one image. The caller is one of them; with a size of 1 no thread is started.
 #pragma once
 #include <atomic>
 #include <condition_variable>

@@ -1,4 +1,4 @@
-// The arrays of one picture in work, kept for the next picture: the first touch of fresh memory costs as much as a step
+// The arrays of one image in work, kept for the next image: the first touch of fresh memory costs as much as a step
 // of the mean field. At most one a processor stays allocated.
 #pragma once
 #include <memory>

@@ -1,5 +1,4 @@
 /** @file Ctrl-C, a request to end, a terminal that goes away: the first ends the step and writes a checkpoint, the second ends at once. */
-
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type EndSignal = (typeof SIGNALS)[number]
 

@@ -1,5 +1,4 @@
 /** @file Images in one folder for each class, also below images/ and below train/ and val/: the folder's name is the tag. */
-
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,5 +1,4 @@
 /** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each looked over before it is used. */
-
 import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

@@ -1,5 +1,4 @@
 /** @file The layout of COCO, and Roboflow's export of it: a JSON with images, categories and tags; masks as label PNGs, if any. */
-
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

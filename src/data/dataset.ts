@@ -117,8 +117,13 @@ function absolute(path: string): string {
 }
 
 /** The images with at least one tag: those that can be trained on. */
-export function tagged(dataset: Dataset): readonly Sample[] {
-  return dataset.samples.filter(({ tags }) => tags.length > 0)
+export function tagged({ samples }: Pick<Dataset, 'samples'>): readonly Sample[] {
+  return samples.filter(({ tags }) => tags.length > 0)
+}
+
+/** The data set without the others. */
+export function onlyTagged(dataset: Dataset): Dataset {
+  return { ...dataset, samples: tagged(dataset) }
 }
 
 const LAYOUTS =

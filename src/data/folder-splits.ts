@@ -1,5 +1,4 @@
 /** @file The splits of a plain folder: list files, the column `split`, folders train/ and val/; without any, all is `train`. */
-
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

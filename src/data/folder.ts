@@ -1,5 +1,4 @@
 /** @file A plain folder of tagged images: images/ with tags.csv or tags.json, or a folder for each class; any classes, masks optional. */
-
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

@@ -1,5 +1,4 @@
 /** @file The images of a folder and those below it, and in sentences what lies beside them and is not read. */
-
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'

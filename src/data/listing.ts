@@ -1,5 +1,4 @@
 /** @file Small helpers of the data set readers: folder listings, list files, class names, sentences about names. */
-
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'

@@ -1,5 +1,4 @@
 /** @file What the loaders and their worker threads say to each other. */
-
 import { InputError } from '../errors.ts'
 import { isOutOfMemory } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'

@@ -1,5 +1,4 @@
 /** @file Images with their tags in batches: for training a classification network, and for validating it. */
-
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'

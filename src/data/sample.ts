@@ -1,5 +1,4 @@
 /** @file What a data set is to everything above: images with tags, and perhaps masks. Imports nothing. */
-
 /** `id` is safe as a file name; `tags` are foreground classes from 0 (class k is label k + 1 in masks). */
 export interface Sample {
   readonly id: string

@@ -1,5 +1,4 @@
 /** @file What splits are called: train, val and test, and other words for them. Imports nothing. */
-
 export const USUAL_SPLITS = ['train', 'val', 'test'] as const
 
 const SAME: readonly (readonly string[])[] = [

@@ -1,5 +1,4 @@
 /** @file Tags in JSON: {"a.jpg": ["cat"]}, [{"file": "a.jpg", "tags": ["cat"]}], {"cat": ["a.jpg"]}, one object a line. */
-
 import { InputError } from '../errors.ts'
 import { textOf } from '../io/printable.ts'
 import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns.ts'

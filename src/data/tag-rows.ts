@@ -1,5 +1,4 @@
 /** @file The rows of a tag file made one: one spelling for each class, no words that mean none, one row for each image. */
-
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { hasControls, sample } from './listing.ts'

@@ -1,5 +1,4 @@
 /** @file What a plain folder and class folders have in common: images and the row of each; and images with a table of tags. */
-
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

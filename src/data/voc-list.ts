@@ -1,5 +1,4 @@
 /** @file The lines of ImageSets/Segmentation/SPLIT.txt: ids, file names, or an image and its mask; names may hold blanks and dots. */
-
 import { basename, join, parse } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

@@ -1,5 +1,4 @@
 /** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes that they make when VOC's do not fit. */
-
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

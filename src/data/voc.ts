@@ -1,5 +1,4 @@
 /** @file The layout of PASCAL VOC 2012: JPEGImages, ImageSets/Segmentation, masks, and tags from tags.csv or the annotations. */
-
 import { basename, join } from 'node:path'
 import { count } from '../io/count.ts'
 import { imageNames } from './image-names.ts'

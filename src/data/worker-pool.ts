@@ -1,5 +1,4 @@
 /** @file Worker threads that answer tasks; when one stops, everything that waits fails with an error that says what it worked on. */
-
 import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
 import { textOf } from '../io/printable.ts'

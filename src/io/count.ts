@@ -1,5 +1,4 @@
 /** @file Numbers of things in words. Imports nothing. */
-
 /** "1 image", "1,103 images"; with a verb "1 image has", "2 images have". */
 export function count(n: number, noun: string, verb?: keyof typeof VERBS): string {
   const words = `${n.toLocaleString('en-US')} ${n === 1 ? noun : pluralOf(noun)}`

@@ -1,5 +1,4 @@
 /** @file What kind of image a file is, told by its first bytes: endings lie. Imports nothing. */
-
 /** A kind that readImage decodes, or what the file is instead: "a HEIC photo". */
 export interface ImageKind {
   readonly name: string

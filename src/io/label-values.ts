@@ -1,5 +1,4 @@
 /** @file Values of label PNGs that name no label, and how many are left for those that do. Imports nothing. */
-
 /** Void: neither scored nor learned from. */
 export const IGNORE = 255
 

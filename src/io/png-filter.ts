@@ -1,5 +1,4 @@
 /** @file The filters of PNG rows (ISO 15948, 9.2), undone. Imports nothing. */
-
 /** Rows without their filter byte; undefined when a filter is none of the five. */
 export function unfilter(
   rows: Uint8Array,

@@ -1,5 +1,4 @@
 /** @file PNG to samples, each as it is stored: palettes are not applied, bits not scaled. What a file asks for is held against its bytes first. */
-
 import { inflateSync } from 'node:zlib'
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'

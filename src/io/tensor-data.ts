@@ -1,5 +1,4 @@
 /** @file A raw array on disk or in memory: dtype, shape, little-endian bytes. Imports nothing. */
-
 export type DType =
   | 'float32'
   | 'float64'

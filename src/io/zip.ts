@@ -1,5 +1,4 @@
 /** @file Zip archives by name, for .pth and .npz: stored entries are read by offset, deflated ones inflated, each checked. */
-
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import yauzl from 'yauzl'

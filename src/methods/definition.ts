@@ -39,8 +39,6 @@ export interface Definition<
   Maps extends z.ZodRawShape,
 > {
   readonly name: Name
-  /** Name and year of the paper, for `--help` and docs. */
-  readonly title: string
   readonly model: Model
   /** Fields beside those that every `train` section has, such as `losses`. */
   readonly train: Train

@@ -1,5 +1,4 @@
 /** @file How much each attention head counted in the images a network has mapped. Plain numbers: the report reads them. */
-
 /** Of every head, over `views` looks at images. */
 export interface HeadWeights {
   readonly views: number

@@ -1,5 +1,4 @@
 /** @file What optimisers share: groups of parameters, their state by parameter name, steps over cache-sized chunks. */
-
 import { TagmaskError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module, Parameter } from '../nn/index.ts'

@@ -1,5 +1,4 @@
 /** @file Learning rates over time: plain functions of the epoch or of the step. Imports nothing. */
-
 export interface CosineEpochOptions {
   readonly lr: number
   readonly epochs: number

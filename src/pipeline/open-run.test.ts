@@ -88,6 +88,17 @@ describe('an opened run', () => {
     )
   })
 
+  test('keeps to the memory of the recipe', async () => {
+    const lines: string[] = []
+    const log = createLog({ stream: { write: line => lines.push(line) > 0 }, env: {} })
+    using other = await openRun(root, { set: ['memory=64', 'predict.longestSide=2000'], log })
+    const large = { width: 1200, height: 1200, data: new Uint8Array(3 * 1200 * 1200) }
+    const { labels, scores } = await other.predict(large)
+    expect(labels).toMatchObject({ width: 1200, height: 1200 })
+    expect(scores.width).toBeLessThan(1200)
+    expect(lines.join('')).toContain('(64 MB may be used, as memory of the recipe and of the machine allow)')
+  })
+
   test('refuses what it cannot use, and goes on', async () => {
     const image = { width: 4, height: 4, data: new Uint8Array(16) }
     await expect(opened.predict(image)).rejects.toThrow(

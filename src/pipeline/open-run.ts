@@ -51,10 +51,9 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const { run } = await existingRunFolder(root)
   const { recipe } = await loadRecipe(run.recipe, { set })
-  const { loadLabelNetwork, shownTo } = await import('./networks/build-segmentation.ts')
-  const { predictImages } = await import('./images/predict-images.ts')
+  const { loadLabelNetwork } = await import('./networks/build-segmentation.ts')
+  const { lookOf, predictImages } = await import('./images/predict-images.ts')
   const { network, classes } = await loadLabelNetwork(recipe, run)
-  const { predict: settings, threads, device, precision } = recipe
   let closed = false
 
   async function one(image: RgbImage | string, crf: boolean): Promise<ImagePrediction> {
@@ -63,16 +62,11 @@ export async function openRun(
     if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
     const way = crf ? 'ms-crf' : 'ms'
     const predictions = predictImages(network, [{ id: name, image: name, tags: [], mask: undefined }], {
-      ...settings,
-      ...shownTo(recipe),
+      ...lookOf(recipe),
       ways: [way],
       load: viewsOf(pixels),
       atOnce: 1,
       withScores: true,
-      workers: 1,
-      threads,
-      device,
-      precision,
       strict: true,
       onBadImage: () => undefined, // strict: thrown
       log,
@@ -89,7 +83,7 @@ export async function openRun(
   return {
     classes,
     async predict(image, { crf = false } = {}) {
-      if (crf && settings.crf === null) {
+      if (crf && recipe.predict.crf === null) {
         const expected = 'leave out crf, or open the run with set: ["predict.crf={}"]'
         throw new InputError('predict.crf', 'is null', { expected })
       }

@@ -1,5 +1,4 @@
 /** @file libtorch for TypeScript: tensors, typed operators, autograd, scopes. */
-
 export { isOutOfMemory } from '../io/available-memory.ts'
 export { backward, backwardAsync, differentiable, type Forward, isRecording, noGrad } from './autograd.ts'
 export { checkDevice, describe, setThreads, threads } from './device.ts'

@@ -1,5 +1,4 @@
 /** @file Scopes own memory: every tensor belongs to the innermost open scope and is freed with it. Imports nothing. */
-
 const frames: Set<Disposable>[] = []
 
 /** Puts a new tensor under the innermost scope, if one is open. */

@@ -1,5 +1,4 @@
 /** @file A checkpoint is one safetensors file: weights, optimiser, random states, where in the epoch training stood, and a hash of it all. */
-
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { InputError, TagmaskError } from '../errors.ts'

@@ -1,5 +1,4 @@
 /** @file Durations for people. Imports nothing. */
-
 /** Seconds as "8 s", "3 min 20 s", "2 h 05 min", "1 d 03 h"; "?" when not finite or negative. */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds) || seconds < 0) return '?'

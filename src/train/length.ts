@@ -1,5 +1,4 @@
 /** @file How long a training is and how often it is validated, both in epochs or both in steps. Imports nothing. */
-
 export interface Length {
   readonly unit: 'epochs' | 'steps'
   readonly count: number

@@ -1,5 +1,4 @@
 /** @file Where in a training a checkpoint was written, as JSON and back: nothing is taken that cannot have been written. Imports nothing. */
-
 /** Where training stands: the next batch to run. Sums are those of the epoch so far, so that its means survive a stop. */
 export interface Position {
   readonly epoch: number

@@ -1,5 +1,4 @@
 /** @file Inputs made wrong, the same ones for the same seed. */
-
 /** Whole numbers below a bound (mulberry32). */
 export type Dice = (below: number) => number
 

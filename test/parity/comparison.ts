@@ -1,5 +1,4 @@
 /** @file How an output is held against its golden tensor. Imports nothing. */
-
 /** The outcome for one expected tensor. `maxRel` is the largest error over the tensor's largest magnitude. */
 export interface Comparison {
   readonly tensor: string

@@ -1,5 +1,4 @@
 /** @file An image being painted, and its mask: parts are laid over each other from back to front. */
-
 import type { Shape } from './shape.ts'
 import { type Colour, clamp } from './texture.ts'
 

@@ -1,5 +1,4 @@
 /** @file Shapes as signed distance functions (negative inside), after Inigo Quilez's "2D distance functions". */
-
 /** Distance to the outline in the object's own units; negative inside. */
 export type Shape = (x: number, y: number) => number
 

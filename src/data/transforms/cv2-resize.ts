@@ -1,5 +1,4 @@
 /** @file Where OpenCV's resize looks: bilinear and nearest, neither antialiased (imgproc/src/resize.cpp). Imports nothing. */
-
 /** For each output place, two source indices and the weights of both. */
 export interface LinearTaps {
   readonly low: Int32Array

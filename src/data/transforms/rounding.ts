@@ -1,5 +1,4 @@
 /** @file Python's rounding, which decides the last pixel of sizes and boxes. */
-
 /** Python's `round`: halves go to the even neighbour. */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value)

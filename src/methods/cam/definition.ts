@@ -5,7 +5,6 @@ import { camMapsFields, camModelRecipe, checkCam } from './recipe.ts'
 
 export const cam = defineMethod({
   name: 'cam',
-  title: 'CAM of a plain vision transformer, the baseline (Zhou et al., CVPR 2016; DeiT)',
   model: camModelRecipe.prefault({}).describe('the network'),
   train: {},
   maps: camMapsFields,

@@ -13,7 +13,6 @@ const UNET = 2.5 // bytes a pixel and channel of its finest level, as measured
 
 export const mctformer = defineMethod({
   name: 'mctformer',
-  title: 'MCTformer V1, V2 (Xu et al., CVPR 2022) and MCTformer+ (2023)',
   model: mctformerModelRecipe.prefault({}).describe('the network'),
   train: { losses: mctformerLossRecipe.prefault({}).describe('weights of the losses') },
   maps: mctformerMapsFields,

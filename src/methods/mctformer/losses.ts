@@ -1,5 +1,4 @@
 /** @file The training losses of MCTformer V1, V2 and plus (engine.py, train_one_epoch). */
-
 import { type Losses, multilabelSoftMargin } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { MctformerOutput } from './model.ts'

@@ -5,7 +5,6 @@ import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe, weaktrVariants } from
 
 export const weaktr = defineMethod({
   name: 'weaktr',
-  title: 'WeakTr (Zhu et al., 2023)',
   model: weaktrModelRecipe.prefault({}).describe('the network'),
   train: {},
   maps: weaktrMapsFields,

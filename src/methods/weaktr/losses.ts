@@ -1,5 +1,4 @@
 /** @file The training losses of WeakTr (engine.py, train_one_epoch). */
-
 import { type Losses, multilabelSoftMargin } from '../../nn/index.ts'
 import type { Tensor } from '../../torch/index.ts'
 import type { WeaktrOutput } from './model.ts'

@@ -1,5 +1,4 @@
 /** @file The geometries of DeiT: a variant is a few lines of plain options. Imports nothing. */
-
 export interface VitOptions {
   readonly embedDim: number
   readonly depth: number

@@ -1,5 +1,4 @@
 /** @file Work on many things, so many at a time. Imports nothing. */
-
 /** Calls `work` for every item; rejects with the first failure. */
 export async function inParallel<T>(
   items: readonly T[],

@@ -1,5 +1,4 @@
 /** @file Labels of images from a trained segmentation network: one scale, several, and refined by the dense CRF. */
-
 import type { Sample } from '../../data/sample.ts'
 import { denormalise, type Normalisation } from '../../data/transforms/normalise.ts'
 import type { View } from '../../data/transforms/views.ts'
@@ -23,7 +22,9 @@ import {
   tensor,
 } from '../../torch/index.ts'
 import type { Log } from '../../train/log.ts'
+import { shownTo } from '../networks/build-segmentation.ts'
 import type { PredictRecipe } from '../recipe/predict.ts'
+import type { Recipe } from '../recipe/schema.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
 import { outOfMemoryNamed } from './each-image.ts'
 import { planImages } from './image-plan.ts'
@@ -59,6 +60,13 @@ export interface PredictOptions
   readonly withScores?: boolean
   /** What else is known of an image; nothing when not given. */
   readonly prior?: (sample: Sample) => Promise<LabelPrior>
+}
+
+/** How a recipe looks at the images that it labels: its section `predict`, its device, its limits. */
+export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage'> {
+  const { predict, data, threads, device, precision, memory, strict } = recipe
+  const workers = data.workers ?? 1
+  return { ...predict, ...shownTo(recipe), workers, threads, device, precision, memory, strict }
 }
 
 /** Factors on the probabilities of some labels, each [height, width]; an image can hold no others. */

@@ -1,5 +1,4 @@
 /** @file The AffinityNet of a recipe, to be trained or with what a run has trained. */
-
 import { adamw, type Optimiser, polySgdMomentum, sgd } from '../../optim/index.ts'
 import { type AffinityNet, affinityGroups, affinityNet, SMALL } from '../../refine/affinity/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'

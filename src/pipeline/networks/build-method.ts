@@ -1,5 +1,4 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
-
 import { InputError } from '../../errors.ts'
 import { textOf } from '../../io/printable.ts'
 import { readWeights } from '../../io/weights.ts'

@@ -10,7 +10,7 @@ import { printable } from '../../io/printable.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
 import { collectLost } from '../images/lost-images.ts'
-import { predictImages } from '../images/predict-images.ts'
+import { lookOf, predictImages } from '../images/predict-images.ts'
 import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { drawMask } from '../report/index.ts'
@@ -44,7 +44,7 @@ export interface PredictFolderOptions {
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
   const { run, recipe, images, out, crf, overlays, force, signal, log } = options
-  const { predict, device, precision, memory, strict, data } = recipe
+  const { predict, data } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })
   await refuseOutPlace(out, {
@@ -80,15 +80,8 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
   try {
     await folder.begin()
     const predictions = predictImages(network, open, {
-      ...predict,
+      ...lookOf(recipe),
       ways: [way],
-      ...shownTo(recipe),
-      workers: data.workers ?? 1,
-      threads: recipe.threads,
-      device,
-      precision,
-      memory,
-      strict,
       onBadImage: leaveOut,
       log,
     })

@@ -8,7 +8,6 @@ import type { Recipe } from './schema.ts'
 /** A method's definition, to be asked about recipes of that method. */
 export interface MethodOf {
   readonly name: Recipe['method']
-  readonly title: string
   check?(recipe: Recipe): Problem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): Variant[]

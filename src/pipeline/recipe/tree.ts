@@ -1,5 +1,4 @@
 /** @file A plain tree, as YAML gives it. Imports nothing. */
-
 export type Tree = { [key: string]: unknown }
 
 /** True for what YAML calls a mapping. */

@@ -1,5 +1,4 @@
 /** @file A recipe fitted to the images at hand: batches that a small data set can fill, before the first step of a run. Imports no torch. */
-
 import { totalmem } from 'node:os'
 import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'

@@ -1,5 +1,4 @@
 /** @file The data sets that a recipe names: opened, or for the demo generated first. Imports no torch. */
-
 import { mkdir, readdir } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { smallClasses } from '../../data/class-names.ts'

@@ -1,7 +1,7 @@
 /** @file What can be known to go wrong later, before the first step: weight files, splits, masks, room on the disk. Imports no torch. */
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Dataset } from '../../data/dataset.ts'
+import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
@@ -11,7 +11,6 @@ import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
 import type { BackboneName } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { stagesOf } from '../stages/list.ts'
 import { openScoredSplit } from './open-data.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
@@ -29,7 +28,7 @@ export interface PreflightOptions {
 
 /** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
-  const weights = await weightFiles(options.recipe, stagesOf(options.recipe))
+  const weights = await weightFiles(options.recipe)
   await checkScoredSplit(options)
   await checkWeights(options, weights)
   await checkRoom(options)
@@ -39,7 +38,7 @@ export async function preflight(options: PreflightOptions): Promise<void> {
 async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptions): Promise<void> {
   const { split, samples } = await openScoredSplit({ recipe, dataset })
   const masked = samples.filter(({ mask }) => mask !== undefined)
-  const mapped = new Set(dataset.samples.filter(({ tags }) => tags.length > 0).map(({ id }) => id))
+  const mapped = new Set(tagged(dataset).map(({ id }) => id))
   if (masked.length > 0 && stages.includes('evaluate') && masked.every(({ id }) => !mapped.has(id))) {
     throw new InputError(
       'evaluate.split',

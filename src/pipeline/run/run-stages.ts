@@ -90,7 +90,7 @@ async function openSources({
   const scored = await openScoredSplit({ recipe, dataset })
   const contents = await openFileContents(run.contents)
   const sets = { recipe, dataset, valDataset, scored }
-  const weights = (await weightFiles(recipe, withStagesBefore(stages, recipe))).map(({ file }) => file)
+  const weights = (await weightFiles(recipe)).map(({ file }) => file)
   await contents.read([...weights, ...filesOf(withStagesBefore(stages, recipe), sets)], { log })
   return { ...sets, contents, made }
 }

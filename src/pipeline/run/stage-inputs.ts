@@ -5,7 +5,7 @@ import type { MaskReading } from '../../data/sample.ts'
 import { flatten, isNeutralKey } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { FileContents } from './file-contents.ts'
-import type { StageDefinition, StageImage, StageName, StageSets } from './stage.ts'
+import { hasStage, type StageDefinition, type StageImage, type StageName, type StageSets } from './stage.ts'
 import { isWeightKey, weightFileOf } from './weight-files.ts'
 
 /** What is known of a run when its stages are compared with their markers. */
@@ -68,7 +68,7 @@ export function stageInputs(stage: StageDefinition, sources: InputSources): Stag
     ...(masks[part]?.length && { masks: hash(masks[part].map(set => masksOf(set, contents))) }),
     ...Object.fromEntries(
       (before[part] ?? [])
-        .filter(({ has }) => has?.(recipe) ?? true)
+        .filter(one => hasStage(one, recipe))
         .map(({ name }) => [`stage ${name}`, made.get(name)?.[of] ?? 'not done']),
     ),
   })

@@ -96,6 +96,10 @@ export interface StageDefinition {
   load(): Promise<Stage>
 }
 
+export function hasStage({ has }: StageDefinition, recipe: Recipe): boolean {
+  return has?.(recipe) ?? true
+}
+
 /** Everything a stage may use. What it finds in its own outputs was made from the same inputs: go on from there. */
 export interface StageContext {
   readonly recipe: Recipe

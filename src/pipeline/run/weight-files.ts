@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { InputError } from '../../errors.ts'
 import { flatten } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { STAGES } from '../stages/list.ts'
 import type { StageDefinition, StageName, WeightKey } from './stage.ts'
 
 interface WeightFile extends WeightKey {
@@ -11,8 +12,8 @@ interface WeightFile extends WeightKey {
 }
 
 /** The weight files of the recipe. Throws InputError, naming the key, when one is not there. */
-export async function weightFiles(recipe: Recipe, stages: readonly StageDefinition[]): Promise<WeightFile[]> {
-  const named = stages.flatMap(stage => {
+export async function weightFiles(recipe: Recipe): Promise<WeightFile[]> {
+  const named = STAGES.flatMap(stage => {
     const file = weightFileOf(stage, recipe)
     return file === undefined ? [] : [{ ...stage.weights!, stage: stage.name, file }]
   })
@@ -35,5 +36,5 @@ export function weightFileOf({ weights }: StageDefinition, recipe: Recipe): stri
 
 /** Whether a key names a weight file. */
 export function isWeightKey(key: string): boolean {
-  return /(^|\.)weights$/.test(key)
+  return STAGES.some(({ weights }) => weights?.key === key)
 }

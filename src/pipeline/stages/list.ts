@@ -1,6 +1,6 @@
 /** @file The stages in the order in which they run. A further one is a folder beside train/ and a line here. Imports no torch. */
 import type { Recipe } from '../recipe/schema.ts'
-import type { StageDefinition, StageName } from '../run/stage.ts'
+import { hasStage, type StageDefinition, type StageName } from '../run/stage.ts'
 import { affinity } from './affinity/index.ts'
 import { evaluate } from './evaluate/index.ts'
 import { maps } from './maps/index.ts'
@@ -14,12 +14,12 @@ const BEFORE_REPORT: readonly StageDefinition[] = [train, maps, evaluate, affini
 
 export const STAGES: readonly StageDefinition[] = [
   ...BEFORE_REPORT,
-  reportAfter(recipe => ({ base: BEFORE_REPORT.filter(stage => stage.has?.(recipe) ?? true) })),
+  reportAfter(recipe => ({ base: BEFORE_REPORT.filter(stage => hasStage(stage, recipe)) })),
 ]
 
 /** The stages of a recipe, in order. */
 export function stagesOf(recipe: Recipe): StageDefinition[] {
-  return STAGES.filter(stage => stage.has?.(recipe) ?? true)
+  return STAGES.filter(stage => hasStage(stage, recipe))
 }
 
 /** Their names. */

@@ -1,5 +1,4 @@
 /** @file Work that opens threads and memory as it goes, all given back at its end whichever way it ends. Imports nothing. */
-
 /** Notes what is to be done at the end. */
 export type Later = (undo: () => unknown) => void
 

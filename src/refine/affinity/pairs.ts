@@ -1,5 +1,4 @@
 /** @file The pairs of positions whose affinity counts (psa/tool/pyutils.py, get_indices_of_pairs). Imports nothing. */
-
 /** Rows and columns of a feature map. */
 export interface Grid {
   readonly rows: number

@@ -1,6 +1,6 @@
 /** @file affinity/labels/ID.safetensors: CAMs twice through the dense CRF. Part of the stage `affinity`. */
 import { join } from 'node:path'
-import type { Sample } from '../../../data/dataset.ts'
+import { type Sample, tagged } from '../../../data/dataset.ts'
 import { sample } from '../../../data/listing.ts'
 import { writeScoreVolumes } from '../../../data/score-volumes.ts'
 import { InputError } from '../../../errors.ts'
@@ -29,13 +29,13 @@ export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): s
  * when there are no maps at all.
  */
 export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
-  const tagged = dataset.samples.filter(({ tags }) => tags.length > 0)
-  const there = await Promise.all(tagged.map(sample => exists(classMapFile(run.maps, sample))))
-  const absent = tagged.filter((_, i) => !there[i])
+  const wanted = tagged(dataset)
+  const there = await Promise.all(wanted.map(sample => exists(classMapFile(run.maps, sample))))
+  const absent = wanted.filter((_, i) => !there[i])
   if (absent.length > 0) {
     const names = (some: readonly Sample[]): string => sample(some.map(({ id }) => id))
-    const problem = `${absent.length} of ${count(tagged.length, 'tagged image')} without a CAM`
-    if (recipe.strict || absent.length === tagged.length)
+    const problem = `${absent.length} of ${count(wanted.length, 'tagged image')} without a CAM`
+    if (recipe.strict || absent.length === wanted.length)
       throw new InputError(fromHere(run.maps), `${problem}: ${names(absent)}`, {
         expected: 'run the stage maps again',
       })
@@ -43,7 +43,7 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
     const unnamed = absent.filter(({ id }) => !lost.has(id))
     if (unnamed.length > 0) log.warn(`${problem}, left out: ${names(unnamed)}`)
   }
-  return tagged.filter((_, i) => there[i])
+  return wanted.filter((_, i) => there[i])
 }
 
 /**

@@ -1,8 +1,8 @@
 /** @file Stage `affinity`: from CAMs to a trained AffinityNet. */
-import { tagged } from '../../../data/dataset.ts'
+import { onlyTagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
-import type { StageDefinition } from '../../run/stage.ts'
+import { hasStage, type StageDefinition } from '../../run/stage.ts'
 import { maps } from '../maps/index.ts'
 import { train } from '../train/index.ts'
 
@@ -21,8 +21,8 @@ Examples:
   },
   has: ({ refine }) => walks(refine),
   before: () => ({ base: [maps] }),
-  sections: recipe => (train.has?.(recipe) === false ? ['seed', 'precision', 'affinity'] : ['affinity']),
-  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
+  sections: recipe => (!hasStage(train, recipe) ? ['seed', 'precision', 'affinity'] : ['affinity']),
+  images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics }) => [
     { path: affinityLabels, passing: true },
     { path: affinityCheckpoints, needed: true, aside: true },

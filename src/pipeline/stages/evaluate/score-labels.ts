@@ -1,5 +1,4 @@
 /** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
-
 import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { readTruth } from '../../../data/truth.ts'
 import {

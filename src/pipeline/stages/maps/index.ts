@@ -1,7 +1,7 @@
 /** @file Stage `maps`: from weights to a CAM for each tagged image. */
 import { join } from 'node:path'
-import { tagged } from '../../../data/dataset.ts'
-import type { StageDefinition } from '../../run/stage.ts'
+import { onlyTagged } from '../../../data/dataset.ts'
+import { hasStage, type StageDefinition } from '../../run/stage.ts'
 import { train } from '../train/index.ts'
 
 export const maps: StageDefinition = {
@@ -18,10 +18,10 @@ Examples:
   before: () => ({ base: [train] }),
   // without the stage train, the network is known from here alone
   sections: recipe =>
-    train.has?.(recipe) === false
+    !hasStage(train, recipe)
       ? ['method', 'model', 'normalise', 'precision', 'maps', 'memory']
       : ['maps', 'memory'],
-  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
+  images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
   weights: { key: 'maps.weights', flag: '--checkpoint' },

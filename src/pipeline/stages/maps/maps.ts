@@ -1,5 +1,5 @@
 /** @file Stage `maps`: from weights to a CAM for each tagged image. */
-import type { Sample } from '../../../data/dataset.ts'
+import { type Sample, tagged } from '../../../data/dataset.ts'
 import type { InputError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { type HeadWeights, joinHeadWeights } from '../../../methods/index.ts'
@@ -25,11 +25,11 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
   else await loadPublished(method, weights, log)
   method.network.eval()
   const file = (sample: Sample): string => classMapFile(run.maps, sample)
-  const tagged = dataset.samples.filter(({ tags }) => tags.length > 0)
-  const there = await Promise.all(tagged.map(sample => exists(file(sample))))
-  const samples = tagged.filter((_, i) => !there[i])
-  let count = tagged.length - samples.length
-  const progress = log.progress({ title: 'maps', total: tagged.length, start: count })
+  const mapped = tagged(dataset)
+  const there = await Promise.all(mapped.map(sample => exists(file(sample))))
+  const samples = mapped.filter((_, i) => !there[i])
+  let count = mapped.length - samples.length
+  const progress = log.progress({ title: 'maps', total: mapped.length, start: count })
   const lost = collectLost({ title: 'maps', list: run.lostImages, log })
   let writing: Promise<void> = Promise.resolve()
   const options = {
@@ -52,19 +52,19 @@ export async function mapsStage({ recipe, dataset, run, signal, log }: StageCont
       progress.update(++count + lost.ids.length)
       if (signal.aborted) {
         await writing
-        throw new Interrupted(`maps, image ${count} of ${tagged.length}`)
+        throw new Interrupted(`maps, image ${count} of ${mapped.length}`)
       }
     })
     await writing
-    const heads = method.takeHeadWeights && (await allHeadWeights(tagged.map(file)))
+    const heads = method.takeHeadWeights && (await allHeadWeights(mapped.map(file)))
     if (heads !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(heads)}\n`)
   } finally {
     await writing.catch(() => undefined)
     progress.finish()
-    await lost.tell(tagged.length)
+    await lost.tell(mapped.length)
     method.network.dispose()
   }
-  await lost.conclude({ lost: lost.ids.length, total: tagged.length, maxLost: data.maxLost })
+  await lost.conclude({ lost: lost.ids.length, total: mapped.length, maxLost: data.maxLost })
 }
 
 /** Over the images of all sessions, as their maps note them. */

@@ -6,8 +6,7 @@ import { writeLabelMap } from '../../../io/indexed-png.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { exists } from '../../images/each-image.ts'
 import { collectLost } from '../../images/lost-images.ts'
-import { type PredictOptions, predictImages } from '../../images/predict-images.ts'
-import { shownTo } from '../../networks/build-segmentation.ts'
+import { lookOf, type PredictOptions, predictImages } from '../../images/predict-images.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import type { Way } from './prediction-file.ts'
 
@@ -43,13 +42,7 @@ export async function labelImages(
   const lost = collectLost({ title, list: run.lostImages, log })
   try {
     const predictions = predictImages(network, open, {
-      ...recipe.predict,
-      ...shownTo(recipe),
-      workers: recipe.data.workers ?? 1,
-      device: recipe.device,
-      precision: recipe.precision,
-      memory: recipe.memory,
-      strict: recipe.strict,
+      ...lookOf(recipe),
       onBadImage(sample, error) {
         lost.add(sample, error)
         progress.update(count + lost.ids.length)

@@ -1,5 +1,4 @@
 /** @file How well predictions meet the masks: val, val ms, val ms+crf. Part of the stage `predict`; imports no torch. */
-
 import type { Dataset } from '../../../data/dataset.ts'
 import {
   formatScore,

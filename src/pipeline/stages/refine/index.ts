@@ -1,6 +1,6 @@
 /** @file Stage `refine`: from CAMs to pseudo masks. */
 import { join } from 'node:path'
-import { tagged } from '../../../data/dataset.ts'
+import { onlyTagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
 import type { StageDefinition } from '../../run/stage.ts'
 import { affinity } from '../affinity/index.ts'
@@ -17,7 +17,7 @@ export const refine: StageDefinition = {
   notKeys: /^evaluate\.(threshold|split)$/,
   images({ recipe: { refine }, dataset }) {
     const reads = refine.method === 'crf' || walks(refine)
-    return { base: reads ? [{ ...dataset, samples: tagged(dataset) }] : [] }
+    return { base: reads ? [onlyTagged(dataset)] : [] }
   },
   masks({ recipe: { refine }, scored }) {
     if (refine.method === 'none') return {}

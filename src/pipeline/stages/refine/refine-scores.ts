@@ -1,5 +1,4 @@
 /** @file The background score of the pseudo masks, and how well they meet the masks. Part of the stage `refine`; imports no torch. */
-
 import {
   bestPoint,
   type ChosenThreshold,

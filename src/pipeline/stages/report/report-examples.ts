@@ -1,5 +1,4 @@
 /** @file The example images of the report: what every stage made of each, side by side. Imports no torch. */
-
 import { join } from 'node:path'
 import type { Sample } from '../../../data/sample.ts'
 import { readTruth } from '../../../data/truth.ts'

@@ -1,8 +1,8 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
-import { tagged } from '../../../data/dataset.ts'
+import { onlyTagged } from '../../../data/dataset.ts'
 import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
-import type { StageDefinition } from '../../run/stage.ts'
+import { hasStage, type StageDefinition } from '../../run/stage.ts'
 import { refine } from '../refine/index.ts'
 import { train } from '../train/index.ts'
 
@@ -24,12 +24,12 @@ Examples:
   before: () => ({ base: [train, refine] }),
   sections: recipe => [
     'segment',
-    ...(train.has?.(recipe) === false ? (['seed', 'precision'] as const) : []),
+    ...(!hasStage(train, recipe) ? (['seed', 'precision'] as const) : []),
     // labels for a further round are made as predictions are
     ...(recipe.segment?.retrain == null ? [] : (['predict', 'memory'] as const)),
   ],
   notKeys: /^predict\.(scales|flip|trainSplit|crf(\..+)?)$/, // segment.retrain has its own
-  images: ({ dataset }) => ({ base: [{ ...dataset, samples: tagged(dataset) }] }),
+  images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
   outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [
     { path: segmentCheckpoints, needed: true, aside: true },

@@ -1,5 +1,5 @@
 /** @file Labels that a trained segmentation network gives the training images, for the next to learn from. Part of the stage `segment`. */
-import type { Sample } from '../../../data/sample.ts'
+import { type Sample, tagged } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
 import { workingSize } from '../../images/image-plan.ts'
@@ -29,8 +29,7 @@ export async function labelForNextRound(
   const { mapWeight, scales, crf } = retrain
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const background = mapWeight === 0 ? 1 : await backgroundScore(context)
-  const samples =
-    mapWeight === 0 ? dataset.samples.filter(({ tags }) => tags.length > 0) : await withMaps(context)
+  const samples = mapWeight === 0 ? tagged(dataset) : await withMaps(context)
   await labelImages(context, network, samples, {
     title: `labels of round ${round}`,
     ways: [crf === null ? 'ms' : 'ms-crf'],

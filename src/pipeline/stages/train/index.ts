@@ -1,5 +1,5 @@
 /** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
-import { tagged } from '../../../data/dataset.ts'
+import { onlyTagged } from '../../../data/dataset.ts'
 import { encoderOf } from '../../recipe/method.ts'
 import { randomStart } from '../../run/random-weights.ts'
 import type { StageDefinition } from '../../run/stage.ts'
@@ -28,7 +28,7 @@ Examples:
     const judged = train.validateEvery > 0
     const val = judged && valDataset !== undefined ? [valDataset] : []
     const chosen = judged && train.select === 'gt-miou' ? [scored] : []
-    return { base: [{ ...dataset, samples: tagged(dataset) }, ...val, ...chosen] }
+    return { base: [onlyTagged(dataset), ...val, ...chosen] }
   },
   masks: ({ recipe: { train }, scored }) => ({
     base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
