@@ -2,10 +2,10 @@
 import { InputError } from '../../errors.ts'
 import { type Conv2d, LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
-import type { AttentionState } from './attention.ts'
 import { type Block, blocks } from './block.ts'
 import { PatchEmbed } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
+import { type BlockVisitor, runBlocks } from './trunk.ts'
 import type { VitOptions } from './widths.ts'
 
 export interface ClassTokenOptions extends VitOptions {
@@ -18,16 +18,6 @@ export interface ClassTokenOptions extends VitOptions {
 export interface Grid {
   readonly rows: number
   readonly columns: number
-}
-
-/** What may be seen of every block on the way; layers count from 0, tokens are class tokens first. */
-export interface BlockVisitor {
-  /** The layer's attention, as Attention hands it to its reader: not recorded, freed afterwards. */
-  readonly attention?: (state: AttentionState, layer: number) => void
-  /** Output [B, N, D] of the attention layer before the residual sum: not recorded, freed afterwards. */
-  readonly branch?: (branch: Tensor, layer: number) => void
-  /** Output [B, N, D] of the whole block, recorded. */
-  readonly output?: (tokens: Tensor, layer: number) => void
 }
 
 /** timm's list of what weight decay leaves alone beside biases; positions of their own names are not on it, and so do decay. */
@@ -102,19 +92,8 @@ export abstract class ClassTokenTransformer extends Module {
   }
 
   /** Tokens [B, C + h*w, D] out of the last block, class tokens first; images [B, 3, H, W], normalised. */
-  protected tokens(images: Tensor, { attention, branch, output }: BlockVisitor = {}): Tensor {
-    let x = this.embed(images)
-    this.blocks.forEach((block, layer) => {
-      x = scope(
-        () =>
-          block.forward(x, {
-            read: attention && (state => attention(state, layer)),
-            readBranch: branch && (tokens => branch(tokens, layer)),
-          }).tokens,
-      )
-      output?.(x, layer)
-    })
-    return x
+  protected tokens(images: Tensor, visitor?: BlockVisitor): Tensor {
+    return runBlocks(this.blocks, this.embed(images), visitor)
   }
 
   /** Responses F [B, C, h, w] of a convolution over the patch tokens among `tokens`, in float32. */

@@ -3,7 +3,6 @@ export { type Attended, Attention, type AttentionState, attentionRows } from './
 export { fromAugreg, isAugreg } from './augreg.ts'
 export { Block, blocks } from './block.ts'
 export {
-  type BlockVisitor,
   type ClassTokenOptions,
   ClassTokenTransformer,
   type Grid,
@@ -23,5 +22,6 @@ export {
   pretrainedTensor,
   resizePositions,
 } from './pretrained.ts'
+export { type BlockVisitor, runBlocks } from './trunk.ts'
 export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'
 export { deit, type EncoderShape, type VitOptions, type VitWidth, vitSizes } from './widths.ts'

@@ -2,9 +2,10 @@
 import { LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
-import type { BlockVisitor, Grid } from './class-token-transformer.ts'
+import type { Grid } from './class-token-transformer.ts'
 import { PatchEmbed } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
+import { type BlockVisitor, runBlocks } from './trunk.ts'
 import type { VitOptions } from './widths.ts'
 
 export interface VisionTransformerOptions extends VitOptions {
@@ -63,26 +64,17 @@ export class VisionTransformer extends Module {
   }
 
   /** As `forward`, all tokens as they are: [B, tokens + h*w, D], class tokens first; a visitor sees the blocks on the way. */
-  tokens(
-    images: Tensor,
-    layers: readonly number[],
-    { attention, branch, output }: BlockVisitor = {},
-  ): Tensor[] {
+  tokens(images: Tensor, layers: readonly number[], visitor: BlockVisitor = {}): Tensor[] {
     return scope(() => {
       const normalised: Tensor[] = []
-      let x = this.embed(images)
-      for (const [i, block] of this.blocks.slice(0, layers.at(-1)).entries()) {
-        const { tokens } = scope(() =>
-          block.forward(x, {
-            read: attention && (state => attention(state, i)),
-            readBranch: branch && (attended => branch(attended, i)),
-          }),
-        )
-        x.dispose()
-        x = tokens
-        output?.(tokens, i)
-        if (layers.includes(i + 1)) normalised.push(this.norm.forward(tokens))
-      }
+      runBlocks(this.blocks.slice(0, layers.at(-1)), this.embed(images), {
+        ...visitor,
+        output: (made, layer) => {
+          const replaced = visitor.output?.(made, layer)
+          if (layers.includes(layer + 1)) normalised.push(this.norm.forward(replaced ?? made))
+          return replaced
+        },
+      })
       return normalised
     })
   }

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { type Block, blocks, runBlocks } from './index.ts'
+
+const [BATCH, LENGTH, WIDTH, HEADS] = [2, 5, 8, 2]
+let trunk: Block[]
+beforeEach(() => {
+  manualSeed(2)
+  trunk = blocks({ depth: 3, embedDim: WIDTH, heads: HEADS, mlpRatio: 2, dropPath: 0 })
+})
+afterEach(() => {
+  for (const block of trunk) block.dispose()
+})
+const values = (x: Tensor): number[] => [...x.toFloat32Array()]
+const tokens = (): Tensor => {
+  manualSeed(4)
+  return ops.randn([BATCH, LENGTH, WIDTH])
+}
+
+describe('a visitor', () => {
+  test('that only looks changes nothing, and sees what the blocks make one by one', () => {
+    scope(() => {
+      const start = tokens()
+      const seen: number[][] = []
+      const end = runBlocks(trunk, start, { output: x => void seen.push(values(x)) })
+      const byHand = [start]
+      for (const block of trunk) byHand.push(block.forward(byHand.at(-1)!).tokens)
+      expect(seen).toEqual(byHand.slice(1).map(values))
+      expect(values(end)).toEqual(values(byHand.at(-1)!))
+      expect(values(runBlocks([], start))).toEqual(values(start))
+    })
+  })
+
+  test('puts tokens in the place of others, which then learn through it', () => {
+    scope(() => {
+      const replacement = tokens().mul(0.5)
+      replacement.requiresGrad = true
+      const end = runBlocks(trunk, tokens(), {
+        output: (x, layer) =>
+          layer === 1
+            ? ops.cat([replacement.narrow(1, 0, 1), x.narrow(1, 1, LENGTH - 1)], { dim: 1 })
+            : undefined,
+      })
+      expect(values(end)).not.toEqual(values(runBlocks(trunk, tokens())))
+      backward(end.mul(end).sum())
+      const reached = values(replacement.grad!)
+      expect(reached.slice(0, WIDTH).every(Boolean)).toBe(true) // the first token of the first image
+      expect(reached.slice(WIDTH, LENGTH * WIDTH).some(Boolean)).toBe(false)
+    })
+  })
+
+  test('has the attention of chosen layers recorded: a loss of it reaches queries and keys', () => {
+    scope(() => {
+      const kept: [number, Tensor][] = []
+      const end = runBlocks(trunk, tokens(), {
+        records: layer => layer > 0,
+        recorded: (weights, layer) => void kept.push([layer, weights]),
+      })
+      expect(kept.map(([layer, { shape }]) => [layer, shape])).toEqual([
+        [1, [BATCH, HEADS, LENGTH, LENGTH]],
+        [2, [BATCH, HEADS, LENGTH, LENGTH]],
+      ])
+      const plain = runBlocks(trunk, tokens())
+      for (const [i, value] of values(end).entries()) expect(value).toBeCloseTo(values(plain)[i]!, 5)
+      backward(kept[1]![1].select(-1, 0).sum())
+      expect(values(trunk[2]!.attn.qkv.weight.grad!).some(Boolean)).toBe(true)
+      expect(trunk[2]!.mlp.fc1.weight.grad).toBeUndefined()
+    })
+  })
+
+  test.for([true, false])('leaves nothing behind, recording %s', recording => {
+    const before = memory().live
+    scope(() => {
+      const run = (): void => {
+        const start = tokens()
+        const inside = memory().live
+        const end = runBlocks(trunk, start, {
+          attention: () => undefined,
+          output: x => (recording ? x.mul(2) : undefined),
+        })
+        expect(end.shape).toEqual([BATCH, LENGTH, WIDTH])
+        if (!recording) expect(memory().live - inside).toBe(1) // tokens of earlier blocks are gone
+      }
+      if (recording) run()
+      else noGrad(run)
+    })
+    expect(memory().live).toBe(before)
+  })
+})
