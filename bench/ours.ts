@@ -46,7 +46,7 @@ function trainStep(
   return () =>
     scope(() => {
       const { total } = autocast({ precision, device }, () =>
-        method.losses({ images, targets }, { epoch: 0, step: 0 }),
+        method.losses({ images, views: [], boxes: [], targets }, { epoch: 0, step: 0 }),
       )
       backward(total)
       optimiser.step(1e-4)

@@ -27,7 +27,9 @@ test.each<[Precision, string, { width: number; levels: number; lrScale: number; 
   const targets = ops.toDtype(ops.ltScalar(ops.rand([32, 4]), 0.4), 'float32')
   const step = (): void =>
     scope(() => {
-      const { total } = autocast({ precision }, () => losses({ images, targets }, { epoch: 0, step: 0 }))
+      const { total } = autocast({ precision }, () =>
+        losses({ images, views: [], boxes: [], targets }, { epoch: 0, step: 0 }),
+      )
       backward(total)
       optimiser.step(1e-4)
       optimiser.zeroGrad()

@@ -6,12 +6,13 @@ import { InputError } from '../errors.ts'
 import { readImage, writeImage } from '../io/image.ts'
 import type { BatchSource } from './batch-loader.ts'
 import { type Batch, openEvalLoader, openTrainLoader, type TrainLoaderOptions } from './loader.ts'
-import { randomStream } from './random.ts'
+import { randomStream, sampleRandom } from './random.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { evalSample } from './transforms/eval.ts'
 import { IMAGENET } from './transforms/normalise.ts'
+import { PADDED_CROP, paddedCropSample } from './transforms/padded-crop.ts'
 import { RANDOM_ERASING } from './transforms/random-erasing.ts'
-import { TRAIN_TRANSFORM } from './transforms/train.ts'
+import { TRAIN_TRANSFORM, type TrainTransform, trainSample } from './transforms/train.ts'
 import { scaleViews } from './transforms/views.ts'
 import { loadViews } from './view-loader.ts'
 import { openWorkerPool } from './worker-pool.ts'
@@ -45,7 +46,7 @@ afterAll(() => rm(root, { recursive: true, force: true }))
 const SETTINGS: TrainLoaderOptions = {
   batchSize: 4,
   seed: 7,
-  transform: { ...TRAIN_TRANSFORM, imageSize: 32, erasing: { ...RANDOM_ERASING, probability: 0.5 } },
+  views: [{ ...TRAIN_TRANSFORM, imageSize: 32, erasing: { ...RANDOM_ERASING, probability: 0.5 } }],
 }
 
 /** Everything an epoch gives, copied out of the shared memory. */
@@ -83,6 +84,30 @@ describe('the training loader', () => {
     expect(first).toHaveLength(5)
     expect(first![0]!.images).not.toEqual(second![0]!.images)
     expect(first!.flatMap(({ ids }) => ids)).not.toEqual(second!.flatMap(({ ids }) => ids))
+  })
+
+  test('gives further views of an image in its place, and where it lies in the first', async () => {
+    const padded = { ...PADDED_CROP, imageSize: 32 }
+    const views = [padded, ...SETTINGS.views]
+    const batches = await using(openTrainLoader(dataset, { ...SETTINGS, views }), loader =>
+      collect(loader, 0),
+    )
+    expect(batches).toHaveLength(5)
+    for (const batch of batches) {
+      const [length, both] = [3 * 32 * 32, 2 * 3 * 32 * 32]
+      for (const [row, id] of batch.ids.entries()) {
+        const index = Number(id.slice(1)) - Math.floor(Number(id.slice(1)) / 10) // of the tagged
+        const image = await readImage(dataset.samples[Number(id.slice(1))]!.image)
+        const want = [new Float32Array(length), new Float32Array(length)]
+        const box = paddedCropSample(image, padded, sampleRandom(7, 0, index), want[0]!)
+        trainSample(image, SETTINGS.views[0] as TrainTransform, randomStream(7, 0, index, 1), want[1])
+        for (const view of [0, 1]) {
+          const start = row * both + view * length
+          expect(batch.images.slice(start, start + length)).toEqual(want[view])
+        }
+        expect(batch.boxes[row]).toEqual(box)
+      }
+    }
   })
 
   test('another seed gives other batches', async () => {
@@ -301,7 +326,7 @@ describe('images that are gone', () => {
 })
 
 test('batches that no memory holds are said by name', () => {
-  const options = { ...SETTINGS, batchSize: 20, transform: { ...SETTINGS.transform, imageSize: 1_000_000 } }
+  const options = { ...SETTINGS, batchSize: 20, views: [{ ...TRAIN_TRANSFORM, imageSize: 1_000_000 }] }
   expect(() => openTrainLoader(dataset, options)).toThrow(
     new InputError('batchSize', 'is 20: a batch takes 240000.0 GB', {
       expected: 'lower it, or the size of the images: 4 batches are held in memory',

@@ -1,25 +1,35 @@
 /** @file Images with their tags in batches: for training a classification network, and for validating it. */
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
-import { type BatchSource, type LoaderOptions, openBatchLoader, type SampleBatch } from './batch-loader.ts'
+import {
+  type BatchSource,
+  type LoaderOptions,
+  openBatchLoader,
+  type RawBatch,
+  type SampleBatch,
+} from './batch-loader.ts'
 import { tagged } from './dataset.ts'
 import { randomStream, shuffledIndices } from './random.ts'
-import type { Dataset, Sample } from './sample.ts'
+import type { Dataset } from './sample.ts'
+import { boxesOf, type CropTransform } from './samples.ts'
 import type { EvalTransform } from './transforms/eval.ts'
-import type { TrainTransform } from './transforms/train.ts'
+import type { Box } from './transforms/resize.ts'
 
 /**
- * `images` is [size, 3, S, S] in shared memory that is used again: valid until the next batch is asked for.
- * `targets` is [size, classes] of 0 and 1.
+ * `images` is [size, 3, S, S], or [size, views, 3, S, S] where there are several, in shared memory that is used again:
+ * valid until the next batch is asked for. `targets` is [size, classes] of 0 and 1.
  */
 export interface Batch extends SampleBatch {
   readonly images: Float32Array
   readonly targets: Float32Array
+  /** The image's own pixels in its first view: all but padding. None in validation. */
+  readonly boxes: readonly Box[]
   readonly ids: readonly string[]
 }
 
 export interface TrainLoaderOptions extends LoaderOptions {
-  readonly transform: TrainTransform
+  /** One a view of the image, all of one `imageSize`. */
+  readonly views: readonly CropTransform[]
   readonly seed: number
   /** Leave out the last batch of an epoch when it is not full. */
   readonly dropLast?: boolean
@@ -28,7 +38,7 @@ export interface TrainLoaderOptions extends LoaderOptions {
 /** Loads tagged images in an order drawn from (seed, epoch). Throws InputError when there is not one batch. */
 export function openTrainLoader(
   dataset: Dataset,
-  { transform, seed, dropLast = true, ...options }: TrainLoaderOptions,
+  { views, seed, dropLast = true, ...options }: TrainLoaderOptions,
 ): BatchSource<Batch> {
   const samples = tagged(dataset)
   if (samples.length < (dropLast ? options.batchSize : 1))
@@ -39,9 +49,9 @@ export function openTrainLoader(
     ...options,
     samples,
     dropLast,
-    transform: { train: transform, seed },
+    transform: { train: views, seed },
     order: epoch => shuffledIndices(samples.length, randomStream(seed, epoch)),
-    batch: raw => taggedBatch(raw, dataset),
+    batch: raw => ({ ...taggedBatch(raw, dataset), boxes: boxesOf(raw.labels) }),
   })
 }
 
@@ -62,12 +72,9 @@ export function openEvalLoader(
   })
 }
 
-function taggedBatch(
-  { index, size, images, samples }: SampleBatch & { images: Float32Array; samples: readonly Sample[] },
-  { classes }: Dataset,
-): Batch {
+function taggedBatch({ index, size, images, samples }: RawBatch, { classes }: Dataset): Batch {
   const targets = new Float32Array(size * classes.length)
   for (const [row, { tags }] of samples.entries())
     for (const tag of tags) targets[row * classes.length + tag] = 1
-  return { index, size, images, targets, ids: samples.map(({ id }) => id) }
+  return { index, size, images, targets, boxes: [], ids: samples.map(({ id }) => id) }
 }

@@ -1,18 +1,22 @@
 /** @file The kinds of training sample: how large each is, and how a worker makes one from its files. */
 import type { RgbImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
-import { randomStream, sampleRandom } from './random.ts'
+import { type Random, randomStream, sampleRandom } from './random.ts'
 import { readScoreVolumes } from './score-volumes.ts'
 import { type AffinityTransform, affinitySample } from './transforms/affinity.ts'
 import { type EvalTransform, evalSample } from './transforms/eval.ts'
-import { resize } from './transforms/resize.ts'
+import { type PaddedCropTransform, paddedCropSample } from './transforms/padded-crop.ts'
+import { type Box, resize } from './transforms/resize.ts'
 import { type RetrainTransform, retrainSample } from './transforms/retrain.ts'
 import { type SegmentTransform, segmentSample } from './transforms/segment.ts'
 import { type TrainTransform, trainSample } from './transforms/train.ts'
 
+/** How one view of a training image is cut. All views of an image are squares of one side. */
+export type CropTransform = TrainTransform | PaddedCropTransform
+
 /** Which kind, with its options. A further kind is a member here and a case in the two functions below. */
 export type SampleTransform =
-  | { readonly train: TrainTransform; readonly seed: number }
+  | { readonly train: readonly CropTransform[]; readonly seed: number }
   | { readonly segment: SegmentTransform; readonly seed: number }
   | { readonly retrain: RetrainTransform; readonly seed: number }
   | { readonly affinity: AffinityTransform; readonly seed: number }
@@ -28,10 +32,12 @@ export interface SampleFrame {
   readonly batch: number
   /** Number of the image: names its own random stream. */
   readonly index: number
-  /** [3, S, S], normalised */
+  /** [3, S, S], normalised; of a classification network's training [views, 3, S, S] */
   readonly pixels: Float32Array
   readonly labels: Uint8Array
 }
+
+const BOX_BYTES = 4 * Uint16Array.BYTES_PER_ELEMENT // x, y, width, height
 
 /** Length of a sample: float32 values of its pixels, bytes of its labels. */
 export function sampleSize(transform: SampleTransform): { pixels: number; labels: number } {
@@ -43,19 +49,53 @@ export function sampleSize(transform: SampleTransform): { pixels: number; labels
     const { cropSize, stride } = transform.affinity
     return { pixels: 3 * cropSize ** 2, labels: (cropSize / stride) ** 2 }
   }
-  const { imageSize } = 'train' in transform ? transform.train : transform.eval
-  return { pixels: 3 * imageSize * imageSize, labels: 0 }
+  if ('eval' in transform) return { pixels: 3 * transform.eval.imageSize ** 2, labels: 0 }
+  const views = transform.train
+  return { pixels: views.length * 3 * views[0]!.imageSize ** 2, labels: BOX_BYTES }
 }
 
 /** Makes one sample in place. Throws InputError naming a file that cannot be used. */
 export async function fillSample(transform: SampleTransform, frame: SampleFrame): Promise<void> {
-  const { image, epoch, index, pixels } = frame
   if ('segment' in transform) await fillSegmentSample(transform, frame)
   else if ('retrain' in transform) await fillRetrainSample(transform, frame)
   else if ('affinity' in transform) await fillAffinitySample(transform, frame)
-  else if ('train' in transform)
-    trainSample(image, transform.train, sampleRandom(transform.seed, epoch, index), pixels)
-  else evalSample(image, transform.eval, pixels)
+  else if ('train' in transform) fillViews(transform, frame)
+  else evalSample(frame.image, transform.eval, frame.pixels)
+}
+
+/** Each view in its place, with a random stream of its own; the box of the first. */
+function fillViews(
+  { train, seed }: { train: readonly CropTransform[]; seed: number },
+  { image, epoch, index, pixels, labels }: SampleFrame,
+): void {
+  const length = pixels.length / train.length
+  for (const [view, transform] of train.entries()) {
+    const random = view === 0 ? sampleRandom(seed, epoch, index) : randomStream(seed, epoch, index, view)
+    const box = cropSample(image, transform, random, pixels.subarray(view * length, (view + 1) * length))
+    if (view === 0)
+      new Uint16Array(labels.buffer, labels.byteOffset, 4).set([box.x, box.y, box.width, box.height])
+  }
+}
+
+/** The box of the image's own pixels in the square. */
+function cropSample(image: RgbImage, transform: CropTransform, random: Random, out: Float32Array): Box {
+  if ('padding' in transform) return paddedCropSample(image, transform, random, out)
+  trainSample(image, transform, random, out)
+  return { x: 0, y: 0, width: transform.imageSize, height: transform.imageSize }
+}
+
+/** The boxes that `fillSample` has written, one a sample. */
+export function boxesOf(labels: Uint8Array): Box[] {
+  const values = new Uint16Array(labels.buffer, labels.byteOffset, labels.byteLength / 2)
+  return Array.from({ length: labels.byteLength / BOX_BYTES }, (_, i) => {
+    const [x, y, width, height] = values.subarray(4 * i, 4 * i + 4) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    return { x, y, width, height }
+  })
 }
 
 async function fillSegmentSample(

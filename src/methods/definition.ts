@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { EncoderShape } from '../models/vit/widths.ts'
 import type { Method } from './method.ts'
+import type { AugmentRecipe } from './train-recipe.ts'
 
 /** Two settings that do not fit together: where, and "problem; expected what would be right". */
 export interface Problem {
@@ -49,6 +50,12 @@ export interface Definition<
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */
   variants(recipe: Own<Model, Train, Maps>): Variant[]
+  /** How each view of a training image is cut; the one that `train.augment` describes unless told. */
+  views?(
+    recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },
+  ): readonly AugmentRecipe[]
+  /** Views that CAMs are made from have sides that are multiples of so many pixels; 1 unless told. */
+  viewUnit?(model: z.output<Model>): number
   /** The transformer that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): EncoderShape
   /** Bytes that the CAMs of one look take beside the transformer's attention, and after that is gone. */

@@ -1,4 +1,5 @@
 /** @file A method with its network built: its training, and what it makes of an image. */
+import type { Box } from '../data/transforms/resize.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { LabelNetwork } from '../models/label-network.ts'
 import type { LoadedWeights } from '../models/loaded-weights.ts'
@@ -13,8 +14,12 @@ export type Adapted = LoadedWeights
 
 /** Images with their image-level labels, as a training step sees them. */
 export interface ClassBatch {
-  /** [B, 3, S, S], normalised. */
+  /** First view of each image, [B, 3, S, S], normalised. */
   readonly images: Tensor
+  /** Further views of the same images, as the definition's `views` cut them: [B, 3, S, S] each. */
+  readonly views: readonly Tensor[]
+  /** Of the first view: the image's own pixels, all but padding. */
+  readonly boxes: readonly Box[]
   /** [B, C] in {0, 1}. */
   readonly targets: Tensor
 }

@@ -46,18 +46,36 @@ export function cosineStep({
   }
 }
 
-export interface PolyStepOptions {
+export interface PolyOptions {
   readonly lr: number
   readonly steps: number
   readonly power?: number
 }
 
-/** lr * (1 - step / steps)^power; from `steps` on it stays at the last rate (psa and seg, torchutils.py, PolyOptimizer). */
-export function polyStep({ lr, steps, power = 0.9 }: PolyStepOptions): (step: number) => number {
-  return step => lr * (1 - Math.min(step, Math.max(0, steps - 1)) / steps) ** power
+export interface PolyStepOptions extends PolyOptions {
+  readonly warmupSteps?: number
+  /** Rate of step 0 over `lr`. */
+  readonly warmupRatio?: number
 }
 
-export interface PolyFloorOptions extends PolyStepOptions {
+/**
+ * lr * (1 - step / steps)^power; from `steps` on it stays at the last rate (psa and seg, torchutils.py, PolyOptimizer). The
+ * warm-up rises linearly to `lr`; what follows is not counted from its end, so that the rate jumps there (afa, utils/optimizer.py).
+ */
+export function polyStep({
+  lr,
+  steps,
+  power = 0.9,
+  warmupSteps = 0,
+  warmupRatio = 1e-6,
+}: PolyStepOptions): (step: number) => number {
+  return step => {
+    if (step < warmupSteps) return lr * (1 - (1 - step / warmupSteps) * (1 - warmupRatio))
+    return lr * (1 - Math.min(step, Math.max(0, steps - 1)) / steps) ** power
+  }
+}
+
+export interface PolyFloorOptions extends PolyOptions {
   readonly minLr?: number
   readonly warmupSteps?: number
 }

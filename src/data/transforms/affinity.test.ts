@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../random.ts'
-import { AFFINITY_TRANSFORM, type AffinityTransform, affinitySample, drawCut } from './affinity.ts'
+import { AFFINITY_TRANSFORM, type AffinityTransform, affinitySample } from './affinity.ts'
 import { colourJitter, turnHue } from './colour-jitter.ts'
+import { drawCut } from './cut.ts'
 
 const PLAIN: AffinityTransform = {
   ...AFFINITY_TRANSFORM,

@@ -5,6 +5,7 @@ import type { Random } from '../random.ts'
 import type { ScoreVolumes } from '../score-volumes.ts'
 import { type ColourJitterOptions, colourJitter } from './colour-jitter.ts'
 import { flipHorizontal } from './crop.ts'
+import { blank, type Cut, drawCut, flippedCut, pasted } from './cut.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 
 /** Of positions that nothing is known about. */
@@ -34,16 +35,6 @@ export const AFFINITY_TRANSFORM: AffinityTransform = {
   ...IMAGENET,
 }
 
-/** Where an image lies: pixels from (left, top) on, at (x, y) of the square. */
-interface Cut {
-  readonly left: number
-  readonly top: number
-  readonly x: number
-  readonly y: number
-  readonly width: number
-  readonly height: number
-}
-
 /**
  * One training sample: normalised pixels [3, S, S] and labels [S / stride, S / stride] into `out`. A label is 0 where even
  * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the image.
@@ -63,61 +54,23 @@ export function affinitySample(
   const { cropSize, jitter, padding, flip, stride } = transform
   const coloured = jitter === false ? image : colourJitter(image, jitter, random)
   const cut = drawCut(image, cropSize, random)
-  const mirrored = random.uniform(0, 1) < flip
+  const flipped = random.uniform(0, 1) < flip
   const square = pasted(coloured, cut, cropSize)
-  normalise(mirrored ? flipHorizontal(square) : square, transform, out.pixels)
-  if (padding === 'corrected') blank(out.pixels, mirrored ? mirror(cut, cropSize) : cut, cropSize)
-  labelCells(scores, cut, { side: cropSize / stride, stride, mirrored, labels: out.labels })
-}
-
-/** A random place, the column drawn first: of the square in the image, or of the image in the square. */
-export function drawCut(
-  image: { readonly width: number; readonly height: number },
-  cropSize: number,
-  random: Pick<Random, 'integer'>,
-): Cut {
-  const along = (side: number): [number, number] => {
-    const place = random.integer(0, Math.abs(side - cropSize))
-    return side > cropSize ? [place, 0] : [0, place]
-  }
-  const [left, x] = along(image.width)
-  const [top, y] = along(image.height)
-  return { left, top, x, y, width: Math.min(cropSize, image.width), height: Math.min(cropSize, image.height) }
-}
-
-function pasted({ width, data }: RgbImage, cut: Cut, side: number): RgbImage {
-  const square = new Uint8Array(side * side * 3)
-  for (let row = 0; row < cut.height; row++) {
-    const from = ((cut.top + row) * width + cut.left) * 3
-    square.set(data.subarray(from, from + cut.width * 3), ((cut.y + row) * side + cut.x) * 3)
-  }
-  return { width: side, height: side, data: square }
-}
-
-function mirror(cut: Cut, side: number): Cut {
-  return { ...cut, x: side - cut.x - cut.width }
-}
-
-/** Zero, the mean colour, everywhere but where the image lies. */
-function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number): void {
-  for (let row = 0; row < 3 * side; row++) {
-    const line = pixels.subarray(row * side, (row + 1) * side)
-    const inside = row % side >= y && row % side < y + height
-    line.fill(0, 0, inside ? x : side)
-    if (inside) line.fill(0, x + width)
-  }
+  normalise(flipped ? flipHorizontal(square) : square, transform, out.pixels)
+  if (padding === 'corrected') blank(out.pixels, flipped ? flippedCut(cut, cropSize) : cut, cropSize)
+  labelCells(scores, cut, { side: cropSize / stride, stride, flipped, labels: out.labels })
 }
 
 /** Mean scores of each cell, and the label they give. */
 function labelCells(
   { width, channels, low, high }: ScoreVolumes,
   cut: Cut,
-  { side, stride, mirrored, labels }: { side: number; stride: number; mirrored: boolean; labels: Uint8Array },
+  { side, stride, flipped, labels }: { side: number; stride: number; flipped: boolean; labels: Uint8Array },
 ): void {
   const cells = side * side
   const columns = Int32Array.from({ length: cut.width }, (_, i) => {
     const column = Math.floor((cut.x + i) / stride)
-    return mirrored ? side - 1 - column : column
+    return flipped ? side - 1 - column : column
   })
   const sums = [low, high].map(volume =>
     cellSums(volume, { width, channels, cut, columns, side, stride }),

@@ -136,7 +136,10 @@ test('the loss reaches every parameter', () => {
   const network = build()
   scope(() => {
     const targets = tensor(Float32Array.of(1, 0, 0, 1, 0, 0, 1, 0, 0, 0), [2, 5])
-    const { total, parts } = method.losses({ images: noise(16, 16), targets }, { epoch: 0, step: 0 })
+    const { total, parts } = method.losses(
+      { images: noise(16, 16), views: [], boxes: [], targets },
+      { epoch: 0, step: 0 },
+    )
     expect(Object.keys(parts)).toEqual(['class loss'])
     backward(total)
     const still = [...network.parameters()].filter(

@@ -56,7 +56,7 @@ export function recipeKeys(): RecipeKey[] {
   }
   return [...same.values()].map(({ key, expected, methods }) => ({
     ...key,
-    expected: [...expected].join(' or '),
+    expected: listWords([...expected]),
     only: [...(methods.length < recipes.length ? [`method: ${methods.join(' or ')}`] : []), ...key.only],
   }))
 }
@@ -78,7 +78,7 @@ export function keysAt(path: readonly PropertyKey[], tree?: unknown): string[] {
 /** What may stand at `path` in the recipe `tree`, in words; undefined for a path that does not exist. */
 export function expectedAt(path: readonly PropertyKey[], tree: unknown): string | undefined {
   const nodes = nodesAt(path, tree)
-  return nodes.length === 0 ? undefined : [...new Set(nodes.map(inWords))].join(', or ')
+  return nodes.length === 0 ? undefined : listWords([...new Set(nodes.map(inWords))])
 }
 
 /** True when only text may stand at `path`, so that `--set data.split=2012` means the text "2012". */
@@ -157,7 +157,7 @@ function isObject(node: Node): boolean {
 
 function inWords(node: Node): string {
   const options = node.anyOf ?? node.oneOf
-  if (options !== undefined) return [...new Set(options.map(inWords))].join(' or ')
+  if (options !== undefined) return listWords([...new Set(options.map(inWords))])
   if (node.const !== undefined) return String(node.const)
   if (node.enum !== undefined) return listWords(node.enum.map(String))
   if (node.prefixItems !== undefined)

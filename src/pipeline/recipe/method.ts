@@ -2,6 +2,7 @@
 import type { MapsMemory, MapsView, Problem, Variant } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
+import type { AugmentRecipe } from '../../methods/train-recipe.ts'
 import type { EncoderShape } from '../../models/vit/widths.ts'
 import type { Recipe } from './schema.ts'
 
@@ -11,6 +12,8 @@ export interface MethodOf {
   check?(recipe: Recipe): Problem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): Variant[]
+  views?(recipe: Recipe): readonly AugmentRecipe[]
+  viewUnit?(model: Recipe['model']): number
   encoder(model: Recipe['model']): EncoderShape
   readonly labels?: boolean
   mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): MapsMemory
@@ -25,4 +28,9 @@ export function methodOf({ method }: Pick<Recipe, 'method'>): MethodOf {
 /** The transformer that the recipe's method trains. */
 export function encoderOf({ method, model }: Pick<Recipe, 'method' | 'model'>): EncoderShape {
   return methodOf({ method }).encoder(model)
+}
+
+/** How each view of a training image is cut. */
+export function viewsOf(recipe: Recipe): readonly AugmentRecipe[] {
+  return methodOf(recipe).views?.(recipe) ?? [recipe.train.augment]
 }

@@ -43,17 +43,17 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a wrong type',
       'method: mctformer\ntrain:\n  epochs: many\n',
-      'my.yaml:3 (train.epochs): is "many"; expected a whole number, at least 1',
+      'my.yaml:3 (train.epochs): is "many"; expected a whole number, at least 1 or null',
     ],
     [
       'a fraction for a whole number',
       'method: mctformer\ntrain: { epochs: 1.5 }\n',
-      'my.yaml:2 (train.epochs): is 1.5; expected a whole number, at least 1',
+      'my.yaml:2 (train.epochs): is 1.5; expected a whole number, at least 1 or null',
     ],
     [
       'out of range',
       'method: mctformer\ntrain: { epochs: 0 }\n',
-      'my.yaml:2 (train.epochs): is 0; expected a whole number, at least 1',
+      'my.yaml:2 (train.epochs): is 0; expected a whole number, at least 1 or null',
     ],
     [
       'above the range',
@@ -68,9 +68,9 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a wrong method',
       'method: weak\n',
-      'my.yaml:1 (method): is "weak"; expected mctformer, or weaktr, or cam',
+      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr or cam',
     ],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, or weaktr, or cam'],
+    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr or cam'],
     [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',
@@ -159,7 +159,27 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'an unknown schedule',
       'method: mctformer\ntrain: { schedule: { kind: linear } }\n',
-      'my.yaml:2 (train.schedule.kind): is "linear"; expected cosine-epoch, or cosine-step',
+      'my.yaml:2 (train.schedule.kind): is "linear"; expected cosine-epoch, cosine-step or poly',
+    ],
+    [
+      'no length at all',
+      'method: mctformer\ntrain: { epochs: null, schedule: { kind: poly } }\n',
+      'my.yaml:2 (train.epochs): null needs train.steps; expected a number for one of the two',
+    ],
+    [
+      'a schedule of epochs without epochs',
+      'method: mctformer\ntrain: { epochs: null, steps: 90 }\n',
+      'my.yaml:2 (train.epochs): null needs a schedule of steps; expected train.schedule.kind cosine-step or poly, or a number',
+    ],
+    [
+      'a key of the other optimiser',
+      'method: mctformer\ntrain: { optimiser: { kind: sgd, eps: 1 } }\n',
+      'my.yaml:2 (train.optimiser.eps): does not belong to this kind of optimiser; remove it or change kind',
+    ],
+    [
+      'a long side upside down',
+      'method: mctformer\ntrain: { augment: { kind: padded-crop, longSide: [640, 320] } }\n',
+      'my.yaml:2 (train.augment.longSide): [640,320] starts above its end; expected [smaller, larger]',
     ],
     [
       'a sweep upside down',
@@ -231,7 +251,7 @@ describe('errors name the place, the key and what would be right', () => {
       messageOf('method: mctformer\ntrain:\n  epochs: 0\n  bachSize: 3\nseed: -1\n', ['device=gpu']),
     ).toMatchInlineSnapshot(`
       "recipe: 4 things are wrong:
-        my.yaml:3 (train.epochs): is 0; expected a whole number, at least 1
+        my.yaml:3 (train.epochs): is 0; expected a whole number, at least 1 or null
         my.yaml:4 (train.bachSize): there is no key bachSize; did you mean batchSize?
         my.yaml:5 (seed): is -1; expected a whole number, at least 0
         --set device=gpu (device): is "gpu"; expected cpu, cuda or cuda:N"
@@ -286,7 +306,7 @@ describe('--set', () => {
     expect(recipe.data.split).toBe('2012')
     expect(recipe.data.valSplit).toBe(null)
     expect(recipe.data.root).toBe('a=b')
-    expect(recipe.train.augment.erasing).toBe(false)
+    expect(recipe.train.augment).toMatchObject({ erasing: false })
     expect(recipe.model.width).toEqual({ embedDim: 96, depth: 3, heads: 3 })
   })
 

@@ -232,17 +232,26 @@ export type Recipe = z.output<typeof union>
 
 /** The whole recipe: one for each method, told apart by `method`. */
 export const recipeSchema = union.check(context => {
+  const issue = (path: string[], message: string): void => {
+    context.issues.push({ code: 'custom', path, message, input: context.value })
+  }
   const { data, train, maps } = context.value
   const own = methodOf(context.value).check?.(context.value) ?? []
   const affine = walks(context.value.refine) ? checkAffinity(context.value) : []
-  for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) {
-    context.issues.push({ code: 'custom', path, message, input: context.value })
-  }
+  for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) issue(path, message)
+  if (train.epochs === null && train.steps === null)
+    issue(['train', 'epochs'], 'needs train.steps; expected a number for one of the two')
+  if (train.epochs === null && train.schedule.kind === 'cosine-epoch')
+    issue(
+      ['train', 'epochs'],
+      'needs a schedule of steps; expected train.schedule.kind cosine-step or poly, or a number',
+    )
   const judged =
     train.validateEvery > 0 && (data.valSplit !== null || data.holdOut > 0 || train.select === 'gt-miou')
   if (maps.checkpoint === 'best' && !judged) {
-    const message =
-      'needs a validation; expected data.valSplit or data.holdOut, and train.validateEvery, to be set, or last'
-    context.issues.push({ code: 'custom', path: ['maps', 'checkpoint'], message, input: context.value })
+    issue(
+      ['maps', 'checkpoint'],
+      'needs a validation; expected data.valSplit or data.holdOut, and train.validateEvery, to be set, or last',
+    )
   }
 })

@@ -93,7 +93,7 @@ describe('the sections segment and predict', () => {
       'an augmentation nobody knows',
       '{ augment: { kind: rotate } }',
       '',
-      'my.yaml:2 (segment.augment.kind): is "rotate"; expected scale, or rescale',
+      'my.yaml:2 (segment.augment.kind): is "rotate"; expected scale or rescale',
     ],
   ])('refuse %s', (_, segment, more, message) => {
     expect(messageOf(segment, more)).toBe(message)

@@ -1,5 +1,6 @@
 /** @file The section `segment`: the network trained from pseudo masks. */
 import { z } from 'zod'
+import { sgdFields } from '../../methods/train-recipe.ts'
 import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone } from './backbone.ts'
@@ -13,15 +14,7 @@ import { checkpointFields, lengthFields } from './training.ts'
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(7e-4).describe('learning rate of the backbone at the first step'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
-  nesterov: z.boolean().default(false).describe('look ahead along the momentum, as WeakTr is published'),
-  weightDecay: z.number().min(0).default(1e-5).describe('coupled weight decay'),
-  momentumBug: z
-    .boolean()
-    .default(false)
-    .describe(
-      'true reproduces a bug of the original: weightDecay is passed in the place of momentum, and the weight decay is 0',
-    ),
+  ...sgdFields,
 })
 
 const adamw = z.strictObject({

@@ -1,112 +1,6 @@
-/** @file The `train` section of a recipe that every method shares: optimiser, schedule, augmentation, checkpoints. */
+/** @file The `train` section of a recipe that every method shares: length, optimiser, schedule, augmentation, checkpoints. */
 import { z } from 'zod'
-
-const optimiser = z.strictObject({
-  kind: z.literal('adamw').default('adamw').describe('AdamW'),
-  lr: z.number().gt(0).default(5e-4).describe('learning rate at the peak of the schedule'),
-  lrBatch: z
-    .int()
-    .min(1)
-    .nullable()
-    .default(512)
-    .describe(
-      'lr is for this batch size and is multiplied by batchSize / lrBatch; null: lr is used as it stands',
-    ),
-  betas: z
-    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-    .default([0.9, 0.999])
-    .describe('coefficients of the running averages of the gradient and of its square'),
-  eps: z.number().gt(0).default(1e-8).describe('added to the denominator for numerical stability'),
-  weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
-  decays: z
-    .enum(['weights', 'all'])
-    .default('weights')
-    .describe(
-      'what it reaches: not one-dimensional tensors, biases, class tokens and position embeddings (weights); everything, as WeakTr is published (all)',
-    ),
-})
-
-const warmupEpochs = z.number().min(0).default(5).describe('length of the linear warm-up, epochs')
-const minLr = z
-  .number()
-  .min(0)
-  .default(1e-5)
-  .describe('learning rate at the end; not scaled by the batch size')
-
-const cosineEpoch = z.strictObject({
-  kind: z
-    .literal('cosine-epoch')
-    .describe("timm's schedule as published: one learning rate an epoch, warm-up cut out of the cosine"),
-  warmupEpochs,
-  warmupLr: z
-    .number()
-    .min(0)
-    .default(1e-6)
-    .describe('learning rate of the first epoch; not scaled by the batch size'),
-  minLr,
-  offByOne: z
-    .boolean()
-    .default(true)
-    .describe(
-      'as published: epoch e trains with the rate of epoch e - 1, so that the first two epochs run at warmupLr',
-    ),
-})
-
-const cosineStep = z.strictObject({
-  kind: z
-    .literal('cosine-step')
-    .describe('a learning rate for each step: linear warm-up from 0, then cosine to minLr'),
-  warmupEpochs: warmupEpochs.default(1),
-  minLr,
-})
-
-const range = (low: number, high: number, text: string) =>
-  z
-    .tuple([z.number().gt(0), z.number().gt(0)])
-    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
-    .default([low, high])
-    .describe(text)
-
-const crop = z.strictObject({
-  scale: range(0.08, 1, 'area of the crop as a share of the image, [smallest, largest]'),
-  ratio: range(3 / 4, 4 / 3, 'width / height of the crop before resizing, [smallest, largest]'),
-})
-
-const randAugment = z.strictObject({
-  ops: z.int().min(1).default(2).describe('operations drawn for each image, with replacement'),
-  magnitude: z.number().min(0).max(10).default(9).describe('mean strength of an operation, 0 to 10'),
-  std: z.number().min(0).default(0.5).describe('standard deviation of the strength'),
-  probability: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe('probability that a drawn operation is applied'),
-})
-
-const erasing = z.strictObject({
-  probability: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.25)
-    .describe('probability that a rectangle of the image is replaced by noise'),
-  area: range(0.02, 1 / 3, 'area of the rectangle as a share of the image, [smallest, largest]'),
-  aspect: range(0.3, 1 / 0.3, 'aspect ratio of the rectangle, [smallest, largest]'),
-})
-
-const augment = z.strictObject({
-  crop: crop.prefault({}).describe('RandomResizedCrop, bicubic'),
-  flip: z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip'),
-  randAugment: z
-    .union([randAugment, z.literal(false)])
-    .prefault({})
-    .describe("timm's RandAugment with increasing operations; false: none"),
-  erasing: z
-    .union([erasing, z.literal(false)])
-    .prefault({})
-    .describe('RandomErasing with a normal value per pixel; false: none'),
-})
+import { trainAugment, trainOptimiser, trainSchedule } from '../../methods/train-recipe.ts'
 
 /** Fields of every section that trains: none of them changes the result. */
 export const checkpointFields = {
@@ -139,20 +33,26 @@ export const lengthFields = {
 
 /** Fields of the `train` section; a method adds its `losses`. */
 export const trainFields = {
-  epochs: z.int().min(1).default(60).describe('passes over the training images'),
+  epochs: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(60)
+    .describe('passes over the training images; null: `steps` alone says how long the training is'),
   batchSize: z
     .int()
     .min(1)
     .default(64)
     .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
   ...lengthFields,
-  optimiser: optimiser.prefault({}).describe('how weights are updated'),
-  schedule: z
-    .discriminatedUnion('kind', [cosineEpoch, cosineStep])
-    .prefault({ kind: 'cosine-epoch' })
-    .describe('learning rate over time'),
-  augment: augment.prefault({}).describe('random changes to training images'),
-  validateEvery: z.int().min(0).default(1).describe('epochs between two validations; 0: never'),
+  optimiser: trainOptimiser.prefault({}).describe('how weights are updated'),
+  schedule: trainSchedule.prefault({ kind: 'cosine-epoch' }).describe('learning rate over time'),
+  augment: trainAugment.prefault({}).describe('random changes to training images'),
+  validateEvery: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('epochs between two validations, or steps where epochs is null; 0: never'),
   select: z
     .enum(['tags', 'gt-miou'])
     .default('tags')
@@ -161,7 +61,3 @@ export const trainFields = {
     ),
   ...checkpointFields,
 }
-
-export type OptimiserRecipe = z.output<typeof optimiser>
-export type ScheduleRecipe = z.output<typeof cosineEpoch> | z.output<typeof cosineStep>
-export type AugmentRecipe = z.output<typeof augment>

@@ -67,7 +67,10 @@ function fitted(
   return changes
 }
 
-function check({ section, batchSize, dropLast, side, sideKey }: TrainingPlan, images: number): void {
+function check(
+  { section, batchSize, dropLast, side, sideKey, views = 1 }: TrainingPlan,
+  images: number,
+): void {
   if (dropLast && images < batchSize && images > 0) {
     throw new InputError(
       `${section}.batchSize`,
@@ -77,7 +80,7 @@ function check({ section, batchSize, dropLast, side, sideKey }: TrainingPlan, im
       },
     )
   }
-  const bytes = SLOTS * batchSize * (3 * side ** 2 * Float32Array.BYTES_PER_ELEMENT)
+  const bytes = SLOTS * batchSize * views * (3 * side ** 2 * Float32Array.BYTES_PER_ELEMENT)
   if (bytes <= totalmem() / 2) return
   throw new InputError(
     `${section}.batchSize`,

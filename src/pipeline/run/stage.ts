@@ -52,6 +52,8 @@ export interface TrainingPlan {
   /** Side of the images it sees, pixels, and the key that says so. */
   readonly side: number
   readonly sideKey: string
+  /** Views of an image in a batch; 1 unless told. */
+  readonly views?: number
 }
 
 /** A file with weights that a stage may start from. */

@@ -1,20 +1,26 @@
 /** @file One training of a run, whatever its network: loader, length and optimiser set up, lost images watched, an abort told as the stage's. */
 import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-loader.ts'
 import type { Optimiser } from '../../optim/index.ts'
+import { stepsOf } from '../../train/length.ts'
 import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
 import { withCleanUp } from './clean-up.ts'
 import { watchLosses } from './lost-in-training.ts'
-import { epochsOf } from './training-length.ts'
+import { type LengthSettings, lengthOf } from './training-length.ts'
 
 /** What every section of a recipe that trains holds. */
-export interface TrainingSettings {
+export interface TrainingSettings extends LengthSettings {
   readonly batchSize: number
-  readonly epochs: number
-  readonly steps: number | null
   readonly checkpointMinutes: number
   readonly checkpointSteps: number | null
   readonly logEvery: number
+}
+
+/** What schedules are made for; a training by steps may end within its last epoch. */
+export interface TrainingLength {
+  readonly epochs: number
+  readonly batches: number
+  readonly steps: number
 }
 
 export interface RunTraining<B extends SampleBatch>
@@ -29,7 +35,7 @@ export interface RunTraining<B extends SampleBatch>
   readonly settings: TrainingSettings
   readonly openLoader: (options: LoaderOptions) => BatchSource<B>
   readonly optimiser: () => Optimiser
-  readonly learningRate: (length: { epochs: number; batches: number }) => LearningRate
+  readonly learningRate: (length: TrainingLength) => LearningRate
 }
 
 /**
@@ -53,14 +59,15 @@ export function runTraining<B extends SampleBatch>(
     })
     later(() => loader.close())
     const { batches } = loader
-    const epochs = epochsOf(settings, { batches, title, log })
+    const length = lengthOf(settings, { batches, title, log })
+    const steps = stepsOf(length, batches)
     const { checkpointMinutes, checkpointSteps, logEvery } = settings
     await train({
       ...training,
       loader,
       optimiser: optimiser(),
-      learningRate: learningRate({ epochs, batches }),
-      length: { unit: 'epochs', count: epochs },
+      learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),
+      length,
       checkpointMinutes,
       checkpointSteps,
       logEvery,

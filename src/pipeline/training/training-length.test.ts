@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createLog } from '../../train/log.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { firstTraining } from '../recipe/segment.ts'
-import { epochsOf, lengthWords, sayIfOneBatch } from './training-length.ts'
+import { lengthOf, lengthWords, sayIfOneBatch } from './training-length.ts'
 
 function heard() {
   const lines: string[] = []
@@ -11,8 +11,11 @@ function heard() {
 
 test('steps make a training longer than its epochs, in whole epochs', () => {
   const { lines, log } = heard()
-  const epochs = (steps: number | null, batches: number) =>
-    epochsOf({ epochs: 8, steps }, { batches, title: 'train', log })
+  const epochs = (steps: number | null, batches: number) => {
+    const { unit, count } = lengthOf({ epochs: 8, steps }, { batches, title: 'train', log })
+    expect(unit).toBe('epochs')
+    return count
+  }
   expect([epochs(null, 6), epochs(160, 6), epochs(162, 6), epochs(48, 6), epochs(1, 6)]).toEqual([
     8, 27, 27, 8, 8,
   ])
@@ -24,6 +27,13 @@ test('steps make a training longer than its epochs, in whole epochs', () => {
     '60 epochs',
     '60 epochs, at least 160 steps',
   ])
+})
+
+test('without epochs, steps are the length', () => {
+  const { lines, log } = heard()
+  const settings = { epochs: null, steps: 160 }
+  expect(lengthOf(settings, { batches: 6, title: 'train', log })).toEqual({ unit: 'steps', count: 160 })
+  expect([lines, lengthWords(settings)]).toEqual([[], '160 steps'])
 })
 
 test('epochs of the trainings before the last stand against steps of the last', () => {

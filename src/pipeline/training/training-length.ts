@@ -1,22 +1,28 @@
-/** @file How long a training is: epochs as its section says, or more where they have too few steps. Imports no torch. */
+/** @file How long a training is: epochs as its section says, more where they have too few steps, or steps. Imports no torch. */
 import { count } from '../../io/count.ts'
+import type { Length } from '../../train/length.ts'
 import type { Log } from '../../train/log.ts'
 
-interface Length {
-  readonly epochs: number
+/** What a section says of its length; one of the two is a number. */
+export interface LengthSettings {
+  readonly epochs: number | null
   readonly steps: number | null
 }
 
-/** Epochs of a training with so many batches in each, more where that takes `steps`; says it where `steps` decides. */
-export function epochsOf(
-  { epochs, steps }: Length,
+/**
+ * Epochs of a training with so many batches in each, more where that takes `steps`, which is then said; steps where the
+ * section has no epochs.
+ */
+export function lengthOf(
+  { epochs, steps }: LengthSettings,
   { batches, title, log }: { batches: number; title: string; log: Log },
-): number {
+): Length {
+  if (epochs === null) return { unit: 'steps', count: steps! }
   const fitting = Math.ceil((steps ?? 0) / batches)
-  if (steps === null || fitting <= epochs) return epochs
+  if (steps === null || fitting <= epochs) return { unit: 'epochs', count: epochs }
   const words = `${count(fitting, 'epoch')} of ${count(batches, 'step')}`
   log.info(`${title}: ${words}, to have ${count(steps, 'step')} or more`)
-  return fitting
+  return { unit: 'epochs', count: fitting }
 }
 
 /** Says it where fewer images are left than a batch has: they are then one. */
@@ -31,6 +37,7 @@ export function sayIfOneBatch(
 }
 
 /** In words, as in "60 epochs, at least 150 steps". */
-export function lengthWords({ epochs, steps }: Length): string {
+export function lengthWords({ epochs, steps }: LengthSettings): string {
+  if (epochs === null) return count(steps!, 'step')
   return `${count(epochs, 'epoch')}${steps === null ? '' : `, at least ${count(steps, 'step')}`}`
 }

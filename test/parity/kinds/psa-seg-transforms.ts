@@ -1,7 +1,7 @@
 /** @file Parity of the transforms of psa/ and seg/: crops, flips, sizes, and the training samples of segmentation (`psa_seg_transforms`). */
 import { z } from 'zod'
-import { drawCut } from '../../../src/data/transforms/affinity.ts'
 import { flipHorizontal } from '../../../src/data/transforms/crop.ts'
+import { drawCut } from '../../../src/data/transforms/cut.ts'
 import { nearestIndices } from '../../../src/data/transforms/cv2-resize.ts'
 import { IMAGENET, normalise } from '../../../src/data/transforms/normalise.ts'
 import { resize } from '../../../src/data/transforms/resize.ts'

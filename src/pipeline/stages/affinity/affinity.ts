@@ -62,9 +62,9 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
       )
     },
     optimiser: () => affinityOptimiser(network, settings),
-    learningRate({ epochs, batches }) {
+    learningRate({ steps }) {
       const { optimiser, power } = settings
-      const rate = polyStep({ lr: optimiser.lr, steps: epochs * batches, power })
+      const rate = polyStep({ lr: optimiser.lr, steps, power })
       return ({ step }) => rate(step)
     },
     checkpoints,

@@ -1,6 +1,7 @@
 /** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
 import { count } from '../../../io/count.ts'
 import { packageVersion } from '../../../io/package-root.ts'
+import type { AugmentRecipe, ScheduleRecipe } from '../../../methods/train-recipe.ts'
 import { formatDuration } from '../../../train/duration.ts'
 import { encoderOf, methodOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
@@ -49,7 +50,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
   const { train, maps, evaluate, weights } = recipe
   const words = methodOf(recipe).words(recipe)
   const { imageSize, patchSize, dropPath } = encoderOf(recipe)
-  const { optimiser, schedule, augment } = train
+  const { optimiser, schedule } = train
   const lr = optimiser.lrBatch === null ? optimiser.lr : (optimiser.lr * train.batchSize) / optimiser.lrBatch
   return [
     {
@@ -68,15 +69,8 @@ function classNetwork(recipe: Recipe): FactGroup[] {
         length: lengthWords(train),
         batch: train.batchSize,
         optimiser: `${optimiser.kind}, weight decay ${optimiser.weightDecay}`,
-        'learning rate': `${Number(lr.toPrecision(6))}, ${schedule.kind}, ${schedule.warmupEpochs} epochs of warm-up`,
-        augmentation: [
-          'crop',
-          'flip',
-          augment.randAugment === false ? '' : 'RandAugment',
-          augment.erasing === false ? '' : 'erasing',
-        ]
-          .filter(name => name !== '')
-          .join(', '),
+        'learning rate': `${Number(lr.toPrecision(6))}, ${schedule.kind}, ${warmUpWords(schedule)} of warm-up`,
+        augmentation: augmentWords(train.augment).join(', '),
       }),
     },
     {
@@ -132,6 +126,21 @@ function segmentation({ segment, predict }: Recipe): FactGroup[] {
       }),
     },
   ]
+}
+
+function warmUpWords(schedule: ScheduleRecipe): string {
+  return schedule.kind === 'poly'
+    ? count(schedule.warmupSteps, 'step')
+    : count(schedule.warmupEpochs, 'epoch')
+}
+
+function augmentWords(augment: AugmentRecipe): string[] {
+  const further =
+    augment.kind === 'padded-crop'
+      ? { ColorJitter: augment.jitter }
+      : { RandAugment: augment.randAugment, erasing: augment.erasing }
+  const used = Object.entries(further).flatMap(([name, options]) => (options === false ? [] : [name]))
+  return [augment.kind === 'padded-crop' ? 'padded crop' : 'crop', 'flip', ...used]
 }
 
 function checkpointWords({ maps, train: { select } }: Recipe): string {

@@ -93,9 +93,9 @@ async function trainOn(
       return lossesOf(network.forward(pixels), target, { ...settings, candidates })
     },
     optimiser: () => buildOptimiser(network, settings),
-    learningRate({ epochs, batches }) {
+    learningRate({ steps }) {
       const { optimiser, minLr, power } = settings
-      const rate = polyFloor({ lr: optimiser.lr, minLr, steps: epochs * batches, power })
+      const rate = polyFloor({ lr: optimiser.lr, minLr, steps, power })
       return ({ step }) => rate(step)
     },
     checkpoints,

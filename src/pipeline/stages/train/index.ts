@@ -1,6 +1,6 @@
 /** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
 import { onlyTagged } from '../../../data/dataset.ts'
-import { encoderOf } from '../../recipe/method.ts'
+import { encoderOf, viewsOf } from '../../recipe/method.ts'
 import { randomStart } from '../../run/random-weights.ts'
 import type { StageDefinition } from '../../run/stage.ts'
 
@@ -46,6 +46,7 @@ Examples:
       dropLast: recipe.train.dropLast,
       side: encoderOf(recipe).imageSize,
       sideKey: 'model.imageSize',
+      views: viewsOf(recipe).length,
     },
   ],
   randomStart(recipe) {

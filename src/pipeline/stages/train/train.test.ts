@@ -90,6 +90,29 @@ test('a bundled recipe fits itself to twelve images; the same command takes the 
   expect((await stat(run)).isDirectory()).toBe(true)
 })
 
+test('by steps, with SGD, a poly schedule and padded crops: as long as asked, and the same once more', async () => {
+  const steps = [
+    'train.epochs=null',
+    'train.steps=15',
+    'train.optimiser={kind: sgd, lr: 0.01, lrBatch: null, nesterov: true}',
+    'train.schedule={kind: poly, warmupSteps: 3}',
+    'train.augment={kind: padded-crop, scale: [0.5, 1.5], jitter: {}, padding: mean}',
+    'train.batchSize=4',
+    'train.logEvery=1',
+  ]
+  await train('steps', steps)
+  const records = await readMetrics(runFolder(join(root, 'steps')).metrics)
+  const rates = records.flatMap(({ kind, lr }) => (kind === 'step' ? [lr as number] : []))
+  expect(rates).toHaveLength(15)
+  expect(rates[0]).toBeCloseTo(1e-8, 12)
+  expect(rates[14]).toBeCloseTo(0.01 * (1 / 15) ** 0.9, 10)
+  const losses = records.flatMap(({ kind, loss }) => (kind === 'epoch' ? [loss as number] : []))
+  expect(losses).toHaveLength(5)
+  expect(losses.at(-1)).toBeLessThan(losses[0]!)
+  await train('steps-again', [...steps, 'train.checkpointSteps=2'])
+  expect(await weights('steps-again')).toEqual(await weights('steps'))
+})
+
 test('images that all are spoiled: the stage is not done, and leaves no weights', async () => {
   await spoiled(IMAGES, async () => {
     await expect(train('spoiled')).rejects.toThrow(

@@ -1,12 +1,8 @@
 /** @file Stage `train`: from tagged images to weights. */
 import { cpus } from 'node:os'
 import { openEvalLoader, openTrainLoader } from '../../../data/loader.ts'
-import type { TrainTransform } from '../../../data/transforms/train.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
-import type { Method } from '../../../methods/index.ts'
-import { adamw, cosineEpoch, cosineStep, scaledLr } from '../../../optim/index.ts'
 import { describe, tensor, threads } from '../../../torch/index.ts'
-import type { LearningRate } from '../../../train/loop.ts'
 import { type Validation, validate } from '../../../train/validate.ts'
 import { collectLost } from '../../images/lost-images.ts'
 import { buildMethod, startFromWeights } from '../../networks/build-method.ts'
@@ -17,6 +13,7 @@ import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { watchLosses } from '../../training/lost-in-training.ts'
 import { runTraining } from '../../training/run-training.ts'
+import { cropsOf, learningRateOf, optimiserOf } from '../../training/train-settings.ts'
 import { imagesWithMasks, validateSeed } from './validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
@@ -34,6 +31,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, { run, log })
   if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
+  const views = cropsOf(recipe)
   const every = settings.validateEvery
   const masked = every > 0 && settings.select === 'gt-miou' ? await imagesWithMasks(context) : undefined
   const valLosses = watchLosses(context, 'validation', later)
@@ -69,18 +67,16 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
         ...options,
         seed,
         dropLast: settings.dropLast,
-        transform: trainTransform(recipe),
+        views,
       }),
-    losses: ({ images, targets, size }, at) =>
-      method.losses(
-        {
-          images: tensor(images, [size, 3, imageSize, imageSize]).to({ device }),
-          targets: tensor(targets, [size, numClasses]).to({ device }),
-        },
-        at,
-      ),
-    optimiser: () => buildOptimiser(method, settings.optimiser),
-    learningRate: length => learningRate(settings, length),
+    losses({ images, targets, boxes, size }, at) {
+      const pixels = tensor(images, [size, views.length, 3, imageSize, imageSize]).to({ device })
+      const [first, ...further] = views.map((_, view) => pixels.select(1, view))
+      const batch = { images: first!, views: further, boxes }
+      return method.losses({ ...batch, targets: tensor(targets, [size, numClasses]).to({ device }) }, at)
+    },
+    optimiser: () => optimiserOf(method, settings),
+    learningRate: length => learningRateOf(settings, length),
     validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
     checkpoints: run.checkpoints,
     metrics: run.metrics,
@@ -100,37 +96,4 @@ function environment({ device, precision }: Recipe): Record<string, string> {
     device,
     precision,
   }
-}
-
-function buildOptimiser(method: Method, { betas, eps, weightDecay, decays }: Recipe['train']['optimiser']) {
-  return adamw(method.parameterGroups({ weightDecay, decays }), { betas, eps })
-}
-
-function learningRate(
-  { schedule, optimiser, batchSize }: Recipe['train'],
-  { epochs, batches }: { epochs: number; batches: number },
-): LearningRate {
-  const lr = scaledLr(optimiser.lr, { batchSize, lrBatch: optimiser.lrBatch })
-  if (schedule.kind === 'cosine-epoch') {
-    const rate = cosineEpoch({ ...schedule, lr, epochs })
-    return ({ epoch }) => rate(epoch)
-  }
-  const { warmupEpochs, minLr } = schedule
-  const rate = cosineStep({
-    lr,
-    minLr,
-    steps: epochs * batches,
-    warmupSteps: Math.round(warmupEpochs * batches),
-  })
-  return ({ step }) => rate(step)
-}
-
-function trainTransform(recipe: Recipe): TrainTransform {
-  const {
-    train: { augment },
-    normalise,
-  } = recipe
-  const { imageSize } = encoderOf(recipe)
-  const { crop, flip, randAugment, erasing } = augment
-  return { imageSize, ...crop, flip, randAugment, erasing, ...normalise }
 }

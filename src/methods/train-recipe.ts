@@ -1,0 +1,207 @@
+/** @file What the `train` section of every method says of its optimiser, learning rate and augmentation. A method may give one of them another default. Imports zod only. */
+import { z } from 'zod'
+
+const rate = {
+  lr: z.number().gt(0).default(5e-4).describe('learning rate at the peak of the schedule'),
+  lrBatch: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(512)
+    .describe(
+      'lr is for this batch size and is multiplied by batchSize / lrBatch; null: lr is used as it stands',
+    ),
+}
+
+const reach = {
+  decays: z
+    .enum(['weights', 'all'])
+    .default('weights')
+    .describe(
+      'what it reaches: not one-dimensional tensors, biases, class tokens and position embeddings (weights); everything, as WeakTr is published (all)',
+    ),
+}
+
+const adamw = z.strictObject({
+  kind: z.literal('adamw').default('adamw').optional().describe('AdamW'),
+  ...rate,
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.999])
+    .describe('coefficients of the running averages of the gradient and of its square'),
+  eps: z.number().gt(0).default(1e-8).describe('added to the denominator for numerical stability'),
+  weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
+  ...reach,
+})
+
+/** What SGD has beside its learning rate, in the words of torch.optim.SGD. */
+export const sgdFields = {
+  momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
+  nesterov: z.boolean().default(false).describe('Nesterov momentum'),
+  weightDecay: z.number().min(0).default(1e-5).describe('coupled weight decay'),
+  momentumBug: z
+    .boolean()
+    .default(false)
+    .describe(
+      "true reproduces a bug of the originals' PolyOptimizer: weightDecay is passed in the place of momentum",
+    ),
+}
+
+const sgd = z.strictObject({
+  kind: z.literal('sgd').describe('SGD with momentum'),
+  ...rate,
+  ...sgdFields,
+  ...reach,
+})
+
+export const trainOptimiser = z.discriminatedUnion('kind', [adamw, sgd])
+
+const warmupEpochs = z.number().min(0).default(5).describe('length of the linear warm-up, epochs')
+const minLr = z
+  .number()
+  .min(0)
+  .default(1e-5)
+  .describe('learning rate at the end; not scaled by the batch size')
+
+const cosineEpoch = z.strictObject({
+  kind: z
+    .literal('cosine-epoch')
+    .describe("timm's schedule as published: one learning rate an epoch, warm-up cut out of the cosine"),
+  warmupEpochs,
+  warmupLr: z
+    .number()
+    .min(0)
+    .default(1e-6)
+    .describe('learning rate of the first epoch; not scaled by the batch size'),
+  minLr,
+  offByOne: z
+    .boolean()
+    .default(true)
+    .describe(
+      'as published: epoch e trains with the rate of epoch e - 1, so that the first two epochs run at warmupLr',
+    ),
+})
+
+const cosineStep = z.strictObject({
+  kind: z
+    .literal('cosine-step')
+    .describe('a learning rate for each step: linear warm-up from 0, then cosine to minLr'),
+  warmupEpochs: warmupEpochs.default(1),
+  minLr,
+})
+
+const poly = z.strictObject({
+  kind: z.literal('poly').describe('at step s of n: lr (1 - s / n)^power'),
+  power: z.number().min(0).default(0.9).describe('exponent; 1 falls in a straight line'),
+  warmupSteps: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('length of the linear warm-up, steps; the fall is counted from step 0 all the same'),
+  warmupRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1e-6)
+    .describe('learning rate of the first step, over that at the end of the warm-up'),
+})
+
+export const trainSchedule = z.discriminatedUnion('kind', [cosineEpoch, cosineStep, poly])
+
+const range = (low: number, high: number, text: string) =>
+  z
+    .tuple([z.number().gt(0), z.number().gt(0)])
+    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
+    .default([low, high])
+    .describe(text)
+
+const crop = z.strictObject({
+  scale: range(0.08, 1, 'area of the crop as a share of the image, [smallest, largest]'),
+  ratio: range(3 / 4, 4 / 3, 'width / height of the crop before resizing, [smallest, largest]'),
+})
+
+const randAugment = z.strictObject({
+  ops: z.int().min(1).default(2).describe('operations drawn for each image, with replacement'),
+  magnitude: z.number().min(0).max(10).default(9).describe('mean strength of an operation, 0 to 10'),
+  std: z.number().min(0).default(0.5).describe('standard deviation of the strength'),
+  probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('probability that a drawn operation is applied'),
+})
+
+const erasing = z.strictObject({
+  probability: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.25)
+    .describe('probability that a rectangle of the image is replaced by noise'),
+  area: range(0.02, 1 / 3, 'area of the rectangle as a share of the image, [smallest, largest]'),
+  aspect: range(0.3, 1 / 0.3, 'aspect ratio of the rectangle, [smallest, largest]'),
+})
+
+const flip = z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip')
+
+const resizedCrop = z.strictObject({
+  kind: z
+    .literal('resized-crop')
+    .default('resized-crop')
+    .optional()
+    .describe('a part of the image, of any size and near any shape, resized to the square'),
+  crop: crop.prefault({}).describe('RandomResizedCrop, bicubic'),
+  flip,
+  randAugment: z
+    .union([randAugment, z.literal(false)])
+    .prefault({})
+    .describe("timm's RandAugment with increasing operations; false: none"),
+  erasing: z
+    .union([erasing, z.literal(false)])
+    .prefault({})
+    .describe('RandomErasing with a normal value per pixel; false: none'),
+})
+
+const jitter = z.strictObject({
+  brightness: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
+  contrast: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
+  saturation: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
+  hue: z.number().min(0).max(0.5).default(0.1).describe('largest rotation, of 1 for the whole circle'),
+})
+
+const paddedCrop = z.strictObject({
+  kind: z
+    .literal('padded-crop')
+    .describe('a square anywhere in the rescaled image, padded where that is smaller'),
+  longestSide: z
+    .int()
+    .min(32)
+    .default(1024)
+    .describe('larger images are first taken as if reduced to this many pixels'),
+  scale: range(0.5, 2, 'factor on both sides of an image, [smallest, largest]'),
+  longSide: z
+    .tuple([z.int().min(1), z.int().min(1)])
+    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
+    .nullable()
+    .default(null)
+    .describe(
+      'the longer side after scaling, pixels, [shortest, longest]; null: scale and longestSide decide',
+    ),
+  filter: z.enum(['bilinear', 'bicubic']).default('bilinear').describe('interpolation'),
+  flip,
+  jitter: z
+    .union([jitter, z.literal(false)])
+    .default(false)
+    .describe('ColorJitter: brightness, contrast, saturation and hue; false: none'),
+  padding: z
+    .enum(['black', 'mean'])
+    .default('black')
+    .describe('what is around an image that is smaller: black, or the mean colour'),
+})
+
+export const trainAugment = z.discriminatedUnion('kind', [resizedCrop, paddedCrop])
+
+export type OptimiserRecipe = z.output<typeof trainOptimiser>
+export type ScheduleRecipe = z.output<typeof trainSchedule>
+export type AugmentRecipe = z.output<typeof trainAugment>
