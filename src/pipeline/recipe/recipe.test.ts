@@ -65,11 +65,7 @@ describe('errors name the place, the key and what would be right', () => {
       'method: mctformer\nmodel: { variant: v3 }\n',
       'my.yaml:2 (model.variant): is "v3"; expected v1, v2 or plus',
     ],
-    [
-      'a wrong method',
-      'method: weak\n',
-      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr or cam',
-    ],
+    ['a wrong method', 'method: weak\n', 'my.yaml:1 (method): is "weak"; expected mctformer, weaktr or cam'],
     ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr or cam'],
     [
       'a key of another method',
