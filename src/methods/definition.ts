@@ -1,6 +1,7 @@
 /** @file A method before its network is built: what recipe, ablation, memory plan and report know of it. Loads no libtorch. */
 import type { z } from 'zod'
-import type { EncoderShape } from '../models/vit/widths.ts'
+import type { Encoder } from '../models/encoder.ts'
+import type { EncoderLook } from '../models/encoder-memory.ts'
 import type { Method } from './method.ts'
 import type { AugmentRecipe } from './train-recipe.ts'
 
@@ -18,19 +19,9 @@ export interface Variant {
   readonly set: readonly string[]
 }
 
-/** One look at an image: a batch of it alone, or of it and its flip. */
-export interface MapsView {
-  readonly batch: number
-  readonly pixels: number
-  readonly patches: number
-  /** Class tokens and patch tokens. */
-  readonly tokens: number
+/** One look at an image for its CAMs: a batch of it alone, or of it and its flip. */
+export interface MapsLook extends EncoderLook {
   readonly classes: number
-}
-
-export interface MapsMemory {
-  readonly beside: number
-  readonly after?: number
 }
 
 export interface Definition<
@@ -56,10 +47,10 @@ export interface Definition<
   ): readonly AugmentRecipe[]
   /** Views that CAMs are made from have sides that are multiples of so many pixels; 1 unless told. */
   viewUnit?(model: z.output<Model>): number
-  /** The transformer that it trains: AffinityNet and segmentation may start from one like it. */
-  encoder(model: z.output<Model>): EncoderShape
-  /** Bytes that the CAMs of one look take beside the transformer's attention, and after that is gone. */
-  mapsMemory(recipe: Own<Model, Train, Maps>, view: MapsView): MapsMemory
+  /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
+  encoder(model: z.output<Model>): Encoder
+  /** Bytes that one look for CAMs takes beside the network and the images. */
+  mapsMemory(recipe: Own<Model, Train, Maps>, look: MapsLook): number
   /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */
   readonly labels?: boolean
   /** Builds the network with freshly drawn weights. Loads libtorch. */

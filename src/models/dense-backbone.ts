@@ -4,6 +4,7 @@ import type { TensorData } from '../io/tensor-data.ts'
 import { Module, type Parameter } from '../nn/index.ts'
 import { ops, scope, type Tensor } from '../torch/index.ts'
 import { loadAdapted } from './adapted-weights.ts'
+import type { VitShape } from './encoder-memory.ts'
 import type { LoadedWeights } from './loaded-weights.ts'
 import { Resnet38, type Resnet38Options } from './resnet38/index.ts'
 import {
@@ -26,7 +27,7 @@ export interface DenseBackbone {
   /** Channels of each level, from the shallow to the deep. */
   readonly channels: readonly [number, number, number]
   /** What decides over its memory, of a vision transformer. */
-  readonly transformer: Pick<VisionTransformerOptions, 'heads' | 'embedDim' | 'patchSize'> | undefined
+  readonly transformer: VitShape | undefined
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
   /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */

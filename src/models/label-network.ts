@@ -3,6 +3,7 @@ import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { ParameterGroup } from '../optim/index.ts'
 import type { Tensor } from '../torch/index.ts'
+import type { EncoderLook } from './encoder-memory.ts'
 import type { LoadedWeights } from './loaded-weights.ts'
 
 /** How an image is looked at; a network takes what it knows of. */
@@ -48,10 +49,8 @@ export interface LabelGroupOptions {
 /** What decides over the memory of a look. */
 export interface LabelNetworkShape {
   readonly windows: boolean
-  /** Undefined for ResNet38. */
-  readonly backbone:
-    | { readonly heads: number; readonly embedDim: number; readonly patchSize: number }
-    | undefined
+  /** Bytes that one image, or a window of it, takes beside its probabilities. */
+  readonly memory: (look: Omit<EncoderLook, 'batch'>) => number
 }
 
 export interface LabelNetwork extends Module {

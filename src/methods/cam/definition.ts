@@ -1,5 +1,7 @@
 /** @file Class activation maps of a plain vision transformer as a method. Loads libtorch only to build the network. */
-import { vitEncoder } from '../../models/vit/widths.ts'
+
+import { vitEncoder } from '../../models/encoder.ts'
+import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
 import { camMapsFields, camModelRecipe, checkCam } from './recipe.ts'
 
@@ -18,9 +20,11 @@ export const cam = defineMethod({
     { name: 'attention', set: ['maps.attention=fused'] },
   ],
   encoder: model => vitEncoder(model, { tokenPerClass: false }),
-  mapsMemory({ maps }, { batch, tokens, patches, classes }) {
+  mapsMemory({ model, maps }, { classes, ...look }) {
+    const { vit } = vitEncoder(model, { tokenPerClass: false })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: 1, read: true })
     const affinity = maps.refine ? tokens ** 2 + patches ** 2 : 0 // the mean over the heads, and its sum over the layers
-    return { beside: 4 * batch * (affinity + 3 * classes * patches) }
+    return bytes + 4 * look.batch * (affinity + 3 * classes * patches)
   },
   async build({ model, maps }, { numClasses }) {
     const { buildCam } = await import('./index.ts')

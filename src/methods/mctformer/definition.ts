@@ -1,5 +1,7 @@
 /** @file MCTformer V1, V2 and MCTformer+ as a method. Loads libtorch only to build the network. */
-import { vitEncoder } from '../../models/vit/widths.ts'
+
+import { vitEncoder } from '../../models/encoder.ts'
+import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
 import {
   checkMctformer,
@@ -23,10 +25,13 @@ export const mctformer = defineMethod({
   }),
   variants: ({ model }) => mctformerVariants(model),
   encoder: model => vitEncoder(model, { tokenPerClass: true }),
-  mapsMemory({ model: { unet } }, { batch, tokens, patches, pixels }) {
-    const affinity = tokens ** 2 + patches ** 2 // the mean over the heads, and its sum over the layers
-    const after = unet === null ? 0 : UNET * batch * unet.width * pixels
-    return { beside: 4 * batch * affinity, after }
+  mapsMemory({ model }, { classes, ...look }) {
+    const { vit } = vitEncoder(model, { tokenPerClass: true })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes, read: true })
+    const { batch, size } = look
+    const affinity = 4 * batch * (tokens ** 2 + patches ** 2) // the mean over the heads, and its sum over the layers
+    const unet = model.unet === null ? 0 : UNET * batch * model.unet.width * size.width * size.height
+    return Math.max(bytes, unet) + affinity
   },
   async build({ model, train: { losses }, maps }, { numClasses }) {
     const { buildMctformer } = await import('./index.ts')

@@ -1,5 +1,7 @@
 /** @file WeakTr's CAM network as a method. Loads libtorch only to build the network. */
-import { vitEncoder, vitSizes } from '../../models/vit/widths.ts'
+
+import { vitEncoder } from '../../models/encoder.ts'
+import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe, weaktrVariants } from './recipe.ts'
 
@@ -15,10 +17,11 @@ export const weaktr = defineMethod({
   },
   variants: ({ model }) => weaktrVariants(model),
   encoder: model => vitEncoder(model, { tokenPerClass: true }),
-  mapsMemory({ model, maps }, { batch, tokens, patches, classes }) {
-    const { depth, heads, embedDim } = vitSizes(model.width)
-    const projections = maps.refine ? 2 * tokens * embedDim : 0 // queries and keys of a layer
-    return { beside: 4 * batch * depth * (projections + heads * classes * patches) }
+  mapsMemory({ model, maps }, { classes, ...look }) {
+    const { vit } = vitEncoder(model, { tokenPerClass: true })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes, read: true })
+    const projections = maps.refine ? 2 * tokens * vit.embedDim : 0 // queries and keys of a layer
+    return bytes + 4 * look.batch * vit.depth * (projections + vit.heads * classes * patches)
   },
   async build({ model, maps }, { numClasses }) {
     const { buildWeaktr } = await import('./index.ts')

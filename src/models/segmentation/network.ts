@@ -2,6 +2,7 @@
 import { decayGroups, type ParameterGroup } from '../../optim/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { type DenseBackbone, DenseNetwork } from '../dense-backbone.ts'
+import { denseMemory } from '../encoder-memory.ts'
 import type {
   LabelGroupOptions,
   LabelNetwork,
@@ -19,7 +20,7 @@ export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implemen
   }
 
   get shape(): LabelNetworkShape {
-    return { windows: false, backbone: this.backbone.transformer }
+    return { windows: false, memory: look => denseMemory(this.backbone.transformer, look).bytes }
   }
 
   /** images [B, 3, H, W], normalised -> logits [B, labels, ceil(H/stride), ceil(W/stride)] in float32 */

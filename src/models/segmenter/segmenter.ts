@@ -3,6 +3,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { Module } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { denseMemory } from '../encoder-memory.ts'
 import type {
   LabelGroupOptions,
   LabelNetwork,
@@ -41,7 +42,7 @@ export class Segmenter extends Module implements LabelNetwork {
     super()
     const { embedDim, heads, mlpRatio } = encoder
     this.labels = labels
-    this.shape = { windows: true, backbone: { heads, embedDim, patchSize: encoder.patchSize } }
+    this.shape = { windows: true, memory: look => denseMemory(encoder, look).bytes }
     this.encoder = new SegmenterEncoder(encoder)
     this.decoder = new MaskTransformer({ embedDim, heads, mlpRatio, labels, ...decoder })
   }

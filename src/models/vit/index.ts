@@ -24,4 +24,4 @@ export {
 } from './pretrained.ts'
 export { type BlockVisitor, runBlocks } from './trunk.ts'
 export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'
-export { deit, type EncoderShape, type VitOptions, type VitWidth, vitSizes } from './widths.ts'
+export { deit, type VitOptions, type VitWidth, vitSizes } from './widths.ts'

@@ -27,32 +27,3 @@ export type VitWidth =
 export function vitSizes(width: VitWidth): Pick<VitOptions, 'embedDim' | 'depth' | 'heads' | 'mlpRatio'> {
   return typeof width === 'string' ? deit[width] : { ...width, mlpRatio: DEIT.mlpRatio }
 }
-
-/** A transformer as the stages after its training build it again. */
-export interface EncoderShape extends VitOptions {
-  /** Of a published geometry. */
-  readonly name: keyof typeof deit | undefined
-  /** Whether every class has a class token; else there is one. */
-  readonly tokenPerClass: boolean
-  /** Side of the training crop, which the position embeddings are for, pixels. */
-  readonly imageSize: number
-}
-
-/** The encoder of a recipe's `model` section. */
-export function vitEncoder(
-  {
-    width,
-    patchSize,
-    dropPath,
-    imageSize,
-  }: {
-    readonly width: VitWidth
-    readonly patchSize: number
-    readonly dropPath: number
-    readonly imageSize: number
-  },
-  { tokenPerClass }: { tokenPerClass: boolean },
-): EncoderShape {
-  const name = typeof width === 'string' ? width : undefined
-  return { name, ...vitSizes(width), patchSize, dropPath, tokenPerClass, imageSize }
-}

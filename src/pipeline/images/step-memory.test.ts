@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../../io/package-root.ts'
+import { denseMemory } from '../../models/encoder-memory.ts'
 import { refineMemory } from '../../refine/crf-memory.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { mapsMemory, predictMemory, type Size, walkMemory } from './step-memory.ts'
@@ -86,7 +87,7 @@ const RESNET38 =
   'segment: { network: convolutional, backbone: resnet38, cropSize: 224 }\npredict: { scales: [1] }'
 
 const backbone = 'model'
-const vit = { kind: 'vit', heads: 3, embedDim: 192, patchSize: 16 } as const
+const vit = { heads: 3, embedDim: 192, patchSize: 16 }
 
 /** What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
 const KINDS = {
@@ -108,7 +109,8 @@ function estimated(kind: string, text: string, size: Size): number {
   if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
   const { scales, flip, windows } = recipe.predict
   const body = recipe.segment?.backbone === 'resnet38' ? undefined : vit
-  const look = { windows: false, backbone: body, labels: 21, scales, flip, crf: false } as const
+  const memory = (of: Parameters<typeof denseMemory>[1]) => denseMemory(body, of).bytes
+  const look = { windows: false, memory, labels: 21, scales, flip, crf: false } as const
   return predictMemory(recipe, { ...sizes, ...look, window: windows.side ?? 224, shortSide: null })
 }
 

@@ -1,7 +1,8 @@
 /** @file Bytes that a step on one image takes beside the network itself, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
+import { denseMemory } from '../../models/encoder-memory.ts'
+import type { LabelNetworkShape } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'
 import { enlargedSize } from '../../models/segmenter/windows.ts'
-import type { EncoderShape } from '../../models/vit/index.ts'
 import { crfMemory } from '../../refine/crf-memory.ts'
 import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
 import { encoderOf, methodOf } from '../recipe/method.ts'
@@ -16,34 +17,6 @@ export interface Size {
 export type MemorySettings = Pick<Recipe, 'method' | 'model' | 'maps' | 'precision' | 'device'>
 
 const FLOAT = 4
-const TOKENS = 22 // tensors of all tokens that are there at once in a block: qkv twice, the MLP, its GELU, residuals
-
-/** A vision transformer on `batch` images: the attention of one block, and its tokens. `read`: a method looks at the attention in float32. */
-function transformerMemory({
-  size: { width, height },
-  batch,
-  heads,
-  embedDim,
-  patchSize,
-  classTokens,
-  precision,
-  read,
-}: {
-  size: Size
-  batch: number
-  heads: number
-  embedDim: number
-  patchSize: number
-  classTokens: number
-  precision: Recipe['precision']
-  read: boolean
-}): { patches: number; tokens: number; bytes: number } {
-  const patches = Math.ceil(width / patchSize) * Math.ceil(height / patchSize)
-  const tokens = patches + classTokens
-  const weight = precision === 'fp32' ? FLOAT : read ? 2 + FLOAT : 2
-  const attention = batch * heads * tokens ** 2 * weight
-  return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
-}
 
 /**
  * CAMs of one image: `working` the size that scales are relative to, `own` its own, `tags` how many maps it gets. On a
@@ -54,7 +27,7 @@ export function mapsMemory(
   { own, working, tags, classes }: { own: Size; working: Size; tags: number; classes: number },
 ): number {
   const { maps, precision, device } = recipe
-  const { heads, embedDim, patchSize, tokenPerClass } = encoderOf(recipe)
+  const { patchSize } = encoderOf(recipe)
   const batch = maps.flip ? 2 : 1
   const views = maps.scales.map(scale => ({
     width: Math.max(patchSize, Math.round(working.width * scale)),
@@ -64,18 +37,8 @@ export function mapsMemory(
   const host = inputs + ownSizeMemory({ own, working, tags })
   if (device !== 'cpu') return host
   const looks = views.map(size => {
-    const pixels = size.width * size.height
-    const classTokens = tokenPerClass ? classes : 1
-    const look = { size, batch, heads, embedDim, patchSize, classTokens, precision, read: true }
-    const { patches, tokens, bytes } = transformerMemory(look)
-    const { beside, after = 0 } = methodOf(recipe).mapsMemory(recipe, {
-      batch,
-      pixels,
-      patches,
-      tokens,
-      classes,
-    })
-    return Math.max(bytes, after) + beside + 3 * FLOAT * batch * pixels
+    const bytes = methodOf(recipe).mapsMemory(recipe, { size, batch, precision, classes })
+    return bytes + 3 * FLOAT * batch * size.width * size.height
   })
   const summed = FLOAT * tags * working.width * working.height * (batch + 4)
   return host + inputs + Math.max(...looks) + summed
@@ -104,36 +67,18 @@ export function walkMemory(
   const { precision, device } = recipe
   const pixels = working.width * working.height
   const shape = backboneShape(backbone, recipe)
-  const { bytes, stride } = backboneMemory(shape, { size: working, precision })
+  const { bytes, stride } = denseMemory(shape, { size: working, precision })
   const offsets = (Math.PI / 2) * radius ** 2
   const walk = (pixels / stride ** 2) * offsets * (2 * FLOAT + 8)
   const maps = 3 * FLOAT * pixels * (tags + 1)
   return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
 }
 
-/** What decides over the memory of a dense backbone; undefined for ResNet38. */
-export type BackboneShape = Pick<EncoderShape, 'heads' | 'embedDim' | 'patchSize'> | undefined
-
-/** A dense backbone on one image, nothing recorded. */
-function backboneMemory(
-  shape: BackboneShape,
-  { size, precision }: { size: Size; precision: Recipe['precision'] },
-): { bytes: number; stride: number } {
-  const pixels = size.width * size.height
-  if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
-  const { heads, embedDim, patchSize } = shape
-  const look = { size, batch: 1, heads, embedDim, patchSize, classTokens: 1, precision, read: false }
-  return { bytes: transformerMemory(look).bytes + 3 * FLOAT * pixels, stride: patchSize / 2 }
-}
-
-export interface PredictMemory {
+export interface PredictMemory extends LabelNetworkShape {
   readonly own: Size
   readonly working: Size
   /** Background included. */
   readonly labels: number
-  /** Whether it looks through windows. */
-  readonly windows: boolean
-  readonly backbone: BackboneShape
   readonly scales: readonly number[]
   readonly flip: boolean
   /** Segmenter: what it looks at, pixels, or the whole view; and the shorter side at scale 1. */
@@ -148,7 +93,7 @@ export function predictMemory(
   { precision, device }: Pick<MemorySettings, 'precision' | 'device'>,
   options: PredictMemory,
 ): number {
-  const { own, working, labels, windows, backbone, scales, flip, window, shortSide, crf } = options
+  const { own, working, labels, windows, memory, scales, flip, window, shortSide, crf } = options
   const pixels = working.width * working.height
   const planes = FLOAT * labels * pixels
   const inputs = 3 * FLOAT * pixels
@@ -162,10 +107,10 @@ export function predictMemory(
   const looks = [1, ...scales].map(scale => {
     const factor = start * scale
     const view = { width: working.width * factor, height: working.height * factor }
-    if (!windows) return backboneMemory(backbone, { size: view, precision }).bytes + inputs * factor ** 2
+    if (!windows) return memory({ size: view, precision }) + inputs * factor ** 2
     const windowed = window === 'whole' ? view : { width: window, height: window }
     const whole = window === 'whole' ? view : enlargedSize(view, window)
-    const { bytes } = backboneMemory(backbone, { size: windowed, precision })
+    const bytes = memory({ size: windowed, precision })
     const area = whole.width * whole.height
     return Math.max(batch * bytes, 4 * FLOAT * labels * area) + 3 * FLOAT * batch * area
   })

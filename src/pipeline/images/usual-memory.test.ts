@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../../io/package-root.ts'
-
+import { denseMemory } from '../../models/encoder-memory.ts'
 import { refineMemory } from '../../refine/crf-memory.ts'
 import { backboneShape } from '../recipe/backbone.ts'
 import { loadRecipe } from '../recipe/load.ts'
@@ -31,7 +31,11 @@ test.each(recipes)('%s never shrinks an image of 500 x 500 pixels', async name =
     if (segment === null) continue
     const body = backboneShape(segment.backbone, recipe)
     const { scales, flip, windows } = predict
-    const shown = { windows: segment.network === 'segmenter', backbone: body, labels }
+    const shown = {
+      windows: segment.network === 'segmenter',
+      memory: (look: Parameters<typeof denseMemory>[1]) => denseMemory(body, look).bytes,
+      labels,
+    }
     const look = { ...shown, scales, flip, crf: predict.crf !== null }
     const window = windows.side ?? segment.cropSize
     const { shortSide } = windows

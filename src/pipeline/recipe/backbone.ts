@@ -1,6 +1,8 @@
 /** @file The key `backbone` of the stages that look at every position of an image: AffinityNet and segmentation. */
 import { z } from 'zod'
-import { deit, type EncoderShape } from '../../models/vit/widths.ts'
+import type { Problem } from '../../methods/definition.ts'
+import type { TrainedVit } from '../../models/encoder.ts'
+import { deit } from '../../models/vit/widths.ts'
 import { encoderOf } from './method.ts'
 import type { Recipe } from './schema.ts'
 
@@ -19,9 +21,20 @@ const DEIT_SIDE = 224 // the images DeiT's position embeddings are for
 export function backboneShape(
   name: BackboneName,
   recipe: Pick<Recipe, 'method' | 'model'>,
-): EncoderShape | undefined {
+): TrainedVit | undefined {
   if (name === 'resnet38') return undefined
   return name === 'model'
-    ? encoderOf(recipe)
-    : { name, ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }
+    ? encoderOf(recipe).vit
+    : { ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }
+}
+
+/** What is wrong with it: `model` is for methods that train a vision transformer. */
+export function checkBackbone(
+  name: BackboneName,
+  recipe: Pick<Recipe, 'method' | 'model'>,
+  path: string[],
+): Problem[] {
+  const { vit, size } = encoderOf(recipe)
+  if (name !== 'model' || vit !== undefined) return []
+  return [{ path, message: `needs a vision transformer, which ${size} is not; expected resnet38 or deit-*` }]
 }

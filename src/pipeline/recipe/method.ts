@@ -1,9 +1,9 @@
 /** @file The method that a recipe names. */
-import type { MapsMemory, MapsView, Problem, Variant } from '../../methods/definition.ts'
+import type { MapsLook, Problem, Variant } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
 import type { AugmentRecipe } from '../../methods/train-recipe.ts'
-import type { EncoderShape } from '../../models/vit/widths.ts'
+import type { Encoder } from '../../models/encoder.ts'
 import type { Recipe } from './schema.ts'
 
 /** A method's definition, to be asked about recipes of that method. */
@@ -14,9 +14,9 @@ export interface MethodOf {
   variants(recipe: Recipe): Variant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]
   viewUnit?(model: Recipe['model']): number
-  encoder(model: Recipe['model']): EncoderShape
+  encoder(model: Recipe['model']): Encoder
   readonly labels?: boolean
-  mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, view: MapsView): MapsMemory
+  mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, look: MapsLook): number
   build(recipe: Recipe, options: { numClasses: number }): Promise<Method>
 }
 
@@ -25,8 +25,8 @@ export function methodOf({ method }: Pick<Recipe, 'method'>): MethodOf {
   return METHODS.find(({ name }) => name === method) as unknown as MethodOf
 }
 
-/** The transformer that the recipe's method trains. */
-export function encoderOf({ method, model }: Pick<Recipe, 'method' | 'model'>): EncoderShape {
+/** The encoder that the recipe's method trains. */
+export function encoderOf({ method, model }: Pick<Recipe, 'method' | 'model'>): Encoder {
   return methodOf({ method }).encoder(model)
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
 import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
-import { backbone, backboneShape } from './backbone.ts'
+import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import type { Recipe } from './schema.ts'
 import { checkpointFields, lengthFields } from './training.ts'
@@ -193,6 +193,8 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
 /** What does not fit together, as path and message (problem; what would be right). */
 export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): Problem[] {
   const { cropSize, backbone: name, radius, pairs } = recipe.affinity
+  const unfit = checkBackbone(name, recipe, ['affinity', 'backbone'])
+  if (unfit.length > 0) return unfit
   const unit = backboneShape(name, recipe)?.patchSize ?? 8
   const path = ['affinity', 'cropSize']
   if (cropSize % unit !== 0)

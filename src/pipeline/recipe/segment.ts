@@ -1,13 +1,13 @@
 /** @file The section `segment`: the network trained from pseudo masks. */
 import { z } from 'zod'
+import type { Problem } from '../../methods/definition.ts'
 import { sgdFields } from '../../methods/train-recipe.ts'
 import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
-import { backbone } from './backbone.ts'
+import { backbone, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import { normalisation } from './normalisation.ts'
-import type { PredictRecipe } from './predict.ts'
-import type { RefineRecipe } from './refine.ts'
+import type { Recipe } from './schema.ts'
 import { segmentAugment } from './segment-augment.ts'
 import { checkpointFields, lengthFields } from './training.ts'
 
@@ -153,19 +153,18 @@ export const segmentRecipe = z
   .nullable()
 
 /** What does not fit together in this section and `predict`, as path and message (problem; what would be right). */
-export function checkSegment({
-  segment,
-  predict,
-  refine: { sure },
-}: {
-  segment: z.output<typeof segmentRecipe>
-  predict: PredictRecipe
-  refine: Pick<RefineRecipe, 'sure'>
-}): { path: string[]; message: string }[] {
+export function checkSegment(
+  recipe: Pick<Recipe, 'method' | 'model' | 'segment' | 'predict' | 'refine'>,
+): Problem[] {
+  const {
+    segment,
+    predict,
+    refine: { sure },
+  } = recipe
   if (segment === null) return []
   const { backbone: name, clipping: clip, retrain, cropSize, layerDecay } = segment
   const networks = [segment.network, retrain?.first?.network ?? segment.network]
-  const problems: { path: string[]; message: string }[] = []
+  const problems = checkBackbone(name, recipe, ['segment', 'backbone'])
   const problem = (path: string, message: string): void => {
     problems.push({ path: path.split('.'), message })
   }

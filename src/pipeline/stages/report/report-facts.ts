@@ -15,7 +15,7 @@ import { stageNames } from '../list.ts'
 /** One line: method, size, data. */
 export function subtitleOf({ recipe, dataset }: StageContext): string {
   const { train } = recipe
-  return `${methodOf(recipe).words(recipe).network}, ${widthOf(recipe)}, on ${dataset.name} ${dataset.split} (${count(dataset.samples.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
+  return `${methodOf(recipe).words(recipe).network}, ${encoderOf(recipe).size}, on ${dataset.name} ${dataset.split} (${count(dataset.samples.length, 'image')} of ${count(dataset.classes.length, 'class')}), ${lengthWords(train)}`
 }
 
 /** The settings that matter to a reader, a group for each stage. */
@@ -49,7 +49,7 @@ export async function factsOf(
 function classNetwork(recipe: Recipe): FactGroup[] {
   const { train, maps, evaluate, weights } = recipe
   const words = methodOf(recipe).words(recipe)
-  const { imageSize, patchSize, dropPath } = encoderOf(recipe)
+  const { size, imageSize, patchSize, dropPath } = encoderOf(recipe)
   const { optimiser, schedule } = train
   const lr = optimiser.lrBatch === null ? optimiser.lr : (optimiser.lr * train.batchSize) / optimiser.lrBatch
   return [
@@ -57,7 +57,7 @@ function classNetwork(recipe: Recipe): FactGroup[] {
       title: 'Network',
       facts: facts({
         network: words.network,
-        width: widthOf(recipe),
+        width: size,
         'image size': `${imageSize} pixels, patches of ${patchSize}`,
         'drop-path': dropPath,
         'started from': weights ?? 'random weights',
@@ -149,11 +149,6 @@ function checkpointWords({ maps, train: { select } }: Recipe): string {
   return select === 'tags'
     ? 'the best by mAP on the validation tags'
     : 'the best by mIoU against masks of the scored images: not from tags alone'
-}
-
-function widthOf(recipe: Recipe): string {
-  const { name, embedDim, depth, heads } = encoderOf(recipe)
-  return name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
 }
 
 function facts(values: Readonly<Record<string, string | number>>): Fact[] {

@@ -1,0 +1,50 @@
+/** @file Bytes that an encoder takes for one look at images, nothing recorded. Measured as peaks on images of 0.2 to 3 megapixels. Loads no libtorch. */
+import type { Precision } from '../torch/precision.ts'
+import type { VitOptions } from './vit/widths.ts'
+
+export interface PixelSize {
+  readonly width: number
+  readonly height: number
+}
+
+/** Images of one size that go through together. */
+export interface EncoderLook {
+  readonly size: PixelSize
+  readonly batch: number
+  readonly precision: Precision
+}
+
+/** What decides over the memory of a vision transformer. */
+export type VitShape = Pick<VitOptions, 'heads' | 'embedDim' | 'patchSize'>
+
+const FLOAT = 4
+const TOKENS = 22 // tensors of all tokens that exist at once in a block: qkv twice, the MLP, its GELU, residuals
+
+/** The attention of one block, and its tokens. `read`: a method reads the attention in float32. */
+export function vitMemory(
+  { heads, embedDim, patchSize }: VitShape,
+  {
+    size: { width, height },
+    batch,
+    precision,
+    classTokens,
+    read,
+  }: EncoderLook & { readonly classTokens: number; readonly read: boolean },
+): { patches: number; tokens: number; bytes: number } {
+  const patches = Math.ceil(width / patchSize) * Math.ceil(height / patchSize)
+  const tokens = patches + classTokens
+  const weight = precision === 'fp32' ? FLOAT : read ? 2 + FLOAT : 2
+  const attention = batch * heads * tokens ** 2 * weight
+  return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
+}
+
+/** A dense backbone: of a vision transformer, or ResNet38 where there is no shape. */
+export function denseMemory(
+  shape: VitShape | undefined,
+  { size, precision }: Omit<EncoderLook, 'batch'>,
+): { bytes: number; stride: number } {
+  const pixels = size.width * size.height
+  if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
+  const { bytes } = vitMemory(shape, { size, batch: 1, precision, classTokens: 1, read: false })
+  return { bytes: bytes + 3 * FLOAT * pixels, stride: shape.patchSize / 2 }
+}

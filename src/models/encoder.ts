@@ -1,0 +1,48 @@
+/** @file The encoder that a method trains, as the stages around it know it. Loads no libtorch. */
+import { type VitOptions, type VitWidth, vitSizes } from './vit/widths.ts'
+
+/** A vision transformer as the stages after its training build it. */
+export interface TrainedVit extends VitOptions {
+  /** Whether every class has a class token; else there is one. */
+  readonly tokenPerClass: boolean
+  /** Side of the training crop, which the position embeddings are for, pixels. */
+  readonly imageSize: number
+}
+
+/** The encoder that a method trains, as stages know it. */
+export interface Encoder {
+  /** Of a published geometry. */
+  readonly name: string | undefined
+  /** Its size, as a report has it. */
+  readonly size: string
+  /** Side of the training crop, pixels. */
+  readonly imageSize: number
+  /** Pixels from one position of a CAM to the next; no image may be smaller. */
+  readonly patchSize: number
+  readonly dropPath: number
+  /** For AffinityNet and segmentation to start from; undefined where it is no vision transformer. */
+  readonly vit: TrainedVit | undefined
+}
+
+/** The vision transformer of a recipe's `model` section. */
+export function vitEncoder(
+  {
+    width,
+    patchSize,
+    dropPath,
+    imageSize,
+  }: {
+    readonly width: VitWidth
+    readonly patchSize: number
+    readonly dropPath: number
+    readonly imageSize: number
+  },
+  { tokenPerClass }: { tokenPerClass: boolean },
+): Encoder & { readonly vit: TrainedVit } {
+  const name = typeof width === 'string' ? width : undefined
+  const sizes = vitSizes(width)
+  const { embedDim, depth, heads } = sizes
+  const size = name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
+  const shared = { imageSize, patchSize, dropPath }
+  return { name, size, ...shared, vit: { ...sizes, ...shared, tokenPerClass } }
+}
