@@ -14,13 +14,13 @@ const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(7e-4).describe('learning rate of the backbone at the first step'),
   momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
-  nesterov: z.boolean().default(false).describe('look ahead along the momentum, as WeakTr is published'),
+  nesterov: z.boolean().default(false).describe('Nesterov momentum, as published for WeakTr'),
   weightDecay: z.number().min(0).default(1e-5).describe('coupled weight decay'),
   momentumBug: z
     .boolean()
     .default(false)
     .describe(
-      'true reproduces a bug of the original: weightDecay is passed in the place of momentum, and the weight decay is 0',
+      'true reproduces a bug of the original: weightDecay is passed as momentum, and the weight decay is 0',
     ),
 })
 
@@ -35,7 +35,9 @@ const clipping = z.strictObject({
     .number()
     .min(0)
     .default(1.2)
-    .describe('clips in steps whose mean loss is not above this; published: 1.2 for DeiT-S, 1.0 for ViT-S'),
+    .describe(
+      'only steps whose mean loss is at most this are clipped; published: 1.2 for DeiT-S, 1.0 for ViT-S',
+    ),
   patchSize: z
     .int()
     .min(1)
@@ -68,27 +70,28 @@ const first = z.strictObject({
 })
 
 const retrain = z.strictObject({
-  rounds: z.int().min(1).default(1).describe('how often, each time on the labels of the training before'),
+  rounds: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe('number of further trainings, each on the labels of the one before'),
   first: first
     .nullable()
     .default(null)
-    .describe('where the networks that make labels are trained otherwise than the last; null: they are not'),
+    .describe('settings of the trainings before the last; null: those of the last'),
   scales: z
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([0.75, 1, 1.5])
-    .describe('sizes at which an image is looked at to label it, and flipped'),
+    .describe('scales of the input, each also flipped'),
   mapWeight: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "power of the CAMs, and of the background's score beside them, that the network's probabilities are multiplied by; 0: the network alone",
+      "the network's probabilities are multiplied by this power of the CAMs and of the background's score; 0: the network alone",
     ),
-  crf: crfSection(MCTFORMER_MASK_CRF)
-    .nullable()
-    .prefault({})
-    .describe('dense CRF that the labels go through; null: without'),
+  crf: crfSection(MCTFORMER_MASK_CRF).nullable().prefault({}).describe('dense CRF of the labels; null: none'),
 })
 
 /** `segment` section; null leaves out the stages segment and predict. */
@@ -106,7 +109,7 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random ones',
+        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
       ),
     normalise: normalisation
       .nullable()
@@ -116,18 +119,18 @@ export const segmentRecipe = z
     epochs: epochs.default(30).describe('passes over the images that have a pseudo mask'),
     batchSize: batchSize
       .default(4)
-      .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
+      .describe('images in a step; reduced for a data set of few batches, unless set by --set'),
     ...lengthFields,
     optimiser: optimiser.prefault({ kind: 'adamw' }).describe('how weights are updated'),
     headFactor: headFactor
       .default(10)
-      .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
+      .describe('learning rate of the head, which starts from random weights, over that of the backbone'),
     layerDecay: z
       .number()
       .gt(0)
       .max(1)
       .default(1)
-      .describe('segmenter only: further factor on the learning rate for every layer down the backbone'),
+      .describe('segmenter only: layer-wise learning rate decay of the backbone'),
     minLr: z.number().min(0).default(0).describe('learning rate of the backbone at the end'),
     power: z
       .number()
@@ -138,13 +141,13 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; not while masks hold unsure pixels (refine.sure), but on the labels of retrain; null: without",
+        "WeakTr's gradient clipping: pixels whose loss is above the mean of their square and of all are ignored; with unsure pixels (refine.sure) only on the labels of retrain; null: none",
       ),
     retrain: retrain
       .nullable()
       .default(null)
       .describe(
-        'train again, from the start, on the labels that the trained network gives the training images, chosen among their own tags; null: no',
+        'train again from the start, on the labels that the trained network gives the training images among their tags; null: no',
       ),
     augment: segmentAugment.prefault({}).describe('random changes to training images'),
     seed: z
@@ -152,9 +155,7 @@ export const segmentRecipe = z
       .min(0)
       .nullable()
       .default(null)
-      .describe(
-        'fixes what this stage draws; null: as seed. With another, the stages before it stay as they are',
-      ),
+      .describe('seed of this stage alone, so that a change keeps the stages before it; null: as seed'),
     ...checkpointFields,
   })
   .nullable()

@@ -9,20 +9,18 @@ const optimiser = z.strictObject({
     .min(1)
     .nullable()
     .default(512)
-    .describe(
-      'lr is for this batch size and is multiplied by batchSize / lrBatch; null: lr is used as it stands',
-    ),
+    .describe('lr is multiplied by batchSize / lrBatch; null: it is not'),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
-    .describe('coefficients of the running averages of the gradient and of its square'),
+    .describe('coefficients of the running averages of the gradient and its square'),
   eps: z.number().gt(0).default(1e-8).describe('added to the denominator for numerical stability'),
   weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
   decays: z
     .enum(['weights', 'all'])
     .default('weights')
     .describe(
-      'what it reaches: not one-dimensional tensors, biases, class tokens and position embeddings (weights); everything, as WeakTr is published (all)',
+      'which parameters decay: all but one-dimensional tensors, biases, class tokens and position embeddings (weights), or all, as published for WeakTr',
     ),
 })
 
@@ -36,7 +34,9 @@ const minLr = z
 const cosineEpoch = z.strictObject({
   kind: z
     .literal('cosine-epoch')
-    .describe("timm's schedule as published: one learning rate an epoch, warm-up cut out of the cosine"),
+    .describe(
+      "timm's schedule, as published: one learning rate an epoch; the warm-up replaces the first epochs of the cosine",
+    ),
   warmupEpochs,
   warmupLr: z
     .number()
@@ -48,7 +48,7 @@ const cosineEpoch = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'as published: epoch e trains with the rate of epoch e - 1, so that the first two epochs run at warmupLr',
+      'as published: epoch e has the learning rate of epoch e - 1, so that the first two have warmupLr',
     ),
 })
 
@@ -114,7 +114,7 @@ export const checkpointFields = {
     .number()
     .gt(0)
     .default(5)
-    .describe('longest time between two checkpoints, minutes; each epoch ends with one too'),
+    .describe('longest time between two checkpoints, minutes; there is also one after each epoch'),
   checkpointSteps: z
     .int()
     .min(1)
@@ -132,7 +132,7 @@ export const lengthFields = {
     .nullable()
     .default(null)
     .describe(
-      'least length in steps: more epochs than `epochs` where a small data set needs them to have so many; null: epochs alone',
+      'least number of steps: a small data set gets more epochs until it has so many; null: epochs alone',
     ),
   dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
 }
@@ -144,7 +144,7 @@ export const trainFields = {
     .int()
     .min(1)
     .default(64)
-    .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
+    .describe('images in a step; reduced for a data set of few batches, unless set by --set'),
   ...lengthFields,
   optimiser: optimiser.prefault({}).describe('how weights are updated'),
   schedule: z
@@ -157,7 +157,7 @@ export const trainFields = {
     .enum(['tags', 'gt-miou'])
     .default('tags')
     .describe(
-      "what a validation judges the weights by, and maps.checkpoint best means: mAP against the tags of data.valSplit (tags), or mIoU of CAMs against the masks of the images that are scored, as WeakTr's authors choose (gt-miou): then masks, not tags alone, have made the result",
+      "metric of a validation, by which maps.checkpoint best chooses: mAP on the tags of data.valSplit (tags), or mIoU of CAMs against the masks of the scored images, as WeakTr's authors do (gt-miou): then the result is not from tags alone",
     ),
   ...checkpointFields,
 }
