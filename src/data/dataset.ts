@@ -63,7 +63,7 @@ export async function listSplits(
   }
 }
 
-/** The layout asked for, or the one found by looking, and the folder that has it. */
+/** The layout given or found, and its folder. */
 async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
   const folder = absolute(root)
   const found = await statOf(folder, LAYOUTS)
@@ -86,11 +86,11 @@ async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place>
   if (await isFolderLayout(folder)) return { layout: 'folder', root: folder }
   if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
   if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))
-    return { layout: 'folder', root: folder } // which says what is missing
+    return { layout: 'folder', root: folder } // whose error names what is missing
   throw await noDataset(root, folder)
 }
 
-/** What a folder holds that is no data set: images without tags, images that are not read, something else. */
+/** The error for a folder that is no data set: images without tags, unreadable formats, something else. */
 async function noDataset(root: string, folder: string): Promise<InputError> {
   const { files } = await listTree(folder, { expected: LAYOUTS })
   const images = files.filter(isReadImage)

@@ -132,7 +132,7 @@ function indexInOtherCase(name: string, classes: ReadonlyMap<string, number>): n
   return found.length === 1 ? found[0]![1] : undefined
 }
 
-/** What becomes of images without tags, in one sentence; none when there are none. `rowless` of them have no row in the table. */
+/** One warning about images without tags; none when there are none. `rowless` of them have no row in the table. */
 export function untaggedWarning(
   names: readonly string[],
   { rowless = 0, source = '' }: { rowless?: number; source?: string } = {},

@@ -52,7 +52,7 @@ export interface PolyStepOptions {
   readonly power?: number
 }
 
-/** lr * (1 - step / steps)^power; from `steps` on it stays at the last rate (psa and seg, torchutils.py, PolyOptimizer). */
+/** lr * (1 - step / steps)^power; constant from `steps` on (psa and seg, torchutils.py, PolyOptimizer). */
 export function polyStep({ lr, steps, power = 0.9 }: PolyStepOptions): (step: number) => number {
   return step => lr * (1 - Math.min(step, Math.max(0, steps - 1)) / steps) ** power
 }
@@ -63,8 +63,8 @@ export interface PolyFloorOptions extends PolyStepOptions {
 }
 
 /**
- * (lr - minLr) (1 - step / steps)^power + minLr, from `steps` on `minLr` (segm/optim/scheduler.py). The warm-up rises to
- * the rate at its end divided among its steps; step 0 runs at `lr` even then, as published.
+ * (lr - minLr) (1 - step / steps)^power + minLr, from `steps` on `minLr` (segm/optim/scheduler.py). The warm-up rises
+ * linearly to the rate at its end; step 0 runs at `lr` all the same, as published.
  */
 export function polyFloor({
   lr,
@@ -80,7 +80,7 @@ export function polyFloor({
   return step => (step === 0 ? lr : (lr - minLr) * share(step) + minLr)
 }
 
-/** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch leaves the rate alone. */
+/** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch does not scale. */
 export function scaledLr(
   lr: number,
   { batchSize, lrBatch }: { batchSize: number; lrBatch: number | null },

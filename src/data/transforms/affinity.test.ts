@@ -51,10 +51,10 @@ test('the cut lies in the image, or the image in the square', () => {
 test('labels follow the scores, and a flip flips them', () => {
   const { labels } = transformed(PLAIN, 16, 16)
   expect([...labels.subarray(0, 4)]).toEqual([0, 0, 1, 1])
-  const mirrored = transformed({ ...PLAIN, flip: 1 }, 16, 16)
-  expect([...mirrored.labels.subarray(0, 4)]).toEqual([1, 1, 0, 0])
+  const flipped = transformed({ ...PLAIN, flip: 1 }, 16, 16)
+  expect([...flipped.labels.subarray(0, 4)]).toEqual([1, 1, 0, 0])
   const plain = transformed(PLAIN, 16, 16)
-  for (let x = 0; x < 16; x++) expect(mirrored.pixels[x]).toBe(plain.pixels[15 - x])
+  for (let x = 0; x < 16; x++) expect(flipped.pixels[x]).toBe(plain.pixels[15 - x])
 })
 
 test('beside a small image nothing is known; it is black as published, the mean colour when corrected', () => {

@@ -7,24 +7,24 @@ import { type ColourJitterOptions, colourJitter } from './colour-jitter.ts'
 import { flipHorizontal } from './crop.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 
-/** Of positions that nothing is known about. */
+/** Label of unknown positions. */
 const UNSURE = 255
-/** Cells whose best score is below this lie beside the image. */
+/** Cells whose best score is below this lie in the padding. */
 const NO_SCORE = 1e-5
 
 export interface AffinityTransform extends Normalisation {
-  /** Side of the square the network sees, a multiple of `stride`. */
+  /** Side of the crop, a multiple of `stride`. */
   readonly cropSize: number
   /** Pixels from one label to the next. */
   readonly stride: number
   /** Probability of a flip. */
   readonly flip: number
   readonly jitter: ColourJitterOptions | false
-  /** Beside an image smaller than the crop: published: black; corrected: the mean colour, as when the network is used. */
+  /** Padding of images smaller than the crop. published: black; corrected: the mean colour, as at inference. */
   readonly padding: 'published' | 'corrected'
 }
 
-/** What PSA trains with. */
+/** PSA's options. */
 export const AFFINITY_TRANSFORM: AffinityTransform = {
   cropSize: 448,
   stride: 8,
@@ -34,7 +34,7 @@ export const AFFINITY_TRANSFORM: AffinityTransform = {
   ...IMAGENET,
 }
 
-/** Where an image lies: pixels from (left, top) on, at (x, y) of the square. */
+/** The part of an image from (left, top) on, at (x, y) of the crop. */
 interface Cut {
   readonly left: number
   readonly top: number
@@ -46,7 +46,7 @@ interface Cut {
 
 /**
  * One training sample: normalised pixels [3, S, S] and labels [S / stride, S / stride] into `out`. A label is 0 where even
- * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the image.
+ * the scores of the high exponent say background, 1 + class where those of the low one say a class, else 255.
  * Throws InputError naming `file` when the scores are of another size than the image.
  */
 export function affinitySample(
@@ -63,14 +63,14 @@ export function affinitySample(
   const { cropSize, jitter, padding, flip, stride } = transform
   const coloured = jitter === false ? image : colourJitter(image, jitter, random)
   const cut = drawCut(image, cropSize, random)
-  const mirrored = random.uniform(0, 1) < flip
+  const flipped = random.uniform(0, 1) < flip
   const square = pasted(coloured, cut, cropSize)
-  normalise(mirrored ? flipHorizontal(square) : square, transform, out.pixels)
-  if (padding === 'corrected') blank(out.pixels, mirrored ? mirror(cut, cropSize) : cut, cropSize)
-  labelCells(scores, cut, { side: cropSize / stride, stride, mirrored, labels: out.labels })
+  normalise(flipped ? flipHorizontal(square) : square, transform, out.pixels)
+  if (padding === 'corrected') blank(out.pixels, flipped ? flipCut(cut, cropSize) : cut, cropSize)
+  labelCells(scores, cut, { side: cropSize / stride, stride, flipped, labels: out.labels })
 }
 
-/** A random place, the column drawn first: of the square in the image, or of the image in the square. */
+/** A random place of the crop in the image, or of the image in the crop; the column is drawn first. */
 export function drawCut(
   image: { readonly width: number; readonly height: number },
   cropSize: number,
@@ -94,11 +94,11 @@ function pasted({ width, data }: RgbImage, cut: Cut, side: number): RgbImage {
   return { width: side, height: side, data: square }
 }
 
-function mirror(cut: Cut, side: number): Cut {
+function flipCut(cut: Cut, side: number): Cut {
   return { ...cut, x: side - cut.x - cut.width }
 }
 
-/** Zero, the mean colour, everywhere but where the image lies. */
+/** Sets the padding to 0, the mean colour. */
 function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number): void {
   for (let row = 0; row < 3 * side; row++) {
     const line = pixels.subarray(row * side, (row + 1) * side)
@@ -112,12 +112,12 @@ function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number)
 function labelCells(
   { width, channels, low, high }: ScoreVolumes,
   cut: Cut,
-  { side, stride, mirrored, labels }: { side: number; stride: number; mirrored: boolean; labels: Uint8Array },
+  { side, stride, flipped, labels }: { side: number; stride: number; flipped: boolean; labels: Uint8Array },
 ): void {
   const cells = side * side
   const columns = Int32Array.from({ length: cut.width }, (_, i) => {
     const column = Math.floor((cut.x + i) / stride)
-    return mirrored ? side - 1 - column : column
+    return flipped ? side - 1 - column : column
   })
   const sums = [low, high].map(volume =>
     cellSums(volume, { width, channels, cut, columns, side, stride }),

@@ -3,7 +3,7 @@ import type { RgbImage } from '../../io/image.ts'
 import { type Random, shuffledIndices } from '../random.ts'
 import { brightness, contrast, saturation } from './colour.ts'
 
-/** Factors are drawn from 1 +- each; hue, in turns of the colour circle, from +- itself. */
+/** Factors are drawn from 1 +- each; hue, a share of the colour circle, from +- itself. */
 export interface ColourJitterOptions {
   readonly brightness: number
   readonly contrast: number
@@ -22,7 +22,7 @@ export function colourJitter(image: RgbImage, options: ColourJitterOptions, rand
   return shuffledIndices(steps.length, random).reduce((sample, step) => steps[step]!(sample), image)
 }
 
-/** Turns the hue by a share of the colour circle, through Pillow's eight-bit HSV (adjust_hue; libImaging/Convert.c). */
+/** Shifts the hue by a share of the colour circle, through Pillow's eight-bit HSV (adjust_hue; libImaging/Convert.c). */
 export function turnHue({ width, height, data: source }: RgbImage, turn: number): RgbImage {
   const shift = Math.trunc(turn * 255)
   const data = new Uint8Array(source.length)
