@@ -13,7 +13,7 @@ export interface FileTree {
   readonly leftOut: readonly string[]
 }
 
-/** Lists a folder. Throws InputError when it is not there, is no folder, or cannot be listed. */
+/** Lists a folder. Throws InputError when it does not exist, is no folder, or cannot be listed. */
 export async function listTree(
   folder: string,
   { expected, skip = () => false }: { expected: string; skip?: (path: string) => boolean },

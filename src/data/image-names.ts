@@ -38,10 +38,10 @@ export function imageNames(
     const at = isBare ? -1 : foldedBefores.findIndex(root => foldWord(whole).startsWith(root))
     return at < 0 ? whole : whole.slice(befores[at]!.length)
   }
-  function* tries(asked: string): Generator<{ found: readonly string[] | undefined; loosely: boolean }> {
-    yield { found: exact.get(asked.normalize('NFC')), loosely: false }
-    yield { found: exactStem.get(asked.normalize('NFC')), loosely: false }
-    const key = foldWord(asked)
+  function* tries(given: string): Generator<{ found: readonly string[] | undefined; loosely: boolean }> {
+    yield { found: exact.get(given.normalize('NFC')), loosely: false }
+    yield { found: exactStem.get(given.normalize('NFC')), loosely: false }
+    const key = foldWord(given)
     yield { found: folded().get(key), loosely: false }
     yield { found: foldedStem().get(key), loosely: false }
     const bare = hasImageEnding(key) ? stemOf(key) : key
@@ -66,12 +66,12 @@ export function imageNames(
  * Finds all names together. A loose match (another folder or ending) counts only when no other name means that image, so
  * that val/a.jpg is not taken for train/a.jpg.
  */
-export function findAll(names: ImageNames, asked: readonly string[]): FoundImage[] {
-  const found = asked.map(name => names.find(name))
+export function findAll(names: ImageNames, given: readonly string[]): FoundImage[] {
+  const found = given.map(name => names.find(name))
   const certain = new Set(found.flatMap(({ file, loosely }) => (file === undefined || loosely ? [] : [file])))
   const claims = new Map<string, Set<string>>()
   for (const [i, { file, loosely }] of found.entries())
-    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(asked[i]!))
+    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(given[i]!))
   const isTaken = ({ file, loosely }: FoundImage): boolean =>
     file !== undefined && loosely && (certain.has(file) || claims.get(file)!.size > 1)
   return found.map(one => (isTaken(one) ? NONE : one))

@@ -6,7 +6,7 @@ import { HEADER } from './tag-columns.ts'
 import type { TagRow } from './tag-table.ts'
 import { foldWord, meansNoTag } from './tag-words.ts'
 
-/** Rows in which each class has one spelling and words that mean no tag are gone. Throws InputError for a tag that is no single line. */
+/** Rows with one spelling for each class, without words that mean no tag. Throws InputError for a tag of several lines. */
 export function cleanRows(
   path: string,
   rows: readonly TagRow[],

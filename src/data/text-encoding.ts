@@ -1,4 +1,4 @@
-/** @file Bytes of a text file to text: UTF-8, UTF-16, and Windows-1252 (what Excel writes where nothing else is asked for). Imports errors only. */
+/** @file Bytes of a text file to text: UTF-8, UTF-16, and Windows-1252 (Excel's default). Imports errors only. */
 import { InputError } from '../errors.ts'
 
 /** `encoding` is its name in messages; undefined for UTF-8. */

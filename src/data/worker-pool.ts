@@ -74,13 +74,13 @@ export function openWorkerPool<Task, Reply>(
     }
     worker.on('message', (answer: Answer<Reply>) => {
       if ('idle' in answer) return tellIdle()
-      const asked = waiting.get(answer.id)
+      const request = waiting.get(answer.id)
       const where = place()
       waiting.delete(answer.id)
       if (waiting.size === 0) worker.unref()
-      if ('reply' in answer) asked?.resolve(answer.reply)
+      if ('reply' in answer) request?.resolve(answer.reply)
       else
-        asked?.reject(
+        request?.reject(
           new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
         )
     })

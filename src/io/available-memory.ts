@@ -12,7 +12,7 @@ export interface MemoryReport {
   /** Free memory, used without /proc/meminfo. */
   readonly free: number
   /** TAGMASK_MEMORY, megabytes: the user's limit. */
-  readonly asked?: string | undefined
+  readonly limit?: string | undefined
 }
 
 export interface GroupMemory {
@@ -26,13 +26,13 @@ export interface GroupMemory {
 export const MEMORY_SHARE = 0.7
 
 /** The least left by the machine, each control group and the user's limit. */
-export function availableMemory({ meminfo, groups = [], free, asked }: MemoryReport): number {
+export function availableMemory({ meminfo, groups = [], free, limit }: MemoryReport): number {
   const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo ?? '')?.[1]
   const machine = kilobytes === undefined ? free : 1024 * Number(kilobytes)
   const limits = groups
     .filter(({ limit }) => /^\d+$/.test(limit.trim()))
     .map(({ limit, used, files }) => Number(limit) - used + files)
-  const own = asked === undefined || !(Number(asked) > 0) ? [] : [1e6 * Number(asked)]
+  const own = limit === undefined || !(Number(limit) > 0) ? [] : [1e6 * Number(limit)]
   return Math.max(0, Math.min(machine, ...limits, ...own))
 }
 
@@ -56,7 +56,7 @@ function memoryReport(): MemoryReport {
     meminfo: readOptional('/proc/meminfo'),
     groups: groupFolders(readOptional('/proc/self/cgroup') ?? '').flatMap(readGroup),
     free: freemem(),
-    asked: process.env.TAGMASK_MEMORY,
+    limit: process.env.TAGMASK_MEMORY,
   }
 }
 

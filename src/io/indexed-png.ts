@@ -42,7 +42,7 @@ export async function readPng(path: string): Promise<Png> {
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new InputError(path, `cannot be read${absent ? ': it is not there' : ''}`, {
+    throw new InputError(path, `cannot be read${absent ? ': it does not exist' : ''}`, {
       expected: INDEXED,
       cause,
     })

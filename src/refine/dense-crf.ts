@@ -192,12 +192,12 @@ function checkDeviations(values: readonly number[], field: string, name: string)
 }
 
 /** The given threads, as `threads` of a recipe; else TAGMASK_THREADS, or the number of processors. */
-export function crfThreads(asked: number | null = null): number {
-  return threadCount(asked ?? undefined, 'dense CRF')
+export function crfThreads(given: number | null = null): number {
+  return threadCount(given ?? undefined, 'dense CRF')
 }
 
-function threadCount(asked: number | undefined, name: string): number {
+function threadCount(given: number | undefined, name: string): number {
   const threads =
-    asked === undefined ? defaultThreads() : checkThreads(asked, { source: name, field: 'threads' })
+    given === undefined ? defaultThreads() : checkThreads(given, { source: name, field: 'threads' })
   return Math.min(threads, 256) // the addon's own limit
 }

@@ -112,7 +112,7 @@ function checkedPosition(file: string, { tensors, metadata }: SafetensorsFile, p
 
 function unusable(file: string, problem: string, cause?: unknown): InputError {
   return new InputError(file, problem, {
-    expected: 'training cannot go on from it: delete this file to train from the start',
+    expected: 'training cannot resume from it: delete this file to train from the start',
     cause,
   })
 }

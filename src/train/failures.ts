@@ -31,7 +31,7 @@ export function notFinite(
 export function nothingSeen({ title = 'train' }: TrainingNames, epoch: number): InputError {
   return new InputError(title, `no image could be used in epoch ${epoch + 1}`, {
     expected:
-      'is their folder there and readable? Give the same command again when it is: training goes on from here',
+      'check that their folder exists and is readable, then run the same command: training resumes from here',
   })
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../random.ts'
 import { AFFINITY_TRANSFORM, type AffinityTransform, affinitySample, drawCut } from './affinity.ts'
-import { colourJitter, turnHue } from './colour-jitter.ts'
+import { adjustHue, colourJitter } from './colour-jitter.ts'
 
 const PLAIN: AffinityTransform = {
   ...AFFINITY_TRANSFORM,
@@ -114,9 +114,9 @@ describe('colour jitter', () => {
 
   test('turns red through green to blue, and leaves grey grey', () => {
     const red = { width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 90, 90, 90) }
-    expect([...turnHue(red, 1 / 3).data]).toEqual([0, 255, 0, 90, 90, 90])
-    expect([...turnHue(red, 2 / 3).data]).toEqual([0, 0, 255, 90, 90, 90])
-    expect([...turnHue(red, -1 / 3).data]).toEqual([6, 0, 255, 90, 90, 90]) // bytes wrap at 256, the circle has 255
-    expect(turnHue(red, 0)).toEqual(red)
+    expect([...adjustHue(red, 1 / 3).data]).toEqual([0, 255, 0, 90, 90, 90])
+    expect([...adjustHue(red, 2 / 3).data]).toEqual([0, 0, 255, 90, 90, 90])
+    expect([...adjustHue(red, -1 / 3).data]).toEqual([6, 0, 255, 90, 90, 90]) // bytes wrap at 256, the circle has 255
+    expect(adjustHue(red, 0)).toEqual(red)
   })
 })
