@@ -16,8 +16,8 @@ export async function recipeDocs(): Promise<string> {
   return `<!-- Printed by scripts/recipe-docs.ts from src/pipeline/recipe/schema.ts: npm run docs. Do not edit. -->
 # Recipes
 
-A recipe is a YAML file that says everything a run depends on. What it leaves out has the default given here; what it
-says wrongly is refused, with the nearest right name. Recipes that come with tagmask:
+A recipe is a YAML file with everything a run depends on. Keys left out have the default given here; unknown keys and
+wrong values are errors that name the nearest right one. Recipes that come with tagmask:
 
 ${recipes.map(name => `- \`${name}\``).join('\n')}
 
@@ -30,7 +30,7 @@ tagmask run NAME --data DIR --set train.epochs=30 --set maps.scales='[1, 0.5]'
 \`--set\` takes any key below, its value in YAML. Flags such as \`--seed\` and \`--device\` set the key of that name. The
 resolved recipe, every key written out, is the first file in the run folder (\`runs/NAME/recipe.yaml\`).
 
-A run folder is taken up only with the recipe it was made with. These keys may differ, because they change no result:
+A run folder is resumed only with the recipe it was made with. These keys may differ, because they change no result:
 ${NEUTRAL_KEYS.map(key => `\`${key}\``).join(', ')}.
 
 ## General

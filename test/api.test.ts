@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }))
 
-/** What each prints. */
+/** Output of each. */
 const PRINTED: Readonly<Record<string, RegExp>> = {
   'From tags to masks': /^mctformer \[ 1, 1\.5, 2 \]\n[\s\S]*report\.html\n$/,
   'One image': /'tree' \] 7 64 64\n$/,

@@ -1,4 +1,4 @@
-/** @file What opening a data set says, with its folder as ROOT: warnings and notes, or the refusal. */
+/** @file Messages of opening a data set, with its folder as ROOT: warnings and notes, or the error. */
 import { expect } from 'vitest'
 import { openDataset } from '../src/data/dataset.ts'
 

@@ -1,4 +1,4 @@
-/** @file On a disk that is full, a run ends with one message; with room again, it ends with the files of one that always had it. */
+/** @file On a disk that is full, a run ends with one message; with space again, it ends with the files of an undisturbed run. */
 import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

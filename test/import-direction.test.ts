@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { importsOf, loadedWith, packagesOf, repository, sourceFiles } from './source-files.ts'
 
-/** From the bottom up (docs/architecture.md): a folder may import those before it, never those beside or above. */
+/** From the bottom up (docs/architecture.md): a folder may import those before it, never those after it. */
 const LAYERS: readonly (readonly string[])[] = [
   ['errors.ts', 'nearest-name.ts'],
   ['io'],
@@ -23,7 +23,7 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Folders whose files must load without libtorch. */
 const TORCH_FREE = ['io', 'data', 'evaluate', 'cli', 'pipeline/recipe', 'pipeline/report']
 
-/** Files that may reach libtorch only when it is asked for. */
+/** Files that load libtorch on demand only. */
 const TORCH_FREE_FILES = [
   'src/train/log.ts',
   'src/train/metrics.ts',
@@ -39,7 +39,7 @@ function layerOf(file: string): number {
   return LAYERS.findIndex(layer => layer.includes(folder))
 }
 
-/** Beside each other: two folders of one layer, or two methods. */
+/** Siblings: two folders of one layer, or two methods. */
 function isBeside(from: string, to: string): boolean {
   if (layerOf(from) !== layerOf(to) || layerOf(from) === 0) return false
   const [, folder, method] = from.split('/')

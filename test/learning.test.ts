@@ -1,6 +1,6 @@
 /**
- * @file Learning, not luck, makes the maps: with shuffled tags the same training finds the things much less well.
- * At small size here; TAGMASK_LEARNING=full takes the demo as it is shipped (two trainings of four minutes).
+ * @file CAMs come from learning: with shuffled tags the same training scores much lower.
+ * Small here; TAGMASK_LEARNING=full runs the demo as shipped (two trainings of four minutes).
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -42,7 +42,7 @@ interface Outcome {
   readonly lastLoss: number
 }
 
-/** Trains the demo recipe on the data set `name`; its maps are made and scored with the true tags either way. */
+/** Trains the demo recipe on the data set `name`; its CAMs are made and scored with the true tags in both cases. */
 async function trainAndScore(name: string): Promise<Outcome> {
   const signal = new AbortController().signal
   const log = silentLog()

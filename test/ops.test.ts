@@ -1,4 +1,4 @@
-/** @file The typed operators are printed from their schemas, and the libtorch at hand has every one. */
+/** @file The typed operators are printed from their schemas, and the installed libtorch has every one. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { generateOps } from '../scripts/generate-ops.ts'

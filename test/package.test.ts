@@ -5,8 +5,8 @@ import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { repository } from './source-files.ts'
 
-// The package as `npm install tagmask-VERSION.tgz` leaves it in an empty folder, here offline: its dependencies, copied from
-// the repository, are there before.
+// The package as `npm install tagmask-VERSION.tgz` installs it in an empty folder, here offline: its dependencies are copied
+// from the repository first.
 let project = ''
 let installed = ''
 

@@ -1,4 +1,4 @@
-/** @file Trained weights from elsewhere: maps are made with them, nothing is trained; a file that lacks some is refused. */
+/** @file Trained weights from elsewhere: maps are made with them, nothing is trained; an incomplete file is refused. */
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * @file Random arguments crash no operator: a result or a TorchError, nothing left behind. In a process of its own, so that
- * a crash is seen. A long run: TAGMASK_RANDOM_CALLS=50000 npx vitest run test/random-operators.test.ts
+ * @file Random arguments crash no operator: a result or a TorchError, without leaks. In a process of its own, so that
+ * a crash is detected. A long run: TAGMASK_RANDOM_CALLS=50000 npx vitest run test/random-operators.test.ts
  */
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-/** @file README's commands, as they stand, in an empty folder: with images of the generator and weights that know nothing. */
+/** @file README's commands, unchanged, in an empty folder: with generated images and random weights. */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -14,7 +14,7 @@ export interface Import {
 /** Its root, from the sources and from dist/ alike. */
 export const repository = packageRoot()
 
-/** TypeScript files below a folder of the repository, tests left out, as paths relative to the repository. */
+/** TypeScript files below a folder of the repository without tests, as paths relative to the repository. */
 export function sourceFiles(folder: string): string[] {
   return readdirSync(join(repository, folder), { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.endsWith('.d.ts'))

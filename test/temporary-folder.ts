@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-/** Contents by path; files that are only to be there may be listed by path alone, and then hold it. */
+/** Contents by path; files given by path alone hold their path. */
 export type Files = Readonly<Record<string, string | Uint8Array>> | readonly string[]
 
 export async function temporaryFolder(files: Files): Promise<string> {

@@ -1,4 +1,4 @@
-/** @file A run over all stages in seconds, in a process of its own, and what it leaves: for tests that disturb it. */
+/** @file A run over all stages in seconds, in a process of its own, and hashes of its files: for tests that disturb it. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
@@ -29,7 +29,7 @@ export interface TinyRun {
   readonly killAfter?: number
 }
 
-/** Starts or takes up a run of all stages; resolves to exit code or signal, and what it said. */
+/** Starts or resumes a run of all stages; resolves to exit code or signal, and its output. */
 export async function tinyRun({
   folder,
   runs,
@@ -51,10 +51,10 @@ export async function tinyRun({
   )
 }
 
-/** Times, and what says when and how something was made. */
+/** Times, and other records of when and how a file was made. */
 const OF_THE_MOMENT = /^(sessions\.jsonl|file-contents\.json|report\.html|stages\/.*\.json)$/
 
-/** Hash of every file of a run folder that is the same however often the run was disturbed. */
+/** Hash of every file of a run folder that does not depend on interruptions. */
 export async function runContents(root: string): Promise<Map<string, string>> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   const files = entries

@@ -1,4 +1,4 @@
-/** @file Threads of Node beside each other: what a worker does with libtorch leaves the others alone, and it may be stopped. */
+/** @file Several threads of Node: a worker's use of libtorch does not affect the others, and it may be stopped. */
 import { spawnSync } from 'node:child_process'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
@@ -7,7 +7,7 @@ import { backward, differentiable, memory, ops, scope, type Tensor, tensor } fro
 
 const torch = JSON.stringify(pathToFileURL('dist/src/torch/index.js').href)
 
-/** Runs an ES module in a process of its own: an abort is seen as a signal. */
+/** Runs an ES module in a process of its own: an abort shows as a signal. */
 function run(script: string, { env = {} }: { env?: Record<string, string> } = {}) {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,

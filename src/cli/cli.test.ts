@@ -77,8 +77,8 @@ describe('wrong use ends with 2 and one line', () => {
       'there is no command frobnicate; commands are run, train, maps, evaluate, affinity, refine, segment, predict, report, ablate, demo, setup, doctor',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
-    [['run', 'a', 'b'], 'b is too much: only 1 name is expected (--help lists all)'],
-    [['doctor', 'x'], 'x is too much: nothing is expected (--help lists all)'],
+    [['run', 'a', 'b'], 'unexpected b: only 1 name is expected (--help lists all)'],
+    [['doctor', 'x'], 'unexpected x: nothing is expected (--help lists all)'],
     [['run', 'x', '--dta', 'd'], 'there is no flag --dta; did you mean --data? (--help lists all)'],
     [
       ['run', 'x', '--resume-with-change'],
@@ -251,7 +251,7 @@ describe('Ctrl-C', () => {
     )
     events.emit('SIGINT')
     expect(signal.aborted).toBe(true)
-    expect(told).toEqual(['stopping: what is at work is finished and kept; Ctrl-C again stops at once'])
+    expect(told).toEqual(['stopping: the current step is finished and saved; Ctrl-C again stops at once'])
     expect(exits).toEqual([])
     events.emit('SIGINT')
     expect(exits).toEqual([130])
@@ -282,7 +282,7 @@ describe('Ctrl-C', () => {
     expect(exits).toEqual(codes)
   })
 
-  it('a terminal that goes away stops after the step, with a checkpoint', { timeout: 120_000 }, async () => {
+  it('a closed terminal stops after the step, with a checkpoint', { timeout: 120_000 }, async () => {
     const data = join(folder, 'hang-up')
     await generateDemo(data, { images: 8, valImages: 1, size: 32 })
     const small = ['data.layout=folder', 'train.batchSize=4', 'train.epochs=100000', 'data.valSplit=null']
@@ -297,10 +297,8 @@ describe('Ctrl-C', () => {
     })
     const code = await new Promise(resolve => child.on('close', resolve))
     expect(code).toBe(130)
-    expect(text).toContain('stopping: what is at work is finished and kept; Ctrl-C again stops at once\n')
-    expect(text).toMatch(
-      /go on with the same command without --force: it takes up what is there, and with --force it would start again\n$/,
-    )
+    expect(text).toContain('stopping: the current step is finished and saved; Ctrl-C again stops at once\n')
+    expect(text).toMatch(/resume with the same command without --force; with --force it would start again\n$/)
     expect(await readdir(join(folder, 'hung-up', 'x', 'checkpoints'))).toContain('state.safetensors')
   })
 })
@@ -310,7 +308,7 @@ it('in a folder that is gone one sentence says so', async () => {
   await mkdir(gone)
   const script = `cd ${gone} && rmdir ${gone} && ${process.execPath} ${join(packageRoot(), 'bin', 'tagmask')} demo`
   const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' })
-  expect(stderr).toBe('error: the folder you are in is no longer there; change to another one (cd)\n')
+  expect(stderr).toBe('error: the current folder no longer exists; change to another one (cd)\n')
   expect(status).toBe(1)
 })
 
@@ -322,11 +320,11 @@ describe('what ended a command', () => {
     const full = Object.assign(new Error('x'), { code: 'ENOSPC', syscall: 'mkdir', path: '/full/maps' })
     expect(exitCodeOf(full)).toBe(1)
     expect(errorMessage(full)).toBe(
-      'error: /full/maps: the disk is full; free some space and give the same command',
+      'error: /full/maps: the disk is full; free some space and run the same command',
     )
     expect(exitCodeOf(new TypeError('x'))).toBe(70)
     expect(errorMessage(new TypeError('x'))).toMatch(
-      /^unexpected error, a fault of tagmask: please report it with these lines\nTypeError: x\n {4}at /,
+      /^unexpected error, a bug of tagmask: please report it with these lines\nTypeError: x\n {4}at /,
     )
     expect(finalExitCode(undefined)).toBe(0)
     expect(finalExitCode(130)).toBe(130)

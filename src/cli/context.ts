@@ -1,4 +1,4 @@
-/** @file What a command gets from the process: streams, environment, exit code. Nothing else in cli/ touches `process`. */
+/** @file The process as commands see it: streams, environment, exit code. Nothing else in cli/ uses `process`. */
 import type { CommandContext, StricliProcess } from '@stricli/core'
 import type { Log } from '../train/log.ts'
 

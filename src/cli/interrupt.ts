@@ -1,20 +1,20 @@
-/** @file Ctrl-C, a request to end, a terminal that goes away: the first ends the step and writes a checkpoint, the second ends at once. */
+/** @file Ctrl-C, SIGTERM and a closed terminal: the first ends the step and writes a checkpoint, the second ends at once. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 type EndSignal = (typeof SIGNALS)[number]
 
-/** The part of the process that is needed. */
+/** The needed part of the process. */
 export interface SignalSource {
   on(signal: EndSignal, listener: () => void): unknown
   off(signal: EndSignal, listener: () => void): unknown
   exit(code: number): void
 }
 
-/** Exit code of a run that Ctrl-C ended, as shells have it (128 + SIGINT). */
+/** Exit code of a run that Ctrl-C ended, as in shells (128 + SIGINT). */
 export const INTERRUPTED = 130
 
 /**
- * A signal that the first SIGINT, SIGTERM or SIGHUP aborts; the second one exits with 130. A terminal that goes away hangs up
- * more than once, and its streams fail: after or as the second, SIGHUP says nothing new. Call `dispose` at the end.
+ * A signal that the first SIGINT, SIGTERM or SIGHUP aborts; the second one exits with 130. A closed terminal sends SIGHUP
+ * more than once, so a repeated SIGHUP never counts as the second. Call `dispose` at the end.
  */
 export function abortOnInterrupt(
   source: SignalSource,
@@ -28,7 +28,7 @@ export function abortOnInterrupt(
       if (again && name !== 'SIGHUP' && (name === 'SIGINT' || !hungUp)) source.exit(INTERRUPTED)
       hungUp ||= name === 'SIGHUP'
       if (again) return
-      tell('stopping: what is at work is finished and kept; Ctrl-C again stops at once')
+      tell('stopping: the current step is finished and saved; Ctrl-C again stops at once')
       controller.abort()
     }
     return { name, listener }

@@ -11,13 +11,13 @@ export interface CliOptions {
   readonly log?: Log
 }
 
-/** Runs one command line and returns its exit code; the meaning of the codes is in messages.ts. */
+/** Runs one command line and returns its exit code; the codes are in messages.ts. */
 export async function runCli(
   args: readonly string[],
   { process, log = createLog() }: CliOptions,
 ): Promise<number> {
   if (!hasWorkingFolder()) {
-    process.stderr.write('error: the folder you are in is no longer there; change to another one (cd)\n')
+    process.stderr.write('error: the current folder no longer exists; change to another one (cd)\n')
     return EXIT.input
   }
   const { signal, dispose } = abortOnInterrupt(process, { tell: text => log.info(text) })
@@ -34,7 +34,7 @@ export async function runCli(
   }
 }
 
-/** False when somebody has removed it: no relative path means anything then. */
+/** False when the folder was removed: relative paths are invalid then. */
 function hasWorkingFolder(): boolean {
   try {
     cwd()

@@ -1,4 +1,4 @@
-/** @file What the command line says when something is wrong, and with which exit code it ends. */
+/** @file Error messages and exit codes of the command line. */
 import {
   type ApplicationText,
   ArgumentScannerError,
@@ -35,21 +35,21 @@ export function applicationText(commands: readonly string[]): ApplicationText {
   }
 }
 
-/** What a system refuses, not we: codes of Node's errors about files. */
+/** Messages for Node's error codes about files. */
 const SYSTEM = new Map([
-  ['ENOSPC', 'the disk is full; free some space and give the same command'],
-  ['EDQUOT', 'the quota of the disk is used up; free some space and give the same command'],
+  ['ENOSPC', 'the disk is full; free some space and run the same command'],
+  ['EDQUOT', 'the quota of the disk is used up; free some space and run the same command'],
   ['EROFS', 'the disk is read-only; choose another place'],
-  ['EACCES', 'this user may not; change the permissions, or choose another place'],
-  ['EPERM', 'this user may not; change the permissions, or choose another place'],
-  ['EIO', 'the disk or the network gave an error; look at it and give the same command'],
-  ['ESTALE', 'the network folder went away; connect it again and give the same command'],
-  ['ENOTCONN', 'the network folder went away; connect it again and give the same command'],
+  ['EACCES', 'permission denied; change the permissions, or choose another place'],
+  ['EPERM', 'permission denied; change the permissions, or choose another place'],
+  ['EIO', 'the disk or the network failed; check it and run the same command'],
+  ['ESTALE', 'the network folder is gone; connect it again and run the same command'],
+  ['ENOTCONN', 'the network folder is gone; connect it again and run the same command'],
   ['EMFILE', 'too many files are open; raise the limit (ulimit -n)'],
   ['ENFILE', 'too many files are open on this machine'],
   ['ENAMETOOLONG', 'the name is too long; choose a shorter one'],
   ['EFBIG', 'the file is larger than the system allows here; choose another disk or raise the limit'],
-  ['ELOOP', 'its links lead round in a circle'],
+  ['ELOOP', 'its links form a loop'],
 ])
 
 /** The message for an error of the system about a file; undefined for others. */
@@ -60,14 +60,14 @@ function systemMessage(error: unknown): string | undefined {
   return words === undefined ? undefined : `${path}: ${words}`
 }
 
-/** One clean message for what the person can mend; the stack and where to report it for what they cannot. */
+/** One message for errors that the user can fix; the stack, to be reported, for others. */
 export function errorMessage(error: unknown): string {
   if (error instanceof Interrupted) return error.message
   if (error instanceof TagmaskError) return printable(`error: ${error.message}`)
   const refused = systemMessage(error)
   if (refused !== undefined) return printable(`error: ${refused}`)
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return `unexpected error, a fault of tagmask: please report it with these lines\n${printable(stack)}`
+  return `unexpected error, a bug of tagmask: please report it with these lines\n${printable(stack)}`
 }
 
 /** The exit code for an error that ended a command. */
@@ -97,7 +97,7 @@ function usageMessage(error: ArgumentScannerError): string {
     UnexpectedFlagError: ({ externalFlagName, previousInput, input }) =>
       `--${externalFlagName} is given twice: ${previousInput} and ${input}`,
     UnexpectedPositionalError: ({ input, expectedCount }) =>
-      `${input} is too much: ${expectedCount === 0 ? 'nothing' : `only ${expectedCount} name`} is expected`,
+      `unexpected ${input}: ${expectedCount === 0 ? 'nothing' : `only ${expectedCount} name`} is expected`,
     UnsatisfiedPositionalError: ({ placeholder }) => `${placeholder} is missing`,
   })
 }

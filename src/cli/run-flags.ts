@@ -1,4 +1,4 @@
-/** @file The flags that `run` and the single stages share, and what they mean for the recipe. */
+/** @file The flags shared by `run` and the stages, and the recipe keys that they set. */
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
 import { InputError } from '../errors.ts'
@@ -40,7 +40,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     parse: text,
     optional: true,
     placeholder: 'FILE',
-    brief: 'Weights to start from (.safetensors or .pth), as of DeiT',
+    brief: 'Weights to start from (.safetensors or .pth), such as DeiT',
   },
   checkpoint: {
     kind: 'parsed',
@@ -53,7 +53,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     kind: 'enum',
     values: ['last', 'tags', 'gt-miou'],
     optional: true,
-    brief: 'Weights for CAMs: last, best on tags, or best by masks (not from tags alone)',
+    brief: 'Weights for CAMs: last, best on tags, or best by masks (then not from tags alone)',
   },
   set: {
     kind: 'parsed',
@@ -61,14 +61,14 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     optional: true,
     variadic: true,
     placeholder: 'KEY=VALUE',
-    brief: 'Another value for a key of the recipe; may be repeated',
+    brief: 'Sets a key of the recipe; may be repeated',
   },
   name: {
     kind: 'parsed',
     parse: text,
     optional: true,
     placeholder: 'NAME',
-    brief: "Name of the run folder; the recipe's name when not given",
+    brief: "Name of the run folder; default: the recipe's name",
   },
   runs: {
     kind: 'parsed',
@@ -88,7 +88,7 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     kind: 'enum',
     values: ['auto', 'fp32', 'bf16'],
     optional: true,
-    brief: 'Number format of matrix products; auto: bf16 where the processor multiplies in it',
+    brief: 'Number format of matrix products; auto: bf16 where the processor supports it',
   },
   seed: {
     kind: 'parsed',
@@ -108,23 +108,23 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     kind: 'boolean',
     optional: true,
     withNegated: false,
-    brief: 'End at the first bad image instead of skipping it',
+    brief: 'Fail at the first bad image instead of skipping it',
   },
   force: {
     kind: 'boolean',
     optional: true,
     withNegated: false,
-    brief: 'Run stages again from the start although they are done',
+    brief: 'Rerun stages from the start although they are done',
   },
   'resume-with-changes': {
     kind: 'boolean',
     optional: true,
     withNegated: false,
-    brief: 'Go on in a run folder made with another recipe',
+    brief: 'Resume a run folder that was made with another recipe',
   },
 }
 
-/** The flags as values of recipe keys. Paths are made absolute, so that a run can be taken up from anywhere. */
+/** The flags as values of recipe keys. Paths are made absolute, so that a run can be resumed from anywhere. */
 export function overridesOf({
   data,
   weights,
@@ -159,7 +159,7 @@ export function overridesOf({
   return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))
 }
 
-/** Throws InputError for a flag that was given and means nothing here; `why` as in "has no effect with --images". */
+/** Throws InputError for a flag without effect; `why` as in "has no effect with --images". */
 export function refuseFlags<F extends RunFlags>(
   flags: F,
   names: readonly (keyof F & string)[],

@@ -15,7 +15,7 @@ import { isBeside, type TaggedImages } from './tagged-images.ts'
 
 export const CLASS_FOLDERS = 'put the images of each class into a folder of its name: cat/1.jpg, dog/1.jpg'
 
-/** Where each image stands: `class` and `split` by the folders above it, `rest` its path below them. */
+/** An image: `class` and `split` from the folders above it, `rest` its path below them. */
 interface Placed {
   readonly file: string
   readonly name: string | undefined
@@ -134,7 +134,7 @@ function topOf(file: string): string {
   return file.slice(0, file.indexOf('/'))
 }
 
-/** One image for files of one name and content in several class folders; others stay what they are. */
+/** Files of one name and content in several class folders become one image. */
 async function uniteCopies(
   base: string,
   placed: readonly Placed[],
@@ -165,7 +165,7 @@ async function uniteCopies(
   return { files: placed.filter(({ file }) => !dropped.has(file)), tags, shared }
 }
 
-/** Undefined for a file that cannot be read, which is no copy of anything, and for an empty one. */
+/** Undefined for an unreadable or empty file. */
 async function contentOf(path: string): Promise<string | undefined> {
   const bytes = await readFile(path).catch(reasonOf)
   return typeof bytes === 'string' || bytes.length === 0

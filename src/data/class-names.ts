@@ -1,4 +1,4 @@
-/** @file What is odd about the classes of a data set: names that are probably slips (bird and brid), too few images. */
+/** @file Warnings about the classes of a data set: names that are probably slips (bird and brid), too few images. */
 import { count } from '../io/count.ts'
 import { editDistance } from '../nearest-name.ts'
 import { sample } from './listing.ts'
@@ -46,7 +46,7 @@ export function oddNames(names: readonly string[]): string[] {
 
 const FEW = 5
 
-/** One warning about classes that hardly anything can be learned of; none when there are none. */
+/** One warning about classes of too few images; none when there are none. */
 export function smallClasses({ classes, samples }: Dataset): string[] {
   const counts = new Uint32Array(classes.length)
   for (const { tags } of samples) for (const tag of tags) counts[tag]!++

@@ -1,4 +1,4 @@
-/** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each looked over before it is used. */
+/** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each checked before it is used. */
 import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
@@ -6,12 +6,12 @@ import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
 import { foldWord } from './tag-words.ts'
 
-/** What is read of it. `file_name` has forward slashes and stays inside the folder. */
+/** The parts that are read. `file_name` has forward slashes and stays inside the folder. */
 export interface Instances {
   readonly images: readonly CocoImage[]
   readonly annotations: readonly CocoAnnotation[]
   readonly categories: readonly CocoCategory[]
-  /** What was left out, in sentences. */
+  /** Warnings about entries left out. */
   readonly warnings: readonly string[]
 }
 
@@ -33,7 +33,7 @@ interface CocoCategory {
 
 const MAX_BYTES = 500 * 2 ** 20 // a string of Node holds 512 MiB; COCO's own largest has 450
 
-/** Throws InputError naming the list and the first entry that is wrong; what is harmless is left out with a warning. */
+/** Throws InputError naming the list and the first wrong entry; harmless ones are left out with a warning. */
 export async function readInstances(file: string): Promise<Instances> {
   const value = await parse(file)
   const images = listOf(value, 'images', {

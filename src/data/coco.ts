@@ -135,7 +135,7 @@ function tagsOf(
   return new Map([...found].map(([id, classes]) => [id, [...classes].sort((a, b) => a - b)]))
 }
 
-/** A super-category, as Roboflow lists at id 0, keeps its label: leaving it out would number the others anew. */
+/** Warns of categories without annotations; they keep their labels, so that the others keep theirs (Roboflow's id 0). */
 function unusedCategories(names: readonly string[], samples: readonly Sample[]): string[] {
   const used = new Set(samples.flatMap(({ tags }) => tags))
   const unused = names.filter((_, k) => !used.has(k))
@@ -146,7 +146,7 @@ function unusedCategories(names: readonly string[], samples: readonly Sample[]):
   ]
 }
 
-/** Where each image lies: in the folder that has most of them. */
+/** Paths of the images, in the folder that has most of them. */
 async function imageFiles(
   root: string,
   { name, folders }: Part,
@@ -197,7 +197,7 @@ function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, strin
   )
 }
 
-/** Masks carry the image's path or name, or only the number at its end; a name or number of several images is none's. */
+/** Masks carry the image's path or name, or only the number at its end; an ambiguous one is not used. */
 async function findMasks(
   root: string,
   { name: part }: Part,

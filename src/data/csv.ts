@@ -7,7 +7,7 @@ export interface CsvRecord {
   readonly fields: readonly string[]
 }
 
-/** What spreadsheets put between fields. */
+/** Delimiters that spreadsheets write. */
 export const DELIMITERS = [',', ';', '\t', '|'] as const
 export type Delimiter = (typeof DELIMITERS)[number]
 

@@ -32,9 +32,9 @@ interface Place {
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout: asked = 'auto', classes }: OpenDatasetOptions = {},
+  { split = 'train', layout: given = 'auto', classes }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
-  const { layout, root: folder } = await findLayout(root, asked)
+  const { layout, root: folder } = await findLayout(root, given)
   switch (layout) {
     case 'coco':
       return openCoco(folder, { split, classes })
@@ -48,9 +48,9 @@ export async function openDataset(
 /** Names of the splits that a data set has; none when all of it is one. Throws InputError when it is no data set. */
 export async function listSplits(
   root: string,
-  { layout: asked = 'auto' }: Pick<OpenDatasetOptions, 'layout'> = {},
+  { layout: given = 'auto' }: Pick<OpenDatasetOptions, 'layout'> = {},
 ): Promise<string[]> {
-  const { layout, root: folder } = await findLayout(root, asked)
+  const { layout, root: folder } = await findLayout(root, given)
   switch (layout) {
     case 'coco':
       return (await listCocoSplits(folder)).map(({ name }) => name)
@@ -63,7 +63,7 @@ export async function listSplits(
   }
 }
 
-/** The layout asked for, or the one found by looking, and the folder that has it. */
+/** The layout given or found, and its folder. */
 async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
   const folder = absolute(root)
   const found = await statOf(folder, LAYOUTS)
@@ -86,11 +86,11 @@ async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place>
   if (await isFolderLayout(folder)) return { layout: 'folder', root: folder }
   if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
   if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))
-    return { layout: 'folder', root: folder } // which says what is missing
+    return { layout: 'folder', root: folder } // whose error names what is missing
   throw await noDataset(root, folder)
 }
 
-/** What a folder holds that is no data set: images without tags, images that are not read, something else. */
+/** The error for a folder that is no data set: images without tags, unreadable formats, something else. */
 async function noDataset(root: string, folder: string): Promise<InputError> {
   const { files } = await listTree(folder, { expected: LAYOUTS })
   const images = files.filter(isReadImage)
@@ -109,7 +109,7 @@ function absolute(path: string): string {
   try {
     return resolve(path)
   } catch (cause) {
-    throw new InputError(path, 'the folder you are in is no longer there', {
+    throw new InputError(path, 'the current folder no longer exists', {
       expected: 'change to another folder (cd), or give the whole path',
       cause,
     })

@@ -1,4 +1,4 @@
-/** @file The regular files below a folder: links followed once, hidden ones passed over, what cannot be listed named. */
+/** @file The regular files below a folder: links followed once, hidden ones skipped, unlistable ones named. */
 import type { Dirent, Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,11 +9,11 @@ import { hasControls, reasonOf } from './listing.ts'
 export interface FileTree {
   /** Paths below the folder with forward slashes, sorted. */
   readonly files: readonly string[]
-  /** What was left out, each with its reason: "pipe.jpg (a pipe)". Names are safe to print. */
+  /** Entries left out, each with its reason: "pipe.jpg (a pipe)". Names are safe to print. */
   readonly leftOut: readonly string[]
 }
 
-/** Lists a folder. Throws InputError when it is not there, is no folder, or cannot be listed. */
+/** Lists a folder. Throws InputError when it does not exist, is no folder, or cannot be listed. */
 export async function listTree(
   folder: string,
   { expected, skip = () => false }: { expected: string; skip?: (path: string) => boolean },
@@ -78,7 +78,7 @@ export async function listTree(
 const MOST_FILES = 5_000_000 // more than any data set; a whole disk given by mistake
 const READABLE = 'make the folder readable for this user'
 
-/** Undefined when there is nothing. Throws InputError when it cannot be looked at. */
+/** Undefined when the path does not exist. Throws InputError when it cannot be read. */
 export async function statOf(path: string, expected: string): Promise<Stats | undefined> {
   try {
     return await stat(path)

@@ -1,4 +1,4 @@
-/** @file The true masks of a plain folder: masks/NAME.png, in other case or Unicode, or with _mask behind the name. */
+/** @file The ground-truth masks of a plain folder: masks/NAME.png, in other case or Unicode, or with _mask behind the name. */
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'

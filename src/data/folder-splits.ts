@@ -32,7 +32,7 @@ export async function listedSplits(root: string): Promise<string[]> {
   return lists.filter(({ list }) => list !== undefined).map(({ name }) => name)
 }
 
-/** The images of a split, in the order of its list. Throws InputError for a split that is not there, and absent images. */
+/** The images of a split, in the order of its list. Throws InputError for an unknown split, and absent images. */
 export async function chooseSplit(
   root: string,
   { split, images, roots }: { split: string; images: TaggedImages; roots: readonly string[] },

@@ -110,9 +110,9 @@ describe('names of images', () => {
     expect(await said(root)).toEqual({
       warnings: [
         'ROOT/tags.csv: 1 image has the same row twice: b.jpg',
-        'ROOT/tags.csv: rows that name one image are united: a.jpg and images/a.jpg, b and b.jpg',
+        'ROOT/tags.csv: rows that name one image are merged: a.jpg and images/a.jpg, b and b.jpg',
       ],
-      notes: ['ROOT/tags.csv: 1 image has several rows; their tags are united: a.jpg'],
+      notes: ['ROOT/tags.csv: 1 image has several rows; their tags are merged: a.jpg'],
     })
   })
 

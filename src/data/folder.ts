@@ -143,7 +143,7 @@ function imagesOf(rows: Iterable<{ readonly tags: readonly string[] }>): Map<str
   return counts
 }
 
-/** Images outside the chosen ones: those among them are told of as untagged. */
+/** Warns of images without a row, but for the chosen ones, which are named as untagged. */
 function withoutRow({ listing, rows, source }: TaggedImages, chosen: readonly string[]): string[] {
   const told = new Set(chosen)
   const without = listing.files.filter(file => !rows.has(file) && !told.has(file))
@@ -152,7 +152,7 @@ function withoutRow({ listing, rows, source }: TaggedImages, chosen: readonly st
     : [`${count(without.length, 'image', 'has')} no row in ${basename(source)}: ${sample(without)}`]
 }
 
-/** Rows that leave the split blank, where others have one and no list says more. */
+/** Warns of rows without a split where others have one. */
 function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[]): string[] {
   const there = new Set(chosen)
   const blank = [...rows].filter(([file, row]) => !there.has(file) && (row.split ?? '') === '')

@@ -1,13 +1,13 @@
-/** @file Images set aside for validation where a data set has no list of them: drawn from their names, so that new ones move none. */
+/** @file Images held out for validation when a data set has no list of them: drawn from their names, so that new images move none. */
 import { createHash } from 'node:crypto'
 import type { Dataset, Sample } from './sample.ts'
 
-/** The name of the split that is set aside. */
+/** The name of the held-out split. */
 export const HELD_OUT = 'held-out'
 
 /**
- * Parts the tagged images by a hash of name and seed: about `share` of them are set aside, at least one and never all where
- * there are two. Images without tags stay, since nothing is validated by them.
+ * Splits the tagged images by a hash of name and seed: about `share` of them are held out, at least one, and never all of
+ * two or more. Images without tags stay: validation cannot use them.
  */
 export function holdOut(
   dataset: Dataset,

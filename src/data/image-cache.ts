@@ -5,8 +5,8 @@ import { type RgbImage, readImage } from '../io/image.ts'
 export type ImageReader = (path: string) => Promise<RgbImage>
 
 /**
- * Keeps the first images that fit into `maxBytes` and never drops one: with a shuffled order every epoch then
- * finds the same share, where dropping the oldest would find next to none.
+ * Keeps the first images that fit into `maxBytes` and never drops one: every shuffled epoch then finds
+ * the same share, where dropping the oldest would find almost none.
  */
 export function cachedReader({ maxBytes }: { maxBytes: number }): ImageReader {
   const kept = new Map<string, RgbImage>()

@@ -3,10 +3,10 @@ import { extname } from 'node:path'
 
 const READ: ReadonlySet<string> = new Set('.jpg,.jpeg,.jpe,.jfif,.png,.webp,.tif,.tiff,.gif,.avif'.split(','))
 
-/** Of these the first page or frame is read, where they have several. */
+/** Formats with pages or frames; the first is read. */
 const PAGED: ReadonlySet<string> = new Set(['.tif', '.tiff', '.gif'])
 
-/** What a person calls a format, by its endings. */
+/** Names of formats that are not read, by ending. */
 const UNREAD: Readonly<Record<string, string>> = {
   HEIC: '.heic,.heif,.heics,.hif',
   RAW: '.cr2,.cr3,.crw,.nef,.nrw,.arw,.srf,.sr2,.dng,.orf,.rw2,.raf,.pef,.srw,.x3f,.3fr,.erf,.kdc,.dcr,.mrw,.iiq,.raw',
@@ -26,7 +26,7 @@ const FORMATS: ReadonlyMap<string, string> = new Map(
   Object.entries(UNREAD).flatMap(([format, endings]) => endings.split(',').map(ending => [ending, format])),
 )
 
-/** Files that systems leave behind and nobody looks for. */
+/** Files that systems leave behind. */
 const LITTER: ReadonlySet<string> = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r'])
 
 export function isReadImage(name: string): boolean {

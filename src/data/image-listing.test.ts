@@ -56,7 +56,7 @@ test('pipes, loops of links, broken links and control characters are named, link
   const samples = await openImages(root, { report: line => lines.push(line.replaceAll(root, 'ROOT')) })
   expect(samples.map(({ id }) => id)).toEqual(['a', 'd', 'far__c', 'sub__b'])
   expect(lines).toEqual([
-    'ROOT: 6 files are left out: "\\u001b[31mred.jpg" (its name has control characters), "bad\\nname.jpg" (its name has control characters), broken.jpg (a link: it is not there) and 3 more',
+    'ROOT: 6 files are left out: "\\u001b[31mred.jpg" (its name has control characters), "bad\\nname.jpg" (its name has control characters), broken.jpg (a link: it does not exist) and 3 more',
   ])
 })
 
@@ -73,6 +73,6 @@ test('a folder that is a link to itself, and a working folder that is gone', asy
   const root = await folder({})
   await symlink('self', join(root, 'self'))
   await expect(openImages(join(root, 'self'))).rejects.toThrow(
-    'self: cannot be read (its links go round in a circle); give a folder of images',
+    'self: cannot be read (its links form a loop); give a folder of images',
   )
 })

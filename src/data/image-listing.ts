@@ -1,4 +1,4 @@
-/** @file The images of a folder and those below it, and in sentences what lies beside them and is not read. */
+/** @file The images of a folder and those below it, and warnings about files that are not read. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
@@ -17,7 +17,7 @@ export interface ImageListing {
 }
 
 export interface ImageListingOptions {
-  /** What should be there, for messages. */
+  /** The expected content, for messages. */
   readonly expected: string
   /** Paths below the folder that do not belong to it. */
   readonly skip?: (path: string) => boolean
@@ -65,7 +65,7 @@ export async function listImages(
   return { files, unread, warnings: [...unreadWords, ...leftOut], notes }
 }
 
-/** Without what lies in run folders: those are full of images, and none of them is one to learn from. */
+/** Without the images of run folders. */
 export function withoutRuns(files: readonly string[]): string[] {
   const runs = files.flatMap(file =>
     /\/recipe\.yaml$/.test(file) ? [file.slice(0, -'recipe.yaml'.length)] : [],
@@ -97,7 +97,7 @@ function refuseTwins(folder: string, files: readonly string[]): void {
 const MOST_BYTES = 200 // with .safetensors and the name of a temporary file below a file system's 255
 const KEPT_BYTES = 180
 
-/** A name for files about the image: sub-folders become part of it, and what is too long ends in a hash of the whole. */
+/** A name for files about the image: sub-folders become part of it, and a long one ends in a hash of the whole. */
 export function imageId(file: string): string {
   const whole = stemOf(file).normalize('NFC').replaceAll('/', '__')
   if (Buffer.byteLength(whole) <= MOST_BYTES) return whole

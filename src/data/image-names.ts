@@ -2,10 +2,10 @@
 import { hasImageEnding, stemOf } from './image-endings.ts'
 import { foldWord } from './tag-words.ts'
 
-/** What a name was found to mean: one image, several, or none. */
+/** The images a name may mean: one, several, or none. */
 export interface FoundImage {
   readonly file: string | undefined
-  /** Images that it may mean, when there are several. */
+  /** The images, when there are several. */
   readonly twins: readonly string[]
   /** It names another folder or another ending than the image has. */
   readonly loosely: boolean
@@ -25,7 +25,7 @@ export function imageNames(
   const base = (file: string): string => file.slice(file.lastIndexOf('/') + 1)
   const exact = index(files, file => file.normalize('NFC'))
   const exactStem = index(files, file => stemOf(file).normalize('NFC'))
-  // those below are rarely asked
+  // those below are rarely needed
   const folded = once(() => index(files, foldWord))
   const foldedStem = once(() => index(files, file => foldWord(stemOf(file))))
   const foldedBase = once(() => index(files, file => foldWord(base(file))))
@@ -38,10 +38,10 @@ export function imageNames(
     const at = isBare ? -1 : foldedBefores.findIndex(root => foldWord(whole).startsWith(root))
     return at < 0 ? whole : whole.slice(befores[at]!.length)
   }
-  function* tries(asked: string): Generator<{ found: readonly string[] | undefined; loosely: boolean }> {
-    yield { found: exact.get(asked.normalize('NFC')), loosely: false }
-    yield { found: exactStem.get(asked.normalize('NFC')), loosely: false }
-    const key = foldWord(asked)
+  function* tries(given: string): Generator<{ found: readonly string[] | undefined; loosely: boolean }> {
+    yield { found: exact.get(given.normalize('NFC')), loosely: false }
+    yield { found: exactStem.get(given.normalize('NFC')), loosely: false }
+    const key = foldWord(given)
     yield { found: folded().get(key), loosely: false }
     yield { found: foldedStem().get(key), loosely: false }
     const bare = hasImageEnding(key) ? stemOf(key) : key
@@ -63,15 +63,15 @@ export function imageNames(
 }
 
 /**
- * Finds all of them together. A name that fits loosely (another folder, another ending) means an image only where no other
- * name means it, so that val/a.jpg is not taken for train/a.jpg.
+ * Finds all names together. A loose match (another folder or ending) counts only when no other name means that image, so
+ * that val/a.jpg is not taken for train/a.jpg.
  */
-export function findAll(names: ImageNames, asked: readonly string[]): FoundImage[] {
-  const found = asked.map(name => names.find(name))
+export function findAll(names: ImageNames, given: readonly string[]): FoundImage[] {
+  const found = given.map(name => names.find(name))
   const certain = new Set(found.flatMap(({ file, loosely }) => (file === undefined || loosely ? [] : [file])))
   const claims = new Map<string, Set<string>>()
   for (const [i, { file, loosely }] of found.entries())
-    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(asked[i]!))
+    if (file !== undefined && loosely) claims.set(file, (claims.get(file) ?? new Set()).add(given[i]!))
   const isTaken = ({ file, loosely }: FoundImage): boolean =>
     file !== undefined && loosely && (certain.has(file) || claims.get(file)!.size > 1)
   return found.map(one => (isTaken(one) ? NONE : one))

@@ -1,4 +1,4 @@
-/** @file Paths of images as lists write them: where they lead, and what they are called. */
+/** @file Paths of images as lists write them. */
 import { stat } from 'node:fs/promises'
 import { listTree } from './file-tree.ts'
 import { hasImageEnding, stemOf } from './image-endings.ts'
@@ -14,7 +14,7 @@ export function imageStem(name: string): string {
   return hasImageEnding(name) ? stemOf(name) : name
 }
 
-/** Of several files that fit alike the one in VOC's own format, .jpg. */
+/** The .jpg, VOC's own format, of several matching files. */
 export function preferJpeg(found: FoundImage): FoundImage {
   const jpegs = found.twins.filter(file => file.endsWith('.jpg'))
   return jpegs.length === 1 ? { ...found, file: jpegs[0], twins: [] } : found

@@ -20,7 +20,7 @@ beforeAll(async () => {
   samples = await Promise.all(
     Array.from({ length: 10 }, async (_, i) => {
       const image = join(root, `${i}.png`)
-      // the left half is dark and background, the right one bright and label i + 1: the sample must agree with itself
+      // the left half is dark and background, the right one bright and label i + 1: image and labels must agree
       const bright = (place: number): boolean => place % SIDE >= SIDE / 2
       const pixels = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, j) =>
         bright(Math.floor(j / 3)) ? 255 : 0,

@@ -80,7 +80,7 @@ export async function readClassFile(root: string): Promise<string[] | undefined>
 }
 
 /**
- * Throws InputError when the list is empty, repeats a name, counts the background, has a name that is no single line, or
+ * Throws InputError when the list is empty, repeats a name, counts the background, has a name of several lines, or
  * more names than an 8-bit mask has labels.
  */
 export function checkClasses(file: string, classes: readonly string[]): void {
@@ -132,7 +132,7 @@ function indexInOtherCase(name: string, classes: ReadonlyMap<string, number>): n
   return found.length === 1 ? found[0]![1] : undefined
 }
 
-/** What becomes of images without tags, in one sentence; none when there are none. `rowless` of them have no row in the table. */
+/** One warning about images without tags; none when there are none. `rowless` of them have no row in the table. */
 export function untaggedWarning(
   names: readonly string[],
   { rowless = 0, source = '' }: { rowless?: number; source?: string } = {},
@@ -171,9 +171,9 @@ export function reasonOf(error: unknown): string {
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'no permission',
   EPERM: 'no permission',
-  ELOOP: 'its links go round in a circle',
+  ELOOP: 'its links form a loop',
   ENAMETOOLONG: 'its name is too long',
-  ENOENT: 'it is not there',
+  ENOENT: 'it does not exist',
   ESTALE: 'its disk is offline',
   EIO: 'its disk does not answer',
 }

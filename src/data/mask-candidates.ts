@@ -1,4 +1,4 @@
-/** @file The ways in which the masks of a data set may be meant, from what some of them hold. Decides nothing. */
+/** @file The possible readings of the masks of a data set, from a sample of them. Decides nothing. */
 import { VOC_PALETTE } from '../io/indexed-png.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { sample as someNames } from './listing.ts'
@@ -6,7 +6,7 @@ import { groundOf, haveOwnPalettes, heldKeys, keyed, keysOf, nameOf, upsideDown 
 import type { MaskPixels } from './mask-pixels.ts'
 import type { MaskReading } from './sample.ts'
 
-/** A mask that was looked at. */
+/** A mask of the sample. */
 export interface MaskSample {
   readonly id: string
   readonly tags: readonly number[]
@@ -16,11 +16,11 @@ export interface MaskSample {
   readonly colours: ReadonlyMap<number, number>
   /** Share of the edges of the mask that each code has there. */
   readonly edges: ReadonlyMap<number, number>
-  /** Share of 255 that lies inside of something, not on its border; only where the mask holds little else. */
+  /** Share of 255 inside of areas, not on borders; only where the mask holds little else. */
   readonly solid: number | undefined
 }
 
-/** `reading` undefined: numbers are labels; `labels` counts the background; `words` say what is unusual; `isLast`: taken when no other is evident. */
+/** `reading` undefined: numbers are labels; `labels` counts the background; `words` describe an unusual reading; `isLast`: used when no other is evident. */
 export interface Candidate {
   readonly reading: MaskReading | undefined
   readonly labels: number
@@ -41,7 +41,7 @@ const DEEP = 257 // 8 bits scaled to 16
 const SOLID = 0.1 // share of 255 that lies inside; of the borders in VOC's masks none does
 const SEEN_TWICE = 2
 
-/** In the order in which they are taken when several agree with the tags alike. */
+/** In order of preference when several agree equally with the tags. */
 export function readings(samples: readonly MaskSample[], context: Context): Candidate[] {
   const labels = context.classes.length + 1
   const colours = vocColours(samples, context)
@@ -113,7 +113,7 @@ function scaled(samples: readonly MaskSample[], labels: number): Unlabelled {
   }
 }
 
-/** VOC's colours turned to grey, as by an image library that was asked for one channel; some classes then share a number. */
+/** VOC's colours converted to grey, as by a library that reads one channel; some classes then share a number. */
 function greyOfColours(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   if (samples.some(({ pixels }) => pixels.palette !== undefined)) return undefined
   const labels = new Map<number, number[]>([[IGNORE, [IGNORE]]])
@@ -137,7 +137,7 @@ function luminance(colour: number): number {
   return (19595 * (colour >> 16) + 38470 * ((colour >> 8) & 255) + 7471 * (colour & 255) + 0x8000) >> 16
 }
 
-/** Only one number or colour beside the background: the class that an image is tagged with. A label of a class is none. */
+/** One number or colour besides the background, which is no label: the class tagged to the image. */
 function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   const by = keyed(samples)
   const ground = groundOf(samples, by)
@@ -159,12 +159,12 @@ function oneNumber(samples: readonly MaskSample[], { classes }: Context): Unlabe
   const name = nameOf(key, by)
   const around = ground === 0 && by === 'colour' ? 'black' : nameOf(ground, by)
   const meaning = meaningOf(classes)
-  const turned = upsideDown(samples, by, key)
+  const inverted = upsideDown(samples, by, key)
   const doubt =
     ground !== 0
       ? `, ${around} as the background, for it fills the edges of the masks: invert them if that is wrong`
-      : turned.length > 0
-        ? `; it fills the edges of some masks, as if they were upside down: ${someNames(turned)}`
+      : inverted.length > 0
+        ? `; it fills the edges of some masks, as if they were inverted: ${someNames(inverted)}`
         : ''
   return {
     reading: { by, labels, rule: `${name} is ${meaning}` },
@@ -180,7 +180,7 @@ function isSolid(shares: readonly number[]): boolean {
   return shares.reduce((sum, share) => sum + share, 0) >= SOLID * shares.length
 }
 
-/** Masks that hold no number but 255, in pieces, among others that hold labels. */
+/** Masks with no number but 255, in areas, among others that hold labels. */
 function whiteOnes(samples: readonly MaskSample[]): MaskSample[] {
   const white = samples.filter(
     ({ codes, solid }) => solid !== undefined && solid >= SOLID && codes.size === 2 && codes.has(0),
@@ -204,7 +204,7 @@ function labelsAndWhite(samples: readonly MaskSample[], { classes }: Context): U
   }
 }
 
-/** Grey levels in palettes of which each file has its own. */
+/** Grey palettes that differ between files. */
 function greyLevels(samples: readonly MaskSample[], labels: number): Unlabelled {
   const known = new Map([[WHITE, [IGNORE]]])
   for (let label = 0; label < labels; label++) known.set(label * GREY, [label])
@@ -215,7 +215,7 @@ function greyLevels(samples: readonly MaskSample[], labels: number): Unlabelled 
   }
 }
 
-/** So that no colour of a palette is read as what it is not. */
+/** Differing palettes without tags to explain them are refused. */
 function nothingKnown(samples: readonly MaskSample[]): Omit<Candidate, 'labels'> {
   const rule = 'the indices are those of palettes of their own, and no tags say what their colours stand for'
   return {
@@ -229,7 +229,7 @@ function nothingKnown(samples: readonly MaskSample[]): Omit<Candidate, 'labels'>
   }
 }
 
-/** What may be meant otherwise than it is read where numbers are labels. */
+/** A doubt about masks read as labels. */
 function doubts(samples: readonly MaskSample[], labels: number): string | undefined {
   const ground = groundOf(samples, 'number')
   const held = heldKeys(samples, 'number')
@@ -243,7 +243,7 @@ function doubts(samples: readonly MaskSample[], labels: number): string | undefi
     : `some masks hold only 0 and 255, others labels: 255 is ignored; write the label of the class in ${someNames(white.map(({ id }) => id))}`
 }
 
-/** Each number or colour lies in the masks of just those images that one class is tagged to. */
+/** Each number or colour is in exactly the masks of the images of one class. */
 function byTags(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   const by = keyed(samples)
   const border = by === 'number' ? IGNORE : VOID_COLOUR

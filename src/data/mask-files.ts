@@ -6,7 +6,7 @@ import { filesBelow } from './image-path.ts'
 /** A mask is a PNG; files of other formats are listed so that the reader can say why they are of no use. */
 const ENDINGS: readonly string[] = ['.png', '.tif', '.tiff', '.bmp', '.gif', '.webp', '.jpg', '.jpeg']
 
-/** Files in a folder and below it, by their path in it without the ending (`sub/a`, NFC). A PNG goes before the others; no folder is no file. */
+/** Files in a folder and below it, by their path in it without the ending (`sub/a`, NFC). A PNG comes before other formats; none without the folder. */
 export async function listMasks(folder: string): Promise<Map<string, string>> {
   const found = (await filesBelow(folder))
     .map(file => ({ file, rank: ENDINGS.indexOf(extname(file).toLowerCase()) }))

@@ -4,9 +4,9 @@ import type { MaskSample } from './mask-candidates.ts'
 import type { MaskReading } from './sample.ts'
 
 const FILLED = 0.75 // share of the edges, over all masks, that a background has and objects have not
-const AGREEING = 0.9 // share of masks whose indices are their tags where indices are labels whatever the palettes
+const AGREEING = 0.9 // share of masks whose indices agree with the tags, above which indices are labels whatever the palettes
 
-/** Colours where a mask has them, or where the indices of the palettes are no labels. */
+/** Colours if a mask has them, or if palette indices are no labels; else numbers. */
 export function keyed(samples: readonly MaskSample[]): MaskReading['by'] {
   const coloured = samples.some(({ pixels }) => pixels.coloured)
   return coloured || differ(samples) || haveOwnPalettes(samples) ? 'colour' : 'number'
@@ -16,7 +16,7 @@ export function keysOf({ codes, colours }: MaskSample, by: MaskReading['by']): S
   return new Set(by === 'number' ? codes : colours.values())
 }
 
-/** What the masks hold beside the background, ascending. */
+/** Numbers or colours of the masks without the background, ascending. */
 export function heldKeys(samples: readonly MaskSample[], by: MaskReading['by'], ground = 0): number[] {
   const keys = new Set(samples.flatMap(sample => [...keysOf(sample, by)]))
   return [...keys].filter(key => key !== ground).sort((a, b) => a - b)

@@ -1,4 +1,4 @@
-/** @file What a mask file holds, before it is known which labels it means: a number or a colour for each pixel. */
+/** @file The pixels of a mask file before they are mapped to labels: numbers or colours. */
 import { InputError } from '../errors.ts'
 import { INDEXED, readPng } from '../io/indexed-png.ts'
 import type { Png } from '../io/png.ts'
@@ -18,8 +18,8 @@ export interface MaskPixels {
 }
 
 /**
- * Reads any PNG: RGB whose channels are equal everywhere is grey, what is transparent is background (black, and what is
- * not is then white, were it all black). Throws InputError on another format, a damaged file, or half transparent pixels.
+ * Reads any PNG: RGB whose channels are equal everywhere is grey; transparent pixels are background (black; opaque
+ * ones become white if all are black). Throws InputError on another format, a damaged file, or half transparent pixels.
  */
 export async function readMaskPixels(path: string): Promise<MaskPixels> {
   const png = await readPng(path)
@@ -97,7 +97,7 @@ function withoutAlpha({ depth, channels, data }: Png, path: string): Pick<Png, '
   return { data: plain }
 }
 
-/** The palette with what is transparent in black, and what is not in white where all of it is black. */
+/** The palette with transparent colours black; the opaque ones become white if all are black. */
 function withoutClear({ palette, clear, data }: Png): readonly number[] | undefined {
   if (palette === undefined || clear === undefined) return palette
   const shown = [...countCodes(data).keys()].filter(code => !clear.has(code))

@@ -235,7 +235,7 @@ describe('masks as sharp writes them', () => {
   })
 })
 
-describe('masks upside down', () => {
+describe('inverted masks', () => {
   const inverted = (value: number) => grey(square(value).map(v => value - v))
 
   test('0 inside of 255 is the class, and it is said', async () => {
@@ -252,7 +252,7 @@ describe('masks upside down', () => {
   test('some of many, and labels, are named', async () => {
     const some = await folder(repeated(4, i => ['a', i < 1 ? inverted(255) : grey(square(255))] as const))
     expect(some.warnings).toEqual([
-      'the masks hold only 0 and 255: 255 is read as "a"; it fills the edges of some masks, as if they were upside down: i0',
+      'the masks hold only 0 and 255: 255 is read as "a"; it fills the edges of some masks, as if they were inverted: i0',
     ])
     const labels = await folder(repeated(4, () => ['a', inverted(1)] as const))
     expect(labels.warnings).toEqual([
@@ -371,7 +371,7 @@ describe('colours', () => {
     )
   })
 
-  test('turned to grey are the classes; of two with one grey the one that is tagged', async () => {
+  test('converted to grey are the classes; of two with one grey the one that is tagged', async () => {
     const names = repeated(20, k => `c${String(k + 1).padStart(2, '0')}`).join('\n')
     const dataset = await folder(
       [
@@ -454,7 +454,7 @@ test('masks in other formats are refused by what they are', async () => {
 })
 
 describe('a mask beside an image with an EXIF orientation', () => {
-  const turned = async (orientation: number): Promise<Dataset> => {
+  const rotated = async (orientation: number): Promise<Dataset> => {
     const dataset = await folder([['a', grey(square(1))]])
     await sharp(square(1), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
       .withMetadata({ orientation })
@@ -463,8 +463,8 @@ describe('a mask beside an image with an EXIF orientation', () => {
     return dataset
   }
 
-  test.each([5, 6, 7, 8])('%i is turned as sharp turns the image', async orientation => {
-    const { samples } = await turned(orientation)
+  test.each([5, 6, 7, 8])('%i is rotated as sharp rotates the image', async orientation => {
+    const { samples } = await rotated(orientation)
     const { data, info } = await sharp(samples[0]!.image)
       .autoOrient()
       .extractChannel(0)
@@ -472,28 +472,28 @@ describe('a mask beside an image with an EXIF orientation', () => {
       .toBuffer({ resolveWithObject: true })
     expect([info.width, info.height]).toEqual([HEIGHT, WIDTH])
     const truth = await readTruth(samples[0]!, info)
-    expect(truth).toEqual({ width: HEIGHT, height: WIDTH, data: new Uint8Array(data), turned: true })
+    expect(truth).toEqual({ width: HEIGHT, height: WIDTH, data: new Uint8Array(data), rotated: true })
   })
 
-  test('is told when the data set is opened, and then the others of it are turned, too', async () => {
-    const { root } = await turned(6)
+  test('is told when the data set is opened, and then the others are rotated, too', async () => {
+    const { root } = await rotated(6)
     const dataset = await openDataset(root)
     expect(dataset.warnings).toEqual([
-      'the masks lie as the images are stored, and are turned as their EXIF orientation says: i0',
+      'the masks are stored without the EXIF rotation of their images; it is applied: i0',
     ])
-    expect((await readTruth(dataset.samples[0]!)).turned).toBe(true)
-    await turnedOver(dataset.samples[0]!.image)
+    expect((await readTruth(dataset.samples[0]!)).rotated).toBe(true)
+    await flippedOver(dataset.samples[0]!.image)
     const over = await readTruth(dataset.samples[0]!)
     expect([...over.data]).toEqual([...square(1)].reverse())
   })
 
   test('of the size that is shown stays as it is', async () => {
-    const { samples } = await turned(6)
+    const { samples } = await rotated(6)
     const upright = await readTruth(samples[0]!, { width: WIDTH, height: HEIGHT })
-    expect(upright.turned).toBe(false)
+    expect(upright.rotated).toBe(false)
   })
 
-  async function turnedOver(image: string): Promise<void> {
+  async function flippedOver(image: string): Promise<void> {
     await sharp(square(1), { raw: { width: WIDTH, height: HEIGHT, channels: 1 } })
       .withMetadata({ orientation: 3 })
       .png()

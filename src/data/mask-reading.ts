@@ -1,4 +1,4 @@
-/** @file How the masks of a data set are read: some are looked at, and the reading that agrees with the tags is taken for all. */
+/** @file How the masks of a data set are read: a sample of them is tried, and the reading that agrees with the tags is used for all. */
 import { InputError } from '../errors.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { readOrientation } from '../io/orientation.ts'
@@ -9,49 +9,49 @@ import { edgeShares, solidShare } from './mask-shape.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { labelOf } from './truth.ts'
 
-const LOOKED_AT = 64 // masks, spread over the split
-const FIRST = 8 // masks that are looked at whatever their size
+const TRIED = 64 // masks to try, spread over the split
+const FIRST = 8 // masks that are read whatever their size
 const MOST_MARKED = 3 // numbers of a mask in which 255 may be a class
-const MOST_PIXELS = 2 ** 26 // of all that are looked at
+const MOST_PIXELS = 2 ** 26 // of all that are read
 
 /**
- * The data set with the reading of its masks, and a sentence that says which where it is not the usual one (numbers are
- * labels). `ids`: label of each number that masks may hold instead, as COCO's category ids.
+ * The data set with the reading of its masks, and a warning that names it unless numbers are labels. `ids`: label of each
+ * number that masks may hold instead, as COCO's category ids.
  */
 export async function withMaskReading(
   dataset: Dataset,
   { ids }: { ids?: ReadonlyMap<number, number> } = {},
 ): Promise<Dataset> {
   const { classes, warnings } = dataset
-  const { looked, turned, upright } = await lookAt(dataset.samples)
+  const { looked, rotated, upright } = await lookAt(dataset.samples)
   if (looked.length === 0) return dataset
   const { reading, words } = choose(looked, readings(looked, { classes, ids }))
-  const maskTurned = turned.length > upright
-  if (reading === undefined && words === undefined && !maskTurned) return dataset
+  const maskRotated = rotated.length > upright
+  if (reading === undefined && words === undefined && !maskRotated) return dataset
   const samples = dataset.samples.map(sample => ({
     ...sample,
     ...(reading === undefined ? {} : { maskReading: reading }),
-    ...(maskTurned ? { maskTurned } : {}),
+    ...(maskRotated ? { maskRotated } : {}),
   }))
   const said = [
     ...(words === undefined ? [] : [words]),
-    ...(maskTurned
+    ...(maskRotated
       ? [
-          `the masks lie as the images are stored, and are turned as their EXIF orientation says: ${someNames(turned)}`,
+          `the masks are stored without the EXIF rotation of their images; it is applied: ${someNames(rotated)}`,
         ]
       : []),
   ]
   return { ...dataset, samples, warnings: [...warnings, ...said] }
 }
 
-/** Masks that cannot be read say nothing here: whoever reads them for their labels names them. */
+/** Unreadable masks are skipped; they are named when their labels are read. */
 async function lookAt(
   samples: readonly Sample[],
-): Promise<{ looked: MaskSample[]; turned: string[]; upright: number }> {
+): Promise<{ looked: MaskSample[]; rotated: string[]; upright: number }> {
   const masked = samples.filter(({ mask }) => mask !== undefined)
-  const count = Math.min(LOOKED_AT, masked.length)
+  const count = Math.min(TRIED, masked.length)
   const looked: MaskSample[] = []
-  const turned: string[] = []
+  const rotated: string[] = []
   let [upright, seen] = [0, 0]
   for (let i = 0; i < count; i++) {
     if (i >= FIRST && seen > MOST_PIXELS) break
@@ -68,10 +68,10 @@ async function lookAt(
     const { width, height } = pixels
     const stored = width === height ? undefined : await readOrientation(image)
     if (stored === undefined || stored.orientation < 5) continue
-    if (stored.width === width && stored.height === height) turned.push(id)
+    if (stored.width === width && stored.height === height) rotated.push(id)
     else upright++
   }
-  return { looked, turned, upright }
+  return { looked, rotated, upright }
 }
 
 function sampleOf(pixels: MaskPixels, { id, tags }: Pick<Sample, 'id' | 'tags'>): MaskSample {
@@ -89,7 +89,7 @@ function sampleOf(pixels: MaskPixels, { id, tags }: Pick<Sample, 'id' | 'tags'>)
   }
 }
 
-/** The first of those that agree best with the tags. One that leaves more numbers without a label than it finds tags is none. */
+/** The candidate that agrees best with the tags, the first of equals. One with more unlabelled numbers than tags found is out. */
 function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]): Candidate {
   const scored = candidates.map(candidate => {
     const each = samples.map(sample => compare(sample, candidate))
@@ -104,7 +104,7 @@ function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]
   return usable.reduce((best, other) => (other.score > best.score ? other : best)).candidate
 }
 
-/** Tags found in a mask, labels that are no tag, numbers of no label, tags that are not found. */
+/** Counts in a mask: tags found, labels that are no tag, numbers without a label, tags not found. */
 type Agreement = Record<'hits' | 'others' | 'unknown' | 'missed', number>
 
 function compare({ tags, codes, colours, pixels }: MaskSample, { reading, labels }: Candidate): Agreement {

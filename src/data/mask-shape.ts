@@ -1,4 +1,4 @@
-/** @file Where the pixels of a number lie: inside of objects, on the borders of some, at the edges of the mask. */
+/** @file The shape of a number's pixels in a mask: inside of areas, on borders, at the edges. */
 import type { MaskPixels } from './mask-pixels.ts'
 
 const THIN = 64 // a border is thinner than a 32nd of the shorter side

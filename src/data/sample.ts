@@ -1,4 +1,4 @@
-/** @file What a data set is to everything above: images with tags, and perhaps masks. Imports nothing. */
+/** @file A data set: images with tags, and perhaps masks. Imports nothing. */
 /** `id` is safe as a file name; `tags` are foreground classes from 0 (class k is label k + 1 in masks). */
 export interface Sample {
   readonly id: string
@@ -7,14 +7,14 @@ export interface Sample {
   readonly mask: string | undefined
   /** How the mask file is read where its numbers are not the labels. */
   readonly maskReading?: MaskReading
-  /** The mask lies as the image is stored, before its EXIF rotation. */
-  readonly maskTurned?: boolean
+  /** The mask needs the image's EXIF rotation. */
+  readonly maskRotated?: boolean
 }
 
-/** What the numbers or colours of all masks of a data set stand for. */
+/** The meaning of the numbers or colours of all masks of a data set. */
 export interface MaskReading {
   readonly by: 'number' | 'colour'
-  /** Labels of a number, or of a colour as 0xRRGGBB; of several the one that the image is tagged with. */
+  /** Labels of a number, or of a colour as 0xRRGGBB; of several, the one tagged to the image counts. */
   readonly labels: ReadonlyMap<number, readonly number[]>
   /** For messages, as in "the numbers are category ids". */
   readonly rule: string

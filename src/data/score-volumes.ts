@@ -1,4 +1,4 @@
-/** @file affinity/labels/ID.safetensors: an image's CAMs through the dense CRF twice, what AffinityNet's labels are made from. */
+/** @file affinity/labels/ID.safetensors: an image's CAMs through the dense CRF with two background scores, for AffinityNet's labels. */
 import { InputError } from '../errors.ts'
 import { readSafetensors, writeSafetensors } from '../io/safetensors.ts'
 import { type TensorData, toFloat32Array } from '../io/tensor-data.ts'
@@ -8,17 +8,17 @@ export interface ScoreVolumes {
   readonly width: number
   readonly height: number
   readonly channels: number
-  /** Of the low exponent: what may be foreground. */
+  /** Scores of the low exponent: possible foreground. */
   readonly low: Float32Array
-  /** Of the high exponent: what is surely background. */
+  /** Scores of the high exponent: certain background. */
   readonly high: Float32Array
-  /** Size of the image they are of, where they were made at a smaller one. */
+  /** Size of the image, when the scores are smaller. */
   readonly of?: { readonly width: number; readonly height: number }
 }
 
 /**
- * Writes both volumes [channels, height, width] with the classes behind the channels, atomically; `of` is the size of the
- * image where theirs is another.
+ * Writes both volumes [channels, height, width] and the classes of the channels, atomically; `of` is the size of the
+ * image, when theirs differs.
  */
 export async function writeScoreVolumes(
   path: string,

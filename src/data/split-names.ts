@@ -1,4 +1,4 @@
-/** @file What splits are called: train, val and test, and other words for them. Imports nothing. */
+/** @file Names of splits: train, val, test, and their synonyms. Imports nothing. */
 export const USUAL_SPLITS = ['train', 'val', 'test'] as const
 
 const SAME: readonly (readonly string[])[] = [
@@ -8,7 +8,7 @@ const SAME: readonly (readonly string[])[] = [
   ['train_aug', 'trainaug'],
 ]
 
-/** The name and the other words for it; the name comes first. */
+/** The name, then its synonyms. */
 export function splitSpellings(split: string): string[] {
   const same = SAME.find(words => words.includes(split)) ?? []
   return [split, ...same.filter(word => word !== split)]

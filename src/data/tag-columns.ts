@@ -1,4 +1,4 @@
-/** @file What the columns of a tag table hold: by their names in the header, else by what stands in them. */
+/** @file The meaning of the columns of a tag table: by their names in the header, else by their cells. */
 import { InputError } from '../errors.ts'
 import type { CsvRecord } from './csv.ts'
 import { hasImageEnding } from './image-endings.ts'
@@ -14,7 +14,7 @@ export interface Columns {
   readonly unread: readonly string[]
   /** The first record is a row, not a header. */
   readonly headless: boolean
-  /** 2: the header names them, 1: found by what stands in them. */
+  /** 2: named by the header, 1: found by their cells. */
   readonly certainty: 1 | 2
 }
 
@@ -31,7 +31,7 @@ export const TAG_NAMES =
 const NUMBERED_TAG = /^(tag|label|class|category|keyword|klasse|kategorie)\d+$/
 export const SPLIT_NAMES = ['split', 'set', 'subset', 'partition', 'fold']
 const SPLIT_WORDS = /^(train|training|val|valid|validation|dev|test|testing)$/
-const LOOKED_AT = 500 // rows that tell which column names the images
+const TRIED = 500 // rows that decide which column names the images
 const INDEX = /^(|unnamed\d*|index|nr)$/
 
 export interface ColumnContext {
@@ -40,13 +40,13 @@ export interface ColumnContext {
   readonly isImage: (cell: string) => boolean
 }
 
-/** Undefined when the records are no table of images with this delimiter. Throws InputError for one that can be read in two ways. */
+/** Undefined when the records are no table of images with this delimiter. Throws InputError for an ambiguous one. */
 export function findColumns(records: readonly CsvRecord[], context: ColumnContext): Columns | undefined {
   const [first, ...rest] = records
   const width = first?.fields.length ?? 0
   if (first === undefined || width < 2) return undefined
   const names = first.fields.map(columnName)
-  const step = Math.ceil(rest.length / LOOKED_AT)
+  const step = Math.ceil(rest.length / TRIED)
   const rows = rest.filter((_, i) => i % step === 0)
   const share = (column: number): number =>
     rows.filter(({ fields }) => context.isImage(fields[column] ?? '')).length / Math.max(1, rows.length)
@@ -66,7 +66,7 @@ function columnName(text: string): string {
     .replace(/[\s_.:-]+/g, '')
 }
 
-/** The best of the columns that the header calls so, else that in which most cells name images. */
+/** The best of the columns so named in the header, else the one with most names of images. */
 function fileColumn(names: readonly string[], shares: readonly number[]): number | undefined {
   const order = [...FILE_NAMES, ...PERHAPS_FILES]
   const best = (columns: readonly number[]): number | undefined =>
@@ -82,7 +82,7 @@ function fileColumn(names: readonly string[], shares: readonly number[]): number
   )
 }
 
-/** Every other column holds tags, but for one with splits. */
+/** Every other column holds tags, except one with splits. */
 function headlessColumns(
   records: readonly CsvRecord[],
   file: number,
@@ -229,6 +229,6 @@ function notOneHot(
   })
 }
 
-/** What a table should begin with. */
+/** The expected header. */
 export const HEADER =
   'the first line must be "file,tags" (a column "split" may follow), tags separated by ";"'

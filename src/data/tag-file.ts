@@ -1,4 +1,4 @@
-/** @file The tags of a folder of images: tags.csv, tags.tsv, tags.txt or tags.json, in whatever dialect a spreadsheet or a program wrote it. */
+/** @file The tags of a folder of images: tags.csv, tags.tsv, tags.txt or tags.json, in any dialect of spreadsheets and programs. */
 import { join } from 'node:path'
 import { hasImageEnding } from './image-endings.ts'
 import { listFolder, readDecoded, sample } from './listing.ts'
@@ -16,14 +16,14 @@ export interface TagFile {
   readonly splits: boolean
   readonly warnings: readonly string[]
   readonly notes: readonly string[]
-  /** Rows say of every class whether the image has it: two that differ contradict. */
+  /** Each row states every class, so two rows that differ contradict each other. */
   readonly exclusive: boolean
 }
 
 export interface TagFileOptions {
   /** Whether a name is that of an image; by its ending when not given. */
   readonly isImage?: (name: string) => boolean
-  /** Class names that are known beforehand: they are never split, and their spelling counts. */
+  /** Known class names: they are never split, and their spelling is used. */
   readonly known?: readonly string[] | undefined
 }
 
@@ -47,7 +47,7 @@ export async function findTagFiles(root: string): Promise<string[]> {
   ])
 }
 
-/** A workbook of a spreadsheet, by name, that should have been saved as a table. */
+/** A spreadsheet's workbook, which must be saved as a table. */
 export async function findWorkbook(root: string): Promise<string | undefined> {
   return (await listFolder(root)).find(name => /^(tags|labels)\.(xlsx?|xlsm|ods|numbers)$/i.test(name))
 }

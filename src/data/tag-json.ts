@@ -49,7 +49,7 @@ function parse(path: string, text: string): unknown {
       try {
         return lines.map((line): unknown => JSON.parse(line))
       } catch {
-        // the message of the whole is the better one
+        // the message about the whole file is better
       }
     }
     throw new InputError(path, `is not JSON (${textOf(cause)})`, {
@@ -130,7 +130,7 @@ function fieldsOf(entry: Readonly<Record<string, unknown>>): {
   }
 }
 
-/** `whole`: an entry of a list, which is one tag as it stands. */
+/** `whole`: an entry of a list, which is one tag. */
 function tagWords(path: string, tags: unknown, where: string): (Cell & { readonly whole: boolean })[] {
   const word = (value: unknown, whole: boolean) => {
     if (typeof value !== 'string' && typeof value !== 'number')

@@ -1,4 +1,4 @@
-/** @file The rows of a tag file made one: one spelling for each class, no words that mean none, one row for each image. */
+/** @file Merges the rows of a tag file: one spelling for each class, no words that mean none, one row for each image. */
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { hasControls, sample } from './listing.ts'
@@ -6,7 +6,7 @@ import { HEADER } from './tag-columns.ts'
 import type { TagRow } from './tag-table.ts'
 import { foldWord, meansNoTag } from './tag-words.ts'
 
-/** Rows in which each class has one spelling and words that mean no tag are gone. Throws InputError for a tag that is no single line. */
+/** Rows with one spelling for each class, without words that mean no tag. Throws InputError for a tag of several lines. */
 export function cleanRows(
   path: string,
   rows: readonly TagRow[],
@@ -56,7 +56,7 @@ export function cleanRows(
   }
 }
 
-/** The spelling that most rows have; in lower case where two have as many. */
+/** The spelling of most rows; lower case when two are equally frequent. */
 function mostUsed(counts: ReadonlyMap<string, number>): string {
   return [...counts].sort(([a, n], [b, m]) => m - n || (a > b ? -1 : 1))[0]![0]
 }
@@ -115,17 +115,17 @@ export function uniteRows(
       ? []
       : [`${path}: ${count(twice.length, 'image', 'has')} the same row twice: ${sample(twice)}`]
   if (respelt.size > 0)
-    warnings.push(`${path}: rows that name one image are united: ${sample([...respelt.values()])}`)
+    warnings.push(`${path}: rows that name one image are merged: ${sample([...respelt.values()])}`)
   const notes =
     united.size === 0
       ? []
       : [
-          `${path}: ${count(united.size, 'image', 'has')} several rows; their tags are united: ${sample([...united])}`,
+          `${path}: ${count(united.size, 'image', 'has')} several rows; their tags are merged: ${sample([...united])}`,
         ]
   return { rows, warnings, notes }
 }
 
-/** What a row calls its image, with forward slashes and without what stands for the folder itself. */
+/** A row's name of its image, with forward slashes and without the folder itself. */
 function plainName({ file }: TagRow): string {
   return file
     .trim()

@@ -5,7 +5,7 @@ import { sample } from './listing.ts'
 import { type Columns, findColumns, HEADER } from './tag-columns.ts'
 import { cleanWord, splitCells, yesOrNo } from './tag-words.ts'
 
-/** What one row says of an image; `where` names the row in messages. */
+/** One row: the tags of an image; `where` names the row in messages. */
 export interface TagRow {
   readonly file: string
   readonly tags: readonly string[]
@@ -13,7 +13,7 @@ export interface TagRow {
   readonly where: string
 }
 
-/** `exclusive`: a row says of every class whether the image has it, so that two rows can contradict. */
+/** `exclusive`: each row states every class, so that two rows can contradict each other. */
 export interface TagRows {
   readonly rows: readonly TagRow[]
   readonly exclusive: boolean
@@ -21,13 +21,13 @@ export interface TagRows {
 }
 
 export interface TableContext {
-  /** Whether a name is that of an image that is there, or could be. */
+  /** Whether a name is that of an existing image, or could be. */
   readonly isImage: (name: string) => boolean
-  /** Folded names of the classes that are known beforehand. */
+  /** Folded names of the known classes. */
   readonly known: ReadonlySet<string>
 }
 
-/** Reads the rows of a table. Throws InputError naming line and column of what is no table, or can be read in two ways. */
+/** Reads the rows of a table. Throws InputError naming line and column of a fault or an ambiguity. */
 export function tableRows(path: string, whole: string, context: TableContext): TagRows {
   const text = whole.replace(/^sep=.\r?\n/i, match => match.replace(/[^\r\n]/g, '')) // Excel's word for its delimiter
   const { records, columns, delimiter } = findDialect(path, text, context)
@@ -108,7 +108,7 @@ function findDialect(path: string, text: string, { isImage }: TableContext): Dia
   throw broken ?? new InputError(path, `begins with "${shown}"`, { field: 'header', expected: HEADER })
 }
 
-/** Fields beyond the header's must be blank; those that are left out are. */
+/** Fields beyond the header's must be blank; missing ones are blank. */
 function fitted(
   path: string,
   record: CsvRecord,

@@ -9,7 +9,7 @@ export interface Cell {
 
 /** NFC, without invisible characters (byte order marks, zero widths, marks of direction), blanks single and trimmed. */
 export function cleanWord(text: string): string {
-  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text // nothing to clean, as mostly
+  if (/^[!-~]+(?: [!-~]+)*$/.test(text)) return text // mostly nothing to clean
   return text
     .normalize('NFC')
     .replace(/[\u00ad\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]/g, '')
@@ -18,7 +18,7 @@ export function cleanWord(text: string): string {
     .replace(/^[\u201c\u201d\u201e\u00ab] ?(.*?) ?[\u201c\u201d\u00bb]$/, '$1') // quotes of a word processor
 }
 
-/** What two spellings of one word have in common. */
+/** The key shared by all spellings of a word. */
 export function foldWord(text: string): string {
   return cleanWord(text).toLowerCase()
 }
@@ -44,19 +44,19 @@ export function yesOrNo(text: string): boolean | undefined {
   return NO.has(word) ? false : undefined
 }
 
-/** In this order: the first that a table uses is certain, the others are looked at with care. */
+/** In this order: the first one in a table is certain, the others may be part of a tag. */
 const SEPARATORS = [';', '|', ','] as const
 
 export interface SplitCells {
   /** Tags of each cell, cleaned, none empty. */
   readonly tags: readonly (readonly string[])[]
-  /** What separates them; undefined where no cell has two. */
+  /** Their separator; undefined when no cell has two tags. */
   readonly separator: string | undefined
 }
 
 /**
  * Splits cells at `;`, `|` or `,`, whichever the table uses; a cell that is a class of `known` is one tag. Throws InputError
- * for a table that uses two of them in a way that can be read in two ways.
+ * for an ambiguous table.
  */
 export function splitCells(
   cells: readonly Cell[],

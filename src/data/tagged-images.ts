@@ -1,4 +1,4 @@
-/** @file What a plain folder and class folders have in common: images and the row of each; and images with a table of tags. */
+/** @file Images and their rows, shared by plain folders and class folders; and images with a table of tags. */
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
@@ -24,7 +24,7 @@ export interface TaggedImages {
 
 const IMAGES = 'put the images (jpg, png, webp, tif, gif or avif) into images/'
 
-/** images/, or the folder itself where the images lie beside the table; with what stands before their names in tables. */
+/** images/, or the folder of the table; with the prefixes of image names in tables. */
 export async function imageFolder(root: string): Promise<{ base: string; roots: string[] }> {
   const names = await listFolder(root)
   const own = names.find(name => name === 'images') ?? names.find(name => name.toLowerCase() === 'images')
@@ -45,7 +45,7 @@ async function hasImages(root: string): Promise<boolean> {
   )
 }
 
-/** masks/, tables and lists lie beside the images, not among them. */
+/** Excludes masks/, tables and lists from the images. */
 export function isBeside(path: string): boolean {
   return path.toLowerCase() === 'masks' || /^[^/]+\.(csv|tsv|txt|json|jsonl|md|html?)$/i.test(path)
 }
@@ -85,7 +85,7 @@ interface MatchContext {
   readonly base: string
 }
 
-/** The rows by image. A name that fits loosely counts where no row fits that image better. */
+/** The rows by image. A loose match counts only when no row fits that image better. */
 function matchRows(
   table: TagFile,
   { names, unread, listing, base }: MatchContext,
@@ -107,7 +107,7 @@ function matchRows(
       })
     if (file !== undefined) matched.push({ row, file, loosely })
     else if (unread.find(row.file).file !== undefined)
-      unreadRows++ // the listing has named it
+      unreadRows++ // the listing has already named it
     else absent.push(row.file)
   }
   const fileOf = new Map(matched.map(({ row, file }) => [row, file]))

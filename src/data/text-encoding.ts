@@ -1,7 +1,7 @@
-/** @file Bytes of a text file to text: UTF-8, UTF-16, and Windows-1252 (what Excel writes where nothing else is asked for). Imports errors only. */
+/** @file Bytes of a text file to text: UTF-8, UTF-16, and Windows-1252 (Excel's default). Imports errors only. */
 import { InputError } from '../errors.ts'
 
-/** `encoding` is what a person calls it; undefined for UTF-8, which needs no word. */
+/** `encoding` is its name in messages; undefined for UTF-8. */
 export interface DecodedText {
   readonly text: string
   readonly encoding: string | undefined

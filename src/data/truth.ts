@@ -1,28 +1,28 @@
-/** @file The true mask of an image, in the labels of its data set. */
+/** @file The ground-truth mask of an image, in the labels of its data set. */
 import { InputError } from '../errors.ts'
 import { INDEXED, type LabelMap } from '../io/indexed-png.ts'
 import { IGNORE } from '../io/label-values.ts'
-import { readOrientation, turnUpright } from '../io/orientation.ts'
+import { readOrientation, rotateUpright } from '../io/orientation.ts'
 import { colourOf, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
 import type { Sample } from './sample.ts'
 
-/** `turned`: it lay as the image is stored, and was turned as its EXIF orientation says. */
+/** `rotated`: stored without the image's EXIF rotation, which was applied. */
 export interface Truth extends LabelMap {
-  readonly turned: boolean
+  readonly rotated: boolean
 }
 
-/** Of what is scored: the image's own, as it is shown. */
+/** Size of the image after its EXIF rotation. */
 interface Size {
   readonly width: number
   readonly height: number
 }
 
 /**
- * Class indices: 0 background, k + 1 class k, 255 ignored. A mask whose sides are swapped against `size` is turned when the
- * image's EXIF orientation says so. Throws InputError on a file that cannot be read, or a number or colour of no class.
+ * Class indices: 0 background, k + 1 class k, 255 ignored. A mask whose sides are swapped against `size` is rotated by
+ * the image's EXIF orientation. Throws InputError on an unreadable file, or a number or colour of no class.
  */
 export async function readTruth(
-  { image, mask, tags, maskReading, maskTurned = false }: Omit<Sample, 'id'>,
+  { image, mask, tags, maskReading, maskRotated = false }: Omit<Sample, 'id'>,
   size?: Size,
 ): Promise<Truth> {
   if (mask === undefined) throw new InputError(image, 'has no mask')
@@ -30,11 +30,11 @@ export async function readTruth(
   const { width, height } = pixels
   const labels = { width, height, data: toLabels(pixels, { reading: maskReading, tags, file: mask }) }
   const swapped = size !== undefined && width !== height && width === size.height && height === size.width
-  if (!maskTurned && !swapped) return { ...labels, turned: false }
+  if (!maskRotated && !swapped) return { ...labels, rotated: false }
   const stored = await readOrientation(image)
   const lies = stored !== undefined && stored.width === width && stored.height === height
-  if (!lies || stored.orientation === 1) return { ...labels, turned: false }
-  return { ...turnUpright(labels, stored.orientation), turned: true }
+  if (!lies || stored.orientation === 1) return { ...labels, rotated: false }
+  return { ...rotateUpright(labels, stored.orientation), rotated: true }
 }
 
 /** Label of a number or colour for an image of these tags; undefined for none, NaN where the tags leave several. */

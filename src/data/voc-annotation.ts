@@ -20,7 +20,7 @@ export function objectNames(xml: string): string[] {
   })
 }
 
-/** What stands between the tags of a name, in order. */
+/** The text of each name element, in order. */
 function elements(xml: string, name: string): string[] {
   const found: string[] = []
   const open = new RegExp(`<${name}(?:\\s[^<>]*)?>`, 'g')

@@ -18,7 +18,7 @@ export interface VocImages {
   readonly names: ImageNames
 }
 
-/** One image of a list. `mask` is what the line says, below the root; it need not be there. */
+/** One image of a list. `mask` is the path in the line, below the root; it need not exist. */
 export interface Entry {
   readonly id: string
   /** Path below the root, forward slashes. */
@@ -85,8 +85,8 @@ async function readSplit(
 }
 
 /**
- * `2007_000032`, `IMG (1)`, `a.rf.0123.jpg`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`: the whole
- * line is taken as one name if there is such an image. The name when there is none.
+ * `2007_000032`, `IMG (1)`, `a.rf.0123.jpg`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`: the
+ * whole line is one name if such an image exists. Returns the name when none does.
  */
 async function entryOf(
   text: string,
@@ -114,7 +114,7 @@ async function entryOf(
 
 type Columns = readonly [name: string, mask: string | undefined]
 
-/** The whole line; then, where what follows a blank can be a mask, the line in two. */
+/** The whole line, then its split at each blank before a possible mask. */
 function columnsOf(line: string): [Columns, ...Columns[]] {
   const pairs = [...line.matchAll(/\s+/g)].flatMap(({ index, 0: blank }) => {
     const mask = line.slice(index + blank.length)

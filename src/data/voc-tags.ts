@@ -1,4 +1,4 @@
-/** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes that they make when VOC's do not fit. */
+/** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes when they are not VOC's. */
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
@@ -12,7 +12,7 @@ import { foldWord } from './tag-words.ts'
 import { annotatedClasses } from './voc-annotation.ts'
 import { type Entry, IMAGES } from './voc-list.ts'
 
-/** What an image is tagged with; `where` names the place in the file. */
+/** Tags of an image; `where` names the place in the file. */
 export interface VocTags {
   readonly names: readonly string[]
   readonly file: string
@@ -126,8 +126,7 @@ async function readAnnotations(paths: readonly string[]): Promise<(VocTags | und
 }
 
 /**
- * VOC's classes; those of the tags, sorted, when they are a world of their own. Throws InputError on tags of which some are
- * VOC's and some are not.
+ * VOC's classes, or the sorted tags when none is VOC's. Throws InputError when only some are.
  */
 export async function chooseVocClasses(
   source: VocTagSource,
@@ -141,7 +140,7 @@ export async function chooseVocClasses(
   const rows = await source.all()
   const known = [...new Set(rows.flatMap(({ names }) => names.filter(isKnown)))]
   const spellings = new Map([...foreign(rows).keys()].sort().map(name => [foldWord(name), name]))
-  const others = [...spellings.values()].sort() // in other case they are one, in lower case where it is there
+  const others = [...spellings.values()].sort() // spellings in other case are one class, in lower case if that occurs
   const slips = others.filter(name => nearestName(name, voc) !== undefined)
   if (known.length === 0 && 2 * slips.length < others.length)
     return {

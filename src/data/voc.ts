@@ -81,8 +81,8 @@ export async function openVoc(
 }
 
 /**
- * The mask that a line names, there or not, else the one of the image's name. Where it is not there another folder may hold
- * masks of the name, perhaps of another kind: they are pointed at, not taken.
+ * The mask named in the line, whether it exists or not, else the one of the image's name. A missing one may exist in
+ * another folder, perhaps of another kind: it is suggested, not used.
  */
 async function findMasks(
   root: string,
@@ -129,7 +129,7 @@ async function findMasks(
   return { maskOf: found, words }
 }
 
-/** Where the mask of a line lies: below the root, or from the folder of masks on, when the path before it is another machine's. */
+/** Path of a line's mask: below the root, or from the folder of masks on, when the rest is another machine's. */
 async function listedMask(root: string, mask: string): Promise<string | undefined> {
   const folder = MASK_FOLDERS.find(name => mask.includes(`${name}/`))
   const tails = folder === undefined ? [mask] : [mask, mask.slice(mask.lastIndexOf(`${folder}/`))]

@@ -4,7 +4,7 @@ import { TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
 import { openWorkerPool, type WorkerPool } from './worker-pool.ts'
 
-/** What a thread of the test is asked: to work so long on each part, its processor busy, and to fail or die at one. */
+/** A task of a test thread: the time of each part, processor busy, and the part at which to fail or die. */
 interface Task {
   readonly files: readonly string[]
   readonly milliseconds?: number

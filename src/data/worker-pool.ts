@@ -1,4 +1,4 @@
-/** @file Worker threads that answer tasks; when one stops, everything that waits fails with an error that says what it worked on. */
+/** @file Worker threads that answer tasks; when one stops, all waiting tasks fail with an error that names what it worked on. */
 import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
 import { textOf } from '../io/printable.ts'
@@ -8,14 +8,14 @@ import { checkThreads } from '../io/thread-count.ts'
 export interface WorkerPool<Task, Reply> {
   readonly size: number
   run(worker: number, task: Task): Promise<Reply>
-  /** Ends the threads when what each is at is done; what waits fails, and is not begun. */
+  /** Ends each thread after its current task; waiting tasks fail. */
   close(): Promise<void>
 }
 
 export interface WorkerPoolOptions<Task> {
   readonly size: number
   readonly workerData: unknown
-  /** What a thread works on, for messages, as in a file's name; `part` is what it last said with `atPart`. */
+  /** Name of a task for messages, such as a file; `part` is the last one given to `atPart`. */
   readonly nameOf?: (task: Task, part: number) => string | undefined
 }
 
@@ -24,7 +24,7 @@ interface Request<Task> {
   readonly task: Task
 }
 
-/** No more requests: end when the one at hand is done. */
+/** No more requests: end after the current one. */
 const STOP = 'stop'
 
 type Answer<Reply> =
@@ -40,14 +40,14 @@ interface Waiting<Task, Reply> {
 
 interface PoolWorkerData {
   readonly own: unknown
-  /** Two int32 that both sides see at once, also while the thread computes. */
+  /** Two int32 shared by both sides, also while the thread computes. */
   readonly shared: SharedArrayBuffer
 }
 
-/** In `shared`: the part of its task that the thread is at, written by it; 1 when it is to stop, written by the pool. */
+/** In `shared`: the thread's current part, written by it; 1 when it is to stop, written by the pool. */
 const [PART, STOPPING] = [0, 1]
 
-const PATIENCE_MS = 10_000 // a thread that has not answered by then is ended where it stands
+const PATIENCE_MS = 10_000 // then the thread is terminated
 
 /** Starts `size` threads of a built worker file; they do not keep the process alive while they are idle. */
 export function openWorkerPool<Task, Reply>(
@@ -66,7 +66,7 @@ export function openWorkerPool<Task, Reply>(
     const waiting = new Map<number, Waiting<Task, Reply>>()
     let tellIdle: () => void
     const idle = new Promise<void>(resolve => (tellIdle = resolve))
-    /** " at FILE" where the thread is at a task. */
+    /** " at FILE" when the thread has a task. */
     const place = (): string => {
       const [first] = waiting.values() // tasks are answered in order
       const name = first === undefined ? undefined : nameOf(first.task, Atomics.load(state, PART))
@@ -74,13 +74,13 @@ export function openWorkerPool<Task, Reply>(
     }
     worker.on('message', (answer: Answer<Reply>) => {
       if ('idle' in answer) return tellIdle()
-      const asked = waiting.get(answer.id)
+      const request = waiting.get(answer.id)
       const where = place()
       waiting.delete(answer.id)
       if (waiting.size === 0) worker.unref()
-      if ('reply' in answer) asked?.resolve(answer.reply)
+      if ('reply' in answer) request?.resolve(answer.reply)
       else
-        asked?.reject(
+        request?.reject(
           new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
         )
     })
@@ -146,8 +146,8 @@ export function ownWorkerData<T>(): T {
 }
 
 /**
- * The worker's side: answers tasks one after another; `transfer` names the buffers to hand over uncopied. `handle` calls
- * `atPart` before each part of its task: a thread that dies there can be told of, and one that is to stop goes no further.
+ * The worker's side: answers tasks one after another; `transfer` names the buffers to pass uncopied. `handle` calls `atPart`
+ * before each part of its task: errors name that part, and a thread that is to stop ends there.
  */
 export function answerTasks<Task, Reply>(
   handle: (task: Task, atPart: (part: number) => void) => Promise<Reply>,

@@ -23,7 +23,7 @@ export function averagePrecision(targets: ArrayLike<number>, scores: ArrayLike<n
   order.forEach((i, rank) => {
     if (targets[i]! > 0) hits++
     const next = order[rank + 1]
-    if (next !== undefined && scores[next] === scores[i]) return // the tie goes on
+    if (next !== undefined && scores[next] === scores[i]) return // within a tie
     sum += (hits / positives - recall) * (hits / (rank + 1))
     recall = hits / positives
   })

@@ -24,10 +24,10 @@ export interface LabelCounts {
   readonly both: Float64Array
 }
 
-/** Labels that 8 bits hold, background included: 255 is ignored. */
+/** Most labels of an 8-bit mask, background included; 255 is the ignore label. */
 export const MAX_LABELS = IGNORE
 
-/** An empty matrix for `labels` labels, background included. Throws InputError for more than 8 bits hold. */
+/** An empty matrix for `labels` labels, background included. Throws InputError for more than MAX_LABELS. */
 export function createConfusion(labels: number): Confusion {
   assertLabelCount(labels)
   return { labels, counts: new Float64Array(labels * (labels + 1)) }
@@ -69,7 +69,7 @@ export function mergeConfusion(into: Confusion, from: Confusion): void {
   for (let i = 0; i < into.counts.length; i++) into.counts[i] = into.counts[i]! + from.counts[i]!
 }
 
-/** Whether no pixel was counted: the truth holds nothing but 255. */
+/** Whether no pixel was counted: the ground truth is all 255. */
 export function isEmpty({ counts }: Confusion): boolean {
   return counts.every(pixels => pixels === 0)
 }

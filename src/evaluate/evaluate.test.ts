@@ -40,7 +40,7 @@ function plainPrediction(
 
 describe('threshold sweep', () => {
   const labels = 4
-  // Scores on and beside the thresholds, where rounding decides.
+  // Scores on and near the thresholds, where rounding decides.
   const score = fc.oneof(
     fc.integer({ min: 0, max: 100 }).map(i => i / 100),
     fc.integer({ min: 0, max: 100 }).map(i => Math.fround(i / 100) * (1 + 2 ** -23)),

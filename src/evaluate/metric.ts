@@ -1,5 +1,5 @@
-/** @file What a number is called. A score always carries its metric, split, threshold and how that was chosen,
- * so that no two of them are mixed up. */
+/** @file Names of scores. A score always carries its metric, split, threshold and how that was chosen,
+ * so that no two are mixed up. */
 import { count } from '../io/count.ts'
 import type { MiouResult } from './miou.ts'
 
@@ -10,7 +10,7 @@ export const METRIC_NAMES = ['seed', 'seed+crf', 'mask', 'val', 'val ms', 'val m
 /** One of `METRIC_NAMES`. */
 export type MetricName = (typeof METRIC_NAMES)[number]
 
-/** Where a background threshold came from. */
+/** The origin of a background threshold. */
 export type ThresholdChoice =
   | { readonly how: 'swept on the same masks it is scored on' }
   | { readonly how: 'chosen on split'; readonly split: string }
@@ -36,14 +36,14 @@ export function describeChoice(choice: ThresholdChoice): string {
   return choice.how === 'chosen on split' ? `chosen on split ${choice.split}` : choice.how
 }
 
-/** What a score is, without its value: `seed mIoU on train (1,103 images), threshold 0.40, given`. */
+/** A score without its value: `seed mIoU on train (1,103 images), threshold 0.40, given`. */
 export function describeScore({ metric, split, threshold, images }: Score): string {
   const where = `${metric} mIoU on ${split} (${count(images, 'image')})`
   if (threshold === undefined) return `${where}, no threshold`
   return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}`
 }
 
-/** What a reader must know before comparing this score with another; empty when there is nothing. */
+/** Warnings for readers who compare this score with another. */
 export function scoreWarnings({ metric, split, threshold, images }: Score): string[] {
   const warnings: string[] = []
   if (threshold?.choice.how === 'swept on the same masks it is scored on') {

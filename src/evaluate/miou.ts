@@ -17,14 +17,14 @@ export interface MiouResult {
   readonly miou: number
   readonly fp: number
   readonly fn: number
-  /** Right share of a label's prediction, mean over the labels that are predicted (WeakTr's "Prediction"). */
+  /** Precision, mean over the predicted labels (WeakTr's "Prediction"). */
   readonly precision: number
-  /** Found share of a label's truth, mean over the labels that are true somewhere. */
+  /** Recall, mean over the labels of the ground truth. */
   readonly recall: number
 }
 
-/** What a label does that neither the ground truth nor the prediction holds: count as 0 in the mean, as in
- * MCTformer's evaluation.py, or be left out of it, as in WeakTr's. */
+/** A label in neither ground truth nor prediction: counts as 0 in the mean, as in MCTformer's evaluation.py, or is
+ * left out of it, as in WeakTr's. */
 export type AbsentRule = 'zero' | 'skip'
 
 const EPS = 1e-10 // evaluation.py: TP / (T + P - TP + 1e-10)

@@ -11,7 +11,7 @@ export interface ClassRow {
   readonly absent: boolean
 }
 
-/** What is written to `score.json`: every number in percent except the thresholds. */
+/** Contents of `score.json`: every number in percent except the thresholds. */
 export interface ScoreRecord {
   readonly metric: MetricName
   readonly split: string
@@ -61,7 +61,7 @@ export function scoreRecord(
   }
 }
 
-/** A class that no mask holds drags the mean down, however good the network is: then also the mean of the others. */
+/** A class in no mask drags the mean down however good the network is, so the mean of the others is shown too. */
 function presentMean({ result: { labels } }: Score): string[] {
   const present = labels.filter(({ truthPixels }) => truthPixels > 0)
   if (present.length === labels.length || present.length === 0) return []

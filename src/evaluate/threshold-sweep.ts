@@ -28,7 +28,7 @@ export interface SweepPoint {
   readonly fn: number
 }
 
-/** Histogram [truth label, best label, thresholds below the score]; `thresholds` ascend. */
+/** Histogram [true label, best label, thresholds below the score]; `thresholds` ascend. */
 export interface ThresholdSweep {
   readonly labels: number
   readonly thresholds: readonly number[]
@@ -157,7 +157,9 @@ export function bestClass(
       const score = map[i]!
       if (score <= best[i]!) continue
       if (Number.isNaN(score))
-        throw new InputError(file, `the map of class ${k} holds NaN`, { expected: 'make the maps again' })
+        throw new InputError(file, `the map of class ${k} holds NaN`, {
+          expected: 'run the stage maps again',
+        })
       best[i] = score
       label[i] = k + 1
     }

@@ -1,4 +1,4 @@
-/** @file Files that are either whole or not there: written under a temporary name, then renamed. */
+/** @file Files that are either whole or absent: written under a temporary name, then renamed. */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../errors.ts'
@@ -16,7 +16,7 @@ export interface WriteOptions {
 
 /**
  * Writes text, bytes, or several buffers one after another; `path` holds the old or the new content, never
- * a part. Throws InputError on a full disk or a folder that is missing or read-only; then nothing is left behind.
+ * a part. Throws InputError on a full disk or a missing or read-only folder; then nothing is left behind.
  */
 export async function writeFileAtomic(
   path: string,
@@ -42,7 +42,7 @@ export async function writeFileAtomic(
   }
 }
 
-/** The name is on the disk too; file systems that cannot do this for a folder say so, and are left alone. */
+/** Syncs the name to the disk too; file systems that cannot sync folders are left alone. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined)
   await folder?.sync().catch(() => undefined)
@@ -60,7 +60,7 @@ async function writeAll(file: FileHandle, buffer: Uint8Array): Promise<void> {
   }
 }
 
-/** Says in words what the system's code for a failed write means; other errors come back as they are. */
+/** Explains the system's code for a failed write; other errors are returned unchanged. */
 export function explainWriteError(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const folder = dirname(path)

@@ -30,9 +30,9 @@ test.each([
     GB,
   ],
   ['a group over its limit', { groups: [{ limit: `${GB}`, used: 2 * GB, files: 0 }] }, 0],
-  ["a person's limit", { asked: '500' }, 500e6],
-  ["a person's limit above what there is", { asked: '100000' }, 8 * GB],
-  ['a limit that is no number', { asked: 'lots' }, 8 * GB],
+  ["a person's limit", { limit: '500' }, 500e6],
+  ["a person's limit above what there is", { limit: '100000' }, 8 * GB],
+  ['a limit that is no number', { limit: 'lots' }, 8 * GB],
 ])('memory: %s', (_, more, bytes) => {
   const meminfo = `MemTotal:       16000000 kB\nMemAvailable:    ${(8 * GB) / 1024} kB\n`
   expect(availableMemory({ meminfo, free: 2 * GB, ...more })).toBe(bytes)
@@ -48,14 +48,14 @@ test('the groups of a process and all around them, of both versions', () => {
 })
 
 test('a step may take a share of what there is, and what the process keeps for reuse', () => {
-  const asked = process.env.TAGMASK_MEMORY
+  const limit = process.env.TAGMASK_MEMORY
   process.env.TAGMASK_MEMORY = '10'
   try {
     expect(memoryBudget()).toBeCloseTo(MEMORY_SHARE * 10e6)
     expect(memoryBudget({ cached: 10e6 })).toBeCloseTo(MEMORY_SHARE * 20e6)
   } finally {
-    if (asked === undefined) delete process.env.TAGMASK_MEMORY
-    else process.env.TAGMASK_MEMORY = asked
+    if (limit === undefined) delete process.env.TAGMASK_MEMORY
+    else process.env.TAGMASK_MEMORY = limit
   }
 })
 

@@ -1,18 +1,18 @@
-/** @file How much memory a step may take: what the machine and the limits around the process leave. Imports node only. */
+/** @file Memory that a step may take, within the machine and the limits of the process. Imports node only. */
 import { readFileSync } from 'node:fs'
 import { freemem } from 'node:os'
 import { join } from 'node:path'
 
-/** What the system says, in bytes; what it does not say is undefined. */
+/** The system's figures, in bytes; undefined when not reported. */
 export interface MemoryReport {
   /** Text of /proc/meminfo. */
   readonly meminfo?: string | undefined
-  /** Of the control group and of those around it: limit, what is in use, and what of that is files that can be dropped. */
+  /** The control group and its parents: limit, memory in use, and the part of it that is droppable file cache. */
   readonly groups?: readonly GroupMemory[]
-  /** What the system calls free, where there is no /proc/meminfo. */
+  /** Free memory, used without /proc/meminfo. */
   readonly free: number
-  /** TAGMASK_MEMORY, megabytes: a person's own limit. */
-  readonly asked?: string | undefined
+  /** TAGMASK_MEMORY, megabytes: the user's limit. */
+  readonly limit?: string | undefined
 }
 
 export interface GroupMemory {
@@ -22,24 +22,24 @@ export interface GroupMemory {
   readonly files: number
 }
 
-/** Of what is available, the share that one step may take: estimates are good to a factor of 1.5. */
+/** Share of the available memory that one step may take: estimates are good to a factor of 1.5. */
 export const MEMORY_SHARE = 0.7
 
-/** The smallest of what the machine, each control group and the person leave. */
-export function availableMemory({ meminfo, groups = [], free, asked }: MemoryReport): number {
+/** The least left by the machine, each control group and the user's limit. */
+export function availableMemory({ meminfo, groups = [], free, limit }: MemoryReport): number {
   const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo ?? '')?.[1]
   const machine = kilobytes === undefined ? free : 1024 * Number(kilobytes)
   const limits = groups
     .filter(({ limit }) => /^\d+$/.test(limit.trim()))
     .map(({ limit, used, files }) => Number(limit) - used + files)
-  const own = asked === undefined || !(Number(asked) > 0) ? [] : [1e6 * Number(asked)]
+  const own = limit === undefined || !(Number(limit) > 0) ? [] : [1e6 * Number(limit)]
   return Math.max(0, Math.min(machine, ...limits, ...own))
 }
 
-/** Megabytes that work on images may take where nobody says more: with the process itself less than 3 GB, whatever the machine has. */
+/** Default megabytes for work on images: less than 3 GB with the process itself, on any machine. */
 export const USUAL_MEMORY = 2000
 
-/** Bytes that one step may take now. `cached`: freed bytes that the process keeps and the step can use again. `most`: megabytes. */
+/** Bytes that one step may take now. `cached`: freed bytes that the process keeps and the step can reuse. `most`: megabytes. */
 export function memoryBudget({
   cached = 0,
   most = Number.POSITIVE_INFINITY,
@@ -50,17 +50,17 @@ export function memoryBudget({
   return Math.min(1e6 * most, MEMORY_SHARE * (availableMemory(memoryReport()) + cached))
 }
 
-/** What the system says now; nothing of it is kept. */
+/** Read anew at each call. */
 function memoryReport(): MemoryReport {
   return {
     meminfo: readOptional('/proc/meminfo'),
     groups: groupFolders(readOptional('/proc/self/cgroup') ?? '').flatMap(readGroup),
     free: freemem(),
-    asked: process.env.TAGMASK_MEMORY,
+    limit: process.env.TAGMASK_MEMORY,
   }
 }
 
-/** Folders of the process's group and all around it, for both versions of control groups; most are not there. */
+/** Folders of the process's group and its parents, for both versions of control groups; most do not exist. */
 export function groupFolders(cgroup: string): string[] {
   return cgroup.split('\n').flatMap(line => {
     const [, controllers = '', path = ''] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? []

@@ -1,4 +1,4 @@
-/** @file What a file may ask for, held against its own size. Readers ask here before they allocate anything. */
+/** @file Limits on the memory a file may claim, by its size. Readers check them before they allocate anything. */
 import { InputError } from '../errors.ts'
 
 /** Open brackets, marks or indents at once. Python itself stops at 1000; real files nest a few deep. */
@@ -10,18 +10,18 @@ export const MAX_AXES = 64
 /** Entries of an archive: twice the images of the largest sets that people keep in one. */
 export const MAX_ENTRIES = 1_000_000
 
-/** What any file may ask for, however small it is. */
+/** Bytes that any file may claim, however small it is. */
 const FREE_BYTES = 64 * 2 ** 20
 
-/** Bytes asked for in copies (expanded, transposed or widened arrays, repeated texts) by byte of the file. */
+/** Bytes of copies (expanded, transposed or widened arrays, repeated texts) per byte of the file. */
 const COPY_RATIO = 8
 
-/** Bytes inflated by byte of the archive: masks and zeros pack well, and deflate itself ends at 1032. */
+/** Inflated bytes per byte of the archive: masks and zeros pack well; deflate's own limit is 1032. */
 const INFLATE_RATIO = 100
 
 const EXPECTED = 'a file that is neither damaged nor made to fill the memory'
 
-/** The bytes that may still be asked for on behalf of one file. */
+/** The bytes that one file may still claim. */
 export class Budget {
   readonly #file: string
   readonly #fileBytes: number
@@ -44,7 +44,7 @@ export class Budget {
     return new Budget(file, fileBytes, INFLATE_RATIO)
   }
 
-  /** Throws InputError when the file has asked for more than it may, these bytes included. */
+  /** Throws InputError when these bytes exceed the limit of the file. */
   spend(bytes: number, field?: string): void {
     this.#spent += bytes
     if (this.#spent <= this.#allowed) return

@@ -1,5 +1,5 @@
-/** @file What kind of image a file is, told by its first bytes: endings lie. Imports nothing. */
-/** A kind that readImage decodes, or what the file is instead: "a HEIC photo". */
+/** @file The kind of an image by its first bytes, not its ending. Imports nothing. */
+/** A kind that readImage decodes, or another one: "a HEIC photo". */
 export interface ImageKind {
   readonly name: string
   readonly readable: boolean
@@ -16,7 +16,7 @@ const READABLE: readonly (readonly [name: string, ...Signature[]])[] = [
   ['TIFF', [0, 'II*\0', 'MM\0*', 'II+\0', 'MM\0+']],
 ]
 
-/** Looked through first: camera raw begins like TIFF. */
+/** Checked first: camera raw begins like TIFF. */
 const FOREIGN: readonly (readonly [name: string, ...Signature[]])[] = [
   ['a camera raw photo', [0, 'II*\0'], [8, 'CR']],
   ['a camera raw photo', [0, 'FUJIFILM', 'IIU\0', 'IIRO', 'MMOR']],
@@ -35,7 +35,7 @@ const FOREIGN: readonly (readonly [name: string, ...Signature[]])[] = [
   ['a git-lfs pointer', [0, 'version https://git-lfs']],
 ]
 
-/** Told by the first 256 bytes; undefined when they begin like nothing that is known. */
+/** The kind by the first 256 bytes; undefined when unknown. */
 export function imageKind(bytes: Uint8Array): ImageKind | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(256, bytes.byteLength)).toString('latin1')
   const fits = ([, ...signatures]: readonly [string, ...Signature[]]) =>
@@ -48,7 +48,7 @@ export function imageKind(bytes: Uint8Array): ImageKind | undefined {
 
 const AVIF = 'AVIF'
 
-/** ISO media: a box of brands, the first one being what wrote it and the others what can read it. */
+/** ISO media: a box of brands, first that of the writer, then those of readers. */
 function boxed(head: string): string | undefined {
   if (!head.startsWith('ftyp', 4)) return undefined
   const brands = head.slice(8, 64)

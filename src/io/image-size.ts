@@ -1,4 +1,4 @@
-/** @file The size of an image, told by its header alone: what memory it will take is known before it is decoded. */
+/** @file The size of an image from its header alone, so that its memory is known before decoding. */
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 
@@ -9,7 +9,7 @@ export interface ImageSize {
 
 export const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest cameras
 
-/** As the image is read, EXIF rotation applied; undefined where the header says nothing or more than is read: reading it will tell why. */
+/** Size with EXIF rotation applied; undefined when the header is unreadable or the image too large: readImage's error says why. */
 export async function imageSize(path: string): Promise<ImageSize | undefined> {
   const found = await stat(path).catch(() => undefined)
   if (!found?.isFile()) return undefined // a pipe would be waited for

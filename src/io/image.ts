@@ -25,7 +25,7 @@ const READABLE = 'a JPEG, PNG or WebP image is needed (TIFF, GIF and AVIF are re
 /**
  * Decodes an image to RGB: grey is repeated, alpha dropped, 16 bits cut to 8, CMYK converted as Pillow does
  * (no ICC profile is applied); of several pages or frames the first. Throws InputError on a missing, empty, truncated,
- * foreign or too large file, and on what is no regular file.
+ * foreign or too large file, and on one that is no regular file.
  */
 export async function readImage(path: string): Promise<RgbImage> {
   const bytes = await readBytes(path)

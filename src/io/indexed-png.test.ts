@@ -109,7 +109,7 @@ test('damaged files are refused by name', async () => {
   await writeFile(at('cut.png'), 'no image at all')
   await expect(readLabelMap(at('cut.png'))).rejects.toThrow(/cannot be decoded/)
   await expect(readLabelMap(at('none.png'))).rejects.toThrow(
-    /none\.png: cannot be read: it is not there; a mask is a PNG of class indices/,
+    /none\.png: cannot be read: it does not exist; a mask is a PNG of class indices/,
   )
 })
 

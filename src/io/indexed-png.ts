@@ -12,7 +12,7 @@ export interface LabelMap {
   readonly data: Uint8Array
 }
 
-/** How the message about a mask that cannot be used ends. */
+/** The end of messages about unusable masks. */
 export const INDEXED =
   'a mask is a PNG of class indices: palette of 1, 2, 4 or 8 bits, or 8-bit grey, one channel'
 
@@ -30,7 +30,7 @@ export async function readLabelMap(path: string): Promise<LabelMap> {
   return { width, height, data }
 }
 
-/** Any PNG, samples as they are stored. Throws InputError naming a file that is missing, damaged, or none. */
+/** Any PNG, samples as stored. Throws InputError naming a file that is missing, damaged, or no PNG. */
 export async function readPng(path: string): Promise<Png> {
   let bytes: Uint8Array
   try {
@@ -42,7 +42,7 @@ export async function readPng(path: string): Promise<Png> {
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new InputError(path, `cannot be read${absent ? ': it is not there' : ''}`, {
+    throw new InputError(path, `cannot be read${absent ? ': it does not exist' : ''}`, {
       expected: INDEXED,
       cause,
     })

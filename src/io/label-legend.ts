@@ -1,11 +1,11 @@
-/** @file What the labels of masks are called and how they are coloured: labels.txt, labels.json, legend.svg. One palette for all. */
+/** @file Names and colours of the labels of masks: labels.txt, labels.json, legend.svg. One palette for all. */
 import { VOC_PALETTE } from './indexed-png.ts'
 import { printable, shortName } from './printable.ts'
 
 /** Red, green, blue in 0..255. */
 export type LabelColour = readonly [number, number, number]
 
-/** The colour of a label, 0 the background: that of the palette in mask PNGs. */
+/** The colour of a label in mask PNGs; 0 is the background. */
 export function labelColour(label: number): LabelColour {
   return VOC_PALETTE[label & 255]!
 }

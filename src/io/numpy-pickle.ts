@@ -31,7 +31,7 @@ export interface NumpyBytes {
 
 /**
  * The array in C order and little-endian; unsigned u2 and u4 are widened to int32 and int64.
- * Returns a sentence saying what is wrong instead when the dtype or the length does not fit.
+ * Returns a sentence with the problem instead when the dtype or the length does not fit.
  */
 export function decodeNumpy({ descr, shape, fortranOrder, bytes, budget }: NumpyBytes): TensorData | string {
   const [, order = '', code = ''] = /^([<>=|]?)([a-zA-Z]\d*)$/.exec(descr) ?? []

@@ -1,4 +1,4 @@
-/** @file How a photo is turned before it is shown (EXIF). */
+/** @file The EXIF orientation of a photo. */
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 
@@ -9,7 +9,7 @@ export interface Orientation {
   readonly orientation: number
 }
 
-/** Reads the header only; undefined when the file is no image that can be read. */
+/** Reads the header only; undefined when the file is no readable image. */
 export async function readOrientation(path: string): Promise<Orientation | undefined> {
   try {
     if (!(await stat(path)).isFile()) return undefined // a pipe would wait for its writer
@@ -20,21 +20,21 @@ export async function readOrientation(path: string): Promise<Orientation | undef
   }
 }
 
-/** Pixels of one byte, row by row, as they are shown. */
-export function turnUpright(
+/** Applies the orientation to pixels of one byte, row by row. */
+export function rotateUpright(
   { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
   orientation: number,
 ): { width: number; height: number; data: Uint8Array } {
   const swapped = orientation >= 5
   const [across, down] = swapped ? [height, width] : [width, height]
-  const mirroredX = [2, 3, 7, 8].includes(orientation) // of the stored x
-  const mirroredY = [3, 4, 6, 7].includes(orientation)
-  const turned = new Uint8Array(data.length)
+  const flippedX = [2, 3, 7, 8].includes(orientation) // of the stored x
+  const flippedY = [3, 4, 6, 7].includes(orientation)
+  const rotated = new Uint8Array(data.length)
   for (let y = 0; y < down; y++)
     for (let x = 0; x < across; x++) {
       const [sx, sy] = swapped ? [y, x] : [x, y]
-      const from = (mirroredY ? height - 1 - sy : sy) * width + (mirroredX ? width - 1 - sx : sx)
-      turned[y * across + x] = data[from]!
+      const from = (flippedY ? height - 1 - sy : sy) * width + (flippedX ? width - 1 - sx : sx)
+      rotated[y * across + x] = data[from]!
     }
-  return { width: across, height: down, data: turned }
+  return { width: across, height: down, data: rotated }
 }

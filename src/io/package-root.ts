@@ -1,4 +1,4 @@
-/** @file Where the package and its native addons lie, from src/ and from dist/src/ alike, and which version it is. */
+/** @file Paths of the package and its native addons, from src/ and dist/src/, and its version. */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
@@ -21,8 +21,8 @@ export function packageVersion(): string {
 }
 
 /**
- * A file of the native addons, such as manifest.json, where the set-up has put it: into the package or, where that is read-only,
- * into the cache (scripts/places.mjs). Where it would be in the package when there is none.
+ * Path of a file of the native addons, such as manifest.json: in the package or, where that is read-only, in the cache
+ * (scripts/places.mjs). Without the file, its path in the package.
  */
 export function addonFile(name: string): string {
   const root = packageRoot()

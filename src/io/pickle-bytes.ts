@@ -1,4 +1,4 @@
-/** @file The bytes of a pickle, taken one piece after another. */
+/** @file A reader of the bytes of a pickle. */
 import { PickleError } from './pickle-value.ts'
 
 export class PickleBytes {
@@ -28,7 +28,7 @@ export class PickleBytes {
     return Number(this.take(8).readBigUInt64LE())
   }
 
-  /** Text up to the next line feed, which is taken too. */
+  /** Text up to the next line feed, which is consumed too. */
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.position)
     if (end < 0) throw new PickleError('is cut off in the middle of its pickle')

@@ -1,8 +1,8 @@
-/** @file What a pickle holds once read: inert values. Nothing of Python's is imported or run. */
+/** @file Inert values of a pickle. No Python is imported or run. */
 import { TagmaskError } from '../errors.ts'
 import type { Budget } from './budget.ts'
 
-/** What an item of a list or dictionary costs, in memory and in the time to copy it. */
+/** Cost of an item of a list or dictionary, in memory and in the time to copy it. */
 export const ITEM_BYTES = 64
 
 export type PickleValue =
@@ -27,7 +27,7 @@ export class PickleObject {
     this.type = type
   }
 
-  /** What BUILD would pass to `__setstate__` or put in `__dict__`. */
+  /** The argument of `__setstate__`, or the contents of `__dict__` (BUILD). */
   setState(state: PickleValue, budget: Budget): void {
     if (!(state instanceof Map)) return
     budget.spend(state.size * ITEM_BYTES)
@@ -35,7 +35,7 @@ export class PickleObject {
   }
 }
 
-/** Stands in for calling a class or function, without side effects; what it copies it takes from the budget first. */
+/** Replaces a call of a class or function, without side effects; copies are charged to the budget first. */
 export type PickleCall = (args: readonly PickleValue[], budget: Budget) => PickleValue
 
 /** An allow-listed class or function. */
@@ -47,7 +47,7 @@ export class PickleGlobal {
   }
 }
 
-/** What is wrong inside a pickle; `unpickle` turns it into an InputError that names the file. */
+/** A fault inside a pickle; `unpickle` converts it to an InputError that names the file. */
 export class PickleError extends TagmaskError {}
 
 /** Throws PickleError for a whole number beyond 2^53: a Map puts all of those with the same low bits in one chain. */

@@ -21,7 +21,7 @@ export function unfilter(
 
 type Undo = (line: Uint8Array, above: Uint8Array, bytesPerPixel: number) => void
 
-/** None, sub, up, average, Paeth: what the byte to the left and those above predict is added. */
+/** None, sub, up, average, Paeth: adds the prediction from the bytes to the left and above. */
 const UNDO: readonly Undo[] = [
   () => undefined,
   (line, _, left) => {
@@ -45,7 +45,7 @@ const UNDO: readonly Undo[] = [
   },
 ]
 
-/** Of the bytes to the left, above, and above to the left, the one nearest to a + b - c. */
+/** Paeth: the nearest to a + b - c of the bytes to the left (a), above (b), and above to the left (c). */
 function paeth(a: number, b: number, c: number): number {
   const pa = Math.abs(b - c)
   const pb = Math.abs(a - c)

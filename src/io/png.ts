@@ -1,4 +1,4 @@
-/** @file PNG to samples, each as it is stored: palettes are not applied, bits not scaled. What a file asks for is held against its bytes first. */
+/** @file PNG to samples as stored: palettes are not applied, bits not scaled. The size is checked against the file's bytes first. */
 import { inflateSync } from 'node:zlib'
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'
@@ -45,7 +45,7 @@ const ADAM7 = [
 ] as const
 const WHOLE = [[0, 0, 1, 1]] as const
 
-/** Throws InputError naming `file`: no PNG, animated, damaged, cut short, or larger than it may be. `expected` ends the message. */
+/** Throws InputError naming `file`: no PNG, animated, damaged, cut short, or too large. `expected` ends the message. */
 export function decodePng(bytes: Uint8Array, file: string, expected: string): Png {
   const refuse = (problem: string, cause?: unknown): InputError =>
     new InputError(file, problem, { expected, cause })

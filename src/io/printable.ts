@@ -1,10 +1,9 @@
-/** @file Text from files and names made harmless for a terminal. Imports nothing. */
+/** @file Text from files and names made safe for a terminal. Imports nothing. */
 /** Control characters, those that turn the direction of text, line separators, and halves of surrogate pairs. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu
 
 /**
- * The text with what a terminal would obey as escapes (ESC becomes \u001b). Line ends and tabs stay, unless it is to be
- * `oneLine`.
+ * The text with control characters as escapes (ESC becomes \u001b). Line ends and tabs stay, unless `oneLine`.
  */
 export function printable(text: string, { oneLine = false }: { oneLine?: boolean } = {}): string {
   return text.replace(UNPRINTABLE, character => {
@@ -14,13 +13,13 @@ export function printable(text: string, { oneLine = false }: { oneLine?: boolean
   })
 }
 
-/** What an error of the system or a library says, on one line: what it says twice, once. */
+/** The message of an error of the system or a library on one line, without repetition. */
 export function textOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error)
   return oneLine(text)
 }
 
-/** The lines of a text as one, joined by "; ", without what a terminal would obey. */
+/** The lines of a text as one, joined by "; ", with control characters escaped. */
 export function oneLine(text: string): string {
   const lines = text.split(/[\r\n\u2028\u2029]+/).map(line => line.trim())
   const joined = [...new Set(lines)].filter(line => line !== '').join('; ')

@@ -8,7 +8,7 @@ import { itemSize } from './tensor-data.ts'
 import { findTorchGlobal, loadStorage, type TorchStorage } from './torch-pickle.ts'
 import { unpickle } from './unpickler.ts'
 
-/** What a checkpoint holds: the unpickled object, and the raw bytes its tensors refer to. */
+/** A checkpoint: the unpickled object, and the raw bytes its tensors refer to. */
 export interface Checkpoint {
   readonly root: PickleValue
   readonly readStorage: (key: string) => Promise<Uint8Array>

@@ -7,7 +7,7 @@ import { findTorchGlobal, loadStorage } from './torch-pickle.ts'
 import { unpickle } from './unpickler.ts'
 import { withZip } from './zip.ts'
 
-/** Opens the archive, passes what it holds, closes. Storages are read when asked for, each once. */
+/** Opens the archive, passes its contents, closes. Storages are read on first use, each once. */
 export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
   return withZip(path, async (entries, size) => {
     const budget = Budget.forCopies(path, size)

@@ -51,7 +51,7 @@ export async function readRange(path: string, file: FileHandle, begin: number, e
   return buffer
 }
 
-/** Says in words what the system's code for a failed open means; other errors come back as they are. */
+/** Explains the system's code for a failed open; other errors are returned unchanged. */
 export function explainReadError(path: string, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   const explain = (problem: string, expected?: string) =>
@@ -86,7 +86,7 @@ export function explainReadError(path: string, error: unknown): unknown {
   }
 }
 
-/** Opening a pipe waits for its writer, for ever perhaps, and a device may never end: neither is opened. */
+/** Refuses pipes, whose opening may wait for ever, and devices, which may never end. */
 async function checkRegular(path: string): Promise<void> {
   const found = await stat(path)
   if (found.isFile()) return

@@ -1,6 +1,7 @@
 /**
- * @file The checksum in our own safetensors files: metadata `tagmask.crc32`, the CRC-32 of the whole file in eight hexadecimal
- * digits, counted with zeros in their place. It is written always, taken out again on reading, and absent from others' files.
+ * @file The checksum in our own safetensors files: metadata `tagmask.crc32`, the CRC-32 of the whole file in eight
+ * hexadecimal digits, computed with zeros in their place. It is always written, removed on reading, and absent from others'
+ * files.
  */
 import { InputError } from '../errors.ts'
 import { crc32 } from './checksum.ts'
@@ -14,11 +15,11 @@ const BLANK = '00000000'
 export const BLANK_CHECKSUM: Readonly<Record<string, string>> = { [KEY]: BLANK }
 
 export interface Checksum {
-  /** Throws InputError unless these are the bytes after the header that the checksum was made of. */
+  /** Throws InputError unless the checksum fits these bytes after the header. */
   readonly check: (path: string, data: Iterable<Uint8Array>) => void
 }
 
-/** Puts the checksum of all parts into the first, a header with the blank one. */
+/** Writes the checksum of all parts into the first, a header with a blank one. */
 export function fillChecksum(header: Buffer, parts: Iterable<Uint8Array>): void {
   header.write(hexadecimal(sumOf(parts)), placeOf(header, BLANK), 'latin1')
 }

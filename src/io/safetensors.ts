@@ -13,7 +13,7 @@ export interface SafetensorsFile {
   readonly metadata: Record<string, string>
 }
 
-/** Where a tensor lies: `begin` and `end` count from the first byte after the header. */
+/** Range of a tensor: `begin` and `end` count from the first byte after the header. */
 export interface SafetensorsEntry {
   readonly dtype: DType
   readonly shape: readonly number[]
@@ -45,9 +45,9 @@ const CODES: Readonly<Record<DType, string>> = {
 const DTYPES = new Map(Object.entries(CODES).map(([dtype, code]) => [code, dtype as DType]))
 
 /**
- * Reads a whole file with one read, tensors being views of it (copies where unaligned); or, with `only`, the chosen tensors alone.
- * Throws InputError naming the file and the tensor when anything in the header or the length is wrong, or when a whole file
- * does not fit its checksum.
+ * Reads a whole file with one read, tensors being views of it (copies where unaligned); or, with `only`, the chosen tensors
+ * alone. Throws InputError naming the file and the tensor when anything in the header or the length is wrong, or when a
+ * whole file does not fit its checksum.
  */
 export function readSafetensors(
   path: string,

@@ -12,7 +12,7 @@ export interface StridedView {
   readonly strides: readonly number[]
 }
 
-/** A view repeated (stride 0) to more than this many elements is taken for a trap, not for weights. */
+/** Most elements of a repeated view (stride 0): larger ones are traps, not weights. */
 const MAX_EXPANDED = 2 ** 26
 
 const nothing = () => undefined
@@ -25,8 +25,8 @@ export function rowMajor(shape: readonly number[]): number[] {
 }
 
 /**
- * The elements of the view in C order: without copying where they already lie so and are aligned. `spend` is told the
- * bytes of a copy before it is made, and may throw. Returns undefined when the view reaches outside `bytes` or cannot be real.
+ * The elements of the view in C order, copied only when they are in another order or not aligned. `spend` gets the bytes
+ * of a copy before it is made, and may throw. Undefined when the view reaches outside `bytes` or repeats too much.
  */
 export function gather(
   bytes: Uint8Array,

@@ -1,6 +1,6 @@
 /**
  * @file Names of files that are being written, `.tagmask-PLACE-PID-START-RANDOM.tmp`: 50 characters whatever the file's own
- * name, and enough to tell later whether whoever wrote it is still there.
+ * name, and enough to tell later whether its writer still runs.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 
 const NAME = /^\.tagmask-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/
 
-/** Nobody writes one file for a day: what is older is dead, also on another machine. */
+/** No file takes a day to write: an older one is abandoned, also on another machine. */
 const DEAD_AFTER_MS = 24 * 60 * 60 * 1000
 
 /** A new name, in the folder of the file that it becomes. */
@@ -20,8 +20,8 @@ export function temporaryName(): string {
 }
 
 /**
- * Removes what writeFileAtomic left in a folder (not below it) when its process was killed, and returns those names. What
- * another process is writing stays, and so does every file of another name. A folder that is absent holds none.
+ * Removes the files that killed processes left in a folder (not below it), and returns their names. Files that another
+ * process is writing stay, and so do all other names. An absent folder holds none.
  */
 export async function removeLeftovers(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
@@ -45,7 +45,7 @@ async function isLeftover(path: string, name: RegExpExecArray | null): Promise<b
   return found !== undefined && Date.now() - found.mtimeMs > DEAD_AFTER_MS
 }
 
-/** A process of that number that began at that time; where the system does not tell the time, of that number. */
+/** Whether a process of that number that began at that time runs; without the time, any of that number. */
 function isAlive(pid: number, start: string): boolean {
   const began = startOf(pid)
   if (began !== undefined && start !== '0') return began === start
@@ -57,7 +57,7 @@ function isAlive(pid: number, start: string): boolean {
   }
 }
 
-/** When a process began, in ticks since the system did (Linux); numbers of processes are used again. */
+/** Start of a process, in ticks since boot (Linux); numbers of processes are reused. */
 function startOf(pid: number): string | undefined {
   try {
     // the name of the program, in brackets, may hold blanks and brackets itself
@@ -70,7 +70,7 @@ function startOf(pid: number): string | undefined {
 
 let here: string | undefined
 
-/** The machine, and in it the container: a process's number means something there only. */
+/** The machine and its container, in which a process's number is valid. */
 function place(): string {
   here ??= createHash('sha256').update(`${hostname()} ${processSpace()}`).digest('hex').slice(0, 8)
   return here

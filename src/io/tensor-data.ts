@@ -13,7 +13,7 @@ export type DType =
 
 /**
  * `data` holds the elements as little-endian bytes in C order; it may be a view into a larger buffer.
- * All readers in io/ hand out data aligned to its element, so typed views of it never need a copy.
+ * All readers in io/ return data aligned to its element, so typed views of it never need a copy.
  */
 export interface TensorData {
   readonly dtype: DType

@@ -1,4 +1,4 @@
-/** @file How many threads may be started, in one place: flags, recipes, TAGMASK_THREADS, loaders and the CRF ask here. Torch-free. */
+/** @file Thread counts of flags, recipes, TAGMASK_THREADS, loaders and the CRF. Torch-free. */
 import { availableParallelism } from 'node:os'
 import { InputError } from '../errors.ts'
 
@@ -7,13 +7,13 @@ export function threadLimit(): number {
   return Math.max(16, 4 * availableParallelism())
 }
 
-/** Gives `count` back. Throws InputError naming `source` for anything but a whole number from 1 to threadLimit(). */
+/** Returns `count`. Throws InputError naming `source` unless it is a whole number from 1 to threadLimit(). */
 export function checkThreads(count: number, { source, field }: { source: string; field?: string }): number {
   if (Number.isInteger(count) && count >= 1 && count <= threadLimit()) return count
   throw refused(source, { found: String(count), ...(field !== undefined && { field }) })
 }
 
-/** TAGMASK_THREADS where it is set, else as many as there are processors. Throws InputError for another value. */
+/** TAGMASK_THREADS if set, else the number of processors. Throws InputError for another value. */
 export function defaultThreads(): number {
   const given = process.env.TAGMASK_THREADS?.trim()
   if (given === undefined || given === '') return availableParallelism()

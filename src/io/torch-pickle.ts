@@ -1,4 +1,4 @@
-/** @file What PyTorch's checkpoints may hold: tensors, storages, and a few inert classes around them. */
+/** @file Values of PyTorch's checkpoints: tensors, storages, and a few inert classes around them. */
 import { MAX_AXES } from './budget.ts'
 import { findNumpyGlobal } from './numpy-pickle.ts'
 import {
@@ -84,7 +84,7 @@ const rebuildTensor = new PickleGlobal(([storage, offset, shape, strides]) => {
   return new TorchTensor(storage, storage.offset + offset, shape, strides)
 })
 
-/** The value itself, without what wraps it: a Parameter's tensor. */
+/** The value without its wrapper: a Parameter's tensor. */
 const unwrap = new PickleGlobal(([value]) => value ?? null)
 
 const makeMap = new PickleGlobal((args, budget) => {

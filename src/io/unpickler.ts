@@ -16,9 +16,9 @@ export interface UnpickleOptions {
   readonly findGlobal: (module: string, name: string) => PickleGlobal | PickleObject | undefined
   /** The value for a persistent id (PyTorch's storages); refused when absent. */
   readonly persistentLoad?: (id: PickleValue) => PickleValue
-  /** Where in `bytes` the pickle begins. */
+  /** Offset of the pickle in `bytes`. */
   readonly start?: number
-  /** Pays for what the pickle makes; when absent, one for a file of these bytes. */
+  /** Limit on the values of the pickle; that of a file of these bytes when absent. */
   readonly budget?: Budget
 }
 
@@ -245,7 +245,7 @@ class Machine {
       case 'P':
       case '\x97':
         throw new PickleError('refers to data outside the file')
-      case '\x98': // read-only: so is all that is read
+      case '\x98': // read-only, as everything read is
         return true
       case '\x82':
       case '\x83':

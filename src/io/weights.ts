@@ -12,8 +12,8 @@ const EXPECTED = 'a .safetensors, .pth, .pt, .bin or .npz file of weights, downl
 
 /**
  * Reads named tensors by the file's content, not its extension. PyTorch files: see readPth.
- * Throws InputError that says what the file is instead (cut off, empty, a web page, a git-lfs pointer, ...), or which of its
- * tensors holds NaN or infinity.
+ * Throws InputError naming what the file is instead (cut off, empty, a web page, a git-lfs pointer, ...), or the tensor
+ * that holds NaN or infinity.
  */
 export async function readWeights(path: string): Promise<Map<string, TensorData>> {
   const weights = await readAny(path)
@@ -31,7 +31,7 @@ async function readAny(path: string): Promise<Map<string, TensorData>> {
   const head = await withFile(path, (file, size) => readRange(path, file, 0, Math.min(256, size)))
   const text = head.toString('latin1')
   if (text.startsWith('PK')) return (await holdsArrays(path)) ? readNpz(path) : (await readPth(path)).tensors
-  // a header of 128 bytes (mod 256) begins like a pickle: look at all nine bytes
+  // a header of 128 bytes (mod 256) begins like a pickle: check all nine bytes
   if (text.startsWith('\0\0\0{', 5)) return (await readSafetensors(path)).tensors
   if (head[0] === 0x80) return (await readPth(path)).tensors
   if (path.endsWith('.safetensors') && notWeights(text) === undefined)
@@ -43,7 +43,7 @@ function holdsArrays(path: string): Promise<boolean> {
   return withZip(path, async entries => [...entries.keys()].some(name => name.endsWith('.npy')))
 }
 
-/** What people have instead of weights, told by its first bytes. */
+/** Files mistaken for weights, told by their first bytes. */
 function notWeights(head: string): string | undefined {
   if (head === '') return 'is empty (zero bytes)'
   if (/^\s*<(!doctype|html|\?xml|head|body)/i.test(head)) return 'is a web page, not weights'

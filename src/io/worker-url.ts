@@ -1,4 +1,4 @@
-/** @file Where a worker thread's file lies: beside its caller when built, under dist/ when running from source. */
+/** @file Path of a worker thread's file: in its caller's folder when built, under dist/ when running from source. */
 import { existsSync } from 'node:fs'
 import { sep } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -10,9 +10,9 @@ import { setupCommand } from './package-root.ts'
  * Node 20 runs no TypeScript, so src/x/name.ts is found as dist/src/x/name.js. Throws when it is not built.
  */
 export function workerUrl(from: string, name: string): URL {
-  const beside = fileURLToPath(new URL(`${name}.js`, from))
-  const at = beside.lastIndexOf(`${sep}src${sep}`)
-  const path = from.endsWith('.ts') ? `${beside.slice(0, at)}${sep}dist${beside.slice(at)}` : beside
+  const built = fileURLToPath(new URL(`${name}.js`, from))
+  const at = built.lastIndexOf(`${sep}src${sep}`)
+  const path = from.endsWith('.ts') ? `${built.slice(0, at)}${sep}dist${built.slice(at)}` : built
   if (!existsSync(path)) throw new TagmaskError(`${path} is not built: run ${setupCommand()}`)
   return pathToFileURL(path)
 }

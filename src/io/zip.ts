@@ -21,7 +21,7 @@ const EXPECTED = 'an archive that was copied or downloaded completely'
 
 /**
  * Opens the archive, passes its entries by name and its own size, closes. Throws InputError when it is cut off or
- * damaged, when entries lie over one another, or when they would inflate to more than it can stand for.
+ * damaged, when entries overlap, or when they would inflate to more than its size can hold.
  */
 export function withZip<T>(
   path: string,
@@ -100,7 +100,7 @@ function inflate({ path, zip }: Archive, entry: yauzl.Entry, budget: Budget): Pr
   })
 }
 
-/** Reads for yauzl; its own reader throws where nobody can catch when a damaged archive points outside the file. */
+/** Reads for yauzl, whose own reader throws uncatchably when a damaged archive points outside the file. */
 class BoundedReader extends yauzl.RandomAccessReader {
   readonly #path: string
   readonly #file: FileHandle

@@ -54,16 +54,14 @@ export const attentionMapsFields = {
     .enum(['fused', 'mct', 'patchcam'])
     .default('fused')
     .describe(
-      'class-to-patch attention times patch maps (fused), attention alone (mct; v1 has only this), patch maps alone (patchcam)',
+      'class-to-patch attention times patch CAMs (fused), attention alone (mct; the only one of v1), patch CAMs alone (patchcam)',
     ),
   refine: z
     .boolean()
     .default(true)
-    .describe('spread the maps with the patch-to-patch attention of all layers (patch affinity)'),
+    .describe('refine the CAMs by the patch-to-patch attention of all layers (patch affinity)'),
   affinity: z
     .enum(['published', 'transposed'])
     .default('published')
-    .describe(
-      'read where refine is true: the attention S as it is (published), or S + S^T, which has no direction (transposed)',
-    ),
+    .describe('used with refine: the attention S (published), or S + S^T, which is symmetric (transposed)'),
 }

@@ -1,4 +1,4 @@
-/** @file What the `train` section of every method says of its optimiser, learning rate and augmentation. A method may give one of them another default. Imports zod only. */
+/** @file The `train` section of a recipe that every method shares: length, optimiser, schedule, augmentation, checkpoints. Imports zod only. */
 import { z } from 'zod'
 
 const rate = {
@@ -8,9 +8,7 @@ const rate = {
     .min(1)
     .nullable()
     .default(512)
-    .describe(
-      'lr is for this batch size and is multiplied by batchSize / lrBatch; null: lr is used as it stands',
-    ),
+    .describe('lr is multiplied by batchSize / lrBatch; null: it is not'),
 }
 
 const reach = {
@@ -18,7 +16,7 @@ const reach = {
     .enum(['weights', 'all'])
     .default('weights')
     .describe(
-      'what it reaches: not one-dimensional tensors, biases, class tokens and position embeddings (weights); everything, as WeakTr is published (all)',
+      'which parameters decay: all but one-dimensional tensors, biases, class tokens and position embeddings (weights), or all, as published for WeakTr',
     ),
 }
 
@@ -28,7 +26,7 @@ const adamw = z.strictObject({
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
     .default([0.9, 0.999])
-    .describe('coefficients of the running averages of the gradient and of its square'),
+    .describe('coefficients of the running averages of the gradient and its square'),
   eps: z.number().gt(0).default(1e-8).describe('added to the denominator for numerical stability'),
   weightDecay: z.number().min(0).default(0.05).describe('decoupled weight decay'),
   ...reach,
@@ -54,7 +52,7 @@ const sgd = z.strictObject({
   ...reach,
 })
 
-export const trainOptimiser = z.discriminatedUnion('kind', [adamw, sgd])
+const trainOptimiser = z.discriminatedUnion('kind', [adamw, sgd])
 
 const warmupEpochs = z.number().min(0).default(5).describe('length of the linear warm-up, epochs')
 const minLr = z
@@ -66,7 +64,9 @@ const minLr = z
 const cosineEpoch = z.strictObject({
   kind: z
     .literal('cosine-epoch')
-    .describe("timm's schedule as published: one learning rate an epoch, warm-up cut out of the cosine"),
+    .describe(
+      "timm's schedule, as published: one learning rate an epoch; the warm-up replaces the first epochs of the cosine",
+    ),
   warmupEpochs,
   warmupLr: z
     .number()
@@ -78,7 +78,7 @@ const cosineEpoch = z.strictObject({
     .boolean()
     .default(true)
     .describe(
-      'as published: epoch e trains with the rate of epoch e - 1, so that the first two epochs run at warmupLr',
+      'as published: epoch e has the learning rate of epoch e - 1, so that the first two have warmupLr',
     ),
 })
 
@@ -106,7 +106,7 @@ const poly = z.strictObject({
     .describe('learning rate of the first step, over that at the end of the warm-up'),
 })
 
-export const trainSchedule = z.discriminatedUnion('kind', [cosineEpoch, cosineStep, poly])
+const trainSchedule = z.discriminatedUnion('kind', [cosineEpoch, cosineStep, poly])
 
 const range = (low: number, high: number, text: string) =>
   z
@@ -200,7 +200,67 @@ const paddedCrop = z.strictObject({
     .describe('what is around an image that is smaller: black, or the mean colour'),
 })
 
-export const trainAugment = z.discriminatedUnion('kind', [resizedCrop, paddedCrop])
+const trainAugment = z.discriminatedUnion('kind', [resizedCrop, paddedCrop])
+
+/** Fields of every section that trains: none of them changes the result. */
+export const checkpointFields = {
+  checkpointMinutes: z
+    .number()
+    .gt(0)
+    .default(5)
+    .describe('longest time between two checkpoints, minutes; there is also one after each epoch'),
+  checkpointSteps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('also write a checkpoint every so many steps; null: by time only'),
+  logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
+}
+
+/** Keys that say how long a training is and what a step sees; `fitRecipe` fits them to small data sets. */
+export const lengthFields = {
+  steps: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'least number of steps: a small data set gets more epochs until it has so many; null: epochs alone',
+    ),
+  dropLast: z.boolean().default(true).describe('leave out the last, smaller batch of an epoch'),
+}
+
+/** Fields of the `train` section; a method adds its `losses`. */
+export const trainFields = {
+  epochs: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(60)
+    .describe('passes over the training images; null: `steps` alone says how long the training is'),
+  batchSize: z
+    .int()
+    .min(1)
+    .default(64)
+    .describe('images in a step; reduced for a data set of few batches, unless set by --set'),
+  ...lengthFields,
+  optimiser: trainOptimiser.prefault({}).describe('how weights are updated'),
+  schedule: trainSchedule.prefault({ kind: 'cosine-epoch' }).describe('learning rate over time'),
+  augment: trainAugment.prefault({}).describe('random changes to training images'),
+  validateEvery: z
+    .int()
+    .min(0)
+    .default(1)
+    .describe('epochs between two validations, or steps where epochs is null; 0: never'),
+  select: z
+    .enum(['tags', 'gt-miou'])
+    .default('tags')
+    .describe(
+      "metric of a validation, by which maps.checkpoint best chooses: mAP on the tags of data.valSplit (tags), or mIoU of CAMs against the masks of the scored images, as WeakTr's authors do (gt-miou): then the result is not from tags alone",
+    ),
+  ...checkpointFields,
+}
 
 export type OptimiserRecipe = z.output<typeof trainOptimiser>
 export type ScheduleRecipe = z.output<typeof trainSchedule>

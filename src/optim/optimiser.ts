@@ -13,32 +13,31 @@ export interface ParameterGroup {
 
 export interface Optimiser {
   readonly groups: readonly ParameterGroup[]
-  /** One update from the gradients at hand; parameters without one do not move, not even by weight decay. */
+  /** One update; parameters without a gradient do not change, not even by weight decay. */
   step(lr: number): void
-  /** Forgets all gradients. */
+  /** Sets all gradients to none. */
   zeroGrad(): void
   /** Running averages by `kind.parameter`, and the number of steps taken. */
   state(): { readonly tensors: ReadonlyMap<string, Tensor>; readonly steps: number }
-  /** Throws TagmaskError when they are not the averages of these parameters. */
+  /** Throws TagmaskError when the averages are not those of these parameters. */
   loadState(tensors: ReadonlyMap<string, TensorData>, steps: number): void
   /** Frees the averages, which take once or twice the memory of the parameters; the optimiser then stands at step 0. */
   dispose(): void
 }
 
-/** What weight decay reaches. weights: not one-axis tensors, biases and named exceptions; all: everything. */
+/** Decayed parameters. weights: all but one-dimensional tensors, biases and named exceptions; all: every one. */
 export type Decays = 'weights' | 'all'
 
 export interface DecayOptions {
   readonly weightDecay: number
   readonly decays?: Decays
-  /** The exceptions. */
+  /** Names of parameters that do not decay. */
   readonly noDecay?: ReadonlySet<string>
   /** Factor on the learning rate of a parameter, by its name. */
   readonly lrScale?: (name: string) => number
 }
 
-/** For each factor on the learning rate, two groups as timm 0.4.12 makes them of a network (weights), or one, as of a
- * list of parameters (all). */
+/** For each factor on the learning rate, two groups as in timm 0.4.12 (weights), or one (all). */
 export function decayGroups(
   network: Module,
   { weightDecay, decays = 'weights', noDecay = new Set(), lrScale = () => 1 }: DecayOptions,
@@ -140,7 +139,7 @@ function parameterOf(key: string): string {
   return key.slice(key.indexOf('.') + 1)
 }
 
-/** Every average is of a kind and a parameter there are, in its shape; whatever has one kind has all. */
+/** Every average has a known kind and parameter, and its shape; a parameter with one kind has all. */
 function checkAverages(
   tensors: ReadonlyMap<string, TensorData>,
   parameters: ReadonlyMap<string, Parameter>,

@@ -59,8 +59,8 @@ export interface PolyStepOptions extends PolyOptions {
 }
 
 /**
- * lr * (1 - step / steps)^power; from `steps` on it stays at the last rate (psa and seg, torchutils.py, PolyOptimizer). The
- * warm-up rises linearly to `lr`; what follows is not counted from its end, so that the rate jumps there (afa, utils/optimizer.py).
+ * lr * (1 - step / steps)^power; constant from `steps` on (psa and seg, torchutils.py, PolyOptimizer). The warm-up rises
+ * linearly to `lr`; steps are counted from its start, so the rate jumps at its end (afa, utils/optimizer.py).
  */
 export function polyStep({
   lr,
@@ -81,8 +81,8 @@ export interface PolyFloorOptions extends PolyOptions {
 }
 
 /**
- * (lr - minLr) (1 - step / steps)^power + minLr, from `steps` on `minLr` (segm/optim/scheduler.py). The warm-up rises to
- * the rate at its end divided among its steps; step 0 runs at `lr` even then, as published.
+ * (lr - minLr) (1 - step / steps)^power + minLr, from `steps` on `minLr` (segm/optim/scheduler.py). The warm-up rises
+ * linearly to the rate at its end; step 0 runs at `lr` all the same, as published.
  */
 export function polyFloor({
   lr,
@@ -98,7 +98,7 @@ export function polyFloor({
   return step => (step === 0 ? lr : (lr - minLr) * share(step) + minLr)
 }
 
-/** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch leaves the rate alone. */
+/** scaled = lr * batchSize / lrBatch, the linear rule; a null lrBatch does not scale. */
 export function scaledLr(
   lr: number,
   { batchSize, lrBatch }: { batchSize: number; lrBatch: number | null },

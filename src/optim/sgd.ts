@@ -23,8 +23,8 @@ export function sgd(
 }
 
 /**
- * The momentum that the PolyOptimizer of PSA and of MCTformer's segmentation gives to SGD. `momentumBug`: as
- * published, it passes the weight decay in its place: there is next to no momentum, and only groups with a decay of their own are decayed.
+ * Options of SGD in the PolyOptimizer of PSA and of MCTformer's segmentation. `momentumBug`: as published, weight decay
+ * is passed as momentum, so momentum is nearly 0 and only groups with a weight decay of their own decay.
  */
 export function polySgdMomentum({
   momentum,

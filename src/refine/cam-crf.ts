@@ -14,8 +14,8 @@ interface CamCrfImage extends Partial<CrfParameters>, CrfThreads {
 }
 
 /**
- * The score of the background beside the maps: (1 - strongest map)^alpha, or the same everywhere. Of exponents, 1 makes
- * confident foreground, 12 confident background.
+ * The background score: (1 - strongest map)^alpha, or a constant. An exponent of 1 makes confident foreground, 12
+ * confident background.
  */
 export type CamCrfOptions = CamCrfImage & ({ readonly alpha: number } | { readonly background: number })
 

@@ -1,17 +1,17 @@
-/** @file What the dense CRF of an image takes, known before anything is allocated. Imports errors and io. */
+/** @file Memory of the dense CRF of an image, before anything is allocated. Imports errors and io. */
 import { InputError } from '../errors.ts'
 import { formatBytes, memoryBudget } from '../io/available-memory.ts'
 
 const PIXEL = 170 // bytes: both lattices, of photos 0.3 to 1 vertex a pixel
 const LABEL = 20 // bytes a pixel: scores, their copy, the bias, the result, and a share of the vertices
-const NEGLIGIBLE = 256e6 // below, the system is not asked
+const NEGLIGIBLE = 256e6 // below, the system is not queried
 
 /** Bytes for an image of so many pixels, scores and result included; measured on photos of 0.2 to 3 megapixels. */
 export function crfMemory({ pixels, labels }: { pixels: number; labels: number }): number {
   return pixels * (PIXEL + LABEL * labels)
 }
 
-/** Throws InputError where that is more than there is. */
+/** Throws InputError when that is more than is available. */
 export function refuseLargeCrf(
   { width, height, labels, name }: { width: number; height: number; labels: number; name: string },
   { budget = memoryBudget }: { budget?: () => number } = {},

@@ -1,4 +1,4 @@
-/** @file Pairwise parameters of the dense CRF, and the sets the five papers' code uses. Imports nothing. */
+/** @file Pairwise parameters of the dense CRF, and the sets of the five papers' code. Imports nothing. */
 /** Smoothness: exp(-|p_i - p_j|^2 / 2 sxy^2). sxy in pixels, one value or [x, y]; compat is the Potts weight. */
 export interface GaussianTerm {
   readonly sxy: number | readonly [x: number, y: number]

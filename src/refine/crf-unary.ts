@@ -1,4 +1,4 @@
-/** @file Unary terms of the dense CRF as descriptions; the addon works them out off the main thread. Imports errors. */
+/** @file Unary terms of the dense CRF as descriptions; the addon computes them off the main thread. Imports errors. */
 import { InputError } from '../errors.ts'
 
 /** Scores in [0, 1] per label, [labels, height, width]; they need not add up to 1. See unaryFromScores. */
@@ -17,11 +17,11 @@ export interface LabelUnary {
   readonly gtProb: number
 }
 
-/** Energies [labels, height, width] themselves, or what to make them from. */
+/** Energies [labels, height, width], or scores or labels to make them from. */
 export type Unary = Float32Array | ScoreUnary | LabelUnary
 
 /**
- * -log(clip(score, clip, 1)) as pydensecrf's unary_from_softmax; `clip: null` leaves scores as they are, which must
+ * -log(clip(score, clip, 1)) as pydensecrf's unary_from_softmax; `clip: null` does not clip: scores must
  * then be positive. `scale` in (0, 1] first mixes the scores with the uniform distribution. Throws InputError.
  */
 export function unaryFromScores(

@@ -13,12 +13,12 @@ import { enlargedBestLabels } from './enlarge-labels.ts'
 export interface CrfImage extends Partial<CrfParameters> {
   readonly image: RgbImage
   readonly unary: Unary
-  /** What messages call the image: its file or id. */
+  /** Name of the image in messages: its file or id. */
   readonly name?: string
 }
 
 export interface CrfThreads {
-  /** Threads to use; TAGMASK_THREADS or the number of processors unless told. The result does not depend on it. */
+  /** Threads; default: TAGMASK_THREADS or the number of processors. The result does not depend on it. */
   readonly threads?: number
 }
 
@@ -80,7 +80,7 @@ export function mostProbableLabels(
   return { width, height, data }
 }
 
-/** The same at `size`, spread bilinearly where that is not the size of the probabilities. */
+/** The same at `size`, resized bilinearly if that is not the size of the probabilities. */
 export function bestLabelsAt(
   probabilities: Float32Array,
   from: { readonly width: number; readonly height: number },
@@ -191,13 +191,13 @@ function checkDeviations(values: readonly number[], field: string, name: string)
   }
 }
 
-/** The threads asked for, as `threads` of a recipe; when there are none, TAGMASK_THREADS, or as many as there are processors. */
-export function crfThreads(asked: number | null = null): number {
-  return threadCount(asked ?? undefined, 'dense CRF')
+/** The given threads, as `threads` of a recipe; else TAGMASK_THREADS, or the number of processors. */
+export function crfThreads(given: number | null = null): number {
+  return threadCount(given ?? undefined, 'dense CRF')
 }
 
-function threadCount(asked: number | undefined, name: string): number {
+function threadCount(given: number | undefined, name: string): number {
   const threads =
-    asked === undefined ? defaultThreads() : checkThreads(asked, { source: name, field: 'threads' })
+    given === undefined ? defaultThreads() : checkThreads(given, { source: name, field: 'threads' })
   return Math.min(threads, 256) // the addon's own limit
 }

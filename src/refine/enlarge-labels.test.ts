@@ -14,7 +14,7 @@ test.each([
     const planes = ops.rand([3, h, w])
     const want = bestLabels(planes, { width, height }).data
     const got = enlargedBestLabels(planes.toFloat32Array(), { width: w, height: h }, { width, height }).data
-    const other = got.filter((label, i) => label !== want[i]).length // rounding, where two are as good
+    const other = got.filter((label, i) => label !== want[i]).length // rounding at ties
     expect(other).toBeLessThanOrEqual(Math.ceil(0.002 * got.length))
   })
 })

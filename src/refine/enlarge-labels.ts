@@ -1,4 +1,4 @@
-/** @file Labels found at a working size brought to the size of the image itself. Torch-free. */
+/** @file Labels of a reduced image resized to the image's own size. Torch-free. */
 import type { LabelMap } from '../io/indexed-png.ts'
 
 interface Size {
@@ -7,8 +7,8 @@ interface Size {
 }
 
 /**
- * The most probable label of every pixel of `size` from probabilities [labels, height, width] of another size, spread
- * bilinearly row by row: an image of 24 megapixels would need 100 MB a label at once. The lowest where several are.
+ * The most probable label of every pixel of `size` from probabilities [labels, height, width] of another size, resized
+ * bilinearly row by row: at once an image of 24 megapixels would need 100 MB a label. The lowest of equals.
  */
 export function enlargedBestLabels(probabilities: Float32Array, from: Size, size: Size): LabelMap {
   const area = from.width * from.height
@@ -42,7 +42,7 @@ export function enlargedBestLabels(probabilities: Float32Array, from: Size, size
   return { ...size, data }
 }
 
-/** Labels of another size, each pixel the nearest one's: for labels that cannot be mixed. */
+/** Labels resized by nearest neighbour. */
 export function enlargedLabels({ width, height, data }: LabelMap, size: Size): LabelMap {
   if (width === size.width && height === size.height) return { width, height, data }
   const columns = nearest(width, size.width)
@@ -56,7 +56,7 @@ export function enlargedLabels({ width, height, data }: LabelMap, size: Size): L
   return { ...size, data: out }
 }
 
-/** Pixel centres, as torch's bilinear without aligned corners: the two neighbours, and the second one's share. */
+/** Both neighbours of each output and the second one's weight, as torch's bilinear with align_corners=False. */
 function taps(inputs: number, outputs: number): { low: Int32Array; high: Int32Array; part: Float32Array } {
   const [low, high] = [new Int32Array(outputs), new Int32Array(outputs)]
   const part = new Float32Array(outputs)

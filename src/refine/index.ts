@@ -1,4 +1,4 @@
-/** @file What is done to CAMs, the public way in: dense CRF, sure labels, AffinityNet and its random walk. */
+/** @file Refinement of CAMs, the public way in: dense CRF, sure labels, AffinityNet and its random walk. */
 export * from './affinity/index.ts'
 export * from './cam-crf.ts'
 export * from './crf-parameters.ts'

@@ -1,4 +1,4 @@
-/** @file Hard labels through the dense CRF, as WeakTr and SemFormer make pseudo labels of them. Torch-free. */
+/** @file Hard labels through the dense CRF, as in the pseudo labels of WeakTr and SemFormer. Torch-free. */
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
@@ -10,11 +10,11 @@ import { enlargedLabels } from './enlarge-labels.ts'
 export interface LabelCrfOptions extends Partial<CrfParameters>, CrfThreads {
   readonly image: RgbImage
   readonly labels: LabelMap
-  /** The labels that the image may hold, background included; the CRF knows no others. */
+  /** The possible labels of the image, background included; the CRF uses no others. */
   readonly present: readonly number[]
   /** Probability that a label is right; the rest is shared by the other labels. */
   readonly gtProb?: number
-  /** Of the result, where it is not the image's. */
+  /** Size of the result; the image's when not given. */
   readonly size?: Pick<LabelMap, 'width' | 'height'>
   readonly name?: string
 }

@@ -1,9 +1,9 @@
-/** @file The labels of sure-labels.ts of a batch on its device, of maps that need not lie in [0, 1]: for losses. */
+/** @file The labels of sure-labels.ts for a batch on its device, from maps of any range: for losses. */
 import { UNSURE } from '../io/label-values.ts'
 import { ops, scope, type Tensor } from '../torch/index.ts'
 import { SURE, type SureOptions } from './sure-labels.ts'
 
-const FAINTEST = 1e-6 // maps of attention are far below 1
+const FAINTEST = 1e-6 // attention maps are far below 1
 
 /** Class + 1, 0 or UNSURE, [B, H, W] (int64). maps [B, C, h, w], tags [B, C] in {0, 1} */
 export function sureBatchLabels(

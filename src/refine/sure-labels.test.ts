@@ -22,7 +22,7 @@ describe('sure labels', () => {
     })
     fc.assert(
       fc.property(shares, ({ foreground, background, top }) => {
-        const values = Array.from({ length: 1000 }, (_, i) => ((i * 7919) % 1000) / 1000) // all of them, mixed
+        const values = Array.from({ length: 1000 }, (_, i) => ((i * 7919) % 1000) / 1000) // all values, shuffled
         const sample = row({ 2: values.map(value => value * top) })
         const { data } = sureLabels(sample, { foreground, background, margin: 1 })
         const share = (label: number): number => data.filter(found => found === label).length / data.length

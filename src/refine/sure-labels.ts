@@ -1,4 +1,4 @@
-/** @file The places of an image that its CAMs are sure of, by shares instead of thresholds: no mask is needed to choose them. Torch-free. */
+/** @file The pixels that an image's CAMs are sure of, by shares instead of thresholds, which need no masks to choose. Torch-free. */
 import type { LabelMap } from '../io/indexed-png.ts'
 import { UNSURE } from '../io/label-values.ts'
 
@@ -7,18 +7,18 @@ export interface SureOptions {
   readonly foreground: number
   /** Share of the image, the lowest values, that is background where all its classes agree. */
   readonly background: number
-  /** How many times as strong as any other class a class must be, each by the value that its share begins with. */
+  /** A class must be this many times as strong as any other, each divided by its value at the foreground share. */
   readonly margin: number
 }
 
 /** Shares that suit the maps of real images (docs/adr/0003-unet.md). */
 export const SURE: SureOptions = { foreground: 0.15, background: 0.4, margin: 1.5 }
 
-const FAINTEST = 1e-3 // a map in [0, 1] that is lower is of nothing
+const FAINTEST = 1e-3 // a map in [0, 1] that never exceeds this is empty
 
 /**
- * The label of every pixel: the class whose map is highest for where its share begins, where it is in that share and
- * `margin` times as strong as any other; background where all maps are in their lowest share; UNSURE elsewhere.
+ * The label of every pixel. Maps are divided by their value at the foreground share: the highest class, if at least 1 and
+ * `margin` times any other; background where all maps are in their lowest share; UNSURE elsewhere.
  */
 export function sureLabels(
   { width, height, maps }: { width: number; height: number; maps: ReadonlyMap<number, Float32Array> },

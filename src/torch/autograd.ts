@@ -34,7 +34,7 @@ export async function backwardAsync(loss: Tensor, { keepGraph = false } = {}): P
   }
 }
 
-/** What a hand-differentiated function hands to autograd: its outputs, and what its derivative will need. */
+/** Results of a function with a hand-written derivative: its outputs, and the tensors saved for backward. */
 export interface Forward {
   readonly outputs: readonly Tensor[]
   readonly saved: readonly Tensor[]
@@ -70,7 +70,7 @@ export function differentiable(
 type Derivative = Parameters<typeof differentiable>[3]
 type NativeDerivative = Parameters<typeof native.defineFunction>[4]
 
-// The results leave every scope as bare handles: the native side takes them over and disposes them.
+// The results leave every scope as bare handles: the native side owns and disposes them.
 function derived(
   gradients: Parameters<NativeDerivative>[0],
   kept: Parameters<NativeDerivative>[1],

@@ -31,7 +31,7 @@ export function threads(): number {
   return native.threads()
 }
 
-/** What the loaded libtorch says of itself: version, BLAS, GPUs. */
+/** Description of the loaded libtorch: version, BLAS, GPUs. */
 export function describe(): NativeDescription {
   return native.describe()
 }

@@ -1,4 +1,4 @@
-/** @file What becomes of JavaScript values on their way into an operator, and of its results on their way out. */
+/** @file Conversion of JavaScript values to the arguments of operators, and of their results. */
 import { expect, test } from 'vitest'
 import { TorchError } from '../errors.ts'
 import { emptyCache, isOutOfMemory, memory, ops, scope, Tensor, tensor } from './index.ts'

@@ -1,4 +1,4 @@
-/** @file `tagmask doctor`: which libtorch, BLAS, threads and GPU are used, how fast they are, and what to mend. */
+/** @file `tagmask doctor`: libtorch, BLAS, threads and GPU in use, their speed, and what to fix. */
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { relative } from 'node:path'
@@ -33,7 +33,7 @@ export async function doctorReport(): Promise<string> {
       ({ version, fp32, bf16 }, i) =>
         `  libtorch ${version.padEnd(8)} fp32 ${fp32.toFixed(0).padStart(5)}   bf16 ${bf16.toFixed(0).padStart(5)}${i === 0 ? '   in use' : ''}`,
     ),
-    findings.length === 0 ? 'Nothing to mend.' : 'To mend',
+    findings.length === 0 ? 'Nothing to fix.' : 'To fix',
     ...findings.map(finding => `  - ${finding}`),
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-/** @file How fast matrix products are here, in the shape that a DeiT-S block multiplies. */
+/** @file Speed of matrix products on this machine, in the shape of a DeiT-S block. */
 import { ops, scope } from './index.ts'
 import { native } from './native.ts'
 

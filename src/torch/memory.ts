@@ -1,4 +1,4 @@
-/** @file What tensors hold: live handles, and the bytes of the caching CPU allocator. */
+/** @file Memory of tensors: live handles, and the bytes of the caching CPU allocator. */
 import { native } from './native.ts'
 
 export interface MemoryStats {
@@ -9,7 +9,7 @@ export interface MemoryStats {
   readonly peak: number
   /** Freed bytes kept for reuse. */
   readonly cached: number
-  /** Bytes of the machine, or of its control group: what would go beyond is refused as out of memory. */
+  /** Bytes of the machine, or of its control group; allocations beyond it fail as out of memory. */
   readonly limit: number
 }
 

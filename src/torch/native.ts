@@ -9,7 +9,7 @@ import { defaultThreads } from '../io/thread-count.ts'
 /** A tensor on the native side; opaque. */
 export type Handle = { readonly __handle: unique symbol }
 
-/** What the addon exports; see native/torch. */
+/** Exports of the addon; see native/torch. */
 export interface Native {
   findOp(name: string, overload: string): number | undefined
   schema(op: number): string
@@ -54,7 +54,7 @@ export interface Native {
   describe(): NativeDescription
 }
 
-/** What the loaded libtorch says of itself. */
+/** Description of the loaded libtorch. */
 export interface NativeDescription {
   readonly version: string
   readonly config: string
@@ -74,7 +74,7 @@ export interface BuiltAddon {
   readonly source: string
 }
 
-/** The addons at hand, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
+/** The built addons, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
 export function builtAddons(): readonly BuiltAddon[] {
   const manifest = addonFile('manifest.json')
   if (!existsSync(manifest))

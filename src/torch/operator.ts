@@ -4,7 +4,7 @@ import { type Handle, native } from './native.ts'
 import type { Tensor } from './tensor.ts'
 import { UNCHECKED } from './unchecked-operators.ts'
 
-// tensor.ts is built on the operators, so it tells them its class instead of being imported.
+// tensor.ts imports the operators, so it registers its class here instead of being imported.
 let TensorClass: new (handle: Handle) => Tensor
 
 export function provideTensor(type: new (handle: Handle) => Tensor): void {
@@ -16,11 +16,11 @@ export interface Operator {
   readonly name: string
   readonly overload: string
   id: number | undefined
-  /** What is wrong with arguments that libtorch itself does not look at. */
+  /** The problem with arguments that libtorch does not check. */
   readonly check: ((args: readonly unknown[]) => string | undefined) | undefined
 }
 
-/** Names an operator; libtorch is asked when it is first called. */
+/** An operator by name; libtorch resolves it at its first call. */
 export function operator(name: string, overload: string): Operator {
   return { name, overload, id: undefined, check: UNCHECKED.get(name) }
 }
@@ -70,7 +70,7 @@ function check(op: Operator, args: readonly unknown[]): void {
   if (wrong !== undefined) throw new TypeError(wrong)
 }
 
-/** What the addon throws outside of operators, typed under `name`. */
+/** Types errors of the addon outside of operators, under `name`. */
 export function typed<T>(name: string, body: () => T): T {
   try {
     return body()

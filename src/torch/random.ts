@@ -1,4 +1,4 @@
-/** @file Seeds and random state: with the same ones, a run on the CPU repeats itself bit for bit. */
+/** @file Seeds and random state: the same ones make a run on the CPU repeat bit for bit. */
 import { native } from './native.ts'
 import { Tensor } from './tensor.ts'
 

@@ -1,7 +1,7 @@
 /** @file Scopes own memory: every tensor belongs to the innermost open scope and is freed with it. Imports nothing. */
 const frames: Set<Disposable>[] = []
 
-/** Puts a new tensor under the innermost scope, if one is open. */
+/** Adds a new tensor to the innermost scope, if one is open. */
 export function track(resource: Disposable): void {
   frames.at(-1)?.add(resource)
 }
@@ -13,8 +13,8 @@ export function keep<T extends Disposable>(resource: T): T {
 }
 
 /**
- * Runs `body` and frees every tensor made in it but those reachable in its result (a tensor, or arrays, maps and
- * plain objects of them), which pass to the scope around. `body` must not be async: use one scope a step.
+ * Runs `body` and frees every tensor made in it except those reachable in its result (a tensor, or arrays, maps and
+ * plain objects of them), which move to the enclosing scope. `body` must not be async: use one scope a step.
  */
 export function scope<T>(body: () => T): T {
   const frame = new Set<Disposable>()

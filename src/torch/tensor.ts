@@ -1,4 +1,4 @@
-/** @file The tensor: a disposable handle on libtorch's, with the methods models use most. All others are in ops.gen.ts. */
+/** @file The tensor: a disposable handle on libtorch's, with the methods that models use most; the others are in ops.gen.ts. */
 import { elementCount, type TensorData } from '../io/tensor-data.ts'
 import { type DType, dtypeOf, scalarType } from './dtype.ts'
 import { type Handle, native } from './native.ts'
@@ -72,7 +72,7 @@ export class Tensor implements Disposable {
     native.setRequiresGrad(this.handle, on)
   }
 
-  /** The accumulated gradient of a leaf; a new handle that the scope around frees. */
+  /** The accumulated gradient of a leaf; a new handle that the enclosing scope frees. */
   get grad(): Tensor | undefined {
     const handle = native.grad(this.handle)
     return handle === undefined ? undefined : new Tensor(handle)
@@ -244,21 +244,21 @@ export class Tensor implements Disposable {
     return dims === undefined ? ops.mean(this) : ops.meanDim(this, list(dims), { keepdim })
   }
 
-  /** The largest of all values, or the largest along an axis and where they are (int64). */
+  /** The largest of all values, or the largest along an axis and their indices (int64). */
   max(): Tensor
   max(dim: number, options?: { keepdim?: boolean }): Extremes
   max(dim?: number, options: { keepdim?: boolean } = {}): Tensor | Extremes {
     return dim === undefined ? ops.max(this) : extremes(ops.maxDim(this, dim, options))
   }
 
-  /** The smallest of all values, or the smallest along an axis and where they are (int64). */
+  /** The smallest of all values, or the smallest along an axis and their indices (int64). */
   min(): Tensor
   min(dim: number, options?: { keepdim?: boolean }): Extremes
   min(dim?: number, options: { keepdim?: boolean } = {}): Tensor | Extremes {
     return dim === undefined ? ops.min(this) : extremes(ops.minDim(this, dim, options))
   }
 
-  /** Where the largest value is (int64): along an axis, or among all in C order. */
+  /** Index of the largest value (int64): along an axis, or among all in C order. */
   argmax(dim?: number, { keepdim = false } = {}): Tensor {
     return ops.argmax(this, { dim, keepdim })
   }
@@ -271,7 +271,7 @@ export class Tensor implements Disposable {
     return ops.matmul(this, other)
   }
 
-  // Type and place
+  // Type and device
 
   to({ dtype, device }: { dtype?: DType | undefined; device?: string | undefined }): Tensor {
     if ((dtype ?? this.dtype) === this.dtype && (device ?? this.device) === this.device) return this
@@ -281,7 +281,7 @@ export class Tensor implements Disposable {
 
 provideTensor(Tensor)
 
-/** What `max` and `min` along an axis return. */
+/** Result of `max` and `min` along an axis. */
 export interface Extremes {
   readonly values: Tensor
   readonly indices: Tensor

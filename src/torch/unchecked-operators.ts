@@ -1,6 +1,6 @@
 /**
- * @file Kernels that libtorch calls from within only, and so leaves unchecked: wrong shapes would divide by zero or write
- * beyond a tensor. Each check gets the operator's arguments and returns what is wrong with them. Imports nothing.
+ * @file Checks for kernels that libtorch only calls internally and leaves unchecked: wrong shapes would divide by zero or
+ * write beyond a tensor. Each check gets the operator's arguments and returns the problem. Imports nothing.
  */
 
 interface Shaped {
@@ -20,7 +20,7 @@ const isWhole = (list: unknown, least: number): list is readonly number[] =>
 
 /** (input, weight, bias, running_mean, running_var, training, momentum, eps) */
 function checkBatchNorm([input, ...rest]: Arguments): string | undefined {
-  if (!isShaped(input)) return undefined // the conversion says so
+  if (!isShaped(input)) return undefined // the conversion throws
   const channels = input.shape[1] ?? 0
   if (channels === 0 || count(input.shape) === 0) return `no channels or no elements in [${input.shape}]`
   const [weight, bias, mean, variance, training] = rest

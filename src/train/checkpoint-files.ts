@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 
 export const checkpointFiles = (folder: string) => ({
-  /** Everything needed to go on. */
+  /** Everything needed to resume. */
   state: join(folder, 'state.safetensors'),
   /** Weights alone, under PyTorch's names. */
   last: join(folder, 'last.safetensors'),

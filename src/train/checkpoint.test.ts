@@ -56,7 +56,7 @@ function values({ weight, bias }: Line, optimiser: Optimiser): number[][] {
   return [weight, bias, ...optimiser.state().tensors.values()].map(one => [...one.toFloat32Array()])
 }
 
-/** Writes the state of seven steps again after `change`; the checksum stays that of before unless told otherwise. */
+/** Writes the state of seven steps again after `change`; the old checksum stays by default. */
 async function rewritten(
   change: (file: { tensors: Map<string, TensorData>; metadata: Record<string, string> }) => void,
 ): Promise<void> {
@@ -66,7 +66,7 @@ async function rewritten(
   await writeSafetensors(file, read.tensors, read.metadata)
 }
 
-const REMEDY = 'training cannot go on from it: delete this file to train from the start'
+const REMEDY = 'training cannot resume from it: delete this file to train from the start'
 const refused = (problem: string) => new InputError(file, problem, { expected: REMEDY })
 const load = () => loadState(folder, trained(0), PLAN)
 

@@ -1,4 +1,4 @@
-/** @file A checkpoint is one safetensors file: weights, optimiser, random states, where in the epoch training stood, and a hash of it all. */
+/** @file A checkpoint is one safetensors file: weights, optimiser, random states, position in the epoch, and a hash of it all. */
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { InputError, TagmaskError } from '../errors.ts'
@@ -16,13 +16,13 @@ import { formatPosition, type Plan, type Position, parsePosition } from './posit
 export interface TrainingState {
   readonly network: Module
   readonly optimiser: Optimiser
-  /** What steps read and write beside the network. */
+  /** Tensors besides the network that steps read and write. */
   readonly memory?: ReadonlyMap<string, Tensor> | undefined
-  /** The device that is trained on; a GPU has a random state of its own. */
+  /** Device of the training; a GPU has a random state of its own. */
   readonly device: string
 }
 
-/** Weights or running averages that are no longer numbers: nothing was written, the checkpoint before is whole. */
+/** Weights or running averages hold NaN or infinity. Nothing was written; the checkpoint before is whole. */
 export class NotFiniteError extends TagmaskError {
   override readonly name = 'NotFiniteError'
 }
@@ -33,7 +33,7 @@ const NOT_AS_WRITTEN = 'does not have the bytes that were written'
 const HASH = 'stateSha256'
 
 /**
- * Writes the state by atomic rename: killed at any moment, the old or the new file is there, whole. Throws NotFiniteError
+ * Writes the state by atomic rename: killed at any moment, the old or the new file is whole. Throws NotFiniteError
  * in place of writing NaN or infinity.
  */
 export async function saveState(
@@ -58,7 +58,7 @@ export async function saveState(
 }
 
 /**
- * Puts a saved state back and returns where to go on; undefined when there is none. Throws InputError naming the file when
+ * Loads a saved state and returns its position; undefined when there is none. Throws InputError naming the file when
  * it is damaged or of another training.
  */
 export async function loadState(
@@ -112,12 +112,12 @@ function checkedPosition(file: string, { tensors, metadata }: SafetensorsFile, p
 
 function unusable(file: string, problem: string, cause?: unknown): InputError {
   return new InputError(file, problem, {
-    expected: 'training cannot go on from it: delete this file to train from the start',
+    expected: 'training cannot resume from it: delete this file to train from the start',
     cause,
   })
 }
 
-/** Throws TagmaskError when names or shapes are others. */
+/** Throws TagmaskError when names or shapes differ. */
 function loadMemory(memory: ReadonlyMap<string, Tensor>, saved: ReadonlyMap<string, TensorData>): void {
   for (const [name, tensor] of memory) {
     const data = saved.get(name)
@@ -132,12 +132,12 @@ function randomDevices(device: string): string[] {
   return device === 'cpu' ? ['cpu'] : ['cpu', device]
 }
 
-/** A state may be taken up on another GPU of the machine. */
+/** A state may be resumed on another GPU of the machine. */
 function kindOf(device: string): string {
   return device.split(':')[0]!
 }
 
-/** Of all names, types, shapes and bytes, and of where training stood. */
+/** Hash of all names, types, shapes and bytes, and of the position. */
 function hashOf(
   tensors: ReadonlyMap<string, TensorData>,
   { position, steps }: { position: string; steps: string },

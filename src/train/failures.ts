@@ -1,9 +1,9 @@
-/** @file What a training says when it cannot go on: which key of the recipe to change, and what becomes of the work. */
+/** @file Errors that end a training: which key of the recipe to change, and what happens to the checkpoint. */
 import { InputError, TagmaskError, TorchError } from '../errors.ts'
 import { isOutOfMemory } from '../io/available-memory.ts'
 import type { Precision } from '../torch/index.ts'
 
-/** What a training is called, and where its settings are written. */
+/** Name of a training and the keys of its settings. */
 export interface TrainingNames {
   /** Name of the stage, before its progress and messages. */
   readonly title?: string
@@ -13,7 +13,7 @@ export interface TrainingNames {
 
 const WORDS = { lr: 'the learning rate', batchSize: 'the batch size' } // of a training without a recipe
 
-/** Another rate or precision is another training: it does not go on from the checkpoint. */
+/** Another learning rate or precision is another training: it does not resume from the checkpoint. */
 export function notFinite(
   { title = 'train', keys, precision }: TrainingNames & { readonly precision: Precision },
   problem: string,
@@ -31,7 +31,7 @@ export function notFinite(
 export function nothingSeen({ title = 'train' }: TrainingNames, epoch: number): InputError {
   return new InputError(title, `no image could be used in epoch ${epoch + 1}`, {
     expected:
-      'is their folder there and readable? Give the same command again when it is: training goes on from here',
+      'check that their folder exists and is readable, then run the same command: training resumes from here',
   })
 }
 

@@ -5,7 +5,8 @@ const FLOATS: readonly string[] = ['float32', 'float64', 'float16', 'bfloat16']
 
 /**
  * Name of the first tensor with a value that is NaN or infinite; undefined when there is none. One sum a tensor and one
- * transfer for all: where that is finite, so is every value; where it is not, a sum may have overflowed, and each is looked at.
+ * transfer for all: a finite sum proves all values finite; one that is not may have overflowed, so its values are checked
+ * one by one.
  */
 export function firstNotFinite(tensors: ReadonlyMap<string, Tensor>): string | undefined {
   const floats = [...tensors].filter(([, { dtype, elements }]) => FLOATS.includes(dtype) && elements > 0)

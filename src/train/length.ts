@@ -4,7 +4,7 @@ export interface Length {
   readonly count: number
 }
 
-/** Where a training stands. */
+/** Position of a training. */
 export interface Place {
   /** Epochs done. */
   readonly epoch: number
@@ -16,12 +16,12 @@ export function hasEnded({ unit, count }: Length, { epoch, step }: Place): boole
   return (unit === 'epochs' ? epoch : step) >= count
 }
 
-/** Steps in all, where every batch can be used. */
+/** Total steps if every batch can be used. */
 export function stepsOf({ unit, count }: Length, batches: number): number {
   return unit === 'epochs' ? count * batches : count
 }
 
-/** Whether a validation falls due once so many epochs, or steps, are done; `every` 0: never. The end of a training always does. */
+/** Whether a validation is due after so many epochs or steps; `every` 0: never. The end of a training always has one. */
 export function isValidated(done: number, { every, count }: { every: number; count: number }): boolean {
   return every > 0 && (done % every === 0 || done === count)
 }

@@ -1,5 +1,5 @@
 /**
- * @file Where a run says what it does: plain lines, warnings, and a progress line. What names and files hold cannot steer the
+ * @file The log of a run: plain lines, warnings, and a progress line. Control characters in names and files never reach the
  * terminal. Imports nothing above src/train.
  */
 import { oneLine, printable } from '../io/printable.ts'

@@ -86,7 +86,7 @@ function newLine(): Line {
   return line
 }
 
-/** Checkpoints and metrics of a training beside that of the test. */
+/** Checkpoints and metrics of a second training. */
 async function apart() {
   const checkpoints = await mkdtemp(join(root, 'apart-'))
   return { checkpoints, metrics: join(checkpoints, 'metrics.jsonl') }
@@ -115,14 +115,14 @@ test('an epoch without an image is an error, not an epoch', async () => {
   await expect(train(options(newLine(), { loader: source([0, 0]) }))).rejects.toThrow(
     new InputError('train', 'no image could be used in epoch 1', {
       expected:
-        'is their folder there and readable? Give the same command again when it is: training goes on from here',
+        'check that their folder exists and is readable, then run the same command: training resumes from here',
     }),
   )
   expect(await exists(checkpointFiles(folder).last)).toBe(false)
 })
 
 describe('what is not finite', () => {
-  /** The loss is 0 beside `weight`'s; its gradient, that of a root at 0 times 0, is not a number. */
+  /** Adds 0 to the loss; its gradient, that of a root at 0 times 0, is NaN. */
   const losses =
     (network: Line, from: number) =>
     (batch: SampleBatch): { total: Tensor; parts: Record<string, Tensor> } => {
@@ -155,7 +155,7 @@ describe('what is not finite', () => {
     await train(options(again, { loader, length: { unit: 'epochs', count: 1 } }))
     const never = newLine()
     await train(options(never, { loader, length: { unit: 'epochs', count: 1 }, ...(await apart()) }))
-    expect(weightsOf(again)).toEqual(weightsOf(never)) // the state after step 3 was good, and was gone on from
+    expect(weightsOf(again)).toEqual(weightsOf(never)) // resumed from the state after step 3
   })
 
   test('a loss that is none says step, rate and remedy', async () => {

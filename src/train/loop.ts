@@ -1,4 +1,4 @@
-/** @file The training loop, readable from top to bottom. Killed at any moment, it goes on as if it had never stopped. */
+/** @file The training loop, readable from top to bottom. Killed at any moment, it resumes as if it had never stopped. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -22,38 +22,38 @@ export type LearningRate = (at: { epoch: number; step: number }) => number
 /** A training; `B` is what its loader yields. */
 export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Partial<Surroundings> {
   readonly network: Module
-  /** Networks that the losses only ask: in eval mode, in no checkpoint, disposed of by whoever built them. */
+  /** Networks that the losses only read: in eval mode, in no checkpoint, disposed of by the caller. */
   readonly frozen?: readonly Module[] | undefined
-  /** Tensors beside the network that steps read and write; part of every checkpoint. */
+  /** Tensors besides the network that steps read and write; part of every checkpoint. */
   readonly memory?: ReadonlyMap<string, Tensor> | undefined
   /** Losses of a batch; called recorded, under autocast, inside the step's scope. */
   readonly losses: (batch: B, at: { readonly epoch: number; readonly step: number }) => Losses
   /** Disposed of at the end. */
   readonly optimiser: Optimiser
   readonly learningRate: LearningRate
-  /** Closed by whoever opened it. */
+  /** Closed by the caller. */
   readonly loader: Pick<BatchSource<B>, 'batches' | 'epoch'>
-  /** How the network is judged, and how often, in the unit of `length`; 0: never. */
+  /** Validation of the network, and its interval in the unit of `length`; 0: never. */
   readonly validation?: { readonly run: () => Promise<Validation>; readonly every: number } | undefined
   readonly length: Length
-  /** Folder of the checkpoints; made where it is not there. */
+  /** Folder of the checkpoints; created when missing. */
   readonly checkpoints: string
 }
 
-/** What a training takes its default of where it is not told. */
+/** Options with defaults. */
 interface Surroundings {
-  /** Where the network is; cpu. */
+  /** Device of the network; cpu. */
   readonly device: string
-  /** Of the losses; fp32. */
+  /** Precision of the losses; fp32. */
   readonly precision: Precision
-  /** The file of the metrics; metrics.jsonl among the checkpoints. */
+  /** File of the metrics; metrics.jsonl in `checkpoints`. */
   readonly metrics: string
-  /** A state is saved after so many minutes, and after so many steps; 10, and null: not by steps. */
+  /** Longest time between two checkpoints in minutes (10), and in steps (null: any). */
   readonly checkpointMinutes: number
   readonly checkpointSteps: number | null
   /** Steps between two records in the metrics; 1. */
   readonly logEvery: number
-  /** Stops the training, which saves its state; none. */
+  /** Stops the training after it saved its state; none. */
   readonly signal: AbortSignal
   /** silentLog() */
   readonly log: Log
@@ -61,15 +61,15 @@ interface Surroundings {
 
 type Training<B extends SampleBatch> = TrainOptions<B> & Surroundings
 
-/** A training that was stopped by its signal after it saved its state. */
+/** The training was stopped by its signal and saved its state. */
 export class TrainingStopped extends TagmaskError {
   override readonly name = 'TrainingStopped'
 }
 
 /**
- * Trains to the last epoch, from the checkpoint if there is one. Throws TrainingStopped after an abort and what the loader
- * throws, the state being saved before; TagmaskError when a loss or a weight is not finite (the last checkpoint stays);
- * InputError when an epoch had no image that can be used.
+ * Trains to the last epoch, from the checkpoint if there is one. Saves the state, then throws TrainingStopped after an
+ * abort, or the loader's error; TagmaskError when a loss or a weight is not finite (the last checkpoint stays); InputError
+ * when no image of an epoch could be used.
  */
 export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
   const training: Training<B> = {
@@ -110,7 +110,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
   try {
     network.train()
     for (const one of frozen) one.eval()
-    at = await validatedAtStep(options, at, metrics) // it may have been stopped before this
+    at = await validatedAtStep(options, at, metrics) // it may have stopped before this
     for (; !hasEnded(length, at); at = await endEpoch(options, at, metrics)) {
       const began = { time: Date.now(), images: at.images }
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
@@ -147,7 +147,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
       }
       if (at.images === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
-      const shown = at.images - began.images // none where only the end of the epoch was left to do
+      const shown = at.images - began.images // none when only the end of the epoch was left
       const means = Object.fromEntries(Object.entries(at.sums).map(([name, sum]) => [name, sum / at.images]))
       await metrics.append({
         kind: 'epoch',
@@ -166,7 +166,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
 
 type StepLosses = Record<'loss' | string, number> & { loss: number }
 
-/** A step whose failure says what would make it smaller. */
+/** A step; out of memory becomes an error that says how to make it smaller. */
 function stepped<B extends SampleBatch>(
   options: Training<B>,
   batch: B,
@@ -210,12 +210,12 @@ async function* orAfter<B>(
   }
 }
 
-/** Saves what was trained before the images failed; that they did is the error to be seen, not that this could not be saved. */
+/** Saves the state after the images failed. A failure to save is dropped, so that the images' error is the one thrown. */
 async function saveReached<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
   if (at.step > 0) await saveState(options.checkpoints, options, at).catch(() => undefined)
 }
 
-/** Validates a training by steps where it is due. */
+/** Validates a training by steps when it is due. */
 async function validatedAtStep<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
@@ -227,7 +227,7 @@ async function validatedAtStep<B extends SampleBatch>(
   return validated(options, at, metrics)
 }
 
-/** Validates a training by epochs where it is due, and saves the state at the start of the next epoch. */
+/** Validates a training by epochs when it is due, and saves the state at the start of the next epoch. */
 async function endEpoch<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
@@ -243,7 +243,7 @@ async function endEpoch<B extends SampleBatch>(
   return next
 }
 
-/** Saves the state before, since it may take long, and the weights where they are the best so far. */
+/** Saves the state before the validation, which may take long, and the weights when they are the best so far. */
 async function validated<B extends SampleBatch>(
   options: Training<B>,
   at: Position,

@@ -16,9 +16,8 @@ export interface MetricsWriter {
 }
 
 /**
- * Opens the file for appending. With `resume`, records of that step and later (written after the checkpoint that is
- * resumed), what was written at the end of that epoch, and a torn last line are dropped first, so that a resumed run
- * leaves the same file as one never stopped.
+ * Opens the file for appending. With `resume`, records written after that checkpoint (of that step and later, and of the
+ * end of that epoch) and a torn last line are dropped first: a resumed run leaves the same file as one never stopped.
  */
 export async function openMetrics(
   path: string,

@@ -1,5 +1,5 @@
-/** @file Where in a training a checkpoint was written, as JSON and back: nothing is taken that cannot have been written. Imports nothing. */
-/** Where training stands: the next batch to run. Sums are those of the epoch so far, so that its means survive a stop. */
+/** @file Position of a checkpoint in its training, as JSON and back; impossible positions are refused. Imports nothing. */
+/** The next batch to run. Sums are those of the epoch so far, so that its means survive a stop. */
 export interface Position {
   readonly epoch: number
   readonly batch: number
@@ -16,7 +16,7 @@ export interface Position {
 
 /** How long the training is. */
 export interface Plan {
-  /** At most: of a training by steps, each of its epochs may have lost all batches but one. */
+  /** The most epochs: in a training by steps, each may have lost all batches but one. */
   readonly epochs: number
   /** Batches in an epoch. */
   readonly batches: number
@@ -36,7 +36,7 @@ export function formatPosition(position: Position): string {
   return JSON.stringify(position)
 }
 
-/** What is wrong with it, in words, or the position. */
+/** The position, or the problem in words. */
 export function parsePosition(text: string, plan: Plan): Position | string {
   let value: unknown
   try {

@@ -10,27 +10,27 @@ export interface ProgressStream {
 }
 
 export interface ProgressOptions {
-  /** What is being done, as in "train" or "maps". */
+  /** Name of the work, as in "train" or "maps". */
   readonly title: string
-  /** Units of the whole. */
+  /** Units in total. */
   readonly total: number
   /** Units done in an earlier session: they count for the share, not for the rate. */
   readonly start?: number
-  /** What is counted, as in "images". */
+  /** Unit, as in "images". */
   readonly unit?: string
 }
 
-/** Losses and the like, shown in the order given; numbers with four significant digits. */
+/** Losses and other values, shown in this order; numbers with four significant digits. */
 export type ProgressValues = Readonly<Record<string, number | string>>
 
 export interface Progress {
   /** `done` units of the total are done. */
   update(done: number, values?: ProgressValues): void
-  /** Draws the last state and ends the line; none where there was nothing to do. */
+  /** Draws the last state and ends the line; draws nothing when there was nothing to do. */
   finish(): void
   /** Ends without a last line, as when there was nothing to do. */
   drop(): void
-  /** Takes the line away, so that something else can be written (terminals only). */
+  /** Clears the line, so that something else can be written (terminals only). */
   clear(): void
   draw(): void
 }
@@ -47,7 +47,7 @@ const PLAIN_MS = 5000
 const WINDOW_MS = 30_000 // the rate is that of the last half minute
 const BAR = 20
 
-/** A progress line on a stream. The rate is over the last 30 s; ETA is the rest at that rate. */
+/** A progress line on a stream. Rate and ETA are those of the last 30 s. */
 export function createProgress(
   { title: name, total, start = 0, unit = 'images' }: ProgressOptions,
   { stream, clock, colour = false, onFinish }: ProgressSurroundings,

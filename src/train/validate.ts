@@ -5,7 +5,7 @@ import { meanAveragePrecision } from '../evaluate/average-precision.ts'
 import type { Method } from '../methods/method.ts'
 import { autocast, noGrad, type Precision, scope, tensor } from '../torch/index.ts'
 
-/** What a validation found: means in percent, and the name of the one by which the best weights are kept. */
+/** Results of a validation: means in percent, and the name of the one that chooses the best weights. */
 export interface Validation {
   readonly means: Readonly<Record<string, number>>
   readonly decisive: string

@@ -1,7 +1,6 @@
 /**
- * @file Small files that ask for much: each ends in an InputError or in its weights, within three seconds
- * of one core and 300 MB.
- * Beside them, what real checkpoints do and must go on doing: expanded tensors, shared storages.
+ * @file Small files that claim much memory: each ends in an InputError or in its weights, within three seconds of one core
+ * and 300 MB. Real checkpoints with expanded tensors and shared storages must still load.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,7 +32,7 @@ function doubled(first: string, levels: number, pair: (twice: string) => string)
 
 const plainTensor = p.tensor({ count: 1, shape: [1], strides: [1] })
 const STORAGE = { 0: new Uint8Array(4) }
-/** A state dict of one tensor with something beside it. */
+/** A state dict of one tensor and one other value. */
 const beside = (value: string) =>
   p.checkpoint(
     p.dictionary([
@@ -186,7 +185,7 @@ describe('a small file that asks for much', () => {
     const path = join(folder, 'bomb.pth')
     await writeFile(path, make())
     const memory = process.resourceUsage().maxRSS
-    const before = process.cpuUsage() // not the clock: other tests run beside this one
+    const before = process.cpuUsage() // not the clock: other tests run at the same time
     const result = await readWeights(path).catch((error: unknown) => error)
     const { user, system } = process.cpuUsage(before)
     expect((user + system) / 1e6, name).toBeLessThan(3)

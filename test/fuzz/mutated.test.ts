@@ -1,6 +1,6 @@
 /**
- * @file Files of every kind that is read, made wrong at random: each ends in a result or in one of our errors, soon and in
- * little memory. 150 of each kind; a long run: `TAGMASK_FUZZ=5000 npx vitest run test/fuzz/mutated.test.ts`, other inputs by
+ * @file Files of every readable kind, corrupted at random: each ends in a result or in one of our errors, soon and in little
+ * memory. 150 of each kind; a long run: `TAGMASK_FUZZ=5000 npx vitest run test/fuzz/mutated.test.ts`, other inputs by
  * `TAGMASK_FUZZ_SEED=2`. A failure names the seed of its input; `TAGMASK_FUZZ=1 TAGMASK_FUZZ_SEED=that` shows it alone.
  */
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -33,7 +33,7 @@ interface Reader {
   /** Writes or finds a good file and returns its path. */
   readonly original: (at: string) => Promise<string>
   readonly read: (path: string) => Promise<unknown>
-  /** Where the mutated bytes go; by default beside the original. */
+  /** Path of the mutated file; by default in the original's folder. */
   readonly place?: (at: string) => string
   /** kB that reading one may take. */
   readonly memory?: number
@@ -75,7 +75,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     },
     read: async path => {
       const { tensors: found } = await readSafetensors(path)
-      // what is read at all is what was written, unless the checksum's own name was changed
+      // a file that can be read is unchanged, unless the checksum's own name was changed
       if (!(await readFile(path, 'latin1')).includes('"tagmask.crc32"')) return
       for (const [name, { data }] of found)
         expect(Buffer.compare(data, tensors.get(name)!.data), name).toBe(0)

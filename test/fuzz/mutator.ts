@@ -1,4 +1,4 @@
-/** @file Inputs made wrong, the same ones for the same seed. */
+/** @file Corrupted inputs, the same ones for the same seed. */
 /** Whole numbers below a bound (mulberry32). */
 export type Dice = (below: number) => number
 
@@ -12,7 +12,7 @@ export function dice(seed: number): Dice {
   }
 }
 
-/** What readers trip over: ends of ranges, brackets, quotes, separators, control characters. */
+/** Values that break readers: ends of ranges, brackets, quotes, separators, control characters. */
 const TELLING = Buffer.from('\0\x01\x7f\x80\xff[]{}()"\',;:\n\r\t -&*?%#.', 'latin1')
 
 /** A copy with one to six changes: bytes and words set, parts cut out, repeated, moved, the end missing. */

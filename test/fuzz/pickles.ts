@@ -1,4 +1,4 @@
-/** @file Pickles and archives put together by hand, for tests: opcodes as Latin-1 text. */
+/** @file Hand-written pickles and archives for tests: opcodes as Latin-1 text. */
 import { deflateRawSync } from 'node:zlib'
 import { crc32 } from '../../src/io/checksum.ts'
 

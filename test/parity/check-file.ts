@@ -1,4 +1,4 @@
-/** @file One golden file from its path to its comparisons. Nothing that the file expects is passed over. */
+/** @file One golden file from its path to its comparisons. Nothing that the file expects is skipped. */
 import { TagmaskError } from '../../src/errors.ts'
 import { type Comparison, mismatch } from './comparison.ts'
 import { type CheckOptions, contentOf, readFixture } from './fixture.ts'
@@ -6,14 +6,14 @@ import { kindOf, kinds } from './kinds/index.ts'
 
 export interface FileReport {
   readonly path: string
-  /** What the file was taken for; undefined where it could not be read or is of no kind we know. */
+  /** Kind of the file; undefined when it is unreadable or of no known kind. */
   readonly kind: string | undefined
   readonly comparisons: readonly Comparison[]
   /** Why the file could not be checked. */
   readonly problem: string | undefined
 }
 
-/** Never throws: what goes wrong is the report's `problem`. */
+/** Never throws: failures become the report's `problem`. */
 export async function checkFile(path: string, options: CheckOptions): Promise<FileReport> {
   let kind: string | undefined
   try {

@@ -1,4 +1,4 @@
-/** @file `npm run parity -- FILE...`: golden files against our implementation; exit 1 when anything is off. */
+/** @file `npm run parity -- FILE...`: golden files against our implementation; exit 1 when anything differs. */
 import { parseArgs } from 'node:util'
 import { TagmaskError } from '../../src/errors.ts'
 import { checkDevice } from '../../src/torch/index.ts'
@@ -17,7 +17,7 @@ interface Arguments {
   readonly device: string
 }
 
-/** Throws TypeError for an unknown option, InputError for a device that is not there. */
+/** Throws TypeError for an unknown option, InputError for an absent device. */
 function parse(args: readonly string[]): Arguments {
   const { values, positionals } = parseArgs({
     args: [...args],

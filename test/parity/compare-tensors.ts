@@ -7,7 +7,7 @@ import type { Fixture } from './fixture.ts'
 /** Relative errors that count as equal: of outputs, and of gradients. */
 export const TOLERANCE = { output: 1e-4, gradient: 1e-3 } as const
 
-/** Compares every output that the file expects; outputs it does not mention are left alone. */
+/** Compares every output that the file expects; other outputs are ignored. */
 export function compareOutputs(
   { tensors }: Fixture,
   outputs: ReadonlyMap<string, Tensor>,
@@ -40,8 +40,8 @@ export function compareTensor(
 }
 
 /**
- * Key biases have no true gradient (softmax ignores them): the stored one is rounding noise, and AdamW makes steps
- * of it. Entries [D, 2D) of `attn.qkv.bias`, and only they, take no part.
+ * Key biases have no true gradient (softmax ignores them): the stored one is rounding noise, which AdamW
+ * turns into steps. Entries [D, 2D) of `attn.qkv.bias`, and only they, are not compared.
  */
 export function keyBias(parameter: string, { shape }: TensorData): { without?: readonly [number, number] } {
   if (!parameter.endsWith('attn.qkv.bias')) return {}

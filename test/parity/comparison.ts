@@ -1,14 +1,14 @@
-/** @file How an output is held against its golden tensor. Imports nothing. */
+/** @file Comparison of an output with its golden tensor. Imports nothing. */
 /** The outcome for one expected tensor. `maxRel` is the largest error over the tensor's largest magnitude. */
 export interface Comparison {
   readonly tensor: string
   readonly maxAbs: number
   readonly maxRel: number
   readonly tolerance: number
-  /** What `tolerance` bounds: the relative error, the absolute one, or nothing may differ at all. */
+  /** Meaning of `tolerance`: bound of the relative error, of the absolute one, or exact equality. */
   readonly bar: 'relative' | 'absolute' | 'exact'
   readonly ok: boolean
-  /** What a number cannot say: another shape, an entry left out. */
+  /** A remark: another shape, an entry left out. */
   readonly note?: string
 }
 

@@ -1,11 +1,11 @@
 /**
- * @file A network in float64. Where a golden file's float32 numbers pass a kink (ReLU, |x|), which side a value falls on is
- * decided by the last bit of a convolution, and processors differ in that; float64 falls where the original's float64 did.
+ * @file A network in float64. Near a kink (ReLU, |x|) the last float32 bit of a convolution, which differs between
+ * processors, decides the side of a value; float64 agrees with the original's float64.
  */
 import { Buffer, type Module, Parameter } from '../../src/nn/index.ts'
 import { noGrad } from '../../src/torch/index.ts'
 
-/** Replaces every parameter and buffer; handles taken before are gone. */
+/** Replaces every parameter and buffer; earlier handles are disposed. */
 export function toDouble(module: Module): void {
   for (const [key, value] of Object.entries(module)) {
     if (!(value instanceof Parameter || value instanceof Buffer)) continue

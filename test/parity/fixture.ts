@@ -10,25 +10,25 @@ export interface Fixture extends SafetensorsFile {
 }
 
 export interface CheckOptions {
-  /** Where networks run: 'cpu', 'cuda', ... */
+  /** Device of networks: 'cpu', 'cuda', ... */
   readonly device: string
 }
 
-/** One sort of golden file, and how our code is held against it. */
+/** One kind of golden file, and its comparisons with our code. */
 export interface Kind {
   readonly name: string
-  /** Tells by content (settings, source, tensor names), never by the file's name. */
+  /** Recognises the kind by content (settings, source, tensor names), never by the file's name. */
   readonly matches: (content: Content) => boolean
   /** One comparison for each expected tensor, and for settings that we derive. */
   readonly check: (
     fixture: Fixture,
     options: CheckOptions,
   ) => readonly Comparison[] | Promise<readonly Comparison[]>
-  /** Tensors that are given, beside `in.*` and `weights.*`: nothing of ours is held against them. */
+  /** Further inputs besides `in.*` and `weights.*`, which are not compared. */
   readonly inputs?: readonly string[]
 }
 
-/** What a kind is recognised by. */
+/** Features by which a kind is recognised. */
 export interface Content {
   readonly config: Readonly<Record<string, unknown>>
   readonly source: string
@@ -65,7 +65,7 @@ export function parseConfig<T>({ path, metadata }: Fixture, schema: z.ZodType<T>
   return data
 }
 
-/** A tensor that must be there. Throws InputError. */
+/** A required tensor. Throws InputError. */
 export function tensorOf({ path, tensors }: Fixture, name: string): TensorData {
   const found = tensors.get(name)
   if (found === undefined) throw new InputError(path, 'tensor missing', { field: name })

@@ -4,7 +4,7 @@ import { compareTensor, keyBias, TOLERANCE } from './compare-tensors.ts'
 import { type Comparison, compareExact, mismatch } from './comparison.ts'
 import { type Fixture, tensorsUnder } from './fixture.ts'
 
-/** `grad.*` is complete: a parameter that it lacks must have no gradient. `grad<suffix>.*` is a choice. */
+/** `grad.*` is complete: a parameter that it lacks must have no gradient. `grad<suffix>.*` is a selection. */
 export function checkGradients(
   fixture: Fixture,
   parameters: ReadonlyMap<string, Tensor>,

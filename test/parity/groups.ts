@@ -26,7 +26,7 @@ export const timmRun = z.object({
 
 type TimmRun = z.infer<typeof timmRun>
 
-/** Decay of the groups that are decayed at all. */
+/** Weight decay of the groups that have one. */
 export function weightDecayOf({ groups }: TimmRun): number {
   return Math.max(...groups.map(group => group.weight_decay))
 }

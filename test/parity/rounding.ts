@@ -5,13 +5,13 @@ import type { Fixture } from './fixture.ts'
 
 const deviations = z.record(z.string(), z.number())
 
-/** What the files' README calls tight and fair. */
+/** The bar of the files' README. */
 const TIMES = 10
 
 /**
- * Files say how far their float32 numbers lie from the same code's float64 ones (`fp64_max_abs_dev`). Two float32 runs
- * cannot agree better than that: where ten times that deviation is above the bar, it is the bar, and the note says so.
- * Every comparison within its bar is left as it is.
+ * Files give the deviation of their float32 numbers from the same code's float64 ones (`fp64_max_abs_dev`). Two float32
+ * runs cannot agree better: if ten times that deviation is above the bar, it becomes the bar, with a note. Comparisons
+ * within their bar are unchanged.
  */
 export function allowRounding(fixture: Fixture, comparisons: readonly Comparison[]): Comparison[] {
   const own = deviations.parse(JSON.parse(fixture.metadata.fp64_max_abs_dev ?? '{}'))

@@ -28,13 +28,13 @@ export function compareGradients(fixture: Fixture, network: Module, strides: Str
   ]
 }
 
-/** Every n-th value of each parameter that the file names, as they are now. */
+/** Every n-th current value of each parameter that the file names. */
 export function sampledParameters(network: Module, strides: Strides): Map<string, Float32Array> {
   const parameters = [...network.parameters()].filter(([name]) => name in strides)
   return new Map(parameters.map(([name, parameter]) => [name, everyNth(parameter, strides[name]!)]))
 }
 
-/** `delta.*`: what the steps between two samplings did. */
+/** `delta.*`: the change between two samplings. */
 export function compareSteps(
   fixture: Fixture,
   before: ReadonlyMap<string, Float32Array>,

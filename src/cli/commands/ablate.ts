@@ -1,4 +1,4 @@
-/** @file `tagmask ablate`: variants of a recipe over seeds, as a table of means and deviations. */
+/** @file `tagmask ablate`: variants of a recipe over seeds, as a table of means and standard deviations. */
 import { buildCommand, type Command } from '@stricli/core'
 import { ablate as runAblation } from '../../pipeline/ablate/ablate.ts'
 import { formatAblation } from '../../pipeline/ablate/ablation-table.ts'
@@ -7,7 +7,7 @@ import { fromHere } from '../../pipeline/run/run-folder.ts'
 import { Interrupted } from '../../pipeline/run/stage.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
-import { howToGoOn } from './run.ts'
+import { howToResume } from './run.ts'
 
 interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
   readonly seeds: readonly number[]
@@ -20,20 +20,20 @@ const { seed: _seed, force: _force, ...shared } = runFlags
 
 export const ablate: Command<CliContext> = buildCommand<AblateFlags, [string], CliContext>({
   docs: {
-    brief: 'Compare variants of a recipe over seeds: mean and deviation',
+    brief: 'Compare variants of a recipe over seeds: mean and standard deviation',
     customUsage: [
       'RECIPE --data DIR [--seeds 0,1,2] [--variants NAME,...] [--variant NAME=KEY=VALUE,...]... [flags]',
     ],
     fullDescription: `Runs every variant with every seed as a run of its own in runs/ablate-NAME/, and prints and writes the table of
-scores (ablation.md, ablation.json). What is done is skipped, and a stage that another variant has already done from the
-same inputs is taken from there: variants that differ in their maps alone are trained once.
+scores (ablation.md, ablation.json). Finished stages are skipped, and a stage with the same inputs as another variant's
+is reused: variants that differ only in their CAMs are trained once.
 
 It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
 predict): then all stages run.
 
 MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both; WeakTr's are
-mean-sum and aaf. Where a recipe has segment.clipping there are also, to be named: clipping (as it stands), no-clipping,
-start-VALUE and patch-SIDE of half and twice its start value and patch size.
+mean-sum and aaf. Recipes with segment.clipping also have, by name: clipping (unchanged), no-clipping,
+and start-VALUE and patch-SIDE of half and twice its start value and patch size.
 
 Examples:
   tagmask ablate mctformer_demo
@@ -55,14 +55,14 @@ Examples:
         kind: 'enum',
         values: ['run', 'segment'],
         default: 'run',
-        brief: 'What they fix: whole runs, or segment alone (what is before it is made once)',
+        brief: 'Scope of the seeds: whole runs, or segment alone (earlier stages run once)',
       },
       variants: {
         kind: 'parsed',
         parse: (text: string) => text.split(',').map(name => name.trim()),
         optional: true,
         placeholder: 'NAME,...',
-        brief: 'Which variants to compare; the first is what the others are measured against',
+        brief: 'Variants to compare; the first is the baseline',
       },
       variant: {
         kind: 'parsed',
@@ -98,7 +98,7 @@ Examples:
       })
       log.info(`\n${formatAblation(ablation)}\n\nablation: ${fromHere(folder)}`)
     } catch (error) {
-      if (error instanceof Interrupted) log.info(howToGoOn({ force: false }))
+      if (error instanceof Interrupted) log.info(howToResume({ force: false }))
       throw error
     }
   },

@@ -7,7 +7,7 @@ import { runWithFlags } from './run.ts'
 export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>({
   docs: {
     customUsage: ['[flags]'],
-    brief: 'Try it: generated images, trained and masked in minutes',
+    brief: 'Try it: from generated images to masks in minutes',
     fullDescription: `Generates a small set of tagged images from a seed (once), trains MCTformer on the tags alone, draws CAMs,
 refines them to pseudo masks, trains a segmentation network from those, and prints every stage's table and the path of
 the report. The recipe is recipes/mctformer_demo.yaml.

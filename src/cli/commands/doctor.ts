@@ -1,11 +1,11 @@
-/** @file `tagmask doctor`: what libtorch, BLAS, threads and GPU it found, and what to mend. */
+/** @file `tagmask doctor`: libtorch, BLAS, threads and GPU in use, and what to fix. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
 
 export const doctor: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [], CliContext>({
   docs: {
-    brief: 'What libtorch, BLAS, threads and GPU are found and used, and why',
-    fullDescription: `Measures a matrix product and says what slows this machine down and how to mend it.
+    brief: 'Show libtorch, BLAS, threads and GPU in use, and why',
+    fullDescription: `Measures a matrix product and says what slows this machine down and how to fix it.
 
 Examples:
   tagmask doctor`,

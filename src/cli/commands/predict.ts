@@ -25,11 +25,11 @@ export const predict: Command<CliContext> = buildCommand<PredictFlags, [string],
     fullDescription: `With --images: a mask for every image of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
 the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its image. Names and colours of the
 labels are in DIR/labels.txt and DIR/labels.json.
-DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
-are there stay, unless their images have changed; those of another run or other settings are refused, or made again
-with --force. Ends with an error when more images than data.maxLost cannot be used.
+DIR is a new or empty folder, or one that this command has written: your files are never overwritten. Existing masks stay
+unless their images have changed; those of another run or other settings are refused, or recomputed with --force. Fails
+when more images than data.maxLost cannot be used.
 Without: the stage predict of the run: masks of its validation images at one scale, several, and with the dense
-CRF, scored as val, val ms and val ms+crf where there are masks to compare with.
+CRF, scored as val, val ms and val ms+crf against existing masks.
 Needs the stage segment of the run.
 
 Examples:
@@ -42,7 +42,7 @@ Examples:
       ...runFlags,
       images: { ...path, brief: 'Folder of images; those in its sub-folders count too' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
-      crf: { ...onOff, brief: 'Draw borders along colours by the dense CRF; slower' },
+      crf: { ...onOff, brief: 'Refine borders by the dense CRF; slower' },
       overlays: { ...onOff, brief: 'Also write each mask laid over its image' },
     },
     positional: {

@@ -45,13 +45,13 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
       'runs/NAME [flags]',
       'MAPS --method crf --images DIR --out DIR [--alpha N] [--parameters SET]',
     ],
-    fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the CAMs as the recipe says. Needs the stages before
-it (tagmask run does them all).
+    fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the CAMs by the recipe. Needs the stages before it
+(tagmask run runs them all).
 With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run) through the dense CRF, without any
 network: DIR/ID.png, a PNG whose palette indices are the labels, with their names and colours in DIR/labels.txt and
 DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
-DIR is a new or empty folder, or one that this command has written: nothing is ever written over files of yours. Masks that
-are there stay, unless their maps or images have changed; those of other settings are refused, or made again with --force.
+DIR is a new or empty folder, or one that this command has written: your files are never overwritten. Existing masks stay
+unless their CAMs or images have changed; those of other settings are refused, or recomputed with --force.
 Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 
 Examples:
@@ -63,21 +63,21 @@ Examples:
     flags: {
       ...runFlags,
       method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of CAMs' },
-      images: { ...path, brief: 'The images that the maps were made from' },
+      images: { ...path, brief: 'The images of the CAMs' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       alpha: {
         kind: 'parsed',
         parse: numberParser,
         optional: true,
         placeholder: 'N',
-        brief: 'Exponent of the background score: more is more foreground; 4 when not given',
+        brief: 'Exponent of the background score; a higher one gives more foreground; default 4',
       },
       parameters: {
         kind: 'parsed',
         parse: parseParameters,
         optional: true,
         placeholder: 'SET',
-        brief: 'Parameters of the CRF by the paper that uses them; CAMs when not given',
+        brief: 'Parameters of the CRF, named by their use in the papers; default cams',
       },
     },
     positional: {
@@ -116,7 +116,7 @@ Examples:
       'seed',
     ] as const
     refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of CAMs')
-    overridesOf(flags) // looks at --threads
+    overridesOf(flags) // checks --threads
     const folder = resolve(out!)
     await refineMaps({
       maps: target,
@@ -135,7 +135,7 @@ Examples:
   },
 })
 
-/** Of a recipe's keys, those that count without a run. Throws InputError for others. */
+/** The recipe keys that apply without a run. Throws InputError for others. */
 function keysOf({ set = [] }: RunFlags): { maxLost?: number; memory?: number } {
   const keys: { maxLost?: number; memory?: number } = {}
   for (const { path, value, source } of set.map(parseSet)) {
@@ -143,11 +143,13 @@ function keysOf({ set = [] }: RunFlags): { maxLost?: number; memory?: number } {
     const number = typeof value === 'number' ? value : Number.NaN
     if (key === 'data.maxLost') {
       if (!(number >= 0 && number <= 1))
-        throw new InputError(source, 'is no share', { expected: 'expected a number from 0 to 1' })
+        throw new InputError(source, 'is not a share', { expected: 'expected a number from 0 to 1' })
       keys.maxLost = number
     } else if (key === 'memory') {
       if (!(number >= 64))
-        throw new InputError(source, 'is no memory', { expected: 'expected megabytes, at least 64' })
+        throw new InputError(source, 'is no amount of memory', {
+          expected: 'expected megabytes, at least 64',
+        })
       keys.memory = number
     } else throw new InputError(source, 'has no effect on a folder of CAMs', { expected: 'leave it out' })
   }

@@ -1,4 +1,4 @@
-/** @file `tagmask report`: writes the report of a run again. */
+/** @file `tagmask report`: rewrites the report of a run. */
 import { buildCommand, type Command } from '@stricli/core'
 import { existingRunFolder, fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
@@ -7,7 +7,7 @@ import type { CliContext } from '../context.ts'
 export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(
   {
     docs: {
-      brief: 'Write the report of a run again',
+      brief: 'Rewrite the report of a run',
       fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
 
 Examples:

@@ -9,15 +9,15 @@ import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 
 interface StageCommandOptions {
-  /** All of the recipe when not given. */
+  /** All stages of the recipe when not given. */
   readonly stages?: readonly StageName[]
   readonly brief: string
   /** Paragraphs and examples under --help. */
   readonly description: string
 }
 
-const RECIPE_TEXT = `RECIPE is a recipe file, the name of a bundled recipe (ls recipes/), or the folder of a run to take up again.
-Every key of a recipe is explained in docs/recipes.md; any of them can be set with --set.`
+const RECIPE_TEXT = `RECIPE is a recipe file, the name of a bundled recipe (ls recipes/), or the folder of a run to resume.
+docs/recipes.md explains every key; --set sets any of them.`
 
 function stageCommand({ stages, brief, description }: StageCommandOptions): Command<CliContext> {
   return buildCommand<RunFlags, [string], CliContext>({
@@ -41,7 +41,7 @@ function stageCommand({ stages, brief, description }: StageCommandOptions): Comm
   })
 }
 
-/** Runs stages as the flags say; ends with the table and the report, or tells how to go on after Ctrl-C. */
+/** Runs stages by the flags; ends with the table and the report, or says how to resume after Ctrl-C. */
 export async function runWithFlags(
   { log, signal }: CliContext,
   flags: RunFlags,
@@ -63,40 +63,40 @@ export async function runWithFlags(
       signal,
       log,
     }
-    const { run, stages: asked, worked } = await runRecipe(options)
+    const { run, stages: selected, worked } = await runRecipe(options)
     for (const { name: stage, table: tableOf } of STAGES) {
-      if (tableOf === undefined || !asked.includes(stage) || worked.includes(stage)) continue
+      if (tableOf === undefined || !selected.includes(stage) || worked.includes(stage)) continue
       const table = await readFile(tableOf(run), 'utf8').catch(() => undefined) // refine may have scored nothing
       if (table !== undefined) log.info(table)
     }
-    if (asked.includes('report')) log.info(`report: ${fromHere(run.report)}`)
+    if (selected.includes('report')) log.info(`report: ${fromHere(run.report)}`)
   } catch (error) {
-    if (error instanceof Interrupted) log.info(howToGoOn({ force }))
+    if (error instanceof Interrupted) log.info(howToResume({ force }))
     throw error
   }
 }
 
-/** What to do after Ctrl-C. */
-export function howToGoOn({ force }: { force: boolean }): string {
+/** How to resume after Ctrl-C. */
+export function howToResume({ force }: { force: boolean }): string {
   return force
-    ? 'go on with the same command without --force: it takes up what is there, and with --force it would start again'
-    : 'go on with the same command: it takes up what is there'
+    ? 'resume with the same command without --force; with --force it would start again'
+    : 'resume with the same command'
 }
 
 export const run = stageCommand({
   brief: 'All stages of a recipe: tags in, masks out',
   description: `Trains on image tags, makes CAMs, scores them where masks exist, and writes a report.
-Everything goes into runs/NAME/; the resolved recipe is written first. A stage that is done is skipped, one that was
-interrupted is taken up where it stopped.
+Everything goes into runs/NAME/; the resolved recipe is written first. Stages that are done are skipped, an
+interrupted one resumes where it stopped.
 
 Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
   tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
-  tagmask run runs/thirty                      (take up an interrupted run)
+  tagmask run runs/thirty                      (resume an interrupted run)
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
 })
 
-/** A command for each stage that has a text for its own; the others are run by commands of another kind. */
+/** A command for each stage that has a help text; the others have commands of their own. */
 export const stageCommands: Readonly<Record<string, Command<CliContext>>> = Object.fromEntries(
   STAGES.flatMap(({ name, command }) =>
     command === undefined ? [] : [[name, stageCommand({ stages: [name], ...command })]],

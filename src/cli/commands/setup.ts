@@ -1,4 +1,4 @@
-/** @file `tagmask setup`: what a package that npm has installed still needs. */
+/** @file `tagmask setup`: sets up a package that npm has installed. */
 import { buildCommand, type Command } from '@stricli/core'
 import { setUp } from '../../pipeline/run/set-up.ts'
 import type { CliContext } from '../context.ts'
@@ -10,8 +10,8 @@ interface SetupFlags {
 export const setup: Command<CliContext> = buildCommand<SetupFlags, [], CliContext>({
   docs: {
     brief: 'Find or install libtorch and build the native addons',
-    fullDescription: `Once after npm install, and again when libtorch has changed; quick when there is nothing to do. Builds into the package, or
-into the cache where that is read-only.
+    fullDescription: `Run it after npm install and after changes of libtorch; it is quick when there is nothing to do. Builds into the package,
+or into the cache if that is read-only.
 
 Examples:
   tagmask setup

@@ -9,7 +9,7 @@ export interface Canvas {
   readonly labels: Uint8Array
 }
 
-/** What a part's surface looks like at a point of the object's own space. */
+/** Colour of a part's surface at a point of the object's own space. */
 export type Paint = (x: number, y: number) => Colour
 
 /** A shape and its paint, in the object's own space: x right, y down, mostly within -1..1. */
@@ -18,13 +18,13 @@ export interface Part {
   readonly paint: Paint
 }
 
-/** How an object's space is laid on the image: `unit` pixels per unit around (x, y), turned by `angle`. */
+/** How an object's space is laid on the image: `unit` pixels per unit around (x, y), rotated by `angle`. */
 export interface Pose {
   readonly x: number
   readonly y: number
   readonly unit: number
   readonly angle: number
-  readonly mirrored: boolean
+  readonly flipped: boolean
 }
 
 /** Reach of an object around its origin, in its own units; nothing is painted beyond. */
@@ -45,7 +45,7 @@ export function paintParts(canvas: Canvas, parts: readonly Part[], pose: Pose, l
   const x1 = Math.min(size, Math.ceil(pose.x + reach))
   const y0 = Math.max(0, Math.floor(pose.y - reach))
   const y1 = Math.min(size, Math.ceil(pose.y + reach))
-  const side = pose.mirrored ? -1 : 1
+  const side = pose.flipped ? -1 : 1
   for (let py = y0; py < y1; py++) {
     for (let px = x0; px < x1; px++) {
       const dx = px + 0.5 - pose.x

@@ -20,7 +20,7 @@ export interface DemoOptions {
   readonly onProgress?: (made: number, total: number) => void
 }
 
-/** What lies in the folder; `made` is false when it was there already. */
+/** Contents of the folder; `made` is false when the set was there already. */
 export interface DemoSet {
   readonly root: string
   readonly classes: readonly string[]
@@ -49,7 +49,7 @@ export async function generateDemo(
   const set = { root: dir, classes: DEMO_CLASSES, images: total }
   if ((await readIfThere(join(dir, 'demo.json'))) === settings) return { ...set, made: false }
 
-  // Made beside its place and renamed when whole: an interrupted run leaves no half set.
+  // Made in a temporary folder and renamed when whole: an interrupted run leaves no half set.
   const part = `${dir}.part-${process.pid}-${randomBytes(4).toString('hex')}`
   await mkdir(join(part, 'images'), { recursive: true })
   await mkdir(join(part, 'masks'))
@@ -90,7 +90,7 @@ async function writeScene(root: string, name: string, { canvas }: Scene): Promis
   await writeLabelMap(join(root, 'masks', `${name}.png`), { width: size, height: size, data: labels })
 }
 
-/** Puts the new set in place; only an older demo set may be in the way, with nothing of anybody else's in it. */
+/** Puts the new set in place; only an older demo set without other files is replaced. */
 async function replaceSet(part: string, dir: string): Promise<void> {
   if (await isDemoSet(dir)) await rm(dir, { recursive: true })
   try {
@@ -103,7 +103,7 @@ async function replaceSet(part: string, dir: string): Promise<void> {
   }
 }
 
-/** Whether all that is there is what is written here. */
+/** Whether the folder holds only files written here. */
 async function isDemoSet(dir: string): Promise<boolean> {
   const text = await readIfThere(join(dir, 'demo.json'))
   const ours = text?.startsWith('{\n  "version": ') === true && /"val(Images|Pictures)": /.test(text)

@@ -3,7 +3,7 @@ import type { Canvas } from './canvas.ts'
 import type { Random } from './random.ts'
 import { blend, type Colour, clamp, hsv, type Noise, octaves, ramp, scaled } from './texture.ts'
 
-/** What lies below the horizon. */
+/** The ground below the horizon. */
 export type Ground = 'grass' | 'sand' | 'water' | 'snow' | 'stone'
 
 /** A colour at (x, depth): both in ground units, depth growing away from the eye; `near` is 1 at the lower edge. */
@@ -113,9 +113,9 @@ const GROUNDS: Record<Ground, (random: Random, noise: Noise, sky: Sky) => Ground
     return (x, depth, near) => {
       const swell = octaves(noise, x * 6, depth * 16, 3)
       const crest = 1 - Math.abs(2 * octaves(noise, x * 9 + 20, depth * 34, 2) - 1)
-      const mirrored = blend(deep, sky.low, 0.5 - 0.4 * near + 0.5 * (swell - 0.5))
+      const reflected = blend(deep, sky.low, 0.5 - 0.4 * near + 0.5 * (swell - 0.5))
       const glint = ramp(0.9, 1, crest) * 0.45 * chop
-      return blend(scaled(mirrored, 0.7 + 0.5 * swell * chop), [1, 1, 1], glint)
+      return blend(scaled(reflected, 0.7 + 0.5 * swell * chop), [1, 1, 1], glint)
     }
   },
   snow(random, noise) {

@@ -73,7 +73,7 @@ function pickPose(
   const y = kind.flies
     ? random.between(Math.min(0.2 * size, sky / 2), Math.max(sky - 0.8 * unit, sky / 2))
     : Math.max(size * random.between(Math.max(horizon + 0.12, 0.5), 1) - kind.foot * unit, 0.8 * unit)
-  return { x, y, unit, angle: kind.lean * random.between(-1, 1), mirrored: random.chance(0.5) }
+  return { x, y, unit, angle: kind.lean * random.between(-1, 1), flipped: random.chance(0.5) }
 }
 
 function lowest({ kind, pose }: Placed): number {

@@ -1,4 +1,4 @@
-/** @file The demo's dice: one generator an image, so that image 17 looks the same however many are made. */
+/** @file The demo's random numbers: one generator an image, so that image 17 is the same however many are made. */
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 

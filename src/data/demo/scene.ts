@@ -45,11 +45,11 @@ function paintObject(
   ground: Ground,
   { random, noise, light }: { random: Random; noise: Noise; light: readonly [number, number] },
 ): void {
-  const side = pose.mirrored ? -1 : 1
+  const side = pose.flipped ? -1 : 1
   const parts = kind.parts({ random, noise, light: [side * light[0], light[1]] })
   if (!kind.flies) {
     const { unit } = pose
-    const shift = ground === 'water' ? 0 : -light[0] * 0.35 * unit // water flips straight down
+    const shift = ground === 'water' ? 0 : -light[0] * 0.35 * unit // water reflects straight down
     const y = pose.y + kind.foot * unit
     const strength = ground === 'water' ? 0.45 : random.between(0.4, 0.65)
     paintShadow(canvas, {

@@ -48,7 +48,7 @@ export function polygon(...points: readonly (readonly [number, number])[]): Shap
   }
 }
 
-/** All of the shapes together. */
+/** The union of the shapes. */
 export function union(...shapes: readonly Shape[]): Shape {
   return (x, y) => {
     let nearest = Number.POSITIVE_INFINITY
@@ -57,7 +57,7 @@ export function union(...shapes: readonly Shape[]): Shape {
   }
 }
 
-/** What both shapes share. */
+/** The intersection of both shapes. */
 export function overlap(a: Shape, b: Shape): Shape {
   return (x, y) => Math.max(a(x, y), b(x, y))
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../random.ts'
 import { AFFINITY_TRANSFORM, type AffinityTransform, affinitySample } from './affinity.ts'
-import { colourJitter, turnHue } from './colour-jitter.ts'
+import { adjustHue, colourJitter } from './colour-jitter.ts'
 import { drawCut } from './cut.ts'
 
 const PLAIN: AffinityTransform = {
@@ -52,10 +52,10 @@ test('the cut lies in the image, or the image in the square', () => {
 test('labels follow the scores, and a flip flips them', () => {
   const { labels } = transformed(PLAIN, 16, 16)
   expect([...labels.subarray(0, 4)]).toEqual([0, 0, 1, 1])
-  const mirrored = transformed({ ...PLAIN, flip: 1 }, 16, 16)
-  expect([...mirrored.labels.subarray(0, 4)]).toEqual([1, 1, 0, 0])
+  const flipped = transformed({ ...PLAIN, flip: 1 }, 16, 16)
+  expect([...flipped.labels.subarray(0, 4)]).toEqual([1, 1, 0, 0])
   const plain = transformed(PLAIN, 16, 16)
-  for (let x = 0; x < 16; x++) expect(mirrored.pixels[x]).toBe(plain.pixels[15 - x])
+  for (let x = 0; x < 16; x++) expect(flipped.pixels[x]).toBe(plain.pixels[15 - x])
 })
 
 test('beside a small image nothing is known; it is black as published, the mean colour when corrected', () => {
@@ -115,9 +115,9 @@ describe('colour jitter', () => {
 
   test('turns red through green to blue, and leaves grey grey', () => {
     const red = { width: 2, height: 1, data: Uint8Array.of(255, 0, 0, 90, 90, 90) }
-    expect([...turnHue(red, 1 / 3).data]).toEqual([0, 255, 0, 90, 90, 90])
-    expect([...turnHue(red, 2 / 3).data]).toEqual([0, 0, 255, 90, 90, 90])
-    expect([...turnHue(red, -1 / 3).data]).toEqual([6, 0, 255, 90, 90, 90]) // bytes wrap at 256, the circle has 255
-    expect(turnHue(red, 0)).toEqual(red)
+    expect([...adjustHue(red, 1 / 3).data]).toEqual([0, 255, 0, 90, 90, 90])
+    expect([...adjustHue(red, 2 / 3).data]).toEqual([0, 0, 255, 90, 90, 90])
+    expect([...adjustHue(red, -1 / 3).data]).toEqual([6, 0, 255, 90, 90, 90]) // bytes wrap at 256, the circle has 255
+    expect(adjustHue(red, 0)).toEqual(red)
   })
 })

@@ -8,24 +8,24 @@ import { flipHorizontal } from './crop.ts'
 import { blank, type Cut, drawCut, flippedCut, pasted } from './cut.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 
-/** Of positions that nothing is known about. */
+/** Label of unknown positions. */
 const UNSURE = 255
-/** Cells whose best score is below this lie beside the image. */
+/** Cells whose best score is below this lie in the padding. */
 const NO_SCORE = 1e-5
 
 export interface AffinityTransform extends Normalisation {
-  /** Side of the square the network sees, a multiple of `stride`. */
+  /** Side of the crop, a multiple of `stride`. */
   readonly cropSize: number
   /** Pixels from one label to the next. */
   readonly stride: number
   /** Probability of a flip. */
   readonly flip: number
   readonly jitter: ColourJitterOptions | false
-  /** Beside an image smaller than the crop: published: black; corrected: the mean colour, as when the network is used. */
+  /** Padding of images smaller than the crop. published: black; corrected: the mean colour, as at inference. */
   readonly padding: 'published' | 'corrected'
 }
 
-/** What PSA trains with. */
+/** PSA's options. */
 export const AFFINITY_TRANSFORM: AffinityTransform = {
   cropSize: 448,
   stride: 8,
@@ -37,7 +37,7 @@ export const AFFINITY_TRANSFORM: AffinityTransform = {
 
 /**
  * One training sample: normalised pixels [3, S, S] and labels [S / stride, S / stride] into `out`. A label is 0 where even
- * the high exponent's scores say background, 1 + a class where the low exponent's do, 255 between and beside the image.
+ * the scores of the high exponent say background, 1 + class where those of the low one say a class, else 255.
  * Throws InputError naming `file` when the scores are of another size than the image.
  */
 export function affinitySample(

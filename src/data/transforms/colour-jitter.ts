@@ -3,7 +3,7 @@ import type { RgbImage } from '../../io/image.ts'
 import { type Random, shuffledIndices } from '../random.ts'
 import { brightness, contrast, saturation } from './colour.ts'
 
-/** Factors are drawn from 1 +- each; hue, in turns of the colour circle, from +- itself. */
+/** Factors are drawn from 1 +- each; hue, a share of the colour circle, from +- itself. */
 export interface ColourJitterOptions {
   readonly brightness: number
   readonly contrast: number
@@ -17,13 +17,13 @@ export function colourJitter(image: RgbImage, options: ColourJitterOptions, rand
     (sample: RgbImage) => brightness(sample, factor(options.brightness)),
     (sample: RgbImage) => contrast(sample, factor(options.contrast)),
     (sample: RgbImage) => saturation(sample, factor(options.saturation)),
-    (sample: RgbImage) => turnHue(sample, random.uniform(-options.hue, options.hue)),
+    (sample: RgbImage) => adjustHue(sample, random.uniform(-options.hue, options.hue)),
   ]
   return shuffledIndices(steps.length, random).reduce((sample, step) => steps[step]!(sample), image)
 }
 
-/** Turns the hue by a share of the colour circle, through Pillow's eight-bit HSV (adjust_hue; libImaging/Convert.c). */
-export function turnHue({ width, height, data: source }: RgbImage, turn: number): RgbImage {
+/** Shifts the hue by a share of the colour circle, through Pillow's eight-bit HSV (adjust_hue; libImaging/Convert.c). */
+export function adjustHue({ width, height, data: source }: RgbImage, turn: number): RgbImage {
   const shift = Math.trunc(turn * 255)
   const data = new Uint8Array(source.length)
   for (let i = 0; i < source.length; i += 3) {

@@ -42,7 +42,7 @@ function centredBox(
   return { x: Math.floor((width - w) / 2), y: Math.floor((height - h) / 2), width: w, height: h }
 }
 
-/** Mirrors left to right. */
+/** Flips left to right. */
 export function flipHorizontal({ width, height, data: source }: RgbImage): RgbImage {
   const data = new Uint8Array(source.length)
   for (let y = 0, to = 0; y < height; y++)

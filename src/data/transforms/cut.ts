@@ -2,7 +2,7 @@
 import type { RgbImage } from '../../io/image.ts'
 import type { Random } from '../random.ts'
 
-/** Where an image lies: pixels from (left, top) on, at (x, y) of the square. */
+/** The part of an image from (left, top) on, at (x, y) of the crop. */
 export interface Cut {
   readonly left: number
   readonly top: number
@@ -12,7 +12,7 @@ export interface Cut {
   readonly height: number
 }
 
-/** A random place, the column drawn first: of the square in the image, or of the image in the square. */
+/** A random place of the crop in the image, or of the image in the crop; the column is drawn first. */
 export function drawCut(
   image: { readonly width: number; readonly height: number },
   cropSize: number,
@@ -42,7 +42,7 @@ export function flippedCut(cut: Cut, side: number): Cut {
   return { ...cut, x: side - cut.x - cut.width }
 }
 
-/** Sets to zero, the mean colour, everywhere but where the image lies. */
+/** Sets the padding to 0, the mean colour. */
 export function blank(pixels: Float32Array, { x, y, width, height }: Cut, side: number): void {
   for (let row = 0; row < 3 * side; row++) {
     const line = pixels.subarray(row * side, (row + 1) * side)

@@ -1,4 +1,4 @@
-/** @file OpenCV's bilinear resize of bytes, in its fixed-point numbers (imgproc/src/resize.cpp), of the part that is needed. */
+/** @file OpenCV's bilinear resize of bytes in fixed point (imgproc/src/resize.cpp), of one box. */
 import type { RgbImage } from '../../io/image.ts'
 import { linearTaps } from './cv2-resize.ts'
 import type { Box } from './resize.ts'
@@ -6,7 +6,7 @@ import { roundHalfEven } from './rounding.ts'
 
 const ONE = 1 << 11
 
-/** `box` of the image resized to width x height; nothing beside it is computed. Byte for byte INTER_LINEAR and a crop. */
+/** `box` of the image resized to width x height; nothing outside it is computed. Byte for byte INTER_LINEAR and a crop. */
 export function resizeBytes(
   image: RgbImage,
   { width, height }: { readonly width: number; readonly height: number },
@@ -56,7 +56,7 @@ function wideRow(width: number): WideRow {
   return { source: -1, values: new Int32Array(width * 3) }
 }
 
-/** Columns of `box` from row `source` of the image; nothing is done where they are there already. */
+/** Columns of `box` from row `source` of the image; nothing is done when they are there already. */
 function stretch(
   { width, data }: RgbImage,
   source: number,

@@ -1,4 +1,4 @@
-/** @file Where OpenCV's resize looks: bilinear and nearest, neither antialiased (imgproc/src/resize.cpp). Imports nothing. */
+/** @file Source positions of OpenCV's resize: bilinear and nearest, neither antialiased (imgproc/src/resize.cpp). Imports nothing. */
 /** For each output place, two source indices and the weights of both. */
 export interface LinearTaps {
   readonly low: Int32Array
@@ -8,8 +8,8 @@ export interface LinearTaps {
 }
 
 /**
- * INTER_LINEAR along one axis. OpenCV treats the two axes alike but at the edges: along a row what lies outside has
- * weight 0, down a column it is the edge again.
+ * INTER_LINEAR along one axis. The axes differ at the edges: outside a row the weight is 0, outside a column the edge
+ * repeats.
  */
 export function linearTaps(inputs: number, outputs: number, axis: 'row' | 'column'): LinearTaps {
   const scale = 1 / (outputs / inputs)

@@ -1,15 +1,15 @@
-/** @file The fixed transform of validation: resize the shorter side, cut the centre, normalise. */
+/** @file The fixed transform of validation: resize the shorter side, crop the centre, normalise. */
 import type { RgbImage } from '../../io/image.ts'
 import { type Normalisation, normalise } from './normalise.ts'
 import { type Box, crop, resize } from './resize.ts'
 import { roundHalfEven } from './rounding.ts'
 
-/** `imageSize` is the side of the square the network sees. */
+/** `imageSize` is the side of the crop. */
 export interface EvalTransform extends Normalisation {
   readonly imageSize: number
 }
 
-/** The side that the shorter edge is resized to before the centre is cut: ImageNet's 256 for 224. */
+/** The size of the shorter side before the crop: ImageNet's 256 for 224. */
 export function shorterSide(imageSize: number): number {
   return Math.trunc((256 / 224) * imageSize)
 }

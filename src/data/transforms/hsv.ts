@@ -29,7 +29,7 @@ export function rgbToHsv({ width, height, data: source }: RgbImage): RgbImage {
 /** A byte as a share of 255. */
 const SHARE = Float32Array.from({ length: 256 }, (_, value) => value * Math.fround(1 / 255))
 
-/** Where each hue lies among the six edges of the colour circle: which, and how far along. */
+/** The edge of the colour circle, of six, on which each hue lies, and how far along. */
 const POSITION = Float32Array.from({ length: HUES }, (_, hue) => hue * Math.fround(6 / HUES))
 const EDGE = Uint8Array.from(POSITION)
 const ALONG = POSITION.map((position, hue) => position - EDGE[hue]!)

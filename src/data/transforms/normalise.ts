@@ -28,7 +28,7 @@ export function normalise(
 
 /**
  * A normalised image [3, height, width] back to bytes, as the originals do for the CRF: (x * std + mean) * 255 in
- * single precision, cut off, so that a byte may be one below what it was (engine.py, generate_attention_maps_ms).
+ * single precision, truncated, so that a byte may be one lower than before (engine.py, generate_attention_maps_ms).
  */
 export function denormalise(
   { width, height, data }: { readonly width: number; readonly height: number; readonly data: Float32Array },
@@ -46,7 +46,7 @@ export function denormalise(
   return { width, height, data: bytes }
 }
 
-/** The mean colour as bytes: what timm fills with where an image was moved away. */
+/** The mean colour as bytes: timm's fill. */
 export function meanColour([red, green, blue]: Colour): Colour {
   const byte = (value: number) => Math.min(255, roundHalfEven(255 * value))
   return [byte(red), byte(green), byte(blue)]

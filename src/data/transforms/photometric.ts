@@ -10,7 +10,7 @@ export interface PhotometricOptions {
   readonly contrast: readonly [number, number]
   /** Factor on the saturation, [smallest, largest]. */
   readonly saturation: readonly [number, number]
-  /** Largest turn of the hue, of 180; it is never reached upwards. */
+  /** Largest shift of the hue, of 180; +hue itself is never drawn. */
   readonly hue: number
 }
 
@@ -35,7 +35,7 @@ export function photometricDistortion(
   const contrastEarly = random.integer(0, 1) === 1
   if (contrastEarly) sample = contrasted(sample)
   sample = maybe(sample, it => saturated(it, random.uniform(...saturation)))
-  sample = maybe(sample, it => turned(it, random.integer(-hue, hue - 1)))
+  sample = maybe(sample, it => shiftHue(it, random.integer(-hue, hue - 1)))
   return contrastEarly ? sample : contrasted(sample)
 }
 
@@ -57,7 +57,7 @@ function saturated(image: RgbImage, factor: number): RgbImage {
   return hsvToRgb(hsv)
 }
 
-function turned(image: RgbImage, by: number): RgbImage {
+function shiftHue(image: RgbImage, by: number): RgbImage {
   const hsv = rgbToHsv(image)
   for (let i = 0; i < hsv.data.length; i += 3) hsv.data[i] = (hsv.data[i]! + by + 180) % 180
   return hsvToRgb(hsv)

@@ -16,9 +16,9 @@ export const RAND_AUGMENT: RandAugmentOptions = { ops: 2, magnitude: 9, std: 0.5
 
 const MAX_MAGNITUDE = 10
 
-/** One operation: how a magnitude becomes its argument, and what it does with it. */
+/** One operation: its argument from a magnitude, and its effect. */
 interface Operation {
-  /** Whether the argument's direction is drawn (half of the time each way). */
+  /** Whether the sign of the argument is drawn, each half of the time. */
   readonly signed: boolean
   readonly argument: (share: number, sign: 1 | -1) => number
   readonly apply: (image: RgbImage, argument: number, fill: Colour) => RgbImage
@@ -71,7 +71,7 @@ export function operationArgument(name: OperationName, magnitude: number, sign: 
   return OPERATIONS[name].argument(Math.min(MAX_MAGNITUDE, Math.max(0, magnitude)) / MAX_MAGNITUDE, sign)
 }
 
-/** Applies `ops` operations drawn with replacement; `fill` is the colour of what a move uncovers. */
+/** Applies `ops` operations drawn with replacement; `fill` is the colour of uncovered pixels. */
 export function randAugment(
   image: RgbImage,
   random: Random,

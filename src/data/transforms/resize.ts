@@ -15,8 +15,8 @@ const PRECISION_BITS = 32 - 8 - 2
 const HALF = 1 << (PRECISION_BITS - 1)
 
 /**
- * Resizes `box` of an image (all of it by default) to width x height. As after a crop: nothing outside the box
- * is looked at. Equal to `image.crop(box).resize(size, filter)` of Pillow in every byte.
+ * Resizes `box` of an image (all of it by default) to width x height. Nothing outside the box is read. Equal to
+ * `image.crop(box).resize(size, filter)` of Pillow in every byte.
  */
 export function resize(
   image: RgbImage,

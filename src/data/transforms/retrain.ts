@@ -13,15 +13,15 @@ import type { Box } from './resize.ts'
 import { roundHalfEven } from './rounding.ts'
 
 export interface RetrainTransform extends Normalisation {
-  /** Side of the square the network sees. */
+  /** Side of the crop. */
   readonly cropSize: number
-  /** The shorter side that scale 1 resizes an image to. */
+  /** Shorter side of an image at scale 1. */
   readonly shortSide: number
   /** The longer side is at most this many shorter sides. */
   readonly maxRatio: number
   /** Factor on the shorter side, [smallest, largest]. */
   readonly scale: readonly [number, number]
-  /** A crop is drawn again, ten times at most, while one label has at least this share of its labelled pixels; 1: never. */
+  /** A crop is drawn again, at most ten times, while one label has at least this share of its labelled pixels; 1: never. */
   readonly labelShare: number
   /** Probability of a flip. */
   readonly flip: number
@@ -82,16 +82,16 @@ export function retrainSample(
   const size = rescaledSize(image, bounds)
   const box = drawCrop(labels, size, transform, random)
   const cut = resizeBytes(image, size, box)
-  const mirrored = random.uniform(0, 1) < flip
-  const turned = mirrored ? flipHorizontal(cut) : cut
-  const sample = photometric === false ? turned : photometricDistortion(turned, random, photometric)
-  out.pixels.fill(0) // beside the image: the mean colour
+  const flipped = random.uniform(0, 1) < flip
+  const view = flipped ? flipHorizontal(cut) : cut
+  const sample = photometric === false ? view : photometricDistortion(view, random, photometric)
+  out.pixels.fill(0) // the padding is the mean colour
   placePixels(normalise(sample, transform), sample, { side, out: out.pixels })
   out.labels.fill(IGNORE)
-  placeLabels(labels, size, { box, mirrored, side, out: out.labels })
+  placeLabels(labels, size, { box, flipped, side, out: out.labels })
 }
 
-/** Where the resized image is cut (mmseg's RandomCrop with cat_max_ratio); the whole of a side that is not larger. */
+/** The crop of the resized image (mmseg's RandomCrop with cat_max_ratio); a side that is not larger is kept whole. */
 function drawCrop(
   labels: LabelMap,
   size: { readonly width: number; readonly height: number },
@@ -144,10 +144,10 @@ function visitLabels(
 function placeLabels(
   labels: LabelMap,
   size: { readonly width: number; readonly height: number },
-  { box, mirrored, side, out }: { box: Box; mirrored: boolean; side: number; out: Uint8Array },
+  { box, flipped, side, out }: { box: Box; flipped: boolean; side: number; out: Uint8Array },
 ): void {
   visitLabels(labels, size, box, (label, x, y) => {
-    out[y * side + (mirrored ? box.width - 1 - x : x)] = label
+    out[y * side + (flipped ? box.width - 1 - x : x)] = label
   })
 }
 

@@ -79,7 +79,7 @@ describe('a segmentation sample', () => {
   test('never draws the last offset, as published', () => {
     const almostOne = { uniform: () => 1 - 2 ** -53 }
     const placement = drawPlacement({ width: 9, height: 7 }, small, { scale: 1, random: almostOne })
-    expect(placement).toEqual({ width: 9, height: 7, mirrored: true, left: 3, top: 1 })
+    expect(placement).toEqual({ width: 9, height: 7, flipped: true, left: 3, top: 1 })
   })
 
   test('draws an offset only where the image is larger, the row first', () => {
@@ -88,7 +88,7 @@ describe('a segmentation sample', () => {
     expect(drawPlacement({ width: 30, height: 3 }, small, { scale: 0.5, random })).toEqual({
       width: 15,
       height: 1,
-      mirrored: false,
+      flipped: false,
       left: 2,
       top: 0,
     })
@@ -96,7 +96,7 @@ describe('a segmentation sample', () => {
   })
 
   test('beside a smaller image: the mean colour, and background or nothing as asked', () => {
-    const placement = { width: 3, height: 2, mirrored: false, left: 0, top: 0 }
+    const placement = { width: 3, height: 2, flipped: false, left: 0, top: 0 }
     const out = new Float32Array(75)
     const image = coordinates(3, 2)
     placeImage(image, placement, { ...IMAGENET, side: 5, out })

@@ -7,11 +7,11 @@ import type { Random } from '../random.ts'
 import { linearTaps, nearestIndices } from './cv2-resize.ts'
 import { IMAGENET, type Normalisation } from './normalise.ts'
 
-/** What the labels say beside an image that is smaller than the crop. */
+/** Labels of the padding of images smaller than the crop. */
 const PADDING = { background: 0, ignore: IGNORE } as const
 
 export interface SegmentTransform extends Normalisation {
-  /** Side of the square the network sees. */
+  /** Side of the crop. */
   readonly cropSize: number
   /** Factor on both sides of the image, [smallest, largest]. */
   readonly scale: readonly [number, number]
@@ -19,11 +19,11 @@ export interface SegmentTransform extends Normalisation {
   readonly scalePer: 'batch' | 'image'
   /** Probability of a flip. */
   readonly flip: number
-  /** Labels of what was added right and below: background as published, or none (255). */
+  /** Label of the padding right and below: background, as published, or the ignore label. */
   readonly padding: keyof typeof PADDING
 }
 
-/** What MCTformer's segmentation trains with (exutils.get_data_from_chunk). */
+/** Options of MCTformer's segmentation (exutils.get_data_from_chunk). */
 export const SEGMENT_TRANSFORM: SegmentTransform = {
   cropSize: 321,
   scale: [0.7, 1.3],
@@ -33,16 +33,16 @@ export const SEGMENT_TRANSFORM: SegmentTransform = {
   ...IMAGENET,
 }
 
-/** How an image comes to lie in the crop: resized to width x height, perhaps flipped, cut from (left, top) on. */
+/** The crop of an image: resized to width x height, perhaps flipped, cut from (left, top) on. */
 export interface Placement {
   readonly width: number
   readonly height: number
-  readonly mirrored: boolean
+  readonly flipped: boolean
   readonly left: number
   readonly top: number
 }
 
-/** Draws where an image is cut. The last row and column are never drawn, as published. */
+/** Draws the crop. The last offset of a row or column is never drawn, as published. */
 export function drawPlacement(
   image: { readonly width: number; readonly height: number },
   { cropSize, flip }: Pick<SegmentTransform, 'cropSize' | 'flip'>,
@@ -52,16 +52,16 @@ export function drawPlacement(
     number,
     number,
   ]
-  const mirrored = random.uniform(0, 1) > 1 - flip
+  const flipped = random.uniform(0, 1) > 1 - flip
   const offset = (side: number): number =>
     side > cropSize ? Math.trunc(random.uniform(0, 1) * (side - cropSize)) : 0
   const top = offset(height)
-  return { width, height, mirrored, left: offset(width), top }
+  return { width, height, flipped, left: offset(width), top }
 }
 
 /**
- * The image in its placement, normalised, into `out` [3, side, side], and 0 (the mean colour) beside it. Only what
- * is cut out is computed; interpolation and normalisation are in double precision as in the original.
+ * The image in its placement, normalised, into `out` [3, side, side], padded with 0 (the mean colour). Only the
+ * crop is computed; interpolation and normalisation are in double precision as in the original.
  */
 export function placeImage(
   { width, height, data }: RgbImage,
@@ -125,6 +125,6 @@ export function segmentSample(
 }
 
 /** Column x of the crop in the resized image before it was flipped. */
-function columnOf({ width, mirrored, left }: Placement, x: number): number {
-  return mirrored ? width - 1 - (left + x) : left + x
+function columnOf({ width, flipped, left }: Placement, x: number): number {
+  return flipped ? width - 1 - (left + x) : left + x
 }

@@ -7,7 +7,7 @@ import { RAND_AUGMENT, type RandAugmentOptions, randAugment } from './rand-augme
 import { RANDOM_ERASING, type RandomErasingOptions, randomErasing } from './random-erasing.ts'
 import { resize } from './resize.ts'
 
-/** What MCTformer trains with (timm's create_transform); `flip` is a probability. */
+/** MCTformer's options (timm's create_transform); `flip` is a probability. */
 export interface TrainTransform extends Normalisation {
   readonly imageSize: number
   readonly scale: readonly [number, number]
@@ -40,12 +40,12 @@ export function trainSample(
   return pixels
 }
 
-/** The part of the training transform that is still an image: crop, flip, RandAugment. */
+/** The part of the training transform before normalisation: crop, flip, RandAugment. */
 export function augment(image: RgbImage, transform: TrainTransform, random: Random): RgbImage {
   const { imageSize, scale, ratio, flip, randAugment: augmentation, mean } = transform
   const box = randomCropBox(image, random, { scale, ratio })
   const square = resize(image, { width: imageSize, height: imageSize, box })
-  const turned = random.uniform(0, 1) < flip ? flipHorizontal(square) : square
-  if (augmentation === false) return turned
-  return randAugment(turned, random, { ...augmentation, fill: meanColour(mean) })
+  const view = random.uniform(0, 1) < flip ? flipHorizontal(square) : square
+  if (augmentation === false) return view
+  return randAugment(view, random, { ...augmentation, fill: meanColour(mean) })
 }

@@ -30,7 +30,7 @@ export interface ScaleOptions {
   readonly normalisation?: Normalisation
 }
 
-/** One view a scale, bicubic. Flipped views are the network's to make: a flip of the view's width axis. */
+/** One view a scale, bicubic. The network flips views itself, along their width axis. */
 export function scaleViews(
   image: RgbImage,
   { scales, unit = 1, least = 1, normalisation = IMAGENET }: ScaleOptions,
@@ -41,7 +41,7 @@ export function scaleViews(
   })
 }
 
-/** The same of an image taken as if it had `fit` of its size, or what fits into the longest side where that is less. */
+/** The same for an image reduced to `fit` of its size, or to the longest side where that is less. */
 export function fittedViews(
   image: RgbImage,
   { fit, longestSide, ...options }: ScaleOptions & { fit: number; longestSide: number },

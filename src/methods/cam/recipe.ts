@@ -19,12 +19,12 @@ export const camMapsFields = {
     .int()
     .min(1)
     .default(3)
-    .describe('read where attention is fused: number of last layers whose attention is averaged'),
+    .describe('used with attention fused: number of last layers whose attention is averaged'),
   relu: z
     .boolean()
     .default(true)
     .describe(
-      'negative responses become 0, which leaves nothing of a class that is not yet sure anywhere; false: the least response becomes 0',
+      'negative responses become 0: a class without a positive one has an empty CAM; false: the least response becomes 0',
     ),
   refine: attentionMapsFields.refine.default(false),
   affinity: attentionMapsFields.affinity,

@@ -12,16 +12,12 @@ const unetRecipe = z.strictObject({
     .default(32)
     .describe('channels at the finest level, a multiple of 8; they double at each coarser one'),
   levels: z.int().min(1).max(6).default(3).describe('levels, at strides of 4, 8, 16, ... pixels'),
-  lrScale: z
-    .number()
-    .gt(0)
-    .default(1)
-    .describe('factor on the learning rate: it starts from nothing, also beside a pretrained transformer'),
+  lrScale: z.number().gt(0).default(1).describe('factor on the learning rate: the U-Net is never pretrained'),
   refined: z
     .boolean()
     .default(true)
     .describe(
-      "learn from the transformer's maps spread by patch affinity; false where that ruins them, as without pretraining",
+      "learn from the transformer's CAMs refined by patch affinity; false where that makes them worse, as without pretraining",
     ),
 })
 
@@ -46,7 +42,7 @@ export const mctformerModelRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'the U-Net global-feature module, whose CAMs join those of the transformer ({}: with its defaults); null: none',
+        'the U-Net global-feature module, whose CAMs are fused with those of the transformer ({}: with its defaults); null: none',
       ),
   })
   .refine(...wholePatches)
@@ -75,16 +71,14 @@ export const mctformerMapsFields = {
     .enum(['geometric', 'mean'])
     .default('geometric')
     .describe(
-      "read where model.unet is set: how the U-Net's maps join the transformer's, as weighted means; geometric keeps to what the transformer sees, mean trusts the U-Net more",
+      "used with model.unet: weighted mean by which its CAMs are fused with the transformer's; geometric needs both to respond, mean trusts the U-Net more",
     ),
   unetShare: z
     .number()
     .min(0)
     .max(1)
     .default(0.5)
-    .describe(
-      "read where model.unet is set: weight of the U-Net's maps; 0: the maps are those of the transformer",
-    ),
+    .describe('used with model.unet: weight of its CAMs; 0: only those of the transformer'),
 }
 
 /** What does not fit together between sections, as path and message (problem; what would be right). */

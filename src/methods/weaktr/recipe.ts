@@ -12,28 +12,30 @@ const adaptive = z.strictObject({
     .enum(['v1', 'v2', 'v3'])
     .default('v3')
     .describe(
-      'what the weights are made from, as three generations of published checkpoints have it: the pooled attention itself (v1), the output of the block (v2), the output of its attention layer (v3)',
+      'input of the fusion, in three generations of published checkpoints: the pooled attention (v1), the output of the block (v2), the output of its attention layer (v3)',
     ),
   pool: z
     .enum(['max', 'avg'])
     .default('max')
-    .describe('how it is pooled; v1 with avg gives every head the same: rows of attention sum to 1'),
+    .describe(
+      'pooling of that input; v1 with avg weighs all heads alike, because rows of attention sum to 1',
+    ),
   reduction: z
     .number()
     .min(1)
     .default(8)
-    .describe('heads of all layers to one hidden number; published: 8 for v3, 4 for v1'),
+    .describe('reduction of the hidden layer over the heads of all layers; published: 8 for v3, 4 for v1'),
   featReduction: z
     .number()
     .min(1)
     .default(8)
-    .describe('channels of a head to one hidden number; v1 has no features'),
+    .describe('reduction of the hidden layer over the channels of a head; unused by v1'),
   lrScale: z
     .number()
     .gt(0)
     .default(1)
     .describe(
-      'its learning rate over that of the transformer; with the rates of a network without pretraining it settles on two or three heads',
+      'its learning rate over that of the transformer; without pretraining, at a factor of 1, it settles on two or three heads',
     ),
 })
 
@@ -49,7 +51,7 @@ export const weaktrModelRecipe = z
     fusion: z
       .discriminatedUnion('kind', [adaptive, meanSum])
       .prefault({ kind: 'aaf' })
-      .describe('how the attention of all heads becomes one'),
+      .describe('how the attention of all heads is fused'),
   })
   .refine(...wholePatches)
 

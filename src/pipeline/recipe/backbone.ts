@@ -10,7 +10,7 @@ export const backbone = z
   .enum(['model', 'resnet38', 'deit-ti', 'deit-s', 'deit-b'])
   .default('model')
   .describe(
-    'model: a vision transformer of the size of the classification network; deit-*: of that size; resnet38: the published one, too slow to train on a CPU',
+    'model: a vision transformer as large as the classification network; deit-*: one of that size; resnet38: the published backbone, too slow to train on a CPU',
   )
 
 export type BackboneName = z.output<typeof backbone>

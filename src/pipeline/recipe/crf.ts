@@ -5,13 +5,13 @@ import type { CrfParameters } from '../../refine/crf-parameters.ts'
 const compat = z.number().describe('weight of the term')
 
 const gaussian = z
-  .strictObject({ sxy: z.number().gt(0).describe('reach of the smoothing, pixels'), compat })
+  .strictObject({ sxy: z.number().gt(0).describe('standard deviation in position, pixels'), compat })
   .nullable()
 
 const bilateral = z
   .strictObject({
-    sxy: z.number().gt(0).describe('reach, pixels'),
-    srgb: z.number().gt(0).describe('how alike two colours must be, grey levels'),
+    sxy: z.number().gt(0).describe('standard deviation in position, pixels'),
+    srgb: z.number().gt(0).describe('standard deviation in colour, grey levels'),
     compat,
   })
   .nullable()
@@ -22,9 +22,11 @@ export function crfSection({ iterations, ...terms }: CrfParameters) {
     iterations: z.int().min(0).default(iterations).describe('mean-field steps'),
     gaussian: gaussian
       .default(terms.gaussian as z.output<typeof gaussian>)
-      .describe('neighbours like the same label, {sxy, compat}; null: without'),
+      .describe('smoothness term {sxy, compat}: neighbours prefer the same label; null: none'),
     bilateral: bilateral
       .default(terms.bilateral as z.output<typeof bilateral>)
-      .describe('pixels of like colour like the same label, {sxy, srgb, compat}; null: without'),
+      .describe(
+        'appearance term {sxy, srgb, compat}: pixels of similar colour prefer the same label; null: none',
+      ),
   })
 }

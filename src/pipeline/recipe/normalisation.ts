@@ -5,8 +5,6 @@ const triple = z.tuple([z.number(), z.number(), z.number()])
 const positiveTriple = z.tuple([z.number().gt(0), z.number().gt(0), z.number().gt(0)])
 
 export const normalisation = z.strictObject({
-  mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B that is subtracted, 0 to 1'),
-  std: positiveTriple
-    .default([0.229, 0.224, 0.225])
-    .describe('deviation of R, G, B that is divided by, 0 to 1'),
+  mean: triple.default([0.485, 0.456, 0.406]).describe('mean of R, G, B, 0 to 1'),
+  std: positiveTriple.default([0.229, 0.224, 0.225]).describe('standard deviation of R, G, B, 0 to 1'),
 })

@@ -9,25 +9,27 @@ export const predictRecipe = z.strictObject({
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([0.5, 0.75, 1, 1.25, 1.5])
-    .describe('sizes at which an image is looked at for val ms, relative to its own'),
-  flip: z.boolean().default(true).describe('also look at the flip at each scale; published: no'),
+    .describe('scales of the input for val ms, relative to the size of the image'),
+  flip: z.boolean().default(true).describe('also use the flipped image at each scale; published: no'),
   combine: z
     .enum(['mean', 'max'])
     .default('mean')
-    .describe('of the probabilities of all views: their mean, or the largest of each label, as published'),
+    .describe('how the probabilities of all views are combined: mean, or max of each label, as published'),
   alignCorners: z
     .boolean()
     .default(false)
-    .describe('resize the input from corner to corner, as published, although labels come back without'),
+    .describe(
+      'resize the input with align_corners, as published; the probabilities are resized without it either way',
+    ),
   crf: crfSection(MCTFORMER_MASK_CRF)
     .nullable()
     .prefault({})
-    .describe('dense CRF for val ms+crf; null: without'),
+    .describe('dense CRF for val ms+crf; null: none'),
   crfLabels: z
     .enum(['all', 'best'])
     .default('all')
     .describe(
-      'labels the CRF chooses from: all, or those that are the best of some pixel, as WeakTr is published; the fewer, the faster',
+      'labels the CRF chooses from: all, or only those most probable at some pixel (best), as published for WeakTr; fewer are faster',
     ),
   windows: z
     .strictObject({
@@ -36,40 +38,36 @@ export const predictRecipe = z.strictObject({
         .nullable()
         .default(null)
         .describe(
-          'side of a window, pixels; null: segment.cropSize, as published; whole: the whole image at once, for networks trained on crops that are small beside their images',
+          'side of a window, pixels; null: segment.cropSize, as published; whole: the whole image at once, for networks trained on crops much smaller than the images',
         ),
       stride: z
         .int()
         .min(1)
         .nullable()
         .default(null)
-        .describe('pixels from one window to the next; null: two thirds of the side, as published'),
+        .describe('stride of the windows, pixels; null: two thirds of the side, as published'),
       shortSide: z
         .int()
         .min(8)
         .nullable()
         .default(null)
-        .describe(
-          'the shorter side of an image at scale 1, pixels; published: 520; null: that of the image itself',
-        ),
+        .describe('the shorter side of an image at scale 1, pixels; published: 520; null: its own'),
       blockEnsemble: z
         .number()
         .min(0)
         .default(0)
         .describe(
-          "weight of the masks before the decoder's last block; the authors' evaluation takes 0.8, which no paper mentions",
+          "weight of the masks before the decoder's last block; the authors' evaluation uses 0.8, which no paper mentions",
         ),
     })
     .prefault({})
-    .describe('segmenter only: the windows that it looks through'),
-  trainSplit: z.boolean().default(false).describe('also predict and score the images that were trained on'),
+    .describe('segmenter only: sliding windows'),
+  trainSplit: z.boolean().default(false).describe('also predict and score the training images'),
   longestSide: z
     .int()
     .min(32)
     .default(768)
-    .describe(
-      'larger images are made smaller for the network, pixels; masks have their own size all the same',
-    ),
+    .describe('larger images are reduced to this for the network, pixels; masks keep the size of the image'),
 })
 
 export type PredictRecipe = z.output<typeof predictRecipe>

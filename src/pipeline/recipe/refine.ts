@@ -1,12 +1,12 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
+import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
 import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import type { Recipe } from './schema.ts'
-import { checkpointFields, lengthFields } from './training.ts'
 
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
@@ -16,7 +16,7 @@ const sgd = z.strictObject({
   momentumBug: z
     .boolean()
     .default(false)
-    .describe('true reproduces a bug of the original: weightDecay is passed in the place of momentum'),
+    .describe('true reproduces a bug of the original: weightDecay is passed as momentum'),
 })
 
 const adamw = z.strictObject({
@@ -31,7 +31,7 @@ const jitter = z.strictObject({
   brightness: share.default(0.3).describe('factor 1 +- this'),
   contrast: share.default(0.3).describe('factor 1 +- this'),
   saturation: share.default(0.3).describe('factor 1 +- this'),
-  hue: z.number().min(0).max(0.5).default(0.1).describe('+- this share of the hue circle'),
+  hue: z.number().min(0).max(0.5).default(0.1).describe('largest shift of the hue, as a share of its circle'),
 })
 
 const pairs = z.enum(['published', 'corrected']).default('corrected')
@@ -45,7 +45,7 @@ export const affinityRecipe = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random ones',
+      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
     ),
   labels: z
     .strictObject({
@@ -53,26 +53,24 @@ export const affinityRecipe = z.strictObject({
         .number()
         .gt(0)
         .default(1)
-        .describe(
-          'exponent of the background score (1 - strongest map)^low that what is foreground must beat',
-        ),
+        .describe('exponent of the background score (1 - strongest CAM)^low: pixels above it are foreground'),
       high: z
         .number()
         .gt(0)
         .default(12)
-        .describe('exponent of the background score that what is surely background must still win with'),
-      crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF that both go through'),
+        .describe('the same with high: pixels below it are background; the others are ignored'),
+      crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of both'),
     })
     .prefault({})
-    .describe('what the network learns from: the maps twice through the dense CRF'),
+    .describe('affinity labels: the CAMs through the dense CRF with two background scores'),
   radius: z
     .int()
     .min(2)
     .max(16)
     .default(5)
-    .describe('pairs of places nearer than this are learned and walked, in positions of the feature map'),
+    .describe('affinities reach pairs nearer than this, in positions of the feature map'),
   pairs: pairs.describe(
-    'published: no pair starts at the left, right and lower border of an image, so that scores there hardly move; corrected: all pairs',
+    'published: no pair starts at the left, right and bottom border, so that scores there hardly change; corrected: all pairs',
   ),
   cropSize: z
     .int()
@@ -84,7 +82,7 @@ export const affinityRecipe = z.strictObject({
     .int()
     .min(1)
     .default(8)
-    .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
+    .describe('images in a step; reduced for a data set of few batches, unless set by --set'),
   ...lengthFields,
   optimiser: z
     .discriminatedUnion('kind', [sgd, adamw])
@@ -94,7 +92,7 @@ export const affinityRecipe = z.strictObject({
     .number()
     .gt(0)
     .default(10)
-    .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
+    .describe('learning rate of the head, which starts from random weights, over that of the backbone'),
   power: z.number().min(0).default(0.9).describe('learning rate at step s of n: lr * (1 - s / n)^power'),
   augment: z
     .strictObject({
@@ -102,12 +100,12 @@ export const affinityRecipe = z.strictObject({
       jitter: z
         .union([jitter, z.literal(false)])
         .prefault({})
-        .describe('random changes of colour; false: none'),
+        .describe('ColorJitter; false: none'),
       padding: z
         .enum(['published', 'corrected'])
         .default('corrected')
         .describe(
-          'beside an image smaller than the crop; published: black; corrected: the mean colour, as when the network is used',
+          'padding of images smaller than the crop; published: black; corrected: the mean colour, as at inference',
         ),
     })
     .prefault({})
@@ -121,13 +119,13 @@ export const refineRecipe = z.strictObject({
     .enum(['none', 'crf', 'affinity', 'affinity+crf'])
     .default('none')
     .describe(
-      'from CAMs to pseudo masks; none: the masks of evaluate; crf: the maps through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: and then the CRF',
+      'none: the masks of evaluate; crf: the CAMs through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: both',
     ),
   background: z
     .union([z.number().gt(0).lt(1), z.literal('sweep')])
     .default(0.39)
     .describe(
-      'score of the background beside the maps (published: 0.39), or sweep: what fits the masks at hand best, which says nothing of other images',
+      'constant score of the background (published: 0.39), or sweep: the one that fits the masks of these images best, an upper bound',
     ),
   walk: z
     .strictObject({
@@ -135,24 +133,24 @@ export const refineRecipe = z.strictObject({
         .number()
         .gt(0)
         .default(8)
-        .describe('power of each affinity: the higher, the less reaches over a border'),
+        .describe('power of each affinity: a higher one stops the walk at weaker borders'),
       logt: z.int().min(0).max(12).default(6).describe('the walk takes 2^logt steps'),
     })
     .prefault({})
     .describe('the random walk'),
-  crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of the methods that have one'),
+  crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of crf and affinity+crf'),
   unary: z
     .enum(['scores', 'labels'])
     .default('scores')
     .describe(
-      'what the dense CRF starts from: the scores of maps and background, or the labels of the higher score, each believed by gtProb, as WeakTr does (labels)',
+      'unary of the dense CRF: scores of CAMs and background (scores), or their argmax, right with probability gtProb, as in WeakTr (labels)',
     ),
   gtProb: z
     .number()
     .gt(0)
     .lt(1)
     .default(0.7)
-    .describe('read where unary is labels: probability that a label is right'),
+    .describe('used with unary labels: probability that a label is right'),
   sure: z
     .strictObject({
       foreground: z
@@ -160,25 +158,27 @@ export const refineRecipe = z.strictObject({
         .gt(0)
         .lt(1)
         .default(SURE.foreground)
-        .describe("share of an image, the highest values of a tag's map, that is labelled with the tag"),
+        .describe("share of an image, the highest values of a tag's CAM, that is labelled with the tag"),
       background: z
         .number()
         .gt(0)
         .lt(1)
         .default(SURE.background)
-        .describe('share of it, the lowest values, that is background where the maps of all tags agree'),
+        .describe(
+          'share of an image, the lowest values, that is background where the CAMs of all tags agree',
+        ),
       margin: z
         .number()
         .min(1)
         .default(SURE.margin)
         .describe(
-          "how many times as strong as any other tag's a map must be, each by where its share begins",
+          "a label needs a CAM this many times as strong as any other tag's, each divided by its value at the foreground share",
         ),
     })
     .nullable()
     .default(null)
     .describe(
-      'segmentation is trained on what the maps are sure of; all it learns of other pixels is that they are one of the tags or background; null: on the whole pseudo masks',
+      'segmentation is trained on the pixels that the CAMs are sure of; every other pixel may be any of the tags or background; null: on the whole pseudo masks',
     ),
 })
 

@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { USUAL_MEMORY } from '../../io/available-memory.ts'
 import type { Definition } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
+import { trainFields } from '../../methods/train-recipe.ts'
 import { methodOf } from './method.ts'
 import { normalisation } from './normalisation.ts'
 import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
 import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
 import { checkSegment, segmentRecipe } from './segment.ts'
-import { trainFields } from './training.ts'
 
 const data = z.strictObject({
   root: z
@@ -22,14 +22,14 @@ const data = z.strictObject({
     .enum(['auto', 'voc', 'coco', 'folder', 'class-folders', 'demo'])
     .default('auto')
     .describe(
-      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its images; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated images, made when absent; auto: looks',
+      'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its images; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated images, made when absent; auto: found from the folder',
     ),
   split: z
     .string()
     .min(1)
     .default('train')
     .describe(
-      'images to train on and to make maps for; train_aug of a recipe means train where there is no such list, and train means all where there are no lists',
+      'images to train on and make CAMs for; without a list train_aug a recipe uses train, and without lists train means all images',
     ),
   valSplit: z
     .string()
@@ -37,7 +37,7 @@ const data = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'images to validate on; null, or val of a recipe where there is no such list: those that holdOut sets aside, or no validation',
+      'images to validate on; null, or val of a recipe without such a list: those of holdOut, or no validation',
     ),
   holdOut: z
     .number()
@@ -45,23 +45,21 @@ const data = z.strictObject({
     .max(0.9)
     .default(0)
     .describe(
-      'share of the images of data.split that is set aside to validate on where valSplit names none that are there; which they are is drawn from their names and seed',
+      'share of data.split held out for validation where valSplit finds no images; drawn from their names and seed',
     ),
   workers: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .describe(
-      'threads that decode images ahead; null: 1, which keeps up with training on a CPU; with a GPU, 4 and more pay off',
-    ),
+    .describe('threads that decode images; null: 1, enough for training on a CPU; with a GPU use 4 or more'),
   maxLost: z
     .number()
     .min(0)
     .max(1)
     .default(0.5)
     .describe(
-      'largest share of the images that a stage may lose because they cannot be read or do not fit into memory; beyond it the stage is not done',
+      'largest share of images that a stage may skip because they are unreadable or too large for memory; above it the stage fails',
     ),
   cacheMegabytes: z.number().min(0).default(1024).describe('memory for decoded images, MB'),
   demo: z
@@ -72,7 +70,7 @@ const data = z.strictObject({
       seed: z.int().min(0).default(7).describe('seed of the generator'),
     })
     .prefault({})
-    .describe('the generated data set; read when layout is demo'),
+    .describe('the generated data set, for layout demo'),
 })
 
 /** Fields of the `maps` section that every method has; its own stand before `storage`. */
@@ -80,29 +78,29 @@ const mapsFields = {
   checkpoint: z
     .enum(['last', 'best'])
     .default('last')
-    .describe('weights to use: the last, as most published scripts do, or the best by train.select'),
+    .describe('weights to use: last, as in most published scripts, or best by train.select'),
   weights: z
     .string()
     .min(1)
     .nullable()
     .default(null)
     .describe(
-      'file with trained weights of the whole network, as the authors publish them: then nothing is trained; null: those of the stage train',
+      'file with trained weights of the whole network, as the authors publish them; nothing is trained then; null: those of the stage train',
     ),
   scales: z
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([1])
-    .describe('sizes at which each image is looked at, relative to its own; maps are summed'),
-  flip: z.boolean().default(true).describe('also look at the flipped image at each scale'),
+    .describe('scales of the input, relative to the size of the image; CAMs are summed'),
+  flip: z.boolean().default(true).describe('also use the flipped image at each scale'),
   longestSide: z
     .int()
     .min(32)
     .default(1024)
     .describe(
-      'larger images are mapped, walked and refined by the dense CRF as if reduced to this many pixels; maps and masks have their own size all the same',
+      'CAMs, random walk and dense CRF of larger images are computed at this size, pixels; CAMs and masks keep the size of the image',
     ),
-  storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the maps on disk'),
+  storage: z.enum(['float16', 'float32']).default('float16').describe('number format of the CAMs on disk'),
 }
 
 const sweep = z
@@ -122,22 +120,20 @@ const evaluate = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('images of which the maps are scored; null: data.split'),
+    .describe('images whose CAMs are scored; null: data.split'),
   threshold: z
     .number()
     .min(0)
     .max(1)
     .nullable()
     .default(null)
-    .describe(
-      'background threshold of masks and scores; null: the best of the sweep, or 0.4 where there are no masks to choose by',
-    ),
-  sweep: sweep.prefault({}).describe('background thresholds that are tried'),
+    .describe('background threshold; null: the best of the sweep, or 0.4 without masks'),
+  sweep: sweep.prefault({}).describe('background thresholds to try'),
   absent: z
     .enum(['zero', 'skip'])
     .default('zero')
     .describe(
-      'a class with no pixel in truth or prediction: counts as IoU 0, as published, or is left out of the mean',
+      'a class with no pixel in ground truth or prediction: IoU 0 (zero), as published, or left out of the mean (skip)',
     ),
 })
 
@@ -153,38 +149,36 @@ const inputs = {
   normalise: normalisation.prefault({}).describe('normalisation of pixels; the default is that of ImageNet'),
 }
 const later = {
-  evaluate: evaluate.prefault({}).describe('scoring CAMs against masks, where there are masks'),
+  evaluate: evaluate.prefault({}).describe('scores of the CAMs, where there are masks'),
   refine: refineRecipe.prefault({}).describe('from CAMs to pseudo masks'),
-  affinity: affinityRecipe
-    .prefault({})
-    .describe('the network that learns which places belong together, for refine.method affinity'),
+  affinity: affinityRecipe.prefault({}).describe('AffinityNet, for refine.method affinity'),
   segment: segmentRecipe
     .default(null)
-    .describe('a segmentation network trained from the pseudo masks; null: neither that nor predictions'),
+    .describe('the segmentation network trained on the pseudo masks; null: none, and no predictions'),
   predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
   report: z
     .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
     .prefault({})
     .describe('report.html'),
-  seed: z.int().min(0).default(0).describe('fixes weights, order, augmentation and drop-path'),
+  seed: z.int().min(0).default(0).describe('seed of weights, order, augmentation and drop-path'),
   precision,
   device: z
     .string()
     .regex(/^(cpu|cuda(:\d+)?)$/, 'expected cpu, cuda or cuda:N')
     .default('cpu')
     .describe('cpu, cuda or cuda:N'),
-  threads: z.int().min(1).nullable().default(null).describe('compute threads; null: chosen from the cores'),
+  threads: z.int().min(1).nullable().default(null).describe('compute threads; null: by the number of cores'),
   memory: z
     .int()
     .min(64)
     .default(USUAL_MEMORY)
     .describe(
-      'most memory that work on images may take beside the network, MB: maps, walk, dense CRF and predictions of an image that needs more are made at a smaller size, and it is named; fewer are worked on at once. Less is taken where the machine, or TAGMASK_MEMORY (MB), has less',
+      'largest memory for CAMs, random walk, dense CRF and predictions without the network, MB; an image that needs more is named and worked on at a smaller size. Less where the machine, or TAGMASK_MEMORY (MB), has less',
     ),
   strict: z
     .boolean()
     .default(false)
-    .describe('end the run at the first bad image instead of naming and skipping it'),
+    .describe('fail at the first bad image instead of naming and skipping it'),
 }
 
 type Methods = typeof METHODS

@@ -22,13 +22,13 @@ const scaleAugment = z.strictObject({
   scalePer: z
     .enum(['batch', 'image'])
     .default('image')
-    .describe('whether all images of a batch share one factor, as published, or each has its own'),
+    .describe('one factor for all images of a batch, as published, or one for each image'),
   flip,
   padding: z
     .enum(['background', 'ignore'])
     .default('ignore')
     .describe(
-      'what is learned beside an image that is smaller than the crop: background, as published, or nothing',
+      'label of the padding of images smaller than the crop: background, as published, or the ignore label',
     ),
 })
 
@@ -36,7 +36,7 @@ const photometricAugment = z.strictObject({
   brightness: z.number().min(0).default(PHOTOMETRIC.brightness).describe('largest change, grey levels'),
   contrast: range(...PHOTOMETRIC.contrast, 'factor on all values, [smallest, largest]'),
   saturation: range(...PHOTOMETRIC.saturation, 'factor on the saturation, [smallest, largest]'),
-  hue: z.int().min(1).max(90).default(PHOTOMETRIC.hue).describe('largest turn, of 180'),
+  hue: z.int().min(1).max(90).default(PHOTOMETRIC.hue).describe('largest shift, of 180'),
 })
 
 const rescaleAugment = z.strictObject({
@@ -60,7 +60,7 @@ const rescaleAugment = z.strictObject({
     .max(1)
     .default(RETRAIN_TRANSFORM.labelShare)
     .describe(
-      'a crop is drawn again, ten times at most, while one label has at least this share of it; 1: never',
+      'a crop is drawn again, at most ten times, while one label covers at least this share of it; 1: never',
     ),
   flip,
   photometric: z

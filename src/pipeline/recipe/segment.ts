@@ -1,7 +1,7 @@
 /** @file The section `segment`: the network trained from pseudo masks. */
 import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
-import { sgdFields } from '../../methods/train-recipe.ts'
+import { checkpointFields, lengthFields, sgdFields } from '../../methods/train-recipe.ts'
 import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone, checkBackbone } from './backbone.ts'
@@ -9,7 +9,6 @@ import { crfSection } from './crf.ts'
 import { normalisation } from './normalisation.ts'
 import type { Recipe } from './schema.ts'
 import { segmentAugment } from './segment-augment.ts'
-import { checkpointFields, lengthFields } from './training.ts'
 
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
@@ -28,7 +27,9 @@ const clipping = z.strictObject({
     .number()
     .min(0)
     .default(1.2)
-    .describe('clips in steps whose mean loss is not above this; published: 1.2 for DeiT-S, 1.0 for ViT-S'),
+    .describe(
+      'only steps whose mean loss is at most this are clipped; published: 1.2 for DeiT-S, 1.0 for ViT-S',
+    ),
   patchSize: z
     .int()
     .min(1)
@@ -61,27 +62,28 @@ const first = z.strictObject({
 })
 
 const retrain = z.strictObject({
-  rounds: z.int().min(1).default(1).describe('how often, each time on the labels of the training before'),
+  rounds: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe('number of further trainings, each on the labels of the one before'),
   first: first
     .nullable()
     .default(null)
-    .describe('where the networks that make labels are trained otherwise than the last; null: they are not'),
+    .describe('settings of the trainings before the last; null: those of the last'),
   scales: z
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([0.75, 1, 1.5])
-    .describe('sizes at which an image is looked at to label it, and flipped'),
+    .describe('scales of the input, each also flipped'),
   mapWeight: z
     .number()
     .min(0)
     .default(0)
     .describe(
-      "power of the CAMs, and of the background's score beside them, that the network's probabilities are multiplied by; 0: the network alone",
+      "the network's probabilities are multiplied by this power of the CAMs and of the background's score; 0: the network alone",
     ),
-  crf: crfSection(MCTFORMER_MASK_CRF)
-    .nullable()
-    .prefault({})
-    .describe('dense CRF that the labels go through; null: without'),
+  crf: crfSection(MCTFORMER_MASK_CRF).nullable().prefault({}).describe('dense CRF of the labels; null: none'),
 })
 
 /** `segment` section; null leaves out the stages segment and predict. */
@@ -99,7 +101,7 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random ones',
+        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
       ),
     normalise: normalisation
       .nullable()
@@ -109,18 +111,18 @@ export const segmentRecipe = z
     epochs: epochs.default(30).describe('passes over the images that have a pseudo mask'),
     batchSize: batchSize
       .default(4)
-      .describe('images in a step; made smaller for a data set of few batches, unless --set gives it'),
+      .describe('images in a step; reduced for a data set of few batches, unless set by --set'),
     ...lengthFields,
     optimiser: optimiser.prefault({ kind: 'adamw' }).describe('how weights are updated'),
     headFactor: headFactor
       .default(10)
-      .describe('learning rate of the head, which starts from nothing, over that of the backbone'),
+      .describe('learning rate of the head, which starts from random weights, over that of the backbone'),
     layerDecay: z
       .number()
       .gt(0)
       .max(1)
       .default(1)
-      .describe('segmenter only: further factor on the learning rate for every layer down the backbone'),
+      .describe('segmenter only: layer-wise learning rate decay of the backbone'),
     minLr: z.number().min(0).default(0).describe('learning rate of the backbone at the end'),
     power: z
       .number()
@@ -131,13 +133,13 @@ export const segmentRecipe = z
       .nullable()
       .default(null)
       .describe(
-        "WeakTr's gradient clipping: pixels that cost more than the mean of their square and of all are not learned from; not while masks hold unsure pixels (refine.sure), but on the labels of retrain; null: without",
+        "WeakTr's gradient clipping: pixels whose loss is above the mean of their square and of all are ignored; with unsure pixels (refine.sure) only on the labels of retrain; null: none",
       ),
     retrain: retrain
       .nullable()
       .default(null)
       .describe(
-        'train again, from the start, on the labels that the trained network gives the training images, chosen among their own tags; null: no',
+        'train again from the start, on the labels that the trained network gives the training images among their tags; null: no',
       ),
     augment: segmentAugment.prefault({}).describe('random changes to training images'),
     seed: z
@@ -145,9 +147,7 @@ export const segmentRecipe = z
       .min(0)
       .nullable()
       .default(null)
-      .describe(
-        'fixes what this stage draws; null: as seed. With another, the stages before it stay as they are',
-      ),
+      .describe('seed of this stage alone, so that a change keeps the stages before it; null: as seed'),
     ...checkpointFields,
   })
   .nullable()

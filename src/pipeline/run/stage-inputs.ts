@@ -104,13 +104,13 @@ function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
   }
   return [
     split,
-    samples.map(({ id, mask, tags, maskReading, maskTurned = false }) =>
+    samples.map(({ id, mask, tags, maskReading, maskRotated = false }) =>
       mask === undefined
         ? [id]
         : [
             id,
             contents.of(mask),
-            maskTurned,
+            maskRotated,
             maskReading === undefined ? null : [tableOf(maskReading), tags],
           ],
     ),

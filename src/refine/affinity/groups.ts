@@ -1,9 +1,9 @@
-/** @file PSA's parameter groups (train_aff.py): what is new learns faster than what is pretrained. */
+/** @file PSA's parameter groups (train_aff.py): new weights learn faster than pretrained ones. */
 import type { Module, Parameter } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
 import type { AffinityNet } from './network.ts'
 
-/** Biases and norms learn at twice the rate, without decay. */
+/** Biases and norms: twice the learning rate, no weight decay. */
 const BIAS_SCALE = 2
 
 /** Weights and biases of the backbone, then of the head; frozen parameters are in none. */

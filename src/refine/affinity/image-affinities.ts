@@ -1,4 +1,4 @@
-/** @file The affinities of one image, as the random walk wants them. */
+/** @file The affinities of one image, for the random walk. */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AffinityNet } from './network.ts'
 import { pairAffinity } from './pair-affinity.ts'
@@ -8,7 +8,7 @@ export interface Affinities {
   /** [offsets, rows, columns] as of pairAffinity. */
   readonly affinity: Float32Array
   readonly grid: Grid
-  /** Pixels from one position of the grid to the next. */
+  /** Stride of the grid, pixels. */
   readonly stride: number
 }
 

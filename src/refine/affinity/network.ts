@@ -1,4 +1,4 @@
-/** @file AffinityNet (Ahn and Kwak 2018): a backbone, and features whose differences tell whether two places belong together. */
+/** @file AffinityNet (Ahn and Kwak 2018): a backbone, and features whose differences give the affinity of two positions. */
 import { type DenseBackbone, DenseNetwork, type Levels } from '../../models/dense-backbone.ts'
 import { Conv2d, kaimingNormal, Module, xavierUniform } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
@@ -6,10 +6,10 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 /** Channels that each level is reduced to. */
 export type Reduced = readonly [number, number, number]
 
-/** Of ResNet38 (resnet38_aff.py). */
+/** Widths for ResNet38 (resnet38_aff.py). */
 const PUBLISHED: Reduced = [64, 128, 256]
 
-/** Of small backbones: comparing pairs would otherwise cost more than the backbone. */
+/** Widths for small backbones: comparing pairs would otherwise cost more than the backbone. */
 export const SMALL: Reduced = [32, 32, 64]
 
 /** 1 x 1 convolutions with ELU: each level reduced, all joined and mixed. Names f8_3, f8_4, f8_5, f9 as published. */
@@ -52,7 +52,7 @@ export class AffinityNet extends DenseNetwork<AffinityHead> {
   }
 }
 
-/** The network on a backbone; what the published one freezes is frozen in `resnet38Backbone`. */
+/** The network on a backbone; `resnet38Backbone` freezes the layers that are frozen as published. */
 export function affinityNet(backbone: DenseBackbone, options: { reduced?: Reduced } = {}): AffinityNet {
   return new AffinityNet({ backbone, head: new AffinityHead({ ...options, channels: backbone.channels }) })
 }

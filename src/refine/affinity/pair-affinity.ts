@@ -4,8 +4,8 @@ import { type Grid, type Offset, type PairOptions, pairOffsets, pairStarts, type
 
 /**
  * exp(-mean |x_i - x_j|) of the pairs (resnet38_aff.py, Net.forward): features [B, C, h, w] -> [B, offsets, h, w], each at
- * the position where its pair starts, zero where none does. On the CPU it keeps the features and the result; in plain
- * operators autograd would keep the differences, [B, C, h, w] for each of the 34 offsets.
+ * the position where its pair starts, zero without a pair. On the CPU it saves the features and the result for backward;
+ * autograd would save the differences, [B, C, h, w] for each of the 34 offsets.
  */
 export function pairAffinity(features: Tensor, options: PairOptions = {}): Tensor {
   if (isRecording() && features.device !== 'cpu') return plainPairAffinity(features, options)
@@ -49,7 +49,7 @@ function computed(x: Tensor, places: readonly Place[]): Tensor {
   return result
 }
 
-/** d/dx of sum(gradient * affinity): the sign of each difference, to the one end and taken from the other. */
+/** d/dx of sum(gradient * affinity): the sign of each difference, added at one end and subtracted at the other. */
 function derivative(gradient: Tensor, x: Tensor, affinity: Tensor, places: readonly Place[]): Tensor {
   const channels = x.size(-1)
   const dx = ops.zerosLike(x)

@@ -1,7 +1,7 @@
-/** @file What a label map says of each pair (psa/voc12/data.py, ExtractAffinityLabelInRadius). Torch-free. */
+/** @file The label of each pair from a label map (psa/voc12/data.py, ExtractAffinityLabelInRadius). Torch-free. */
 import { type Grid, type PairOptions, pairOffsets, pairStarts } from './pairs.ts'
 
-/** Positions of which nothing is known. */
+/** Label of unknown positions. */
 export const UNSURE = 255
 
 /** Codes of a pair. none: one end is unsure, or there is no pair. */

@@ -12,13 +12,13 @@ export interface Offset {
 }
 
 /**
- * Which pairs there are. published: a pair starts only where all its neighbours lie on the map, so that the left, right and
- * bottom borders, `radius - 1` wide, start none, and some corners have no pair at all. corrected: every pair on the map.
+ * published: a pair starts only at positions whose neighbours are all on the map, so that the left, right and bottom
+ * borders, `radius - 1` wide, start none, and some corners are in no pair. corrected: every pair on the map.
  */
 export type PairRule = 'published' | 'corrected'
 
 export interface PairOptions {
-  /** Neighbours are nearer than this, in positions of the map. */
+  /** Distance below which positions are neighbours, in positions of the map. */
   readonly radius?: number
   readonly pairs?: PairRule
 }
@@ -41,7 +41,7 @@ export interface Region extends Grid {
   readonly left: number
 }
 
-/** Where the pairs of an offset start. */
+/** Positions where the pairs of an offset start. */
 export function pairStarts(
   { rows, columns }: Grid,
   { dy, dx }: Offset,

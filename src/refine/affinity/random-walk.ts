@@ -15,7 +15,7 @@ export const WALK = { beta: 8, logt: 6 } as const
  * scores . T^(2^logt), T = A^beta with columns that sum to 1, A the pair affinities [offsets, h, w] both ways and 1 on the
  * diagonal; scores [rows, h, w]. T itself is applied 2^logt times to the rows, where the original squares the N x N matrix
  * logt times: the same product, 2^logt * rows * 69 N multiplications instead of logt * N^3. Memory: offsets + 4 doubles
- * a position, 304 bytes for radius 5. Throws InputError on parameters that make no walk.
+ * a position, 304 bytes for radius 5. Throws InputError on invalid parameters.
  */
 export function randomWalk(
   scores: Float32Array,

@@ -1,4 +1,4 @@
-/** @file CAMs of an image after the random walk: what the pseudo masks are made from (infer_aff.py). */
+/** @file CAMs of an image after the random walk, for the pseudo masks (infer_aff.py). */
 import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import type { Affinities } from './image-affinities.ts'
 import { randomWalk, type WalkOptions } from './random-walk.ts'
@@ -11,9 +11,9 @@ export interface WalkedImage {
 }
 
 /**
- * The maps after the walk, each [height, width] and over what a background of 1 becomes: in [0, 1], and a pixel is
- * background where none is above the background constant (published: 0.39). The walk is linear, so this is the original's
- * argmax for that constant, and for every other at once.
+ * The maps after the walk, each [height, width] and divided by the walked background of 1. A pixel is background where
+ * none is above the background constant (published: 0.39). The walk is linear, so this is the original's argmax for that
+ * constant, and for every other.
  */
 export function walkedMaps(
   { width, height, maps }: WalkedImage,
@@ -32,7 +32,7 @@ export function walkedMaps(
   })
 }
 
-/** A background of 1 and each map, averaged over the cells of the grid (beside the image: 0), walked: [K + 1, rows, columns]. */
+/** A background of 1 and each map, averaged over the cells of the grid (0 in the padding), walked: [K + 1, rows, columns]. */
 export function walkedScores(
   { width, height, maps }: WalkedImage,
   { affinity, grid, stride }: Affinities,

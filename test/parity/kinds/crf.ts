@@ -45,7 +45,7 @@ export async function checkCrf(fixture: SafetensorsFile): Promise<Comparison[]> 
   return comparisons
 }
 
-/** Holds crfClassMaps against the `eval.crf_<alpha>.<key>` of a CAM file, given its `eval.cam.<class>`. */
+/** Compares crfClassMaps with the `eval.crf_<alpha>.<key>` of a CAM file, given its `eval.cam.<class>`. */
 export async function checkCamCrf(fixture: SafetensorsFile): Promise<Comparison[]> {
   const { crf } = camConfigSchema.parse(JSON.parse(fixture.metadata.config ?? '{}'))
   const image = rgbImage(tensorOf(fixture, 'eval.crf_image'))
@@ -110,7 +110,7 @@ function runParameters({ iterations, params }: Config, run: string): CrfParamete
   }
 }
 
-/** The same as parameters of ours. */
+/** The same as our parameters. */
 export function pairwiseTerms({ gauss, bilateral }: Terms): Pick<CrfParameters, 'gaussian' | 'bilateral'> {
   return {
     gaussian: { sxy: gauss[0], compat: gauss[1] },

@@ -1,10 +1,10 @@
-/** @file The CAMs of a golden file as they are saved, and with one argument changed; the same for every method. */
+/** @file The CAMs of a golden file as saved, and with one argument changed; for every method. */
 import { z } from 'zod'
 import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
 import type { Tensor } from '../../../src/torch/index.ts'
 import type { viewsConfig } from './views.ts'
 
-/** What a file says of its maps. */
+/** Settings of a file's maps. */
 export const mapsConfig = z.object({
   weights_file: z.string().optional(),
   attention_type: z.enum(['fused', 'patchcam', 'mct']),

@@ -20,7 +20,7 @@ export const mctformerEval: Kind = {
 const evalConfig = networkConfig.extend({
   n_layers: z.int().positive(),
   weights_file: z.string().optional(),
-  /** V1 knows one kind only. */
+  /** V1 has one kind only. */
   attention_types: z.array(z.enum(['fused', 'patchcam', 'mct'])).nullable(),
 })
 
@@ -72,7 +72,7 @@ function evalOutputs(
   return outputs
 }
 
-/** V1 leaves its maps as it finds them: [B, C, h, w] -> [B, C, h*w] */
+/** V1's maps: [B, C, h, w] -> [B, C, h*w] */
 export function flatMaps(maps: Tensor): Tensor {
   return maps.reshape(maps.size(0), maps.size(1), -1)
 }

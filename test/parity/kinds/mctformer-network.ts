@@ -12,7 +12,7 @@ const VARIANTS = { MCTformerV1: 'v1', MCTformerV2: 'v2', MCTformerPlus: 'plus' }
 
 export const modelName = z.enum(['MCTformerV1', 'MCTformerV2', 'MCTformerPlus'])
 
-/** Sizes, and flags of the original that our network has no switch for. */
+/** Sizes, and flags of the original without a counterpart in ours. */
 export const networkConfig = z.object({
   model: modelName,
   embed_dim: z.int().positive(),
@@ -61,7 +61,7 @@ export function createNetwork(config: NetworkConfig): Mctformer {
   })
 }
 
-/** The network with `weights`, strictly, handed to `body`, then freed. */
+/** The network with `weights`, strictly, passed to `body`, then freed. */
 export async function withNetwork<T>(
   config: NetworkConfig,
   weights: ReadonlyMap<string, TensorData>,

@@ -36,7 +36,7 @@ function check(fixture: Fixture): Comparison[] {
       const network = createNetwork({
         ...sizes,
         embed_dim,
-        depth: 1, // whatever the blocks are, they are copied as they are
+        depth: 1, // blocks are copied unchanged
         num_heads: 1,
         mlp_ratio: 4,
         qkv_bias: true,

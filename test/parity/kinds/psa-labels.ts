@@ -97,7 +97,7 @@ function checkSample(
   ]
 }
 
-/** Where pairs start, and where they end, offset by offset. */
+/** Start and end of the pairs, offset by offset. */
 function checkPairs(
   fixture: Fixture,
   number: number,

@@ -11,7 +11,7 @@ import {
 import type { CheckOptions } from '../fixture.ts'
 import { fillByRule, type WeightRule } from './resnet38-rule.ts'
 
-/** What PSA's AffinityNet keeps as it is. */
+/** Fixed settings of PSA's AffinityNet. */
 export const FROZEN = ['conv1a', 'b2', 'b2_1', 'b2_2'] as const
 
 /** Builds and fills the network, runs `use` and frees it. In eval mode: batch normalisation is frozen either way. */

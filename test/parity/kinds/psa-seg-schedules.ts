@@ -1,4 +1,4 @@
-/** @file Parity of the PolyOptimizers of psa/ and seg/: learning rates, and where SGD takes the parameters (`psa_seg_schedules`). */
+/** @file Parity of the PolyOptimizers of psa/ and seg/: learning rates, and parameters after SGD steps (`psa_seg_schedules`). */
 import { z } from 'zod'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { Parameter } from '../../../src/nn/index.ts'

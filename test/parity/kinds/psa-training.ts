@@ -1,4 +1,4 @@
-/** @file Parity of AffinityNet's training with psa/train_aff.py: losses, rates, gradients, what the weights became (`psa_aff_train`). */
+/** @file Parity of AffinityNet's training with psa/train_aff.py: losses, rates, gradients, weights afterwards (`psa_aff_train`). */
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
@@ -82,7 +82,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<readonly 
 }
 
 interface Run extends CheckOptions {
-  /** That of the network; the bars are the same. */
+  /** The network's; the bars are the same. */
   readonly precision: 'float32' | 'float64'
   readonly config: Config
   readonly labels: Fixture

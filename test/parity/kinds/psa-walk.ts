@@ -137,7 +137,7 @@ function imageOf(fixture: Fixture, { classes }: Config): WalkedImage {
   return { width, height, maps }
 }
 
-/** A symmetric matrix [N, N] as planes of pairs; undefined where it has entries beyond them. */
+/** A symmetric matrix [N, N] as planes of pairs; undefined when it has other entries. */
 function givenPlanes(matrix: Float32Array, grid: Grid): Float32Array | undefined {
   const area = grid.rows * grid.columns
   const options: PairOptions = { pairs: 'corrected' }
@@ -164,7 +164,7 @@ function transitions({ affinity, grid }: Affinities, walk: WalkOptions): Float32
   return randomWalk(identity, affinity, grid, walk)
 }
 
-/** [1, labels, rows, columns]: zero for the classes that are not in the image. */
+/** [1, labels, rows, columns]: zero for classes not in the image. */
 function allLabels(
   scores: Float32Array,
   { maps }: WalkedImage,

@@ -28,7 +28,7 @@ export function fillByRule(network: Module, rule: WeightRule): void {
   })
 }
 
-/** The values of one parameter or buffer; `first` elements of it where not all are wanted. */
+/** The values of one parameter or buffer, or its `first` elements. */
 export function weightsByRule(
   name: string,
   { shape, rule, first }: { shape: readonly number[]; rule: WeightRule; first?: number },

@@ -1,4 +1,4 @@
-/** @file Parity of two training steps with seg/train_seg.py: losses, learning rates, gradients, what the weights became. */
+/** @file Parity of two training steps with seg/train_seg.py: losses, learning rates, gradients, weights afterwards. */
 import { z } from 'zod'
 import { toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { type SegmentationNetwork, segmentationLoss } from '../../../src/models/segmentation/index.ts'
@@ -18,7 +18,7 @@ export const segTraining: Kind = {
   inputs: ['loss64'],
 }
 
-const WEIGHT_DECAY = 1e-5 // train_seg.py's default; the file gives what became of it
+const WEIGHT_DECAY = 1e-5 // train_seg.py's default; the file gives the effective one
 
 const trainingConfig = networkConfig.extend({
   batch: z.int(),

@@ -5,7 +5,7 @@ import type { TensorData } from '../../../src/io/tensor-data.ts'
 import { Segmenter } from '../../../src/models/segmenter/index.ts'
 import type { CheckOptions, Fixture } from '../fixture.ts'
 
-/** Sizes, and flags of the original that our network has no switch for. */
+/** Sizes, and flags of the original without a counterpart in ours. */
 export const segmenterConfig = z.object({
   image_size: z.int().positive(),
   patch_size: z.int().positive(),
@@ -27,7 +27,7 @@ export const segmenterConfig = z.object({
 
 export type SegmenterConfig = z.infer<typeof segmenterConfig>
 
-/** The network with `weights`, strictly, handed to `body`, then freed. */
+/** The network with `weights`, strictly, passed to `body`, then freed. */
 export function withSegmenter<T>(
   fixture: Fixture,
   {

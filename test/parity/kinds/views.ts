@@ -1,4 +1,4 @@
-/** @file The views of an image that CAMs are made from, held against those of a golden file. */
+/** @file The views of an image of CAMs, compared with those of a golden file. */
 import { z } from 'zod'
 import type { View } from '../../../src/data/transforms/views.ts'
 import { toFloat32Array } from '../../../src/io/tensor-data.ts'
@@ -8,7 +8,7 @@ import { type Fixture, tensorOf, tensorsUnder } from '../fixture.ts'
 
 const colour = z.tuple([z.number(), z.number(), z.number()])
 
-/** What a file's settings say about them. */
+/** A file's settings of them. */
 export const viewsConfig = z.object({
   scales: z.array(z.number().positive()).min(1),
   positive_classes: z.array(z.int().nonnegative()).min(1),
@@ -16,7 +16,7 @@ export const viewsConfig = z.object({
   std: colour,
 })
 
-/** `in.scaled.<2i>` are what the original made of the image: our views must be the same, and are used. */
+/** `in.scaled.<2i>` are the original's views: ours must be equal, and are used. */
 export function checkViews(
   fixture: Fixture,
   views: readonly View[],

@@ -50,7 +50,7 @@ function evalOutputs(network: Weaktr, images: Tensor): Map<string, Tensor> {
   ])
 }
 
-/** P [1, B, h*w, h*w], which ours never makes: what it does to maps of single patches, column by column. */
+/** P [1, B, h*w, h*w], which ours never makes: column by column, from its effect on maps of single patches. */
 function fusedPatchAttention(network: Weaktr, images: Tensor): Tensor {
   const { rows, columns } = network.grid(images)
   const patches = rows * columns

@@ -47,7 +47,7 @@ async function check(fixture: Fixture): Promise<Comparison[]> {
     const files = { truthFile: `in.gt.${i}`, mapFile: `in.cam.${i}` }
     addMaps(sweep, { maps, truth, ...files })
     comparisons.push(...(await compareImage(fixture, i, { maps, config })))
-    const theirs = labelGrid(tensorOf(fixture, `out.pred_crf.${i}`)) // scores are held against each other on the same labels
+    const theirs = labelGrid(tensorOf(fixture, `out.pred_crf.${i}`)) // scores are compared on the same labels
     addImage(refined, { prediction: theirs, truth, predictionFile: `out.pred_crf.${i}`, ...files })
   }
   const results = sweepConfusions(sweep).map(counts => meanIou(counts, { absent: 'skip' }))
@@ -73,7 +73,7 @@ interface Sample {
   readonly config: Config
 }
 
-/** The labels at the CRF's threshold, and out of the CRF. */
+/** The labels at the CRF's threshold, and after the CRF. */
 async function compareImage(fixture: Fixture, i: number, { maps, config }: Sample): Promise<Comparison[]> {
   const { num_classes: labels, crf_threshold: threshold, crf } = config
   const prediction = predictLabels(maps, { labels, threshold, file: `in.cam.${i}` })
@@ -104,7 +104,7 @@ function labelGrid({ shape, data }: TensorData): LabelGrid {
   return { width, height, data }
 }
 
-/** A class that is nowhere has no IoU: -1 stands for it in the file. */
+/** An absent class has no IoU: -1 in the file. */
 const ious = ({ labels }: MiouResult): number[] =>
   labels.map(({ iou, truthPixels, predictedPixels }) => (truthPixels + predictedPixels === 0 ? -1 : iou))
 const totals = ({ miou, fp, fn, precision, recall }: MiouResult): number[] => [

@@ -92,7 +92,7 @@ function untouched(gradient: Tensor): number[] {
   return scope(() => [...ops.eqScalar(ops.amax(ops.abs(gradient), { dim: [1] }), 0).toFloat32Array()])
 }
 
-/** The shape that comes out for a crop of this size, as Python writes it, or that it is refused. */
+/** The output shape for a crop of this size, as Python writes it, or that it is refused. */
 function outcomeOf(
   { height, width, patchSize }: { height: number; width: number; patchSize: number },
   { device }: CheckOptions,

@@ -4,7 +4,7 @@ import type { TensorData } from '../../../src/io/tensor-data.ts'
 import { Weaktr } from '../../../src/methods/weaktr/index.ts'
 import type { CheckOptions, Content } from '../fixture.ts'
 
-/** Sizes, and flags of the original that our network has no switch for. */
+/** Sizes, and flags of the original without a counterpart in ours. */
 export const networkConfig = z.object({
   model: z.literal('WeakTr'),
   embed_dim: z.int().positive(),
@@ -16,7 +16,7 @@ export const networkConfig = z.object({
   reduction: z.number().positive(),
   feat_reduction: z.number().positive(),
   pool: z.enum(['max', 'avg']),
-  /** Ours to add: the authors' files are of v3. */
+  /** Added by us: the authors' files are of v3. */
   generation: z.enum(['v1', 'v2', 'v3']).default('v3'),
   aaf_hidden: z.int().positive(),
   aaf_feat_hidden: z.int().positive(),
@@ -61,11 +61,11 @@ export function createNetwork(
 }
 
 interface WithNetworkOptions extends CheckOptions {
-  /** Another pooling than the file's own. */
+  /** A pooling other than the file's. */
   readonly pool?: Pool
 }
 
-/** The network with `weights`, strictly, handed to `body`, then freed. */
+/** The network with `weights`, strictly, passed to `body`, then freed. */
 export function withNetwork<T>(
   config: NetworkConfig,
   weights: ReadonlyMap<string, TensorData>,

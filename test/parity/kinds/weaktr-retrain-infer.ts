@@ -39,10 +39,10 @@ const configSchema = segmenterConfig.extend({
   window_stride: z.int().positive(),
   weight: z.number(),
   normalisation: z.record(z.string(), z.object({ mean: colour, std: colour })),
-  /** Every other one is the flip of the one before, which is not stored. */
+  /** Every second one is the flip of the one before, and is not stored. */
   window_images: z.array(z.object({ shape: pair, flip: z.boolean() })),
   ori_shape: pair,
-  /** Of each stored image: (top, left) of its windows, and its size after enlarging. */
+  /** For each stored image: (top, left) of its windows, and its enlarged size. */
   anchors: z.array(z.array(pair)),
   resized: z.array(pair),
 })

@@ -92,8 +92,8 @@ export function publishedGroups(
 }
 
 /**
- * The rate of each group at each step, row by row. The engine multiplies by lr_scale at every step, and after the last
- * planned one nothing resets the rate before: there it shrinks by the scale again and again.
+ * The rate of each group at each step, row by row. The engine multiplies by lr_scale at every step. After the last
+ * planned step nothing resets the rate first, so it keeps shrinking by the scale.
  */
 export function ratesOf(
   groups: readonly ParameterGroup[],

@@ -135,7 +135,7 @@ function compareFirst(
   )
 }
 
-/** `grad.*` is a choice; the parameters without any gradient are all named. */
+/** `grad.*` is a selection; parameters without a gradient are all named. */
 function compareGradients(fixture: Fixture, network: Segmenter, { unused_parameters }: Config): Comparison[] {
   const parameters = network.parameters()
   const without = [...parameters].flatMap(([name, { grad }]) => (grad === undefined ? [name] : []))

@@ -61,7 +61,7 @@ function check(fixture: Fixture): Comparison[] {
   }
 }
 
-/** DeiT's class token and positions, and the network's after it has taken them over. */
+/** DeiT's class token and positions, and the network's after loading them. */
 function checkPretrained(fixture: Fixture, network: Weaktr, sourceGrid: number): Comparison[] {
   return scope(() => {
     const weights = new Map<string, TensorData>()

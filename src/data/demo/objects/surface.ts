@@ -4,7 +4,7 @@ import type { Random } from '../random.ts'
 import type { Shape } from '../shape.ts'
 import { type Colour, clamp, type Noise, octaves, scaled } from '../texture.ts'
 
-/** What an object is made with: the image's dice, its noise, and where its light comes from (a unit vector). */
+/** Inputs of an object: the image's random stream, its noise, and the direction to the light (a unit vector). */
 export interface Brush {
   readonly random: Random
   readonly noise: Noise

@@ -80,7 +80,7 @@ export interface Swept {
 export interface SweepOptions {
   /** Of CAMs. */
   readonly folder: string
-  /** Whether an earlier pass has told of what is left out and turned. */
+  /** Whether an earlier pass has told of what is left out and rotated. */
   readonly told?: boolean
 }
 
@@ -100,7 +100,7 @@ export async function sweepImages(
   const leftOut = collectLeftOut(recipe)
   const progress = log.progress({ title: 'evaluate', total: samples.length })
   const missing: string[] = []
-  const turned: string[] = []
+  const rotated: string[] = []
   let [used, badMaps] = [0, 0]
   for (const [i, sample] of samples.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
@@ -113,7 +113,7 @@ export async function sweepImages(
         const truth = await readTruth(sample, maps)
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
         maskTags.add(sample, truth.data)
-        if (truth.turned && sample.maskTurned !== true) turned.push(id) // else the data set has told
+        if (truth.rotated && sample.maskRotated !== true) rotated.push(id) // else the data set has told
         used++
       } catch (error) {
         leftOut.add(id, error)
@@ -125,9 +125,9 @@ export async function sweepImages(
   progress.finish()
   if (!told) {
     leftOut.tell(log, 'the scores')
-    if (turned.length > 0)
+    if (rotated.length > 0)
       log.info(
-        `${count(turned.length, 'mask', 'is')} turned as the EXIF orientation of the image says: ${sample(turned)}`,
+        `${count(rotated.length, 'mask', 'is')} rotated as the EXIF orientation of the image says: ${sample(rotated)}`,
       )
     await tellMissing({ run, log }, { missing, samples, split })
   }
