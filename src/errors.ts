@@ -9,7 +9,7 @@ export class InputError extends TagmaskError {
   override readonly name = 'InputError'
   readonly file: string
   readonly field: string | undefined
-  /** What is wrong with it, and what would be right. */
+  /** The problem, and what would be right. */
   readonly problem: string
   readonly expected: string | undefined
 

@@ -1,5 +1,5 @@
 /**
- * @file What `import ... from 'tagmask'` offers: recipes, runs, files, scores and the dense CRF. Loads no libtorch; tensors,
+ * @file The exports of `tagmask`: recipes, runs, files, scores and the dense CRF. Loads no libtorch; tensors,
  * layers, networks and the training loop are in tagmask/torch, /nn, /optim, /models, /methods and /train.
  */
 export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from './data/index.ts'

@@ -30,7 +30,7 @@ interface Found {
 
 const WRAPPERS = ['images', 'imgs', 'photos', 'pictures', 'data', 'dataset']
 
-/** Folders of other layouts: train/images/ beside train/labels/. */
+/** Folders of other layouts, as train/images/ and train/labels/. */
 const NO_CLASSES = [...WRAPPERS, 'masks', 'mask', 'labels', 'label', 'annotations', 'gt', 'groundtruth']
 
 /** Whether the folder looks like this layout. */

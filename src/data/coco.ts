@@ -22,14 +22,14 @@ export async function isCocoLayout(root: string): Promise<boolean> {
   return (await listCocoSplits(root)).length > 0
 }
 
-/** A split: its name, its file, and the folders in which its images may lie. */
+/** A split: its name, its file, and the possible folders of its images. */
 interface Part {
   readonly name: string
   readonly file: string
   readonly folders: readonly string[]
 }
 
-/** The splits of a data set: annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json beside its images. */
+/** The splits of a data set: annotations/instances_SPLIT.json, or SPLIT/_annotations.coco.json with its images. */
 export async function listCocoSplits(root: string): Promise<Part[]> {
   const listed = (await listFolder(join(root, ANNOTATIONS))).flatMap((entry): Part[] => {
     const name = /^instances_(.*)\.json$/.exec(entry)?.[1]

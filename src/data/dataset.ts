@@ -13,7 +13,7 @@ import { findVocRoot, openVoc } from './voc.ts'
 
 export type { Dataset, Sample } from './sample.ts'
 
-/** How a data set may lie in its folder. */
+/** Folder layouts of data sets. */
 export type Layout = 'voc' | 'coco' | 'folder' | 'class-folders'
 
 export interface OpenDatasetOptions {

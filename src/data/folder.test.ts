@@ -101,7 +101,7 @@ describe('names of images', () => {
     expect((await said(root)).warnings).toEqual(['ROOT/tags.csv: names 1 absent image, left out: val/a.jpg'])
   })
 
-  test('rows of one image in several spellings are united', async () => {
+  test('rows of one image in several spellings are merged', async () => {
     const root = await folder({
       ...IMAGES,
       'tags.csv': 'file,tags\na.jpg,cat\nimages/a.jpg,dog\nb,cat\nb.jpg,cat\nc,dog\n',

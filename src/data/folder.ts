@@ -94,7 +94,7 @@ export async function folderSplits(
 }
 
 export interface OpenImagesOptions {
-  /** Told, in sentences, what lies in the folder and is not read. */
+  /** Gets warnings about files that are not read. */
   readonly report?: (sentence: string) => void
 }
 

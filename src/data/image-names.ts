@@ -17,7 +17,7 @@ export interface ImageNames {
 
 const NONE: FoundImage = { file: undefined, twins: [], loosely: false }
 
-/** `files` are paths below a folder; `roots` are what may stand before them: images/, the path of the folder. */
+/** `files` are paths below a folder; `roots` are their possible prefixes: images/, the path of the folder. */
 export function imageNames(
   files: readonly string[],
   { roots = [] }: { readonly roots?: readonly string[] } = {},

@@ -3,7 +3,7 @@ import { extname, join } from 'node:path'
 import { stemOf } from './image-endings.ts'
 import { filesBelow } from './image-path.ts'
 
-/** A mask is a PNG; files of other formats are listed so that the reader can say why they are of no use. */
+/** A mask is a PNG; files of other formats are listed for the reader's error message. */
 const ENDINGS: readonly string[] = ['.png', '.tif', '.tiff', '.bmp', '.gif', '.webp', '.jpg', '.jpeg']
 
 /** Files in a folder and below it, by their path in it without the ending (`sub/a`, NFC). A PNG comes before other formats; none without the folder. */

@@ -26,7 +26,7 @@ export function nameOf(key: number, by: MaskReading['by']): string {
   return by === 'number' ? String(key) : `#${key.toString(16).padStart(6, '0')}`
 }
 
-/** 0 or black; in its place what fills the edges of the masks, half of them where no mask has 0 or black. */
+/** The number or colour that fills the edges of the masks (half of the edges when none has 0 or black), else 0. */
 export function groundOf(samples: readonly MaskSample[], by: MaskReading['by']): number {
   const mixed = samples.filter(sample => keysOf(sample, by).size > 1)
   const shares = new Map<number, number>()

@@ -5,7 +5,7 @@ export interface Sample {
   readonly image: string
   readonly tags: readonly number[]
   readonly mask: string | undefined
-  /** How the mask file is read where its numbers are not the labels. */
+  /** Meaning of the mask's numbers when they are not the labels. */
   readonly maskReading?: MaskReading
   /** The mask needs the image's EXIF rotation. */
   readonly maskRotated?: boolean
@@ -20,7 +20,7 @@ export interface MaskReading {
   readonly rule: string
 }
 
-/** `warnings` are sentences for a person: images without a row, without tags, without a mask; `notes` say how it was read. */
+/** `warnings`: images without a row, without tags, without a mask; `notes`: how it was read. Both are sentences. */
 export interface Dataset {
   readonly name: string
   readonly root: string

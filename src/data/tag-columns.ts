@@ -22,7 +22,7 @@ export const FILE_NAMES =
   'file,filename,files,image,imagename,imagefile,imagefilename,images,img,imgname,imagepath,imgpath,path,filepath,relativepath,photo,photoname,picture,picturename,pic,datei,dateiname,bild,bildname,bilddatei,foto,fichier,imageid,imgid,url,uri'.split(
     ',',
   )
-/** These only where they hold names of images. */
+/** Headings that count only when the column holds names of images. */
 export const PERHAPS_FILES = ['name', 'id', 'title']
 export const TAG_NAMES =
   'tags,tag,labels,label,imagelabel,imagelabels,class,classes,classname,classnames,classlabel,category,categories,categoryname,keyword,keywords,species,object,objects,annotation,annotations,klasse,klassen,kategorie,kategorien,schlagwort,stichwort'.split(
@@ -174,7 +174,7 @@ function checkOneHot(
   )
 }
 
-/** The columns that the header calls tags: one, or tag1, tag2, ..., and those without a name behind it. */
+/** The columns named tags in the header: one, or tag1, tag2, ..., and unnamed ones after it. */
 function tagColumns(
   header: readonly string[],
   rows: readonly CsvRecord[],

@@ -59,7 +59,7 @@ function parse(path: string, text: string): unknown {
   }
 }
 
-/** A key that the outermost object has twice: JSON.parse keeps the last and says nothing. */
+/** A key that the outermost object has twice: JSON.parse silently keeps the last. */
 function repeatedKey(text: string): string | undefined {
   const seen = new Set<string>()
   let depth = 0

@@ -1,7 +1,7 @@
 /** @file The words of a tag table: cells cleaned and split into tags, yes and no, words that mean no tag. Imports errors only. */
 import { InputError } from '../errors.ts'
 
-/** Text of a table and where it stands, for messages. */
+/** Text of a table and its place, for messages. */
 export interface Cell {
   readonly text: string
   readonly where: string

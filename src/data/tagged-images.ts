@@ -10,7 +10,7 @@ import { uniteRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
 
 export interface TaggedImages {
-  /** The folder below which the images lie. */
+  /** The folder of the images. */
   readonly base: string
   /** The file or folder that the tags come from. */
   readonly source: string

@@ -40,7 +40,7 @@ function fromUtf16(bytes: Uint8Array, encoding: string, file: string): string {
 
 const WINDOWS = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'
 
-/** Node's TextDecoder reads Latin-1 in its place, which has controls where Windows has quotes, dashes and letters. */
+/** Node's TextDecoder reads Latin-1 instead, with control characters for Windows' quotes, dashes and letters. */
 function fromWindows(bytes: Uint8Array): string {
   return Buffer.from(bytes)
     .toString('latin1')

@@ -159,7 +159,7 @@ function absentError(
   )
 }
 
-/** Where it was looked for. */
+/** The searched path, for messages. */
 function whereOf(name: string): string {
   const path = name.replace(/^\/+/, '')
   if (path.includes('/')) return path

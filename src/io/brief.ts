@@ -1,4 +1,4 @@
-/** @file Values of a file in a message: short, on one line, whatever they are. Imports nothing. */
+/** @file Values of a file in a message: short, on one line. Imports nothing. */
 const MAX_LENGTH = 80
 
 /** As JSON, cut to 80 characters; never throws on values that are nested deeply, hold themselves, or are huge. */

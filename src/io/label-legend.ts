@@ -40,7 +40,7 @@ export function legendJson(names: readonly string[]): string {
 
 const COLUMN = { width: 260, rows: 20, row: 26 }
 
-/** The same as an image to put beside masks: a swatch and a name for each label, in columns; long names are cut. */
+/** The same as an image: a swatch and a name for each label, in columns; long names are cut. */
 export function legendSvg(names: readonly string[]): string {
   const columns = Math.max(1, Math.ceil(names.length / COLUMN.rows))
   const width = 16 + columns * COLUMN.width

@@ -18,7 +18,7 @@ export type PickleValue =
   | PickleObject
   | PickleGlobal
 
-/** A Python object kept as data: its class's name and whatever attributes the file gives it. */
+/** A Python object as data: the name of its class and its attributes in the file. */
 export class PickleObject {
   readonly type: string
   readonly attributes = new Map<PickleValue, PickleValue>()

@@ -1,5 +1,5 @@
 /** @file Text from files and names made safe for a terminal. Imports nothing. */
-/** Control characters, those that turn the direction of text, line separators, and halves of surrogate pairs. */
+/** Control characters, those that change the direction of text, line separators, and halves of surrogate pairs. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu
 
 /**

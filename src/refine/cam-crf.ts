@@ -30,7 +30,7 @@ export async function crfClassMaps(options: CamCrfOptions): Promise<Map<number, 
   return new Map(labelsOf(cams).map((key, i) => [key, probabilities.slice(i * pixels, (i + 1) * pixels)]))
 }
 
-/** The most probable label of every pixel, of the same scores; of an image of another `size` where it is given. Rejects with InputError. */
+/** The most probable label of every pixel, from the same scores; resized to `size` if given. Rejects with InputError. */
 export async function crfLabels({
   size,
   ...options

@@ -29,7 +29,7 @@ export function callTensor(op: Operator, args: readonly unknown[]): Tensor {
   return new TensorClass(invoke(op, args) as Handle)
 }
 
-/** For operators that return several tensors, as a tuple or as a list; undefined where an output mask leaves one out. */
+/** For operators that return several tensors, as a tuple or a list; undefined for outputs that a mask leaves out. */
 export function callTensors(op: Operator, args: readonly unknown[]): Tensor[] {
   return (invoke(op, args) as Handle[]).map(handle =>
     handle === undefined ? (handle as never) : new TensorClass(handle),

@@ -35,7 +35,7 @@ export function nothingSeen({ title = 'train' }: TrainingNames, epoch: number): 
   })
 }
 
-/** Says which key makes a step smaller where libtorch had no memory for one; other errors come back as they are. */
+/** Names the key that makes a step smaller when libtorch ran out of memory; other errors are returned unchanged. */
 export function stepFailure(
   { title = 'train', keys = WORDS }: TrainingNames,
   images: number,

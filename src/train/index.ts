@@ -1,4 +1,4 @@
-/** @file The training loop, the public way in, with checkpoints, metrics and what it says. */
+/** @file The training loop, the public way in, with checkpoints, metrics and logs. */
 export type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 export { checkpointFiles, NotFiniteError, saveWeights } from './checkpoint.ts'
 export type { Length } from './length.ts'

@@ -1,6 +1,6 @@
 /** @file The grounds: sky above a horizon, below it grass, sand, water, snow or paving, in perspective. */
 import type { Canvas } from './canvas.ts'
-import type { Random } from './random.ts'
+import type { DemoRandom } from './random.ts'
 import { blend, type Colour, clamp, hsv, type Noise, octaves, ramp, scaled } from './texture.ts'
 
 /** The ground below the horizon. */
@@ -19,7 +19,7 @@ interface Sky {
 /** Paints sky and ground. `horizon` is a share of the height from the top; 0 or less shows no sky. */
 export function paintGround(
   canvas: Canvas,
-  { random, noise, ground, horizon }: { random: Random; noise: Noise; ground: Ground; horizon: number },
+  { random, noise, ground, horizon }: { random: DemoRandom; noise: Noise; ground: Ground; horizon: number },
 ): void {
   const { size, rgb } = canvas
   const sky = pickSky(random)
@@ -57,7 +57,7 @@ export function paintGround(
   }
 }
 
-function pickSky(random: Random): Sky {
+function pickSky(random: DemoRandom): Sky {
   const white: Colour = [1, 1, 1]
   const [top, low, cloud] = random.pick<readonly [Colour, Colour, Colour]>([
     [hsv(0.6, 0.62, 0.8), hsv(0.56, 0.25, 0.95), white],
@@ -70,7 +70,7 @@ function pickSky(random: Random): Sky {
 }
 
 function pickHills(
-  random: Random,
+  random: DemoRandom,
   noise: Noise,
   ground: Ground,
 ): { colour: Colour; height: (x: number) => number } {
@@ -82,7 +82,7 @@ function pickHills(
   return { colour: random.pick(colours), height: x => tall * octaves(noise, offset + x * wide, 11, 4) ** 1.2 }
 }
 
-const GROUNDS: Record<Ground, (random: Random, noise: Noise, sky: Sky) => GroundPaint> = {
+const GROUNDS: Record<Ground, (random: DemoRandom, noise: Noise, sky: Sky) => GroundPaint> = {
   grass(random, noise) {
     const lush = hsv(random.between(0.22, 0.33), random.between(0.5, 0.75), random.between(0.42, 0.6))
     const dry = hsv(random.between(0.13, 0.2), 0.5, 0.62)

@@ -2,7 +2,7 @@
 import type { Pose } from './canvas.ts'
 import type { Ground } from './ground.ts'
 import { KINDS, type Kind } from './kinds.ts'
-import type { Random } from './random.ts'
+import type { DemoRandom } from './random.ts'
 
 /** An object of a kind in its place. */
 export interface Placed {
@@ -11,7 +11,7 @@ export interface Placed {
 }
 
 /** An image before it is painted: objects from back to front; `horizon` as a share of the height from the top. */
-export interface Layout {
+export interface SceneLayout {
   readonly ground: Ground
   readonly horizon: number
   readonly kinds: readonly Kind[]
@@ -19,7 +19,7 @@ export interface Layout {
 }
 
 /** Draws one to three kinds that may meet on one ground, and a place for each. */
-export function planLayout(random: Random, size: number): Layout {
+export function planLayout(random: DemoRandom, size: number): SceneLayout {
   const lead = random.pick(KINDS)
   const ground = random.pick(lead.grounds)
   const horizon = pickHorizon(random, lead)
@@ -44,12 +44,12 @@ export function planLayout(random: Random, size: number): Layout {
 }
 
 /** Whether a kind may be company: birds need some sky, and balls, at home everywhere, would be in most images. */
-function joins(random: Random, kind: Kind, horizon: number): boolean {
+function joins(random: DemoRandom, kind: Kind, horizon: number): boolean {
   if (kind.flies) return horizon > 0.35
   return kind.name !== 'ball' || random.chance(0.4)
 }
 
-function pickHorizon(random: Random, lead: Kind): number {
+function pickHorizon(random: DemoRandom, lead: Kind): number {
   if (lead.flies) return random.chance(0.3) ? 1.3 : random.between(0.6, 0.95)
   const small = lead.name === 'cat' || lead.name === 'ball' // often seen from above, without any sky
   if (small) return random.chance(0.35) ? -0.2 : random.between(0.1, 0.5)
@@ -57,7 +57,7 @@ function pickHorizon(random: Random, lead: Kind): number {
 }
 
 function pickPose(
-  random: Random,
+  random: DemoRandom,
   kind: Kind,
   {
     unit,

@@ -3,7 +3,7 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
 /** Draws from one seeded stream. */
-export interface Random {
+export interface DemoRandom {
   /** A number in [low, high). */
   between(low: number, high: number): number
   /** True with the given probability. */
@@ -15,7 +15,7 @@ export interface Random {
 }
 
 /** A stream for `index` (an image's number) under `seed`; other streams are unrelated. */
-export function createRandom(seed: number, index: number): Random {
+export function createRandom(seed: number, index: number): DemoRandom {
   const generator = xoroshiro128plus(mix(mix(seed) ^ index))
   const next = () => uniformFloat64(generator)
   const between = (low: number, high: number) => low + (high - low) * next()

@@ -2,8 +2,8 @@
 import { type Canvas, countLabels, createCanvas, paintParts, paintShadow } from './canvas.ts'
 import { type Ground, paintGround } from './ground.ts'
 import { KINDS } from './kinds.ts'
-import { type Layout, type Placed, planLayout } from './layout.ts'
-import type { Random } from './random.ts'
+import { type Placed, planLayout, type SceneLayout } from './layout.ts'
+import type { DemoRandom } from './random.ts'
 import { clamp, createNoise, type Noise } from './texture.ts'
 
 /** A painted image and the 0-based classes that are visible in it. */
@@ -17,7 +17,7 @@ const MOST_COVERED = 0.6 // of the image, by all objects together
 const TRIES = 20
 
 /** Paints an image of size x size pixels; draws again while a kind is hidden or the image is too full. */
-export function paintScene(random: Random, size: number): Scene {
+export function paintScene(random: DemoRandom, size: number): Scene {
   for (let left = TRIES; ; left--) {
     const layout = planLayout(random, size)
     const canvas = paintLayout(random, size, layout)
@@ -28,7 +28,7 @@ export function paintScene(random: Random, size: number): Scene {
   }
 }
 
-function paintLayout(random: Random, size: number, { ground, horizon, objects }: Layout): Canvas {
+function paintLayout(random: DemoRandom, size: number, { ground, horizon, objects }: SceneLayout): Canvas {
   const canvas = createCanvas(size)
   const noise = createNoise(random)
   const angle = random.between(-2.6, -0.5)
@@ -43,7 +43,7 @@ function paintObject(
   canvas: Canvas,
   { kind, pose }: Placed,
   ground: Ground,
-  { random, noise, light }: { random: Random; noise: Noise; light: readonly [number, number] },
+  { random, noise, light }: { random: DemoRandom; noise: Noise; light: readonly [number, number] },
 ): void {
   const side = pose.flipped ? -1 : 1
   const parts = kind.parts({ random, noise, light: [side * light[0], light[1]] })
@@ -64,7 +64,7 @@ function paintObject(
 }
 
 /** The camera: uneven light, exposure, a tint, and grain. */
-function develop({ size, rgb }: Canvas, random: Random, light: readonly [number, number]): void {
+function develop({ size, rgb }: Canvas, random: DemoRandom, light: readonly [number, number]): void {
   const exposure = random.between(0.85, 1.12)
   const fall = random.between(0.02, 0.14)
   const tint = [random.between(0.95, 1.06), 1, random.between(0.94, 1.06)]

@@ -1,5 +1,5 @@
 /** @file Colours and multi-octave noise, the stuff that grounds and objects are painted with. */
-import type { Random } from './random.ts'
+import type { DemoRandom } from './random.ts'
 
 /** Red, green, blue in 0..1. */
 export type Colour = readonly [number, number, number]
@@ -10,7 +10,7 @@ export type Noise = (x: number, y: number) => number
 const TILE = 64
 
 /** Value noise: random values on the integer grid (repeating every 64), smoothly joined. */
-export function createNoise(random: Random): Noise {
+export function createNoise(random: DemoRandom): Noise {
   const values = Float32Array.from({ length: TILE * TILE }, () => random.between(0, 1))
   return (x, y) => {
     const x0 = Math.floor(x)

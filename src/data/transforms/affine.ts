@@ -1,13 +1,13 @@
-/** @file Pillow's affine transform with bicubic sampling, bit for bit (libImaging/Geometry.c), and what RandAugment makes of it. */
+/** @file Pillow's affine transform with bicubic sampling, bit for bit (libImaging/Geometry.c), and RandAugment's operations with it. */
 import type { RgbImage } from '../../io/image.ts'
 
-export type Colour = readonly [number, number, number]
+export type PerChannel = readonly [number, number, number]
 
 /** Output to input: (a x + b y + c, d x + e y + f), at pixel centres. */
 export type AffineMatrix = readonly [number, number, number, number, number, number]
 
 /** `image.transform(size, AFFINE, matrix, BICUBIC, fillcolor=fill)`: same size, `fill` where nothing maps. */
-export function affine(image: RgbImage, matrix: AffineMatrix, fill: Colour): RgbImage {
+export function affine(image: RgbImage, matrix: AffineMatrix, fill: PerChannel): RgbImage {
   const { width, height, data: source } = image
   const [a, b, c, d, e, f] = matrix
   const data = new Uint8Array(source.length)
@@ -68,7 +68,7 @@ export function affine(image: RgbImage, matrix: AffineMatrix, fill: Colour): Rgb
 }
 
 /** `image.rotate(degrees, BICUBIC, fillcolor=fill)`: counter-clockwise about the centre. */
-export function rotate(image: RgbImage, degrees: number, fill: Colour): RgbImage {
+export function rotate(image: RgbImage, degrees: number, fill: PerChannel): RgbImage {
   const angle = -(((degrees % 360) + 360) % 360) * (Math.PI / 180)
   const cos = round15(Math.cos(angle))
   const sin = round15(Math.sin(angle))

@@ -1,6 +1,7 @@
 /** @file The transform of AffinityNet's training: an image and its label scores cut and flipped alike (psa/voc12/data.py). */
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
+import { IGNORE } from '../../io/label-values.ts'
 import type { Random } from '../random.ts'
 import type { ScoreVolumes } from '../score-volumes.ts'
 import { type ColourJitterOptions, colourJitter } from './colour-jitter.ts'
@@ -8,8 +9,6 @@ import { flipHorizontal } from './crop.ts'
 import { blank, type Cut, drawCut, flippedCut, pasted } from './cut.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 
-/** Label of unknown positions. */
-const UNSURE = 255
 /** Cells whose best score is below this lie in the padding. */
 const NO_SCORE = 1e-5
 
@@ -78,9 +77,9 @@ function labelCells(
   for (let cell = 0; cell < cells; cell++) {
     const [likely, certain] = [best(sums[0], cell, cells), best(sums[1], cell, cells)]
     const known = Math.max(likely.sum, certain.sum) / (stride * stride) >= NO_SCORE
-    if (!known) labels[cell] = UNSURE
+    if (!known) labels[cell] = IGNORE
     else if (certain.channel === 0) labels[cell] = 0
-    else labels[cell] = likely.channel === 0 ? UNSURE : likely.channel
+    else labels[cell] = likely.channel === 0 ? IGNORE : likely.channel
   }
 }
 

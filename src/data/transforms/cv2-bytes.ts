@@ -46,7 +46,7 @@ function fixedTaps(inputs: number, outputs: number, axis: 'row' | 'column'): Fix
   return { low, high, lowWeight: fixed(lowWeight), highWeight: fixed(highWeight) }
 }
 
-/** One row of the source, stretched; `source` says which one it holds. */
+/** One row of the source, stretched; `source` is its index. */
 interface WideRow {
   source: number
   readonly values: Int32Array // times ONE

@@ -1,12 +1,12 @@
 /** @file Bytes to network input: ToTensor and Normalize of torchvision, in single precision. */
 import type { RgbImage } from '../../io/image.ts'
-import type { Colour } from './affine.ts'
+import type { PerChannel } from './affine.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** Mean and standard deviation of red, green and blue, of values in 0..1. */
 export interface Normalisation {
-  readonly mean: Colour
-  readonly std: Colour
+  readonly mean: PerChannel
+  readonly std: PerChannel
 }
 
 export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
@@ -47,7 +47,7 @@ export function denormalise(
 }
 
 /** The mean colour as bytes: timm's fill. */
-export function meanColour([red, green, blue]: Colour): Colour {
+export function meanColour([red, green, blue]: PerChannel): PerChannel {
   const byte = (value: number) => Math.min(255, roundHalfEven(255 * value))
   return [byte(red), byte(green), byte(blue)]
 }

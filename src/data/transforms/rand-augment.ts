@@ -1,7 +1,7 @@
 /** @file RandAugment as timm 0.4.12 has it (`rand-m9-mstd0.5-inc1`, data/auto_augment.py): fifteen operations. */
 import type { RgbImage } from '../../io/image.ts'
 import type { Random } from '../random.ts'
-import { affine, type Colour, rotate } from './affine.ts'
+import { affine, type PerChannel, rotate } from './affine.ts'
 import * as colour from './colour.ts'
 
 /** Magnitudes run from 0 to 10 and grow stronger; each of `ops` operations is applied with `probability`. */
@@ -21,7 +21,7 @@ interface Operation {
   /** Whether the sign of the argument is drawn, each half of the time. */
   readonly signed: boolean
   readonly argument: (share: number, sign: 1 | -1) => number
-  readonly apply: (image: RgbImage, argument: number, fill: Colour) => RgbImage
+  readonly apply: (image: RgbImage, argument: number, fill: PerChannel) => RgbImage
 }
 
 /** Enhancement factors lie on either side of 1. */
@@ -81,7 +81,7 @@ export function randAugment(
     std = 0.5,
     probability = 0.5,
     fill,
-  }: Partial<RandAugmentOptions> & { fill: Colour },
+  }: Partial<RandAugmentOptions> & { fill: PerChannel },
 ): RgbImage {
   // all operations are drawn before the first is applied, as np.random.choice does
   const names = Array.from({ length: ops }, () => NAMES[random.integer(0, NAMES.length - 1)]!)

@@ -46,7 +46,7 @@ const PLAIN: RetrainTransform = {
   scale: [1, 1],
 }
 
-/** FNV-1a of bytes: stands for what OpenCV 4.6 made of the same input. */
+/** FNV-1a of bytes, compared with that of OpenCV 4.6's output. */
 function fingerprint(bytes: Uint8Array): number {
   return bytes.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193) >>> 0, 0x811c9dc5)
 }

@@ -31,5 +31,5 @@ export const precision = z
   .default('fp32')
   .transform(value => (value === 'auto' ? bestPrecision() : value))
   .describe(
-    'fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32; auto: bf16 where the processor multiplies in it (avx512_bf16, amx_bf16), else fp32',
+    'fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32; auto: bf16 if the processor supports it (avx512_bf16, amx_bf16), else fp32',
   )

@@ -6,9 +6,9 @@ import {
   affinityGroups,
   affinityLosses,
   affinityNet,
-  type Grid,
   imageAffinities,
   PAIR,
+  type PairGrid,
   type PairRule,
   pairAffinity,
   pairLabels,
@@ -23,7 +23,7 @@ import { plainPairAffinity } from './pair-affinity.ts'
 const RULES: readonly PairRule[] = ['published', 'corrected']
 
 /** A [N, N], symmetric with ones on the diagonal, from planes of pairs. */
-function dense(planes: Float32Array, { rows, columns }: Grid, pairs: PairRule): number[][] {
+function dense(planes: Float32Array, { rows, columns }: PairGrid, pairs: PairRule): number[][] {
   const area = rows * columns
   const matrix: number[][] = Array.from({ length: area }, (_, i) =>
     Array.from({ length: area }, (_, j) => (i === j ? 1 : 0)),

@@ -2,12 +2,12 @@
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AffinityNet } from './network.ts'
 import { pairAffinity } from './pair-affinity.ts'
-import type { Grid, PairOptions } from './pairs.ts'
+import type { PairGrid, PairOptions } from './pairs.ts'
 
 export interface Affinities {
   /** [offsets, rows, columns] as of pairAffinity. */
   readonly affinity: Float32Array
-  readonly grid: Grid
+  readonly grid: PairGrid
   /** Stride of the grid, pixels. */
   readonly stride: number
 }

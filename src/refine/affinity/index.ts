@@ -5,6 +5,13 @@ export { affinityLosses } from './losses.ts'
 export { AffinityHead, AffinityNet, affinityNet, type Reduced, SMALL } from './network.ts'
 export { pairAffinity } from './pair-affinity.ts'
 export { PAIR, pairLabels } from './pair-labels.ts'
-export { type Grid, type Offset, type PairOptions, type PairRule, pairOffsets, pairStarts } from './pairs.ts'
+export {
+  type Offset,
+  type PairGrid,
+  type PairOptions,
+  type PairRule,
+  pairOffsets,
+  pairStarts,
+} from './pairs.ts'
 export { randomWalk, type WalkOptions } from './random-walk.ts'
 export { upsampledScores, type WalkedImage, walkedMaps, walkedScores } from './walk-maps.ts'

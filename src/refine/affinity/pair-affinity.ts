@@ -1,6 +1,13 @@
 /** @file Affinities of pairs from feature maps, with a derivative by hand: no copy of the features for each offset. */
 import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
-import { type Grid, type Offset, type PairOptions, pairOffsets, pairStarts, type Region } from './pairs.ts'
+import {
+  type Offset,
+  type PairGrid,
+  type PairOptions,
+  pairOffsets,
+  pairStarts,
+  type Region,
+} from './pairs.ts'
 
 /**
  * exp(-mean |x_i - x_j|) of the pairs (resnet38_aff.py, Net.forward): features [B, C, h, w] -> [B, offsets, h, w], each at
@@ -29,7 +36,7 @@ interface Place {
   readonly to: Region
 }
 
-function pairPlaces(grid: Grid, options: PairOptions): Place[] {
+function pairPlaces(grid: PairGrid, options: PairOptions): Place[] {
   return pairOffsets(options.radius).map((offset: Offset) => {
     const from = pairStarts(grid, offset, options)
     return { from, to: { ...from, top: from.top + offset.dy, left: from.left + offset.dx } }

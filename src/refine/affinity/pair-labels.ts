@@ -1,16 +1,14 @@
 /** @file The label of each pair from a label map (psa/voc12/data.py, ExtractAffinityLabelInRadius). Torch-free. */
-import { type Grid, type PairOptions, pairOffsets, pairStarts } from './pairs.ts'
+import { IGNORE } from '../../io/label-values.ts'
+import { type PairGrid, type PairOptions, pairOffsets, pairStarts } from './pairs.ts'
 
-/** Label of unknown positions. */
-export const UNSURE = 255
-
-/** Codes of a pair. none: one end is unsure, or there is no pair. */
+/** Codes of a pair. none: one end is ignored, or there is no pair. */
 export const PAIR = { none: 0, background: 1, foreground: 2, different: 3 } as const
 
-/** labels [B, h, w]: 0 background, 1.. a class, 255 unsure -> codes [B, offsets, h, w] at the position where a pair starts. */
+/** labels [B, h, w]: 0 background, 1.. a class, 255 ignored -> codes [B, offsets, h, w] at the position where a pair starts. */
 export function pairLabels(
   labels: Uint8Array,
-  { rows, columns }: Grid,
+  { rows, columns }: PairGrid,
   options: PairOptions = {},
 ): Uint8Array {
   const area = rows * columns
@@ -34,7 +32,7 @@ export function pairLabels(
 }
 
 function pairCode(from: number, to: number): number {
-  if (from === UNSURE || to === UNSURE) return PAIR.none
+  if (from === IGNORE || to === IGNORE) return PAIR.none
   if (from !== to) return PAIR.different
   return from === 0 ? PAIR.background : PAIR.foreground
 }

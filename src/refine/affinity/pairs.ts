@@ -1,6 +1,6 @@
 /** @file The pairs of positions whose affinity counts (psa/tool/pyutils.py, get_indices_of_pairs). Imports nothing. */
 /** Rows and columns of a feature map. */
-export interface Grid {
+export interface PairGrid {
   readonly rows: number
   readonly columns: number
 }
@@ -36,14 +36,14 @@ export function pairOffsets(radius: number = RADIUS): Offset[] {
 }
 
 /** A rectangle of positions; empty where the map is too small. */
-export interface Region extends Grid {
+export interface Region extends PairGrid {
   readonly top: number
   readonly left: number
 }
 
 /** Positions where the pairs of an offset start. */
 export function pairStarts(
-  { rows, columns }: Grid,
+  { rows, columns }: PairGrid,
   { dy, dx }: Offset,
   { radius = RADIUS, pairs = 'published' }: PairOptions = {},
 ): Region {

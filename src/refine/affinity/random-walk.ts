@@ -1,6 +1,6 @@
 /** @file Class scores spread along affinities by a random walk (infer_aff.py), on the pairs alone: no N x N matrix. Torch-free. */
 import { InputError } from '../../errors.ts'
-import { type Grid, type PairOptions, pairOffsets, pairStarts, RADIUS } from './pairs.ts'
+import { type PairGrid, type PairOptions, pairOffsets, pairStarts, RADIUS } from './pairs.ts'
 
 export interface WalkOptions extends PairOptions {
   /** Power of each affinity before normalisation. */
@@ -20,7 +20,7 @@ export const WALK = { beta: 8, logt: 6 } as const
 export function randomWalk(
   scores: Float32Array,
   affinity: Float32Array,
-  { rows, columns }: Grid,
+  { rows, columns }: PairGrid,
   { beta = WALK.beta, logt = WALK.logt, radius = RADIUS, pairs = 'published' }: WalkOptions = {},
 ): Float32Array {
   if (!(beta > 0 && Number.isFinite(beta)))
@@ -62,7 +62,7 @@ interface Transitions {
 
 function transitions(
   affinity: Float32Array,
-  { rows, columns }: Grid,
+  { rows, columns }: PairGrid,
   { beta, radius, pairs }: Required<Omit<WalkOptions, 'logt'>>,
 ): Transitions {
   const area = rows * columns

@@ -3,7 +3,7 @@ import { resnet38Backbone } from '../../../src/models/dense-backbone.ts'
 import {
   type AffinityNet,
   affinityNet,
-  type Grid,
+  type PairGrid,
   type PairOptions,
   pairOffsets,
   pairStarts,
@@ -33,7 +33,7 @@ export async function withAffinityNet<T>(
 /** Planes [offsets, rows, columns] -> [offsets, pairs]: without the positions where no pair starts. */
 export function pairColumns<T extends Float32Array | Uint8Array>(
   planes: T,
-  grid: Grid,
+  grid: PairGrid,
   { radius }: { radius: number },
 ): number[] {
   const area = grid.rows * grid.columns
@@ -49,7 +49,7 @@ export function pairColumns<T extends Float32Array | Uint8Array>(
 /** Planes -> the symmetric matrix [N, N] with ones on the diagonal. */
 export function denseMatrix(
   planes: Float32Array,
-  { rows, columns }: Grid,
+  { rows, columns }: PairGrid,
   options: PairOptions,
 ): Float32Array {
   const area = rows * columns

@@ -5,8 +5,8 @@ import { predictLabels } from '../../../src/evaluate/index.ts'
 import { toFloat32Array } from '../../../src/io/tensor-data.ts'
 import {
   type Affinities,
-  type Grid,
   imageAffinities,
+  type PairGrid,
   type PairOptions,
   pairOffsets,
   pairStarts,
@@ -138,7 +138,7 @@ function imageOf(fixture: Fixture, { classes }: Config): WalkedImage {
 }
 
 /** A symmetric matrix [N, N] as planes of pairs; undefined when it has other entries. */
-function givenPlanes(matrix: Float32Array, grid: Grid): Float32Array | undefined {
+function givenPlanes(matrix: Float32Array, grid: PairGrid): Float32Array | undefined {
   const area = grid.rows * grid.columns
   const options: PairOptions = { pairs: 'corrected' }
   const offsets = pairOffsets()
@@ -168,7 +168,7 @@ function transitions({ affinity, grid }: Affinities, walk: WalkOptions): Float32
 function allLabels(
   scores: Float32Array,
   { maps }: WalkedImage,
-  { grid, labels }: { grid: Grid; labels: number },
+  { grid, labels }: { grid: PairGrid; labels: number },
 ): Float32Array {
   const area = grid.rows * grid.columns
   const all = new Float32Array(labels * area)

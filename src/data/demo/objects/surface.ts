@@ -1,12 +1,12 @@
 /** @file Paints that several kinds share, and the light that falls on them. */
 import type { Paint } from '../canvas.ts'
-import type { Random } from '../random.ts'
+import type { DemoRandom } from '../random.ts'
 import type { Shape } from '../shape.ts'
 import { type Colour, clamp, type Noise, octaves, scaled } from '../texture.ts'
 
 /** Inputs of an object: the image's random stream, its noise, and the direction to the light (a unit vector). */
 export interface Brush {
-  readonly random: Random
+  readonly random: DemoRandom
   readonly noise: Noise
   readonly light: readonly [number, number]
 }
