@@ -95,6 +95,8 @@ test('any JSON is a tag file, or refused', () => {
 })
 
 test('an image is found by its own path, whatever else is there', () => {
+  const spaced = imageNames([' y/a.jpg', ' y/A.jpg', 'a.jpg'])
+  expect(spaced.find(' y/a.jpg')).toMatchObject({ file: ' y/a.jpg', loosely: false })
   const part = fc.constantFrom('a', 'A', 'b.c', 'é', 'e\u0301', 'img (1)', 'images', '.x', ' y', 'z ')
   const file = fc
     .tuple(fc.array(part, { minLength: 1, maxLength: 3 }), fc.constantFrom('.jpg', '.PNG', '.tif'))
