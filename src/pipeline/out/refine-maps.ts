@@ -15,8 +15,8 @@ import { crfThreads } from '../../refine/dense-crf.ts'
 import type { Log } from '../../train/log.ts'
 import { readMapClasses } from '../images/class-map-file.ts'
 import { eachImage } from '../images/each-image.ts'
-import { type ImageWork, imageWork } from '../images/image-work.ts'
 import { readMapsAndImage } from '../images/maps-and-image.ts'
+import type { Size } from '../images/step-memory.ts'
 import { type OutImage, openOutFolder } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
@@ -66,9 +66,10 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
   const listed = await openImages(images, { report: sentence => log.warn(sentence) })
   const samples = new Map(listed.map(({ id, image }) => [id, image]))
   const classes = await refuseManyClasses(maps, found)
-  const targets = found.map((id): OutImage => {
-    const sample = samples.get(id)
-    return { id, from: [mapFile(maps, id), ...(sample === undefined ? [] : [sample])] }
+  const targets = found.map((id): Target => {
+    const image = samples.get(id)
+    const from = [mapFile(maps, id)]
+    return image === undefined ? { id, from } : { id, image, from: [...from, image] }
   })
   const folder = await openOutFolder({
     out,
@@ -86,47 +87,50 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     log,
   })
   await folder.begin()
-  const work = imageWork({
-    title: 'refine',
-    longestSide: Number.POSITIVE_INFINITY,
-    key: 'maps.longestSide',
-    memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
-    now: () => memoryBudget({ most: memory }),
-  })
-  try {
-    const lost = await eachImage(
-      targets, // those that are to be made are not there now
-      ({ id }) => join(out, `${id}.png`),
-      async target => {
-        const mask = await refineOne(target.id, samples.get(target.id), { ...options, work })
-        await folder.write(target, { mask: encodeLabelMap(mask) })
+  const lost = await eachImage(
+    targets, // those that are to be made are not there now
+    ({ id }) => join(out, `${id}.png`),
+    async (target, _, sizeOf) => {
+      const mask = await refineOne(target, sizeOf, options)
+      await folder.write(target, { mask: encodeLabelMap(mask) })
+    },
+    {
+      title: 'refine',
+      atOnce,
+      strict,
+      maxLost,
+      signal,
+      log,
+      within: {
+        longestSide: Number.POSITIVE_INFINITY,
+        key: 'maps.longestSide',
+        memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
+        budget: () => memoryBudget({ most: memory }),
       },
-      { title: 'refine', atOnce, strict, maxLost, signal, log },
-    )
-    return found.length - lost.length
-  } finally {
-    work.tell(log)
-  }
+    },
+  )
+  return found.length - lost.length
 }
+
+/** `image`: the file of the image, where there is one. */
+type Target = OutImage & { readonly image?: string }
 
 const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
 
 async function refineOne(
-  id: string,
-  sample: string | undefined,
-  { maps, images, alpha, parameters, work }: RefineMapsOptions & { work: ImageWork },
+  { id, image: path }: Target,
+  sizeOf: (own: Size) => Size,
+  { maps, images, alpha, parameters }: RefineMapsOptions,
 ): Promise<LabelMap> {
   const file = mapFile(maps, id)
-  if (sample === undefined) {
+  if (path === undefined) {
     throw new InputError(file, `there is no image ${id} in ${images}`, {
       expected: 'give the folder of the images that the maps were made from',
     })
   }
-  return work.run({ id, image: sample, tags: [] }, async sizeOf => {
-    const { image, own: size, ...read } = await readMapsAndImage(file, { image: sample }, { sizeOf })
-    const { maps: cams } = scoresIn(read, file)
-    return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
-  })
+  const { image, own: size, ...read } = await readMapsAndImage(file, { image: path }, { sizeOf })
+  const { maps: cams } = scoresIn(read, file)
+  return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
 }
 
 /** The maps, when all values are scores from 0 to 1; else throws InputError. */

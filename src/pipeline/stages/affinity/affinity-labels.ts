@@ -12,10 +12,11 @@ import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { ops, scope, tensor } from '../../../torch/index.ts'
 import { classMapFile } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-image.ts'
-import { eachSizedImage } from '../../images/each-sized-image.ts'
+import { eachImage } from '../../images/each-image.ts'
+import { exists, limitsOf } from '../../images/image-pass.ts'
 import { lostBefore } from '../../images/lost-images.ts'
 import { readMapsAndImage } from '../../images/maps-and-image.ts'
+import { withinRecipe } from '../../images/sized-views.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 
@@ -53,8 +54,7 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
 export async function writeAffinityLabels(context: StageContext, samples: readonly Sample[]): Promise<void> {
   const { recipe, run } = context
   const { low, high, crf } = recipe.affinity.labels
-  await eachSizedImage(
-    context,
+  await eachImage(
     samples,
     sample => affinityLabelFile(run.affinityLabels, sample),
     async (sample, file, sizeOf) => {
@@ -69,11 +69,13 @@ export async function writeAffinityLabels(context: StageContext, samples: readon
       await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
     },
     {
+      ...limitsOf(context),
       title: 'affinity labels',
       atOnce: crfThreads(recipe.threads),
-      memoryOf: ({ own, working, sample: { tags } }) =>
-        refineMemory({ own, working, labels: tags.length + 1 }) +
-        8 * working.width * working.height * (tags.length + 1),
+      within: withinRecipe(recipe, ({ own, working, sample: { tags } }) => {
+        const labels = tags.length + 1
+        return refineMemory({ own, working, labels }) + 8 * working.width * working.height * labels
+      }),
     },
   )
 }

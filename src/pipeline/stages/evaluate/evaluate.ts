@@ -21,7 +21,7 @@ import {
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { count } from '../../../io/count.ts'
 import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-image.ts'
+import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { lostBefore } from '../../images/lost-images.ts'
 import type { Recipe } from '../../recipe/schema.ts'

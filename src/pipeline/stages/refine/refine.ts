@@ -13,9 +13,10 @@ import { crfHardLabels } from '../../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
 import { classMapFile, readClassMaps, writeClassMaps } from '../../images/class-map-file.ts'
 import { eachImage } from '../../images/each-image.ts'
-import { eachSizedImage } from '../../images/each-sized-image.ts'
-import { fullSizeMaps } from '../../images/full-size-maps.ts'
+import { fullSizeCams } from '../../images/image-cams.ts'
+import { limitsOf } from '../../images/image-pass.ts'
 import { readMapsAndImage } from '../../images/maps-and-image.ts'
+import { withinRecipe } from '../../images/sized-views.ts'
 import { type Size, walkMemory } from '../../images/step-memory.ts'
 import { loadAffinity } from '../../networks/build-affinity.ts'
 import { writeLegend } from '../../out/write-legend.ts'
@@ -57,16 +58,13 @@ export async function refineStage(context: StageContext): Promise<void> {
 }
 
 /** The masks of evaluate, which has scored them, are the pseudo masks. */
-async function takeSeedMasks(
-  { recipe, run, signal, log }: StageContext,
-  samples: readonly Sample[],
-): Promise<readonly string[]> {
-  const { maxLost } = recipe.data
+function takeSeedMasks(context: StageContext, samples: readonly Sample[]): Promise<readonly string[]> {
+  const { run } = context
   return eachImage(
     samples,
     sample => pseudoMaskFile(run.pseudoMasks, sample),
     ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
-    { title: 'pseudo masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },
+    { ...limitsOf(context), title: 'pseudo masks' },
   )
 }
 
@@ -88,15 +86,17 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
     const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
     const cam = scope(() => {
       const planes = [...maps.values()].map(map => tensor(map, [height, width]))
-      return fullSizeMaps(ops.stack(planes), own, storage)
+      return fullSizeCams(ops.stack(planes), own, storage)
     })
     await writeClassMaps(file, { cam, classes: [...maps.keys()] })
   }
   try {
-    return await eachSizedImage(context, samples, sample => classMapFile(run.refined, sample), walk, {
+    return await eachImage(samples, sample => classMapFile(run.refined, sample), walk, {
+      ...limitsOf(context),
       title: 'walk',
-      memoryOf: ({ own, working, sample: { tags } }) =>
+      within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
         walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
+      ),
     })
   } finally {
     network.dispose()
@@ -109,11 +109,11 @@ async function writePseudoMasks(
   samples: readonly Sample[],
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
-  const { recipe, dataset, run, signal, log } = context
+  const { recipe, dataset, run } = context
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
-  const common = { title: 'pseudo masks', list: run.lostImages }
+  const limits = { ...limitsOf(context), title: 'pseudo masks' }
   const target = (sample: Sample): string => pseudoMaskFile(run.pseudoMasks, sample)
   const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = classMapFile(maps, sample)
@@ -135,14 +135,13 @@ async function writePseudoMasks(
     const cams = await readClassMaps(source)
     await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
   }
-  if (method === 'affinity') {
-    const { strict, data } = recipe
-    return eachImage(samples, target, alone, { ...common, strict, maxLost: data.maxLost, signal, log })
-  }
-  return eachSizedImage(context, samples, target, write, {
-    ...common,
+  if (method === 'affinity') return eachImage(samples, target, alone, limits)
+  return eachImage(samples, target, write, {
+    ...limits,
     atOnce: crfThreads(recipe.threads),
-    memoryOf: ({ own, working, sample: { tags } }) => refineMemory({ own, working, labels: tags.length + 1 }),
+    within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
+      refineMemory({ own, working, labels: tags.length + 1 }),
+    ),
   })
 }
 
