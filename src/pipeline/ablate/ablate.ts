@@ -20,7 +20,7 @@ export interface AblateOptions
   extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
   /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
   readonly name?: string | undefined
-  /** Variants of one's own, beside the method's. */
+  /** Variants of one's own, added to the method's. */
   readonly variants?: readonly Variant[]
   /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
   readonly only?: readonly string[] | undefined

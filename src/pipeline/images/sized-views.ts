@@ -13,7 +13,7 @@ import type { Size } from './step-memory.ts'
 
 export interface LookOptions
   extends ImagePlanOptions,
-    Pick<ViewOptions, 'scales' | 'normalisation' | 'withImage' | 'strict' | 'workers'> {
+    Pick<ViewOptions, 'scales' | 'unit' | 'normalisation' | 'withImage' | 'strict' | 'workers'> {
   readonly onBadImage: (sample: Sample, error: InputError) => void
   /** How images are read and made smaller; from their files, in worker threads, when not given. */
   readonly load?: typeof loadViews

@@ -30,7 +30,7 @@ export interface PredictFolderOptions {
   readonly crf: boolean
   /** Also write each mask laid over its image. */
   readonly overlays: boolean
-  /** Make masks again that are there. */
+  /** Recompute masks that are there. */
   readonly force: boolean
   readonly signal: AbortSignal
   readonly log: Log

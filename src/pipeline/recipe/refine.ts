@@ -1,7 +1,7 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
-import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
+import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape } from './backbone.ts'
 import { crfSection } from './crf.ts'
@@ -61,7 +61,7 @@ export const affinityRecipe = z.strictObject({
         .gt(0)
         .default(12)
         .describe('exponent of the background score that what is surely background must still win with'),
-      crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF that both go through'),
+      crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF that both go through'),
     })
     .prefault({})
     .describe('what the network learns from: the maps twice through the dense CRF'),
@@ -140,7 +140,7 @@ export const refineRecipe = z.strictObject({
     })
     .prefault({})
     .describe('the random walk'),
-  crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of the methods that have one'),
+  crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF of the methods that have one'),
   unary: z
     .enum(['scores', 'labels'])
     .default('scores')

@@ -48,7 +48,7 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders from which stages may be taken that they have done from the same inputs. */
   readonly siblings?: readonly string[]
-  /** Stops the run, which can be taken up again. */
+  /** Stops the run, which can be resumed. */
   readonly signal?: AbortSignal
   /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
   readonly log?: Log

@@ -124,9 +124,11 @@ async function doneElsewhere(
 }
 
 function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
-  const again = todo === 'resume' ? 'taken up again' : 'made again'
   const began = marker !== undefined && marker.state !== 'done'
-  const problem = why === undefined || began ? 'is not done' : `must be ${again}, since ${why}`
+  const problem =
+    why === undefined || began
+      ? 'is not done'
+      : `must be ${todo === 'resume' ? 'resumed' : 'rerun'}, since ${why}`
   return new InputError(run.root, `the stage ${stage} ${problem}`, {
     expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
   })

@@ -115,9 +115,9 @@ function reasons(
   const before = stage.before(recipe)[part] ?? []
   const others = (name: string): string =>
     `${before.find(one => one.name === name)?.product ?? name} are others`
-  const [verb, last] = [stages.length === 1 ? 'has' : 'have', stages.at(-1)]
+  const [verb, last] = [stages.length === 1 ? 'was' : 'were', stages.at(-1)]
   const first = stages.slice(0, -1).join(', ')
-  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} worked again`
+  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} rerun`
   return [
     ...changed
       .filter(name => !name.startsWith(STAGE))

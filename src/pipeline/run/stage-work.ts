@@ -122,7 +122,7 @@ export async function takeFrom(
 }
 
 function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {
-  if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'made' : 'taken up'} again, since ${why}`)
+  if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'rerun' : 'resumed'}, since ${why}`)
 }
 
 function contentsNow(stage: StageDefinition, sources: InputSources): Record<string, string> {

@@ -15,7 +15,7 @@ import {
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
 import { limitsOf, passOver } from '../../images/image-pass.ts'
 import { writeLegend } from '../../out/write-legend.ts'
 import type { StageContext } from '../../run/stage.ts'
@@ -41,9 +41,9 @@ export async function writeMasks(
   await passOver(made, { ...limitsOf(context), title: 'masks' }, async ({ lose, done }) => {
     for (const { id } of made) {
       if (signal.aborted) return
-      const file = classMapFile(run.maps, { id })
+      const file = camFile(run.maps, { id })
       try {
-        const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
+        const prediction = predictLabels(await readCams(file), { labels, threshold, file })
         await writeLabelMap(join(run.masks, `${id}.png`), prediction)
         const sample = truths.get(id)
         if (sample?.mask !== undefined)

@@ -2,7 +2,7 @@
 import { type Sample, tagged } from '../../../data/dataset.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { type HeadWeights, joinHeadWeights } from '../../../methods/index.ts'
-import { classMapFile, readClassMapNote, writeClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCamNote, writeCams } from '../../images/cam-file.ts'
 import { camsOfImages } from '../../images/image-cams.ts'
 import { limitsOf, passOverStream } from '../../images/image-pass.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
@@ -21,7 +21,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
   if (recipe.maps.weights === null) await loadTrained(method.network, weights)
   else await loadPublished(method, weights, log)
   method.network.eval()
-  const file = (sample: Sample): string => classMapFile(run.maps, sample)
+  const file = (sample: Sample): string => camFile(run.maps, sample)
   const samples = tagged(dataset)
   const look = { title: 'maps', log, ...recipe.maps }
   try {
@@ -31,7 +31,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
       ({ open, lose }) => camsOfImages(method, recipe, open, { ...look, onBadImage: lose }),
       async ({ sample, cam, heads }) => {
         const notes = heads === undefined ? {} : { [HEADS]: JSON.stringify(heads) }
-        await writeClassMaps(file(sample), { cam, classes: sample.tags, notes })
+        await writeCams(file(sample), { cam, classes: sample.tags, notes })
       },
     )
     const heads = method.takeHeadWeights && (await allHeadWeights(samples.map(file)))
@@ -45,7 +45,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
 async function allHeadWeights(files: readonly string[]): Promise<HeadWeights | undefined> {
   const parts: HeadWeights[] = []
   for (const path of files) {
-    const note = await readClassMapNote(path, HEADS)
+    const note = await readCamNote(path, HEADS)
     if (note !== undefined) parts.push(JSON.parse(note) as HeadWeights)
   }
   return joinHeadWeights(parts)

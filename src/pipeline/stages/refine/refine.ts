@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Sample } from '../../../data/dataset.ts'
 import { normalise } from '../../../data/transforms/normalise.ts'
-import { type ClassMaps, predictLabels } from '../../../evaluate/index.ts'
+import { type Cams, predictLabels } from '../../../evaluate/index.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
 import { imageAffinities, walkedMaps } from '../../../refine/affinity/index.ts'
 import { crfLabels } from '../../../refine/cam-crf.ts'
@@ -11,11 +11,11 @@ import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
-import { classMapFile, readClassMaps, writeClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCams, writeCams } from '../../images/cam-file.ts'
+import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
 import { fullSizeCams } from '../../images/image-cams.ts'
 import { limitsOf } from '../../images/image-pass.ts'
-import { readMapsAndImage } from '../../images/maps-and-image.ts'
 import { withinRecipe } from '../../images/sized-views.ts'
 import { type Size, walkMemory } from '../../images/step-memory.ts'
 import { loadAffinity } from '../../networks/build-affinity.ts'
@@ -76,8 +76,8 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
   const { storage } = recipe.maps
   const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
   const walk = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(run.maps, sample)
-    const { image, own, ...seed } = await readMapsAndImage(source, sample, { sizeOf })
+    const source = camFile(run.maps, sample)
+    const { image, own, ...seed } = await readCamsAndImage(source, sample, { sizeOf })
     const { width, height } = image
     const affinities = scope(() => {
       const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
@@ -88,10 +88,10 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
       const planes = [...maps.values()].map(map => tensor(map, [height, width]))
       return fullSizeCams(ops.stack(planes), own, storage)
     })
-    await writeClassMaps(file, { cam, classes: [...maps.keys()] })
+    await writeCams(file, { cam, classes: [...maps.keys()] })
   }
   try {
-    return await eachImage(samples, sample => classMapFile(run.refined, sample), walk, {
+    return await eachImage(samples, sample => camFile(run.refined, sample), walk, {
       ...limitsOf(context),
       title: 'walk',
       within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
@@ -116,8 +116,8 @@ async function writePseudoMasks(
   const limits = { ...limitsOf(context), title: 'pseudo masks' }
   const target = (sample: Sample): string => pseudoMaskFile(run.pseudoMasks, sample)
   const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(maps, sample)
-    const { image, own: size, ...cams } = await readMapsAndImage(source, sample, { sizeOf })
+    const source = camFile(maps, sample)
+    const { image, own: size, ...cams } = await readCamsAndImage(source, sample, { sizeOf })
     const options = { image, size, name: source, threads: 1, ...crf }
     const mask =
       unary === 'scores'
@@ -131,8 +131,8 @@ async function writePseudoMasks(
     await writeLabelMap(file, await mask)
   }
   const alone = async (sample: Sample, file: string): Promise<void> => {
-    const source = classMapFile(maps, sample)
-    const cams = await readClassMaps(source)
+    const source = camFile(maps, sample)
+    const cams = await readCams(source)
     await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
   }
   if (method === 'affinity') return eachImage(samples, target, alone, limits)
@@ -146,6 +146,6 @@ async function writePseudoMasks(
 }
 
 /** Background and the classes that have a map. */
-function presentLabels({ maps }: ClassMaps): number[] {
+function presentLabels({ maps }: Cams): number[] {
   return [0, ...Array.from(maps.keys(), k => k + 1)]
 }

@@ -4,7 +4,7 @@ import type { Sample } from '../../../data/dataset.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
 import { enlargedLabels } from '../../../refine/enlarge-labels.ts'
 import { type SureOptions, sureLabels } from '../../../refine/sure-labels.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
 import { eachImage } from '../../images/each-image.ts'
 import { limitsOf } from '../../images/image-pass.ts'
 import { sizeWithin } from '../../images/image-plan.ts'
@@ -25,7 +25,7 @@ export async function writeSureMasks(
     samples,
     sample => pseudoMaskFile(run.sureMasks, sample),
     async (sample, file) => {
-      const { own, ...seen } = await readClassMaps(classMapFile(maps, sample), { sizeOf })
+      const { own, ...seen } = await readCams(camFile(maps, sample), { sizeOf })
       await writeLabelMap(file, enlargedLabels(sureLabels(seen, sure), own))
     },
     { ...limitsOf(context), title: 'sure masks' },

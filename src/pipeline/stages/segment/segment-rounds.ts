@@ -1,7 +1,7 @@
 /** @file Labels that a trained segmentation network gives the training images, for the next to learn from. Part of the stage `segment`. */
 import { type Sample, tagged } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
 import { sizeWithin } from '../../images/image-plan.ts'
 import { writeLabels } from '../../images/label-images.ts'
 import type { LabelPrior } from '../../images/predict-images.ts'
@@ -62,7 +62,7 @@ async function priorOf(
       height: 1,
       factors: new Map([0, ...tags.map(tag => tag + 1)].map(k => [k, whole(1, 1)])),
     }
-  const { width, height, maps } = await readClassMaps(classMapFile(folder, { id }), {
+  const { width, height, maps } = await readCams(camFile(folder, { id }), {
     sizeOf: own => sizeWithin(longestSide, own),
   })
   const area = width * height
