@@ -6,7 +6,7 @@
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sample } from '../../data/listing.ts'
-import { InputError } from '../../errors.ts'
+import { codeOf, InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { count as counted } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
@@ -131,7 +131,7 @@ async function makeBelow(folder: string): Promise<void> {
   try {
     await mkdir(folder)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
     if (code !== 'ENOENT' || dirname(folder) === folder) throw error
     await makeBelow(dirname(folder))
@@ -143,7 +143,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+    if (codeOf(cause) === 'ENOENT') return []
     throw new InputError(folder, 'is no folder that can be listed', {
       field: '--out',
       expected: 'give a new or empty folder',
@@ -249,22 +249,15 @@ async function refuseTheirs(
       foreign.push(file)
   })
   const expected = 'nothing was changed; move them away, or give another --out'
-  if (foreign.length > 0) {
-    throw new InputError(out, `holds files that tagmask did not write: ${sample(foreign.sort())}`, {
+  const [theirs, what] =
+    foreign.length > 0
+      ? [foreign, 'tagmask did not write']
+      : [changed, 'were changed since tagmask wrote them']
+  if (theirs.length > 0)
+    throw new InputError(out, `holds files that ${what}: ${sample(theirs.sort())}`, {
       field: '--out',
       expected,
     })
-  }
-  if (changed.length > 0) {
-    throw new InputError(
-      out,
-      `holds files that were changed since tagmask wrote them: ${sample(changed.sort())}`,
-      {
-        field: '--out',
-        expected,
-      },
-    )
-  }
 }
 
 /** What is kept and what is recomputed, in a line each. */
