@@ -39,3 +39,8 @@ export class TorchError extends TagmaskError {
     this.op = op
   }
 }
+
+/** The code of a system's error, such as ENOENT. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}

@@ -6,7 +6,7 @@ export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from
 export type { Dataset, Sample } from './data/sample.ts'
 export { InputError, TagmaskError, TorchError } from './errors.ts'
 export * from './io/index.ts'
-export { readClassMaps, writeClassMaps } from './pipeline/images/class-map-file.ts'
+export { readCams, writeCams } from './pipeline/images/cam-file.ts'
 export type { LabelScores } from './pipeline/images/predict-images.ts'
 export { type ImagePrediction, type OpenedRun, type OpenRunOptions, openRun } from './pipeline/open-run.ts'
 export { type LoadedRecipe, type LoadRecipeOptions, loadRecipe } from './pipeline/recipe/load.ts'
@@ -16,7 +16,7 @@ export { type RunRecipeOptions, runRecipe } from './pipeline/run/run-recipe.ts'
 export { Interrupted } from './pipeline/run/stage.ts'
 export {
   type BilateralTerm,
-  CLASS_MAP_CRF,
+  CAM_CRF,
   type CrfParameters,
   type GaussianTerm,
 } from './refine/crf-parameters.ts'

@@ -1,11 +1,11 @@
 /** @file From CAMs to a label map at one threshold. */
 import type { LabelGrid } from './confusion.ts'
-import { bestClass, type ClassMaps } from './threshold-sweep.ts'
+import { bestClass, type Cams } from './threshold-sweep.ts'
 
 /** Label of each pixel: that of the best class where its score is above float32(threshold), else 0 (background).
  * `labels` counts the background; `file` is named in errors (InputError, as bestClass). */
 export function predictLabels(
-  maps: ClassMaps,
+  maps: Cams,
   { labels, threshold, file }: { labels: number; threshold: number; file: string },
 ): LabelGrid {
   const { best, label } = bestClass(maps, labels, file)

@@ -14,7 +14,7 @@ import { type AbsentRule, meanIou } from './miou.ts'
 
 /** CAMs of one image, each [height, width] scores; keys are 0-based foreground classes (class k is
  * label k + 1). Classes without a map score 0 everywhere. */
-export interface ClassMaps {
+export interface Cams {
   readonly width: number
   readonly height: number
   readonly maps: ReadonlyMap<number, Float32Array>
@@ -64,12 +64,7 @@ export function createSweep(
  * the lowest. Throws InputError for another size, an unknown label, or a map holding NaN. */
 export function addMaps(
   sweep: ThresholdSweep,
-  {
-    maps,
-    truth,
-    mapFile,
-    truthFile,
-  }: { maps: ClassMaps; truth: LabelGrid; mapFile: string; truthFile: string },
+  { maps, truth, mapFile, truthFile }: { maps: Cams; truth: LabelGrid; mapFile: string; truthFile: string },
 ): void {
   const { labels, thresholds, histogram } = sweep
   assertSameSize(maps, truth, truthFile, 'CAM')
@@ -137,7 +132,7 @@ export function bestPoint(curve: readonly SweepPoint[]): SweepPoint {
 /** Highest positive score and its label per pixel; label 0 where no score is above 0. Throws InputError naming
  * `file` for a class out of range, a map of another size, or NaN. */
 export function bestClass(
-  { width, height, maps }: ClassMaps,
+  { width, height, maps }: Cams,
   labels: number,
   file: string,
 ): { best: Float32Array; label: Uint8Array } {

@@ -23,7 +23,7 @@ export type CamCrfOptions = CamCrfImage & ({ readonly alpha: number } | { readon
  * Probabilities by label, 0 the background and class + 1, from the scores [background, cams], which are not
  * normalised (mctformer spec section 8, engine._crf_with_alpha). Rejects with InputError.
  */
-export async function crfClassMaps(options: CamCrfOptions): Promise<Map<number, Float32Array>> {
+export async function crfCams(options: CamCrfOptions): Promise<Map<number, Float32Array>> {
   const { image, cams } = options
   const probabilities = await camCrf(options)
   const pixels = image.width * image.height

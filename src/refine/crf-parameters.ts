@@ -18,7 +18,7 @@ export interface CrfParameters {
 }
 
 /** CAMs: MCTformer's labels for AffinityNet (psa/tool/imutils.crf_inference), CTI, SemFormer, AFA's helper. */
-export const CLASS_MAP_CRF: CrfParameters = {
+export const CAM_CRF: CrfParameters = {
   iterations: 10,
   gaussian: { sxy: 3, compat: 3 },
   bilateral: { sxy: 80, srgb: 13, compat: 10 },

@@ -8,7 +8,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
-import { crfClassMaps } from './cam-crf.ts'
+import { crfCams } from './cam-crf.ts'
 import { MCTFORMER_MASK_CRF } from './crf-parameters.ts'
 import { unaryFromLabels, unaryFromScores } from './crf-unary.ts'
 import { denseCrf, denseCrfBatch, mostProbableLabels } from './dense-crf.ts'
@@ -242,13 +242,13 @@ describe('bad input is refused by name', () => {
 
   test('CAMs of another size, exponents that are none', async () => {
     const cams = new Map([[0, new Float32Array(11)]])
-    await expect(crfClassMaps({ image, cams, alpha: 1 })).rejects.toMatchObject({ field: 'class 0' })
-    await expect(crfClassMaps({ image, cams: new Map(), alpha: 0 })).rejects.toMatchObject({ field: 'alpha' })
+    await expect(crfCams({ image, cams, alpha: 1 })).rejects.toMatchObject({ field: 'class 0' })
+    await expect(crfCams({ image, cams: new Map(), alpha: 0 })).rejects.toMatchObject({ field: 'alpha' })
   })
 })
 
 test('without CAMs all is background', async () => {
-  const maps = await crfClassMaps({ image: randomImage(4, 3), cams: new Map(), alpha: 1 })
+  const maps = await crfCams({ image: randomImage(4, 3), cams: new Map(), alpha: 1 })
   expect([...maps]).toEqual([[0, new Float32Array(12).fill(1)]])
 })
 

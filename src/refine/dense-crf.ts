@@ -5,11 +5,11 @@ import type { LabelMap } from '../io/indexed-png.ts'
 import { checkThreads, defaultThreads } from '../io/thread-count.ts'
 import { type CrfRequest, crfAddon } from './crf-addon.ts'
 import { refuseLargeCrf } from './crf-memory.ts'
-import { type BilateralTerm, CLASS_MAP_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
+import { type BilateralTerm, CAM_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
 import type { Unary } from './crf-unary.ts'
 import { enlargedBestLabels } from './enlarge-labels.ts'
 
-/** One image and its unary; the parameters default to CLASS_MAP_CRF. */
+/** One image and its unary; the parameters default to CAM_CRF. */
 export interface CrfImage extends Partial<CrfParameters> {
   readonly image: RgbImage
   readonly unary: Unary
@@ -94,9 +94,9 @@ export function bestLabelsAt(
 function crfRequest(sample: CrfImage, threads: number, name: string): CrfRequest {
   const {
     image: { width, height, data },
-    iterations = CLASS_MAP_CRF.iterations,
-    gaussian = CLASS_MAP_CRF.gaussian,
-    bilateral = CLASS_MAP_CRF.bilateral,
+    iterations = CAM_CRF.iterations,
+    gaussian = CAM_CRF.gaussian,
+    bilateral = CAM_CRF.bilateral,
     unary,
   } = sample
   const pixels = width * height

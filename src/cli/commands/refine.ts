@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { InputError } from '../../errors.ts'
-import { refineMaps } from '../../pipeline/out/refine-maps.ts'
+import { refineCamFolder } from '../../pipeline/out/refine-cam-folder.ts'
 import { parseSet } from '../../pipeline/recipe/overrides.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import * as sets from '../../refine/crf-parameters.ts'
@@ -12,7 +12,7 @@ import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
 const PARAMETERS = {
-  cams: sets.CLASS_MAP_CRF,
+  cams: sets.CAM_CRF,
   'mctformer-masks': sets.MCTFORMER_MASK_CRF,
   'weaktr-voc-labels': sets.WEAKTR_VOC_LABEL_CRF,
   'weaktr-voc-masks': sets.WEAKTR_VOC_MASK_CRF,
@@ -118,7 +118,7 @@ Examples:
     refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of CAMs')
     overridesOf(flags) // checks --threads
     const folder = resolve(out!)
-    await refineMaps({
+    await refineCamFolder({
       maps: target,
       images: images!,
       out: folder,

@@ -11,9 +11,9 @@ export const cam = defineMethod({
   train: {},
   maps: camMapsFields,
   check: checkCam,
-  words: ({ maps: { attention, layers } }) => ({
+  words: ({ maps: { attention, layers, refine } }) => ({
     network: 'cam',
-    maps: attention === 'fused' ? `fused, last ${layers} layers` : attention,
+    maps: `${attention === 'fused' ? `fused, last ${layers} layers` : attention}${refine ? ', patch affinity' : ''}`,
   }),
   variants: () => [
     { name: 'cam', set: ['maps.attention=patchcam'] },

@@ -21,7 +21,7 @@ export const mctformer = defineMethod({
   check: checkMctformer,
   words: ({ model, maps }) => ({
     network: `mctformer ${model.variant}`,
-    maps: `${maps.attention}, last ${maps.layers} layers`,
+    maps: `${maps.attention}, last ${maps.layers} layers${maps.refine ? ', patch affinity' : ''}`,
   }),
   variants: ({ model }) => mctformerVariants(model),
   encoder: model => vitEncoder(model, { tokenPerClass: true }),

@@ -20,7 +20,7 @@ export interface ClassMapOptions {
   readonly unetShare?: number
 }
 
-export interface ClassMaps {
+export interface Cams {
   /** [B, C, h, w], one value a patch, or, fused with the U-Net's, one for each 4 x 4 pixels; not normalised. */
   readonly maps: Tensor
   /** [B, C]: class logits; for plus the mean of class and patch logits. */
@@ -33,7 +33,7 @@ export interface ClassMaps {
 export interface MapReader {
   readonly visit: AttentionVisitor
   /** The transformer's maps [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
-  readonly read: (output: MctformerOutput) => Pick<ClassMaps, 'maps' | 'affinity'>
+  readonly read: (output: MctformerOutput) => Pick<Cams, 'maps' | 'affinity'>
 }
 
 /**
@@ -78,7 +78,7 @@ export function mctformerMaps(
   network: Mctformer,
   images: Tensor,
   { fusion = 'geometric', unetShare: share = 0.5, ...options }: ClassMapOptions = {},
-): ClassMaps {
+): Cams {
   return scope(() => {
     const reader = mapReader(network, images, options)
     const output = network.forward(images, reader.visit)

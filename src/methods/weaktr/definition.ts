@@ -13,7 +13,10 @@ export const weaktr = defineMethod({
   check: checkWeaktr,
   words({ model: { fusion }, maps }) {
     const fused = fusion.kind === 'aaf' ? `AAF ${fusion.generation} (${fusion.pool})` : fusion.kind
-    return { network: `weaktr, ${fused}`, maps: `${maps.attention}, all layers` }
+    return {
+      network: `weaktr, ${fused}`,
+      maps: `${maps.attention}, all layers${maps.refine ? ', patch affinity' : ''}`,
+    }
   },
   variants: ({ model }) => weaktrVariants(model),
   encoder: model => vitEncoder(model, { tokenPerClass: true }),

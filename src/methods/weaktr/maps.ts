@@ -14,7 +14,7 @@ export interface ClassMapOptions {
   readonly affinity?: AffinityKind
 }
 
-export interface ClassMaps {
+export interface Cams {
   /** [B, C, h, w], one value a patch; not normalised. */
   readonly maps: Tensor
   /** [B, C]: class logits. */
@@ -28,7 +28,7 @@ export function weaktrMaps(
   network: Weaktr,
   images: Tensor,
   { attention = 'fused', refine = true, affinity = 'published' }: ClassMapOptions = {},
-): ClassMaps {
+): Cams {
   return scope(() => {
     const { output, projections } = refine
       ? forwardKeeping(network, images)

@@ -6,6 +6,7 @@ import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Variant } from '../../methods/definition.ts'
 import { silentLog } from '../../train/log.ts'
 import { loadRecipe } from '../recipe/load.ts'
+import { methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { openRunData, openScoredSplit } from '../run/open-data.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
@@ -14,13 +15,13 @@ import type { StageName } from '../run/stage.ts'
 import type { ScoresFile } from '../stages/evaluate/evaluate.ts'
 import { stageNames } from '../stages/list.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
-import { clippingVariants, defaultVariants, pickVariants } from './ablation-variant.ts'
+import { clippingVariants, pickVariants } from './ablation-variant.ts'
 
 export interface AblateOptions
   extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
   /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
   readonly name?: string | undefined
-  /** Variants of one's own, beside the method's. */
+  /** Variants of one's own, added to the method's. */
   readonly variants?: readonly Variant[]
   /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
   readonly only?: readonly string[] | undefined
@@ -98,7 +99,7 @@ function chooseVariants(
   own: readonly Variant[],
   only: readonly string[] | undefined,
 ): readonly Variant[] {
-  const preset = defaultVariants(recipe)
+  const preset = methodOf(recipe).variants(recipe)
   const named = [...preset, ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
   const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset

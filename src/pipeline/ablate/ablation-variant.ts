@@ -2,14 +2,8 @@
 import { InputError } from '../../errors.ts'
 import type { Variant } from '../../methods/definition.ts'
 import { nearestName } from '../../nearest-name.ts'
-import { methodOf } from '../recipe/method.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
-
-/** What is compared unless the person says otherwise; the first is what the others are measured against. */
-export function defaultVariants(recipe: Recipe): readonly Variant[] {
-  return methodOf(recipe).variants(recipe)
-}
 
 /** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */
 export function clippingVariants({ segment }: Recipe): readonly Variant[] {

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { generateDemo } from '../../data/demo/index.ts'
 import { createLog, silentLog } from '../../train/log.ts'
 import { parseRecipe } from '../recipe/load.ts'
+import { methodOf } from '../recipe/method.ts'
 import { type AblateOptions, ablate } from './ablate.ts'
 import { type AblationRun, ablationRows, formatAblation, spread } from './ablation-table.ts'
-import { clippingVariants, defaultVariants, parseVariant, pickVariants } from './ablation-variant.ts'
+import { clippingVariants, parseVariant, pickVariants } from './ablation-variant.ts'
 
 let folder = ''
 
@@ -39,7 +40,7 @@ describe('variants', () => {
 
   it("of MCTformer are the reproduction's two additions, with the recipe's own U-Net", () => {
     const recipe = parseRecipe('method: mctformer\nmodel: { unet: { width: 16 } }\n', 'x')
-    const variants = defaultVariants(recipe)
+    const variants = methodOf(recipe).variants(recipe)
     expect(variants.map(({ name }) => name)).toEqual(['baseline', 'unet', 'transposed', 'both'])
     expect(variants[3]!.set).toEqual([
       'model.unet={"width":16,"levels":3,"lrScale":1,"refined":true}',

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import { scaledSize } from '../../data/transforms/views.ts'
 import { silentLog } from '../../train/log.ts'
-import { type ImagePlanOptions, planImages, workingSize } from './image-plan.ts'
+import { type ImagePlanOptions, planImages, sizeWithin } from './image-plan.ts'
 
 const sample = (id: string) => ({ id, image: `${id}.jpg`, tags: [0] })
 
@@ -45,7 +46,7 @@ test('one that does not fit into memory is shrunk until it does, and said with i
   const images = plan({ budget: () => there })
   const own = { width: 1000, height: 600 }
   const fit = images.fit(sample('a'), own)
-  const { width, height } = workingSize(own, fit)
+  const { width, height } = scaledSize(own, fit)
   expect((width * height) ** 2).toBeLessThanOrEqual(there)
   expect(width).toBeGreaterThan(400)
   expect(told(images).lines).toBe(
@@ -89,5 +90,5 @@ test('when memory ran out all the same, half the size is taken', () => {
 })
 
 test('no side of a working size is lost', () => {
-  expect(workingSize({ width: 5000, height: 1 }, 0.2)).toEqual({ width: 1000, height: 1 })
+  expect(sizeWithin(1000, { width: 5000, height: 1 })).toEqual({ width: 1000, height: 1 })
 })

@@ -1,9 +1,11 @@
 /** @file At what size each image is worked on: within the longest side, no smaller than a patch, and so that the step fits into memory. */
 import { sample } from '../../data/listing.ts'
 import type { Sample } from '../../data/sample.ts'
+import { scaledSize } from '../../data/transforms/views.ts'
 import { InputError } from '../../errors.ts'
 import { formatBytes } from '../../io/available-memory.ts'
 import type { Log } from '../../train/log.ts'
+import { memoryGate } from './memory-gate.ts'
 import type { Size } from './step-memory.ts'
 
 export interface ImagePlanOptions {
@@ -17,17 +19,19 @@ export interface ImagePlanOptions {
   readonly least?: number
   /** Bytes that the step takes for an image of its own size worked on at another. */
   readonly memoryOf: (sizes: { own: Size; working: Size; sample: Pick<Sample, 'tags'> }) => number
-  /** Bytes that it may take. */
+  /** Bytes that may be taken now. */
   readonly budget: () => number
 }
 
 type Named = Pick<Sample, 'id' | 'image' | 'tags'>
 
 export interface ImagePlan {
+  /** Takes the memory of the step once it is free. The function that is returned gives it back. */
+  enter(sizes: Parameters<ImagePlanOptions['memoryOf']>[0]): Promise<() => void>
   /** The share of its size that an image is worked on at. Throws InputError for one that cannot be. */
   fit(sample: Named, own: Size): number
   /** From now on the image is worked on at half that share: memory ran out all the same. */
-  halve(sample: Named): void
+  halve(sample: Pick<Named, 'id'>): void
   /** The image is left out after all, so nothing is said of its size. */
   forget(sample: Pick<Named, 'id'>): void
   /** Says in one line each which images were reduced, and which further than the longest side. */
@@ -49,7 +53,9 @@ export function planImages({
   const shrunk = new Map<string, string>()
   const halved = new Map<string, number>()
   let allowed = 0
+  const gate = memoryGate(budget)
   return {
+    enter: sizes => gate.enter(memoryOf(sizes)),
     fit(sample, own) {
       if (Math.min(own.width, own.height) < least) {
         throw new InputError(sample.image, `${own.width} x ${own.height} pixels is smaller than a patch`, {
@@ -58,8 +64,8 @@ export function planImages({
       }
       const longest = Math.max(own.width, own.height)
       const wanted = Math.min(1, longestSide / longest)
-      const there = budget()
-      const bytesAt = (fit: number): number => memoryOf({ own, working: workingSize(own, fit), sample })
+      const there = gate.budget()
+      const bytesAt = (fit: number): number => memoryOf({ own, working: scaledSize(own, fit), sample })
       const most = wanted * (halved.get(sample.id) ?? 1)
       let fit = most
       while (bytesAt(fit) > there) {
@@ -75,7 +81,7 @@ export function planImages({
         }
       }
       if (fit < wanted) {
-        const { width, height } = workingSize(own, fit)
+        const { width, height } = scaledSize(own, fit)
         allowed = there
         shrunk.set(sample.id, `${sample.id} (${width} x ${height})`)
       } else if (fit < 1) reduced.add(sample.id)
@@ -107,8 +113,7 @@ export function planImages({
   }
 }
 
-/** Whole pixels, at least one each way; the size itself for 1. */
-export function workingSize({ width, height }: Size, fit: number): Size {
-  const side = (length: number): number => Math.max(1, Math.round(length * fit))
-  return { width: side(width), height: side(height) }
+/** The size itself where it is within the longest side, else reduced to it. */
+export function sizeWithin(longestSide: number, own: Size): Size {
+  return scaledSize(own, Math.min(1, longestSide / Math.max(own.width, own.height)))
 }

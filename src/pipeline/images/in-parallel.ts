@@ -1,13 +1,18 @@
 /** @file Work on many things, so many at a time. Imports nothing. */
-/** Calls `work` for every item; rejects with the first failure. */
+/** Calls `work` for every item. After a failure none is begun; rejects with the first, when what was begun has ended. */
 export async function inParallel<T>(
   items: readonly T[],
   work: (item: T) => Promise<void>,
   { atOnce = 16 }: { atOnce?: number } = {},
 ): Promise<void> {
-  let next = 0
+  const queue = items.values()
+  const failures: unknown[] = []
   const worker = async (): Promise<void> => {
-    while (next < items.length) await work(items[next++]!)
+    for (const item of queue) {
+      if (failures.length > 0) return
+      await work(item).catch((error: unknown) => failures.push(error))
+    }
   }
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
+  if (failures.length > 0) throw failures[0]
 }

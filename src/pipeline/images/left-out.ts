@@ -2,7 +2,7 @@
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
-import { causeOf } from './lost-images.ts'
+import { byCause } from './lost-images.ts'
 
 export interface LeftOut {
   readonly count: number
@@ -13,26 +13,21 @@ export interface LeftOut {
 }
 
 export function collectLeftOut({ strict }: { strict: boolean }): LeftOut {
-  const causes = new Map<string, { ids: string[]; first: string }>()
-  let count = 0
+  const errors: [string, InputError][] = []
   return {
     get count() {
-      return count
+      return errors.length
     },
     add(id, error) {
       if (strict || !(error instanceof InputError)) throw error
-      count++
-      const kind = causeOf(error)
-      const known = causes.get(kind)
-      if (known === undefined) causes.set(kind, { ids: [id], first: error.message })
-      else known.ids.push(id)
+      errors.push([id, error])
     },
     tell(log, what) {
-      for (const { ids, first } of causes.values())
+      for (const { ids, first } of byCause(errors))
         log.warn(
           ids.length === 1
-            ? `${ids[0]} is left out of ${what}: ${first}`
-            : `${ids.length} images are left out of ${what} for one cause (${sample(ids)}): ${first}`,
+            ? `${ids[0]} is left out of ${what}: ${first.message}`
+            : `${ids.length} images are left out of ${what} for one cause (${sample(ids)}): ${first.message}`,
         )
     },
   }

@@ -87,22 +87,26 @@ export async function lostBefore(list: string): Promise<ReadonlySet<string>> {
   return new Set((await readEntries(list)).map(([, id]) => id))
 }
 
-/** What tells errors of one cause: all but names and numbers. */
-export function causeOf({ message, file }: InputError): string {
-  return message.replaceAll(file, '').replaceAll(/#[0-9a-f]{6}\b|\d+/g, 'n')
+/** Images whose errors say the same but for names and numbers. */
+export function byCause(
+  lost: readonly (readonly [id: string, InputError])[],
+): { readonly ids: string[]; readonly first: InputError }[] {
+  const causes = new Map<string, { ids: string[]; first: InputError }>()
+  for (const [id, error] of lost) {
+    const cause = error.message.replaceAll(error.file, '').replaceAll(/#[0-9a-f]{6}\b|\d+/g, 'n')
+    const known = causes.get(cause)
+    if (known === undefined) causes.set(cause, { ids: [id], first: error })
+    else known.ids.push(id)
+  }
+  return [...causes.values()]
 }
 
 /** Each cause with the first images of it, then what would be right. One alone is told in full. */
 function causesOf(lost: readonly (readonly [string, InputError])[], most: number): string[] {
   if (lost.length === 1) return [lost[0]![1].message]
-  const causes = new Map<string, { ids: string[]; first: InputError }>()
-  for (const [id, error] of lost) {
-    const known = causes.get(causeOf(error))
-    if (known === undefined) causes.set(causeOf(error), { ids: [id], first: error })
-    else known.ids.push(id)
-  }
-  const said = [...causes.values()].map(({ ids, first }) => `${first.problem}: ${sample(ids, most)}`)
-  return [...said, ...new Set([...causes.values()].flatMap(({ first }) => first.expected ?? []))]
+  const causes = byCause(lost)
+  const said = causes.map(({ ids, first }) => `${first.problem}: ${sample(ids, most)}`)
+  return [...said, ...new Set(causes.flatMap(({ first }) => first.expected ?? []))]
 }
 
 function entryOf(title: string, id: string, { message }: InputError): Entry {

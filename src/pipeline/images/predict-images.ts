@@ -1,61 +1,39 @@
 /** @file Labels of images from a trained segmentation network: one scale, several, and refined by the dense CRF. */
 import type { Sample } from '../../data/sample.ts'
 import { denormalise, type Normalisation } from '../../data/transforms/normalise.ts'
-import type { View } from '../../data/transforms/views.ts'
-import { type ImageViews, loadViews } from '../../data/view-loader.ts'
-import { InputError } from '../../errors.ts'
-import { isOutOfMemory, memoryBudget } from '../../io/available-memory.ts'
+import type { ImageViews } from '../../data/view-loader.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
 import type { LabelNetwork } from '../../models/label-network.ts'
 import { bestLabels } from '../../models/segmentation/index.ts'
 import { unaryFromScores } from '../../refine/crf-unary.ts'
 import { crfThreads, denseCrf } from '../../refine/dense-crf.ts'
-import {
-  autocast,
-  emptyCache,
-  memory,
-  ops,
-  type Precision,
-  scope,
-  type Tensor,
-  tensor,
-} from '../../torch/index.ts'
-import type { Log } from '../../train/log.ts'
+import { autocast, ops, type Precision, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { shownTo } from '../networks/build-segmentation.ts'
 import type { PredictRecipe } from '../recipe/predict.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
-import { outOfMemoryNamed } from './each-image.ts'
-import { planImages } from './image-plan.ts'
-import { type PredictMemory, predictMemory, type Size } from './step-memory.ts'
+import { freeMemory, type LookOptions, lookAtImages } from './sized-views.ts'
+import { type PredictMemory, predictMemory } from './step-memory.ts'
 
 export interface PredictOptions
   extends Pick<
-    PredictRecipe,
-    'scales' | 'flip' | 'combine' | 'alignCorners' | 'windows' | 'crf' | 'crfLabels' | 'longestSide'
-  > {
+      PredictRecipe,
+      'scales' | 'flip' | 'combine' | 'alignCorners' | 'windows' | 'crf' | 'crfLabels' | 'longestSide'
+    >,
+    Pick<LookOptions, 'workers' | 'strict' | 'onBadImage' | 'load' | 'atOnce' | 'log'> {
+  readonly title?: string
+  readonly normalisation: Normalisation
   /** What is wanted; ms-crf needs `crf`. */
   readonly ways: readonly Way[]
-  readonly normalisation: Normalisation
   /** Side of the training crop: what a Segmenter looks at. */
   readonly cropSize: number
-  readonly workers: number
   /** Megabytes that images may take at once; what is free when not given. */
   readonly memory?: number | undefined
   /** Of the CRF; chosen from the cores when null or not given. */
   readonly threads?: number | null
   readonly device: string
   readonly precision: Precision
-  readonly strict: boolean
-  readonly onBadImage: (sample: Sample, error: InputError) => void
-  /** Name of the work, before the lines that it says in `log`: which images were looked at smaller. */
-  readonly title?: string
-  readonly log?: Log
-  /** How images are read and made smaller; from their files, in worker threads, when not given. */
-  readonly load?: typeof loadViews
-  /** Images whose CRF may run at the same time. */
-  readonly atOnce?: number
   /** Also yield the probabilities. */
   readonly withScores?: boolean
   /** What else is known of an image; nothing when not given. */
@@ -63,7 +41,7 @@ export interface PredictOptions
 }
 
 /** How a recipe looks at the images that it labels: its section `predict`, its device, its limits. */
-export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage'> {
+export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage' | 'log'> {
   const { predict, data, threads, device, precision, memory, strict } = recipe
   const workers = data.workers ?? 1
   return { ...predict, ...shownTo(recipe), workers, threads, device, precision, memory, strict }
@@ -100,75 +78,21 @@ const IN_FLIGHT = 4 // images whose CRF is running or waits: each holds a float 
  * memory allows; those that cannot be read or do not fit into memory are reported and left out, or thrown when `strict`. The
  * network must be in eval mode.
  */
-export async function* predictImages(
+export function predictImages(
   network: LabelNetwork,
   samples: readonly Sample[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const { normalisation, workers, longestSide, strict, title = 'predict', log } = options
-  const waiting: Promise<Prediction | undefined>[] = []
-  let total = 0
-  const budget = (): number => {
-    if (waiting.length === 0) total = memoryBudget({ cached: memory().cached, most: options.memory })
-    return total
-  }
-  const bytes = (sizes: { own: Size; working: Size }): number =>
-    predictMemory(options, { ...memoryShape(network, options), ...sizes })
-  const plan = planImages({ title, longestSide, key: 'predict.longestSide', memoryOf: bytes, budget })
-  const onBadImage = (sample: Sample, error: InputError): void => {
-    plan.forget(sample)
-    options.onBadImage(sample, error)
-  }
-  const load = (some: readonly Sample[], workers: number) =>
-    (options.load ?? loadViews)(some, {
-      scales: [1],
-      longestSide,
-      fitOf: plan.fit,
-      normalisation,
-      workers,
-      strict,
-      onBadImage,
-    })
-  const one = (loaded: ImageViews): Promise<Prediction> =>
-    predictOne(network, { ...loaded, view: loaded.views[0]! }, options)
-  const again = async (sample: Sample): Promise<Prediction | undefined> => {
-    plan.halve(sample)
-    emptyCache()
-    for await (const smaller of load([sample], 1)) return await one(smaller)
-    return undefined
-  }
-  const reported = async (sample: Sample, work: Promise<Prediction>): Promise<Prediction | undefined> => {
-    try {
-      return await work.catch((error: unknown) => {
-        if (!isOutOfMemory(error)) throw error
-        return again(sample)
-      })
-    } catch (error) {
-      const named = outOfMemoryNamed(sample, error)
-      if (strict || !(named instanceof InputError)) throw named
-      onBadImage(sample, named)
-      return undefined
-    }
-  }
-  try {
-    for await (const loaded of load(samples, workers)) {
-      const { image: own, views } = loaded
-      const most = Math.min(inFlight(options), Math.floor(budget() / bytes({ own, working: views[0]! })))
-      while (waiting.length > 0 && waiting.length >= most) {
-        const prediction = await waiting.shift()!
-        if (prediction !== undefined) yield prediction
-      }
-      const work = reported(loaded.sample, one(loaded))
-      work.catch(() => undefined) // seen when its turn comes
-      waiting.push(work)
-    }
-    for (const work of waiting) {
-      const prediction = await work
-      if (prediction !== undefined) yield prediction
-    }
-  } finally {
-    if (log !== undefined) plan.tell(log)
-  }
+  const shape = memoryShape(network, options)
+  return lookAtImages(samples, loaded => predictOne(network, loaded, options), {
+    title: 'predict',
+    ...options,
+    key: 'predict.longestSide',
+    scales: [1],
+    memoryOf: ({ own, working }) => predictMemory(options, { ...shape, own, working }),
+    budget: () => freeMemory(options.memory),
+    atOnce: inFlight(options),
+  })
 }
 
 /** What decides over the memory of a prediction. */
@@ -187,7 +111,6 @@ function memoryShape(
   }
 }
 
-/** They share the threads. */
 function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
   return Math.min(atOnce, crfThreads(threads))
 }
@@ -195,9 +118,10 @@ function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
 /** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
 async function predictOne(
   network: LabelNetwork,
-  { sample, image, view }: { sample: Sample; image: RgbImage; view: View },
+  { sample, image, views }: ImageViews,
   options: PredictOptions,
 ): Promise<Prediction> {
+  const view = views[0]!
   const { ways, crf, device, precision, normalisation } = options
   const labels = new Map<Way, LabelMap>()
   const prior = await options.prior?.(sample)

@@ -27,10 +27,10 @@ const within = body => scope(() => autocast({ precision, device }, body))
 const makers = {
   async maps() {
     const { buildMethod } = await at('pipeline/networks/build-method.js')
-    const { imageMaps } = await at('pipeline/images/image-maps.js')
+    const { imageCams } = await at('pipeline/images/image-cams.js')
     const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
     method.network.eval()
-    return ({ width, height }) => scope(() => imageMaps(method, recipe, {
+    return ({ width, height }) => scope(() => imageCams(method, recipe, {
       sample: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
     }).toFloat32Array())
   },

@@ -1,4 +1,4 @@
-/** @file Bytes that a step on one image takes beside the network itself, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
+/** @file Bytes that a step on one image takes in addition to the network, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
 import { denseMemory } from '../../models/encoder-memory.ts'
 import type { LabelNetworkShape } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'

@@ -62,7 +62,7 @@ export function labelFolder({ segment }: Recipe, run: RunFolder): string {
 
 const namesFile = (folder: string): string => join(folder, 'labels.txt')
 
-/** Writes labels.txt beside the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
+/** Writes labels.txt into the folder of the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
 export async function writeLabelNames(folder: string, classes: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true })
   const lines = ['background', ...classes].map(name => (isPlainLine(name) ? name : JSON.stringify(name)))

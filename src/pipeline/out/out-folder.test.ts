@@ -65,10 +65,9 @@ describe('a folder that tagmask has written', () => {
     ])
   })
 
-  it('refuses masks of other weights, settings, runs and commands; with force only those are made again', async () => {
+  it('refuses masks of other weights, settings, runs and commands; with force only those are recomputed', async () => {
     await make()
-    const end =
-      ': a.png, b.png, c.png; nothing was changed; give another --out, or --force to make them again'
+    const end = ': a.png, b.png, c.png; nothing was changed; give another --out, or --force to recompute them'
     const cases = [
       [maker('w2'), 'with other weights of this run'],
       [maker('w1', { crf: true }), 'with other settings'],
@@ -82,7 +81,7 @@ describe('a folder that tagmask has written', () => {
     }
     await expect(open({ maker: maker('w2'), force: true, ids: ['a', 'b'] })).rejects.toThrow(
       `${at('out')} (--out): holds 1 mask that was made with other weights of this run: c.png; nothing was changed; ` +
-        'their images are not among those given, so that --force cannot make them again: give another --out',
+        'their images are not among those given, so that --force cannot recompute them: give another --out',
     )
     expect(await make({ maker: maker('w2'), force: true })).toEqual(['a', 'b', 'c'])
     expect(await make({ maker: maker('w2') })).toEqual([])
@@ -92,14 +91,14 @@ describe('a folder that tagmask has written', () => {
     await make()
     await writeFile(at('photos', 'b.jpg'), 'another b')
     expect(await make()).toEqual(['b'])
-    expect(lines.at(-1)).toBe('1 image has changed since: its mask is made again: b\n')
+    expect(lines.at(-1)).toBe('1 image has changed since: its mask is recomputed: b\n')
     await rename(at('photos'), at('moved'))
     const images = ['a', 'b', 'c'].map(id => ({ id, from: [at('moved', `${id}.jpg`)] }))
     expect((await open({ images })).open.size).toBe(0)
     await writeFile(at('moved', 'a.jpg'), 'of another trip')
     await expect(open({ images })).rejects.toThrow(
       `${at('out', 'a.png')}: is the mask of another image, ${at('photos', 'a.jpg')}; ` +
-        'nothing was changed; give another --out, or --force to make it again',
+        'nothing was changed; give another --out, or --force to recompute it',
     )
   })
 

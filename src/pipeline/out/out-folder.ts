@@ -6,7 +6,7 @@
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sample } from '../../data/listing.ts'
-import { InputError } from '../../errors.ts'
+import { codeOf, InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { count as counted } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
@@ -30,7 +30,7 @@ export interface OutFolderOptions {
   readonly overlays: boolean
   /** Texts that explain the masks, by file name. */
   readonly texts: ReadonlyMap<string, string>
-  /** Make masks again that are there, also those of another maker. */
+  /** Recompute masks that are there, also those of another maker. */
   readonly force: boolean
   readonly log: Log
 }
@@ -39,7 +39,7 @@ export interface OutFolderOptions {
 export interface OutFolder {
   /** Images whose masks are to be made; the others are there. */
   readonly open: ReadonlySet<string>
-  /** Makes the folder, takes away what is to be made again, and writes the record and the texts. */
+  /** Makes the folder, deletes what is to be recomputed, and writes the record and the texts. */
   begin(): Promise<void>
   /** Writes ID.png and overlays/ID.png. */
   write(image: OutImage, files: { readonly mask: Uint8Array; readonly overlay?: Uint8Array }): Promise<void>
@@ -81,7 +81,7 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
       if (changed !== undefined) renewed.push(image.id)
       if (changed !== undefined && changed.path !== changed.was && !force) {
         throw new InputError(join(out, `${image.id}.png`), `is the mask of another image, ${changed.was}`, {
-          expected: 'nothing was changed; give another --out, or --force to make it again',
+          expected: 'nothing was changed; give another --out, or --force to recompute it',
         })
       }
     }
@@ -131,7 +131,7 @@ async function makeBelow(folder: string): Promise<void> {
   try {
     await mkdir(folder)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = codeOf(error)
     if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
     if (code !== 'ENOENT' || dirname(folder) === folder) throw error
     await makeBelow(dirname(folder))
@@ -143,7 +143,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return []
+    if (codeOf(cause) === 'ENOENT') return []
     throw new InputError(folder, 'is no folder that can be listed', {
       field: '--out',
       expected: 'give a new or empty folder',
@@ -182,7 +182,7 @@ async function statesOf(out: string, { made }: OutRecord): Promise<Map<string, S
   return states
 }
 
-/** Masks of another maker: refused, or with `force` made again where their images are there. */
+/** Masks of another maker: refused, or with `force` recomputed where their images are there. */
 function refuseOthers(
   { out, maker, force }: OutFolderOptions,
   { makers }: OutRecord,
@@ -205,8 +205,8 @@ function refuseOthers(
   throw new InputError(out, `holds ${count} ${how}: ${sample(masks.sort())}`, {
     field: '--out',
     expected: force
-      ? 'nothing was changed; their images are not among those given, so that --force cannot make them again: give another --out'
-      : 'nothing was changed; give another --out, or --force to make them again',
+      ? 'nothing was changed; their images are not among those given, so that --force cannot recompute them: give another --out'
+      : 'nothing was changed; give another --out, or --force to recompute them',
   })
 }
 
@@ -249,25 +249,18 @@ async function refuseTheirs(
       foreign.push(file)
   })
   const expected = 'nothing was changed; move them away, or give another --out'
-  if (foreign.length > 0) {
-    throw new InputError(out, `holds files that tagmask did not write: ${sample(foreign.sort())}`, {
+  const [theirs, what] =
+    foreign.length > 0
+      ? [foreign, 'tagmask did not write']
+      : [changed, 'were changed since tagmask wrote them']
+  if (theirs.length > 0)
+    throw new InputError(out, `holds files that ${what}: ${sample(theirs.sort())}`, {
       field: '--out',
       expected,
     })
-  }
-  if (changed.length > 0) {
-    throw new InputError(
-      out,
-      `holds files that were changed since tagmask wrote them: ${sample(changed.sort())}`,
-      {
-        field: '--out',
-        expected,
-      },
-    )
-  }
 }
 
-/** What is kept and what is made again, in a line each. */
+/** What is kept and what is recomputed, in a line each. */
 function tell(
   { images, force, log }: OutFolderOptions,
   {
@@ -283,7 +276,7 @@ function tell(
       renewed.length === 1
         ? '1 image has changed since: its mask is'
         : `${renewed.length} images have changed since: their masks are`
-    log.info(`${count} made again: ${sample([...renewed].sort())}`)
+    log.info(`${count} recomputed: ${sample([...renewed].sort())}`)
   }
   const touched = kept.map(({ id }) => `${id}.png`).filter(file => states.get(file) === 'changed')
   if (touched.length > 0)

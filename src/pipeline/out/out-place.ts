@@ -13,7 +13,7 @@ export interface TakenPlace {
 }
 
 const EXPECTED = 'nothing was changed; give a new or empty folder elsewhere'
-/** What data sets keep their files in, and what readers look for beside them. */
+/** What data sets keep their files in, and what readers look for next to them. */
 const DATA_PARTS =
   /^(images|masks|labels|annotations|imagesets|jpegimages|segmentation(class|object).*|train.*|val.*|test.*)$/i
 

@@ -9,14 +9,12 @@ import { legendFiles, legendSvg } from '../../io/label-legend.ts'
 import { printable } from '../../io/printable.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
-import { collectLost } from '../images/lost-images.ts'
-import { lookOf, predictImages } from '../images/predict-images.ts'
+import { labelImages } from '../images/label-images.ts'
 import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { drawMask } from '../report/index.ts'
 import { hashOfFile } from '../run/file-origin.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
-import { Interrupted } from '../run/stage.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
 import { openOutFolder } from './out-folder.ts'
 import { refuseOutPlace } from './out-place.ts'
@@ -32,7 +30,7 @@ export interface PredictFolderOptions {
   readonly crf: boolean
   /** Also write each mask laid over its image. */
   readonly overlays: boolean
-  /** Make masks again that are there. */
+  /** Recompute masks that are there. */
   readonly force: boolean
   readonly signal: AbortSignal
   readonly log: Log
@@ -68,42 +66,28 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     log,
   })
   const { network } = await loadLabelNetwork(recipe, run)
-  const open = samples.filter(({ id }) => folder.open.has(id))
   const way: Way = crf ? 'ms-crf' : 'ms'
-  let count = samples.length - open.length
-  const lost = collectLost({ title: 'predict', log })
-  const leaveOut = (sample: Sample, error: InputError): void => {
-    lost.add(sample, error)
-    progress.update(count + lost.ids.length)
-  }
-  const progress = log.progress({ title: 'predict', total: samples.length, start: count })
+  const { strict } = recipe
+  const filesOf = ({ id }: Sample): string[] =>
+    [`${id}.png`, ...(overlays ? [`overlays/${id}.png`] : [])].map(name => join(out, name)) // not there if to be made
+  const pass = { title: 'predict', ways: [way], filesOf, strict, maxLost: data.maxLost, signal, log }
+  let lost: readonly string[]
   try {
     await folder.begin()
-    const predictions = predictImages(network, open, {
-      ...lookOf(recipe),
-      ways: [way],
-      onBadImage: leaveOut,
-      log,
-    })
-    for await (const { sample, image, labels } of predictions) {
+    lost = await labelImages(recipe, network, samples, pass, async ({ sample, image, labels }) => {
       const mask = labels.get(way)!
       const overlay = overlays ? await encodeImage(drawMask(image, mask, sample.id)) : undefined
       const files = { mask: encodeLabelMap(mask), ...(overlay && { overlay }) }
       await folder.write(targets.get(sample.id)!, files)
-      progress.update(++count + lost.ids.length)
-      if (signal.aborted) throw new Interrupted(`predict, image ${count} of ${samples.length}`)
-    }
+    })
   } finally {
-    progress.finish()
-    await lost.tell(samples.length)
     network.dispose()
   }
-  await lost.conclude({ lost: lost.ids.length, total: samples.length, maxLost: data.maxLost })
   const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
   log.info(
     `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
   )
-  return count
+  return samples.length - lost.length
 }
 
 /** All that decides what a mask looks like. */

@@ -1,4 +1,4 @@
-/** @file labels.txt and labels.json of a run, beside masks/, pseudo-masks/ and predictions/. Imports no torch. */
+/** @file labels.txt and labels.json of a run: the labels in masks/, pseudo-masks/ and predictions/. Imports no torch. */
 import { join } from 'node:path'
 import type { Dataset } from '../../data/dataset.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'

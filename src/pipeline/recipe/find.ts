@@ -38,7 +38,7 @@ export async function bundledRecipes(): Promise<string[]> {
     .sort()
 }
 
-async function isFile(path: string): Promise<boolean> {
+export async function isFile(path: string): Promise<boolean> {
   return stat(path).then(
     found => found.isFile(),
     () => false,

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
-import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
+import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
@@ -59,7 +59,7 @@ export const affinityRecipe = z.strictObject({
         .gt(0)
         .default(12)
         .describe('the same with high: pixels below it are background; the others are ignored'),
-      crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of both'),
+      crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF of both'),
     })
     .prefault({})
     .describe('affinity labels: the CAMs through the dense CRF with two background scores'),
@@ -138,7 +138,7 @@ export const refineRecipe = z.strictObject({
     })
     .prefault({})
     .describe('the random walk'),
-  crf: crfSection(CLASS_MAP_CRF).prefault({}).describe('dense CRF of crf and affinity+crf'),
+  crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF of crf and affinity+crf'),
   unary: z
     .enum(['scores', 'labels'])
     .default('scores')

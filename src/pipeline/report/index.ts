@@ -1,4 +1,4 @@
 /** @file The report, the public way in. */
 export { drawMask } from './overlay.ts'
 export { type WrittenReport, writeReport } from './report.ts'
-export type { ClassMapColumn, Column, Example, Fact, FactGroup, ReportData, Training } from './report-data.ts'
+export type { CamColumn, Column, Example, Fact, FactGroup, ReportData, Training } from './report-data.ts'

@@ -4,7 +4,7 @@ import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
 import { classColour, ERROR_COLOURS, mixColours, type Rgb, scoreColour } from './palette.ts'
-import type { ClassMapColumn, Column } from './report-data.ts'
+import type { CamColumn, Column } from './report-data.ts'
 
 /** Draws one view over its photo, in the photo's size. Throws InputError, naming `id`, when the sizes differ. */
 export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImage {
@@ -12,7 +12,7 @@ export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImag
     case 'photo':
       return photo
     case 'CAM':
-      return drawClassMap(photo, column, id)
+      return drawCam(photo, column, id)
     case 'mask':
       return drawMask(photo, column.mask, id)
     case 'errors':
@@ -21,7 +21,7 @@ export function drawColumn(photo: RgbImage, column: Column, id: string): RgbImag
 }
 
 /** Scores as a colour map that grows opaque with the score; a white line where they cross the threshold. */
-function drawClassMap(photo: RgbImage, { map, threshold, title }: ClassMapColumn, id: string): RgbImage {
+function drawCam(photo: RgbImage, { map, threshold, title }: CamColumn, id: string): RgbImage {
   const { width } = photo
   if (map.length !== width * photo.height) throw wrongSize(id, title, `${map.length} values`, photo)
   const line = Math.max(1, Math.round(Math.max(width, photo.height) / 250)) // seen when the image is shown small

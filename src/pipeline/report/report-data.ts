@@ -39,14 +39,14 @@ export interface Example {
   readonly image: RgbImage
   readonly tags: readonly string[]
   readonly columns: readonly Column[]
-  /** A few words beside the name, such as `IoU 61.2`. */
+  /** A few words after the name, such as `IoU 61.2`. */
   readonly note?: string
 }
 
 /** One view of an example; all have the size of its image. `title` heads it and names its PNG file. */
 export type Column =
   | { readonly kind: 'photo'; readonly title: string }
-  | ClassMapColumn
+  | CamColumn
   | { readonly kind: 'mask'; readonly title: string; readonly mask: LabelMap }
   | {
       readonly kind: 'errors'
@@ -56,7 +56,7 @@ export type Column =
     }
 
 /** A CAM, height * width scores in 0..1; where it crosses `threshold`, a line is drawn. */
-export interface ClassMapColumn {
+export interface CamColumn {
   readonly kind: 'CAM'
   readonly title: string
   readonly map: Float32Array

@@ -20,18 +20,14 @@ export interface WrittenReport {
 const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
 const EMBEDDED_SIDE = 360 // pixels of an embedded view's longer side, at most: two to a screen pixel
 
-/** What is done with an example that cannot be drawn or written. */
-export interface ReportOptions {
-  /** Told of it, and the example is left out; without it the error is thrown. */
-  readonly onBadExample?: ((example: Example, error: InputError) => void) | undefined
-}
-
-/** Writes `runDir/report.html` and, in full size, `runDir/images/ID-VIEW.png`. Throws InputError when a view
- * differs in size from its image, or a file cannot be written. */
+/**
+ * Writes `runDir/report.html` and, in full size, `runDir/images/ID-VIEW.png`. An example with a view that differs in size from
+ * its image, or that cannot be written, is left out and passed to `onBadExample`; without that InputError is thrown.
+ */
 export async function writeReport(
   runDir: string,
   data: ReportData,
-  { onBadExample }: ReportOptions = {},
+  { onBadExample }: { onBadExample?: ((example: Example, error: InputError) => void) | undefined } = {},
 ): Promise<WrittenReport> {
   const folder = join(runDir, 'images')
   await mkdir(folder, { recursive: true })
@@ -58,17 +54,16 @@ async function writeExample(
 ): Promise<{ views: EmbeddedView[]; paths: string[] }> {
   const views: EmbeddedView[] = []
   const paths: string[] = []
-  const drawn = drawnViews(example) // all of them before the first is written
-  for (const [title, image] of drawn) {
+  const { id, image, columns } = example
+  const drawn = columns.map(column => [column.title, drawColumn(image, column, id)] as const) // before the first is written
+  for (const [title, view] of drawn) {
     const word = fileWord(title)
     const taken = views.filter(view => fileWord(view.title) === word).length
-    const path = join(
-      folder,
-      `${fittingName(`${example.id}-${word}${taken === 0 ? '' : `-${taken + 1}`}`)}.png`,
-    )
-    await writeImage(path, image)
+    const name = fittingName(`${id}-${word}${taken === 0 ? '' : `-${taken + 1}`}`)
+    const path = join(folder, `${name}.png`)
+    await writeImage(path, view)
     paths.push(path)
-    views.push({ title, ...(await embed(image)) })
+    views.push({ title, ...(await embed(view)) })
   }
   return { views, paths }
 }
@@ -82,10 +77,6 @@ function fittingName(name: string): string {
     .subarray(0, LONGEST_NAME - 12)
     .toString()
     .replaceAll('\uFFFD', '')}-${hash}`
-}
-
-function drawnViews({ id, image, columns }: Example): [string, RgbImage][] {
-  return columns.map(column => [column.title, drawColumn(image, column, id)])
 }
 
 /** A data URI of the image, made smaller where it is large. */

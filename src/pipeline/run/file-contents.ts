@@ -1,10 +1,10 @@
 /** @file What is in files, as short hashes, read again only when a file may have changed. Imports no torch. */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import { codeOf } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import type { Log } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
+import { hashOfFile } from './file-origin.ts'
 
 /** Hashes of files. A file that is absent or cannot be read has a word in place of a hash. */
 export interface FileContents {
@@ -19,7 +19,7 @@ export interface FileContents {
 /** As in the file of the cache: what the file was like when it was read, and its hash. */
 type Entry = readonly [size: number, modified: string, changed: string, inode: string, content: string]
 
-const LARGE = 64 * 1024 * 1024 // bytes; larger files are streamed
+const HASH = 32 // digits
 const TOLD = 1e9 // bytes; reading more shows its progress
 const SETTLED = 3000 // ms; file systems stamp times in steps of up to two seconds: within them a change may not show
 
@@ -42,7 +42,10 @@ export async function openFileContents(cache: string): Promise<FileContents> {
       const newest = Math.max(Number(found.mtimeNs / 1_000_000n), Number(found.ctimeNs / 1_000_000n))
       const settled = Date.now() - newest > SETTLED
       const read = async (): Promise<string> => {
-        const content = await hashOf(path, Number(found.size)).catch(() => 'unreadable')
+        const content = await hashOfFile(path).then(
+          hash => hash.slice(0, HASH),
+          () => 'unreadable',
+        )
         if (settled && content !== 'unreadable') {
           entries.set(path, [...state, content] as unknown as Entry)
           changed = true
@@ -51,8 +54,7 @@ export async function openFileContents(cache: string): Promise<FileContents> {
       }
       return { size: Number(found.size), read }
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      return at(code === 'ENOENT' || code === 'ENOTDIR' ? 'absent' : 'unreadable')
+      return at(['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '') ? 'absent' : 'unreadable')
     }
   }
 
@@ -91,13 +93,6 @@ export async function openFileContents(cache: string): Promise<FileContents> {
 
 function at(content: string): { size: number; read: () => Promise<string> } {
   return { size: 0, read: async () => content }
-}
-
-async function hashOf(path: string, size: number): Promise<string> {
-  const hash = createHash('sha256')
-  if (size <= LARGE) hash.update(await readFile(path))
-  else for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk)
-  return hash.digest('hex').slice(0, 32)
 }
 
 async function readCache(path: string): Promise<Map<string, Entry>> {

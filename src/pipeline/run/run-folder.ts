@@ -1,7 +1,7 @@
 /** @file runs/NAME/: where everything a run makes lies, and when a folder may be used again. Stages talk through these files only. */
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
-import { InputError } from '../../errors.ts'
+import { codeOf, InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { differingKeys, isNeutralKey } from '../recipe/compare.ts'
@@ -15,97 +15,62 @@ export const RUN_MARK = 'tagmask-run.json'
 const FORMAT = 2 // 1: before recipes said image where they said picture
 
 /** Absolute paths inside a run folder. */
-export interface RunFolder {
-  readonly root: string
-  readonly name: string
-  /** The resolved recipe, written before anything else. */
-  readonly recipe: string
-  /** One record for each start: program, Node, command, time. */
-  readonly sessions: string
-  /** Markers that say which stage is done, and from which inputs. */
-  readonly stages: string
-  /** Hashes of the files that were read, so that they are not read again to see whether they have changed. */
-  readonly contents: string
-  readonly checkpoints: string
-  readonly metrics: string
-  /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
-  readonly environment: string
-  /** One safetensors file for each image: `cam` [K, H, W], metadata `classes`. */
-  readonly maps: string
-  /** How much each attention head counted in the maps, of methods that weigh heads. */
-  readonly headWeights: string
-  /** Label PNGs made from the maps at the best threshold. */
-  readonly masks: string
-  /** What AffinityNet learns from: for each image its maps twice through the dense CRF. */
-  readonly affinityLabels: string
-  readonly affinityCheckpoints: string
-  readonly affinityMetrics: string
-  /** CAMs after the random walk, in the form of `maps`. */
-  readonly refined: string
-  /** ID.png: the labels that segmentation is trained on. */
-  readonly pseudoMasks: string
-  /** ID.png: the same, but 254 where the maps are not sure; trained on in their place where the recipe has refine.sure. */
-  readonly sureMasks: string
-  readonly refineScores: string
-  readonly refineTable: string
-  /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
-  readonly segmentCheckpoints: string
-  readonly segmentMetrics: string
-  /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, what the next was trained on. */
-  readonly segmentRounds: string
-  readonly roundScores: string
-  readonly roundTable: string
-  /** SPLIT/WAY/ID.png: labels that the segmentation network gives at one scale, several, and with the dense CRF. */
-  readonly predictions: string
-  readonly predictionScores: string
-  readonly predictionTable: string
-  /** PNG files that the report shows. */
-  readonly images: string
-  /** Each image that a stage could not use, and why. */
-  readonly lostImages: string
-  readonly scores: string
-  readonly scoresTable: string
-  /** mIoU of each scored image, percent. */
-  readonly imageScores: string
-  readonly report: string
-}
+export type RunFolder = Readonly<ReturnType<typeof runFolder>>
 
 /** The paths of a run folder; touches nothing. */
-export function runFolder(root: string): RunFolder {
+export function runFolder(root: string) {
   const at = (name: string) => join(resolve(root), name)
   return {
     root: resolve(root),
     name: basename(resolve(root)),
+    /** The resolved recipe, written before anything else. */
     recipe: at('recipe.yaml'),
+    /** One record for each start: program, Node, command, time. */
     sessions: at('sessions.jsonl'),
+    /** Markers that say which stage is done, and from which inputs. */
     stages: at('stages'),
+    /** Hashes of the files that were read, so that they are not read again to see whether they have changed. */
     contents: at('file-contents.json'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
+    /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
     environment: at('environment.json'),
+    /** One safetensors file for each image: `cam` [K, H, W], metadata `classes`. */
     maps: at('maps'),
+    /** How much each attention head counted in the maps, of methods that weigh heads. */
     headWeights: at('head-weights.json'),
+    /** Label PNGs made from the maps at the best threshold. */
     masks: at('masks'),
+    /** What AffinityNet learns from: for each image its maps twice through the dense CRF. */
     affinityLabels: at('affinity/labels'),
     affinityCheckpoints: at('affinity/checkpoints'),
     affinityMetrics: at('affinity-metrics.jsonl'),
+    /** CAMs after the random walk, in the form of `maps`. */
     refined: at('refined'),
+    /** ID.png: the labels that segmentation is trained on. */
     pseudoMasks: at('pseudo-masks'),
+    /** ID.png: the same, but 254 where the maps are not sure; trained on in their place where the recipe has refine.sure. */
     sureMasks: at('sure-masks'),
     refineScores: at('refine-scores.json'),
     refineTable: at('refine-scores.txt'),
+    /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),
+    /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, what the next was trained on. */
     segmentRounds: at('segment-rounds'),
     roundScores: at('round-scores.json'),
     roundTable: at('round-scores.txt'),
+    /** SPLIT/WAY/ID.png: labels that the segmentation network gives at one scale, several, and with the dense CRF. */
     predictions: at('predictions'),
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),
+    /** PNG files that the report shows. */
     images: at('images'),
+    /** Each image that a stage could not use, and why. */
     lostImages: at('lost-images.txt'),
     scores: at('scores.json'),
     scoresTable: at('scores.txt'),
+    /** mIoU of each scored image, percent. */
     imageScores: at('image-scores.json'),
     report: at('report.html'),
   }
@@ -205,8 +170,7 @@ async function readOptional(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined
     throw error
   }
 }

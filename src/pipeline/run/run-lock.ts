@@ -4,7 +4,7 @@ import { link, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InputError } from '../../errors.ts'
+import { codeOf, InputError } from '../../errors.ts'
 import { explainWriteError } from '../../io/atomic.ts'
 import { fromHere, makeFolder, type RunFolder } from './run-folder.ts'
 import { identify, isGone, type ProcessIdentity, parseIdentity } from './run-process.ts'
@@ -126,8 +126,4 @@ async function removeStale(path: string, mine: ProcessIdentity, { wait }: { wait
 async function releaseLock(path: string, text: string): Promise<void> {
   const found = await readFile(path, 'utf8').catch(() => undefined)
   if (found === text) await rm(path, { force: true })
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

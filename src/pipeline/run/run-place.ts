@@ -2,6 +2,7 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { Dataset } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import { fromHere, RUN_MARK } from './run-folder.ts'
 
@@ -41,8 +42,7 @@ export async function refuseForeignFolder(root: string): Promise<void> {
     })
   })
   if (names.every(name => NOTHING.test(name)) || (await isOurs(root, names))) return
-  const some = `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`
-  throw new InputError(fromHere(root), `is not a run folder, and not empty: it holds ${some}`, {
+  throw new InputError(fromHere(root), `is not a run folder, and not empty: it holds ${sample(names)}`, {
     expected: 'nothing was changed; use another --name or --runs',
   })
 }

@@ -1,6 +1,7 @@
-/** @file Which process holds a run folder, and whether it is gone: numbers are used again, so its start counts too. Imports node only. */
+/** @file Which process holds a run folder, and whether it is gone: numbers are used again, so its start counts too. Imports node and errors. */
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { codeOf } from '../../errors.ts'
 
 export interface ProcessIdentity {
   readonly pid: number
@@ -39,7 +40,7 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }
 

@@ -1,10 +1,11 @@
 /** @file `tagmask run`: from a recipe and a folder of images to a finished run folder. Imports no torch. */
-import { appendFile, stat } from 'node:fs/promises'
+import { appendFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
+import { isFile } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -48,7 +49,7 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders from which stages may be taken that they have done from the same inputs. */
   readonly siblings?: readonly string[]
-  /** Stops the run, which can be taken up again. */
+  /** Stops the run, which can be resumed. */
   readonly signal?: AbortSignal
   /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
   readonly log?: Log
@@ -73,7 +74,7 @@ export async function runRecipe({
   log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
   const overrides = [...pathOverrides({ data, weights }), ...others]
-  const taken = await isRunFolder(recipeName)
+  const taken = await isFile(join(recipeName, 'recipe.yaml'))
   if (taken) await refuseOlderRun(resolve(recipeName))
   const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
   const root =
@@ -144,11 +145,4 @@ async function recordSession(run: RunFolder, stages: readonly StageName[]): Prom
   await appendFile(run.sessions, `${JSON.stringify(session)}\n`).catch((error: unknown) => {
     throw explainWriteError(run.sessions, error)
   })
-}
-
-async function isRunFolder(path: string): Promise<boolean> {
-  return stat(join(path, 'recipe.yaml')).then(
-    found => found.isFile(),
-    () => false,
-  )
 }

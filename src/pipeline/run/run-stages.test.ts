@@ -178,7 +178,7 @@ describe('stages', () => {
     await go(recipeWith(), { stages: ['train'] })
     expect(await go(recipeWith(), { stages: ['maps'] })).toEqual(['maps'])
     await expect(go(recipeWith('seed=4'), { stages: ['maps'] })).rejects.toThrow(
-      `${root}: the stage train must be made again, since seed is 4, was 0; run it first: tagmask train ${root}`,
+      `${root}: the stage train must be rerun, since seed is 4, was 0; run it first: tagmask train ${root}`,
     )
   })
 

@@ -1,5 +1,6 @@
 /** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
 import type { Dataset } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -10,7 +11,7 @@ import { fromHere, type RunFolder, runFolder } from './run-folder.ts'
 import { Interrupted, type Stage, type StageContext, type StageDefinition, type StageName } from './stage.ts'
 import { filesOf, type InputSources } from './stage-inputs.ts'
 import { readMarker, type StageMarker } from './stage-marker.ts'
-import { type StageState, some, stageState } from './stage-state.ts'
+import { type StageState, stageState } from './stage-state.ts'
 import { takeFrom, workOn } from './stage-work.ts'
 import { weightFiles } from './weight-files.ts'
 
@@ -47,8 +48,8 @@ export async function runStages({
 }: RunStagesOptions): Promise<StageName[]> {
   refuseAbsent(run, recipe, stages)
   const made = new Map<StageName, StageMarker>()
-  const sources = await openSources({ recipe, run, dataset, valDataset, stages, made, log })
   const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
+  const sources = await openSources(context, { stages, made })
   const worked: StageName[] = []
   for (const stage of withStagesBefore(stages, recipe)) {
     const { name } = stage
@@ -74,19 +75,10 @@ export async function runStages({
 }
 
 /** The inputs of all stages, with every file looked at that one of those asked for rests on. */
-async function openSources({
-  recipe,
-  run,
-  dataset,
-  valDataset,
-  stages,
-  made,
-  log,
-}: Omit<InputSources, 'contents' | 'scored'> & {
-  run: RunFolder
-  stages: readonly StageName[]
-  log: Log
-}): Promise<InputSources> {
+async function openSources(
+  { recipe, dataset, valDataset, run, log }: StageContext,
+  { stages, made }: { stages: readonly StageName[]; made: InputSources['made'] },
+): Promise<InputSources> {
   const scored = await openScoredSplit({ recipe, dataset })
   const contents = await openFileContents(run.contents)
   const sets = { recipe, dataset, valDataset, scored }
@@ -108,7 +100,7 @@ function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
   log.info(`${stage}: done before, skipped (--force runs it again)`)
   if (repaired.length > 0)
     log.info(
-      `${stage}: was made without ${some(repaired)}, which can be read now; it stays (--force runs it again)`,
+      `${stage}: was made without ${sample(repaired)}, which can be read now; it stays (--force runs it again)`,
     )
 }
 
@@ -124,9 +116,11 @@ async function doneElsewhere(
 }
 
 function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
-  const again = todo === 'resume' ? 'taken up again' : 'made again'
   const began = marker !== undefined && marker.state !== 'done'
-  const problem = why === undefined || began ? 'is not done' : `must be ${again}, since ${why}`
+  const problem =
+    why === undefined || began
+      ? 'is not done'
+      : `must be ${todo === 'resume' ? 'resumed' : 'rerun'}, since ${why}`
   return new InputError(run.root, `the stage ${stage} ${problem}`, {
     expected: `run it first: tagmask ${stage} ${fromHere(run.root)}`,
   })

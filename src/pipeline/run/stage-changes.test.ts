@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Dataset } from '../../data/dataset.ts'
 import { createLog } from '../../train/log.ts'
-import { exists } from '../images/each-image.ts'
+import { exists } from '../images/image-pass.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import { openRunFolder, type RunFolder, runFolder } from './run-folder.ts'
@@ -39,7 +39,7 @@ function dataset(): Dataset {
   return { name: 'tiny', root: folder, split: 'train', classes: ['cat'], samples, warnings: [] }
 }
 
-/** Images that say "broken" cannot be used. What is there already is not made again. */
+/** Images that say "broken" cannot be used. What is there already is not recomputed. */
 async function make(
   stage: StageName,
   { dataset, onLost }: StageContext,
@@ -119,12 +119,12 @@ async function go(
 const SEGMENT = ['segment={}', 'refine.method=crf']
 
 describe('what a stage rests on', () => {
-  it('is what the stage before it has made: trained again by itself, all after it is made again', async () => {
+  it('is what the stage before it has made: trained again by itself, all after it is rerun', async () => {
     await go()
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     expect(await go()).toEqual(['maps', 'evaluate', 'report'])
-    expect(told()).toContain('maps: made again, since the weights of train are others\n')
-    expect(told()).toContain('evaluate: made again, since the CAMs are others\n')
+    expect(told()).toContain('maps: rerun, since the weights of train are others\n')
+    expect(told()).toContain('evaluate: rerun, since the CAMs are others\n')
     expect(await go()).toEqual([])
   })
 
@@ -136,7 +136,7 @@ describe('what a stage rests on', () => {
     await writeFile(weights, 'weights 2')
     await utimes(weights, atime, mtime)
     expect(await go(set)).toContain('train')
-    expect(told()).toContain('train: made again, since the file of weights is another\n')
+    expect(told()).toContain('train: rerun, since the file of weights is another\n')
     await writeFile(join(folder, 'moved.pth'), 'weights 2')
     expect(await go([`weights=${join(folder, 'moved.pth')}`])).toEqual([])
   })
@@ -145,7 +145,7 @@ describe('what a stage rests on', () => {
     const set = [`maps.weights=${join(folder, 'weights.pth')}`]
     await go(set)
     expect(await go([...set, 'model.variant=plus'])).toEqual(['maps', 'evaluate', 'report'])
-    expect(told()).toContain('maps: made again, since model.variant is "plus", was "v2"\n')
+    expect(told()).toContain('maps: rerun, since model.variant is "plus", was "v2"\n')
   })
 
   it('is the true masks, where it scores or chooses by them; what was made stays where they only score', async () => {
@@ -153,12 +153,10 @@ describe('what a stage rests on', () => {
     await writeFile(join(folder, 'b.png'), 'mask B')
     expect(await go(SEGMENT)).toEqual(['evaluate', 'refine', 'predict', 'report'])
     expect(made).toEqual(['evaluate', 'refine', 'predict', 'report']) // no pseudo mask, no prediction
-    expect(told()).toContain('evaluate: made again, since the true masks have changed\n')
+    expect(told()).toContain('evaluate: rerun, since the true masks have changed\n')
+    expect(told()).toContain('refine: resumed, since the true masks have changed and evaluate was rerun\n')
     expect(told()).toContain(
-      'refine: taken up again, since the true masks have changed and evaluate has worked again\n',
-    )
-    expect(told()).toContain(
-      'report: made again, since the true masks have changed and evaluate, refine and predict have worked again\n',
+      'report: rerun, since the true masks have changed and evaluate, refine and predict were rerun\n',
     )
     const sweep = [...SEGMENT, 'refine.background=sweep']
     await go(sweep)
@@ -172,22 +170,20 @@ describe('what a stage rests on', () => {
     await writeFile(image('b'), 'photo B')
     await utimes(image('b'), atime, mtime)
     expect(await go()).toEqual(['train', 'maps', 'evaluate', 'report'])
-    expect(told()).toContain('train: made again, since other images are there under the names b\n')
+    expect(told()).toContain('train: rerun, since other images are there under the names b\n')
   })
 
   it('with more examples in the report, only their predictions are made', async () => {
     await go(SEGMENT)
     expect(await go([...SEGMENT, 'report.images=99'])).toEqual(['predict', 'report'])
     expect(made).toEqual(['predict', 'report'])
-    expect(told()).toContain('predict: taken up again, since the report shows another number of images\n')
+    expect(told()).toContain('predict: resumed, since the report shows another number of images\n')
   })
 
   it('several changes are told in one sentence', async () => {
     await go()
     await go(['maps.layers=2', 'maps.flip=false', 'evaluate.absent=skip'])
-    expect(told()).toContain(
-      'maps: made again, since maps.flip is false, was true and maps.layers is 2, was 3\n',
-    )
+    expect(told()).toContain('maps: rerun, since maps.flip is false, was true and maps.layers is 2, was 3\n')
   })
 })
 
@@ -200,7 +196,7 @@ describe('an image that could not be read', () => {
     expect(await go(SEGMENT)).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
     expect(made).toContain('maps b')
     expect(made).not.toContain('maps a')
-    expect(told()).toContain('maps: taken up again, since b can be read now\n')
+    expect(told()).toContain('maps: resumed, since b can be read now\n')
     expect(told()).toContain(
       'train: was made without b, which can be read now; it stays (--force runs it again)\n',
     )
@@ -237,22 +233,22 @@ describe('an image that could not be read', () => {
 })
 
 describe('files of a stage that is done', () => {
-  it('that are gone or cut short are made again, only those', async () => {
+  it('that are gone or cut short are recomputed, only those', async () => {
     await go()
     await rm(join(root(), 'maps', 'a.safetensors'))
     await writeFile(join(root(), 'maps', 'c.safetensors'), '')
     await expect(go([], { stages: ['evaluate'], force: true })).rejects.toThrow(
-      `${root()}: the stage maps must be taken up again, since 2 files are gone or damaged: a.safetensors, c.safetensors; run it first: tagmask maps ${root()}`,
+      `${root()}: the stage maps must be resumed, since 2 files are gone or damaged: a.safetensors, c.safetensors; run it first: tagmask maps ${root()}`,
     )
     expect(await go()).toEqual(['maps', 'report'])
     expect(made).toEqual(['maps a', 'maps c', 'report'])
     expect(told()).toContain(
-      'maps: taken up again, since 2 files are gone or damaged: a.safetensors, c.safetensors\n',
+      'maps: resumed, since 2 files are gone or damaged: a.safetensors, c.safetensors\n',
     )
     expect(await go()).toEqual([])
   })
 
-  it('that cannot be made again end the run: weights without a state', async () => {
+  it('that cannot be recomputed end the run: weights without a state', async () => {
     await go()
     await writeFile(join(root(), 'checkpoints', 'best.safetensors'), 'best')
     await go([], { stages: ['train'] })

@@ -1,10 +1,10 @@
 /** @file What the result of a stage depends on: keys, contents of files, the making of the stages before it. Imports no torch. */
-import { createHash } from 'node:crypto'
 import type { Dataset } from '../../data/dataset.ts'
 import type { MaskReading } from '../../data/sample.ts'
 import { flatten, isNeutralKey } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { FileContents } from './file-contents.ts'
+import { hashOf } from './file-origin.ts'
 import { hasStage, type StageDefinition, type StageImage, type StageName, type StageSets } from './stage.ts'
 import { isWeightKey, weightFileOf } from './weight-files.ts'
 
@@ -119,5 +119,5 @@ function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
 
 /** Short, of anything that JSON can hold. */
 export function hash(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 32)
+  return hashOf(JSON.stringify(value)).slice(0, 32)
 }

@@ -1,4 +1,4 @@
-/** @file stages/NAME.json: whether a stage is done, what it made, and from what. Beside it, longer lists: files made, images read, images lost. */
+/** @file stages/NAME.json: whether a stage is done, what it made, and from what. Longer lists have files of their own: files made, images read, images lost. */
 import { appendFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ export interface StageMarker {
 /** Sizes of files by their path in the run folder. */
 export type FileList = Readonly<Record<string, number>>
 
-/** What a stage has noted beside its marker. */
+/** The longer lists of a stage. */
 export interface StageNotes {
   /** What it had made when it was done. */
   readonly files: FileList
@@ -88,7 +88,7 @@ export function noteLost(run: RunFolder, stage: StageName, id: string): void {
   appendFileSync(noteFile(run, stage, 'lost'), `${JSON.stringify(id)}\n`)
 }
 
-/** What a stage has noted beside its marker, as files. */
+/** The files of its notes. */
 export function noteFiles(run: RunFolder, stage: StageName): string[] {
   return (['files.json', 'images.json', 'lost'] as const).map(ending => noteFile(run, stage, ending))
 }

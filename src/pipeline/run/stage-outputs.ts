@@ -1,8 +1,11 @@
 /** @file What each stage leaves in the run folder: cleared before it starts afresh, looked for when it is done. Imports no torch. */
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
+import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
+import { count } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
+import { inParallel } from '../images/in-parallel.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageDefinition, StageImage } from './stage.ts'
@@ -89,8 +92,11 @@ export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: 
 
 /** Renames to the first free name "PATH.old-N"; an empty folder is just left. */
 async function setAside(path: string, log: Log): Promise<void> {
-  if (await removeEmpty(path)) return
-  for (let n = 1; ; n++) {
+  const wasEmpty = await rmdir(path).then(
+    () => true,
+    () => false,
+  )
+  for (let n = 1; !wasEmpty; n++) {
     const old = `${path}.old-${n}`
     if ((await stat(old).catch(() => undefined)) !== undefined) continue
     await rename(path, old)
@@ -99,26 +105,17 @@ async function setAside(path: string, log: Log): Promise<void> {
   }
 }
 
-/** Removes an empty folder; false when there is something to keep. */
-async function removeEmpty(path: string): Promise<boolean> {
-  return rmdir(path).then(
-    () => true,
-    () => false,
-  )
-}
-
 /** Paths in the run folder and sizes, sorted; a file itself, or all below a folder. */
 async function filesAt(root: string, path: string): Promise<[string, number][]> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) return []
   if (!found.isDirectory()) return [[inRun(root, path), found.size]]
   const names = (await readdir(path)).filter(name => !name.startsWith('.')).sort()
-  const files: [string, number][] = []
-  for (let i = 0; i < names.length; i += 64)
-    files.push(
-      ...(await Promise.all(names.slice(i, i + 64).map(name => filesAt(root, join(path, name))))).flat(),
-    )
-  return files
+  const files = names.map((): [string, number][] => [])
+  await inParallel([...names.entries()], async ([i, name]) => {
+    files[i] = await filesAt(root, join(path, name))
+  })
+  return files.flat()
 }
 
 function inRun(root: string, path: string): string {
@@ -126,16 +123,8 @@ function inRun(root: string, path: string): string {
 }
 
 /** "3 files are gone: a, b, c" */
-export function sayMissing({
-  gone,
-  changed,
-}: {
-  gone: readonly string[]
-  changed: readonly string[]
-}): string {
+export function sayMissing({ gone, changed }: ReturnType<typeof missingOutputs>): string {
   const all = [...gone, ...changed]
   const verb = changed.length === 0 ? 'gone' : gone.length === 0 ? 'damaged' : 'gone or damaged'
-  const some = all.slice(0, 3).map(file => basename(file))
-  const more = all.length > some.length ? ` and ${all.length - some.length} more` : ''
-  return `${all.length === 1 ? '1 file is' : `${all.length} files are`} ${verb}: ${some.join(', ')}${more}`
+  return `${count(all.length, 'file', 'is')} ${verb}: ${sample(all.map(file => basename(file)))}`
 }

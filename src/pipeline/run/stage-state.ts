@@ -1,4 +1,5 @@
 /** @file Whether a stage has anything to do, and why. Imports no torch. */
+import { sample } from '../../data/listing.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { StageDefinition, StageImage } from './stage.ts'
@@ -42,7 +43,7 @@ export async function stageState(
   ])
   const { recipe } = sources
   const images = imagesOf(stage, sources)
-  const lost = new Set(lostImages(stage, images, { notes, files, run, recipe }))
+  const lost = new Set(lostImages(stage, images, { lost: notes.lost, files, run, recipe }))
   const inputs = stageInputs(stage, sources)
   const others = images.filter(({ key, file }) => notes.images[key] !== sources.contents.of(file))
   const repaired = others.filter(image => lost.has(image) && notes.images[image.key] !== undefined)
@@ -62,13 +63,13 @@ export async function stageState(
   const changed = reasons(stage, { recipe, marker, now: inputs, part: 'base' })
   const replaced = others.filter(image => !lost.has(image)).map(({ id }) => id)
   if (replaced.length > 0 && marker.base.tags === inputs.base.tags)
-    changed.push(`other images are there under the names ${some(replaced)}`)
+    changed.push(`other images are there under the names ${sample(replaced)}`)
   if (changed.length > 0) return { ...common, todo: 'fresh', why: listed(changed) }
   if (marker.state === 'running') return { ...common, todo: 'resume', why: undefined }
   const again = reasons(stage, { recipe, marker, now: inputs, part: 'soft' })
   if (missing.gone.length + missing.changed.length > 0) again.push(sayMissing(missing))
   if (stage.filesOfImage !== undefined && repaired.length > 0)
-    again.push(`${some(common.repaired)} can be read now`)
+    again.push(`${sample(common.repaired)} can be read now`)
   return again.length > 0
     ? { ...common, todo: 'resume', why: listed(again) }
     : { ...common, todo: 'done', why: undefined }
@@ -78,18 +79,9 @@ export async function stageState(
 export function lostImages(
   stage: StageDefinition,
   images: readonly StageImage[],
-  {
-    notes,
-    files,
-    run,
-    recipe,
-  }: Pick<StageState, 'files'> & {
-    notes: Pick<StageNotes, 'lost'>
-    run: RunFolder
-    recipe: Recipe
-  },
+  { lost, files, run, recipe }: { lost: readonly string[]; files: FileList; run: RunFolder; recipe: Recipe },
 ): StageImage[] {
-  const named = new Set(notes.lost)
+  const named = new Set(lost)
   return images.filter(image => {
     const own = filesOfImage(stage, image, { run, recipe })
     return own.length > 0 ? own.some(file => files[file] === undefined) : named.has(image.id)
@@ -115,9 +107,9 @@ function reasons(
   const before = stage.before(recipe)[part] ?? []
   const others = (name: string): string =>
     `${before.find(one => one.name === name)?.product ?? name} are others`
-  const [verb, last] = [stages.length === 1 ? 'has' : 'have', stages.at(-1)]
+  const [verb, last] = [stages.length === 1 ? 'was' : 'were', stages.at(-1)]
   const first = stages.slice(0, -1).join(', ')
-  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} worked again`
+  const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} rerun`
   return [
     ...changed
       .filter(name => !name.startsWith(STAGE))
@@ -149,10 +141,4 @@ function changedKeys(
 /** "a", "a and b", "a; b; and c" */
 function listed(parts: readonly string[]): string {
   return parts.length < 3 ? parts.join(' and ') : `${parts.slice(0, -1).join('; ')}; and ${parts.at(-1)}`
-}
-
-/** "a, b, c and 4 more" */
-export function some(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ')
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown
 }

@@ -93,7 +93,7 @@ async function finish(
     ({ key, id }) => earlier.includes(id) && state.notes.images[key] === contents[key],
   )
   const named = [...new Set([...lost, ...still.map(({ id }) => id)])]
-  for (const { key, file } of lostImages(stage, images, { notes: { lost: named }, files, run, recipe }))
+  for (const { key, file } of lostImages(stage, images, { lost: named, files, run, recipe }))
     contents[key] = await sources.contents.again(file)
   const wasDone = Object.keys(before).length > 0
   const id = wasDone && !sameMade(before, files) ? newId() : now.id
@@ -122,7 +122,7 @@ export async function takeFrom(
 }
 
 function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {
-  if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'made' : 'taken up'} again, since ${why}`)
+  if (why !== undefined) log.info(`${name}: ${todo === 'fresh' ? 'rerun' : 'resumed'}, since ${why}`)
 }
 
 function contentsNow(stage: StageDefinition, sources: InputSources): Record<string, string> {

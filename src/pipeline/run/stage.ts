@@ -74,9 +74,9 @@ export interface StageDefinition {
   has?(recipe: Recipe): boolean
   /** The stages that its result depends on. */
   before(recipe: Recipe): ByPart<StageDefinition>
-  /** It tells what they did: that they have worked again counts, also where they made the same. */
+  /** It tells what they did: that they were rerun counts, also where they made the same. */
   readonly tellsOfStages?: boolean
-  /** The sections of the recipe that it reads, beside those of the stages before it, and what they hold that does not reach it. */
+  /** The sections of the recipe that it reads and the stages before it do not, and what they hold that does not reach it. */
   sections(recipe: Recipe): readonly (keyof Recipe)[]
   readonly notKeys?: RegExp
   /** The sets whose images and tags it reads. */

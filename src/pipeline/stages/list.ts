@@ -1,4 +1,4 @@
-/** @file The stages in the order in which they run. A further one is a folder beside train/ and a line here. Imports no torch. */
+/** @file The stages in the order in which they run. A further one is a folder and a line here. Imports no torch. */
 import type { Recipe } from '../recipe/schema.ts'
 import { hasStage, type StageDefinition, type StageName } from '../run/stage.ts'
 import { affinity } from './affinity/index.ts'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { RgbImage } from '../../../src/io/image.ts'
 import type { SafetensorsFile } from '../../../src/io/safetensors.ts'
 import { type TensorData, toFloat32Array } from '../../../src/io/tensor-data.ts'
-import { crfClassMaps } from '../../../src/refine/cam-crf.ts'
+import { crfCams } from '../../../src/refine/cam-crf.ts'
 import type { CrfParameters } from '../../../src/refine/crf-parameters.ts'
 import { type Unary, unaryFromLabels, unaryFromScores } from '../../../src/refine/crf-unary.ts'
 import { denseCrf, mostProbableLabels } from '../../../src/refine/dense-crf.ts'
@@ -45,7 +45,7 @@ export async function checkCrf(fixture: SafetensorsFile): Promise<Comparison[]> 
   return comparisons
 }
 
-/** Compares crfClassMaps with the `eval.crf_<alpha>.<key>` of a CAM file, given its `eval.cam.<class>`. */
+/** Compares crfCams with the `eval.crf_<alpha>.<key>` of a CAM file, given its `eval.cam.<class>`. */
 export async function checkCamCrf(fixture: SafetensorsFile): Promise<Comparison[]> {
   const { crf } = camConfigSchema.parse(JSON.parse(fixture.metadata.config ?? '{}'))
   const image = rgbImage(tensorOf(fixture, 'eval.crf_image'))
@@ -59,7 +59,7 @@ export async function checkCamCrf(fixture: SafetensorsFile): Promise<Comparison[
   const comparisons: Comparison[] = []
   for (const alpha of alphas) {
     const parameters = { iterations: crf.t, ...pairwiseTerms(crf) }
-    const maps = await crfClassMaps({ image, cams, alpha: Number(alpha), ...parameters })
+    const maps = await crfCams({ image, cams, alpha: Number(alpha), ...parameters })
     const got: Float32Array[] = []
     const want: Float32Array[] = []
     for (const tensor of names.filter(name => name.startsWith(`eval.crf_${alpha}.`))) {

@@ -6,7 +6,7 @@ import { type MiouResult, meanIou } from '../../../src/evaluate/miou.ts'
 import { predictLabels } from '../../../src/evaluate/predict-labels.ts'
 import {
   addMaps,
-  type ClassMaps,
+  type Cams,
   createSweep,
   sweepConfusions,
   sweepCurve,
@@ -69,7 +69,7 @@ async function check(fixture: Fixture): Promise<Comparison[]> {
 }
 
 interface Sample {
-  readonly maps: ClassMaps
+  readonly maps: Cams
   readonly config: Config
 }
 
@@ -92,7 +92,7 @@ async function compareImage(fixture: Fixture, i: number, { maps, config }: Sampl
   ]
 }
 
-function classMaps(fixture: Fixture, i: number, { width, height }: LabelGrid): ClassMaps {
+function classMaps(fixture: Fixture, i: number, { width, height }: LabelGrid): Cams {
   const maps = [...tensorsUnder(fixture, `in.cam.${i}.`)].map(
     ([k, map]) => [Number(k), toFloat32Array(map)] as const,
   )

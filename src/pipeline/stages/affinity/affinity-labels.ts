@@ -7,15 +7,16 @@ import { InputError } from '../../../errors.ts'
 import { count } from '../../../io/count.ts'
 import type { RgbImage } from '../../../io/image.ts'
 import type { TensorData } from '../../../io/tensor-data.ts'
-import { crfClassMaps } from '../../../refine/cam-crf.ts'
+import { crfCams } from '../../../refine/cam-crf.ts'
 import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { ops, scope, tensor } from '../../../torch/index.ts'
-import { classMapFile } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-image.ts'
-import { eachSizedImage } from '../../images/each-sized-image.ts'
+import { camFile } from '../../images/cam-file.ts'
+import { readCamsAndImage } from '../../images/cams-and-image.ts'
+import { eachImage } from '../../images/each-image.ts'
+import { exists, limitsOf } from '../../images/image-pass.ts'
 import { lostBefore } from '../../images/lost-images.ts'
-import { readMapsAndImage } from '../../images/maps-and-image.ts'
+import { withinRecipe } from '../../images/sized-views.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 
@@ -30,7 +31,7 @@ export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): s
  */
 export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
   const wanted = tagged(dataset)
-  const there = await Promise.all(wanted.map(sample => exists(classMapFile(run.maps, sample))))
+  const there = await Promise.all(wanted.map(sample => exists(camFile(run.maps, sample))))
   const absent = wanted.filter((_, i) => !there[i])
   if (absent.length > 0) {
     const names = (some: readonly Sample[]): string => sample(some.map(({ id }) => id))
@@ -53,27 +54,28 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
 export async function writeAffinityLabels(context: StageContext, samples: readonly Sample[]): Promise<void> {
   const { recipe, run } = context
   const { low, high, crf } = recipe.affinity.labels
-  await eachSizedImage(
-    context,
+  await eachImage(
     samples,
     sample => affinityLabelFile(run.affinityLabels, sample),
     async (sample, file, sizeOf) => {
-      const source = classMapFile(run.maps, sample)
-      const { image, own, maps: cams } = await readMapsAndImage(source, sample, { sizeOf })
+      const source = camFile(run.maps, sample)
+      const { image, own, maps: cams } = await readCamsAndImage(source, sample, { sizeOf })
       const volumes: TensorData[] = []
       for (const alpha of [low, high]) {
-        const scores = await crfClassMaps({ image, cams, alpha, name: source, threads: 1, ...crf })
+        const scores = await crfCams({ image, cams, alpha, name: source, threads: 1, ...crf })
         volumes.push(volumeOf([...scores.values()], image))
       }
       const classes = [...cams.keys()]
       await writeScoreVolumes(file, { low: volumes[0]!, high: volumes[1]!, classes, of: own })
     },
     {
+      ...limitsOf(context),
       title: 'affinity labels',
       atOnce: crfThreads(recipe.threads),
-      memoryOf: ({ own, working, sample: { tags } }) =>
-        refineMemory({ own, working, labels: tags.length + 1 }) +
-        8 * working.width * working.height * (tags.length + 1),
+      within: withinRecipe(recipe, ({ own, working, sample: { tags } }) => {
+        const labels = tags.length + 1
+        return refineMemory({ own, working, labels }) + 8 * working.width * working.height * labels
+      }),
     },
   )
 }

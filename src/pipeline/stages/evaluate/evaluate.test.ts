@@ -8,7 +8,7 @@ import { openDataset } from '../../../data/dataset.ts'
 import { encodeLabelMap, readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
 import { createLog, type Log } from '../../../train/log.ts'
-import { writeClassMaps } from '../../images/class-map-file.ts'
+import { writeCams } from '../../images/cam-file.ts'
 import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
 import { openRunFolder, type RunFolder } from '../../run/run-folder.ts'
@@ -53,7 +53,7 @@ async function evaluate(...set: string[]): Promise<ScoresFile> {
   if ((await readdir(run.maps)).length === 0) {
     for (const id of IDS) {
       const cam = fromFloat32(Float32Array.from(half(0.8, 0.3)), [1, HEIGHT, WIDTH])
-      await writeClassMaps(join(run.maps, `${id}.safetensors`), { cam, classes: [0] })
+      await writeCams(join(run.maps, `${id}.safetensors`), { cam, classes: [0] })
     }
   }
   await evaluateStage({
@@ -196,7 +196,7 @@ describe('stage evaluate', () => {
     for (const id of ['c', 'd']) await rm(join(run.maps, `${id}.safetensors`))
     await writeFile(join(run.maps, 'x.safetensors'), '')
     await expect(evaluate()).rejects.toThrow(
-      `${run.maps}: holds no CAM that can be scored for any of 2 images of train; make the maps again: tagmask maps RUN --force`,
+      `${run.maps}: holds no CAM that can be scored for any of 2 images of train; rerun the stage maps: tagmask maps RUN --force`,
     )
   })
 

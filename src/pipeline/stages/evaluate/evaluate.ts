@@ -20,8 +20,8 @@ import {
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { count } from '../../../io/count.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-image.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
+import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { lostBefore } from '../../images/lost-images.ts'
 import type { Recipe } from '../../recipe/schema.ts'
@@ -105,11 +105,11 @@ export async function sweepImages(
   for (const [i, sample] of samples.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
     const { id, mask } = sample
-    const mapFile = classMapFile(folder, { id })
+    const mapFile = camFile(folder, { id })
     if (!(await exists(mapFile))) missing.push(id)
     else {
       try {
-        const maps = await readClassMaps(mapFile)
+        const maps = await readCams(mapFile)
         const truth = await readTruth(sample, maps)
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
         maskTags.add(sample, truth.data)
@@ -139,7 +139,7 @@ export async function sweepImages(
       `holds no CAM that can be scored for any of ${count(samples.length, 'image')} of ${split}`,
       {
         expected: samples.some(({ id }) => made.has(id))
-          ? 'make the maps again: tagmask maps RUN --force'
+          ? 'rerun the stage maps: tagmask maps RUN --force'
           : 'evaluate.split must name images of data.split, for which maps are made',
       },
     )

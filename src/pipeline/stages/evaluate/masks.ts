@@ -15,10 +15,10 @@ import {
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
-import { readClassMaps } from '../../images/class-map-file.ts'
-import { collectLost } from '../../images/lost-images.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
+import { limitsOf, passOver } from '../../images/image-pass.ts'
 import { writeLegend } from '../../out/write-legend.ts'
-import { Interrupted, type StageContext } from '../../run/stage.ts'
+import type { StageContext } from '../../run/stage.ts'
 
 /** mIoU of one image over the labels in its truth or prediction, percent. */
 export interface ImageScore {
@@ -28,33 +28,32 @@ export interface ImageScore {
 
 /** Writes a label PNG for every CAM, and image-scores.json for those of `scored` that have a mask. */
 export async function writeMasks(
-  { run, dataset, recipe, log, signal }: StageContext,
+  context: StageContext,
   { threshold, scored }: { threshold: number; scored: Dataset },
 ): Promise<void> {
+  const { run, dataset, signal } = context
   await writeLegend(run, dataset)
   const files = (await readdir(run.maps)).filter(file => file.endsWith('.safetensors')).sort()
   const truths = new Map(scored.samples.map(sample => [sample.id, sample]))
   const labels = dataset.classes.length + 1
-  const progress = log.progress({ title: 'masks', total: files.length })
   const scores: ImageScore[] = []
-  const lost = collectLost({ title: 'masks', list: run.lostImages, log })
-  for (const [i, name] of files.entries()) {
-    if (signal.aborted) throw new Interrupted(`masks, image ${i}`)
-    const id = name.slice(0, -'.safetensors'.length)
-    const file = join(run.maps, name)
-    try {
-      const prediction = predictLabels(await readClassMaps(file), { labels, threshold, file })
-      await writeLabelMap(join(run.masks, `${id}.png`), prediction)
-      const sample = truths.get(id)
-      if (sample?.mask !== undefined) scores.push(...(await scoreImage(sample, { prediction, labels, file })))
-    } catch (error) {
-      if (recipe.strict || !(error instanceof InputError)) throw error
-      lost.add({ id }, error)
+  const made = files.map(name => ({ id: name.slice(0, -'.safetensors'.length) }))
+  await passOver(made, { ...limitsOf(context), title: 'masks' }, async ({ lose, done }) => {
+    for (const { id } of made) {
+      if (signal.aborted) return
+      const file = camFile(run.maps, { id })
+      try {
+        const prediction = predictLabels(await readCams(file), { labels, threshold, file })
+        await writeLabelMap(join(run.masks, `${id}.png`), prediction)
+        const sample = truths.get(id)
+        if (sample?.mask !== undefined)
+          scores.push(...(await scoreImage(sample, { prediction, labels, file })))
+        done()
+      } catch (error) {
+        lose({ id }, error)
+      }
     }
-    progress.update(i + 1)
-  }
-  progress.finish()
-  await lost.conclude({ lost: lost.ids.length, total: files.length, maxLost: recipe.data.maxLost })
+  })
   await writeFileAtomic(run.imageScores, `${JSON.stringify(scores)}\n`)
 }
 

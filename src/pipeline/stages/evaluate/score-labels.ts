@@ -11,7 +11,7 @@ import {
 } from '../../../evaluate/index.ts'
 import { count } from '../../../io/count.ts'
 import { readLabelMap } from '../../../io/indexed-png.ts'
-import { exists } from '../../images/each-image.ts'
+import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'

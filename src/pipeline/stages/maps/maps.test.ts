@@ -6,7 +6,7 @@ import { crc32 } from '../../../io/checksum.ts'
 import { encodeImage, writeImage } from '../../../io/image.ts'
 import { readLabelMap } from '../../../io/indexed-png.ts'
 import { createLog, type Log, silentLog } from '../../../train/log.ts'
-import { readClassMaps } from '../../images/class-map-file.ts'
+import { readCams } from '../../images/cam-file.ts'
 import type { RunFolder } from '../../run/run-folder.ts'
 import { runRecipe } from '../../run/run-recipe.ts'
 import type { StageName } from '../../run/stage.ts'
@@ -82,7 +82,7 @@ async function sizes({ maps }: RunFolder): Promise<string[]> {
   const files = (await readdir(maps)).sort()
   return Promise.all(
     files.map(async file => {
-      const { width, height } = await readClassMaps(join(maps, file))
+      const { width, height } = await readCams(join(maps, file))
       return `${file} ${width} x ${height}`
     }),
   )

@@ -60,7 +60,7 @@ test('an image repaired after a run gets what is made of images; the classificat
   const { worked, text, maps } = await run()
   expect(worked).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
   expect(maps).toContain('0003.safetensors')
-  expect(text).toContain('maps: taken up again, since 0003 can be read now\n')
+  expect(text).toContain('maps: resumed, since 0003 can be read now\n')
   expect(text).toContain(
     'train: was made without 0003, which can be read now; it stays (--force runs it again)\n',
   )

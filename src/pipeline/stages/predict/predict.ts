@@ -1,11 +1,11 @@
 /** @file Stage `predict`: what the trained segmentation network makes of the validation images, and its scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
+import { writeLabels } from '../../images/label-images.ts'
 import { loadLabelNetwork } from '../../networks/build-segmentation.ts'
 import { writeLegend } from '../../out/write-legend.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { trainingExamples } from '../report/examples.ts'
-import { labelImages } from './label-images.ts'
 import { predictionFile, waysOf } from './prediction-file.ts'
 import { scorePredictions } from './prediction-scores.ts'
 
@@ -27,7 +27,7 @@ export async function predictStage(context: StageContext): Promise<void> {
       context,
       network,
       { split: shown.set.split, samples: examples },
-      { title: `predict ${shown.set.split}, examples`, optional: true },
+      { title: `predict ${shown.set.split}, examples`, maxLost: null },
     )
   } finally {
     network.dispose()
@@ -39,9 +39,9 @@ async function predictSet(
   context: StageContext,
   network: LabelNetwork,
   { split, samples }: Pick<Dataset, 'split' | 'samples'>,
-  options: { title?: string; optional?: boolean } = {},
+  options: { title?: string; maxLost?: null } = {},
 ): Promise<void> {
-  await labelImages(context, network, samples, {
+  await writeLabels(context, network, samples, {
     title: `predict ${split}`,
     ...options,
     ways: waysOf(context.recipe),

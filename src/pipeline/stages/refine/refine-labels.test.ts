@@ -7,7 +7,7 @@ import { writeImage } from '../../../io/image.ts'
 import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
 import { silentLog } from '../../../train/log.ts'
-import { writeClassMaps } from '../../images/class-map-file.ts'
+import { writeCams } from '../../images/cam-file.ts'
 import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
 import { openRunFolder } from '../../run/run-folder.ts'
@@ -42,7 +42,7 @@ test('the dense CRF starts from labels where the recipe says so', async () => {
     const recipe = parseRecipe('method: weaktr\n', 'x', keys.map(parseSet))
     const run = await openRunFolder(join(folder, set.join() || 'run'), recipe)
     const cam = fromFloat32(maps, [1, height, width])
-    await writeClassMaps(join(run.maps, 'a.safetensors'), { cam, classes: [0] })
+    await writeCams(join(run.maps, 'a.safetensors'), { cam, classes: [0] })
     const dataset = await openDataset(root)
     const signal = new AbortController().signal
     await refineStage({ recipe, run, dataset, valDataset: undefined, signal, log: silentLog() })

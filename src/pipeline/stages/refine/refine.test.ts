@@ -11,7 +11,7 @@ import { readSafetensors } from '../../../io/safetensors.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
 import { checkpointFiles, saveWeights } from '../../../train/checkpoint.ts'
 import { createLog, type Log } from '../../../train/log.ts'
-import { writeClassMaps } from '../../images/class-map-file.ts'
+import { writeCams } from '../../images/cam-file.ts'
 import { buildMethod } from '../../networks/build-method.ts'
 import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
@@ -73,7 +73,7 @@ async function writeMap(id: string, { width, height }: { width: number; height: 
     return x < 12 ? 0.9 : x < 24 ? 0.3 : 0.02
   })
   const file = join(run.maps, `${id}.safetensors`)
-  await writeClassMaps(file, { cam: fromFloat32(cam, [1, height, width]), classes: [0] })
+  await writeCams(file, { cam: fromFloat32(cam, [1, height, width]), classes: [0] })
 }
 
 /** A run whose stages train, maps and evaluate are done. */
@@ -219,7 +219,7 @@ describe('stages affinity and refine', () => {
     await expect(readFile(run.affinityMetrics, 'utf8')).resolves.toContain('"foreground loss"')
   })
 
-  it('stopped and taken up again, AffinityNet has the weights of a training that never stopped', async () => {
+  it('stopped and resumed, AffinityNet has the weights of a training that never stopped', async () => {
     const set = ['refine.method=affinity', 'affinity.epochs=2', 'affinity.checkpointSteps=1']
     const context = await prepare(IDS, ...set)
     await affinityStage(context)

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Sample } from '../../../data/dataset.ts'
 import { normalise } from '../../../data/transforms/normalise.ts'
-import { type ClassMaps, predictLabels } from '../../../evaluate/index.ts'
+import { type Cams, predictLabels } from '../../../evaluate/index.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
 import { imageAffinities, walkedMaps } from '../../../refine/affinity/index.ts'
 import { crfLabels } from '../../../refine/cam-crf.ts'
@@ -11,11 +11,12 @@ import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../../refine/label-crf.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
-import { classMapFile, readClassMaps, writeClassMaps } from '../../images/class-map-file.ts'
+import { camFile, readCams, writeCams } from '../../images/cam-file.ts'
+import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
-import { eachSizedImage } from '../../images/each-sized-image.ts'
-import { fullSizeMaps } from '../../images/full-size-maps.ts'
-import { readMapsAndImage } from '../../images/maps-and-image.ts'
+import { fullSizeCams } from '../../images/image-cams.ts'
+import { limitsOf } from '../../images/image-pass.ts'
+import { withinRecipe } from '../../images/sized-views.ts'
 import { type Size, walkMemory } from '../../images/step-memory.ts'
 import { loadAffinity } from '../../networks/build-affinity.ts'
 import { writeLegend } from '../../out/write-legend.ts'
@@ -57,16 +58,13 @@ export async function refineStage(context: StageContext): Promise<void> {
 }
 
 /** The masks of evaluate, which has scored them, are the pseudo masks. */
-async function takeSeedMasks(
-  { recipe, run, signal, log }: StageContext,
-  samples: readonly Sample[],
-): Promise<readonly string[]> {
-  const { maxLost } = recipe.data
+function takeSeedMasks(context: StageContext, samples: readonly Sample[]): Promise<readonly string[]> {
+  const { run } = context
   return eachImage(
     samples,
     sample => pseudoMaskFile(run.pseudoMasks, sample),
     ({ id }, file) => takeOver(join(run.masks, `${id}.png`), file),
-    { title: 'pseudo masks', strict: recipe.strict, maxLost, list: run.lostImages, signal, log },
+    { ...limitsOf(context), title: 'pseudo masks' },
   )
 }
 
@@ -78,8 +76,8 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
   const { storage } = recipe.maps
   const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
   const walk = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(run.maps, sample)
-    const { image, own, ...seed } = await readMapsAndImage(source, sample, { sizeOf })
+    const source = camFile(run.maps, sample)
+    const { image, own, ...seed } = await readCamsAndImage(source, sample, { sizeOf })
     const { width, height } = image
     const affinities = scope(() => {
       const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
@@ -88,15 +86,17 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
     const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
     const cam = scope(() => {
       const planes = [...maps.values()].map(map => tensor(map, [height, width]))
-      return fullSizeMaps(ops.stack(planes), own, storage)
+      return fullSizeCams(ops.stack(planes), own, storage)
     })
-    await writeClassMaps(file, { cam, classes: [...maps.keys()] })
+    await writeCams(file, { cam, classes: [...maps.keys()] })
   }
   try {
-    return await eachSizedImage(context, samples, sample => classMapFile(run.refined, sample), walk, {
+    return await eachImage(samples, sample => camFile(run.refined, sample), walk, {
+      ...limitsOf(context),
       title: 'walk',
-      memoryOf: ({ own, working, sample: { tags } }) =>
+      within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
         walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
+      ),
     })
   } finally {
     network.dispose()
@@ -109,15 +109,15 @@ async function writePseudoMasks(
   samples: readonly Sample[],
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
-  const { recipe, dataset, run, signal, log } = context
+  const { recipe, dataset, run } = context
   const { method, crf, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
-  const common = { title: 'pseudo masks', list: run.lostImages }
+  const limits = { ...limitsOf(context), title: 'pseudo masks' }
   const target = (sample: Sample): string => pseudoMaskFile(run.pseudoMasks, sample)
   const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
-    const source = classMapFile(maps, sample)
-    const { image, own: size, ...cams } = await readMapsAndImage(source, sample, { sizeOf })
+    const source = camFile(maps, sample)
+    const { image, own: size, ...cams } = await readCamsAndImage(source, sample, { sizeOf })
     const options = { image, size, name: source, threads: 1, ...crf }
     const mask =
       unary === 'scores'
@@ -131,22 +131,21 @@ async function writePseudoMasks(
     await writeLabelMap(file, await mask)
   }
   const alone = async (sample: Sample, file: string): Promise<void> => {
-    const source = classMapFile(maps, sample)
-    const cams = await readClassMaps(source)
+    const source = camFile(maps, sample)
+    const cams = await readCams(source)
     await writeLabelMap(file, predictLabels(cams, { labels, threshold: background, file: source }))
   }
-  if (method === 'affinity') {
-    const { strict, data } = recipe
-    return eachImage(samples, target, alone, { ...common, strict, maxLost: data.maxLost, signal, log })
-  }
-  return eachSizedImage(context, samples, target, write, {
-    ...common,
+  if (method === 'affinity') return eachImage(samples, target, alone, limits)
+  return eachImage(samples, target, write, {
+    ...limits,
     atOnce: crfThreads(recipe.threads),
-    memoryOf: ({ own, working, sample: { tags } }) => refineMemory({ own, working, labels: tags.length + 1 }),
+    within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
+      refineMemory({ own, working, labels: tags.length + 1 }),
+    ),
   })
 }
 
 /** Background and the classes that have a map. */
-function presentLabels({ maps }: ClassMaps): number[] {
+function presentLabels({ maps }: Cams): number[] {
   return [0, ...Array.from(maps.keys(), k => k + 1)]
 }

@@ -7,7 +7,7 @@ import type { ImageScore } from '../evaluate/masks.ts'
 import { stageNames } from '../list.ts'
 import type { PredictionScoresFile } from '../predict/prediction-scores.ts'
 
-/** An image to show, and the words beside its name. */
+/** An image to show, and the words after its name. */
 export interface Choice {
   readonly sample: Sample
   readonly note: string | undefined

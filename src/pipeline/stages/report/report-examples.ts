@@ -5,8 +5,8 @@ import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
 import { type RgbImage, readImage } from '../../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../../io/indexed-png.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { exists } from '../../images/each-image.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
+import { exists } from '../../images/image-pass.ts'
 import type { LostImages } from '../../images/lost-images.ts'
 import type { Column, Example } from '../../report/index.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
@@ -38,7 +38,7 @@ export async function readExamples(
   return examples
 }
 
-/** Photo, CAMs, seed, pseudo mask, prediction, as far as there are any, and beside the true mask the mistakes of the last. */
+/** Photo, CAMs, seed, pseudo mask, prediction, as far as there are any, and with a true mask also that and the mistakes of the last. */
 async function readExample(
   context: StageContext,
   { sample, note }: Choice,
@@ -88,9 +88,9 @@ async function mapColumns(
   id: string,
   { names, threshold }: { names: (k: number) => string; threshold: number },
 ): Promise<Column[]> {
-  const file = classMapFile(run.maps, { id })
+  const file = camFile(run.maps, { id })
   if (!(await exists(file))) return [] // images that nothing was trained on have none
-  const { maps } = await readClassMaps(file)
+  const { maps } = await readCams(file)
   return [...maps].map(([k, map]) => ({ kind: 'CAM', title: `map of ${names(k)}`, map, threshold }))
 }
 

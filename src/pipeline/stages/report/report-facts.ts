@@ -77,7 +77,6 @@ function classNetwork(recipe: Recipe): FactGroup[] {
       title: 'CAMs',
       facts: facts({
         attention: words.maps,
-        'patch affinity': maps.refine ? 'on' : 'off',
         scales: `${maps.scales.join(', ')}${maps.flip ? ', each with its flip' : ''}`,
         checkpoint: checkpointWords(recipe),
         'absent classes': evaluate.absent === 'zero' ? 'count as IoU 0' : 'left out of the mean',

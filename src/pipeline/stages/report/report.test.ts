@@ -8,7 +8,7 @@ import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
 import { silentLog } from '../../../train/log.ts'
 import { openMetrics } from '../../../train/metrics.ts'
-import { writeClassMaps } from '../../images/class-map-file.ts'
+import { writeCams } from '../../images/cam-file.ts'
 import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
 import { openRunFolder } from '../../run/run-folder.ts'
@@ -75,7 +75,7 @@ it('writes a report from the files of a run', async () => {
     const cam = Float32Array.from(
       tags.flatMap(k => Array.from(truth.data, label => (label === k + 1 ? 0.9 : 0.1))),
     )
-    await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+    await writeCams(join(run.maps, `${id}.safetensors`), {
       cam: fromFloat32(cam, [tags.length, 32, 32]),
       classes: tags,
     })
@@ -107,7 +107,7 @@ it('writes a report from the files of a run', async () => {
 
   const [id = ''] = seeds.map(name => name.slice(0, -'-seed.png'.length))
   const { tags } = dataset.samples.find(sample => sample.id === id)!
-  await writeClassMaps(join(run.maps, `${id}.safetensors`), {
+  await writeCams(join(run.maps, `${id}.safetensors`), {
     cam: fromFloat32(new Float32Array(tags.length * 9), [tags.length, 3, 3]),
     classes: tags,
   })
@@ -145,7 +145,7 @@ it('shows pseudo masks and predictions beside the maps, and images that were not
       if (split === 'val') continue
       await writeLabelMap(join(run.pseudoMasks, `${id}.png`), truth)
       const cam = fromFloat32(new Float32Array(tags.length * 32 * 32).fill(0.5), [tags.length, 32, 32])
-      await writeClassMaps(join(run.maps, `${id}.safetensors`), { cam, classes: tags })
+      await writeCams(join(run.maps, `${id}.safetensors`), { cam, classes: tags })
     }
   }
   for (const file of [run.metrics, run.segmentMetrics]) {

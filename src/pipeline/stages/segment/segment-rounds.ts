@@ -1,8 +1,9 @@
 /** @file Labels that a trained segmentation network gives the training images, for the next to learn from. Part of the stage `segment`. */
 import { type Sample, tagged } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
-import { classMapFile, readClassMaps } from '../../images/class-map-file.ts'
-import { workingSize } from '../../images/image-plan.ts'
+import { camFile, readCams } from '../../images/cam-file.ts'
+import { sizeWithin } from '../../images/image-plan.ts'
+import { writeLabels } from '../../images/label-images.ts'
 import type { LabelPrior } from '../../images/predict-images.ts'
 import { walks } from '../../recipe/refine.ts'
 import type { SegmentRecipe } from '../../recipe/segment.ts'
@@ -10,7 +11,6 @@ import { readStageFile } from '../../run/score-file.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { withMaps } from '../affinity/affinity-labels.ts'
 import type { ScoresFile } from '../evaluate/evaluate.ts'
-import { labelImages } from '../predict/label-images.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 import type { RefineScoresFile } from '../refine/refine-scores.ts'
 import { roundFiles, scoreRound } from './round-scores.ts'
@@ -30,7 +30,7 @@ export async function labelForNextRound(
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const background = mapWeight === 0 ? 1 : await backgroundScore(context)
   const samples = mapWeight === 0 ? tagged(dataset) : await withMaps(context)
-  await labelImages(context, network, samples, {
+  await writeLabels(context, network, samples, {
     title: `labels of round ${round}`,
     ways: [crf === null ? 'ms' : 'ms-crf'],
     fileOf: sample => pseudoMaskFile(masks, sample),
@@ -62,8 +62,8 @@ async function priorOf(
       height: 1,
       factors: new Map([0, ...tags.map(tag => tag + 1)].map(k => [k, whole(1, 1)])),
     }
-  const { width, height, maps } = await readClassMaps(classMapFile(folder, { id }), {
-    sizeOf: own => workingSize(own, Math.min(1, longestSide / Math.max(own.width, own.height))),
+  const { width, height, maps } = await readCams(camFile(folder, { id }), {
+    sizeOf: own => sizeWithin(longestSide, own),
   })
   const area = width * height
   const factors = new Map([[0, whole(background ** weight, area)]])

@@ -31,7 +31,7 @@ export interface SegmentTraining {
 }
 
 /**
- * Trains to the end, going on from the state where there is one, and hands the trained network to `then`, in eval mode.
+ * Trains to the end, going on from the state where there is one, and passes the trained network to `then`, in eval mode.
  * Throws Interrupted after an abort.
  */
 export function trainSegmentation(

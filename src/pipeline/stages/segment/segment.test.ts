@@ -392,7 +392,7 @@ describe('predict on any folder', () => {
     const other = { ...stage, recipe: { ...stage.recipe, predict: { ...stage.recipe.predict, flip: false } } }
     await expect(predict(other)).rejects.toThrow(
       'holds 2 masks that were made with other settings: one.png, trip__wide.png; nothing was changed; ' +
-        'give another --out, or --force to make them again',
+        'give another --out, or --force to recompute them',
     )
     await predict(other, { force: true })
     await expect(predict(stage)).rejects.toThrow(/made with other settings/)

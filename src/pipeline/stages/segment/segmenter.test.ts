@@ -133,6 +133,7 @@ async function agreement(): Promise<{ background: number; right: ReadonlyMap<Way
       precision: 'fp32',
       strict: true,
       onBadImage: () => undefined,
+      log: context.log,
     })
     for await (const { sample, labels } of predictions) {
       const truth = await readLabelMap(sample.mask!)

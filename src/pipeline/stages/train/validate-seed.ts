@@ -7,8 +7,7 @@ import { count } from '../../../io/count.ts'
 import { toFloat32Array } from '../../../io/tensor-data.ts'
 import type { Method } from '../../../methods/index.ts'
 import type { Validation } from '../../../train/validate.ts'
-import { fullSizeMaps } from '../../images/full-size-maps.ts'
-import { eachImageMaps } from '../../images/image-maps.ts'
+import { camsOfImages } from '../../images/image-cams.ts'
 import type { LostImages } from '../../images/lost-images.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
@@ -40,17 +39,17 @@ export async function validateSeed(
   const progress = log.progress({ title: 'maps to choose weights by', total: samples.length })
   let seen = 0
   method.network.eval()
-  const options = { title: 'choosing weights', scales: [1], onBadImage: lost.add, log }
+  const title = 'choosing weights'
+  const look = { title, scales: [1], storage: 'float32', onBadImage: lost.add, log } as const
   try {
-    await eachImageMaps(method, recipe, samples, options, async (sample, made, own) => {
-      const maps = toFloat32Array(fullSizeMaps(made, own, 'float32'))
-      await addImage(sweep, sample, { ...own, maps }).catch((error: unknown) => {
+    for await (const { sample, own, cam } of camsOfImages(method, recipe, samples, look)) {
+      await addImage(sweep, sample, { ...own, maps: toFloat32Array(cam) }).catch((error: unknown) => {
         if (recipe.strict || !(error instanceof InputError)) throw error
         lost.add(sample, error)
       })
       progress.update(++seen)
-      if (signal.aborted) throw new Interrupted(`choosing weights, image ${seen} of ${samples.length}`)
-    })
+      if (signal.aborted) throw new Interrupted(`${title}, image ${seen} of ${samples.length}`)
+    }
   } finally {
     progress.drop()
     await lost.tell(samples.length)

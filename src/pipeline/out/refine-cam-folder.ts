@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openImages } from '../../data/folder.ts'
 import { InputError } from '../../errors.ts'
-import type { ClassMaps } from '../../evaluate/index.ts'
+import type { Cams } from '../../evaluate/index.ts'
 import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
 import { encodeLabelMap, type LabelMap } from '../../io/indexed-png.ts'
 import { legendFiles } from '../../io/label-legend.ts'
@@ -13,15 +13,15 @@ import { refineMemory } from '../../refine/crf-memory.ts'
 import type { CrfParameters } from '../../refine/crf-parameters.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import type { Log } from '../../train/log.ts'
-import { readMapClasses } from '../images/class-map-file.ts'
+import { readCamClasses } from '../images/cam-file.ts'
+import { readCamsAndImage } from '../images/cams-and-image.ts'
 import { eachImage } from '../images/each-image.ts'
-import { type ImageWork, imageWork } from '../images/image-work.ts'
-import { readMapsAndImage } from '../images/maps-and-image.ts'
+import type { Size } from '../images/step-memory.ts'
 import { type OutImage, openOutFolder } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
 
-export interface RefineMapsOptions {
+export interface RefineCamFolderOptions {
   /** Folder of ID.safetensors, as the stage maps writes them. */
   readonly maps: string
   readonly images: string
@@ -36,7 +36,7 @@ export interface RefineMapsOptions {
   /** Largest share of the maps that may come to nothing. */
   readonly maxLost?: number
   readonly strict: boolean
-  /** Make masks again that are there. */
+  /** Recompute masks that are there. */
   readonly force: boolean
   readonly signal: AbortSignal
   readonly log: Log
@@ -49,7 +49,7 @@ const ENDING = '.safetensors'
  * files that cannot be used are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of
  * its kind, when too many were left out, and before it would write over what it did not write.
  */
-export async function refineMaps(options: RefineMapsOptions): Promise<number> {
+export async function refineCamFolder(options: RefineCamFolderOptions): Promise<number> {
   const { maps, images, out, alpha, parameters, threads = null, maxLost = 0.5 } = options
   const { memory = USUAL_MEMORY } = options
   const { force, strict, signal, log } = options
@@ -66,9 +66,10 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
   const listed = await openImages(images, { report: sentence => log.warn(sentence) })
   const samples = new Map(listed.map(({ id, image }) => [id, image]))
   const classes = await refuseManyClasses(maps, found)
-  const targets = found.map((id): OutImage => {
-    const sample = samples.get(id)
-    return { id, from: [mapFile(maps, id), ...(sample === undefined ? [] : [sample])] }
+  const targets = found.map((id): Target => {
+    const image = samples.get(id)
+    const from = [mapFile(maps, id)]
+    return image === undefined ? { id, from } : { id, image, from: [...from, image] }
   })
   const folder = await openOutFolder({
     out,
@@ -86,66 +87,69 @@ export async function refineMaps(options: RefineMapsOptions): Promise<number> {
     log,
   })
   await folder.begin()
-  const work = imageWork({
-    title: 'refine',
-    longestSide: Number.POSITIVE_INFINITY,
-    key: 'maps.longestSide',
-    memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
-    now: () => memoryBudget({ most: memory }),
-  })
-  try {
-    const lost = await eachImage(
-      targets, // those that are to be made are not there now
-      ({ id }) => join(out, `${id}.png`),
-      async target => {
-        const mask = await refineOne(target.id, samples.get(target.id), { ...options, work })
-        await folder.write(target, { mask: encodeLabelMap(mask) })
+  const lost = await eachImage(
+    targets, // those that are to be made are not there now
+    ({ id }) => join(out, `${id}.png`),
+    async (target, _, sizeOf) => {
+      const mask = await refineOne(target, sizeOf, options)
+      await folder.write(target, { mask: encodeLabelMap(mask) })
+    },
+    {
+      title: 'refine',
+      atOnce,
+      strict,
+      maxLost,
+      signal,
+      log,
+      within: {
+        longestSide: Number.POSITIVE_INFINITY,
+        key: 'maps.longestSide',
+        memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
+        budget: () => memoryBudget({ most: memory }),
       },
-      { title: 'refine', atOnce, strict, maxLost, signal, log },
-    )
-    return found.length - lost.length
-  } finally {
-    work.tell(log)
-  }
+    },
+  )
+  return found.length - lost.length
 }
+
+/** `image`: the file of the image, where there is one. */
+type Target = OutImage & { readonly image?: string }
 
 const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
 
 async function refineOne(
-  id: string,
-  sample: string | undefined,
-  { maps, images, alpha, parameters, work }: RefineMapsOptions & { work: ImageWork },
+  { id, image: path }: Target,
+  sizeOf: (own: Size) => Size,
+  { maps, images, alpha, parameters }: RefineCamFolderOptions,
 ): Promise<LabelMap> {
   const file = mapFile(maps, id)
-  if (sample === undefined) {
+  if (path === undefined) {
     throw new InputError(file, `there is no image ${id} in ${images}`, {
       expected: 'give the folder of the images that the maps were made from',
     })
   }
-  return work.run({ id, image: sample, tags: [] }, async sizeOf => {
-    const { image, own: size, ...read } = await readMapsAndImage(file, { image: sample }, { sizeOf })
-    const { maps: cams } = scoresIn(read, file)
-    return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
-  })
+  const { image, own: size, ...read } = await readCamsAndImage(file, { image: path }, { sizeOf })
+  const { maps: cams } = scoresIn(read, file)
+  return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
 }
 
 /** The maps, when all values are scores from 0 to 1; else throws InputError. */
-function scoresIn(classMaps: ClassMaps, file: string): ClassMaps {
+function scoresIn(cams: Cams, file: string): Cams {
   let [low, high] = [0, 0]
-  for (const map of classMaps.maps.values()) {
+  for (const map of cams.maps.values()) {
     for (let i = 0; i < map.length; i++) {
       const value = map[i]!
       if (Number.isNaN(value)) {
         throw new InputError(file, 'holds values that are no numbers (NaN)', {
           field: 'cam',
-          expected: 'CAMs are scores from 0 to 1: make them again',
+          expected: 'CAMs are scores from 0 to 1: recompute them',
         })
       }
       if (value < low) low = value
       if (value > high) high = value
     }
   }
-  if (low >= 0 && high <= 1) return classMaps
+  if (low >= 0 && high <= 1) return cams
   throw new InputError(
     file,
     `holds values from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}`,
@@ -161,7 +165,7 @@ async function refuseManyClasses(maps: string, ids: readonly string[]): Promise<
   const classes = new Set<number>()
   for (const id of ids) {
     const file = mapFile(maps, id)
-    const own = await readMapClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
+    const own = await readCamClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
     const wrong = own.find(k => k < 0 || k >= MOST_CLASSES)
     if (wrong !== undefined) {
       throw new InputError(file, `has a map of class ${wrong}`, {

@@ -2,21 +2,21 @@
 import type { Sample } from '../../data/sample.ts'
 import { resize } from '../../data/transforms/resize.ts'
 import { InputError } from '../../errors.ts'
-import type { ClassMaps } from '../../evaluate/index.ts'
+import type { Cams } from '../../evaluate/index.ts'
 import { type RgbImage, readImage } from '../../io/image.ts'
-import { readClassMaps } from './class-map-file.ts'
+import { readCams } from './cam-file.ts'
 import type { Size } from './step-memory.ts'
 
 /**
  * CAMs with the image they are of, both at the size that `sizeOf` makes of the image's own. Throws InputError when
  * their sizes differ.
  */
-export async function readMapsAndImage(
+export async function readCamsAndImage(
   file: string,
   sample: Pick<Sample, 'image'>,
   { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
-): Promise<ClassMaps & { readonly image: RgbImage; readonly own: Size }> {
-  const [maps, image] = await Promise.all([readClassMaps(file, { sizeOf }), readImage(sample.image)])
+): Promise<Cams & { readonly image: RgbImage; readonly own: Size }> {
+  const [maps, image] = await Promise.all([readCams(file, { sizeOf }), readImage(sample.image)])
   const { own, width, height } = maps
   if (image.width !== own.width || image.height !== own.height) {
     throw new InputError(file, `the maps are ${own.width} x ${own.height} pixels`, {

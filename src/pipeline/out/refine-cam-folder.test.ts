@@ -5,12 +5,12 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { writeImage } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
-import { CLASS_MAP_CRF } from '../../refine/crf-parameters.ts'
+import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
 import { createLog } from '../../train/log.ts'
-import { writeClassMaps } from '../images/class-map-file.ts'
+import { writeCams } from '../images/cam-file.ts'
 import { Interrupted } from '../run/stage.ts'
-import { type RefineMapsOptions, refineMaps } from './refine-maps.ts'
+import { type RefineCamFolderOptions, refineCamFolder } from './refine-cam-folder.ts'
 
 // 20 x 12 pixels, bright from column 8 on; the map of class 4 is blurred over that border.
 const [WIDTH, HEIGHT, BORDER] = [20, 12, 8]
@@ -26,7 +26,7 @@ beforeEach(async () => {
   const cam = Float32Array.from({ length: WIDTH * HEIGHT }, (_, i) => Math.min(1, (i % WIDTH) / 13))
   for (const id of ['a', 'b', 'c']) {
     await writeImage(join(folder, 'photos', `${id}.png`), { width: WIDTH, height: HEIGHT, data })
-    await writeClassMaps(join(folder, 'maps', `${id}.safetensors`), {
+    await writeCams(join(folder, 'maps', `${id}.safetensors`), {
       cam: fromFloat32(cam, [1, HEIGHT, WIDTH]),
       classes: [4],
     })
@@ -36,13 +36,13 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-function refine(change: Partial<RefineMapsOptions> = {}): Promise<number> {
-  return refineMaps({
+function refine(change: Partial<RefineCamFolderOptions> = {}): Promise<number> {
+  return refineCamFolder({
     maps: join(folder, 'maps'),
     images: join(folder, 'photos'),
     out: join(folder, 'out'),
     alpha: 4,
-    parameters: CLASS_MAP_CRF,
+    parameters: CAM_CRF,
     strict: false,
     force: false,
     signal: new AbortController().signal,
@@ -70,7 +70,7 @@ it('draws the border where the colours change, in labels of the data set', async
 })
 
 it('more is foreground with a larger alpha', async () => {
-  const parameters = { ...CLASS_MAP_CRF, iterations: 0 }
+  const parameters = { ...CAM_CRF, iterations: 0 }
   const share = async (alpha: number): Promise<number> => {
     await refine({ alpha, parameters, force: true })
     return (await made('a')).data.filter(label => label > 0).length
@@ -106,7 +106,7 @@ it('folders that hold nothing of their kind', async () => {
 })
 
 it('parameters that are none', async () => {
-  const zero = { ...CLASS_MAP_CRF, gaussian: { sxy: 0, compat: 3 } }
+  const zero = { ...CAM_CRF, gaussian: { sxy: 0, compat: 3 } }
   await expect(refine({ parameters: zero, strict: true })).rejects.toThrow(
     /gaussian\.sxy\): is 0; expected a positive number/,
   )
@@ -125,7 +125,7 @@ it('takes the threads that it is told, whatever TAGMASK_THREADS says', () => {
 })
 
 const rewrite = (id: string, cam: Float32Array, classes: readonly number[]) =>
-  writeClassMaps(join(folder, 'maps', `${id}.safetensors`), {
+  writeCams(join(folder, 'maps', `${id}.safetensors`), {
     cam: fromFloat32(cam, [classes.length, HEIGHT, WIDTH]),
     classes,
   })
@@ -172,7 +172,7 @@ it('keeps masks of unchanged maps and images, makes those of changed ones, and s
   lines = []
   await refine()
   expect(lines.join('')).toContain(
-    '1 of 3 masks were there before\n1 image has changed since: its mask is made again: b\n',
+    '1 of 3 masks were there before\n1 image has changed since: its mask is recomputed: b\n',
   )
   expect(new Set((await made('b')).data)).toEqual(new Set([0]))
   expect((await made('c')).width).toBe(WIDTH)

@@ -1,7 +1,7 @@
 /** @file maps/ID.safetensors: the CAMs of one image. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
-import type { ClassMaps } from '../../evaluate/index.ts'
+import type { Cams } from '../../evaluate/index.ts'
 import { formatBytes, memoryBudget } from '../../io/available-memory.ts'
 import { readRange, withFile } from '../../io/read-range.ts'
 import { readSafetensorsHeader, writeSafetensors } from '../../io/safetensors.ts'
@@ -9,12 +9,12 @@ import { type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
 import type { Size } from './step-memory.ts'
 
 /** The CAMs of one image, maps/ID.safetensors or refined/ID.safetensors. */
-export function classMapFile(folder: string, { id }: { readonly id: string }): string {
+export function camFile(folder: string, { id }: { readonly id: string }): string {
   return join(folder, `${id}.safetensors`)
 }
 
 /** Writes the maps [K, H, W] of the given foreground classes (from 0), atomically; `notes` is further metadata. */
-export async function writeClassMaps(
+export async function writeCams(
   path: string,
   {
     cam,
@@ -26,15 +26,15 @@ export async function writeClassMaps(
 }
 
 /** The classes (from 0) of the maps in a file, which are not read. Throws InputError for a file of another kind. */
-export async function readMapClasses(path: string): Promise<readonly number[]> {
+export async function readCamClasses(path: string): Promise<readonly number[]> {
   const { metadata } = await readSafetensorsHeader(path)
   const classes = parseClasses(metadata.classes)
-  if (classes === undefined) throw noClassMaps(path)
+  if (classes === undefined) throw noCams(path)
   return classes
 }
 
 /** One entry of the metadata; undefined where it is not there or the file cannot be read. */
-export async function readClassMapNote(path: string, name: string): Promise<string | undefined> {
+export async function readCamNote(path: string, name: string): Promise<string | undefined> {
   const header = await readSafetensorsHeader(path).catch(() => undefined)
   return header?.metadata[name]
 }
@@ -45,10 +45,10 @@ const NEGLIGIBLE = 256e6 // bytes; below, the system is not asked for what it ha
  * Reads the maps as float32, or as means at a smaller size that `sizeOf` makes of theirs. Throws InputError when the file is
  * missing, cut short, of another kind, or does not fit into memory.
  */
-export async function readClassMaps(
+export async function readCams(
   path: string,
   { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
-): Promise<ClassMaps & { readonly own: Size }> {
+): Promise<Cams & { readonly own: Size }> {
   const { entries, metadata, dataStart } = await readSafetensorsHeader(path)
   const cam = entries.get('cam')
   const classes = parseClasses(metadata.classes)
@@ -61,7 +61,7 @@ export async function readClassMaps(
     rest.length > 0 ||
     count !== classes.length
   ) {
-    throw noClassMaps(path)
+    throw noCams(path)
   }
   const own = { width, height }
   const size = sizeOf(own)
@@ -111,7 +111,7 @@ function shrunk(plane: Float32Array, own: Size, size: Size): Float32Array {
   return out
 }
 
-function noClassMaps(path: string): InputError {
+function noCams(path: string): InputError {
   return new InputError(path, 'holds no CAMs', {
     expected: 'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; run tagmask maps again',
   })

@@ -1,0 +1,92 @@
+/** @file CAMs of images one after the other, as the recipe's `maps` section says, whatever the size of an image. */
+import type { Sample } from '../../data/sample.ts'
+import type { ImageViews } from '../../data/view-loader.ts'
+import { elementCount, itemSize, type TensorData } from '../../io/tensor-data.ts'
+import type { HeadWeights, Method } from '../../methods/index.ts'
+import { autocast, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { encoderOf } from '../recipe/method.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { type LookOptions, lookAtImages, withinRecipe } from './sized-views.ts'
+import { mapsMemory, type Size } from './step-memory.ts'
+
+/** CAMs [K, H, W] in [0, 1] of the image's tags, at the given size, or that of its first view. */
+export function imageCams(
+  method: Method,
+  { maps: { flip }, device, precision }: Pick<Recipe, 'maps' | 'device' | 'precision'>,
+  { sample, views, working: size }: Pick<ImageViews, 'sample' | 'views'> & { working?: Size },
+): Tensor {
+  return scope(() => {
+    const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
+    return autocast({ precision, device }, () =>
+      method.imageMaps(images, {
+        classes: sample.tags,
+        flip,
+        ...(size !== undefined && { size: [size.height, size.width] }),
+      }),
+    )
+  })
+}
+
+/** What a network sees of an image. */
+export interface CamsOfImage {
+  readonly sample: Sample
+  readonly own: Size
+  /** [K, height, width] at the image's own size, one for each tag. */
+  readonly cam: TensorData
+  readonly heads: HeadWeights | undefined
+}
+
+/** Yields the CAMs of the images, as lookAtImages; one smaller than a patch is left out too. */
+export function camsOfImages(
+  method: Method,
+  recipe: Recipe,
+  samples: readonly Sample[],
+  {
+    scales,
+    storage,
+    ...options
+  }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
+): AsyncGenerator<CamsOfImage, void> {
+  const { maps, normalise: normalisation, data, strict } = recipe
+  const shown = { ...recipe, maps: { ...maps, scales: [...scales] } }
+  return lookAtImages(
+    samples,
+    async views => {
+      const { width, height } = views.image
+      const own = { width, height }
+      const cam = scope(() => fullSizeCams(imageCams(method, recipe, views), own, storage))
+      return { sample: views.sample, own, cam, heads: method.takeHeadWeights?.() }
+    },
+    {
+      ...options,
+      ...withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
+        mapsMemory(shown, { own, working, tags: tags.length, classes: method.numClasses }),
+      ),
+      least: encoderOf(recipe).patchSize,
+      scales,
+      normalisation,
+      withImage: false,
+      workers: data.workers ?? 1,
+      strict,
+    },
+  )
+}
+
+/** CAMs [K, h, w] as [K, height, width] in the number format, spread bilinearly one after the other where the sizes differ. */
+export function fullSizeCams(
+  cams: Tensor,
+  { width, height }: Size,
+  dtype: 'float16' | 'float32',
+): TensorData {
+  const [count, h, w] = cams.shape as [number, number, number]
+  if (h === height && w === width) return scope(() => ops.toDtype(cams, dtype).toData())
+  const shape = [count, height, width]
+  const data = new Uint8Array(elementCount(shape) * itemSize(dtype))
+  for (let k = 0; k < count; k++) {
+    scope(() => {
+      const plane = ops.upsampleBilinear2d(cams.narrow(0, k, 1).unsqueeze(0), [height, width], false)
+      data.set(ops.toDtype(plane, dtype).toData().data, (k * data.length) / count)
+    })
+  }
+  return { dtype, shape, data }
+}

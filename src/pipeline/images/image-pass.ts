@@ -1,0 +1,112 @@
+/** @file One pass over images: what is there is kept, progress, images that cannot be used, abort. Imports no torch. */
+import { stat } from 'node:fs/promises'
+import { InputError } from '../../errors.ts'
+import type { Log } from '../../train/log.ts'
+import { Interrupted, type StageContext } from '../run/stage.ts'
+import { collectLost } from './lost-images.ts'
+
+export interface PassLimits {
+  readonly strict: boolean
+  /** Largest share of the images that may be lost; null: all of them. */
+  readonly maxLost: number | null
+  /** The file that names all that are lost, `lostImages` of the run folder. */
+  readonly list?: string
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+export interface PassOptions<P> extends PassLimits {
+  /** Name of the work, before its progress and messages. */
+  readonly title: string
+  /** The files that it makes of an image; none is skipped where not given. */
+  readonly filesOf?: (sample: P) => readonly string[]
+}
+
+export interface ImagePass<P> {
+  /** Images without all their files. */
+  readonly open: readonly P[]
+  /** Leaves the image out; throws the error again under `strict` and when it is no InputError. */
+  lose(sample: P, error: unknown): void
+  /** One more image is done; the work looks at the signal before the next. */
+  done(): void
+}
+
+/** As the stages of a run do it. */
+export function limitsOf({ recipe: { strict, data }, run, signal, log }: StageContext): PassLimits {
+  return { strict, maxLost: data.maxLost, list: run.lostImages, signal, log }
+}
+
+/**
+ * Calls `work` on the images that are still to be made. Lost ones are told in one line at the end; returns their ids, and
+ * throws InputError when they are more than `maxLost` allows. Throws Interrupted after an abort, when `work` has returned.
+ */
+export async function passOver<P extends { readonly id: string }>(
+  samples: readonly P[],
+  { title, filesOf, strict, maxLost, list, signal, log }: PassOptions<P>,
+  work: (pass: ImagePass<P>) => Promise<void>,
+): Promise<readonly string[]> {
+  const total = samples.length
+  const there = await Promise.all(
+    samples.map(async sample => filesOf !== undefined && (await allExist(filesOf(sample)))),
+  )
+  const open = samples.filter((_, i) => !there[i])
+  let count = total - open.length
+  const progress = log.progress({ title, total, start: count })
+  const lost = collectLost({ title, list, log })
+  const show = (): void => progress.update(count + lost.ids.length)
+  try {
+    await work({
+      open,
+      lose(sample, error) {
+        if (strict || !(error instanceof InputError)) throw error
+        lost.add(sample, error)
+        show()
+      },
+      done() {
+        count++
+        show()
+      },
+    })
+  } finally {
+    progress.finish()
+    await lost.tell(total)
+  }
+  if (signal.aborted) throw new Interrupted(`${title}, image ${count + lost.ids.length} of ${total}`)
+  if (maxLost !== null) await lost.conclude({ lost: lost.ids.length, total, maxLost })
+  return lost.ids
+}
+
+/**
+ * Passes over what a stream makes of the open images: what `use` writes of one goes on while the next is looked at.
+ */
+export function passOverStream<P extends { readonly id: string }, T>(
+  samples: readonly P[],
+  options: PassOptions<P>,
+  stream: (pass: ImagePass<P>) => AsyncIterable<T>,
+  use: (result: T) => Promise<void>,
+): Promise<readonly string[]> {
+  return passOver(samples, options, async pass => {
+    let using = Promise.resolve()
+    try {
+      for await (const result of stream(pass)) {
+        await using
+        if (options.signal.aborted) break
+        using = use(result).then(pass.done)
+        using.catch(() => undefined) // seen when awaited
+      }
+    } finally {
+      await using
+    }
+  })
+}
+
+async function allExist(paths: readonly string[]): Promise<boolean> {
+  return (await Promise.all(paths.map(exists))).every(Boolean)
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
