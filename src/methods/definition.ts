@@ -45,12 +45,15 @@ export interface Definition<
   views?(
     recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },
   ): readonly AugmentRecipe[]
-  /** Views that CAMs are made from have sides that are multiples of so many pixels; 1 unless told. */
-  viewUnit?(model: z.output<Model>): number
+  /** Views of an image that `imageMaps` takes, where they are not those of `maps.scales` to the pixel: sides are multiples of `unit`. */
+  camViews?(recipe: Pick<Own<Model, Train, Maps>, 'model' | 'maps'>): {
+    readonly scales?: readonly number[]
+    readonly unit?: number
+  }
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): Encoder
   /** Bytes that one look for CAMs takes beside the network and the images. */
-  mapsMemory(recipe: Own<Model, Train, Maps>, look: MapsLook): number
+  mapsMemory(recipe: Pick<Own<Model, Train, Maps>, 'model' | 'maps'>, look: MapsLook): number
   /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */
   readonly labels?: boolean
   /** Builds the network with freshly drawn weights. Loads libtorch. */

@@ -4,7 +4,7 @@ import type { ImageViews } from '../../data/view-loader.ts'
 import { elementCount, itemSize, type TensorData } from '../../io/tensor-data.ts'
 import type { HeadWeights, Method } from '../../methods/index.ts'
 import { autocast, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
-import { encoderOf } from '../recipe/method.ts'
+import { encoderOf, methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { type LookOptions, lookAtImages, withinRecipe } from './sized-views.ts'
 import { mapsMemory, type Size } from './step-memory.ts'
@@ -48,6 +48,7 @@ export function camsOfImages(
   }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
 ): AsyncGenerator<CamsOfImage, void> {
   const { maps, normalise: normalisation, data, strict } = recipe
+  const { scales: seen = scales, unit = 1 } = methodOf(recipe).camViews?.(recipe) ?? {}
   const shown = { ...recipe, maps: { ...maps, scales: [...scales] } }
   return lookAtImages(
     samples,
@@ -63,7 +64,8 @@ export function camsOfImages(
         mapsMemory(shown, { own, working, tags: tags.length, classes: method.numClasses }),
       ),
       least: encoderOf(recipe).patchSize,
-      scales,
+      scales: seen,
+      unit,
       normalisation,
       withImage: false,
       workers: data.workers ?? 1,

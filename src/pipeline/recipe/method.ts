@@ -13,7 +13,10 @@ export interface MethodOf {
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): Variant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]
-  viewUnit?(model: Recipe['model']): number
+  camViews?(recipe: Pick<Recipe, 'model' | 'maps'>): {
+    readonly scales?: readonly number[]
+    readonly unit?: number
+  }
   encoder(model: Recipe['model']): Encoder
   readonly labels?: boolean
   mapsMemory(recipe: Pick<Recipe, 'model' | 'maps'>, look: MapsLook): number
