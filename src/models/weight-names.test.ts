@@ -43,6 +43,7 @@ test.for([
     "Hugging Face's vision transformer, whose names are others",
   ],
   ['module.patch_embed.proj.weight', 'a vision transformer'],
+  ['module.encoder.patch_embed1.proj.weight', 'a mix transformer (SegFormer)'],
   ['embedding/kernel', "Google's vision transformer (augreg)"],
 ])('%s is of %s', ([name, what]) => {
   expect(seemsToHold(['x', name!])).toBe(`the file seems to hold ${what}`)

@@ -70,6 +70,7 @@ const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/resblocks\.0\./, 'a CLIP'],
   [/embedding\/kernel$/, "Google's vision transformer (augreg)"],
   [/(^|\.)blocks_token_only\.0\./, 'a CaiT'],
+  [/(^|\.)patch_embed1\.proj\.weight$/, 'a mix transformer (SegFormer)'],
   [/(^|\.)decoder\.cls_emb$/, 'a Segmenter'],
   [/(^|\.)patch_embed\.proj\.weight$/, 'a vision transformer'],
 ]

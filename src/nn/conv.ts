@@ -15,6 +15,8 @@ export interface Conv2dOptions {
   readonly bias?: boolean
   /** Draws the weight. Default: torch.nn.Conv2d's. */
   readonly init?: (shape: readonly [number, number, number, number]) => Tensor
+  /** Draws the bias. Default: torch.nn.Conv2d's. */
+  readonly initBias?: (shape: readonly [number]) => Tensor
 }
 
 /** torch.nn.Conv2d with a square kernel. */
@@ -36,12 +38,14 @@ export class Conv2d extends Module {
     groups = 1,
     bias = true,
     init,
+    initBias,
   }: Conv2dOptions) {
     super()
     const shape = [outChannels, inChannels / groups, kernel, kernel] as const
     const fanIn = shape[1] * kernel * kernel
     this.weight = new Parameter(init === undefined ? fanInUniform(shape, fanIn) : init(shape))
-    this.bias = bias ? new Parameter(fanInUniform([outChannels], fanIn)) : undefined
+    const drawn = (): Tensor => initBias?.([outChannels]) ?? fanInUniform([outChannels], fanIn)
+    this.bias = bias ? new Parameter(drawn()) : undefined
     this.stride = stride
     this.padding = padding
     this.dilation = dilation

@@ -15,10 +15,24 @@ export function fanInUniform(shape: readonly number[], fanIn: number): Tensor {
   return noGrad(() => ops.uniform_(ops.empty(shape), { from: -bound, to: bound }))
 }
 
-/** Normal(0, sqrt(2 / fan in)) for a convolution followed by a ReLU: torch.nn.init.kaiming_normal_. shape [out, in, k, k] */
-export function kaimingNormal(shape: readonly number[]): Tensor {
-  const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1)
-  return noGrad(() => ops.normal_(ops.empty(shape), { mean: 0, std: Math.sqrt(2 / fanIn) }))
+export interface KaimingOptions {
+  /** in: forward keeps its variance; out: backward does. */
+  readonly fan?: 'in' | 'out'
+  readonly groups?: number
+  /** Of the leaky ReLU after it. */
+  readonly negativeSlope?: number
+}
+
+/** Normal(0, sqrt(2 / (1 + slope^2) / fan)), for a convolution followed by a ReLU: torch.nn.init.kaiming_normal_. shape [out, in / groups, k, k] */
+export function kaimingNormal(
+  shape: readonly number[],
+  { fan = 'in', groups = 1, negativeSlope = 0 }: KaimingOptions = {},
+): Tensor {
+  const [out, ...inner] = shape as [number, ...number[]]
+  const fanIn = inner.reduce((product, extent) => product * extent, 1)
+  const reach = fan === 'in' ? fanIn : ((fanIn / inner[0]!) * out) / groups
+  const std = Math.sqrt(2 / (1 + negativeSlope ** 2) / reach)
+  return noGrad(() => ops.normal_(ops.empty(shape), { mean: 0, std }))
 }
 
 /** Uniform in +-gain * sqrt(6 / (fan in + fan out)): torch.nn.init.xavier_uniform_. shape [out, in, k, k] */

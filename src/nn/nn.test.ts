@@ -180,11 +180,19 @@ test('Kaiming and Xavier draw what PyTorch draws: by fan in, by fan in and out',
     const deviation = (values: Float32Array): number =>
       Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
     expect(deviation(kaimingNormal([200, 50, 2, 2]).toFloat32Array())).toBeCloseTo(Math.sqrt(2 / 200), 2)
+    const outward = kaimingNormal([200, 50, 2, 2], { fan: 'out', groups: 4, negativeSlope: 2 })
+    expect(deviation(outward.toFloat32Array())).toBeCloseTo(Math.sqrt(2 / 5 / 200), 2)
     const uniform = xavierUniform([60, 30, 2, 2], { gain: 3 }).toFloat32Array()
     const bound = 3 * Math.sqrt(6 / 360)
     expect(Math.max(...uniform.map(Math.abs))).toBeLessThanOrEqual(bound)
     expect(deviation(uniform)).toBeCloseTo(bound / Math.sqrt(3), 2)
   })
+})
+
+test('a convolution takes its bias as it is drawn', () => {
+  const conv = new Conv2d({ inChannels: 1, outChannels: 2, kernel: 1, initBias: shape => ops.ones(shape) })
+  expect([...conv.bias!.toFloat32Array()]).toEqual([1, 1])
+  conv.dispose()
 })
 
 test('a grouped convolution sees its own channels alone', () => {

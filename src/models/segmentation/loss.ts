@@ -10,6 +10,8 @@ export interface SegmentationLossOptions {
    * What pixels labelled 254 (unsure) may be, [B, C] (float32): 1 for the labels that the image may hold, 0 for the others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
    */
   readonly candidates?: Tensor | undefined
+  /** Of a pixel of each label [C] (float32): the loss is then the weighted sum over pixels, not their mean. */
+  readonly weights?: Tensor | undefined
 }
 
 /**
@@ -19,12 +21,12 @@ export interface SegmentationLossOptions {
 export function segmentationLoss(
   logits: Tensor,
   labels: Tensor,
-  { candidates }: SegmentationLossOptions = {},
+  options: SegmentationLossOptions = {},
 ): Tensor {
   return scope(() => {
-    const counted = Math.max(1, ops.ltScalar(labels, IGNORE).sum().item())
-    if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels, candidates).div(counted)
-    const { sum, gradient } = lossAndGradient(logits.detach(), labels, candidates)
+    const counted = options.weights ? 1 : Math.max(1, ops.ltScalar(labels, IGNORE).sum().item())
+    if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels, options).div(counted)
+    const { sum, gradient } = lossAndGradient(logits.detach(), labels, options)
     return differentiable(
       'segmentation loss',
       [logits],
@@ -34,9 +36,13 @@ export function segmentationLoss(
   })
 }
 
-function summedLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefined): Tensor {
+function summedLoss(
+  logits: Tensor,
+  labels: Tensor,
+  { candidates, weights }: SegmentationLossOptions,
+): Tensor {
   const full = ops.upsampleBilinear2d(logits, labels.shape.slice(1), false) // [B, C, H, W]
-  const options = { reduction: SUM, ignoreIndex: IGNORE }
+  const options = { reduction: SUM, ignoreIndex: IGNORE, weight: weights }
   if (candidates === undefined) return ops.crossEntropyLoss(full, labels, options)
   const unsure = ops.eqScalar(labels, UNSURE)
   const sure = ops.crossEntropyLoss(full, ops.maskedFill(labels, unsure, IGNORE), options)
@@ -56,7 +62,7 @@ function summedLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefin
 function lossAndGradient(
   logits: Tensor,
   labels: Tensor,
-  candidates: Tensor | undefined,
+  { candidates, weights }: SegmentationLossOptions,
 ): { sum: Tensor; gradient: Tensor } {
   return scope(() => {
     const gradient = ops.emptyLike(logits)
@@ -65,7 +71,8 @@ function lossAndGradient(
       scope(() => {
         const leaf = logits.narrow(0, sample, 1).clone()
         leaf.requiresGrad = true
-        const loss = summedLoss(leaf, labels.narrow(0, sample, 1), candidates?.narrow(0, sample, 1))
+        const options = { candidates: candidates?.narrow(0, sample, 1), weights }
+        const loss = summedLoss(leaf, labels.narrow(0, sample, 1), options)
         backward(loss)
         noGrad(() => {
           ops.add_(sum, loss)

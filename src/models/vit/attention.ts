@@ -50,14 +50,10 @@ export class Attention extends Module {
     const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
     const packed = packHeads(qkv, this.heads)
     const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
-    const attended = plain
-      ? attend(packed, this.drop, read)
-      : isRecording()
-        ? { tokens: attendLean(packed, read), weights: undefined }
-        : attendInPlace(packed, read)
+    const { tokens, weights } = plain ? attend(packed, this.drop, read) : attendHeads(packed, read)
     return {
-      tokens: this.drop.forward(this.proj.forward(joinHeads(attended.tokens))),
-      weights: withWeights ? attended.weights : undefined,
+      tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, this.heads))),
+      weights: withWeights ? weights : undefined,
     }
   }
 }
@@ -71,14 +67,20 @@ function packHeads(qkv: Tensor, heads: number): Tensor {
     .contiguous()
 }
 
-/** Tokens of every head side by side: [B, heads, N, d] -> [B, N, D]. */
-function joinHeads(tokens: Tensor): Tensor {
-  const [batch, heads, length, d] = tokens.shape as [number, number, number, number]
-  return tokens.transpose(1, 2).reshape(batch, length, heads * d)
+/** Tokens of every head side by side: [B*heads, N, d] -> [B, N, D]. */
+export function joinHeads(tokens: Tensor, heads: number): Tensor {
+  const [length, d] = tokens.shape.slice(-2) as [number, number]
+  return tokens
+    .reshape(-1, heads, length, d)
+    .transpose(1, 2)
+    .reshape(-1, length, heads * d)
 }
 
-/** Views [B*heads, N, d] of q, k and v. */
-function unpack(packed: Tensor): [Tensor, Tensor, Tensor] {
+/** Queries [B*heads, n, d], keys and values [B*heads, N, d]. */
+export type Heads = readonly [Tensor, Tensor, Tensor]
+
+/** Views of q, k and v. */
+function unpack(packed: Tensor): Heads {
   const [, batch, heads, length, d] = packed.shape as [number, number, number, number, number]
   const flat = packed.reshape(3, batch * heads, length, d)
   return [flat.select(0, 0), flat.select(0, 1), flat.select(0, 2)]
@@ -99,41 +101,56 @@ export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
   return ops.softmaxOut(weights, -1, false, weights)
 }
 
-/** The same unrecorded; the scores are overwritten by their softmax, and `packed`'s q is scaled where it lies. */
-function attendInPlace(packed: Tensor, read?: AttentionReader): { tokens: Tensor; weights: Tensor } {
+/** The same without drop and in place, or with a derivative by hand; `packed`'s q is scaled where it lies. */
+function attendHeads(packed: Tensor, read?: AttentionReader): Attended {
   const [, batch, heads, length] = packed.shape as [number, number, number, number]
-  const [q, k, v] = unpack(packed)
-  ops.mulScalar_(q, q.size(-1) ** -0.5)
-  const rows = attentionRows(q, k) // [B*h, N, N]
-  const weights = rows.reshape(batch, heads, length, length)
-  read?.({ weights, queries: packed.select(0, 0), keys: packed.select(0, 1) })
-  return { tokens: ops.bmm(rows, v).reshape(batch, heads, length, -1), weights }
+  const weightsOf = (rows: Tensor): Tensor => rows.reshape(batch, heads, length, length)
+  const reader = (rows: Tensor, [scaled]: readonly Tensor[]): void =>
+    read?.({ weights: weightsOf(rows), queries: scaled!.select(0, 0), keys: scaled!.select(0, 1) })
+  if (isRecording())
+    return { tokens: attendLean([packed], ([all]) => unpack(all!), reader), weights: undefined }
+  const { tokens, rows } = attendInPlace(unpack(packed))
+  reader(rows, [packed])
+  return { tokens, weights: weightsOf(rows) }
 }
 
-/** Recorded attention with a derivative by hand: only q, k, v and the softmaxed weights are kept. */
-function attendLean(packed: Tensor, read?: AttentionReader): Tensor {
+/** Unrecorded attention -> tokens [B*heads, n, d], weights [B*heads, n, N]; q is scaled where it lies. */
+export function attendInPlace([q, k, v]: Heads): { tokens: Tensor; rows: Tensor } {
+  ops.mulScalar_(q, q.size(-1) ** -0.5)
+  const rows = attentionRows(q, k) // the scores, overwritten by their softmax
+  return { tokens: ops.bmm(rows, v), rows }
+}
+
+/**
+ * Recorded attention with a derivative by hand: only q, k, v and the softmaxed rows [B*heads, n, N] are kept. `heads` shows
+ * q, k and v as they lie in `parts`, which nothing else may read: q is scaled in place. -> tokens [B*heads, n, d]
+ */
+export function attendLean(
+  parts: readonly Tensor[],
+  heads: (parts: readonly Tensor[]) => Heads,
+  read?: (rows: Tensor, parts: readonly Tensor[]) => void,
+): Tensor {
   return differentiable(
     'attention',
-    [packed],
+    parts,
     () => {
-      const scaled = packed.detach() // q is scaled in place: nothing else reads `packed`
-      const { tokens, weights } = attendInPlace(scaled, read)
-      return { outputs: [tokens], saved: [scaled, weights] }
+      const scaled = parts.map(part => part.detach())
+      const { tokens, rows } = attendInPlace(heads(scaled))
+      read?.(rows, scaled)
+      return { outputs: [tokens], saved: [...scaled, rows] }
     },
-    ([gradient], [scaled, kept]) => {
-      const [, batch, heads, length, d] = scaled!.shape as [number, number, number, number, number]
-      const [q, k, v] = unpack(scaled!)
-      const weights = kept!.reshape(batch * heads, length, length)
-      const dTokens = gradient!.reshape(batch * heads, length, d)
-      const dPacked = ops.emptyLike(scaled!)
-      const [dq, dk, dv] = unpack(dPacked)
-      ops.bmmOut(weights.transpose(1, 2), dTokens, dv)
-      const dScores = ops.bmm(dTokens, v.transpose(1, 2)) // [B*h, N, N]
-      ops.softmaxBackwardOut(dScores, weights, -1, scaled!.dtype, dScores)
+    ([gradient], saved) => {
+      const [scaled, rows] = [saved.slice(0, -1), saved.at(-1)!]
+      const [q, k, v] = heads(scaled)
+      const dParts = scaled.map(part => ops.emptyLike(part))
+      const [dq, dk, dv] = heads(dParts)
+      ops.bmmOut(rows.transpose(1, 2), gradient!, dv)
+      const dScores = ops.bmm(gradient!, v.transpose(1, 2)) // [B*h, n, N]
+      ops.softmaxBackwardOut(dScores, rows, -1, q.dtype, dScores)
       ops.bmmOut(dScores, k, dq)
-      ops.mulScalar_(dq, d ** -0.5)
+      ops.mulScalar_(dq, q.size(-1) ** -0.5)
       ops.bmmOut(dScores.transpose(1, 2), q, dk)
-      return [dPacked]
+      return dParts
     },
   )[0]!
 }

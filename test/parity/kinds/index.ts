@@ -1,5 +1,8 @@
 /** @file Every kind of golden file we know. A new one is one file here and one line below. */
 import type { Content, Kind } from '../fixture.ts'
+import { afaEncoder } from './afa-encoder.ts'
+import { afaLabels } from './afa-labels.ts'
+import { afaOutputs } from './afa-outputs.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
@@ -30,6 +33,9 @@ import { weaktrTraining } from './weaktr-training.ts'
 
 export const kinds: readonly Kind[] = [
   cam,
+  afaEncoder,
+  afaLabels,
+  afaOutputs,
   mctformerTraining,
   mctformerEval,
   mctformerCam,

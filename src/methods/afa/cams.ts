@@ -1,0 +1,140 @@
+/** @file CAMs of a training batch at several scales, and labels by thresholds (utils/camutils.py, multi_scale_cam_with_aff_mat, cam_to_label). */
+import { IGNORE } from '../../io/label-values.ts'
+import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Afa } from './model.ts'
+
+/** CAMs of one image, of the classes that it is tagged with alone. */
+export interface ImageCams {
+  /** Ascending, counted from 0. */
+  readonly classes: readonly number[]
+  /** [K, H, W] in [0, 1] */
+  readonly cams: Tensor
+}
+
+export interface BatchCams {
+  readonly images: readonly ImageCams[]
+  /** At the largest scale, of the images as they are [B, N, N]. */
+  readonly affinity: Tensor
+}
+
+export interface MultiScaleCamOptions {
+  /** Classes of each image, ascending. */
+  readonly classes: readonly (readonly number[])[]
+  /** Of the images; 1 is always looked at, and first. */
+  readonly scales?: readonly number[]
+  /** Whether the head's running statistics see these passes, too; as the original while the network trains. */
+  readonly observe?: boolean
+}
+
+/**
+ * The larger response of image and flip at each scale, without negative ones, summed over scales and stretched to [0, 1]. Every class
+ * is stretched on its own, so only those of the tags are made. images [B, 3, H, W], normalised.
+ */
+export function multiScaleCams(
+  network: Afa,
+  images: Tensor,
+  { classes, scales = [1, 0.5, 1.5], observe = network.training }: MultiScaleCamOptions,
+): BatchCams {
+  const [batch, , height, width] = images.shape as [number, number, number, number]
+  const largest = Math.max(1, ...scales)
+  return noGrad(() =>
+    scope(() => {
+      let affinity: Tensor | undefined
+      const views = [1, ...scales.filter(scale => scale !== 1)].map(scale =>
+        scope(() => {
+          const size = [Math.trunc(scale * height), Math.trunc(scale * width)]
+          const scaled = scale === 1 ? images : ops.upsampleBilinear2d(images, size, false)
+          const affinityOf = scale === largest && affinity === undefined ? batch : 0
+          const made = network.cams(ops.cat([scaled, scaled.flip(-1)]), { affinityOf, observe })
+          affinity ??= made.affinity
+          return { view: taggedResponses(made.cams, classes, [height, width]), affinity: made.affinity }
+        }),
+      )
+      const cams = stretched(views.map(({ view }) => view))
+      let first = 0
+      const each = classes.map(own => {
+        const cut = { classes: own, cams: cams.narrow(0, first, own.length) }
+        first += own.length
+        return cut
+      })
+      return { images: each, affinity: affinity! }
+    }),
+  )
+}
+
+/** Responses [2B, C, h, w], the flips behind -> the larger one of each tagged class [P, H, W], image by image. */
+function taggedResponses(
+  responses: Tensor,
+  classes: readonly (readonly number[])[],
+  size: readonly [number, number],
+): Tensor {
+  const [, count, rows, columns] = responses.shape as [number, number, number, number]
+  const flat = responses.reshape(2, -1, rows, columns) // [2, B*C, h, w]
+  const pairs = classes.flatMap((own, image) => own.map(index => flat.narrow(1, image * count + index, 1)))
+  if (pairs.length === 0) return ops.zeros([0, ...size], { device: responses.device })
+  const full = ops.upsampleBilinear2d(ops.cat(pairs, { dim: 1 }), size, false)
+  return ops.maximum(full.select(0, 0), full.select(0, 1).flip(-1)).relu()
+}
+
+/** The sum of views [P, H, W], each map stretched: (v - min) / (max - min + 1e-5). */
+function stretched(views: readonly Tensor[]): Tensor {
+  return scope(() => {
+    const sum = views.reduce((total, view) => total.add(view))
+    if (sum.size(0) === 0) return sum
+    const above = sum.sub(ops.amin(sum, { dim: [-2, -1], keepdim: true }))
+    return ops.div_(above, ops.amax(above, { dim: [-2, -1], keepdim: true }).add(1e-5))
+  })
+}
+
+/** Rows and columns of an image within its crop: [top, bottom) and [left, right); beyond the crop is cut off. */
+export interface ImageBox {
+  readonly top: number
+  readonly bottom: number
+  readonly left: number
+  readonly right: number
+}
+
+export interface CamLabelOptions {
+  /** At or below it a place is background. */
+  readonly background?: number
+  /** Two thresholds instead: at or below low background, above high the class, unknown in between. */
+  readonly uncertain?: { readonly low: number; readonly high: number }
+  /** What lies outside is unknown. */
+  readonly box?: ImageBox
+}
+
+/** The class of the largest CAM + 1 at each place, 0 background, 255 unknown: [H, W] uint8. */
+export function camLabels(
+  { classes, cams }: ImageCams,
+  { background = 0.45, uncertain, box }: CamLabelOptions = {},
+): Tensor {
+  return scope(() => {
+    if (classes.length === 0) return insideBox(ops.zeros(cams.shape.slice(1), { dtype: 'uint8' }), box)
+    const { values, indices } = cams.max(0)
+    const names = fromData({
+      dtype: 'uint8',
+      shape: [classes.length],
+      data: Uint8Array.from(classes, c => c + 1),
+    })
+    const labels = ops
+      .indexSelect(names.to({ device: cams.device }), 0, indices.reshape(-1))
+      .reshape(...values.shape)
+    if (uncertain !== undefined) ops.maskedFill_(labels, values.le(uncertain.high), IGNORE)
+    ops.maskedFill_(labels, values.le(uncertain?.low ?? background), 0)
+    return insideBox(labels, box)
+  })
+}
+
+/** Labels [H, W] with 255 outside the box. */
+export function insideBox(labels: Tensor, box: ImageBox | undefined): Tensor {
+  if (box === undefined) return labels
+  return scope(() => {
+    const result = ops.fullLike(labels, IGNORE)
+    const inside = (map: Tensor): Tensor => {
+      const [bottom, right] = [Math.min(box.bottom, map.size(0)), Math.min(box.right, map.size(1))]
+      return map.narrow(0, box.top, bottom - box.top).narrow(1, box.left, right - box.left)
+    }
+    ops.copy_(inside(result), inside(labels))
+    return result
+  })
+}

@@ -1,0 +1,116 @@
+/** @file SegFormer's self-attention: keys and values from a smaller map, and the factors of its logits for methods that ask. */
+import { type Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
+import { isRecording, ops, type Tensor } from '../../torch/index.ts'
+import { attendInPlace, attendLean, type Heads, joinHeads } from '../vit/attention.ts'
+import type { Grid } from '../vit/index.ts'
+import { convolution } from './convolution.ts'
+import { asMap, asTokens } from './token-map.ts'
+
+/** What attention logits are products of, recorded: smaller than they, and enough for sums over heads. */
+export interface LogitFactors {
+  /** [B, N, heads*d], the heads side by side. */
+  readonly queries: Tensor
+  /** [B, M, heads*d] */
+  readonly keys: Tensor
+  readonly heads: number
+}
+
+/** Raw logits q k^T [B, heads, N, M]: neither scaled nor softmaxed. */
+export function attentionLogits({ queries, keys, heads }: LogitFactors): Tensor {
+  const [q, k] = [queries, keys].map(tokens => splitHeads(tokens, heads)) as [Tensor, Tensor]
+  return q.matmul(k.transpose(-2, -1))
+}
+
+export interface EfficientAttentionOptions {
+  readonly embedDim: number
+  readonly heads: number
+  /** Keys and values are taken from a map that is this many times smaller each way. */
+  readonly srRatio: number
+}
+
+export class EfficientAttention extends Module {
+  readonly q: Linear
+  readonly kv: Linear
+  readonly proj: Linear
+  readonly sr: Conv2d | undefined
+  readonly norm: LayerNorm | undefined
+  readonly heads: number
+
+  constructor({ embedDim, heads, srRatio }: EfficientAttentionOptions) {
+    super()
+    this.heads = heads
+    const linear = (outFeatures: number): Linear =>
+      new Linear({ inFeatures: embedDim, outFeatures, init: truncatedNormal })
+    this.q = linear(embedDim)
+    this.kv = linear(2 * embedDim)
+    this.proj = linear(embedDim)
+    if (srRatio === 1) return
+    const side = { kernel: srRatio, stride: srRatio }
+    this.sr = convolution({ inChannels: embedDim, outChannels: embedDim, ...side })
+    this.norm = new LayerNorm({ features: embedDim, eps: 1e-5 })
+  }
+
+  /** x [B, N, D], normalised -> tokens [B, N, D]; `factors` only where asked for. */
+  forward(
+    x: Tensor,
+    grid: Grid,
+    { withFactors = false } = {},
+  ): { tokens: Tensor; factors: LogitFactors | undefined } {
+    const { heads } = this
+    const queries = this.q.forward(x)
+    const keysAndValues = this.kv.forward(this.reduced(x, grid)) // [B, M, 2D]
+    const attended = joinHeads(attend(queries, keysAndValues, { heads, spare: withFactors }), heads)
+    const tokens = this.proj.forward(attended)
+    if (!withFactors) return { tokens, factors: undefined }
+    return { tokens, factors: { queries, keys: keysAndValues.narrow(2, 0, queries.size(2)), heads } }
+  }
+
+  /** Places of the smaller map [B, M, D]; a map smaller than the ratio is filled up with zeros. */
+  private reduced(x: Tensor, grid: Grid): Tensor {
+    const { sr, norm } = this
+    if (sr === undefined || norm === undefined) return x
+    const [below, right] = [grid.rows, grid.columns].map(extent => Math.max(0, sr.stride - extent))
+    const map = asMap(x, grid)
+    const whole = below || right ? ops.constantPadNd(map, [0, right!, 0, below!]) : map
+    return norm.forward(asTokens(sr.forward(whole)))
+  }
+}
+
+/** [B, N, heads*d] -> [B, heads, N, d], contiguous */
+function splitHeads(tokens: Tensor, heads: number): Tensor {
+  const [batch, length, width] = tokens.shape as [number, number, number]
+  return tokens
+    .reshape(batch, length, heads, width / heads)
+    .transpose(1, 2)
+    .contiguous()
+}
+
+/** Tokens [B*heads, N, d] of queries [B, N, D] and of keys and values [B, M, 2D]; `spare`: the queries stay as they are. */
+function attend(
+  queries: Tensor,
+  keysAndValues: Tensor,
+  { heads, spare }: { heads: number; spare: boolean },
+): Tensor {
+  const [batch, length, width] = keysAndValues.shape as [number, number, number]
+  const split = splitHeads(queries, heads)
+  const q = spare && heads === 1 ? split.clone() : split // one head is no copy, and lean attention scales in place
+  const kv = keysAndValues
+    .reshape(batch, length, 2, heads, width / 2 / heads)
+    .permute(2, 0, 3, 1, 4)
+    .contiguous() // [2, B, heads, M, d]
+  const headsOf = ([q, kv]: readonly Tensor[]): Heads => {
+    const [keys, values] = [kv!.select(0, 0), kv!.select(0, 1)]
+    return [flat(q!), flat(keys), flat(values)]
+  }
+  if (!isRecording()) return attendInPlace(headsOf([q, kv])).tokens
+  if (queries.device === 'cpu') return attendLean([q, kv], headsOf)
+  const [flatQ, k, v] = headsOf([q, kv])
+  const scaled = flatQ.mul(flatQ.size(-1) ** -0.5)
+  return ops.bmm(ops.bmm(scaled, k.transpose(1, 2)).softmax(-1), v)
+}
+
+/** [B, heads, N, d] -> [B*heads, N, d] */
+function flat(tokens: Tensor): Tensor {
+  const [batch, heads, length, d] = tokens.shape as [number, number, number, number]
+  return tokens.reshape(batch * heads, length, d)
+}

@@ -1,0 +1,2 @@
+/** @file SegFormer's segmentation head. */
+export { SegformerHead, type SegformerHeadOptions } from './head.ts'
