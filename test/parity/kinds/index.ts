@@ -1,5 +1,7 @@
 /** @file Every kind of golden file we know. A new one is one file here and one line below. */
 import type { Content, Kind } from '../fixture.ts'
+import { afaPar } from './afa-par.ts'
+import { afaRefinedLabels } from './afa-refined-labels.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
@@ -53,6 +55,8 @@ export const kinds: readonly Kind[] = [
   weaktrRetrain,
   weaktrRetrainInfer,
   weaktrRetrainSchedule,
+  afaPar,
+  afaRefinedLabels,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),
