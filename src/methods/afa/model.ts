@@ -1,8 +1,9 @@
 /** @file AFA's network (Ru et al. 2022): one encoder, a classifier, SegFormer's head, and an affinity learned from attention. */
 import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../../models/adapted-weights.ts'
-import { asMap, asTokens, gridOf, type LogitFactors } from '../../models/mit/index.ts'
+import { asMap, asTokens, gridOf } from '../../models/mit/index.ts'
 import { SegformerHead } from '../../models/segformer/index.ts'
+import type { LogitFactors } from '../../models/vit/index.ts'
 import { Conv2d, kaimingNormal, Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AfaEncoder } from './encoder.ts'

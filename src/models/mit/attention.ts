@@ -1,19 +1,10 @@
 /** @file SegFormer's self-attention: keys and values from a smaller map, and the factors of its logits for methods that ask. */
 import { type Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { isRecording, ops, type Tensor } from '../../torch/index.ts'
-import { attendInPlace, attendLean, type Heads, joinHeads } from '../vit/attention.ts'
+import { attendInPlace, attendLean, type Heads, joinHeads, type LogitFactors } from '../vit/attention.ts'
 import type { Grid } from '../vit/index.ts'
 import { convolution } from './convolution.ts'
 import { asMap, asTokens } from './token-map.ts'
-
-/** What attention logits are products of, recorded: smaller than they, and enough for sums over heads. */
-export interface LogitFactors {
-  /** [B, N, heads*d], the heads side by side. */
-  readonly queries: Tensor
-  /** [B, M, heads*d] */
-  readonly keys: Tensor
-  readonly heads: number
-}
 
 /** Raw logits q k^T [B, heads, N, M]: neither scaled nor softmaxed. */
 export function attentionLogits({ queries, keys, heads }: LogitFactors): Tensor {

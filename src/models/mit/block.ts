@@ -1,8 +1,8 @@
 /** @file One block of a mix transformer. */
 import { LayerNorm, Module, Residual } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
-import type { Grid } from '../vit/index.ts'
-import { EfficientAttention, type EfficientAttentionOptions, type LogitFactors } from './attention.ts'
+import type { Grid, LogitFactors } from '../vit/index.ts'
+import { EfficientAttention, type EfficientAttentionOptions } from './attention.ts'
 import { MixFfn } from './mix-ffn.ts'
 
 export interface MitBlockOptions extends EfficientAttentionOptions {

@@ -1,5 +1,5 @@
 /** @file SegFormer's encoders. */
-export { attentionLogits, type LogitFactors } from './attention.ts'
+export { attentionLogits } from './attention.ts'
 export { type MitOutput, MixTransformer } from './mix-transformer.ts'
 export { adaptMit } from './pretrained.ts'
 export { type MitName, type MitOptions, mit, type Stages } from './sizes.ts'

@@ -1,7 +1,7 @@
 /** @file SegFormer's encoder (Xie et al. 2021), a mix transformer: four stages of maps, no position embedding, so any size of image. */
 import { LayerNorm, Module } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
-import type { LogitFactors } from './attention.ts'
+import type { LogitFactors } from '../vit/index.ts'
 import { MitBlock } from './block.ts'
 import { OverlapPatchEmbed } from './patch-embed.ts'
 import type { MitOptions, Stages } from './sizes.ts'

@@ -8,6 +8,17 @@ export interface Attended {
   readonly tokens: Tensor
   /** Softmaxed attention [B, heads, N, N], rows attend to columns; only where asked for. */
   readonly weights: Tensor | undefined
+  /** Only where asked for. */
+  readonly factors: LogitFactors | undefined
+}
+
+/** What attention logits are products of, recorded: smaller than they, and enough for sums over heads. */
+export interface LogitFactors {
+  /** [B, N, heads*d], the heads side by side; not scaled. */
+  readonly queries: Tensor
+  /** [B, M, heads*d] */
+  readonly keys: Tensor
+  readonly heads: number
 }
 
 /** One layer's attention as it is made. Not recorded, and freed once read: copy what is to stay. */
@@ -24,6 +35,8 @@ export type AttentionReader = (state: AttentionState) => void
 export interface AttentionOptions {
   /** Return the weights, recorded: for losses that reach into the attention. */
   readonly withWeights?: boolean
+  /** Return the factors of the logits, recorded. */
+  readonly withFactors?: boolean
   readonly read?: AttentionReader | undefined
   /** Goes before the projection to queries, keys and values. */
   readonly norm?: LayerNorm
@@ -46,14 +59,22 @@ export class Attention extends Module {
   }
 
   /** x [B, N, D] */
-  forward(x: Tensor, { withWeights = false, read, norm }: AttentionOptions = {}): Attended {
+  forward(
+    x: Tensor,
+    { withWeights = false, withFactors = false, read, norm }: AttentionOptions = {},
+  ): Attended {
+    const { heads } = this
     const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
-    const packed = packHeads(qkv, this.heads)
+    const made = packHeads(qkv, heads)
+    const packed = withFactors ? made.clone() : made // its queries are scaled in place
+    const width = x.size(-1)
+    const part = (index: number): Tensor => qkv.narrow(2, index * width, width)
     const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
     const { tokens, weights } = plain ? attend(packed, this.drop, read) : attendHeads(packed, read)
     return {
-      tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, this.heads))),
+      tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, heads))),
       weights: withWeights ? weights : undefined,
+      factors: withFactors ? { queries: part(0), keys: part(1), heads } : undefined,
     }
   }
 }
@@ -87,7 +108,7 @@ function unpack(packed: Tensor): Heads {
 }
 
 /** Attention in plain operators, every step kept for autograd. packed [3, B, heads, N, d] -> tokens [B, heads, N, d] */
-function attend(packed: Tensor, drop: Dropout, read?: AttentionReader): Attended {
+function attend(packed: Tensor, drop: Dropout, read?: AttentionReader): Omit<Attended, 'factors'> {
   const [q, k, v] = [packed.select(0, 0), packed.select(0, 1), packed.select(0, 2)]
   const queries = q.mul(q.size(-1) ** -0.5)
   const weights = queries.matmul(k.transpose(-2, -1)).softmax(-1) // [B, h, N, N]
@@ -102,7 +123,7 @@ export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
 }
 
 /** The same without drop and in place, or with a derivative by hand; `packed`'s q is scaled where it lies. */
-function attendHeads(packed: Tensor, read?: AttentionReader): Attended {
+function attendHeads(packed: Tensor, read?: AttentionReader): Omit<Attended, 'factors'> {
   const [, batch, heads, length] = packed.shape as [number, number, number, number]
   const weightsOf = (rows: Tensor): Tensor => rows.reshape(batch, heads, length, length)
   const reader = (rows: Tensor, [scaled]: readonly Tensor[]): void =>

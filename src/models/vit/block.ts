@@ -39,13 +39,13 @@ export class Block extends Module {
   /** x [B, N, D]: x + Attn(LN(x)), then + MLP(LN(x)). What autograd does not keep is freed on the way. */
   forward(x: Tensor, { readBranch, ...options }: BlockForwardOptions = {}): Attended {
     const attended = scope(() => {
-      const { tokens, weights } = scope(() => this.attn.forward(x, { ...options, norm: this.norm1 }))
+      const { tokens, ...recorded } = scope(() => this.attn.forward(x, { ...options, norm: this.norm1 }))
       noGrad(() => readBranch?.(tokens))
-      return { tokens: this.residual.forward(x, tokens), weights }
+      return { tokens: this.residual.forward(x, tokens), ...recorded }
     })
     return scope(() => {
       const branch = scope(() => this.mlp.forward(attended.tokens, { norm: this.norm2 }))
-      return { tokens: this.residual.forward(attended.tokens, branch), weights: attended.weights }
+      return { ...attended, tokens: this.residual.forward(attended.tokens, branch) }
     })
   }
 }

@@ -1,5 +1,11 @@
 /** @file The parts vision transformers are built from. */
-export { type Attended, Attention, type AttentionState, attentionRows } from './attention.ts'
+export {
+  type Attended,
+  Attention,
+  type AttentionState,
+  attentionRows,
+  type LogitFactors,
+} from './attention.ts'
 export { fromAugreg, isAugreg } from './augreg.ts'
 export { Block, blocks } from './block.ts'
 export {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import { type Block, blocks, runBlocks } from './index.ts'
+import { backward, keep, manualSeed, memory, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { type Block, blocks, type LogitFactors, runBlocks } from './index.ts'
 
 const [BATCH, LENGTH, WIDTH, HEADS] = [2, 5, 8, 2]
 let trunk: Block[]
@@ -53,8 +53,8 @@ describe('a visitor', () => {
     scope(() => {
       const kept: [number, Tensor][] = []
       const end = runBlocks(trunk, tokens(), {
-        records: layer => layer > 0,
-        recorded: (weights, layer) => void kept.push([layer, weights]),
+        records: layer => (layer > 0 ? 'weights' : undefined),
+        recorded: ({ weights }, layer) => void kept.push([layer, weights!]),
       })
       expect(kept.map(([layer, { shape }]) => [layer, shape])).toEqual([
         [1, [BATCH, HEADS, LENGTH, LENGTH]],
@@ -65,6 +65,42 @@ describe('a visitor', () => {
       backward(kept[1]![1].select(-1, 0).sum())
       expect(values(trunk[2]!.attn.qkv.weight.grad!).some(Boolean)).toBe(true)
       expect(trunk[2]!.mlp.fc1.weight.grad).toBeUndefined()
+    })
+  })
+
+  test('has the factors of the logits: they make the weights, and a loss of them reaches queries and keys', () => {
+    scope(() => {
+      let factors: LogitFactors | undefined
+      let weights: Tensor | undefined
+      const end = runBlocks(trunk, tokens(), {
+        attention: (state, layer) => {
+          if (layer === 2) weights = keep(state.weights.clone())
+        },
+        records: layer => (layer === 2 ? 'factors' : undefined),
+        recorded: attended => {
+          factors = attended.factors
+        },
+      })
+      const { queries, keys, heads } = factors!
+      const each = (x: Tensor): Tensor => x.reshape(BATCH, LENGTH, heads, -1).transpose(1, 2)
+      const logits = each(queries)
+        .matmul(each(keys).transpose(-2, -1))
+        .mul((WIDTH / HEADS) ** -0.5)
+      const got = values(logits.softmax(-1))
+      for (const [i, value] of values(weights!).entries()) expect(got[i]).toBeCloseTo(value, 5)
+      weights!.dispose()
+      expect(values(end)).toEqual(values(runBlocks(trunk, tokens())))
+      backward(logits.select(-1, 0).sum())
+      expect(
+        values(trunk[2]!.attn.qkv.weight.grad!)
+          .slice(0, 2 * WIDTH * WIDTH)
+          .some(Boolean),
+      ).toBe(true)
+      expect(
+        values(trunk[2]!.attn.qkv.weight.grad!)
+          .slice(2 * WIDTH * WIDTH)
+          .some(Boolean),
+      ).toBe(false)
     })
   })
 

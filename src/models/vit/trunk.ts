@@ -1,6 +1,6 @@
 /** @file The trunk of a vision transformer: its blocks, on tokens that its owner has set up, seen by a visitor on the way. */
 import { scope, type Tensor } from '../../torch/index.ts'
-import type { AttentionState } from './attention.ts'
+import type { Attended, AttentionState } from './attention.ts'
 import type { Block } from './block.ts'
 
 /** Sees every block on the way; layers count from 0, tokens are class tokens first. */
@@ -9,9 +9,10 @@ export interface BlockVisitor {
   readonly attention?: ((state: AttentionState, layer: number) => void) | undefined
   /** Output [B, N, D] of the attention layer before the residual sum: not recorded, freed afterwards. */
   readonly branch?: ((branch: Tensor, layer: number) => void) | undefined
-  /** Softmaxed attention [B, heads, N, N] of the layers that `records` names, recorded: for a loss that reaches into it. */
-  readonly recorded?: ((weights: Tensor, layer: number) => void) | undefined
-  readonly records?: ((layer: number) => boolean) | undefined
+  /** What `records` asks for of a layer's attention, recorded: for a loss that reaches into it. */
+  readonly recorded?: ((attention: Omit<Attended, 'tokens'>, layer: number) => void) | undefined
+  /** The softmaxed weights [B, heads, N, N], or the factors of the logits. */
+  readonly records?: ((layer: number) => 'weights' | 'factors' | undefined) | undefined
   /** Output [B, N, D] of the whole block, recorded; the next block takes what is returned in its place, if anything. Freed after that block: views of it stay. */
   // biome-ignore lint/suspicious/noConfusingVoidType: most visitors only look
   readonly output?: ((tokens: Tensor, layer: number) => Tensor | void) | undefined
@@ -21,18 +22,20 @@ export interface BlockVisitor {
 export function runBlocks(
   blocks: readonly Block[],
   tokens: Tensor,
-  { attention, branch, recorded, records = () => recorded !== undefined, output }: BlockVisitor = {},
+  { attention, branch, recorded, records, output }: BlockVisitor = {},
 ): Tensor {
   let x = tokens
   for (const [layer, block] of blocks.entries()) {
+    const asked = records?.(layer)
     const made = scope(() =>
       block.forward(x, {
-        withWeights: records(layer),
+        withWeights: asked === 'weights',
+        withFactors: asked === 'factors',
         read: attention && (state => attention(state, layer)),
         readBranch: branch && (attended => branch(attended, layer)),
       }),
     )
-    if (made.weights !== undefined) recorded?.(made.weights, layer)
+    if (asked !== undefined) recorded?.(made, layer)
     if (x !== tokens) x.dispose()
     x = output?.(made.tokens, layer) ?? made.tokens
     if (x !== made.tokens) made.tokens.dispose()
