@@ -57,10 +57,14 @@ export interface LabelNetwork extends Module {
   /** Background included. */
   readonly labels: number
   readonly shape: LabelNetworkShape
-  /** images [B, 3, H, W], normalised -> logits [B, labels, h, w] in float32, to be spread to the images */
-  forward(images: Tensor): Tensor
   /** Label probabilities of an image [1, 3, H, W], normalised. Call in eval mode. */
   probabilities(image: Tensor, look: Look): Probabilities
+}
+
+/** One that learns from masks: a network of the stage `segment`. */
+export interface TrainableLabelNetwork extends LabelNetwork {
+  /** images [B, 3, H, W], normalised -> logits [B, labels, h, w] in float32, to be spread to the images */
+  forward(images: Tensor): Tensor
   parameterGroups(options: LabelGroupOptions): ParameterGroup[]
   /** Starts from weights of a backbone or of a whole network. Throws InputError naming `file`. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): LoadedWeights

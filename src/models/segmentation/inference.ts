@@ -1,11 +1,11 @@
 /** @file From an image to label probabilities and labels: one scale, several, with or without flips (seg/infer_seg.py). */
 import type { LabelMap } from '../../io/indexed-png.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import type { LabelNetwork, Look, Probabilities } from '../label-network.ts'
+import type { Look, Probabilities, TrainableLabelNetwork } from '../label-network.ts'
 
 /** Label probabilities of an image [1, 3, H, W], normalised. Call in eval mode. */
 export function labelProbabilities(
-  network: Pick<LabelNetwork, 'forward'>,
+  network: Pick<TrainableLabelNetwork, 'forward'>,
   image: Tensor,
   { scales, flip, combine, alignCorners }: Pick<Look, 'scales' | 'flip' | 'combine' | 'alignCorners'>,
 ): Probabilities {

@@ -5,16 +5,16 @@ import { type DenseBackbone, DenseNetwork } from '../dense-backbone.ts'
 import { denseMemory } from '../encoder-memory.ts'
 import type {
   LabelGroupOptions,
-  LabelNetwork,
   LabelNetworkShape,
   Look,
   Probabilities,
+  TrainableLabelNetwork,
 } from '../label-network.ts'
 import { noDecay } from '../vit/index.ts'
 import type { SegmentationHead } from './head.ts'
 import { labelProbabilities } from './inference.ts'
 
-export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implements LabelNetwork {
+export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implements TrainableLabelNetwork {
   get labels(): number {
     return this.head.labels
   }

@@ -6,10 +6,10 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { denseMemory } from '../encoder-memory.ts'
 import type {
   LabelGroupOptions,
-  LabelNetwork,
   LabelNetworkShape,
   Look,
   Probabilities,
+  TrainableLabelNetwork,
 } from '../label-network.ts'
 import type { LoadedWeights } from '../loaded-weights.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
@@ -32,7 +32,7 @@ export interface SegmenterLogits {
   readonly early: Tensor | undefined
 }
 
-export class Segmenter extends Module implements LabelNetwork {
+export class Segmenter extends Module implements TrainableLabelNetwork {
   readonly encoder: SegmenterEncoder
   readonly decoder: MaskTransformer
   readonly labels: number

@@ -5,7 +5,7 @@ import type { Normalisation } from '../../data/transforms/normalise.ts'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { MOST_CLASSES } from '../../io/label-values.ts'
-import type { LabelNetwork } from '../../models/label-network.ts'
+import type { LabelNetwork, TrainableLabelNetwork } from '../../models/label-network.ts'
 import { DilatedHead, LightHead, segmentationNetwork } from '../../models/segmentation/index.ts'
 import { Segmenter } from '../../models/segmenter/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
@@ -25,7 +25,7 @@ export function buildSegmentation(
   recipe: Recipe,
   settings: SegmentRecipe,
   { labels }: { labels: number },
-): LabelNetwork {
+): TrainableLabelNetwork {
   const { network, backbone: name } = settings
   if (network === 'segmenter') return buildSegmenter(recipe, settings, { labels })
   const backbone = buildBackbone(name, recipe, { numClasses: labels - 1, frozen: ['conv1a'] })

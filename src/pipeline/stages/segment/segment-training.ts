@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises'
 import { type LabelledLoaderOptions, openLabelledLoader } from '../../../data/labelled-loader.ts'
 import type { Sample } from '../../../data/sample.ts'
-import type { LabelNetwork } from '../../../models/label-network.ts'
+import type { TrainableLabelNetwork } from '../../../models/label-network.ts'
 import { gradientClippingLoss, segmentationLoss } from '../../../models/segmentation/index.ts'
 import type { Losses } from '../../../nn/index.ts'
 import { adamw, type Optimiser, polyFloor, polySgdMomentum, sgd } from '../../../optim/index.ts'
@@ -38,7 +38,7 @@ export function trainSegmentation(
   context: StageContext,
   settings: SegmentRecipe,
   training: SegmentTraining,
-  then?: (network: LabelNetwork) => Promise<void>,
+  then?: (network: TrainableLabelNetwork) => Promise<void>,
 ): Promise<void> {
   return withCleanUp(later => trainOn(context, { settings, ...training, then, later }))
 }
@@ -56,7 +56,7 @@ async function trainOn(
     later,
   }: SegmentTraining & {
     readonly settings: SegmentRecipe
-    readonly then: ((network: LabelNetwork) => Promise<void>) | undefined
+    readonly then: ((network: TrainableLabelNetwork) => Promise<void>) | undefined
     readonly later: Later
   },
 ): Promise<void> {
@@ -126,7 +126,7 @@ function candidatesOf(samples: readonly Sample[], labels: number): Tensor {
 }
 
 /** With momentumBug, SGD's weight decay is its momentum, and no decay is left. */
-function buildOptimiser(network: LabelNetwork, settings: SegmentRecipe): Optimiser {
+function buildOptimiser(network: TrainableLabelNetwork, settings: SegmentRecipe): Optimiser {
   const { optimiser, headFactor, layerDecay } = settings
   const { kind } = optimiser
   const weightDecay = kind === 'sgd' && optimiser.momentumBug ? 0 : optimiser.weightDecay
