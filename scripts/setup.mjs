@@ -41,7 +41,7 @@ async function main() {
     ensureOpenBlas(wanted)
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
-  setUpCrf()
+  setUpRefine()
   if (isClone) compile()
   const others = readJson(manifestFile(), []).filter(({ version }) => version !== first.version)
   const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
@@ -161,16 +161,16 @@ function record(libtorch, { first }) {
   if (JSON.stringify(manifest) !== JSON.stringify(listed)) writeJson(manifestFile(), manifest)
 }
 
-/** The dense CRF has no libtorch in it: one build for all. */
-function setUpCrf() {
-  const sources = join(root, 'native/crf')
+/** What refines maps (dense CRF, PAR) has no libtorch in it: one build for all. */
+function setUpRefine() {
+  const sources = join(root, 'native/refine')
   if (!existsSync(join(sources, 'binding.gyp'))) return
-  const addon = join(build, 'addons/crf/tagmask_crf.node')
+  const addon = join(build, 'addons/refine/tagmask_refine.node')
   const stampFile = `${addon}.stamp`
   const stamp = stampOf(root, [sources])
   if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
-  say('building the dense CRF')
-  buildAddon({ root, build }, 'crf', addon)
+  say('building the dense CRF and PAR')
+  buildAddon({ root, build }, 'refine', addon)
   writeFileSync(stampFile, stamp)
 }
 

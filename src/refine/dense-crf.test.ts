@@ -13,7 +13,7 @@ import { MCTFORMER_MASK_CRF } from './crf-parameters.ts'
 import { unaryFromLabels, unaryFromScores } from './crf-unary.ts'
 import { denseCrf, denseCrfBatch, mostProbableLabels } from './dense-crf.ts'
 
-const addonPath = new URL('../../build/addons/crf/tagmask_crf.node', import.meta.url).pathname
+const addonPath = new URL('../../build/addons/refine/tagmask_refine.node', import.meta.url).pathname
 
 function randomImage(width: number, height: number, seed = 1): RgbImage {
   const random = xoroshiro128plus(seed)
@@ -304,9 +304,9 @@ test('memory does not grow with the number of calls', async () => {
 }, 60_000)
 
 const endless = `
-  const { infer } = require(${JSON.stringify(addonPath)})
+  const { denseCrf } = require(${JSON.stringify(addonPath)})
   const n = 400 * 400
-  infer({ width: 400, height: 400, labels: 4, iterations: 40, threads: 2, image: new Uint8Array(3 * n),
+  denseCrf({ width: 400, height: 400, labels: 4, iterations: 40, threads: 2, image: new Uint8Array(3 * n),
     energies: new Float32Array(4 * n), gaussian: Float64Array.of(3, 3, 3), bilateral: Float64Array.of(80, 80, 13, 13, 13, 10) })
 `
 
@@ -329,15 +329,15 @@ test('so may the process', async () => {
 test('the addon itself refuses what TypeScript would have caught', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     '-e',
-    `const { infer } = require(${JSON.stringify(addonPath)})
+    `const { denseCrf } = require(${JSON.stringify(addonPath)})
      const good = { width: 2, height: 2, labels: 2, iterations: 1, threads: 1, image: new Uint8Array(12), energies: new Float32Array(8) }
      const bad = [undefined, null, 3, {}, { ...good, width: 2 ** 31 }, { ...good, width: 1e9, height: 1e9 }, { ...good, labels: 3 },
        { ...good, labels: -1 }, { ...good, image: new Uint8Array(11) }, { ...good, image: new Uint16Array(12) }, { ...good, energies: 'x' },
        { ...good, energies: new Float32Array(7) }, { ...good, iterations: NaN }, { ...good, threads: 1e9 }, { ...good, gaussian: new Float64Array(3) },
        { ...good, gaussian: Float64Array.of(1, 1) }, { ...good, bilateral: Float64Array.of(1, 1, 1, 1, NaN, 1) },
        { ...good, labelMap: Int32Array.of(0, 1, 2, 0), gtProb: 0.5 }, { ...good, labelMap: new Int32Array(4) }, { ...good, scores: new Float32Array(8), clip: -1 }]
-     const caught = bad.map(request => { try { infer(request); return 'taken' } catch (error) { return typeof error.field } })
-     infer(good).then(q => console.log(caught.every(type => type === 'string'), caught.length, q.length))`,
+     const caught = bad.map(request => { try { denseCrf(request); return 'taken' } catch (error) { return typeof error.field } })
+     denseCrf(good).then(q => console.log(caught.every(type => type === 'string'), caught.length, q.length))`,
   ])
   expect(stdout).toBe('true 20 8\n')
 })

@@ -2,8 +2,7 @@
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
-import { checkThreads, defaultThreads } from '../io/thread-count.ts'
-import { type CrfRequest, crfAddon } from './crf-addon.ts'
+import { addonThreads, type CrfRequest, namedError, refineAddon } from './addon.ts'
 import { refuseLargeCrf } from './crf-memory.ts'
 import { type BilateralTerm, CAM_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
 import type { Unary } from './crf-unary.ts'
@@ -28,14 +27,11 @@ export interface CrfThreads {
  */
 export async function denseCrf(sample: CrfImage & CrfThreads): Promise<Float32Array> {
   const name = sample.name ?? 'dense CRF'
-  const request = crfRequest(sample, threadCount(sample.threads, name), name)
+  const request = crfRequest(sample, addonThreads(sample.threads, name), name)
   try {
-    return await crfAddon().infer(request)
+    return await refineAddon().denseCrf(request)
   } catch (cause) {
-    if (cause instanceof Error && 'field' in cause && typeof cause.field === 'string') {
-      throw new InputError(name, cause.message, { field: cause.field, cause })
-    }
-    throw cause
+    throw namedError(cause, name)
   }
 }
 
@@ -44,7 +40,7 @@ export async function denseCrfBatch(
   samples: readonly CrfImage[],
   { threads }: CrfThreads = {},
 ): Promise<Float32Array[]> {
-  const total = threadCount(threads, 'dense CRF')
+  const total = addonThreads(threads, 'dense CRF')
   const workers = Math.min(total, samples.length)
   const results: Float32Array[] = new Array(samples.length)
   let next = 0
@@ -193,11 +189,5 @@ function checkDeviations(values: readonly number[], field: string, name: string)
 
 /** The given threads, as `threads` of a recipe; else TAGMASK_THREADS, or the number of processors. */
 export function crfThreads(given: number | null = null): number {
-  return threadCount(given ?? undefined, 'dense CRF')
-}
-
-function threadCount(given: number | undefined, name: string): number {
-  const threads =
-    given === undefined ? defaultThreads() : checkThreads(given, { source: name, field: 'threads' })
-  return Math.min(threads, 256) // the addon's own limit
+  return addonThreads(given ?? undefined, 'dense CRF')
 }
