@@ -2,16 +2,15 @@
  * @file Dense CRF beside pydensecrf: 375 x 500, 10 iterations, 2, 5 and 21 labels; an image (path) or a made one.
  * Run: node dist/bench/dense-crf.js [image] ; TAGMASK_PYDENSECRF names the python that can import pydensecrf.
  */
-import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import sharp from 'sharp'
 import type { RgbImage } from '../src/io/image.ts'
 import { unaryFromScores } from '../src/refine/crf-unary.ts'
 import { denseCrf, denseCrfBatch } from '../src/refine/dense-crf.ts'
+import { median, type PythonServer, startPython } from './python-server.ts'
 
 const WIDTH = 500
 const HEIGHT = 375
@@ -39,18 +38,17 @@ for line in sys.stdin:
     q.tofile(folder + '/q%d' % n)
 `
 
-interface Reference {
-  readonly seconds: (labels: number) => Promise<number>
-  readonly close: () => void
-}
-
 const folder = mkdtempSync(join(tmpdir(), 'tagmask-crf-'))
 try {
   const image = await sample(process.argv[2])
   writeFileSync(join(folder, 'image'), image.data)
   const scores = new Map([2, 5, 21].map(labels => [labels, blobs(labels)]))
   for (const [labels, values] of scores) writeFileSync(join(folder, `scores${labels}`), values)
-  const reference = await startReference()
+  const reference = await startPython(SERVER, {
+    python: process.env.TAGMASK_PYDENSECRF ?? 'python3',
+    imports: 'pydensecrf.densecrf',
+    args: [folder, String(WIDTH), String(HEIGHT)],
+  })
   for (const [labels, values] of scores) await measure(image, labels, values, reference)
   reference?.close()
 } finally {
@@ -61,7 +59,7 @@ async function measure(
   image: RgbImage,
   labels: number,
   scores: Float32Array,
-  reference: Reference | undefined,
+  reference: PythonServer | undefined,
 ): Promise<void> {
   const one = { image, unary: unaryFromScores(scores) }
   const batch = new Array(BATCH).fill(one)
@@ -73,7 +71,7 @@ async function measure(
   }
   for (let round = 0; round <= ROUNDS; round++) {
     const reading = {
-      pydensecrf: (await reference?.seconds(labels)) ?? Number.NaN,
+      pydensecrf: (await reference?.ask(labels))?.[0] ?? Number.NaN,
       one: await seconds(() => denseCrf({ ...one, threads: 1 })),
       two: await seconds(() => denseCrf({ ...one, threads: 2 })),
       batch: (await seconds(() => denseCrfBatch(batch, { threads: 2 }))) / BATCH,
@@ -94,36 +92,10 @@ async function measure(
   )
 }
 
-async function startReference(): Promise<Reference | undefined> {
-  const python = process.env.TAGMASK_PYDENSECRF ?? 'python3'
-  try {
-    execFileSync(python, ['-c', 'import pydensecrf.densecrf'], { stdio: 'ignore' })
-  } catch {
-    console.log(`${python} cannot import pydensecrf: skipping the comparison`)
-    return undefined
-  }
-  const server = spawn(python, ['-c', SERVER, folder, String(WIDTH), String(HEIGHT)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
-  await lines.next()
-  return {
-    seconds: async labels => {
-      server.stdin.write(`${labels}\n`)
-      return Number((await lines.next()).value)
-    },
-    close: () => server.stdin.end(),
-  }
-}
-
 async function seconds(run: () => Promise<unknown>): Promise<number> {
   const begin = performance.now()
   await run()
   return (performance.now() - begin) / 1000
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
 /** The image at `path` at the benchmark's size, or soft shapes on a ground, grained like a photograph. */

@@ -2,13 +2,12 @@
  * @file The random walk beside its dense formulation in PyTorch: a 375 x 500 image at stride 8, radius 5, 64 steps.
  * Run: node dist/bench/random-walk.js ; TAGMASK_TORCH_PYTHON names the python that can import torch (else python3).
  */
-import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { pairOffsets, pairStarts } from '../src/refine/affinity/pairs.ts'
 import { randomWalk } from '../src/refine/affinity/random-walk.ts'
+import { median, type PythonServer, startPython } from './python-server.ts'
 
 const GRID = { rows: 47, columns: 63 }
 const AREA = GRID.rows * GRID.columns
@@ -60,19 +59,22 @@ try {
     join(folder, 'pairs'),
     Float32Array.from(ends, ({ affinity }) => affinity),
   )
-  const reference = await startReference()
+  const reference = await startPython(SERVER, {
+    python: process.env.TAGMASK_TORCH_PYTHON ?? 'python3',
+    imports: 'torch, numpy',
+    args: [folder, String(AREA)],
+  })
   for (const rows of [3, 21]) await measure(rows, planes, reference)
   reference?.close()
 } finally {
   rmSync(folder, { recursive: true })
 }
 
-interface Reference {
-  readonly run: (rows: number) => Promise<{ seconds: number; megabytes: number }>
-  readonly close: () => void
-}
-
-async function measure(rows: number, planes: Float32Array, reference: Reference | undefined): Promise<void> {
+async function measure(
+  rows: number,
+  planes: Float32Array,
+  reference: PythonServer | undefined,
+): Promise<void> {
   const scores = Float32Array.from({ length: rows * AREA }, (_, i) => noise(i + 7))
   writeFileSync(join(folder, `scores${rows}`), scores)
   const before = process.memoryUsage().rss / 2 ** 20
@@ -80,15 +82,15 @@ async function measure(rows: number, planes: Float32Array, reference: Reference 
   let dense = 0
   let walked: Float32Array = new Float32Array()
   for (let round = 0; round <= ROUNDS; round++) {
-    const theirs = await reference?.run(rows)
+    const theirs = await reference?.ask(rows)
     const begin = performance.now()
     walked = randomWalk(scores, planes, GRID)
     const ours = (performance.now() - begin) / 1000
     if (round === 0) continue // the first warms up
     times.ours.push(ours)
     if (theirs === undefined) continue
-    times.dense.push(theirs.seconds)
-    dense = theirs.megabytes
+    times.dense.push(theirs[0]!)
+    dense = theirs[1]!
   }
   const ownPeak = Math.max(0, process.resourceUsage().maxRSS / 1024 - before)
   const own = `${(median(times.ours) * 1000).toFixed(0)} ms, ${ownPeak.toFixed(0)} MB`
@@ -104,33 +106,6 @@ async function measure(rows: number, planes: Float32Array, reference: Reference 
     `${rows} score rows: dense ${(median(times.dense) * 1000).toFixed(0)} ms, ${dense.toFixed(0)} MB; ours ${own}: ` +
       `${faster.toFixed(1)}x as fast, ${(ownPeak / dense).toFixed(2)}x the memory, largest difference ${error.toExponential(1)}`,
   )
-}
-
-async function startReference(): Promise<Reference | undefined> {
-  const python = process.env.TAGMASK_TORCH_PYTHON ?? 'python3'
-  try {
-    execFileSync(python, ['-c', 'import torch, numpy'], { stdio: 'ignore' })
-  } catch {
-    console.log(`${python} cannot import torch: skipping the comparison`)
-    return undefined
-  }
-  const server = spawn(python, ['-c', SERVER, folder, String(AREA)], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]()
-  await lines.next()
-  return {
-    async run(rows) {
-      server.stdin.write(`${rows}\n`)
-      const [seconds = 0, megabytes = 0] = String((await lines.next()).value)
-        .split(' ')
-        .map(Number)
-      return { seconds, megabytes }
-    },
-    close: () => server.stdin.end(),
-  }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
 /** In [0, 1), a function of the index. */

@@ -77,9 +77,9 @@ export function namedError(cause: unknown, name: string): unknown {
   return new InputError(name, cause.message, { field: cause.field, cause })
 }
 
-/** The threads asked for; when there are none, TAGMASK_THREADS, or as many as there are processors. Throws InputError. */
-export function addonThreads(asked: number | undefined, name: string): number {
+/** The given threads; else TAGMASK_THREADS, or the number of processors. Throws InputError. */
+export function addonThreads(given: number | undefined, name: string): number {
   const threads =
-    asked === undefined ? defaultThreads() : checkThreads(asked, { source: name, field: 'threads' })
+    given === undefined ? defaultThreads() : checkThreads(given, { source: name, field: 'threads' })
   return Math.min(threads, 256) // the addon's own limit
 }

@@ -2,8 +2,8 @@
 import { InputError } from '../errors.ts'
 
 /**
- * The score of the background beside the maps: (1 - strongest map)^alpha, or the same everywhere. Of exponents, 1 makes
- * confident foreground, 12 confident background.
+ * The background score: (1 - strongest map)^alpha, or a constant. An exponent of 1 makes confident foreground, 12
+ * confident background.
  */
 export type BackgroundScore = { readonly alpha: number } | { readonly background: number }
 

@@ -1,4 +1,4 @@
-/** @file Memory of the dense CRF of an image, before anything is allocated. Loads no libtorch. */
+/** @file Memory of the dense CRF of an image, before anything is allocated. Torch-free. */
 import { refuseLarge } from './refuse-large.ts'
 
 const PIXEL = 170 // bytes: both lattices, of photos 0.3 to 1 vertex a pixel

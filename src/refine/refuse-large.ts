@@ -2,7 +2,7 @@
 import { InputError } from '../errors.ts'
 import { formatBytes, memoryBudget } from '../io/available-memory.ts'
 
-const NEGLIGIBLE = 256e6 // below, the system is not asked
+const NEGLIGIBLE = 256e6 // below, the system is not queried
 
 /** Throws InputError where `what` of `name` needs more bytes than there are. */
 export function refuseLarge(

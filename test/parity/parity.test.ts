@@ -88,7 +88,7 @@ describe('what is wrong is found', () => {
     ['weaktr_gradclip', 'out.1.clipped_loss', 3e-4],
     ['psa_aff_labels', 'out.x.1', 3e-4],
     ['psa_random_walk', 'given.1.trans', 3e-4],
-    ['afa_refined_labels', 'out.refined_cls', 3e-4],
+    ['afa_camutils', 'out.refined_cls', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {
     const report = await changed(name, { tensors: tensors => nudge(tensors, tensor, relative) })
     expect(failing(report)).toEqual([tensor])

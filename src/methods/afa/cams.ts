@@ -1,5 +1,6 @@
 /** @file CAMs of a training batch at several scales, and labels by thresholds (utils/camutils.py, multi_scale_cam_with_aff_mat, cam_to_label). */
 import { IGNORE } from '../../io/label-values.ts'
+import { type ImageBox, insideBox } from '../../refine/image-box.ts'
 import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Afa } from './model.ts'
 
@@ -86,14 +87,6 @@ function stretched(views: readonly Tensor[]): Tensor {
   })
 }
 
-/** Rows and columns of an image within its crop: [top, bottom) and [left, right); beyond the crop is cut off. */
-export interface ImageBox {
-  readonly top: number
-  readonly bottom: number
-  readonly left: number
-  readonly right: number
-}
-
 export interface CamLabelOptions {
   /** At or below it a place is background. */
   readonly background?: number
@@ -122,19 +115,5 @@ export function camLabels(
     if (uncertain !== undefined) ops.maskedFill_(labels, values.le(uncertain.high), IGNORE)
     ops.maskedFill_(labels, values.le(uncertain?.low ?? background), 0)
     return insideBox(labels, box)
-  })
-}
-
-/** Labels [H, W] with 255 outside the box. */
-export function insideBox(labels: Tensor, box: ImageBox | undefined): Tensor {
-  if (box === undefined) return labels
-  return scope(() => {
-    const result = ops.fullLike(labels, IGNORE)
-    const inside = (map: Tensor): Tensor => {
-      const [bottom, right] = [Math.min(box.bottom, map.size(0)), Math.min(box.right, map.size(1))]
-      return map.narrow(0, box.top, bottom - box.top).narrow(1, box.left, right - box.left)
-    }
-    ops.copy_(inside(result), inside(labels))
-    return result
   })
 }

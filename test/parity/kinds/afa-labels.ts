@@ -2,32 +2,19 @@
 import { z } from 'zod'
 import { toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
-import {
-  type CamLabelOptions,
-  camLabels,
-  type ImageBox,
-  type ImageCams,
-  insideBox,
-} from '../../../src/methods/afa/cams.ts'
+import { type CamLabelOptions, camLabels, type ImageCams } from '../../../src/methods/afa/cams.ts'
 import { affinityLoss, segmentationHalves } from '../../../src/methods/afa/losses.ts'
 import { propagate, propagateWithBackground, transitions } from '../../../src/methods/afa/propagation.ts'
+import { type ImageBox, insideBox } from '../../../src/refine/image-box.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareTensor, TOLERANCE } from '../compare-tensors.ts'
 import { type Comparison, compareExact } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { isAfa } from './afa-network.ts'
+import { checkRefinedLabels } from './afa-refined-labels.ts'
 
-/** Not of this file: what pixel-adaptive refinement makes and is given, dead code with a CRF, colours, scores. */
-const OTHERS = [
-  'denorm',
-  'denorm2',
-  'refined_bkg',
-  'refined_cls',
-  'fg_bg',
-  'cmap',
-  'scores',
-  'pseudo_scores',
-].map(name => `out.${name}`)
+/** Not of this file: dead code with a CRF, colours, scores. */
+const OTHERS = ['fg_bg', 'cmap', 'scores', 'pseudo_scores'].map(name => `out.${name}`)
 
 export const afaLabels: Kind = {
   name: 'AFA labels and losses',
@@ -62,8 +49,8 @@ interface Given extends CheckOptions {
 function check(fixture: Fixture, { device }: CheckOptions): Comparison[] {
   const settings = parseConfig(fixture, config)
   const given = (name: string): Tensor => fromData(tensorOf(fixture, name)).to({ device })
-  return [labelsByThresholds, pairLabels, walks, affinityLosses, segmentationLosses].flatMap(part =>
-    scope(() => part(fixture, { settings, given, device })),
+  return [labelsByThresholds, refinedLabels, pairLabels, walks, affinityLosses, segmentationLosses].flatMap(
+    part => scope(() => part(fixture, { settings, given, device })),
   )
 }
 
@@ -92,17 +79,34 @@ function among(maps: Tensor, classes: readonly number[], count: number): Tensor 
   return all
 }
 
-function labelsByThresholds(fixture: Fixture, context: Given): Comparison[] {
-  const { given, settings } = context
+interface ImageParts {
+  readonly cams: ImageCams
+  readonly box: ImageBox
+}
+
+/** CAMs of the tags and box of each image. */
+function imagesOf(context: Given): ImageParts[] {
+  const { given } = context
   const boxes = given('in.box').toFloat32Array()
   const cams = given('in.cam')
-  const each = classesOf(context).map((classes, image): { cams: ImageCams; box: ImageBox } => {
+  return classesOf(context).map((classes, image) => {
     const [top, bottom, left, right] = boxes.slice(4 * image) as unknown as [number, number, number, number]
     return {
       cams: { classes, cams: some(cams.select(0, image), classes) },
       box: { top, bottom, left, right },
     }
   })
+}
+
+function refinedLabels(fixture: Fixture, context: Given): Comparison[] {
+  const each = imagesOf(context)
+  const [cams, boxes] = [each.map(({ cams }) => cams), each.map(({ box }) => box)]
+  return checkRefinedLabels(fixture, { device: context.device, cams, boxes })
+}
+
+function labelsByThresholds(fixture: Fixture, context: Given): Comparison[] {
+  const { settings } = context
+  const each = imagesOf(context)
   const background = settings.bkg_score
   const uncertain = { low: settings.low_thre, high: settings.high_thre }
   const made = (options: (box: ImageBox) => CamLabelOptions): Tensor =>

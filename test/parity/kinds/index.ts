@@ -4,7 +4,6 @@ import { afaEncoder } from './afa-encoder.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaPar } from './afa-par.ts'
-import { afaRefinedLabels } from './afa-refined-labels.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
@@ -62,7 +61,6 @@ export const kinds: readonly Kind[] = [
   weaktrRetrainInfer,
   weaktrRetrainSchedule,
   afaPar,
-  afaRefinedLabels,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),
