@@ -3,6 +3,7 @@ import type { Content, Kind } from '../fixture.ts'
 import { afaEncoder } from './afa-encoder.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
+import { afaStep } from './afa-step.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
@@ -36,6 +37,7 @@ export const kinds: readonly Kind[] = [
   afaEncoder,
   afaLabels,
   afaOutputs,
+  afaStep,
   mctformerTraining,
   mctformerEval,
   mctformerCam,
