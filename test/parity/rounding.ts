@@ -9,12 +9,13 @@ const deviations = z.record(z.string(), z.number())
 const TIMES = 10
 
 /**
- * Files give the deviation of their float32 numbers from the same code's float64 ones (`fp64_max_abs_dev`). Two float32
+ * Files give the deviation of their float32 numbers from the same code's float64 ones (`fp64_max_abs_dev`, `float32_vs_float64`). Two float32
  * runs cannot agree better: if ten times that deviation is above the bar, it becomes the bar, with a note. Comparisons
  * within their bar are unchanged.
  */
 export function allowRounding(fixture: Fixture, comparisons: readonly Comparison[]): Comparison[] {
-  const own = deviations.parse(JSON.parse(fixture.metadata.fp64_max_abs_dev ?? '{}'))
+  const written = fixture.metadata.fp64_max_abs_dev ?? fixture.metadata.float32_vs_float64
+  const own = deviations.parse(JSON.parse(written ?? '{}'))
   return comparisons.map(comparison => {
     const { tensor, maxAbs, maxRel, tolerance, ok, bar } = comparison
     const deviation = own[tensor] ?? 0

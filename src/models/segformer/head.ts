@@ -1,6 +1,6 @@
 /** @file SegFormer's head: the stage maps reduced to one width, joined at the first one's size, and classified. */
 import { BatchNorm2d, Conv2d, Dropout2d, kaimingNormal, Linear, Module } from '../../nn/index.ts'
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
 import { asMap, asTokens, gridOf, type Stages } from '../mit/index.ts'
 
 export interface SegformerHeadOptions {
@@ -78,7 +78,13 @@ export class SegformerHead extends Module {
     // [c4, c3, c2, c1] is the order of the published join
     const [c4, c3] = [through(fourth, this.linearC4, 0), through(third, this.linearC3, 1)]
     const deep = c4.shape.join() === c3.shape.join() ? [c4.add(c3)] : [c4, c3]
-    const maps = [...deep, through(second, this.linearC2, 2)]
-    return maps.reduce((sum, map) => sum.add(spread(map)), through(first, this.linearC1, 3))
+    const smaller = [...deep, through(second, this.linearC2, 2)]
+    let sum = through(first, this.linearC1, 3)
+    for (const map of smaller) {
+      const next = scope(() => (isRecording() ? sum.add(spread(map)) : ops.add_(sum, spread(map))))
+      if (next !== sum) sum.dispose()
+      sum = next
+    }
+    return sum
   }
 }

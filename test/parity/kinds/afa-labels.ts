@@ -1,6 +1,5 @@
 /** @file Parity of AFA's label making with camutils.py: labels by thresholds, pairs, propagation, and the losses on them. */
 import { z } from 'zod'
-import { toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
 import { type CamLabelOptions, camLabels, type ImageCams } from '../../../src/methods/afa/cams.ts'
 import { affinityLoss, segmentationHalves } from '../../../src/methods/afa/losses.ts'
@@ -8,9 +7,9 @@ import { propagate, propagateWithBackground, transitions } from '../../../src/me
 import { type ImageBox, insideBox } from '../../../src/refine/image-box.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareTensor, TOLERANCE } from '../compare-tensors.ts'
-import { type Comparison, compareExact } from '../comparison.ts'
+import type { Comparison } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
-import { isAfa } from './afa-network.ts'
+import { compareLabels, isAfa } from './afa-network.ts'
 import { checkRefinedLabels } from './afa-refined-labels.ts'
 
 /** Not of this file: dead code with a CRF, colours, scores. */
@@ -53,9 +52,6 @@ function check(fixture: Fixture, { device }: CheckOptions): Comparison[] {
     part => scope(() => part(fixture, { settings, given, device })),
   )
 }
-
-const exact = (fixture: Fixture, name: string, got: Tensor): Comparison =>
-  compareExact(name, toFloat64Array(got.toData()), toFloat64Array(tensorOf(fixture, name)))
 
 const close = (fixture: Fixture, name: string, got: Tensor): Comparison =>
   compareTensor(name, got, tensorOf(fixture, name))
@@ -113,18 +109,18 @@ function labelsByThresholds(fixture: Fixture, context: Given): Comparison[] {
     ops.stack(each.map(({ cams, box }) => camLabels(cams, options(box))))
   const plain = made(() => ({ background }))
   return [
-    exact(fixture, 'out.label', plain),
-    exact(
+    compareLabels(fixture, 'out.label', plain),
+    compareLabels(
       fixture,
       'out.ignore_box',
       ops.stack(each.map(({ box }, image) => insideBox(plain.select(0, image), box))),
     ),
-    exact(
+    compareLabels(
       fixture,
       'out.label_box',
       made(box => ({ background, box })),
     ),
-    exact(
+    compareLabels(
       fixture,
       'out.label_mid',
       made(box => ({ uncertain, box })),
@@ -144,10 +140,10 @@ function pairLabels(fixture: Fixture, { given, settings }: Given): Comparison[] 
   const labels = (near: Tensor | undefined): Tensor => affinityLabels(given('in.map'), { grid, near })
   const near = nearPairs(grid, { radius })
   return [
-    exact(fixture, 'in.mask16', near),
-    exact(fixture, `in.radius_${rows}x${columns}`, nearPairs({ rows, columns }, { radius })),
-    exact(fixture, 'out.aff_label', labels(undefined)),
-    exact(fixture, 'out.aff_label_masked', labels(near)),
+    compareLabels(fixture, 'in.mask16', near),
+    compareLabels(fixture, `in.radius_${rows}x${columns}`, nearPairs({ rows, columns }, { radius })),
+    compareLabels(fixture, 'out.aff_label', labels(undefined)),
+    compareLabels(fixture, 'out.aff_label_masked', labels(near)),
   ]
 }
 
@@ -185,8 +181,8 @@ function affinityLosses(fixture: Fixture, { given }: Given): Comparison[] {
   return [
     close(fixture, 'loss.aff', loss.reshape(1)),
     close(fixture, 'loss.aff_empty', affinityLoss(affinity.detach(), ops.onesLike(pairs)).reshape(1)),
-    exact(fixture, 'out.pos_count', count(PAIR.same)),
-    exact(fixture, 'out.neg_count', count(PAIR.different)),
+    compareLabels(fixture, 'out.pos_count', count(PAIR.same)),
+    compareLabels(fixture, 'out.neg_count', count(PAIR.different)),
     compareTensor('grad.aff_pred', affinity.grad!, tensorOf(fixture, 'grad.aff_pred'), gradient),
   ]
 }

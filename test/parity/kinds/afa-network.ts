@@ -1,12 +1,13 @@
 /** @file AFA's networks at the sizes of a golden file. */
 import { z } from 'zod'
-import type { TensorData } from '../../../src/io/tensor-data.ts'
+import { type TensorData, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { mitEncoder } from '../../../src/methods/afa/encoder.ts'
 import { Afa } from '../../../src/methods/afa/model.ts'
 import { attentionLogits, type MitOptions } from '../../../src/models/mit/index.ts'
 import type { LogitFactors } from '../../../src/models/vit/index.ts'
 import { ops, type Tensor } from '../../../src/torch/index.ts'
-import type { Content, Fixture } from '../fixture.ts'
+import { type Comparison, compareExact } from '../comparison.ts'
+import { type Content, type Fixture, tensorOf } from '../fixture.ts'
 import { weightsOf } from '../weights.ts'
 
 const stages = z.tuple([z.int(), z.int(), z.int(), z.int()])
@@ -88,4 +89,9 @@ export function pooledLogits(
       .reshape(batch, heads, keys, -1)
       .transpose(2, 3)
   })
+}
+
+/** Label maps and counts: every element must be the same. */
+export function compareLabels(fixture: Fixture, name: string, got: Tensor): Comparison {
+  return compareExact(name, toFloat64Array(got.toData()), toFloat64Array(tensorOf(fixture, name)))
 }

@@ -4,6 +4,7 @@ import { afaEncoder } from './afa-encoder.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaPar } from './afa-par.ts'
+import { afaStep } from './afa-step.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
 import { checkEvaluation } from './evaluation.ts'
@@ -37,6 +38,7 @@ export const kinds: readonly Kind[] = [
   afaEncoder,
   afaLabels,
   afaOutputs,
+  afaStep,
   mctformerTraining,
   mctformerEval,
   mctformerCam,
