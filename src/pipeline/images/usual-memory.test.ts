@@ -30,12 +30,9 @@ test.each(recipes)('%s never shrinks an image of 500 x 500 pixels', async name =
     expect(walkMemory(one, { ...sizes, backbone, radius }), 'walk').toBeLessThan(most)
     if (segment === null) continue
     const body = backboneShape(segment.backbone, recipe)
-    const { scales, flip, windows } = predict
-    const shown = { windows: segment.network === 'segmenter', backbone: body, labels }
-    const look = { ...shown, scales, flip, crf: predict.crf !== null }
-    const window = windows.side ?? segment.cropSize
-    const { shortSide } = windows
-    expect(predictMemory(one, { ...sizes, ...look, window, shortSide }), 'predict').toBeLessThan(most)
+    const network = { labels, shape: { windows: segment.network === 'segmenter', backbone: body } }
+    const look = { ...one, ...predict, cropSize: segment.cropSize, ways: ['ms', 'ms-crf'] } as const
+    expect(predictMemory(look, network, sizes), 'predict').toBeLessThan(most)
   }
   expect(refineMemory({ ...sizes, labels: sizes.tags + 1 }), 'dense CRF').toBeLessThan(most)
 })
