@@ -82,9 +82,10 @@ export function collectLost({ title, list, log }: LostImagesOptions): LostImages
   }
 }
 
-/** Ids that stages of the run have named. */
-export async function lostBefore(list: string): Promise<ReadonlySet<string>> {
-  return new Set((await readEntries(list)).map(([, id]) => id))
+/** Ids of the images that no stage of the run has named. */
+export async function notNamed(list: string, images: readonly { readonly id: string }[]): Promise<string[]> {
+  const named = new Set((await readEntries(list)).map(([, id]) => id))
+  return images.flatMap(({ id }) => (named.has(id) ? [] : [id]))
 }
 
 /** Images whose errors say the same but for names and numbers. */

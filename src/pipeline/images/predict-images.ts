@@ -14,7 +14,7 @@ import type { PredictRecipe } from '../recipe/predict.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
 import { freeMemory, type LookOptions, lookAtImages } from './sized-views.ts'
-import { type PredictMemory, predictMemory } from './step-memory.ts'
+import { predictMemory } from './step-memory.ts'
 
 export interface PredictOptions
   extends Pick<
@@ -83,32 +83,15 @@ export function predictImages(
   samples: readonly Sample[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  const shape = memoryShape(network, options)
   return lookAtImages(samples, loaded => predictOne(network, loaded, options), {
     title: 'predict',
     ...options,
     key: 'predict.longestSide',
     scales: [1],
-    memoryOf: ({ own, working }) => predictMemory(options, { ...shape, own, working }),
+    memoryOf: sizes => predictMemory(options, network, sizes),
     budget: () => freeMemory(options.memory),
     atOnce: inFlight(options),
   })
-}
-
-/** What decides over the memory of a prediction. */
-function memoryShape(
-  { labels, shape }: LabelNetwork,
-  { scales, flip, windows, cropSize, ways, crf }: PredictOptions,
-): Omit<PredictMemory, 'own' | 'working'> {
-  return {
-    ...shape,
-    labels,
-    scales,
-    flip,
-    window: windows.side ?? cropSize,
-    shortSide: windows.shortSide,
-    crf: crf !== null && ways.includes('ms-crf'),
-  }
 }
 
 function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {

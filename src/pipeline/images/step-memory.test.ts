@@ -107,11 +107,10 @@ function estimated(kind: string, text: string, size: Size): number {
   if (kind === 'maps') return mapsMemory(recipe, sizes)
   if (kind === 'walk') return walkMemory(recipe, { ...sizes, backbone, radius: 5 })
   if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
-  const { scales, flip, windows } = recipe.predict
   const body = recipe.segment?.backbone === 'resnet38' ? undefined : vit
   const memory = (of: Parameters<typeof denseMemory>[1]) => denseMemory(body, of).bytes
-  const look = { windows: false, memory, labels: 21, scales, flip, crf: false } as const
-  return predictMemory(recipe, { ...sizes, ...look, window: windows.side ?? 224, shortSide: null })
+  const network = { labels: 21, shape: { windows: false, memory } }
+  return predictMemory({ ...recipe, ...recipe.predict, cropSize: 224, ways: ['ms'] }, network, sizes)
 }
 
 test.each(Object.entries(KINDS))(

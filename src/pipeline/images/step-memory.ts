@@ -1,12 +1,13 @@
 /** @file Bytes that a step on one image takes in addition to the network, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
 import { denseMemory } from '../../models/encoder-memory.ts'
-import type { LabelNetworkShape } from '../../models/label-network.ts'
+import type { LabelNetwork } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'
 import { enlargedSize } from '../../models/segmenter/windows.ts'
 import { crfMemory } from '../../refine/crf-memory.ts'
 import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
 import { encoderOf, methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import type { PredictOptions } from './predict-images.ts'
 
 export interface Size {
   readonly width: number
@@ -74,45 +75,45 @@ export function walkMemory(
   return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
 }
 
-export interface PredictMemory extends LabelNetworkShape {
-  readonly own: Size
-  readonly working: Size
-  /** Background included. */
-  readonly labels: number
-  readonly scales: readonly number[]
-  readonly flip: boolean
-  /** Segmenter: what it looks at, pixels, or the whole view; and the shorter side at scale 1. */
-  readonly window: number | 'whole'
-  readonly shortSide: number | null
-  /** Whether the result goes through the dense CRF. */
-  readonly crf: boolean
-}
-
 /** Labels of one image at several scales. */
 export function predictMemory(
-  { precision, device }: Pick<MemorySettings, 'precision' | 'device'>,
-  options: PredictMemory,
+  {
+    precision,
+    device,
+    scales,
+    flip,
+    windows,
+    cropSize,
+    crf,
+    ways,
+  }: Pick<
+    PredictOptions,
+    'precision' | 'device' | 'scales' | 'flip' | 'windows' | 'cropSize' | 'crf' | 'ways'
+  >,
+  { labels, shape }: Pick<LabelNetwork, 'labels' | 'shape'>,
+  { own, working }: { own: Size; working: Size },
 ): number {
-  const { own, working, labels, windows, memory, scales, flip, window, shortSide, crf } = options
   const pixels = working.width * working.height
   const planes = FLOAT * labels * pixels
   const inputs = 3 * FLOAT * pixels
   const same = working.width === own.width && working.height === own.height
   const base = (same ? 7 : 26) * own.width * own.height + 2 * inputs
-  const refined = crf ? crfMemory({ pixels, labels }) + planes : 0
+  const refined = crf !== null && ways.includes('ms-crf') ? crfMemory({ pixels, labels }) + planes : 0
   if (device !== 'cpu') return base + 2 * planes + refined
   const [short, long] = [Math.min(working.width, working.height), Math.max(working.width, working.height)]
-  const start = windows && shortSide !== null ? shortSide * Math.min(1 / short, MAX_RATIO / long) : 1
-  const batch = windows && flip ? 2 : 1
+  const { shortSide } = windows
+  const side = windows.side ?? cropSize
+  const start = shape.windows && shortSide !== null ? shortSide * Math.min(1 / short, MAX_RATIO / long) : 1
+  const batch = shape.windows && flip ? 2 : 1
   const looks = [1, ...scales].map(scale => {
     const factor = start * scale
     const view = { width: working.width * factor, height: working.height * factor }
-    if (!windows) return memory({ size: view, precision }) + inputs * factor ** 2
-    const windowed = window === 'whole' ? view : { width: window, height: window }
-    const whole = window === 'whole' ? view : enlargedSize(view, window)
-    const bytes = memory({ size: windowed, precision })
+    if (!shape.windows) return shape.memory({ size: view, precision }) + inputs * factor ** 2
+    const windowed = side === 'whole' ? view : { width: side, height: side }
+    const whole = side === 'whole' ? view : enlargedSize(view, side)
+    const bytes = shape.memory({ size: windowed, precision })
     const area = whole.width * whole.height
     return Math.max(batch * bytes, 4 * FLOAT * labels * area) + 3 * FLOAT * batch * area
   })
-  return base + Math.max(Math.max(...looks) + (windows ? 6 : 5) * planes, 2 * planes + refined)
+  return base + Math.max(Math.max(...looks) + (shape.windows ? 6 : 5) * planes, 2 * planes + refined)
 }

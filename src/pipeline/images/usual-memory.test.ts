@@ -30,16 +30,10 @@ test.each(recipes)('%s never shrinks an image of 500 x 500 pixels', async name =
     expect(walkMemory(one, { ...sizes, backbone, radius }), 'walk').toBeLessThan(most)
     if (segment === null) continue
     const body = backboneShape(segment.backbone, recipe)
-    const { scales, flip, windows } = predict
-    const shown = {
-      windows: segment.network === 'segmenter',
-      memory: (look: Parameters<typeof denseMemory>[1]) => denseMemory(body, look).bytes,
-      labels,
-    }
-    const look = { ...shown, scales, flip, crf: predict.crf !== null }
-    const window = windows.side ?? segment.cropSize
-    const { shortSide } = windows
-    expect(predictMemory(one, { ...sizes, ...look, window, shortSide }), 'predict').toBeLessThan(most)
+    const memory = (look: Parameters<typeof denseMemory>[1]) => denseMemory(body, look).bytes
+    const network = { labels, shape: { windows: segment.network === 'segmenter', memory } }
+    const look = { ...one, ...predict, cropSize: segment.cropSize, ways: ['ms', 'ms-crf'] } as const
+    expect(predictMemory(look, network, sizes), 'predict').toBeLessThan(most)
   }
   expect(refineMemory({ ...sizes, labels: sizes.tags + 1 }), 'dense CRF').toBeLessThan(most)
 })

@@ -15,7 +15,7 @@ import { camFile } from '../../images/cam-file.ts'
 import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
 import { exists, limitsOf } from '../../images/image-pass.ts'
-import { lostBefore } from '../../images/lost-images.ts'
+import { notNamed } from '../../images/lost-images.ts'
 import { withinRecipe } from '../../images/sized-views.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
@@ -34,15 +34,13 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
   const there = await Promise.all(wanted.map(sample => exists(camFile(run.maps, sample))))
   const absent = wanted.filter((_, i) => !there[i])
   if (absent.length > 0) {
-    const names = (some: readonly Sample[]): string => sample(some.map(({ id }) => id))
     const problem = `${absent.length} of ${count(wanted.length, 'tagged image')} without a CAM`
     if (recipe.strict || absent.length === wanted.length)
-      throw new InputError(fromHere(run.maps), `${problem}: ${names(absent)}`, {
+      throw new InputError(fromHere(run.maps), `${problem}: ${sample(absent.map(({ id }) => id))}`, {
         expected: 'run the stage maps again',
       })
-    const lost = await lostBefore(run.lostImages)
-    const unnamed = absent.filter(({ id }) => !lost.has(id))
-    if (unnamed.length > 0) log.warn(`${problem}, left out: ${names(unnamed)}`)
+    const unnamed = await notNamed(run.lostImages, absent)
+    if (unnamed.length > 0) log.warn(`${problem}, left out: ${sample(unnamed)}`)
   }
   return wanted.filter((_, i) => there[i])
 }

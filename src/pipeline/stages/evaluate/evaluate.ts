@@ -23,7 +23,7 @@ import { count } from '../../../io/count.ts'
 import { camFile, readCams } from '../../images/cam-file.ts'
 import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
-import { lostBefore } from '../../images/lost-images.ts'
+import { notNamed } from '../../images/lost-images.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
@@ -99,14 +99,14 @@ export async function sweepImages(
   const maskTags = compareMaskTags(dataset.classes)
   const leftOut = collectLeftOut(recipe)
   const progress = log.progress({ title: 'evaluate', total: samples.length })
-  const missing: string[] = []
+  const missing: Sample[] = []
   const rotated: string[] = []
   let [used, badMaps] = [0, 0]
   for (const [i, sample] of samples.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
     const { id, mask } = sample
     const mapFile = camFile(folder, { id })
-    if (!(await exists(mapFile))) missing.push(id)
+    if (!(await exists(mapFile))) missing.push(sample)
     else {
       try {
         const maps = await readCams(mapFile)
@@ -155,12 +155,11 @@ export async function sweepImages(
 /** Images with a mask and no map: only those are named that have a tag and that no stage has named. */
 async function tellMissing(
   { run, log }: Pick<StageContext, 'run' | 'log'>,
-  { missing, samples, split }: { missing: readonly string[]; samples: readonly Sample[]; split: string },
+  { missing, samples, split }: { missing: readonly Sample[]; samples: readonly Sample[]; split: string },
 ): Promise<void> {
   if (missing.length === 0) return
-  const lost = await lostBefore(run.lostImages)
-  const untagged = new Set(samples.flatMap(({ id, tags }) => (tags.length === 0 ? [id] : [])))
-  const unnamed = missing.filter(id => !lost.has(id) && !untagged.has(id))
+  const tagged = missing.filter(({ tags }) => tags.length > 0)
+  const unnamed = await notNamed(run.lostImages, tagged)
   const what = `evaluate: ${missing.length} of ${count(samples.length, 'image')} of ${split} with a mask, without a CAM, left out of the scores`
   if (unnamed.length > 0) log.warn(`${what}: ${sample(unnamed)}`)
   else log.info(`${what}: without a tag, or lost before`)

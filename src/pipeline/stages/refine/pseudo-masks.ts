@@ -9,7 +9,7 @@ import { type LabelMap, readLabelMap } from '../../../io/indexed-png.ts'
 import { UNSURE } from '../../../io/label-values.ts'
 import type { Log } from '../../../train/log.ts'
 import { exists } from '../../images/image-pass.ts'
-import { lostBefore } from '../../images/lost-images.ts'
+import { notNamed } from '../../images/lost-images.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 
@@ -49,8 +49,8 @@ export async function withPseudoMasks(
       expected: 'run the stage refine of this run first',
     })
   }
-  const lost = await lostBefore(run.lostImages)
-  const unnamed = without.flatMap(({ id, tags }) => (tags.length > 0 && !lost.has(id) ? [id] : []))
+  const tagged = without.filter(({ tags }) => tags.length > 0)
+  const unnamed = await notNamed(run.lostImages, tagged)
   if (unnamed.length > 0) {
     const all = count(samples.length, 'image')
     log.warn(`${unnamed.length} of ${all} without a pseudo mask, not trained on: ${sample(unnamed)}`)
