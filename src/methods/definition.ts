@@ -1,5 +1,6 @@
 /** @file A method before its network is built: what recipe, ablation, memory plan and report know of it. Loads no libtorch. */
 import type { z } from 'zod'
+import type { Normalisation } from '../data/transforms/normalise.ts'
 import type { Encoder } from '../models/encoder.ts'
 import type { EncoderLook } from '../models/encoder-memory.ts'
 import type { Method } from './method.ts'
@@ -57,7 +58,10 @@ export interface Definition<
   /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */
   readonly labels?: boolean
   /** Builds the network with freshly drawn weights. Loads libtorch. */
-  build(recipe: Own<Model, Train, Maps>, options: { numClasses: number }): Promise<Method>
+  build(
+    recipe: Own<Model, Train, Maps> & { readonly normalise: Normalisation },
+    options: { numClasses: number },
+  ): Promise<Method>
 }
 
 type Own<Model extends z.ZodType, Train extends z.ZodRawShape, Maps extends z.ZodRawShape> = {

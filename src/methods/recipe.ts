@@ -1,7 +1,8 @@
 /** @file What the recipes of several methods say in the same words. Imports zod only, so that reading a recipe loads no libtorch. */
 import { z } from 'zod'
 
-const customWidth = z
+/** Sizes of a vision transformer of one's own. */
+export const customWidth = z
   .strictObject({
     embedDim: z.int().min(8).describe('channels of a token'),
     depth: z.int().min(1).describe('number of transformer blocks'),

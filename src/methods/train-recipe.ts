@@ -262,6 +262,17 @@ export const trainFields = {
   ...checkpointFields,
 }
 
+/** A field of the section with another default, as a method has it. */
+export function withDefault<T extends z.ZodType>(
+  field: z.ZodDefault<T>,
+  value: z.util.NoUndefined<z.output<T>>,
+): z.ZodDefault<T> {
+  return field
+    .removeDefault()
+    .default(value)
+    .describe(field.description ?? '') as z.ZodDefault<T>
+}
+
 export type OptimiserRecipe = z.output<typeof trainOptimiser>
 export type ScheduleRecipe = z.output<typeof trainSchedule>
 export type AugmentRecipe = z.output<typeof trainAugment>

@@ -151,7 +151,7 @@ test('multi-scale CAMs of the tags are those of all classes; an image without ta
     ])
     expect(greatest(some.images[0]!.cams.sub(all.images[0]!.cams.narrow(0, 2, 1)))).toBe(0)
     expect(greatest(some.images[2]!.cams.sub(all.images[2]!.cams.narrow(0, 0, 2)))).toBe(0)
-    expect(all.affinity.shape).toEqual([3, 3 * 5, 3 * 5]) // 48 x 72 pixels
+    expect(all.affinity!.shape).toEqual([3, 3 * 5, 3 * 5]) // 48 x 72 pixels
     expect(camLabels(some.images[1]!).shape).toEqual([32, 48])
     expect(multiScaleCams(network, images, { classes: [[], [], []] }).images[0]!.cams.shape).toEqual([
       0, 32, 48,
@@ -344,7 +344,7 @@ test('a training step with its labels leaves no tensors behind', () => {
       const labels = ops.stack(each.map(one => camLabels(one)))
       const grid = { rows: 4, columns: 4 }
       const pairs = affinityLabels(labels, { grid, near: nearPairs(grid, { radius: 2 }) })
-      const walk = transitions(wide, { near: nearPairs({ rows: 6, columns: 6 }, { radius: 2 }) })
+      const walk = transitions(wide!, { near: nearPairs({ rows: 6, columns: 6 }, { radius: 2 }) })
       for (const [i, { cams }] of each.entries())
         propagateWithBackground(cams, walk.select(0, i), { background: 0.35, size: [6, 6] })
       const total = multilabelSoftMargin(classLogits, targets)

@@ -14,8 +14,8 @@ export interface ImageCams {
 
 export interface BatchCams {
   readonly images: readonly ImageCams[]
-  /** At the largest scale, of the images as they are [B, N, N]. */
-  readonly affinity: Tensor
+  /** At the largest scale, of the images as they are [B, N, N]; only `withAffinity`. */
+  readonly affinity: Tensor | undefined
 }
 
 export interface MultiScaleCamOptions {
@@ -25,6 +25,9 @@ export interface MultiScaleCamOptions {
   readonly scales?: readonly number[]
   /** Whether the head's running statistics see these passes, too; as the original while the network trains. */
   readonly observe?: boolean
+  readonly withAffinity?: boolean
+  /** Also look at the flip at each scale, as published. */
+  readonly flip?: boolean
 }
 
 /**
@@ -34,7 +37,13 @@ export interface MultiScaleCamOptions {
 export function multiScaleCams(
   network: Afa,
   images: Tensor,
-  { classes, scales = [1, 0.5, 1.5], observe = network.training }: MultiScaleCamOptions,
+  {
+    classes,
+    scales = [1, 0.5, 1.5],
+    observe = network.training,
+    withAffinity = true,
+    flip = true,
+  }: MultiScaleCamOptions,
 ): BatchCams {
   const [batch, , height, width] = images.shape as [number, number, number, number]
   const largest = Math.max(1, ...scales)
@@ -45,8 +54,11 @@ export function multiScaleCams(
         scope(() => {
           const size = [Math.trunc(scale * height), Math.trunc(scale * width)]
           const scaled = scale === 1 ? images : ops.upsampleBilinear2d(images, size, false)
-          const affinityOf = scale === largest && affinity === undefined ? batch : 0
-          const made = network.cams(ops.cat([scaled, scaled.flip(-1)]), { affinityOf, observe })
+          const affinityOf = withAffinity && scale === largest && affinity === undefined ? batch : 0
+          const made = network.cams(flip ? ops.cat([scaled, scaled.flip(-1)]) : scaled, {
+            affinityOf,
+            observe,
+          })
           affinity ??= made.affinity
           return { view: taggedResponses(made.cams, classes, [height, width]), affinity: made.affinity }
         }),
@@ -58,23 +70,24 @@ export function multiScaleCams(
         first += own.length
         return cut
       })
-      return { images: each, affinity: affinity! }
+      return { images: each, affinity }
     }),
   )
 }
 
-/** Responses [2B, C, h, w], the flips behind -> the larger one of each tagged class [P, H, W], image by image. */
+/** Responses [B, C, h, w], or [2B, C, h, w] with the flips behind -> the larger one of each tagged class [P, H, W], image by image. */
 function taggedResponses(
   responses: Tensor,
   classes: readonly (readonly number[])[],
   size: readonly [number, number],
 ): Tensor {
   const [, count, rows, columns] = responses.shape as [number, number, number, number]
-  const flat = responses.reshape(2, -1, rows, columns) // [2, B*C, h, w]
+  const flat = responses.reshape(-1, classes.length * count, rows, columns) // [1 or 2, B*C, h, w]
   const pairs = classes.flatMap((own, image) => own.map(index => flat.narrow(1, image * count + index, 1)))
   if (pairs.length === 0) return ops.zeros([0, ...size], { device: responses.device })
   const full = ops.upsampleBilinear2d(ops.cat(pairs, { dim: 1 }), size, false)
-  return ops.maximum(full.select(0, 0), full.select(0, 1).flip(-1)).relu()
+  const own = full.select(0, 0)
+  return (full.size(0) === 1 ? own : ops.maximum(own, full.select(0, 1).flip(-1))).relu()
 }
 
 /** The sum of views [P, H, W], each map stretched: (v - min) / (max - min + 1e-5). */

@@ -3,18 +3,29 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../../models/adapted-weights.ts'
 import {
   adaptMit,
+  asMap,
   type MitOptions,
   type MitOutput,
   MixTransformer,
   type Stages,
 } from '../../models/mit/index.ts'
+import {
+  adaptVisionTransformer,
+  type LogitFactors,
+  VisionTransformer,
+  type VisionTransformerOptions,
+} from '../../models/vit/index.ts'
 import type { Module } from '../../nn/index.ts'
-import type { Tensor } from '../../torch/index.ts'
+import { scope, type Tensor } from '../../torch/index.ts'
 
 export interface AfaEncoder {
   readonly network: Module
   /** Of the stage maps. */
   readonly channels: Stages<number>
+  /** Pixels from one place of the last map to the next. */
+  readonly stride: number
+  /** The same of the first map, and of the segmentation logits. */
+  readonly headStride: number
   /** Attention heads whose logits the affinity head reads, all blocks together. */
   readonly heads: number
   /** images [B, 3, H, W], normalised; `factors` only `withFactors`. */
@@ -34,8 +45,45 @@ export function mitEncoder(options: MitOptions): AfaEncoder {
   return {
     network,
     channels: options.embedDims,
+    stride: 16,
+    headStride: 4,
     heads: read * options.heads[3],
     forward: (images, { withFactors }) => network.forward(images, withFactors ? { factorsOf } : {}),
     adapt: (weights, options) => adaptMit(network, weights, options),
+  }
+}
+
+/**
+ * A vision transformer read after each quarter of its blocks; all maps are of its patches, so the head's logits are too. The
+ * affinity reads the last two blocks, as of a mix transformer.
+ */
+export function vitAfaEncoder(options: VisionTransformerOptions): AfaEncoder {
+  const network = new VisionTransformer(options)
+  const { depth, heads, embedDim } = options
+  const layers = [1, 2, 3, 4].map(quarter => Math.ceil((quarter * depth) / 4))
+  const distinct = [...new Set(layers)]
+  const first = Math.max(0, depth - READ)
+  return {
+    network,
+    channels: [embedDim, embedDim, embedDim, embedDim],
+    stride: options.patchSize,
+    headStride: options.patchSize,
+    heads: heads * (depth - first),
+    forward(images, { withFactors }) {
+      return scope(() => {
+        const { rows, columns } = network.grid(images)
+        const patches = (tokens: Tensor): Tensor => tokens.narrow(1, network.clsToken.size(1), rows * columns)
+        const factors: LogitFactors[] = []
+        const tokens = network.tokens(images, distinct, {
+          records: layer => (withFactors && layer >= first ? 'factors' : undefined),
+          recorded({ factors: made }) {
+            factors.push({ ...made!, queries: patches(made!.queries), keys: patches(made!.keys) })
+          },
+        })
+        const maps = layers.map(layer => asMap(patches(tokens[distinct.indexOf(layer)]!), { rows, columns }))
+        return { maps: maps as unknown as Stages<Tensor>, factors }
+      })
+    },
+    adapt: (weights, options) => adaptVisionTransformer(network, weights, options),
   }
 }

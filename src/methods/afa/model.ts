@@ -3,7 +3,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../../models/adapted-weights.ts'
 import { asMap, asTokens, gridOf } from '../../models/mit/index.ts'
 import { SegformerHead } from '../../models/segformer/index.ts'
-import type { LogitFactors } from '../../models/vit/index.ts'
+import type { Grid, LogitFactors } from '../../models/vit/index.ts'
 import { Conv2d, kaimingNormal, Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AfaEncoder } from './encoder.ts'
@@ -62,14 +62,29 @@ export class Afa extends Module {
     this.classifier = new Conv2d({ inChannels: channels[3], outChannels: numClasses, kernel: 1, bias: false })
   }
 
+  /** Places of the last map of images [B, 3, H, W], resized by a factor. */
+  grid(images: Tensor, scale = 1): Grid {
+    const places = (side: number): number => Math.ceil(Math.trunc(scale * side) / this.#encoder.stride)
+    return { rows: places(images.size(2)), columns: places(images.size(3)) }
+  }
+
+  /** Size of the segmentation logits of images [B, 3, H, W]. */
+  headSize(images: Tensor): [height: number, width: number] {
+    const places = (side: number): number => Math.ceil(side / this.#encoder.headStride)
+    return [places(images.size(2)), places(images.size(3))]
+  }
+
+  /** Class logits [B, C] of images [B, 3, H, W], normalised, without the segmentation head. */
+  classLogits(images: Tensor): Tensor {
+    return scope(() => this.pooledLogits(this.#encoder.forward(images, { withFactors: false }).maps[3]))
+  }
+
   /** images [B, 3, H, W], normalised */
   forward(images: Tensor, { affinity = false } = {}): AfaOutput {
     return scope(() => {
       const { maps, factors } = this.#encoder.forward(images, { withFactors: affinity })
-      const places = asTokens(maps[3]) // [B, N, D]
-      const pooled = this.pooling === 'max' ? places.max(1).values : places.mean(1)
       return {
-        classLogits: this.classified(pooled).to({ dtype: 'float32' }),
+        classLogits: this.pooledLogits(maps[3]),
         segLogits: this.decoder.forward(maps).to({ dtype: 'float32' }),
         affinity: affinity ? this.affinity(factors) : undefined,
       }
@@ -103,6 +118,13 @@ export class Afa extends Module {
   /** As the encoder's `adapt`. */
   adaptEncoder(weights: ReadonlyMap<string, TensorData>, options: { file: string }): AdaptedWeights {
     return this.#encoder.adapt(weights, options)
+  }
+
+  /** [B, D, h, w] -> [B, C] */
+  private pooledLogits(map: Tensor): Tensor {
+    const places = asTokens(map) // [B, N, D]
+    const pooled = this.pooling === 'max' ? places.max(1).values : places.mean(1)
+    return this.classified(pooled).to({ dtype: 'float32' })
   }
 
   /** [..., D] -> [..., C] */

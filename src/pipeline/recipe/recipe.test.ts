@@ -8,6 +8,7 @@ import { differingKeys, isNeutralKey } from './compare.ts'
 import { bundledRecipes } from './find.ts'
 import { keysAt, recipeKeys } from './keys.ts'
 import { formatRecipe, loadRecipe, parseRecipe } from './load.ts'
+import { encoderOf } from './method.ts'
 import { parseSet } from './overrides.ts'
 import type { Recipe } from './schema.ts'
 
@@ -65,8 +66,12 @@ describe('errors name the place, the key and what would be right', () => {
       'method: mctformer\nmodel: { variant: v3 }\n',
       'my.yaml:2 (model.variant): is "v3"; expected v1, v2 or plus',
     ],
-    ['a wrong method', 'method: weak\n', 'my.yaml:1 (method): is "weak"; expected mctformer, weaktr or cam'],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr or cam'],
+    [
+      'a wrong method',
+      'method: weak\n',
+      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam or afa',
+    ],
+    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr, cam or afa'],
     [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',
@@ -298,12 +303,12 @@ describe('--set', () => {
     expect(recipe.train.epochs).toBe(7)
     expect(recipe.train.optimiser.lr).toBe(1e-4)
     expect(recipe.maps.scales).toEqual([1, 0.5])
-    expect(recipe.maps.refine).toBe(false)
+    expect(recipe.maps).toMatchObject({ refine: false })
     expect(recipe.data.split).toBe('2012')
     expect(recipe.data.valSplit).toBe(null)
     expect(recipe.data.root).toBe('a=b')
     expect(recipe.train.augment).toMatchObject({ erasing: false })
-    expect(recipe.model.width).toEqual({ embedDim: 96, depth: 3, heads: 3 })
+    expect(recipe.model).toMatchObject({ width: { embedDim: 96, depth: 3, heads: 3 } })
   })
 
   it('wins over the file, and the last one wins over those before', () => {
@@ -323,7 +328,7 @@ describe('finding a recipe', () => {
       if (variant !== undefined) expect(recipe.model).toMatchObject({ variant })
       if (!name.startsWith('photos_')) expect(recipe.method).toBe(/^[a-z]+/.exec(name)?.[0])
       const width = /_(deit-\w+)_/.exec(name)?.[1]
-      if (width !== undefined) expect(recipe.model.width).toBe(width)
+      if (width !== undefined) expect(encoderOf(recipe).name).toBe(width)
     }
   })
 

@@ -5,11 +5,11 @@ import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
+import type { TrainedVit } from '../../models/encoder.ts'
 import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
-import { type VitWidth, vitSizes } from '../../models/vit/widths.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
-import type { BackboneName } from '../recipe/backbone.ts'
+import { backboneShape } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { openScoredSplit } from './open-data.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -71,34 +71,30 @@ async function checkWeights(
         : stage === 'segment'
           ? recipe.segment!.backbone
           : 'model'
-    checkBackbone(await readWeights(file), { file, key, width: widthOf(backbone, recipe) })
+    const vit = backboneShape(backbone, recipe)
+    if (vit === undefined && backbone === 'model') continue // its method says what fits when it loads them
+    checkBackbone(await readWeights(file), { file, key, vit })
   }
-}
-
-/** Undefined for ResNet38. */
-function widthOf(backbone: BackboneName, { model }: Recipe): VitWidth | undefined {
-  if (backbone === 'resnet38') return undefined
-  return backbone === 'model' ? model.width : backbone
 }
 
 function checkBackbone(
   given: ReadonlyMap<string, TensorData>,
-  { file, key, width }: { file: string; key: string; width: VitWidth | undefined },
+  { file, key, vit }: { file: string; key: string; vit: TrainedVit | undefined }, // undefined: ResNet38
 ): void {
-  const anchor = width === undefined ? 'conv1a.weight' : 'patch_embed.proj.weight'
+  const anchor = vit === undefined ? 'conv1a.weight' : 'patch_embed.proj.weight'
   const names = [...given.keys()]
-  if (width !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
+  if (vit !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
   if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
     throw new InputError(
       file,
-      `holds no weights of ${width === undefined ? 'a ResNet38' : 'a vision transformer'}`,
+      `holds no weights of ${vit === undefined ? 'a ResNet38' : 'a vision transformer'}`,
       {
         field: key,
         expected: withGuess(`a file with ${anchor}, or another ${key.replace('weights', 'backbone')}`, names),
       },
     )
-  if (width === undefined) return
-  const { depth, embedDim } = vitSizes(width)
+  if (vit === undefined) return
+  const { depth, embedDim } = vit
   const { weights } = unwrapNames(given, { anchor, file })
   refuseOtherSize(
     geometryOf(weights),

@@ -106,6 +106,6 @@ function multiScale(
   return new Map([
     [`${name}.cam`, cams],
     [`${name}.cam_aff`, cams],
-    [`${name}.aff_mat`, ops.cat([affinity, mirrored!])],
+    [`${name}.aff_mat`, ops.cat([affinity!, mirrored!])],
   ])
 }

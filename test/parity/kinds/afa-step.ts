@@ -150,7 +150,7 @@ function madeOfCams(
   })
   const side = settings.infer_size
   const near = nearPairs({ rows: side, columns: side }, { radius })
-  const walk = transitions(affinity, { near })
+  const walk = transitions(affinity!, { near })
   const spread = tagged.map(({ classes, cams }, image) => {
     const maps = propagateWithBackground(cams, walk.select(0, image), { background: low, size: [side, side] })
     const placed = ops.zeros([settings.num_classes, side, side], { device: images.device })
@@ -165,7 +165,7 @@ function madeOfCams(
   return {
     outputs: [
       [`train.${name}.cams`, ops.stack(all.map(({ cams }) => cams))],
-      [`train.${name}.aff_mat`, ops.cat([affinity, mirrored!])],
+      [`train.${name}.aff_mat`, ops.cat([affinity!, mirrored!])],
       [`train.${name}.aff_cam_l`, ops.upsampleBilinear2d(ops.stack(spread), [crop, crop], false)],
     ],
     pseudo: ops.stack(pseudo),

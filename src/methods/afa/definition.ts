@@ -1,0 +1,32 @@
+/** @file AFA as a method (Ru et al., CVPR 2022: Learning Affinity from Attention). Loads libtorch only to build the network. */
+import { defineMethod } from '../definition.ts'
+import { afaMemory } from './memory.ts'
+import {
+  AFA_VARIANTS,
+  afaEncoderShape,
+  afaMapsFields,
+  afaModelRecipe,
+  afaTrainFields,
+  checkAfa,
+} from './recipe.ts'
+
+export const afa = defineMethod({
+  name: 'afa',
+  model: afaModelRecipe.prefault({}).describe('the network'),
+  train: afaTrainFields,
+  maps: afaMapsFields,
+  check: checkAfa,
+  words: ({ maps: { spread } }) => ({
+    network: 'afa',
+    maps: spread ? 'spread along the learned affinity' : 'the classifier on every place',
+  }),
+  variants: () => AFA_VARIANTS,
+  camViews: () => ({ scales: [1] }), // it resizes the image itself, as published
+  encoder: afaEncoderShape,
+  mapsMemory: ({ model }, look) => afaMemory(model, look),
+  labels: true,
+  async build({ model, train: { losses, labels }, maps, normalise }, { numClasses }) {
+    const { buildAfa } = await import('./index.ts')
+    return buildAfa({ model, numClasses, losses, labels, maps, normalise })
+  },
+})

@@ -1,0 +1,164 @@
+/** @file AFA as a method: one network, trained in one run, that makes CAMs and labels images by its own head. */
+import { IMAGENET, type Normalisation } from '../../data/transforms/normalise.ts'
+import type { Box } from '../../data/transforms/resize.ts'
+import { type VitWidth, vitSizes } from '../../models/vit/widths.ts'
+import { type Losses, multilabelSoftMargin } from '../../nn/index.ts'
+import type { ImageBox } from '../../refine/image-box.ts'
+import { denormalisedImages } from '../../refine/par/index.ts'
+import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { ClassBatch, Method, StepPlace } from '../method.ts'
+import { type MultiScaleOptions, minMax } from '../multi-scale.ts'
+import { nearPairs, RADIUS } from './affinity-labels.ts'
+import { multiScaleCams } from './cams.ts'
+import { type AfaEncoder, mitEncoder, vitAfaEncoder } from './encoder.ts'
+import { afaGroups } from './groups.ts'
+import { AfaLabeller } from './inference.ts'
+import { affinityLoss, type EmptyHalf, segmentationHalves } from './losses.ts'
+import { afaMemory } from './memory.ts'
+import { Afa } from './model.ts'
+import { loadAfa } from './pretrained.ts'
+import { propagateWithBackground, transitions } from './propagation.ts'
+import { type AfaModelRecipe, mitOptions } from './recipe.ts'
+import { type TrainingLabelOptions, trainingLabels } from './training-labels.ts'
+
+export interface AfaLossOptions {
+  /** Weights of the losses beside the classification loss. */
+  readonly segmentation?: number
+  readonly affinity?: number
+  /** Step after which both count. */
+  readonly start?: number
+  readonly emptyHalf?: EmptyHalf
+}
+
+export interface AfaLabelOptions extends Omit<TrainingLabelOptions, 'spread'> {
+  /** Step after which the segmentation learns from CAMs spread along the affinity; the affinity too, if told. */
+  readonly spreadStart?: number
+  readonly spreadAffinity?: boolean
+}
+
+export interface AfaMapOptions {
+  readonly scales?: readonly number[]
+  /** Spread the CAMs along the affinity. */
+  readonly spread?: boolean
+}
+
+export interface AfaSettings {
+  readonly model: AfaModelRecipe
+  readonly numClasses: number
+  readonly losses?: AfaLossOptions
+  readonly labels?: AfaLabelOptions
+  readonly maps?: AfaMapOptions
+  readonly normalise?: Normalisation
+}
+
+/** Builds the network of a recipe with its losses and CAMs. */
+export function buildAfa(settings: AfaSettings): Method {
+  const { model, numClasses, maps = {}, labels = {} } = settings
+  const { headDim: embedDim, pooling } = model
+  const network = new Afa({ encoder: encoderOf(model), numClasses, embedDim, pooling })
+  return {
+    network,
+    numClasses,
+    parameterGroups: ({ weightDecay }) => afaGroups(network, { weightDecay }),
+    losses: (batch, at) => afaLosses(network, batch, { ...settings, at }),
+    logits: images => network.classLogits(images),
+    imageMaps: (views, options) =>
+      imageCams(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options }),
+    labeller: new AfaLabeller(network, { memory: look => afaMemory(model, { batch: 2, ...look }) }),
+    loadPretrained: (weights, options) => loadAfa(network, weights, options),
+  }
+}
+
+function encoderOf(model: AfaModelRecipe): AfaEncoder {
+  const { backbone, imageSize, patchSize, dropPath } = model
+  const sizes = mitOptions(model)
+  if (sizes !== undefined) return mitEncoder(sizes)
+  return vitAfaEncoder({ ...vitSizes(backbone as VitWidth), imageSize, patchSize, dropPath })
+}
+
+/** One step: before `start` the classifier alone learns, and nothing else is computed. */
+export function afaLosses(
+  network: Afa,
+  { images, targets, boxes }: Pick<ClassBatch, 'images' | 'targets' | 'boxes'>,
+  {
+    losses: { segmentation = 0.1, affinity = 0.1, start = 2000, emptyHalf } = {},
+    labels: { spreadStart = 6000, spreadAffinity = false, ...labels } = {},
+    normalise = IMAGENET,
+    at: { step },
+  }: Pick<AfaSettings, 'losses' | 'labels' | 'normalise'> & { readonly at: Pick<StepPlace, 'step'> },
+): Losses {
+  if (step <= start) {
+    const total = multilabelSoftMargin(network.classLogits(images), targets)
+    return { total, parts: { 'class loss': total } }
+  }
+  const output = network.forward(images, { affinity: true })
+  const spreads = step > spreadStart
+  const made = trainingLabels(
+    network,
+    {
+      images,
+      colours: denormalisedImages(images, normalise),
+      classes: classesOf(targets),
+      boxes: boxes.map(boxOf),
+    },
+    { ...labels, spread: { segmentation: spreads, affinity: spreads && spreadAffinity } },
+  )
+  const parts = {
+    'class loss': multilabelSoftMargin(output.classLogits, targets),
+    'segmentation loss': segmentationHalves(output.segLogits, made.segmentation, {
+      ...(emptyHalf !== undefined && { emptyHalf }),
+    }),
+    'affinity loss': affinityLoss(output.affinity!, made.pairs),
+  }
+  const total = parts['class loss']
+    .add(parts['segmentation loss'].mul(segmentation))
+    .add(parts['affinity loss'].mul(affinity))
+  return { total, parts }
+}
+
+/** CAMs [K, H, W] in [0, 1] of an image [1, 3, H, W], at `size` or its own. */
+function imageCams(
+  network: Afa,
+  image: Tensor,
+  {
+    classes,
+    scales = [1, 0.5, 1.5],
+    flip = true,
+    spread = false,
+    radius,
+    size = image.shape.slice(-2),
+  }: MultiScaleOptions & AfaMapOptions & { radius: number },
+): Tensor {
+  return noGrad(() =>
+    scope(() => {
+      const made = multiScaleCams(network, image, { classes: [classes], scales, flip, withAffinity: spread })
+      const { cams } = made.images[0]!
+      const full = (maps: Tensor): Tensor =>
+        maps.shape.slice(1).join() === size.join()
+          ? maps
+          : ops.upsampleBilinear2d(maps.unsqueeze(0), size, false).select(0, 0)
+      if (!spread) return full(cams)
+      const { rows, columns } = network.grid(image, Math.max(1, ...scales))
+      const near = nearPairs({ rows, columns }, { radius, device: image.device })
+      const walk = transitions(made.affinity!, { near }).select(0, 0)
+      const maps = propagateWithBackground(cams, walk, { background: BACKGROUND, size: [rows, columns] })
+      return minMax(full(maps.narrow(0, 1, classes.length)))
+    }),
+  )
+}
+
+const BACKGROUND = 0.35 // beside CAMs that are spread (scripts/dist_train_voc.py, validate)
+
+/** Classes of each row of targets [B, C]. */
+function classesOf(targets: Tensor): number[][] {
+  const [batch, count] = targets.shape as [number, number]
+  const values = targets.toFloat32Array()
+  return Array.from({ length: batch }, (_, image) => {
+    const row = [...values.subarray(image * count, (image + 1) * count)]
+    return row.flatMap((value, index) => (value > 0 ? [index] : []))
+  })
+}
+
+function boxOf({ x, y, width, height }: Box): ImageBox {
+  return { top: y, bottom: y + height, left: x, right: x + width }
+}

@@ -1,0 +1,201 @@
+/** @file What a recipe says about AFA: the network, its losses and the labels they learn from, its CAMs. Loads no libtorch. */
+import { z } from 'zod'
+import { type Encoder, vitEncoder } from '../../models/encoder.ts'
+import { type MitOptions, mit } from '../../models/mit/sizes.ts'
+import { deit, type VitWidth } from '../../models/vit/widths.ts'
+import { PAR } from '../../refine/par/parameters.ts'
+import type { Problem, Variant } from '../definition.ts'
+import { customWidth, vitFields } from '../recipe.ts'
+import { trainFields, withDefault } from '../train-recipe.ts'
+
+const NAMES = [...Object.keys(mit), ...Object.keys(deit)] as (keyof typeof mit | keyof typeof deit)[]
+
+const four = z.tuple([z.int().min(1), z.int().min(1), z.int().min(1), z.int().min(1)])
+
+const customMit = z
+  .strictObject({
+    embedDims: four.describe('channels of each stage'),
+    depths: four.describe('blocks of each stage'),
+    heads: four
+      .default([1, 2, 5, 8])
+      .describe('attention heads of each stage; each must divide its channels'),
+  })
+  .refine(({ embedDims, heads }) => embedDims.every((channels, stage) => channels % heads[stage]! === 0), {
+    path: ['heads'],
+    message: 'do not divide embedDims; expected heads such that each stage has whole channels a head',
+  })
+
+/** `model` section (AFA, section 3.1; wetr/model_attn_aff.py). */
+export const afaModelRecipe = z.strictObject({
+  backbone: z
+    .union([z.enum(NAMES), customMit, customWidth])
+    .default('mit-b1')
+    .describe(
+      "SegFormer's encoder, as published, whose last stage keeps its size; a DeiT, read after each quarter of its blocks; or sizes of one's own: {embedDims, depths, heads} of a mix transformer, {embedDim, depth, heads} of a vision transformer",
+    ),
+  imageSize: withDefault(vitFields.imageSize, 512),
+  patchSize: z
+    .int()
+    .min(1)
+    .default(16)
+    .describe(
+      'side of a patch of a vision transformer, pixels; a mix transformer has a place for each 16 pixels',
+    ),
+  dropPath: vitFields.dropPath,
+  headDim: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe('channels that the segmentation head reduces each map of the encoder to'),
+  pooling: z
+    .enum(['max', 'mean'])
+    .default('max')
+    .describe('how the last map becomes class logits: its largest response, or its mean'),
+})
+
+const losses = z.strictObject({
+  segmentation: z.number().min(0).default(0.1).describe('weight of the segmentation loss'),
+  affinity: z.number().min(0).default(0.1).describe('weight of the affinity loss'),
+  start: z
+    .int()
+    .min(0)
+    .default(2000)
+    .describe('step after which both count; before, the classifier alone learns; published for COCO: 5000'),
+  emptyHalf: z
+    .enum(['corrected', 'published-code'])
+    .default('corrected')
+    .describe(
+      'segmentation loss of a batch without labelled background, or without foreground: the other half alone, or not a number, as published',
+    ),
+})
+
+const labels = z.strictObject({
+  scales: z
+    .array(z.number().gt(0).max(8))
+    .min(1)
+    .default([1, 0.5, 1.5])
+    .describe('sizes of the crop at which its CAMs are made, always with flips; 1 is always among them'),
+  low: z.number().min(0).max(1).default(0.35).describe('background score below which nothing is foreground'),
+  high: z.number().min(0).max(1).default(0.55).describe('background score that foreground must be above'),
+  spreadStart: z
+    .int()
+    .min(0)
+    .default(6000)
+    .describe(
+      'step after which the segmentation learns from CAMs spread along the learned affinity; published for COCO: 15000',
+    ),
+  spreadAffinity: z
+    .boolean()
+    .default(false)
+    .describe(
+      'the affinity learns from those too, as published for COCO; else always from the CAMs themselves',
+    ),
+  radius: z
+    .int()
+    .min(1)
+    .default(8)
+    .describe('pairs of places at most so far apart, in rows and columns, have an affinity'),
+  iterations: z
+    .int()
+    .min(0)
+    .default(PAR.iterations)
+    .describe('iterations of pixel-adaptive refinement (PAR); 0: none; published for COCO: 15'),
+})
+
+const { epochs, steps, batchSize, optimiser, schedule, augment, validateEvery } = trainFields
+
+/** Fields of the section `train`: its own, and shared ones with the published defaults for VOC. */
+export const afaTrainFields = {
+  epochs: withDefault(epochs, null),
+  steps: withDefault(steps, 20_000),
+  batchSize: withDefault(batchSize, 4),
+  optimiser: optimiser
+    .unwrap()
+    .prefault({ lr: 6e-5, lrBatch: null, weightDecay: 0.01 })
+    .describe(optimiser.description ?? ''),
+  schedule: schedule
+    .unwrap()
+    .prefault({ kind: 'poly', power: 1, warmupSteps: 1500 })
+    .describe(schedule.description ?? ''),
+  augment: augment
+    .unwrap()
+    .prefault({ kind: 'padded-crop' })
+    .describe(augment.description ?? ''),
+  validateEvery: withDefault(validateEvery, 2000),
+  losses: losses
+    .prefault({})
+    .describe('weights of the losses beside the classification loss, and when they count'),
+  labels: labels.prefault({}).describe('the labels that each step makes from its own CAMs'),
+}
+
+/** The part of the `maps` section that belongs to the method. */
+export const afaMapsFields = {
+  spread: z
+    .boolean()
+    .default(false)
+    .describe('spread the CAMs along the learned affinity, by one step of a random walk'),
+}
+
+const MIT_STRIDE = 16
+
+/** Sizes of the mix transformer that a recipe names; undefined for a vision transformer. */
+export function mitOptions({ backbone, dropPath }: AfaModelRecipe): MitOptions | undefined {
+  if (typeof backbone === 'string')
+    return backbone in mit ? { ...mit[backbone as keyof typeof mit], dropPath } : undefined
+  return 'embedDims' in backbone ? { ...mit['mit-b1'], ...backbone, dropPath } : undefined
+}
+
+export function afaEncoderShape(model: AfaModelRecipe): Encoder {
+  const { backbone, imageSize, dropPath } = model
+  const sizes = mitOptions(model)
+  if (sizes === undefined)
+    return vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false })
+  const name = typeof backbone === 'string' ? backbone : undefined
+  const size =
+    name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
+  return { name, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+}
+
+/** What does not fit together, as path and message (problem; what would be right). */
+export function checkAfa(recipe: AfaRecipe): Problem[] {
+  const { model, train } = recipe
+  const { patchSize } = afaEncoderShape(model)
+  const problems: Problem[] = []
+  const problem = (path: string, message: string): void => {
+    problems.push({ path: path.split('.'), message })
+  }
+  if (model.imageSize % (2 * patchSize) !== 0)
+    problem(
+      'model.imageSize',
+      `is not a multiple of ${2 * patchSize}; expected whole places at scales of 1 and 1.5`,
+    )
+  if (train.labels.low > train.labels.high)
+    problem('train.labels.low', 'is above train.labels.high; expected low <= high')
+  if (train.epochs === null && train.steps !== null && train.losses.start >= train.steps)
+    problem(
+      'train.losses.start',
+      `is not before the end (train.steps ${train.steps}): no mask would be learned; expected less`,
+    )
+  return problems
+}
+
+/** What `tagmask ablate` compares: what the affinity and PAR are worth. */
+export const AFA_VARIANTS: Variant[] = [
+  { name: 'afa', set: [] },
+  { name: 'no-affinity', set: ['train.losses.affinity=0', 'train.labels.spreadStart=1000000000'] },
+  { name: 'no-par', set: ['train.labels.iterations=0'] },
+]
+
+export type AfaModelRecipe = z.output<typeof afaModelRecipe>
+export type AfaLabelRecipe = z.output<typeof labels>
+export type AfaLossRecipe = z.output<typeof losses>
+
+interface AfaRecipe {
+  readonly model: AfaModelRecipe
+  readonly train: {
+    readonly epochs: number | null
+    readonly steps: number | null
+    readonly losses: AfaLossRecipe
+    readonly labels: AfaLabelRecipe
+  }
+}
