@@ -1,9 +1,10 @@
 // The Node-API surface: denseCrf(request) -> Promise of the probabilities; par(request) -> Promise of the masks, and
-// parNow(request) -> the masks.
+// parNow(request) -> the masks; bilateralFilterNow(request) -> the filtered planes.
 #include <napi.h>
 
 #include <memory>
 
+#include "crf/bilateral-filter.h"
 #include "crf/crf-request.h"
 #include "crf/mean-field.h"
 #include "job.h"
@@ -14,6 +15,7 @@ namespace tagmask::refine {
 namespace {
 
 constexpr const char* kDenseCrf = "dense CRF";
+constexpr const char* kFilter = "bilateral filter";
 constexpr const char* kPar = "PAR";
 
 Request requestOf(const Napi::CallbackInfo& info) {
@@ -25,6 +27,12 @@ Request requestOf(const Napi::CallbackInfo& info) {
 Work crfWork(const Request& request) {
   const auto problem = std::make_shared<const Problem>(readProblem(request));
   return {kDenseCrf, problem->pixels() * problem->labels, [problem](float* result) { infer(*problem, result); }};
+}
+
+Work filterWork(const Request& request) {
+  const auto problem = std::make_shared<const Problem>(readFilterProblem(request));
+  const size_t length = problem->pixels() * problem->labels;
+  return {kFilter, length, [problem](float* result) { bilateralFilter(*problem, result); }};
 }
 
 Work parWork(const Request& request) {
@@ -45,6 +53,7 @@ Napi::Function entry(Napi::Env env, const char* name, const char* what, WorkOf w
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   prepareJobs(env);
   exports.Set("denseCrf", entry(env, "denseCrf", kDenseCrf, crfWork, launch));
+  exports.Set("bilateralFilterNow", entry(env, "bilateralFilterNow", kFilter, filterWork, runNow));
   exports.Set("par", entry(env, "par", kPar, parWork, launch));
   exports.Set("parNow", entry(env, "parNow", kPar, parWork, runNow));
   return exports;

@@ -27,7 +27,8 @@
       'dependencies': ['refine_kernels_baseline'],
       'sources': [
         'addon.cc', 'dispatch.cc', 'job.cc', 'team.cc',
-        'crf/crf-request.cc', 'crf/lattice.cc', 'crf/mean-field.cc', 'crf/term.cc', 'crf/unary.cc', 'crf/workspace.cc',
+        'crf/bilateral-filter.cc', 'crf/crf-request.cc', 'crf/lattice.cc', 'crf/mean-field.cc', 'crf/term.cc', 'crf/unary.cc',
+        'crf/workspace.cc',
         'par/par-request.cc', 'par/par.cc',
       ],
       'conditions': [

@@ -158,10 +158,21 @@ describe('bad input ends with 1 and one message without a stack', () => {
       ['predict', '/no/such/run', '--images', 'photos', '--out', 'masks'],
       'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
     ],
-    [['refine', 'runs/x', '--alpha', '8'], 'error: --alpha: is for a folder of CAMs; add --method crf'],
+    [
+      ['refine', 'runs/x', '--alpha', '8'],
+      'error: --alpha: is for a folder of CAMs; add --method crf or --method par',
+    ],
     [
       ['refine', 'maps', '--method', 'crf', '--out', 'masks'],
       'error: --images: is not given; --method crf needs --images DIR',
+    ],
+    [
+      ['refine', 'maps', '--method', 'par', '--images', '.'],
+      'error: --out: is not given; --method par needs --out DIR',
+    ],
+    [
+      [...'refine maps --method par --images . --out masks --parameters'.split(' '), 'labels'],
+      'error: --parameters: is for the dense CRF; add --method crf',
     ],
     [
       ['refine', '/no/such/maps', '--method', 'crf', '--images', '.', '--out', '/tmp/masks'],

@@ -3,9 +3,10 @@
 import { count } from '../io/count.ts'
 import type { MiouResult } from './miou.ts'
 
-/** The stages that can be scored: maps at their best threshold (`seed`, with dense CRF `seed+crf`), refined
+/** The stages that can be scored: maps at their best threshold (`seed`, with dense CRF `seed+crf`, with PAR
+ * `seed+par`), refined
  * pseudo labels (`mask`), and the trained network's predictions (one scale, several, several with CRF). */
-export const METRIC_NAMES = ['seed', 'seed+crf', 'mask', 'val', 'val ms', 'val ms+crf'] as const
+export const METRIC_NAMES = ['seed', 'seed+crf', 'seed+par', 'mask', 'val', 'val ms', 'val ms+crf'] as const
 
 /** One of `METRIC_NAMES`. */
 export type MetricName = (typeof METRIC_NAMES)[number]

@@ -29,6 +29,21 @@ export interface CrfRequest {
   readonly bilateral?: Float64Array
 }
 
+/** Planes of one image for the bilateral filter. */
+export interface FilterRequest {
+  readonly width: number
+  readonly height: number
+  /** Planes. */
+  readonly labels: number
+  readonly threads: number
+  /** HWC RGB. */
+  readonly image: Uint8Array
+  /** [labels, height, width]. */
+  readonly planes: Float32Array
+  /** [sx, sy, sr, sg, sb, 1]. */
+  readonly bilateral: Float64Array
+}
+
 /** One image for PAR. */
 export interface ParRequest {
   readonly width: number
@@ -50,6 +65,8 @@ export interface ParRequest {
 
 interface RefineAddon {
   denseCrf(request: CrfRequest): Promise<Float32Array>
+  /** On the calling thread and its team. */
+  bilateralFilterNow(request: FilterRequest): Float32Array
   par(request: ParRequest): Promise<Float32Array>
   /** The same on the calling thread. */
   parNow(request: ParRequest): Float32Array

@@ -1,9 +1,12 @@
-/** @file Refinement of CAMs, the public way in: dense CRF, PAR, sure labels, AffinityNet and its random walk. */
+/** @file Refinement of CAMs, the public way in: dense CRF, PAR, dense energy, sure labels, AffinityNet and its random walk. */
 export * from './affinity/index.ts'
+export * from './bilateral-filter.ts'
 export * from './cam-crf.ts'
 export * from './crf-parameters.ts'
 export * from './crf-unary.ts'
 export * from './dense-crf.ts'
+export * from './dense-energy.ts'
+export * from './image-box.ts'
 export * from './label-crf.ts'
 export * from './par/index.ts'
 export * from './sure-labels.ts'

@@ -26,22 +26,36 @@ std::optional<Kernel> kernel(const Request& request, const char* field, size_t l
   return kernel;
 }
 
-}  // namespace
-
-Problem readProblem(const Request& request) {
+// The image, its size and what both calls are given beside it.
+Problem readImage(const Request& request) {
   Problem problem;
   problem.width = request.integer("width", 1, kMaxSide);
   problem.height = request.integer("height", 1, kMaxSide);
   problem.labels = request.integer("labels", 1, 1 << 16);
-  problem.iterations = request.integer("iterations", 0, 1 << 20);
   problem.threads = request.integer("threads", 1, 256);
   const size_t pixels = problem.pixels();
   if (pixels > kMaxPixels || pixels * size_t(problem.labels) > kMaxValues) {
     throw BadInput("image", "too many pixels and labels");
   }
-  problem.gaussian = kernel(request, "gaussian", 3);
   problem.bilateral = kernel(request, "bilateral", 6);
   problem.rgb = request.array<uint8_t>("image", napi_uint8_array, pixels * 3);
+  return problem;
+}
+
+}  // namespace
+
+Problem readFilterProblem(const Request& request) {
+  Problem problem = readImage(request);
+  if (!problem.bilateral) throw BadInput("bilateral", "missing");
+  problem.planes = request.array<float>("planes", napi_float32_array, problem.pixels() * problem.labels);
+  return problem;
+}
+
+Problem readProblem(const Request& request) {
+  Problem problem = readImage(request);
+  const size_t pixels = problem.pixels();
+  problem.iterations = request.integer("iterations", 0, 1 << 20);
+  problem.gaussian = kernel(request, "gaussian", 3);
   if (request.has("labelMap")) {
     problem.unary = Unary::labels;
     problem.gtProb = request.number("gtProb");

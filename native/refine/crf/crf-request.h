@@ -1,4 +1,4 @@
-// What a call asks of the dense CRF.
+// What a call asks of the dense CRF, or of its bilateral filter alone.
 #pragma once
 #include "../request.h"
 #include "problem.h"
@@ -7,5 +7,6 @@ namespace tagmask::refine {
 
 // Throws BadInput.
 Problem readProblem(const Request& request);
+Problem readFilterProblem(const Request& request);
 
 }  // namespace tagmask::refine

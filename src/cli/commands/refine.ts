@@ -1,11 +1,12 @@
-/** @file `tagmask refine`: pseudo masks from CAMs, as the stage of a run or by the dense CRF on any folder. */
+/** @file `tagmask refine`: pseudo masks from CAMs, as the stage of a run, or by the dense CRF or PAR on any folder. */
 import { resolve } from 'node:path'
 import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { InputError } from '../../errors.ts'
-import { refineCamFolder } from '../../pipeline/out/refine-cam-folder.ts'
+import { type CamRefinement, refineCamFolder } from '../../pipeline/out/refine-cam-folder.ts'
 import { parseSet } from '../../pipeline/recipe/overrides.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import * as sets from '../../refine/crf-parameters.ts'
+import { PAR } from '../../refine/par/parameters.ts'
 import type { CliContext } from '../context.ts'
 import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
@@ -29,7 +30,7 @@ function parseParameters(name: string): sets.CrfParameters {
 }
 
 interface RefineFlags extends RunFlags {
-  readonly method?: 'crf'
+  readonly method?: CamRefinement['method']
   readonly images?: string
   readonly out?: string
   readonly alpha?: number
@@ -44,12 +45,13 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
     customUsage: [
       'runs/NAME [flags]',
       'MAPS --method crf --images DIR --out DIR [--alpha N] [--parameters SET]',
+      'MAPS --method par --images DIR --out DIR [--alpha N]',
     ],
     fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the CAMs by the recipe. Needs the stages before it
 (tagmask run runs them all).
-With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run) through the dense CRF, without any
-network: DIR/ID.png, a PNG whose palette indices are the labels, with their names and colours in DIR/labels.txt and
-DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
+With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run) through the dense CRF, with --method par through
+pixel-adaptive refinement as in AFA on VOC, without any network: DIR/ID.png, a PNG whose palette indices are the labels,
+with their names and colours in DIR/labels.txt and DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
 DIR is a new or empty folder, or one that this command has written: your files are never overwritten. Existing masks stay
 unless their CAMs or images have changed; those of other settings are refused, or recomputed with --force.
 Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
@@ -57,12 +59,18 @@ Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 Examples:
   tagmask refine runs/mctformer_demo
   tagmask refine runs/mctformer_demo/maps --method crf --images photos --out masks
+  tagmask refine runs/mctformer_demo/maps --method par --images photos --out par-masks
   tagmask refine runs/thirty/maps --method crf --images VOC2012/JPEGImages --out masks --alpha 8 --parameters afa-masks`,
   },
   parameters: {
     flags: {
       ...runFlags,
-      method: { kind: 'enum', values: ['crf'], optional: true, brief: 'Dense CRF on a folder of CAMs' },
+      method: {
+        kind: 'enum',
+        values: ['crf', 'par'],
+        optional: true,
+        brief: 'Dense CRF or PAR on a folder of CAMs',
+      },
       images: { ...path, brief: 'The images of the CAMs' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       alpha: {
@@ -95,7 +103,7 @@ Examples:
       )
       if (given !== undefined) {
         throw new InputError(`--${given[0]}`, 'is for a folder of CAMs', {
-          expected: 'add --method crf',
+          expected: 'add --method crf or --method par',
         })
       }
       await runWithFlags(this, flags, target, ['refine'])
@@ -103,7 +111,9 @@ Examples:
     }
     for (const [name, value] of Object.entries({ images, out })) {
       if (value === undefined)
-        throw new InputError(`--${name}`, 'is not given', { expected: `--method crf needs --${name} DIR` })
+        throw new InputError(`--${name}`, 'is not given', {
+          expected: `--method ${method} needs --${name} DIR`,
+        })
     }
     const foreign = [
       'data',
@@ -116,6 +126,8 @@ Examples:
       'seed',
     ] as const
     refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of CAMs')
+    if (method === 'par' && parameters !== undefined)
+      throw new InputError('--parameters', 'is for the dense CRF', { expected: 'add --method crf' })
     overridesOf(flags) // checks --threads
     const folder = resolve(out!)
     await refineCamFolder({
@@ -123,7 +135,10 @@ Examples:
       images: images!,
       out: folder,
       alpha: alpha ?? 4,
-      parameters: parameters ?? PARAMETERS.cams,
+      refinement:
+        method === 'par'
+          ? { method, parameters: PAR }
+          : { method, parameters: parameters ?? PARAMETERS.cams },
       threads: flags.threads ?? null,
       ...keysOf(flags),
       strict: flags.strict ?? false,

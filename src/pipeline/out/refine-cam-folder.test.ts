@@ -7,6 +7,7 @@ import { readLabelMap } from '../../io/indexed-png.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
+import { PAR } from '../../refine/par/parameters.ts'
 import { createLog } from '../../train/log.ts'
 import { writeCams } from '../images/cam-file.ts'
 import { Interrupted } from '../run/stage.ts'
@@ -42,7 +43,7 @@ function refine(change: Partial<RefineCamFolderOptions> = {}): Promise<number> {
     images: join(folder, 'photos'),
     out: join(folder, 'out'),
     alpha: 4,
-    parameters: CAM_CRF,
+    refinement: { method: 'crf', parameters: CAM_CRF },
     strict: false,
     force: false,
     signal: new AbortController().signal,
@@ -69,10 +70,19 @@ it('draws the border where the colours change, in labels of the data set', async
   expect(wrong.length).toBeLessThan(0.05 * data.length)
 })
 
+it('PAR draws it there, too, and says so where masks of the CRF lie', async () => {
+  const refinement = { method: 'par', parameters: { ...PAR, iterations: 40 } } as const
+  await refine({ refinement })
+  const { data } = await made('a')
+  expect(new Set(data)).toEqual(new Set([0, 5]))
+  expect(data.filter((label, i) => (label === 5) !== i % WIDTH >= BORDER).length).toBe(0)
+  await expect(refine()).rejects.toThrow('holds 3 masks that were made by tagmask refine --method par')
+})
+
 it('more is foreground with a larger alpha', async () => {
-  const parameters = { ...CAM_CRF, iterations: 0 }
+  const refinement = { method: 'crf', parameters: { ...CAM_CRF, iterations: 0 } } as const
   const share = async (alpha: number): Promise<number> => {
-    await refine({ alpha, parameters, force: true })
+    await refine({ alpha, refinement, force: true })
     return (await made('a')).data.filter(label => label > 0).length
   }
   expect(await share(8)).toBeGreaterThan(await share(1))
@@ -107,7 +117,7 @@ it('folders that hold nothing of their kind', async () => {
 
 it('parameters that are none', async () => {
   const zero = { ...CAM_CRF, gaussian: { sxy: 0, compat: 3 } }
-  await expect(refine({ parameters: zero, strict: true })).rejects.toThrow(
+  await expect(refine({ refinement: { method: 'crf', parameters: zero }, strict: true })).rejects.toThrow(
     /gaussian\.sxy\): is 0; expected a positive number/,
   )
   for (const alpha of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {

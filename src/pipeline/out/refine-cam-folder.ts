@@ -1,4 +1,4 @@
-/** @file `tagmask refine --method crf MAPS --images FOLDER`: a folder of CAMs through the dense CRF, as label PNGs. Imports no torch. */
+/** @file `tagmask refine --method crf|par MAPS --images FOLDER`: a folder of CAMs through the dense CRF or PAR, as label PNGs. Imports no torch. */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openImages } from '../../data/folder.ts'
@@ -12,6 +12,9 @@ import { crfLabels } from '../../refine/cam-crf.ts'
 import { refineMemory } from '../../refine/crf-memory.ts'
 import type { CrfParameters } from '../../refine/crf-parameters.ts'
 import { crfThreads } from '../../refine/dense-crf.ts'
+import { parLabels } from '../../refine/par/cam-par.ts'
+import { parImageMemory } from '../../refine/par/memory.ts'
+import type { ParParameters } from '../../refine/par/parameters.ts'
 import type { Log } from '../../train/log.ts'
 import { readCamClasses } from '../images/cam-file.ts'
 import { readCamsAndImage } from '../images/cams-and-image.ts'
@@ -21,6 +24,11 @@ import { type OutImage, openOutFolder } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
 
+/** What the CAMs go through. */
+export type CamRefinement =
+  | { readonly method: 'crf'; readonly parameters: CrfParameters }
+  | { readonly method: 'par'; readonly parameters: ParParameters }
+
 export interface RefineCamFolderOptions {
   /** Folder of ID.safetensors, as the stage maps writes them. */
   readonly maps: string
@@ -28,7 +36,7 @@ export interface RefineCamFolderOptions {
   readonly out: string
   /** Exponent of the background score (1 - strongest map)^alpha: the larger, the more is foreground. */
   readonly alpha: number
-  readonly parameters: CrfParameters
+  readonly refinement: CamRefinement
   /** Chosen from the cores when null. */
   readonly threads?: number | null
   /** Megabytes that the work may take at once. */
@@ -50,8 +58,9 @@ const ENDING = '.safetensors'
  * its kind, when too many were left out, and before it would write over what it did not write.
  */
 export async function refineCamFolder(options: RefineCamFolderOptions): Promise<number> {
-  const { maps, images, out, alpha, parameters, threads = null, maxLost = 0.5 } = options
+  const { maps, images, out, alpha, refinement, threads = null, maxLost = 0.5 } = options
   const { memory = USUAL_MEMORY } = options
+  const { method, parameters } = refinement
   const { force, strict, signal, log } = options
   if (!(alpha > 0 && Number.isFinite(alpha)))
     throw new InputError('--alpha', `is ${alpha}`, { expected: 'expected a number above 0' })
@@ -74,7 +83,7 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
   const folder = await openOutFolder({
     out,
     maker: makerOf({
-      command: 'refine --method crf',
+      command: `refine --method ${method}`,
       run: (await runAround(maps)) ?? null,
       recipe: null,
       weights: null,
@@ -104,7 +113,7 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
       within: {
         longestSide: Number.POSITIVE_INFINITY,
         key: 'maps.longestSide',
-        memoryOf: sizes => refineMemory({ ...sizes, labels: classes.length + 1 }),
+        memoryOf: sizes => memoryOf(refinement, { ...sizes, labels: classes.length + 1 }),
         budget: () => memoryBudget({ most: memory }),
       },
     },
@@ -120,7 +129,7 @@ const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}
 async function refineOne(
   { id, image: path }: Target,
   sizeOf: (own: Size) => Size,
-  { maps, images, alpha, parameters }: RefineCamFolderOptions,
+  { maps, images, alpha, refinement: { method, parameters } }: RefineCamFolderOptions,
 ): Promise<LabelMap> {
   const file = mapFile(maps, id)
   if (path === undefined) {
@@ -130,7 +139,14 @@ async function refineOne(
   }
   const { image, own: size, ...read } = await readCamsAndImage(file, { image: path }, { sizeOf })
   const { maps: cams } = scoresIn(read, file)
-  return crfLabels({ image, size, cams, alpha, name: file, threads: 1, ...parameters })
+  const options = { image, size, cams, alpha, name: file, threads: 1 }
+  return method === 'crf'
+    ? crfLabels({ ...options, ...parameters })
+    : parLabels({ ...options, ...parameters })
+}
+
+function memoryOf({ method, parameters }: CamRefinement, sizes: Parameters<typeof refineMemory>[0]): number {
+  return method === 'crf' ? refineMemory(sizes) : parImageMemory(sizes, parameters)
 }
 
 /** The maps, when all values are scores from 0 to 1; else throws InputError. */

@@ -3,9 +3,11 @@ import { z } from 'zod'
 import type { Problem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
 import { CAM_CRF } from '../../refine/crf-parameters.ts'
+import { PAR } from '../../refine/par/parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
+import { parSection } from './par.ts'
 import type { Recipe } from './schema.ts'
 
 const sgd = z.strictObject({
@@ -116,10 +118,10 @@ export const affinityRecipe = z.strictObject({
 /** `refine` section. */
 export const refineRecipe = z.strictObject({
   method: z
-    .enum(['none', 'crf', 'affinity', 'affinity+crf'])
+    .enum(['none', 'crf', 'par', 'affinity', 'affinity+crf'])
     .default('none')
     .describe(
-      'none: the masks of evaluate; crf: the CAMs through the dense CRF; affinity: a random walk along learned affinities, as published; affinity+crf: both',
+      'none: the masks of evaluate; crf: the CAMs through the dense CRF; par: through pixel-adaptive refinement; affinity: a random walk along learned affinities, as published; affinity+crf: both',
     ),
   background: z
     .union([z.number().gt(0).lt(1), z.literal('sweep')])
@@ -139,6 +141,7 @@ export const refineRecipe = z.strictObject({
     .prefault({})
     .describe('the random walk'),
   crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF of crf and affinity+crf'),
+  par: parSection(PAR).prefault({}).describe('pixel-adaptive refinement of par'),
   unary: z
     .enum(['scores', 'labels'])
     .default('scores')

@@ -1,6 +1,7 @@
 /** @file Every kind of golden file we know. A new one is one file here and one line below. */
 import type { Content, Kind } from '../fixture.ts'
 import { afaEncoder } from './afa-encoder.ts'
+import { afaEnergy } from './afa-energy.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaPar } from './afa-par.ts'
@@ -63,6 +64,7 @@ export const kinds: readonly Kind[] = [
   weaktrRetrainInfer,
   weaktrRetrainSchedule,
   afaPar,
+  afaEnergy,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),

@@ -1,7 +1,6 @@
 /** @file Stage `refine`: from CAMs to pseudo masks. */
 import { join } from 'node:path'
 import { onlyTagged } from '../../../data/dataset.ts'
-import { walks } from '../../recipe/refine.ts'
 import type { StageDefinition } from '../../run/stage.ts'
 import { affinity } from '../affinity/index.ts'
 import { evaluate } from '../evaluate/index.ts'
@@ -16,8 +15,7 @@ export const refine: StageDefinition = {
   sections: ({ refine }) => (refine.background === 'sweep' ? ['refine', 'evaluate'] : ['refine']),
   notKeys: /^evaluate\.(threshold|split)$/,
   images({ recipe: { refine }, dataset }) {
-    const reads = refine.method === 'crf' || walks(refine)
-    return { base: reads ? [onlyTagged(dataset)] : [] }
+    return { base: refine.method === 'none' ? [] : [onlyTagged(dataset)] }
   },
   masks({ recipe: { refine }, scored }) {
     if (refine.method === 'none') return {}

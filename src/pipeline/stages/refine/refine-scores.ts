@@ -4,11 +4,13 @@ import {
   type ChosenThreshold,
   formatScore,
   formatThreshold,
+  type MetricName,
   type ScoreRecord,
   scoreRecord,
   sweepCurve,
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
+import type { RefineRecipe } from '../../recipe/refine.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { sweepImages } from '../evaluate/evaluate.ts'
@@ -21,6 +23,15 @@ export interface RefineScoresFile {
   readonly background: number
   readonly classes: readonly string[]
 }
+
+/** What the pseudo masks of a method are scored as. */
+const METRICS = {
+  none: 'seed',
+  crf: 'seed+crf',
+  par: 'seed+par',
+  affinity: 'mask',
+  'affinity+crf': 'mask',
+} as const satisfies Record<RefineRecipe['method'], MetricName>
 
 /** Where there are no masks to choose by: the published constant. */
 const BLIND_BACKGROUND = 0.39
@@ -52,7 +63,7 @@ export async function scorePseudoMasks(context: StageContext, threshold: ChosenT
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { score, unscored } = await scoreLabels(context, scored, {
-    metric: recipe.refine.method === 'crf' ? 'seed+crf' : 'mask',
+    metric: METRICS[recipe.refine.method],
     threshold,
     file: sample => pseudoMaskFile(run.pseudoMasks, sample),
     what: 'the scores',

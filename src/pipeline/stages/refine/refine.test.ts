@@ -130,6 +130,18 @@ describe('stage refine', () => {
     )
   })
 
+  it('par: masks follow the colours, scored as seed+par', async () => {
+    const set = ['refine.method=par', 'refine.background=0.35', 'refine.par.iterations=40']
+    await go(await prepare(IDS, ...set), refineStage)
+    const [score] = (await scores()).scores
+    expect(score).toMatchObject({ metric: 'seed+par', images: 8, threshold: { value: 0.35 } })
+    expect(score!.miou).toBeGreaterThan(90) // the CAMs alone: about 55
+    const coarse = await prepare(IDS, ...set.slice(0, 2), 'refine.par.iterations=0')
+    await rm(run.pseudoMasks, { recursive: true })
+    await go(coarse, refineStage)
+    expect((await scores()).scores[0]!.miou).toBeLessThan(score!.miou - 10)
+  })
+
   it('chooses the background score by the masks at hand where it is told to, and warns', async () => {
     await go(await prepare(IDS, 'refine.method=crf', 'refine.background=sweep'), refineStage)
     const { scores: found, background } = await scores()
@@ -280,6 +292,8 @@ describe('sections refine and affinity', () => {
     ['affinity.labels.crf.iterations=-1', 'affinity.labels.crf.iterations'],
     ['affinity.labels.low=0', 'affinity.labels.low'],
     ['refine.walk.beta=-8', 'refine.walk.beta'],
+    ['refine.par.dilations=[]', 'refine.par.dilations'],
+    ['refine.par.w1=0', 'refine.par.w1'],
     ['refine.background=1.5', 'refine.background'],
     ['refine.method=crff', 'refine.method'],
   ])('%s is refused', (set, key) => {

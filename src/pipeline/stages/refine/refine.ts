@@ -10,6 +10,7 @@ import { crfLabels } from '../../../refine/cam-crf.ts'
 import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../../refine/label-crf.ts'
+import { parImageMemory, parLabels } from '../../../refine/par/index.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
 import { camFile, readCams, writeCams } from '../../images/cam-file.ts'
 import { readCamsAndImage } from '../../images/cams-and-image.ts'
@@ -110,7 +111,7 @@ async function writePseudoMasks(
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
   const { recipe, dataset, run } = context
-  const { method, crf, unary, gtProb } = recipe.refine
+  const { method, crf, par, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
   await writeLegend(run, dataset)
   const limits = { ...limitsOf(context), title: 'pseudo masks' }
@@ -118,12 +119,15 @@ async function writePseudoMasks(
   const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = camFile(maps, sample)
     const { image, own: size, ...cams } = await readCamsAndImage(source, sample, { sizeOf })
-    const options = { image, size, name: source, threads: 1, ...crf }
+    const options = { image, size, name: source, threads: 1 }
+    const scores = { cams: cams.maps, background }
+    if (method === 'par') return writeLabelMap(file, await parLabels({ ...options, ...scores, ...par }))
     const mask =
       unary === 'scores'
-        ? crfLabels({ ...options, cams: cams.maps, background })
+        ? crfLabels({ ...options, ...scores, ...crf })
         : crfHardLabels({
             ...options,
+            ...crf,
             labels: predictLabels(cams, { labels, threshold: background, file: source }),
             present: presentLabels(cams),
             gtProb,
@@ -139,9 +143,10 @@ async function writePseudoMasks(
   return eachImage(samples, target, write, {
     ...limits,
     atOnce: crfThreads(recipe.threads),
-    within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
-      refineMemory({ own, working, labels: tags.length + 1 }),
-    ),
+    within: withinRecipe(recipe, ({ own, working, sample: { tags } }) => {
+      const sizes = { own, working, labels: tags.length + 1 }
+      return method === 'par' ? parImageMemory(sizes, par) : refineMemory(sizes)
+    }),
   })
 }
 

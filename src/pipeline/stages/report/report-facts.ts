@@ -94,6 +94,7 @@ function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
       facts: facts({
         made: {
           crf: 'maps through the dense CRF',
+          par: 'maps through pixel-adaptive refinement (PAR)',
           affinity: 'random walk along learned affinities',
           'affinity+crf': 'random walk along learned affinities, then the dense CRF',
         }[refine.method],
