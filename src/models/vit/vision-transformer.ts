@@ -65,18 +65,18 @@ export class VisionTransformer extends Module {
 
   /** As `forward`, all tokens as they are: [B, tokens + h*w, D], class tokens first; a visitor sees the blocks on the way. */
   tokens(images: Tensor, layers: readonly number[], visitor: BlockVisitor = {}): Tensor[] {
-    return scope(() => {
-      const normalised: Tensor[] = []
-      runBlocks(this.blocks.slice(0, layers.at(-1)), this.embed(images), {
-        ...visitor,
-        output: (made, layer) => {
-          const replaced = visitor.output?.(made, layer)
-          if (layers.includes(layer + 1)) normalised.push(this.norm.forward(replaced ?? made))
-          return replaced
-        },
-      })
-      return normalised
+    const normalised: Tensor[] = []
+    const embedded = this.embed(images)
+    const last = runBlocks(this.blocks.slice(0, layers.at(-1)), embedded, {
+      ...visitor,
+      output: (made, layer) => {
+        const replaced = visitor.output?.(made, layer)
+        if (layers.includes(layer + 1)) normalised.push(this.norm.forward(replaced ?? made))
+        return replaced
+      },
     })
+    for (const used of [embedded, last]) used.dispose()
+    return normalised
   }
 
   /** Patches that cover images [B, 3, H, W]. */
