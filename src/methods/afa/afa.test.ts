@@ -20,6 +20,7 @@ import { affinityLabels, nearPairs } from './affinity-labels.ts'
 import { camLabels, multiScaleCams } from './cams.ts'
 import { mitEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
+import { segmentationLogits } from './inference.ts'
 import { affinityLoss, segmentationHalves } from './losses.ts'
 import { Afa } from './model.ts'
 import { loadAfa } from './pretrained.ts'
@@ -114,6 +115,24 @@ test('poolings, and CAMs as the classifier sees each place', () => {
       expect(largest.cams(images, { affinityOf: 1 }).affinity!.shape).toEqual([1, 4, 4])
     })
     for (const network of [largest, mean]) network.dispose()
+  })
+})
+
+test('one look at one scale is the network itself; further scales and the flip only raise or average logits', () => {
+  scope(() => {
+    manualSeed(8)
+    const network = tiny().eval()
+    const image = ops.randn([1, 3, 32, 48])
+    const { segLogits } = noGrad(() => network.forward(image))
+    const plain = segmentationLogits(network, image, { scales: [1], flip: false })
+    for (const logits of [plain.single, plain.multi])
+      expect(greatest(logits.sub(segLogits.select(0, 0)))).toBe(0)
+    const flipped = segmentationLogits(network, image, { scales: [] })
+    const mirrored = segmentationLogits(network, image.flip(-1), { scales: [] })
+    expect(greatest(flipped.multi.sub(mirrored.multi.flip(-1)))).toBeLessThan(1e-5)
+    const several = segmentationLogits(network, image, { scales: [0.5, 1.5] })
+    expect(several.multi.sub(flipped.multi).min().item()).toBeGreaterThan(-1e-5)
+    network.dispose()
   })
 })
 

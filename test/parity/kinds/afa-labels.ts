@@ -1,5 +1,7 @@
 /** @file Parity of AFA's label making with camutils.py: labels by thresholds, pairs, propagation, and the losses on them. */
 import { z } from 'zod'
+import { labelColour } from '../../../src/io/label-legend.ts'
+import { toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
 import {
   type CamLabelOptions,
@@ -12,21 +14,13 @@ import { affinityLoss, segmentationHalves } from '../../../src/methods/afa/losse
 import { propagate, propagateWithBackground, transitions } from '../../../src/methods/afa/propagation.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareTensor, TOLERANCE } from '../compare-tensors.ts'
-import type { Comparison } from '../comparison.ts'
+import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
+import { scores } from './afa-inference.ts'
 import { compareLabels, isAfa } from './afa-network.ts'
 
-/** Not of this file: what pixel-adaptive refinement makes and is given, dead code with a CRF, colours, scores. */
-const OTHERS = [
-  'denorm',
-  'denorm2',
-  'refined_bkg',
-  'refined_cls',
-  'fg_bg',
-  'cmap',
-  'scores',
-  'pseudo_scores',
-].map(name => `out.${name}`)
+/** What pixel-adaptive refinement is given and makes, and dead code with a CRF. */
+const OTHERS = ['denorm', 'denorm2', 'refined_bkg', 'refined_cls', 'fg_bg'].map(name => `out.${name}`)
 
 export const afaLabels: Kind = {
   name: 'AFA labels and losses',
@@ -61,7 +55,7 @@ interface Given extends CheckOptions {
 function check(fixture: Fixture, { device }: CheckOptions): Comparison[] {
   const settings = parseConfig(fixture, config)
   const given = (name: string): Tensor => fromData(tensorOf(fixture, name)).to({ device })
-  return [labelsByThresholds, pairLabels, walks, affinityLosses, segmentationLosses].flatMap(part =>
+  return [labelsByThresholds, pairLabels, walks, affinityLosses, segmentationLosses, scored].flatMap(part =>
     scope(() => part(fixture, { settings, given, device })),
   )
 }
@@ -192,5 +186,21 @@ function segmentationLosses(fixture: Fixture, { given }: Given): Comparison[] {
   return [
     close(fixture, 'loss.seg', loss.reshape(1)),
     compareTensor('grad.seg_logits', logits.grad!, tensorOf(fixture, 'grad.seg_logits'), gradient),
+  ]
+}
+
+function scored(fixture: Fixture, { given }: Given): Comparison[] {
+  const [truth, predicted, unsure] = ['in.gt', 'in.pred', 'in.pred255'].map(given) as [Tensor, Tensor, Tensor]
+  const maps = (labels: Tensor): Tensor[] =>
+    Array.from({ length: labels.size(0) }, (_, i) => labels.select(0, i))
+  const against = (name: string, predictions: Tensor, truths: Tensor): Comparison => {
+    const data = maps(truths).map(map => map.toData())
+    return compareFloat(name, scores(maps(predictions), data), toFloat64Array(tensorOf(fixture, name)), 1e-12)
+  }
+  const colours = Array.from({ length: 256 }, (_, label) => labelColour(label)).flat()
+  return [
+    against('out.scores', predicted, truth),
+    against('out.pseudo_scores', unsure, ops.maskedFill(truth, unsure.eq(255), 255)),
+    compareExact('out.cmap', colours, toFloat64Array(tensorOf(fixture, 'out.cmap'))),
   ]
 }

@@ -1,6 +1,7 @@
 /** @file Every kind of golden file we know. A new one is one file here and one line below. */
 import type { Content, Kind } from '../fixture.ts'
 import { afaEncoder } from './afa-encoder.ts'
+import { afaInference } from './afa-inference.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaStep } from './afa-step.ts'
@@ -35,6 +36,7 @@ import { weaktrTraining } from './weaktr-training.ts'
 export const kinds: readonly Kind[] = [
   cam,
   afaEncoder,
+  afaInference,
   afaLabels,
   afaOutputs,
   afaStep,
