@@ -9,9 +9,9 @@ const deviations = z.record(z.string(), z.number())
 const TIMES = 10
 
 /**
- * Files say how far their float32 numbers lie from the same code's float64 ones (`fp64_max_abs_dev`, `float32_vs_float64`). Two float32 runs
- * cannot agree better than that: where ten times that deviation is above the bar, it is the bar, and the note says so.
- * Every comparison within its bar is left as it is.
+ * Files say how far their float32 numbers lie from the same code's float64 ones (`fp64_max_abs_dev`, in later files
+ * `float32_vs_float64`). Two float32 runs cannot agree better than that: where ten times that deviation is above the bar,
+ * it is the bar, and the note says so. Every comparison within its bar is left as it is.
  */
 export function allowRounding(fixture: Fixture, comparisons: readonly Comparison[]): Comparison[] {
   const written = fixture.metadata.fp64_max_abs_dev ?? fixture.metadata.float32_vs_float64
