@@ -1,4 +1,4 @@
-/** @file Networks that methods share, the public way in: vision transformers, mix transformers, ResNet38, U-Net, segmentation networks. */
+/** @file Networks that methods share, the public way in: transformers, ResNet38, U-Net, segmentation networks. */
 export * from './dense-backbone.ts'
 export * from './mit/index.ts'
 export * from './resnet38/index.ts'

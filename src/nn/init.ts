@@ -23,7 +23,10 @@ export interface KaimingOptions {
   readonly negativeSlope?: number
 }
 
-/** Normal(0, sqrt(2 / (1 + slope^2) / fan)), for a convolution followed by a ReLU: torch.nn.init.kaiming_normal_. shape [out, in / groups, k, k] */
+/**
+ * Normal(0, sqrt(2 / (1 + slope^2) / fan)), for a convolution followed by a ReLU: torch.nn.init.kaiming_normal_.
+ * shape [out, in / groups, k, k]
+ */
 export function kaimingNormal(
   shape: readonly number[],
   { fan = 'in', groups = 1, negativeSlope = 0 }: KaimingOptions = {},

@@ -87,6 +87,12 @@ describe('what is wrong is found', () => {
     ['weaktr_retrain', 'step4.encoder.norm.weight', 3e-4],
     ['weaktr_gradclip', 'out.1.clipped_loss', 3e-4],
     ['psa_aff_labels', 'out.x.1', 3e-4],
+    ['afa_encoder', 'eval.x1.attn5', 3e-4],
+    ['afa_wetr', 'eval.msc0.aff_mat', 3e-4],
+    ['afa_camutils', 'out.propagate_bkg', 3e-4],
+    ['afa_step', 'train.voc.bn_var', 3e-4],
+    ['afa_step', 'grad.attn_proj.weight', 3e-3],
+    ['afa_infer', 'eval.msc_segs', 3e-4],
     ['psa_random_walk', 'given.1.trans', 3e-4],
     ['afa_camutils', 'out.refined_cls', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {

@@ -5,6 +5,7 @@ import { attentionLogits, type MitOptions, mit } from '../../models/mit/index.ts
 import { multilabelSoftMargin, type Parameter } from '../../nn/index.ts'
 import { adamw } from '../../optim/index.ts'
 import {
+  autocast,
   backward,
   fromData,
   manualSeed,
@@ -19,6 +20,7 @@ import { affinityLabels, nearPairs } from './affinity-labels.ts'
 import { camLabels, multiScaleCams } from './cams.ts'
 import { mitEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
+import { segmentationLogits } from './inference.ts'
 import { affinityLoss, segmentationHalves } from './losses.ts'
 import { Afa } from './model.ts'
 import { loadAfa } from './pretrained.ts'
@@ -113,6 +115,24 @@ test('poolings, and CAMs as the classifier sees each place', () => {
       expect(largest.cams(images, { affinityOf: 1 }).affinity!.shape).toEqual([1, 4, 4])
     })
     for (const network of [largest, mean]) network.dispose()
+  })
+})
+
+test('one look at one scale is the network itself; further scales and the flip only raise or average logits', () => {
+  scope(() => {
+    manualSeed(8)
+    const network = tiny().eval()
+    const image = ops.randn([1, 3, 32, 48])
+    const { segLogits } = noGrad(() => network.forward(image))
+    const plain = segmentationLogits(network, image, { scales: [1], flip: false })
+    for (const logits of [plain.single, plain.multi])
+      expect(greatest(logits.sub(segLogits.select(0, 0)))).toBe(0)
+    const flipped = segmentationLogits(network, image, { scales: [] })
+    const mirrored = segmentationLogits(network, image.flip(-1), { scales: [] })
+    expect(greatest(flipped.multi.sub(mirrored.multi.flip(-1)))).toBeLessThan(1e-5)
+    const several = segmentationLogits(network, image, { scales: [0.5, 1.5] })
+    expect(several.multi.sub(flipped.multi).min().item()).toBeGreaterThan(-1e-5)
+    network.dispose()
   })
 })
 
@@ -331,38 +351,46 @@ describe('weights', () => {
   })
 })
 
-test('a training step with its labels leaves no tensors behind', () => {
-  const network = tiny()
-  const optimiser = adamw(afaGroups(network, { weightDecay: 0.01 }))
-  const images = ops.randn([2, 3, 64, 64])
-  const targets = tensor([1, 0, 1, 0, 1, 0], [2, 3])
-  const classes = [[0, 2], [1]]
-  const step = (): void =>
-    scope(() => {
-      const { classLogits, segLogits, affinity } = network.forward(images, { affinity: true })
-      const { images: each, affinity: wide } = multiScaleCams(network, images, { classes })
-      const labels = ops.stack(each.map(one => camLabels(one)))
-      const grid = { rows: 4, columns: 4 }
-      const pairs = affinityLabels(labels, { grid, near: nearPairs(grid, { radius: 2 }) })
-      const walk = transitions(wide!, { near: nearPairs({ rows: 6, columns: 6 }, { radius: 2 }) })
-      for (const [i, { cams }] of each.entries())
-        propagateWithBackground(cams, walk.select(0, i), { background: 0.35, size: [6, 6] })
-      const total = multilabelSoftMargin(classLogits, targets)
-        .add(segmentationHalves(segLogits, labels.to({ dtype: 'int64' })).mul(0.1))
-        .add(affinityLoss(affinity!, pairs).mul(0.1))
-      backward(total)
-      optimiser.step(1e-3)
-      optimiser.zeroGrad()
-    })
-  const run = (): { live: number; used: number } => {
-    for (let i = 0; i < 4; i++) step()
-    const { live, used } = memory()
-    return { live, used }
-  }
-  run()
-  expect(run()).toEqual(run())
-  network.dispose()
-})
+test.each(['fp32', 'bf16'] as const)(
+  'a training step in %s with its labels leaves no tensors behind',
+  precision => {
+    const network = tiny()
+    const optimiser = adamw(afaGroups(network, { weightDecay: 0.01 }))
+    const images = ops.randn([2, 3, 64, 64])
+    const targets = tensor([1, 0, 1, 0, 1, 0], [2, 3])
+    const classes = [[0, 2], [1]]
+    const step = (): void =>
+      scope(() => {
+        const { classLogits, segLogits, affinity } = autocast({ precision }, () =>
+          network.forward(images, { affinity: true }),
+        )
+        const { images: each, affinity: wide } = autocast({ precision }, () =>
+          multiScaleCams(network, images, { classes }),
+        )
+        const labels = ops.stack(each.map(one => camLabels(one)))
+        const grid = { rows: 4, columns: 4 }
+        const pairs = affinityLabels(labels, { grid, near: nearPairs(grid, { radius: 2 }) })
+        const walk = transitions(wide!, { near: nearPairs({ rows: 6, columns: 6 }, { radius: 2 }) })
+        for (const [i, { cams }] of each.entries())
+          propagateWithBackground(cams, walk.select(0, i), { background: 0.35, size: [6, 6] })
+        const total = multilabelSoftMargin(classLogits, targets)
+          .add(segmentationHalves(segLogits, labels.to({ dtype: 'int64' })).mul(0.1))
+          .add(affinityLoss(affinity!, pairs).mul(0.1))
+        expect(Number.isFinite(total.item())).toBe(true)
+        backward(total)
+        optimiser.step(1e-3)
+        optimiser.zeroGrad()
+      })
+    const run = (): { live: number; used: number } => {
+      for (let i = 0; i < 4; i++) step()
+      const { live, used } = memory()
+      return { live, used }
+    }
+    run()
+    expect(run()).toEqual(run())
+    network.dispose()
+  },
+)
 
 test('labels outside the box of real pixels are unknown, also where the box reaches beyond the crop', () => {
   scope(() => {

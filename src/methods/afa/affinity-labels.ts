@@ -25,8 +25,8 @@ export function nearPairs({ rows, columns }: Grid, { radius = RADIUS, device = '
 }
 
 /**
- * labels [B, H, W] (0 background, 1.. a class, 255 unknown) -> pairs [B, N, N], uint8: 1 where both places of the grid have the same
- * label, background included, 0 where not, 255 where one is unknown or `near` does not hold them.
+ * labels [B, H, W] (0 background, 1.. a class, 255 unknown) -> pairs [B, N, N], uint8: 1 where both places of the grid have
+ * the same label, background included, 0 where not, 255 where one is unknown or `near` does not hold them.
  */
 export function affinityLabels(
   labels: Tensor,

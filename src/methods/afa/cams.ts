@@ -1,4 +1,4 @@
-/** @file CAMs of a training batch at several scales, and labels by thresholds (utils/camutils.py, multi_scale_cam_with_aff_mat, cam_to_label). */
+/** @file CAMs of a training batch at several scales, and labels by thresholds (utils/camutils.py). */
 import { IGNORE } from '../../io/label-values.ts'
 import { type ImageBox, insideBox } from '../../refine/image-box.ts'
 import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
@@ -31,8 +31,9 @@ export interface MultiScaleCamOptions {
 }
 
 /**
- * The larger response of image and flip at each scale, without negative ones, summed over scales and stretched to [0, 1]. Every class
- * is stretched on its own, so only those of the tags are made. images [B, 3, H, W], normalised.
+ * The larger response of image and flip at each scale, without negative ones, summed over scales and stretched to [0, 1]
+ * (multi_scale_cam_with_aff_mat). Every class is stretched on its own, so only those of the tags are made.
+ * images [B, 3, H, W], normalised
  */
 export function multiScaleCams(
   network: Afa,

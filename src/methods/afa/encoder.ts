@@ -24,8 +24,6 @@ export interface AfaEncoder {
   readonly channels: Stages<number>
   /** Pixels from one place of the last map to the next. */
   readonly stride: number
-  /** The same of the first map, and of the segmentation logits. */
-  readonly headStride: number
   /** Attention heads whose logits the affinity head reads, all blocks together. */
   readonly heads: number
   /** images [B, 3, H, W], normalised; `factors` only `withFactors`. */
@@ -46,7 +44,6 @@ export function mitEncoder(options: MitOptions): AfaEncoder {
     network,
     channels: options.embedDims,
     stride: 16,
-    headStride: 4,
     heads: read * options.heads[3],
     forward: (images, { withFactors }) => network.forward(images, withFactors ? { factorsOf } : {}),
     adapt: (weights, options) => adaptMit(network, weights, options),
@@ -67,7 +64,6 @@ export function vitAfaEncoder(options: VisionTransformerOptions): AfaEncoder {
     network,
     channels: [embedDim, embedDim, embedDim, embedDim],
     stride: options.patchSize,
-    headStride: options.patchSize,
     heads: heads * (depth - first),
     forward(images, { withFactors }) {
       return scope(() => {

@@ -4,8 +4,8 @@ import type { ParameterGroup } from '../../optim/index.ts'
 import type { Afa } from './model.ts'
 
 /**
- * The encoder; its norms, which do not move (a rate of 0, as in the original, which keeps their gradients); classifier and affinity
- * head; segmentation head. The heads learn `headFactor` times as fast as the encoder.
+ * The encoder; its norms, which do not move (a rate of 0, as in the original, which keeps their gradients); classifier and
+ * affinity head; segmentation head. The heads learn `headFactor` times as fast as the encoder.
  */
 export function afaGroups(
   network: Afa,

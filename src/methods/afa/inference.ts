@@ -27,52 +27,62 @@ export class AfaLabeller extends Module implements LabelNetwork {
 
   /** Call in eval mode. */
   probabilities(image: Tensor, look: Look): Probabilities {
-    const [height, width] = image.shape.slice(-2) as [number, number]
     const spread = (logits: Tensor): Tensor =>
-      ops.upsampleBilinear2d(logits, [height, width], false).softmax(1).select(0, 0)
+      ops.upsampleBilinear2d(logits.unsqueeze(0), image.shape.slice(-2), false).softmax(1).select(0, 0)
     return noGrad(() =>
       scope(() => {
-        const logits = this.network.forward(image).segLogits
-        return { single: spread(logits), multi: spread(multiScaleLogits(this.network, image, look)) }
+        const { single, multi } = segmentationLogits(this.network, image, look)
+        return { single: spread(single), multi: spread(multi) }
       }),
     )
   }
 }
 
-/**
- * Logits [1, labels, h, w] of an image [1, 3, H, W]: at each scale the mean over image and flip, resized to those of the image
- * itself; over scales the largest, as published, or the mean.
- */
-export function multiScaleLogits(
+export interface SegmentationLogits {
+  /** Of the image alone [1 + C, h, w]. */
+  readonly single: Tensor
+  /** At each scale the mean of image and flip, at the size of `single`; over scales the largest, as published, or the mean. */
+  readonly multi: Tensor
+}
+
+/** image [1, 3, H, W], normalised. Call in eval mode. */
+export function segmentationLogits(
   network: Afa,
   image: Tensor,
-  { scales, flip, combine, alignCorners }: Pick<Look, 'scales' | 'flip' | 'combine' | 'alignCorners'>,
-): Tensor {
-  const [height, width] = image.shape.slice(-2) as [number, number]
-  const size = network.headSize(image)
+  {
+    scales = [1, 0.5, 0.75],
+    flip = true,
+    combine = 'max',
+    alignCorners = false,
+  }: Partial<Pick<Look, 'scales' | 'flip' | 'combine' | 'alignCorners'>> = {},
+): SegmentationLogits {
   return noGrad(() =>
     scope(() => {
-      const views = scales.map(scale =>
-        scope(() => {
-          const resized = [height, width].map(side => Math.max(1, Math.floor(side * scale)))
-          const factors = alignCorners ? {} : { scalesH: scale, scalesW: scale }
-          const view = scale === 1 ? image : ops.upsampleBilinear2d(image, resized, alignCorners, factors)
-          const logits = network.forward(flip ? ops.cat([view, view.flip(-1)]) : view).segLogits
-          const mean = flip
-            ? logits
-                .narrow(0, 0, 1)
-                .add(logits.narrow(0, 1, 1).flip(-1))
-                .div(2)
-            : logits
-          return mean.shape.slice(-2).join() === size.join()
-            ? mean
-            : ops.upsampleBilinear2d(mean, size, false)
-        }),
-      )
-      const joined = ops.cat(views)
-      return combine === 'max'
-        ? ops.amax(joined, { dim: [0], keepdim: true })
-        : joined.mean(0, { keepdim: true })
+      const [height, width] = [image.size(2), image.size(3)]
+      const look = (view: Tensor): Tensor =>
+        network.forward(flip ? ops.cat([view, view.flip(-1)]) : view).segLogits
+      const together = (logits: Tensor): Tensor =>
+        flip ? logits.select(0, 0).add(logits.select(0, 1).flip(-1)).div(2) : logits.select(0, 0)
+      const full = look(image)
+      const size = full.shape.slice(2)
+      const at = (scale: number): Tensor => {
+        if (scale === 1) return together(full)
+        return scope(() => {
+          // scaled by the factor itself, as PyTorch does where it is given one, though the size is cut to whole pixels
+          const factor = alignCorners ? {} : { scalesH: scale, scalesW: scale }
+          const to = [height, width].map(side => Math.max(1, Math.floor(side * scale)))
+          const logits = look(ops.upsampleBilinear2d(image, to, alignCorners, factor))
+          return together(ops.upsampleBilinear2d(logits, size, false))
+        })
+      }
+      const [first, ...others] = scales.map(at)
+      const join = (all: Tensor, logits: Tensor): Tensor =>
+        combine === 'max' ? ops.maximum(all, logits) : all.add(logits)
+      const all = others.reduce(join, first!)
+      return {
+        single: full.select(0, 0).clone(),
+        multi: combine === 'max' ? all : all.div(scales.length),
+      }
     }),
   )
 }

@@ -23,14 +23,14 @@ export function affinityLoss(affinity: Tensor, pairs: Tensor): Tensor {
 }
 
 /**
- * What the mean over a half without pixels is. corrected: 0. published-code: not a number, as PyTorch's mean; the gradient is that of
- * the other half all the same, but the sum of the losses can no longer be read.
+ * What the mean over a half without pixels is. corrected: 0. published-code: not a number, as PyTorch's mean; the gradient
+ * is that of the other half all the same, but the sum of the losses can no longer be read.
  */
 export type EmptyHalf = 'corrected' | 'published-code'
 
 /**
- * Half the mean cross entropy over background pixels and half that over foreground pixels: logits [B, 1 + C, h, w], spread bilinearly
- * to labels [B, H, W] (int64, 0 background, 255 none).
+ * Half the mean cross entropy over background pixels and half that over foreground pixels: logits [B, 1 + C, h, w], spread
+ * bilinearly to labels [B, H, W] (int64, 0 background, 255 none).
  */
 export function segmentationHalves(
   logits: Tensor,

@@ -68,12 +68,6 @@ export class Afa extends Module {
     return { rows: places(images.size(2)), columns: places(images.size(3)) }
   }
 
-  /** Size of the segmentation logits of images [B, 3, H, W]. */
-  headSize(images: Tensor): [height: number, width: number] {
-    const places = (side: number): number => Math.ceil(side / this.#encoder.headStride)
-    return [places(images.size(2)), places(images.size(3))]
-  }
-
   /** Class logits [B, C] of images [B, 3, H, W], normalised, without the segmentation head. */
   classLogits(images: Tensor): Tensor {
     return scope(() => this.pooledLogits(this.#encoder.forward(images, { withFactors: false }).maps[3]))

@@ -12,8 +12,8 @@ const ENCODER = 'encoder.'
 const OF_CLASSES = ['classifier.weight', 'decoder.linear_pred.weight', 'decoder.linear_pred.bias']
 
 /**
- * Loads what the file holds by name; `module.` and the like are taken off, ImageNet's classifier is left out, and heads of other
- * classes stay as they were drawn. Throws InputError naming `file`.
+ * Loads what the file holds by name; `module.` and the like are taken off, ImageNet's classifier is left out, and heads of
+ * other classes stay as they were drawn. Throws InputError naming `file`.
  */
 export function loadAfa(
   network: Afa,

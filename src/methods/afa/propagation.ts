@@ -1,4 +1,4 @@
-/** @file CAMs spread along the learned affinity, by one step of a random walk (utils/camutils.py, propagte_aff_cam_with_bkg). */
+/** @file CAMs spread along the learned affinity by one step of a random walk (utils/camutils.py). */
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
 export interface TransitionOptions {
@@ -10,7 +10,7 @@ export interface TransitionOptions {
   readonly epsilon?: number
 }
 
-/** affinity [B, N, N] -> [B, N, N] whose columns sum to at most 1: A_ij^power / (sum_i A_ij^power + epsilon), near pairs alone. */
+/** affinity [B, N, N] -> A_ij^power / (sum_i A_ij^power + epsilon) of near pairs, 0 of others: columns sum to at most 1. */
 export function transitions(
   affinity: Tensor,
   { near, power = 2, epsilon = 0.1 }: TransitionOptions = {},
@@ -31,8 +31,8 @@ export function propagate(maps: Tensor, transition: Tensor): Tensor {
 }
 
 /**
- * The background, a constant, and the CAMs of an image's classes made to shares by a softmax over them, then spread.
- * cams [K, H, W] in [0, 1] -> [1 + K, h, w] on the grid of the affinity, the background first
+ * The background, a constant, and the CAMs of an image's classes made to shares by a softmax over them, then spread
+ * (propagte_aff_cam_with_bkg). cams [K, H, W] in [0, 1] -> [1 + K, h, w] on the grid of the affinity, the background first
  */
 export function propagateWithBackground(
   cams: Tensor,

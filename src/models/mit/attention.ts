@@ -63,7 +63,7 @@ export class EfficientAttention extends Module {
     const [below, right] = [grid.rows, grid.columns].map(extent => Math.max(0, sr.stride - extent))
     const map = asMap(x, grid)
     const whole = below || right ? ops.constantPadNd(map, [0, right!, 0, below!]) : map
-    return norm.forward(asTokens(sr.forward(whole)))
+    return norm.forward(asTokens(sr.forward(whole)).to({ dtype: 'float32' }))
   }
 }
 

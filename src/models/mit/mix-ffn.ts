@@ -25,12 +25,9 @@ export class MixFfn extends Module {
     const hidden = normLinear(x, norm, this.fc1) // [B, h*w, ratio*D]
     const { dwconv } = this.dwconv
     if (isRecording() && hidden.device === 'cpu') return leanSecondHalf(hidden, grid, dwconv, this.fc2)
-    const spread = scope(() => {
-      const spread = asTokens(dwconv.forward(asMap(hidden, grid)))
-      if (!isRecording()) hidden.dispose()
-      return spread
-    })
-    return this.fc2.forward(isRecording() ? ops.gelu(spread) : ops.geluOut(spread, spread))
+    const spread = asTokens(dwconv.forward(asMap(hidden, grid)))
+    if (isRecording()) return this.fc2.forward(ops.gelu(spread))
+    return this.fc2.forward(ops.geluOut(spread, spread))
   }
 }
 

@@ -1,4 +1,4 @@
-/** @file SegFormer's encoder (Xie et al. 2021), a mix transformer: four stages of maps, no position embedding, so any size of image. */
+/** @file SegFormer's encoder (Xie et al. 2021): four stages of maps, no position embedding, so any size of image. */
 import { LayerNorm, Module } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import type { LogitFactors } from '../vit/index.ts'
@@ -67,7 +67,7 @@ export class MixTransformer extends Module {
     ]
   }
 
-  /** images [B, 3, H, W], normalised; sides of maps are ceil(side / stride). `factorsOf` counts blocks over all stages from 0. */
+  /** images [B, 3, H, W], normalised; maps have ceil(side / stride). `factorsOf`: blocks, counted over all stages from 0. */
   forward(images: Tensor, { factorsOf = [] }: { factorsOf?: readonly number[] } = {}): MitOutput {
     return scope(() => {
       const factors: LogitFactors[] = []

@@ -29,6 +29,6 @@ export class OverlapPatchEmbed extends Module {
   /** [B, in, H, W] -> tokens [B, h*w, D] of the grid ceil(H/stride), ceil(W/stride) */
   forward(map: Tensor): { tokens: Tensor; grid: Grid } {
     const patches = this.proj.forward(map)
-    return { tokens: this.norm.forward(asTokens(patches)), grid: gridOf(patches) }
+    return { tokens: this.norm.forward(asTokens(patches).to({ dtype: 'float32' })), grid: gridOf(patches) }
   }
 }

@@ -10,8 +10,8 @@ import { mit } from './sizes.ts'
 const ANCHOR = 'patch_embed1.proj.weight'
 
 /**
- * The file's weights under the network's names; what is not the network's, such as ImageNet's classifier, keeps its name. Strides
- * have no weights, so any may be set. Throws InputError naming `file` where a weight of the network is not there or of another size.
+ * The file's weights under the network's names; what is not the network's, such as ImageNet's classifier, keeps its name.
+ * Strides have no weights, so any may be set. Throws InputError naming `file` where weights are missing or of another size.
  */
 export function adaptMit(
   network: MixTransformer,

@@ -59,9 +59,9 @@ export class SegformerHead extends Module {
   }
 
   /**
-   * fuse(join(spread(reduce(map)))) of all maps, before the norm [B, D, h1, w1]. All of it is linear and spreading keeps sums over
-   * channels, so each map goes through the product of both matrices at its own size, and only the sum is spread:
-   * a seventh of the multiplications of the original order, and no map of 4 D channels.
+   * fuse(join(spread(reduce(map)))) of all maps, before the norm [B, D, h1, w1]. All of it is linear, and spreading keeps
+   * sums over channels: each map goes through the product of both matrices at its own size and is spread afterwards, for a
+   * seventh of the multiplications of the original order, without a map of 4 D channels.
    */
   private fused([first, second, third, fourth]: Stages<Tensor>): Tensor {
     const { weight } = this.linearFuse.conv

@@ -1,43 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { relative, sameDerivatives } from '../../../test/derivatives.ts'
 import { LayerNorm, Linear, Residual } from '../../nn/index.ts'
-import {
-  autocast,
-  backward,
-  manualSeed,
-  noGrad,
-  ops,
-  type Precision,
-  scope,
-  type Tensor,
-  tensor,
-} from '../../torch/index.ts'
+import { manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { Attention, attentionRows, blocks, Mlp, resamplePositions, VisionTransformer } from './index.ts'
 import { normLinear } from './norm-linear.ts'
-
-/** Length of a - b over the length of b. */
-function relative(a: Tensor, b: Tensor): number {
-  const [got, want] = [a.toFloat32Array(), b.toFloat32Array()]
-  expect(a.shape).toEqual(b.shape)
-  return Math.hypot(...got.map((value, i) => value - want[i]!)) / Math.hypot(...want)
-}
-
-/** Output and gradients of x and of all parameters, for a loss that weighs every output element differently. */
-function differentiated(
-  x: Tensor,
-  parameters: ReadonlyMap<string, Tensor>,
-  forward: (x: Tensor) => Tensor,
-): Map<string, Tensor> {
-  const leaf = x.clone()
-  leaf.requiresGrad = true
-  for (const parameter of parameters.values()) parameter.grad = undefined
-  manualSeed(5)
-  const y = forward(leaf)
-  const factors = Float32Array.from({ length: y.elements }, (_, i) => Math.sin(i + 1))
-  backward(y.mul(tensor(factors, y.shape)).sum())
-  const gradients = [...parameters].map(([name, { grad }]) => [name, grad!] as const)
-  return new Map([['y', y.detach()], ['x', leaf.grad!], ...gradients])
-}
 
 const sizes = fc.record({
   batch: fc.integer({ min: 1, max: 3 }),
@@ -47,30 +14,6 @@ const sizes = fc.record({
 })
 
 describe('derivatives by hand are those of autograd:', () => {
-  /** In bf16, both are held against autograd in fp32: the derivative by hand must not be further off. */
-  function compare(
-    forward: { readonly lean: (x: Tensor) => Tensor; readonly plain: (x: Tensor) => Tensor },
-    parameters: ReadonlyMap<string, Tensor>,
-    x: Tensor,
-  ): void {
-    const run = (way: 'lean' | 'plain', precision: Precision): Map<string, Tensor> =>
-      differentiated(x, parameters, input => autocast({ precision }, () => forward[way](input)))
-    const [truth, lean, leanBf16, plainBf16] = [
-      run('plain', 'fp32'),
-      run('lean', 'fp32'),
-      run('lean', 'bf16'),
-      run('plain', 'bf16'),
-    ]
-    for (const [name, want] of truth) {
-      expect(relative(lean.get(name)!, want), name).toBeLessThan(1e-5)
-      const [off, allowed] = [leanBf16, plainBf16].map(run => relative(run.get(name)!, want)) as [
-        number,
-        number,
-      ]
-      expect(off, `${name} in bf16`).toBeLessThan(1.5 * allowed + 0.01)
-    }
-  }
-
   test('attention', () => {
     fc.assert(
       fc.property(sizes, ({ batch, length, heads, headDim }) =>
@@ -81,7 +24,7 @@ describe('derivatives by hand are those of autograd:', () => {
           for (const parameter of attention.parameters().values())
             noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
           const x = ops.randn([batch, length, embedDim])
-          compare(
+          sameDerivatives(
             {
               lean: input => attention.forward(input).tokens,
               plain: input => attention.forward(input, { withWeights: true }).tokens,
@@ -106,7 +49,7 @@ describe('derivatives by hand are those of autograd:', () => {
             noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
           const x = ops.randn([batch, length, embedDim])
           const plain = (input: Tensor): Tensor => mlp.fc2.forward(ops.gelu(mlp.fc1.forward(input)))
-          compare({ lean: input => mlp.forward(input), plain }, mlp.parameters(), x)
+          sameDerivatives({ lean: input => mlp.forward(input), plain }, mlp.parameters(), x)
           mlp.dispose()
         }),
       ),
@@ -133,7 +76,7 @@ describe('derivatives by hand are those of autograd:', () => {
           )
           const plain = (input: Tensor): Tensor => linear.forward(norm.forward(input))
           const x = ops.randn([batch, length, features])
-          compare({ lean: input => normLinear(input, norm, linear), plain }, parameters, x)
+          sameDerivatives({ lean: input => normLinear(input, norm, linear), plain }, parameters, x)
           for (const layer of layers) layer.dispose()
         }),
       ),
@@ -148,7 +91,7 @@ describe('derivatives by hand are those of autograd:', () => {
       const branch = ops.randn([16, 3, 4])
       const plain = (input: Tensor): Tensor =>
         input.add(input.mul(branch).mul(ops.floor(ops.rand([16, 1, 1]).add(0.5)).div(0.5)))
-      compare({ lean: input => residual.forward(input, input.mul(branch)), plain }, new Map(), x)
+      sameDerivatives({ lean: input => residual.forward(input, input.mul(branch)), plain }, new Map(), x)
     })
   })
 })

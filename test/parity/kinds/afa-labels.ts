@@ -1,5 +1,7 @@
 /** @file Parity of AFA's label making with camutils.py: labels by thresholds, pairs, propagation, and the losses on them. */
 import { z } from 'zod'
+import { labelColour } from '../../../src/io/label-legend.ts'
+import { toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
 import { type CamLabelOptions, camLabels, type ImageCams } from '../../../src/methods/afa/cams.ts'
 import { affinityLoss, segmentationHalves } from '../../../src/methods/afa/losses.ts'
@@ -7,13 +9,14 @@ import { propagate, propagateWithBackground, transitions } from '../../../src/me
 import { type ImageBox, insideBox } from '../../../src/refine/image-box.ts'
 import { backward, fromData, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareTensor, TOLERANCE } from '../compare-tensors.ts'
-import type { Comparison } from '../comparison.ts'
+import { type Comparison, compareExact, compareFloat } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
+import { scores } from './afa-inference.ts'
 import { compareLabels, isAfa } from './afa-network.ts'
 import { checkRefinedLabels } from './afa-refined-labels.ts'
 
-/** Not of this file: dead code with a CRF, colours, scores. */
-const OTHERS = ['fg_bg', 'cmap', 'scores', 'pseudo_scores'].map(name => `out.${name}`)
+/** Dead code with a CRF. */
+const OTHERS = ['out.fg_bg']
 
 export const afaLabels: Kind = {
   name: 'AFA labels and losses',
@@ -48,9 +51,15 @@ interface Given extends CheckOptions {
 function check(fixture: Fixture, { device }: CheckOptions): Comparison[] {
   const settings = parseConfig(fixture, config)
   const given = (name: string): Tensor => fromData(tensorOf(fixture, name)).to({ device })
-  return [labelsByThresholds, refinedLabels, pairLabels, walks, affinityLosses, segmentationLosses].flatMap(
-    part => scope(() => part(fixture, { settings, given, device })),
-  )
+  return [
+    labelsByThresholds,
+    refinedLabels,
+    pairLabels,
+    walks,
+    affinityLosses,
+    segmentationLosses,
+    scored,
+  ].flatMap(part => scope(() => part(fixture, { settings, given, device })))
 }
 
 const close = (fixture: Fixture, name: string, got: Tensor): Comparison =>
@@ -196,5 +205,21 @@ function segmentationLosses(fixture: Fixture, { given }: Given): Comparison[] {
   return [
     close(fixture, 'loss.seg', loss.reshape(1)),
     compareTensor('grad.seg_logits', logits.grad!, tensorOf(fixture, 'grad.seg_logits'), gradient),
+  ]
+}
+
+function scored(fixture: Fixture, { given }: Given): Comparison[] {
+  const [truth, predicted, unsure] = ['in.gt', 'in.pred', 'in.pred255'].map(given) as [Tensor, Tensor, Tensor]
+  const maps = (labels: Tensor): Tensor[] =>
+    Array.from({ length: labels.size(0) }, (_, i) => labels.select(0, i))
+  const against = (name: string, predictions: Tensor, truths: Tensor): Comparison => {
+    const data = maps(truths).map(map => map.toData())
+    return compareFloat(name, scores(maps(predictions), data), toFloat64Array(tensorOf(fixture, name)), 1e-12)
+  }
+  const colours = Array.from({ length: 256 }, (_, label) => labelColour(label)).flat()
+  return [
+    against('out.scores', predicted, truth),
+    against('out.pseudo_scores', unsure, ops.maskedFill(truth, unsure.eq(255), 255)),
+    compareExact('out.cmap', colours, toFloat64Array(tensorOf(fixture, 'out.cmap'))),
   ]
 }

@@ -1,4 +1,4 @@
-/** @file Parity of AFA's network with WeTr: both poolings, segmentation logits, affinity, CAMs, running statistics, multi-scale CAMs. */
+/** @file Parity of AFA's network with WeTr: all outputs in both modes, running statistics, multi-scale CAMs. */
 import { z } from 'zod'
 import { multiScaleCams } from '../../../src/methods/afa/cams.ts'
 import type { Afa } from '../../../src/methods/afa/model.ts'

@@ -1,4 +1,4 @@
-/** @file Parity of one iteration of AFA's scripts, its refined labels given: outputs, CAMs, propagation, losses, running statistics, every gradient. */
+/** @file Parity of one iteration of AFA's scripts, refined labels given: outputs, CAMs, losses, running statistics, gradients. */
 import { z } from 'zod'
 import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
 import { camLabels, type ImageCams, multiScaleCams } from '../../../src/methods/afa/cams.ts'

@@ -2,6 +2,7 @@
 import type { Content, Kind } from '../fixture.ts'
 import { afaEncoder } from './afa-encoder.ts'
 import { afaEnergy } from './afa-energy.ts'
+import { afaInference } from './afa-inference.ts'
 import { afaLabels } from './afa-labels.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaPar } from './afa-par.ts'
@@ -37,6 +38,7 @@ import { weaktrTraining } from './weaktr-training.ts'
 export const kinds: readonly Kind[] = [
   cam,
   afaEncoder,
+  afaInference,
   afaLabels,
   afaOutputs,
   afaStep,
