@@ -20,11 +20,13 @@ import { affinityLabels, nearPairs } from './affinity-labels.ts'
 import { camLabels, multiScaleCams } from './cams.ts'
 import { mitEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
+import { buildAfa } from './index.ts'
 import { segmentationLogits } from './inference.ts'
 import { affinityLoss, segmentationHalves } from './losses.ts'
 import { Afa } from './model.ts'
 import { loadAfa } from './pretrained.ts'
 import { propagateWithBackground, transitions } from './propagation.ts'
+import { afaModelRecipe } from './recipe.ts'
 
 const TINY: MitOptions = {
   embedDims: [4, 6, 8, 12],
@@ -127,10 +129,10 @@ test('one look at one scale is the network itself; further scales and the flip o
     const plain = segmentationLogits(network, image, { scales: [1], flip: false })
     for (const logits of [plain.single, plain.multi])
       expect(greatest(logits.sub(segLogits.select(0, 0)))).toBe(0)
-    const flipped = segmentationLogits(network, image, { scales: [] })
-    const mirrored = segmentationLogits(network, image.flip(-1), { scales: [] })
+    const flipped = segmentationLogits(network, image, { scales: [1] })
+    const mirrored = segmentationLogits(network, image.flip(-1), { scales: [1] })
     expect(greatest(flipped.multi.sub(mirrored.multi.flip(-1)))).toBeLessThan(1e-5)
-    const several = segmentationLogits(network, image, { scales: [0.5, 1.5] })
+    const several = segmentationLogits(network, image, { scales: [1, 0.5, 1.5] })
     expect(several.multi.sub(flipped.multi).min().item()).toBeGreaterThan(-1e-5)
     network.dispose()
   })
@@ -391,6 +393,74 @@ test.each(['fp32', 'bf16'] as const)(
     network.dispose()
   },
 )
+
+describe('a vision transformer as encoder', () => {
+  const model = afaModelRecipe.parse({
+    backbone: { embedDim: 12, depth: 3, heads: 2 },
+    imageSize: 32,
+    patchSize: 4,
+    dropPath: 0,
+    headDim: 8,
+  })
+
+  test('trains on a crop with padding, and every loss reaches its head; nothing is left behind', () => {
+    manualSeed(6)
+    const method = buildAfa({
+      model,
+      numClasses: 3,
+      losses: { start: 0 },
+      labels: { spreadStart: 1, radius: 2 },
+    })
+    const before = memory().live
+    for (const step of [0, 1, 2]) {
+      scope(() => {
+        const images = ops.randn([2, 3, 32, 32])
+        const targets = tensor([1, 0, 1, 0, 0, 0], [2, 3]) // the second image has no tag
+        const boxes = [
+          { x: 0, y: 0, width: 32, height: 32 },
+          { x: 5, y: 0, width: 20, height: 1 },
+        ]
+        const { total, parts } = method.losses({ images, views: [], boxes, targets }, { epoch: 0, step })
+        expect(Object.keys(parts)).toEqual(
+          step === 0 ? ['class loss'] : ['class loss', 'segmentation loss', 'affinity loss'],
+        )
+        expect(Number.isFinite(total.item())).toBe(true)
+        backward(total)
+        const reached = [...method.network.parameters()].filter(([, { grad }]) => grad !== undefined)
+        const heads = new Set(reached.map(([name]) => name.split('.')[0]))
+        expect(heads).toEqual(
+          new Set(step === 0 ? ['encoder', 'classifier'] : ['encoder', 'decoder', 'attn_proj', 'classifier']),
+        )
+        for (const parameter of method.network.parameters().values()) parameter.grad = undefined
+      })
+      expect(memory().live).toBe(before)
+    }
+    method.network.dispose()
+  })
+
+  test('makes CAMs, spread or not, and labels of an image of any size', () => {
+    manualSeed(6)
+    for (const spread of [false, true]) {
+      const method = buildAfa({ model, numClasses: 3, maps: { spread, scales: [1, 1.5] } })
+      method.network.eval()
+      scope(() => {
+        const image = ops.randn([1, 3, 18, 27])
+        const cams = method.imageMaps([image], { classes: [0, 2], size: [9, 13] })
+        expect(cams.shape).toEqual([2, 9, 13])
+        expect(cams.min().item()).toBeGreaterThanOrEqual(0)
+        expect(cams.max().item()).toBeLessThanOrEqual(1)
+        const look = { scales: [1, 0.5], flip: true, combine: 'mean', alignCorners: false } as const
+        const windows = { side: null, stride: null, shortSide: null, blockEnsemble: 0 }
+        const { single, multi } = method.labeller!.probabilities(image, { ...look, cropSize: 32, windows })
+        for (const probabilities of [single, multi]) {
+          expect(probabilities.shape).toEqual([4, 18, 27])
+          expect(greatest(probabilities.sum(0).sub(1))).toBeLessThan(1e-5)
+        }
+      })
+      method.network.dispose()
+    }
+  })
+})
 
 test('labels outside the box of real pixels are unknown, also where the box reaches beyond the crop', () => {
   scope(() => {

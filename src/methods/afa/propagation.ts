@@ -40,9 +40,10 @@ export function propagateWithBackground(
   { background, size }: { background: number; size: readonly [number, number] },
 ): Tensor {
   return scope(() => {
+    const constant = ops.full([1, ...size], background, { device: cams.device })
+    if (cams.size(0) === 0) return propagate(constant.softmax(0), transition)
     const same = cams.shape.slice(1).join() === size.join()
     const small = same ? cams : ops.upsampleBilinear2d(cams.unsqueeze(0), size, false).select(0, 0)
-    const constant = ops.full([1, ...size], background, { device: cams.device })
     return propagate(ops.cat([constant, small]).softmax(0), transition)
   })
 }

@@ -1,11 +1,12 @@
 /** @file Parity of one iteration of AFA's scripts, refined labels given: outputs, CAMs, losses, running statistics, gradients. */
 import { z } from 'zod'
-import { affinityLabels, nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
+import { nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
 import { camLabels, type ImageCams, multiScaleCams } from '../../../src/methods/afa/cams.ts'
-import { affinityLoss, segmentationHalves } from '../../../src/methods/afa/losses.ts'
+import { type AfaLabelOptions, type AfaLossOptions, afaLosses } from '../../../src/methods/afa/index.ts'
 import type { Afa } from '../../../src/methods/afa/model.ts'
 import { propagateWithBackground, transitions } from '../../../src/methods/afa/propagation.ts'
-import { multilabelSoftMargin } from '../../../src/nn/index.ts'
+import { trainingLabels } from '../../../src/methods/afa/training-labels.ts'
+import { denormalisedImages } from '../../../src/refine/par/index.ts'
 import { backward, fromData, noGrad, ops, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import type { Comparison } from '../comparison.ts'
@@ -14,15 +15,15 @@ import { checkGradients } from '../gradients.ts'
 import { allowRounding } from '../rounding.ts'
 import { afaConfig, afaWeights, compareLabels, createAfa, isAfa } from './afa-network.ts'
 
-/** Labels that pixel-adaptive refinement makes. */
-const REFINED = ['refined_aff_cam_l', 'refined_aff_label_l', 'refined_aff_label_h', 'refined_aff_label']
+/** Steps on the way to refined_aff_label, which is compared. */
+const ON_THE_WAY = ['refined_aff_cam_l', 'refined_aff_label_l', 'refined_aff_label_h', 'refined_pseudo_label']
 
 export const afaStep: Kind = {
   name: 'AFA training step',
   matches: content => isAfa(content, 'scripts/dist_train_voc.py train()'),
   check,
   inputs: ['voc', 'voc_mid', 'voc_early', 'coco'].flatMap(name =>
-    [...REFINED, 'refined_pseudo_label'].map(label => `train.${name}.${label}`),
+    ON_THE_WAY.map(label => `train.${name}.${label}`),
   ),
 }
 
@@ -36,30 +37,33 @@ const config = afaConfig.extend({
   }),
   infer_size: z.int(),
   mask_size: z.int(),
+  par: z.object({ num_iter: z.record(z.string(), z.int()) }),
   cam: z.object({ high_thre: z.number(), low_thre: z.number(), scales: z.array(z.number()) }),
   iterations: z.record(z.string(), z.int()),
   thresholds: z.record(z.string(), z.object({ cam_iters: z.int(), refined_from: z.int() })),
 })
 type Config = z.infer<typeof config>
 
-/** One case of the file: which label supervises what. */
+/** One case of the file: which labels supervise what. */
 interface Case {
   readonly name: string
-  /** Whether the losses beside the classification loss are on. */
-  readonly auxiliary: boolean
-  readonly segmentation: string
-  readonly affinity: string
+  readonly iteration: number
+  readonly losses: AfaLossOptions
+  readonly labels: AfaLabelOptions
 }
 
-function casesOf({ iterations, thresholds }: Config): Case[] {
+function casesOf({ iterations, thresholds, par, cam, step }: Config): Case[] {
   return Object.entries(iterations).map(([name, iteration]) => {
     const script = name.startsWith('coco') ? 'coco' : 'voc'
-    const { cam_iters, refined_from } = thresholds[script]!
-    // up to refined_from the file's refined_aff_label is the refined pseudo label; COCO takes both targets from it
-    const target = `train.${name}.refined_aff_label`
-    const pseudo = `train.${name}.refined_pseudo_label`
-    const affinity = iteration > refined_from && script === 'voc' ? pseudo : target
-    return { name, auxiliary: iteration > cam_iters, segmentation: target, affinity }
+    const { cam_iters: start, refined_from: spreadStart } = thresholds[script]!
+    const { scales, low_thre: low, high_thre: high } = cam
+    const labels = { scales, low, high, radius: step.radius, iterations: par.num_iter[script]! }
+    return {
+      name,
+      iteration,
+      losses: { start: 0, ...(iteration <= start && { segmentation: 0, affinity: 0 }) },
+      labels: { ...labels, spreadStart, spreadAffinity: script === 'coco' },
+    }
   })
 }
 
@@ -86,31 +90,46 @@ interface Step extends CheckOptions {
 
 function checkCase(network: Afa, fixture: Fixture, { one, settings, device }: Step): Comparison[] {
   const given = (name: string): Tensor => fromData(tensorOf(fixture, name)).to({ device })
-  const { name, auxiliary } = one
-  const { crop, radius } = settings.step
+  const { name, iteration, losses, labels } = one
+  const { crop, boxes } = settings.step
   const images = given('in.images')
-  const { classLogits, segLogits, affinity } = network.forward(images, { affinity: true })
-  const cams = noGrad(() => madeOfCams(network, images, { one, settings, device }))
-  const grid = { rows: settings.mask_size, columns: settings.mask_size }
-  const pairs = affinityLabels(given(one.affinity), { grid, near: nearPairs(grid, { radius }) })
-  const labels = given(one.segmentation).to({ dtype: 'int64' })
-  const parts = {
-    cls: multilabelSoftMargin(classLogits, given('in.labels')),
-    seg: segmentationHalves(segLogits, labels),
-    aff: affinityLoss(affinity!, pairs),
+  const batch = {
+    images,
+    targets: given('in.labels'),
+    boxes: boxes.map(([top, bottom, left, right]) => ({
+      x: left,
+      y: top,
+      width: right - left,
+      height: bottom - top,
+    })),
   }
-  const total = auxiliary ? parts.cls.add(parts.seg.mul(0.1)).add(parts.aff.mul(0.1)) : parts.cls
+  const { total, parts } = afaLosses(network, batch, { losses, labels, at: { step: iteration } })
   backward(total)
   const { runningMean, runningVar } = network.decoder.linearFuse.bn
+  const statistics = [runningMean.clone(), runningVar.clone()] as const // what follows moves them
+  const { classLogits, segLogits, affinity } = network.forward(images, { affinity: true })
+  const cams = noGrad(() => madeOfCams(network, images, { one, settings, device }))
+  const spread = iteration > labels.spreadStart!
+  const { pairs, segmentation } = trainingLabels(
+    network,
+    {
+      images,
+      colours: denormalisedImages(images),
+      classes: settings.step.labels.map(row => row.flatMap((tag, index) => (tag === 1 ? [index] : []))),
+      boxes: boxes.map(([top, bottom, left, right]) => ({ top, bottom, left, right })),
+    },
+    { ...labels, spread: { segmentation: spread, affinity: spread && labels.spreadAffinity! } },
+  )
   const outputs = new Map<string, Tensor>([
-    ...Object.entries({ ...parts, total }).map(
-      ([part, loss]) => [`loss.${name}.${part}`, loss.reshape(1)] as const,
-    ),
+    [`loss.${name}.cls`, parts['class loss']!.reshape(1)],
+    [`loss.${name}.seg`, parts['segmentation loss']!.reshape(1)],
+    [`loss.${name}.aff`, parts['affinity loss']!.reshape(1)],
+    [`loss.${name}.total`, total.reshape(1)],
     [`train.${name}.cls`, classLogits],
     [`train.${name}.segs`, ops.upsampleBilinear2d(segLogits, [crop, crop], false)],
     [`train.${name}.attn_pred`, affinity!],
-    [`train.${name}.bn_mean`, runningMean],
-    [`train.${name}.bn_var`, runningVar],
+    [`train.${name}.bn_mean`, statistics[0]],
+    [`train.${name}.bn_var`, statistics[1]],
     ...cams.outputs,
   ])
   const counts = [
@@ -119,6 +138,7 @@ function checkCase(network: Afa, fixture: Fixture, { one, settings, device }: St
   ] as const
   const labelMaps = new Map([
     [`train.${name}.aff_label`, pairs],
+    [`train.${name}.refined_aff_label`, segmentation],
     [`train.${name}.pseudo_label`, cams.pseudo],
     ...counts.map(([tensor, label]) => [tensor, pairs.eq(label).sum().add(1)] as const), // as the loss divides by
   ])
