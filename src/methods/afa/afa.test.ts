@@ -408,7 +408,7 @@ describe('a vision transformer as encoder', () => {
     const method = buildAfa({
       model,
       numClasses: 3,
-      losses: { start: 0 },
+      losses: { start: 0, energy: 1e4 },
       labels: { spreadStart: 1, radius: 2 },
     })
     const before = memory().live
@@ -422,7 +422,7 @@ describe('a vision transformer as encoder', () => {
         ]
         const { total, parts } = method.losses({ images, views: [], boxes, targets }, { epoch: 0, step })
         expect(Object.keys(parts)).toEqual(
-          step === 0 ? ['class loss'] : ['class loss', 'segmentation loss', 'affinity loss'],
+          step === 0 ? ['class loss'] : ['class loss', 'segmentation loss', 'affinity loss', 'energy loss'],
         )
         expect(Number.isFinite(total.item())).toBe(true)
         backward(total)

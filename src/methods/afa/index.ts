@@ -3,6 +3,7 @@ import { IMAGENET, type Normalisation } from '../../data/transforms/normalise.ts
 import type { Box } from '../../data/transforms/resize.ts'
 import { type VitWidth, vitSizes } from '../../models/vit/widths.ts'
 import { type Losses, multilabelSoftMargin } from '../../nn/index.ts'
+import { denseEnergy } from '../../refine/dense-energy.ts'
 import type { ImageBox } from '../../refine/image-box.ts'
 import { denormalisedImages } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
@@ -25,7 +26,9 @@ export interface AfaLossOptions {
   /** Weights of the losses beside the classification loss. */
   readonly segmentation?: number
   readonly affinity?: number
-  /** Step after which both count. */
+  /** Of the dense energy loss; the paper has 0.01. */
+  readonly energy?: number
+  /** Step after which they count. */
   readonly start?: number
   readonly emptyHalf?: EmptyHalf
 }
@@ -81,7 +84,7 @@ export function afaLosses(
   network: Afa,
   { images, targets, boxes }: Pick<ClassBatch, 'images' | 'targets' | 'boxes'>,
   {
-    losses: { segmentation = 0.1, affinity = 0.1, start = 2000, emptyHalf } = {},
+    losses: { segmentation = 0.1, affinity = 0.1, energy = 0, start = 2000, emptyHalf } = {},
     labels: { spreadStart = 6000, spreadAffinity = false, ...labels } = {},
     normalise = IMAGENET,
     at: { step },
@@ -93,13 +96,14 @@ export function afaLosses(
   }
   const output = network.forward(images, { affinity: true })
   const spreads = step > spreadStart
+  const inside = boxes.map(boxOf)
   const made = trainingLabels(
     network,
     {
       images,
       colours: denormalisedImages(images, normalise),
       classes: classesOf(targets),
-      boxes: boxes.map(boxOf),
+      boxes: inside,
     },
     { ...labels, spread: { segmentation: spreads, affinity: spreads && spreadAffinity } },
   )
@@ -113,7 +117,10 @@ export function afaLosses(
   const total = parts['class loss']
     .add(parts['segmentation loss'].mul(segmentation))
     .add(parts['affinity loss'].mul(affinity))
-  return { total, parts }
+  if (energy === 0) return { total, parts }
+  const logits = ops.upsampleBilinear2d(output.segLogits, images.shape.slice(-2), false)
+  const regular = denseEnergy(logits, { images, labels: made.segmentation, boxes: inside, normalise })
+  return { total: total.add(regular.mul(energy)), parts: { ...parts, 'energy loss': regular } }
 }
 
 /** CAMs [K, H, W] in [0, 1] of an image [1, 3, H, W], at `size` or its own. */

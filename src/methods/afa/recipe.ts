@@ -56,11 +56,18 @@ export const afaModelRecipe = z.strictObject({
 const losses = z.strictObject({
   segmentation: z.number().min(0).default(0.1).describe('weight of the segmentation loss'),
   affinity: z.number().min(0).default(0.1).describe('weight of the affinity loss'),
+  energy: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      'weight of the dense energy loss; the paper: 0.01, the published code at its last commit: none',
+    ),
   start: z
     .int()
     .min(0)
     .default(2000)
-    .describe('step after which both count; before, the classifier alone learns; published for COCO: 5000'),
+    .describe('step after which they count; before, the classifier alone learns; published for COCO: 5000'),
   emptyHalf: z
     .enum(['corrected', 'published-code'])
     .default('corrected')
@@ -183,6 +190,7 @@ export function checkAfa(recipe: AfaRecipe): Problem[] {
 export const AFA_VARIANTS: Variant[] = [
   { name: 'afa', set: [] },
   { name: 'no-affinity', set: ['train.losses.affinity=0', 'train.labels.spreadStart=1000000000'] },
+  { name: 'energy', set: ['train.losses.energy=0.01'] },
   { name: 'no-par', set: ['train.labels.iterations=0'] },
 ]
 
