@@ -1,6 +1,6 @@
 /** @file MCTformer (Xu et al., CVPR 2022) and MCTformer+: one class token per class, no background class. */
 import { Unet, type UnetOptions } from '../../models/unet/index.ts'
-import { type ClassTokenOptions, ClassTokenTransformer, type Grid } from '../../models/vit/index.ts'
+import { type ClassTokenOptions, ClassTokenTransformer, type PatchGrid } from '../../models/vit/index.ts'
 import { Conv2d, Linear, truncatedNormal } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { averagePool, rankingPool } from './pooling.ts'
@@ -29,7 +29,7 @@ export interface MctformerOutput {
   readonly classTokens: readonly Tensor[]
   /** The U-Net's class evidence [B, C, H', W'], a value for each 4 x 4 pixels; undefined without one. */
   readonly evidence: Tensor | undefined
-  readonly grid: Grid
+  readonly grid: PatchGrid
 }
 
 /** Called with each block's attention [B, heads, N, N], class tokens first; it is freed afterwards. */

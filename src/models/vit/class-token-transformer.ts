@@ -15,7 +15,7 @@ export interface ClassTokenOptions extends VitOptions {
 }
 
 /** Patches of an image. */
-export interface Grid {
+export interface PatchGrid {
   readonly rows: number
   readonly columns: number
 }
@@ -61,7 +61,7 @@ export abstract class ClassTokenTransformer extends Module {
   }
 
   /** Whole patches in images [B, 3, H, W]. Throws InputError for images smaller than a patch. */
-  grid(images: Tensor): Grid {
+  grid(images: Tensor): PatchGrid {
     const patch = this.patchEmbed.proj.stride
     const [rows, columns] = [Math.floor(images.size(2) / patch), Math.floor(images.size(3) / patch)]
     if (rows === 0 || columns === 0) {
@@ -97,7 +97,7 @@ export abstract class ClassTokenTransformer extends Module {
   }
 
   /** Responses F [B, C, h, w] of a convolution over the patch tokens among `tokens`, in float32. */
-  protected responses(head: Conv2d, tokens: Tensor, { rows, columns }: Grid): Tensor {
+  protected responses(head: Conv2d, tokens: Tensor, { rows, columns }: PatchGrid): Tensor {
     return scope(() => {
       const patches = tokens.narrow(1, this.numClasses, rows * columns)
       const grid = patches.transpose(1, 2).reshape(tokens.size(0), -1, rows, columns)

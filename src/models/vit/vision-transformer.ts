@@ -2,7 +2,7 @@
 import { LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
-import type { Grid } from './class-token-transformer.ts'
+import type { PatchGrid } from './class-token-transformer.ts'
 import { PatchEmbed } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
 import { type BlockVisitor, runBlocks } from './trunk.ts'
@@ -80,7 +80,7 @@ export class VisionTransformer extends Module {
   }
 
   /** Patches that cover images [B, 3, H, W]. */
-  grid(images: Tensor): Grid {
+  grid(images: Tensor): PatchGrid {
     const { stride: patch } = this.patchEmbed.proj
     return { rows: Math.ceil(images.size(2) / patch), columns: Math.ceil(images.size(3) / patch) }
   }
