@@ -6,7 +6,7 @@ import type { Method } from './method.ts'
 import type { AugmentRecipe } from './train-recipe.ts'
 
 /** Two settings that do not fit together: where, and "problem; expected what would be right". */
-export interface Problem {
+export interface RecipeProblem {
   readonly path: string[]
   readonly message: string
 }
@@ -36,7 +36,7 @@ export interface Definition<
   readonly train: Train
   /** Fields beside those that every `maps` section has. */
   readonly maps: Maps
-  check?(recipe: Own<Model, Train, Maps>): Problem[]
+  check?(recipe: Own<Model, Train, Maps>): RecipeProblem[]
   /** For the report: the network, and how its CAMs are made, each in a few words. */
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */

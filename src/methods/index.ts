@@ -1,5 +1,5 @@
 /** @file Methods: what each is, and the networks, losses and CAMs behind them. */
-export type { Definition, MapsLook, Problem, Variant } from './definition.ts'
+export type { Definition, MapsLook, RecipeProblem, Variant } from './definition.ts'
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export { METHODS } from './list.ts'
 export { buildMctformer, Mctformer, type MctformerOptions } from './mctformer/index.ts'

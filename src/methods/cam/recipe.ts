@@ -1,7 +1,7 @@
 /** @file What a recipe says about CAM: the network, its CAMs. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem } from '../definition.ts'
+import type { RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 /** `model` section. */
@@ -37,7 +37,7 @@ export function checkCam({
 }: {
   model: CamModelRecipe
   maps: { readonly layers: number }
-}): Problem[] {
+}): RecipeProblem[] {
   const { depth } = vitSizes(model.width)
   if (maps.layers <= depth) return []
   const message = `is more than the network's ${depth} blocks; expected at most ${depth}`

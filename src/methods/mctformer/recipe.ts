@@ -1,7 +1,7 @@
 /** @file What a recipe says about MCTformer: the network, its losses, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem, Variant } from '../definition.ts'
+import type { RecipeProblem, Variant } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const unetRecipe = z.strictObject({
@@ -90,9 +90,9 @@ export function checkMctformer({
   model: MctformerModelRecipe
   maps: { readonly attention: string; readonly layers: number }
   train: { readonly losses: MctformerLossRecipe }
-}): Problem[] {
+}): RecipeProblem[] {
   const { depth } = vitSizes(model.width)
-  const problems: Problem[] = []
+  const problems: RecipeProblem[] = []
   if (maps.layers > depth) {
     const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
     problems.push({ path: ['maps', 'layers'], message })

@@ -1,7 +1,7 @@
 /** @file What a recipe says about WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem, Variant } from '../definition.ts'
+import type { RecipeProblem, Variant } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const adaptive = z.strictObject({
@@ -59,7 +59,7 @@ export const weaktrModelRecipe = z
 export const weaktrMapsFields = attentionMapsFields
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): Problem[] {
+export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): RecipeProblem[] {
   const { fusion, width } = model
   if (fusion.kind !== 'aaf') return []
   const { depth, heads, embedDim } = vitSizes(width)

@@ -1,6 +1,6 @@
 /** @file The key `backbone` of the stages that look at every position of an image: AffinityNet and segmentation. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
 import { deit } from '../../models/vit/widths.ts'
 import { encoderOf } from './method.ts'
@@ -33,7 +33,7 @@ export function checkBackbone(
   name: BackboneName,
   recipe: Pick<Recipe, 'method' | 'model'>,
   path: string[],
-): Problem[] {
+): RecipeProblem[] {
   const { vit, size } = encoderOf(recipe)
   if (name !== 'model' || vit !== undefined) return []
   return [{ path, message: `needs a vision transformer, which ${size} is not; expected resnet38 or deit-*` }]

@@ -1,5 +1,5 @@
 /** @file The method that a recipe names. */
-import type { MapsLook, Problem, Variant } from '../../methods/definition.ts'
+import type { MapsLook, RecipeProblem, Variant } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
 import type { AugmentRecipe } from '../../methods/train-recipe.ts'
@@ -9,7 +9,7 @@ import type { Recipe } from './schema.ts'
 /** A method's definition, to be asked about recipes of that method. */
 export interface MethodOf {
   readonly name: Recipe['method']
-  check?(recipe: Recipe): Problem[]
+  check?(recipe: Recipe): RecipeProblem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): Variant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]

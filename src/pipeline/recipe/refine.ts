@@ -1,6 +1,6 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
 import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
@@ -191,7 +191,7 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): Problem[] {
+export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): RecipeProblem[] {
   const { cropSize, backbone: name, radius, pairs } = recipe.affinity
   const unfit = checkBackbone(name, recipe, ['affinity', 'backbone'])
   if (unfit.length > 0) return unfit

@@ -1,6 +1,6 @@
 /** @file The section `segment`: the network trained from pseudo masks. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields, sgdFields } from '../../methods/train-recipe.ts'
 import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
@@ -155,7 +155,7 @@ export const segmentRecipe = z
 /** What does not fit together in this section and `predict`, as path and message (problem; what would be right). */
 export function checkSegment(
   recipe: Pick<Recipe, 'method' | 'model' | 'segment' | 'predict' | 'refine'>,
-): Problem[] {
+): RecipeProblem[] {
   const {
     segment,
     predict,
