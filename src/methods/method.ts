@@ -7,7 +7,7 @@ import type { Losses, Module } from '../nn/index.ts'
 import type { Decays, ParameterGroup } from '../optim/index.ts'
 import type { Tensor } from '../torch/index.ts'
 import type { HeadWeights } from './head-weights.ts'
-import type { MultiScaleOptions } from './multi-scale.ts'
+import type { ImageCamOptions } from './multi-scale.ts'
 
 /** What became of pretrained weights. */
 export type Adapted = LoadedWeights
@@ -45,7 +45,7 @@ export interface Method {
   /** Of images [B, 3, H, W]: class logits [B, C], for validation. */
   logits(images: Tensor): Tensor
   /** From views of one image, [1, 3, h, w] at several scales, to its CAMs [K, H, W] in [0, 1]. Call without autograd. */
-  imageMaps(views: readonly Tensor[], options: MultiScaleOptions): Tensor
+  imageCams(views: readonly Tensor[], options: ImageCamOptions): Tensor
   /** Of a method whose definition says `labels`: its own head, with the network's weights. */
   readonly labeller?: LabelNetwork
   /** Where attention heads are weighed: their weights in the CAMs made since the last call; undefined without any. */

@@ -1,7 +1,7 @@
 /** @file MCTformer's rule from views of an image to its CAMs (engine.py, generate_attention_maps_ms): the sum over scales and flips, stretched to [0, 1]. */
 import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
 
-export interface MultiScaleOptions {
+export interface ImageCamOptions {
   /** Classes in the image; only theirs are made. */
   readonly classes: readonly number[]
   /** Also look at the flipped image at each scale. */
@@ -14,10 +14,10 @@ export interface MultiScaleOptions {
  * Maps [K, H, W] in [0, 1] of the given classes. `classMaps` makes [B, C, h, w] of [B, 3, H, W]; each view's are resized bilinearly to the maps' size, summed over
  * views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
  */
-export function multiScaleMaps(
+export function multiScaleCams(
   classMaps: (images: Tensor) => Tensor,
   views: readonly Tensor[],
-  { classes, flip = true, size = views[0]!.shape.slice(-2) }: MultiScaleOptions,
+  { classes, flip = true, size = views[0]!.shape.slice(-2) }: ImageCamOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {

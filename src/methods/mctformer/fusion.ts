@@ -8,7 +8,7 @@ import { minMax } from '../multi-scale.ts'
  */
 export type Fusion = 'geometric' | 'mean'
 
-export interface FusionOptions {
+export interface UnetFusionOptions {
   readonly fusion: Fusion
   /** s, from 0 to 1. */
   readonly share: number
@@ -18,7 +18,7 @@ export interface FusionOptions {
  * Both maps stretched to [0, 1] in each image and class, then fused at the U-Net's resolution. maps [B, C, h, w],
  * the U-Net's class evidence [B, C, H', W'] -> [B, C, H', W'].
  */
-export function fuseMaps(maps: Tensor, evidence: Tensor, { fusion, share }: FusionOptions): Tensor {
+export function fuseCams(maps: Tensor, evidence: Tensor, { fusion, share }: UnetFusionOptions): Tensor {
   return scope(() => {
     const fine = minMax(fusion === 'mean' ? evidence.sigmoid() : evidence)
     const coarse = minMax(

@@ -33,7 +33,7 @@ export interface MctformerOutput {
 }
 
 /** Called with each block's attention [B, heads, N, N], class tokens first; it is freed afterwards. */
-export type AttentionVisitor = (weights: Tensor, layer: number) => void
+export type MctformerVisitor = (weights: Tensor, layer: number) => void
 
 export class Mctformer extends ClassTokenTransformer {
   /** V1 carries a Linear it never calls. */
@@ -55,7 +55,7 @@ export class Mctformer extends ClassTokenTransformer {
   }
 
   /** images [B, 3, H, W], normalised. Sides that are no multiple of the patch lose their remainder. */
-  forward(images: Tensor, visit?: AttentionVisitor): MctformerOutput {
+  forward(images: Tensor, visit?: MctformerVisitor): MctformerOutput {
     const { head, numClasses, variant } = this
     const grid = this.grid(images)
     const classTokens: Tensor[] = []

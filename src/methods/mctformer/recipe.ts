@@ -1,7 +1,7 @@
 /** @file What a recipe says about MCTformer: the network, its losses, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { RecipeProblem, Variant } from '../definition.ts'
+import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const unetRecipe = z.strictObject({
@@ -109,7 +109,7 @@ export function checkMctformer({
 }
 
 /** What `tagmask ablate` compares: the reproduction's two additions, alone and together. A U-Net of the recipe's own is kept. */
-export function mctformerVariants({ unet }: MctformerModelRecipe): Variant[] {
+export function mctformerVariants({ unet }: MctformerModelRecipe): AblationVariant[] {
   const set = (on: { unet: boolean; transposed: boolean }): string[] => [
     `model.unet=${on.unet ? JSON.stringify(unet ?? {}) : 'null'}`,
     `maps.affinity=${on.transposed ? 'transposed' : 'published'}`,

@@ -17,7 +17,7 @@ export interface AafOptions {
 }
 
 /** mean-sum: the mean over the heads of a layer, summed over layers; nothing is learned. */
-export type FusionOptions = AafOptions | { readonly kind: 'mean-sum' }
+export type HeadFusionOptions = AafOptions | { readonly kind: 'mean-sum' }
 
 interface Sizes {
   readonly embedDim: number

@@ -1,7 +1,7 @@
 /** @file What a recipe says about WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { RecipeProblem, Variant } from '../definition.ts'
+import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const adaptive = z.strictObject({
@@ -73,7 +73,7 @@ export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): RecipeProb
 }
 
 /** What `tagmask ablate` compares: all heads alike against weights for each, those of the recipe where it has any. */
-export function weaktrVariants({ fusion }: WeaktrModelRecipe): Variant[] {
+export function weaktrVariants({ fusion }: WeaktrModelRecipe): AblationVariant[] {
   const aaf = fusion.kind === 'aaf' ? fusion : { kind: 'aaf' }
   return [
     { name: 'mean-sum', set: ['model.fusion={"kind":"mean-sum"}'] },

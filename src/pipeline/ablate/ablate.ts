@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import type { Variant } from '../../methods/definition.ts'
+import type { AblationVariant } from '../../methods/definition.ts'
 import { silentLog } from '../../train/log.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import { methodOf } from '../recipe/method.ts'
@@ -22,7 +22,7 @@ export interface AblateOptions
   /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
   readonly name?: string | undefined
   /** Variants of one's own, added to the method's. */
-  readonly variants?: readonly Variant[]
+  readonly variants?: readonly AblationVariant[]
   /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
   readonly only?: readonly string[] | undefined
   readonly seeds?: readonly number[]
@@ -96,9 +96,9 @@ export async function ablate({
 
 function chooseVariants(
   recipe: Recipe,
-  own: readonly Variant[],
+  own: readonly AblationVariant[],
   only: readonly string[] | undefined,
-): readonly Variant[] {
+): readonly AblationVariant[] {
   const preset = methodOf(recipe).variants(recipe)
   const named = [...preset, ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
@@ -113,7 +113,7 @@ function chooseVariants(
 const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
 
 /** Whether a variant sets a key of a stage after evaluate; else those that `seed` needs are enough. */
-function reachLater(variants: readonly Variant[]): boolean {
+function reachLater(variants: readonly AblationVariant[]): boolean {
   return variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
 }
 

@@ -1,6 +1,6 @@
 /** @file The result of an ablation: mean and deviation over seeds, each variant beside the first. Imports no torch. */
 import type { ScoreRecord } from '../../evaluate/index.ts'
-import type { Variant } from '../../methods/definition.ts'
+import type { AblationVariant } from '../../methods/definition.ts'
 
 /** One finished run. */
 export interface AblationRun {
@@ -33,7 +33,7 @@ export interface AblationRow {
 /** Content of ablation.json. */
 export interface Ablation {
   readonly recipe: string
-  readonly variants: readonly Variant[]
+  readonly variants: readonly AblationVariant[]
   readonly runs: readonly AblationRun[]
   readonly rows: readonly AblationRow[]
 }
@@ -46,7 +46,10 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /** A row for each metric, split and variant that has a score, in the order of the variants. */
-export function ablationRows(variants: readonly Variant[], runs: readonly AblationRun[]): AblationRow[] {
+export function ablationRows(
+  variants: readonly AblationVariant[],
+  runs: readonly AblationRun[],
+): AblationRow[] {
   const scored = runs.flatMap(({ scores, ...run }) => scores.map(score => ({ ...run, ...score })))
   const kinds = new Map(scored.map(score => [`${score.metric} ${score.split}`, score]))
   return [...kinds.values()].flatMap(({ metric, split }) => {

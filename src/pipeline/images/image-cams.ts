@@ -18,7 +18,7 @@ export function imageCams(
   return scope(() => {
     const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
     return autocast({ precision, device }, () =>
-      method.imageMaps(images, {
+      method.imageCams(images, {
         classes: sample.tags,
         flip,
         ...(size !== undefined && { size: [size.height, size.width] }),

@@ -1,5 +1,5 @@
 /** @file The method that a recipe names. */
-import type { MapsLook, RecipeProblem, Variant } from '../../methods/definition.ts'
+import type { AblationVariant, MapsLook, RecipeProblem } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
 import type { AugmentRecipe } from '../../methods/train-recipe.ts'
@@ -11,7 +11,7 @@ export interface MethodOf {
   readonly name: Recipe['method']
   check?(recipe: Recipe): RecipeProblem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
-  variants(recipe: Recipe): Variant[]
+  variants(recipe: Recipe): AblationVariant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]
   camViews?(recipe: Pick<Recipe, 'model' | 'maps'>): {
     readonly scales?: readonly number[]
