@@ -1,7 +1,7 @@
 /** @file Batches of samples made ahead on worker threads, the same whatever the number of threads: what every training loader is built on. */
 import { InputError, TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
-import { noneReadable, spread } from './file-probe.ts'
+import { noneReadable, sampleEvenly } from './file-probe.ts'
 import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
 import type { Sample } from './sample.ts'
 import { type SampleTransform, sampleSize } from './samples.ts'
@@ -217,7 +217,7 @@ async function refuseWhenGone(
   samples: readonly Sample[],
 ): Promise<void> {
   const lost = problems.map(({ sample }) => sample.image)
-  const others = spread(samples, PROBES).map(({ image }) => image)
+  const others = sampleEvenly(samples, PROBES).map(({ image }) => image)
   if (!(await noneReadable([...lost, ...others]))) return
   throw new InputError(lost[0]!, 'cannot be opened any more, nor can any other image that was tried', {
     expected:

@@ -4,13 +4,13 @@ import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yam
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
-import { flatten } from './compare.ts'
+import { flattenKeys } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
 import { type Recipe, recipeSchema } from './schema.ts'
 import { isTree, type Tree } from './tree.ts'
-import { decodeText, parseYaml } from './yaml.ts'
+import { decodeYaml, parseYaml } from './yaml.ts'
 
 export interface LoadRecipeOptions {
   /** `key=value` texts, as after --set; they win over `overrides`. */
@@ -45,12 +45,12 @@ export async function loadRecipe(
   { set = [], overrides = [] }: LoadRecipeOptions = {},
 ): Promise<LoadedRecipe> {
   const { file, name } = await findRecipe(fileOrName)
-  const text = decodeText(await readWhole(file), file)
+  const text = decodeYaml(await readWhole(file), file)
   const all = [...overrides, ...set.map(parseSet)]
   const given = new Set(
     all.flatMap(({ path, value }) => [
       path.join('.'),
-      ...(isTree(value) ? flatten(value, `${path.join('.')}.`).keys() : []),
+      ...(isTree(value) ? flattenKeys(value, `${path.join('.')}.`).keys() : []),
     ]),
   )
   const { recipe, written } = readRecipe(text, file, all)
@@ -75,7 +75,7 @@ function readRecipe(
   const own = rootOf(value, file)
   const tree = applyOverrides(own, overrides)
   const result = recipeSchema.safeParse(tree)
-  if (result.success) return { recipe: result.data, written: new Set(flatten(own).keys()) }
+  if (result.success) return { recipe: result.data, written: new Set(flattenKeys(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),
     path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),

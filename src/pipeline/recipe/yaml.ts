@@ -34,7 +34,7 @@ export interface Yaml {
 }
 
 /** The text of a file. Throws InputError naming the line when it is not UTF-8 or holds control characters. */
-export function decodeText(bytes: Uint8Array, file: string): string {
+export function decodeYaml(bytes: Uint8Array, file: string): string {
   const expected = 'save it as plain text in UTF-8'
   const refuse = (at: number, problem: string) => {
     const line = Buffer.from(bytes.subarray(0, at)).toString('latin1').split('\n').length

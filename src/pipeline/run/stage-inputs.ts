@@ -1,7 +1,7 @@
 /** @file What the result of a stage depends on: keys, contents of files, the making of the stages before it. Imports no torch. */
 import type { Dataset } from '../../data/dataset.ts'
 import type { MaskReading } from '../../data/sample.ts'
-import { flatten, isNeutralKey } from '../recipe/compare.ts'
+import { flattenKeys, isNeutralKey } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { FileContents } from './file-contents.ts'
 import { hashOf } from './file-origin.ts'
@@ -25,7 +25,7 @@ export interface StageInputs {
 /** Paths of data and names of weight files say nothing: what is in them counts. */
 function keysOf({ sections, notKeys }: StageDefinition, recipe: Recipe): Record<string, unknown> {
   const entries = sections(recipe)
-    .flatMap(section => [...flatten({ [section]: recipe[section] })])
+    .flatMap(section => [...flattenKeys({ [section]: recipe[section] })])
     .filter(([key]) => !isNeutralKey(key) && !isWeightKey(key) && !notKeys?.test(key))
     .sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(entries)

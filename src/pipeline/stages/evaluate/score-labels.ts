@@ -27,7 +27,7 @@ export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> 
 }
 
 /** What became of a split. */
-export interface LabelScores {
+export interface SplitScores {
   readonly score: Score | undefined
   /** Why there is no score, as the beginning of a sentence. */
   readonly unscored: string
@@ -44,7 +44,7 @@ export async function scoreLabels(
   { recipe, dataset, signal, log }: StageContext,
   { split, samples }: Pick<Dataset, 'split' | 'samples'>,
   { metric, threshold, file, what, where }: ScoreLabelsOptions,
-): Promise<LabelScores> {
+): Promise<SplitScores> {
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const leftOut = collectLeftOut(recipe)
