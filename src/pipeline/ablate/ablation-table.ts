@@ -1,4 +1,4 @@
-/** @file The result of an ablation: mean and deviation over seeds, each variant beside the first. Imports no torch. */
+/** @file The result of an ablation: mean and deviation over seeds, each variant against the first. Imports no torch. */
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
 
@@ -11,7 +11,7 @@ export interface AblationRun {
   readonly scores: readonly Pick<ScoreRecord, 'metric' | 'split' | 'threshold' | 'miou'>[]
 }
 
-/** Over seeds; `deviation` is that of a sample (n - 1), null for a single seed. */
+/** Over seeds; `deviation` is the sample's (n - 1), null for a single seed. */
 export interface Spread {
   readonly mean: number
   readonly deviation: number | null
@@ -84,7 +84,7 @@ export function formatAblation({ variants, rows }: Ablation): string {
     'settings',
     'metric',
     'mIoU',
-    `beside ${variants[0]?.name ?? ''}`,
+    `gain over ${variants[0]?.name ?? ''}`,
     'threshold',
     'seeds',
   ]

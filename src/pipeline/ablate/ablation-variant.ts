@@ -1,11 +1,11 @@
-/** @file What an ablation compares: variants of one recipe, each a name and the keys it sets. Imports no torch. */
+/** @file Variants of an ablation, each a name and the keys it sets. Imports no torch. */
 import { InputError } from '../../errors.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 
-/** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */
+/** Variants of WeakTr's gradient clipping: none, and half and twice its start value and patch size. */
 export function clippingVariants({ segment }: Recipe): readonly AblationVariant[] {
   if (segment === null || segment.clipping === null) return []
   const { cropSize, clipping } = segment
@@ -25,8 +25,8 @@ export function clippingVariants({ segment }: Recipe): readonly AblationVariant[
   ]
 }
 
-/** Reads `name=key=value,key=value`; `name=` is the recipe as it stands. Commas inside a value part nothing, unless a
- * key and = follow. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
+/** Reads `name=key=value,key=value`; `name=` is the recipe unchanged. A comma separates settings only before a
+ * key and =. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
 export function parseVariant(text: string): AblationVariant {
   const at = text.indexOf('=')
   const name = text.slice(0, at)
@@ -41,7 +41,7 @@ export function parseVariant(text: string): AblationVariant {
   return { name, set }
 }
 
-/** Those named, in that order. Throws InputError for a name that is none of them. */
+/** The variants of these names, in that order. Throws InputError for an unknown name. */
 export function pickVariants(all: readonly AblationVariant[], names: readonly string[]): AblationVariant[] {
   const known = all.map(({ name }) => name)
   return names.map(name => {

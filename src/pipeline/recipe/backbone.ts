@@ -1,4 +1,4 @@
-/** @file The key `backbone` of the stages that look at every position of an image: AffinityNet and segmentation. */
+/** @file The key `backbone` of AffinityNet and segmentation. */
 import { z } from 'zod'
 import type { RecipeProblem } from '../../methods/definition.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
@@ -28,7 +28,7 @@ export function backboneShape(
     : { ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }
 }
 
-/** What is wrong with it: `model` is for methods that train a vision transformer. */
+/** Problems of the key: `model` needs a method that trains a vision transformer. */
 export function checkBackbone(
   name: BackboneName,
   recipe: Pick<Recipe, 'method' | 'model'>,

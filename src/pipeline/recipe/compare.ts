@@ -1,4 +1,4 @@
-/** @file Which keys of two recipes differ, and which keys cannot change a result. */
+/** @file Differing keys of two recipes, and the keys that cannot change a result. */
 import type { Recipe } from './schema.ts'
 
 /** Keys that change where and how fast a run works, not what it computes; a run may be resumed with others. */

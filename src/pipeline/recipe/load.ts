@@ -1,4 +1,4 @@
-/** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
+/** @file Resolves a recipe: YAML, then flags and --set, then defaults and checks. */
 import { dirname, join } from 'node:path'
 import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
@@ -28,11 +28,11 @@ export interface LoadedRecipe {
   readonly chosen: ChosenKeys
 }
 
-/** Who has chosen a value: dotted keys. */
+/** Origin of the values, by dotted keys. */
 export interface ChosenKeys {
-  /** The recipe is one of ours: what it writes is no choice of its reader's. */
+  /** The recipe is bundled: its values are not the user's choice. */
   readonly bundled: boolean
-  /** Keys that stand in the recipe file. */
+  /** Keys in the recipe file. */
   readonly written: ReadonlySet<string>
   /** Keys given by --set or another flag. */
   readonly set: ReadonlySet<string>

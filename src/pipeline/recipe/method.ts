@@ -6,7 +6,7 @@ import type { AugmentRecipe } from '../../methods/train-recipe.ts'
 import type { Encoder } from '../../models/encoder.ts'
 import type { Recipe } from './schema.ts'
 
-/** A method's definition, to be asked about recipes of that method. */
+/** A method's definition, for recipes of that method. */
 export interface MethodOf {
   readonly name: Recipe['method']
   check?(recipe: Recipe): RecipeProblem[]

@@ -73,7 +73,7 @@ const data = z.strictObject({
     .describe('the generated data set, for layout demo'),
 })
 
-/** Fields of the `maps` section that every method has; its own stand before `storage`. */
+/** Fields of the `maps` section that every method has; its own come before `storage`. */
 const mapsFields = {
   checkpoint: z
     .enum(['last', 'best'])
@@ -224,7 +224,7 @@ const union = z.discriminatedUnion('method', recipes)
 /** A recipe with every default filled in. */
 export type Recipe = z.output<typeof union>
 
-/** The whole recipe: one for each method, told apart by `method`. */
+/** The whole recipe: one for each method, discriminated by `method`. */
 export const recipeSchema = union.check(context => {
   const issue = (path: string[], message: string): void => {
     context.issues.push({ code: 'custom', path, message, input: context.value })

@@ -152,7 +152,7 @@ export const segmentRecipe = z
   })
   .nullable()
 
-/** What does not fit together in this section and `predict`, as path and message (problem; what would be right). */
+/** Settings of this section and `predict` that do not fit together, as path and message (problem; remedy). */
 export function checkSegment(
   recipe: Pick<Recipe, 'method' | 'model' | 'segment' | 'predict' | 'refine'>,
 ): RecipeProblem[] {
@@ -194,7 +194,7 @@ export function checkSegment(
   return problems
 }
 
-/** Where a setting of the trainings before the last is written. */
+/** The key of a setting of the trainings before the last. */
 export function firstTrainingKey(
   { retrain }: Pick<SegmentRecipe, 'retrain'>,
   name: 'batchSize' | 'dropLast' | 'optimiser',
@@ -202,7 +202,7 @@ export function firstTrainingKey(
   return (retrain?.first?.[name] ?? null) === null ? `segment.${name}` : `segment.retrain.first.${name}`
 }
 
-/** The settings of the trainings before the last; epochs of their own stand against steps of the last. */
+/** The settings of the trainings before the last; their own epochs replace the steps of the last. */
 export function firstTraining(settings: SegmentRecipe): SegmentRecipe {
   const first = settings.retrain?.first ?? null
   if (first === null) return settings
