@@ -27,7 +27,7 @@ export function stageNames(recipe: Recipe): StageName[] {
   return stagesOf(recipe).map(({ name }) => name)
 }
 
-/** The given stages and all that theirs rest on in this recipe, in order. */
+/** The given stages and all that they depend on in this recipe, in order. */
 export function withStagesBefore(names: readonly StageName[], recipe: Recipe): StageDefinition[] {
   const own = stagesOf(recipe)
   const needed = new Set(own.filter(({ name }) => names.includes(name)))
