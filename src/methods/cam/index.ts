@@ -1,4 +1,4 @@
-/** @file CAM as a method: its loss, and what DeiT's published weights become. */
+/** @file CAM as a method: its loss, and its use of DeiT's published weights. */
 import { loadAdapted } from '../../models/adapted-weights.ts'
 import { adaptVisionTransformer, noDecay, vitSizes } from '../../models/vit/index.ts'
 import { multilabelSoftMargin } from '../../nn/index.ts'

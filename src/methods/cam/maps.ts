@@ -7,7 +7,7 @@ import type { Cam } from './model.ts'
 export interface ClassifierCamOptions {
   /** patchcam: the CAM alone; fused: times the class token's attention. */
   readonly attention?: Exclude<AttentionType, 'mct'>
-  /** How many of the last layers give that attention: the mean over them and their heads. */
+  /** Number of last layers, over which and whose heads that attention is averaged. */
   readonly layers?: number
   /** Negative responses become 0; else the least response of each map does. */
   readonly relu?: boolean

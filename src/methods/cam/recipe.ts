@@ -1,4 +1,4 @@
-/** @file What a recipe says about CAM: the network, its CAMs. */
+/** @file The recipe sections of CAM: the network, its CAMs. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
 import type { RecipeProblem } from '../definition.ts'
@@ -30,7 +30,7 @@ export const camMapsFields = {
   affinity: attentionMapsFields.affinity,
 }
 
-/** What does not fit together, as path and message (problem; what would be right). */
+/** Settings that do not fit together, as path and message (problem; remedy). */
 export function checkCam({
   model,
   maps,

@@ -3,8 +3,8 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
 
 /**
- * geometric: T^(1-s) U^s of the transformer's map T and the U-Net's evidence U; mean: (1-s) T + s sigmoid(U). The first keeps to what
- * the transformer sees, the second trusts the U-Net where it alone sees something.
+ * geometric: T^(1-s) U^s of the transformer's CAM T and the U-Net's evidence U; mean: (1-s) T + s sigmoid(U). The first is 0
+ * where the transformer's is, the second follows the U-Net also there.
  */
 export type Fusion = 'geometric' | 'mean'
 

@@ -23,7 +23,7 @@ export interface MctformerSettings {
   readonly maps?: MctformerCamOptions
 }
 
-/** Of a U-Net too, which learns from the maps that the transformer makes on the way. images [B, 3, H, W], targets [B, C] */
+/** With the loss of the U-Net, if any, which learns from the transformer's CAMs of the same pass. images [B, 3, H, W], targets [B, C] */
 export function trainingLosses(
   network: Mctformer,
   { images, targets }: { images: Tensor; targets: Tensor },

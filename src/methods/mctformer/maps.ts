@@ -8,15 +8,15 @@ import type { Mctformer, MctformerOutput, MctformerVisitor } from './model.ts'
 export interface MctformerCamOptions {
   /** fused: attention x patch maps (plus: the root of it); mct: attention alone; patchcam: patch maps alone. */
   readonly attention?: AttentionType
-  /** How many of the last layers give the class-to-patch attention. */
+  /** Number of last layers whose class-to-patch attention is used. */
   readonly layers?: number
   /** Spread each map along the patch-to-patch attention. */
   readonly refine?: boolean
-  /** Which affinity is made of that attention. */
+  /** The affinity from that attention. */
   readonly affinity?: AffinityKind
-  /** How the maps of a network's U-Net join these. */
+  /** Fusion with the CAMs of the U-Net. */
   readonly fusion?: Fusion
-  /** The U-Net's share in them: 0, as without one, to 1, its maps alone. */
+  /** Weight of the U-Net's CAMs: from 0, as without one, to 1, its CAMs alone. */
   readonly unetShare?: number
 }
 
@@ -29,10 +29,10 @@ export interface MctformerCams {
   readonly affinity: Tensor
 }
 
-/** Gathers what CAMs are made of while a batch passes through the network. */
+/** Collects the attention for CAMs while a batch passes through the network. */
 export interface CamReader {
   readonly visit: MctformerVisitor
-  /** The transformer's maps [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
+  /** The transformer's CAMs [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
   readonly read: (output: MctformerOutput) => Pick<MctformerCams, 'maps' | 'affinity'>
 }
 

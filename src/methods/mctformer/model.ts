@@ -17,7 +17,7 @@ export interface MctformerOptions extends ClassTokenOptions {
   readonly unet?: Pick<UnetOptions, 'width' | 'levels'> | undefined
 }
 
-/** What the network knows of a batch; logits [B, C] and patch grid [B, C, h, w]. */
+/** The outputs for a batch; logits [B, C] and patch grid [B, C, h, w]. */
 export interface MctformerOutput {
   /** Mean over the channels of each class token (y in the paper). */
   readonly classLogits: Tensor
@@ -36,7 +36,7 @@ export interface MctformerOutput {
 export type MctformerVisitor = (weights: Tensor, layer: number) => void
 
 export class Mctformer extends ClassTokenTransformer {
-  /** V1 carries a Linear it never calls. */
+  /** V1 has a Linear that is never called. */
   readonly head: Linear | Conv2d
   readonly unet: Unet | undefined
   readonly variant: Variant

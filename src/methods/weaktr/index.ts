@@ -24,7 +24,7 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
   const { width, fusion, ...rest } = model
   const network = new Weaktr({ ...vitSizes(width), ...rest, fusion, numClasses })
   const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
-  const classMaps = (images: Tensor): Tensor =>
+  const viewCams = (images: Tensor): Tensor =>
     scope(() => {
       const made = weaktrCams(network, images, maps)
       if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
@@ -42,7 +42,7 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
       }),
     losses: ({ images, targets }) => weaktrLosses(network.forward(images), targets),
     logits: images => network.forward(images).classLogits,
-    imageCams: (views, options) => multiScaleCams(classMaps, views, options),
+    imageCams: (views, options) => multiScaleCams(viewCams, views, options),
     takeHeadWeights: meter.take,
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }

@@ -10,7 +10,7 @@ export interface WeaktrCamOptions {
   readonly attention?: AttentionType
   /** Spread each map along the patch-to-patch attention. */
   readonly refine?: boolean
-  /** Which affinity is made of that attention. */
+  /** The affinity from that attention. */
   readonly affinity?: AffinityKind
 }
 
@@ -42,9 +42,9 @@ export function weaktrCams(
 }
 
 /**
- * The network's output, and queries and keys of every layer [depth, 2, B, heads, N, d]. The maps to be spread are known
- * only after the last layer; making its attention again from these costs a tenth of the forward pass and, unlike keeping
- * the attention of all layers, memory that grows with the image's size and not with its square.
+ * The network's output, and queries and keys of every layer [depth, 2, B, heads, N, d]. The CAMs to be spread are known
+ * only after the last layer. Recomputing the attention from these costs a tenth of the forward pass; its memory grows with
+ * the image's size, that of the attention of all layers with its square.
  */
 export function forwardKeeping(
   network: Weaktr,

@@ -9,7 +9,7 @@ export interface WeaktrOptions extends ClassTokenOptions {
   readonly fusion?: HeadFusionOptions
 }
 
-/** What the network knows of a batch; logits are [B, C]. */
+/** The outputs for a batch; logits are [B, C]. */
 export interface WeaktrOutput {
   /** Mean over the channels of each class token. */
   readonly classLogits: Tensor

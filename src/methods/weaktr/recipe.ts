@@ -1,4 +1,4 @@
-/** @file What a recipe says about WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
+/** @file The recipe sections of WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
 import type { AblationVariant, RecipeProblem } from '../definition.ts'
@@ -58,7 +58,7 @@ export const weaktrModelRecipe = z
 /** The part of the `maps` section that belongs to the method. */
 export const weaktrMapsFields = attentionMapsFields
 
-/** What does not fit together, as path and message (problem; what would be right). */
+/** Settings that do not fit together, as path and message (problem; remedy). */
 export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): RecipeProblem[] {
   const { fusion, width } = model
   if (fusion.kind !== 'aaf') return []
@@ -72,7 +72,7 @@ export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): RecipeProb
   })
 }
 
-/** What `tagmask ablate` compares: all heads alike against weights for each, those of the recipe where it has any. */
+/** Variants of `tagmask ablate`: all heads alike, and a weight for each, by the recipe's fusion where it has one. */
 export function weaktrVariants({ fusion }: WeaktrModelRecipe): AblationVariant[] {
   const aaf = fusion.kind === 'aaf' ? fusion : { kind: 'aaf' }
   return [

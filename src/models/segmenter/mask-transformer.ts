@@ -1,4 +1,4 @@
-/** @file The mask transformer (Strudel et al., ICCV 2021): class embeddings look at the patches, and cosines are the masks. */
+/** @file The mask transformer (Strudel et al., ICCV 2021): class embeddings attend to the patches, and their cosines are the masks. */
 import { LayerNorm, Linear, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks, type PatchGrid } from '../vit/index.ts'
@@ -17,7 +17,7 @@ export interface MaskTransformerOptions {
 /** Logits of each label at each patch [B, labels, h, w]. */
 export interface Masks {
   readonly last: Tensor
-  /** From the tokens before the last block, through the same norms and projections; where it was asked for. */
+  /** From the tokens before the last block, through the same norms and projections; only with `withEarly`. */
   readonly early: Tensor | undefined
 }
 

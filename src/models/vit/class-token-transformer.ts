@@ -20,13 +20,13 @@ export interface PatchGrid {
   readonly columns: number
 }
 
-/** timm's list of what weight decay leaves alone beside biases; positions of their own names are not on it, and so do decay. */
+/** timm's list of parameters without weight decay, besides biases; separate position embeddings are not on it, and so decay. */
 export const noDecay: ReadonlySet<string> = new Set(['pos_embed', 'cls_token'])
 
 export abstract class ClassTokenTransformer extends Module {
   readonly clsToken: Parameter
   readonly posEmbed: Parameter
-  /** Of networks that keep the positions of class and patch tokens apart, and leave `posEmbed` unused. */
+  /** Separate positions of class and patch tokens, with `posEmbed` unused. */
   readonly posEmbedCls: Parameter | undefined
   readonly posEmbedPat: Parameter | undefined
   readonly patchEmbed: PatchEmbed
@@ -37,7 +37,7 @@ export abstract class ClassTokenTransformer extends Module {
   /** Patches along a side of the training crop. */
   readonly side: number
 
-  /** `unusedSize`: image size of a `posEmbed` that checkpoints carry beside separate positions. */
+  /** `unusedSize`: image size of a `posEmbed` that checkpoints have in addition to separate positions. */
   constructor(
     { numClasses, imageSize, ...vit }: ClassTokenOptions,
     { unusedSize }: { unusedSize?: number | undefined } = {},
@@ -72,7 +72,7 @@ export abstract class ClassTokenTransformer extends Module {
     return { rows, columns }
   }
 
-  /** Position embeddings for images [B, 3, H, W]: of all tokens, or of the patch tokens where they are apart. */
+  /** Position embeddings for images [B, 3, H, W]: of all tokens, or of the patch tokens where they are separate. */
   positions(images: Tensor): Tensor {
     const { rows, columns } = this.grid(images)
     const square = images.size(2) === images.size(3)

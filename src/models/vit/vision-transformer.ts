@@ -11,11 +11,11 @@ import type { VitOptions } from './widths.ts'
 export interface VisionTransformerOptions extends VitOptions {
   /** Side of the image that the position embeddings are for. */
   readonly imageSize: number
-  /** 1 for a DeiT; one per class for a network that goes on from an MCTformer. */
+  /** 1 for a DeiT; one per class for a network that starts from an MCTformer. */
   readonly classTokens?: number
   /** Of the layer norms; 1e-6 is DeiT's. */
   readonly eps?: number
-  /** How positions are resampled where the grid is another one. */
+  /** Resampling of positions for another grid. */
   readonly resample?: 'bicubic' | 'bilinear'
 }
 

@@ -123,8 +123,8 @@ describe('what a stage rests on', () => {
     await go()
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     expect(await go()).toEqual(['maps', 'evaluate', 'report'])
-    expect(told()).toContain('maps: rerun, since the weights of train are others\n')
-    expect(told()).toContain('evaluate: rerun, since the CAMs are others\n')
+    expect(told()).toContain('maps: rerun, since the weights of train have changed\n')
+    expect(told()).toContain('evaluate: rerun, since the CAMs have changed\n')
     expect(await go()).toEqual([])
   })
 
@@ -200,12 +200,12 @@ describe('an image that could not be read', () => {
     expect(made).not.toContain('maps a')
     expect(told()).toContain('maps: resumed, since b can be read now\n')
     expect(told()).toContain(
-      'train: was made without b, which can be read now; it stays (--force reruns it)\n',
+      'train: was run without b, which can be read now; it stays (--force reruns it)\n',
     )
     expect(await go(SEGMENT)).toEqual([])
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     await go()
-    expect(told()).not.toContain('was made without')
+    expect(told()).not.toContain('was run without')
   })
 
   it('nor can after a repair leaves all as it is', async () => {
@@ -257,7 +257,7 @@ describe('files of a stage that is done', () => {
     await go(['seed=1'], { stages: ['train'], table: { ...table, train: withBest } })
     await rm(join(root(), 'checkpoints', 'best.safetensors'))
     await expect(go(['seed=1'])).rejects.toThrow(
-      `${join(root(), 'checkpoints', 'best.safetensors')}: is gone and cannot be written from the existing state; put it back, or train again from the start: tagmask train ${root()} --force`,
+      `${join(root(), 'checkpoints', 'best.safetensors')}: is gone and cannot be written from the existing state; restore it, or train from the start: tagmask train ${root()} --force`,
     )
   })
 
@@ -303,7 +303,7 @@ it('a sibling takes over what was made from the same contents, and only that', a
   const recipe = parseRecipe('method: mctformer\n', 'x')
   const two = await openRunFolder(root('two'), recipe)
   expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
-  expect(told()).toContain('train: taken from /runs/one, which made it from the same inputs\n')
+  expect(told()).toContain('train: reused from /runs/one, which has the same inputs\n')
   expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
   await mkdir(join(folder, 'other'))
   await writeFile(join(folder, 'other', 'weights.pth'), 'weights 2') // name and size are the same
