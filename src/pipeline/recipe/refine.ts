@@ -6,6 +6,7 @@ import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
+import { optionalText } from './fields.ts'
 import type { Recipe } from './schema.ts'
 
 const sgd = z.strictObject({
@@ -39,14 +40,9 @@ const pairs = z.enum(['published', 'corrected']).default('corrected')
 /** `affinity` section: read where `refine.method` asks for AffinityNet. */
 export const affinityRecipe = z.strictObject({
   backbone,
-  weights: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe(
-      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
-    ),
+  weights: optionalText(
+    'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
+  ),
   labels: z
     .strictObject({
       low: z

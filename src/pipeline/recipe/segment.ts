@@ -6,7 +6,7 @@ import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
-import { normalisation } from './normalisation.ts'
+import { normalisation, optionalText } from './fields.ts'
 import type { Recipe } from './schema.ts'
 import { segmentAugment } from './segment-augment.ts'
 
@@ -95,14 +95,9 @@ export const segmentRecipe = z
         "convolutional: a head of convolutions on the backbone; segmenter: a mask transformer on a vision transformer, WeakTr's",
       ),
     backbone,
-    weights: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe(
-        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
-      ),
+    weights: optionalText(
+      'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
+    ),
     normalise: normalisation
       .nullable()
       .default(null)

@@ -8,7 +8,7 @@ import type { Log } from '../../train/log.ts'
 import type { ChosenKeys } from '../recipe/load.ts'
 import { applyOverrides, type Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { trainingsOf } from '../training/trainings.ts'
+import { trainingsOf } from '../stages/list.ts'
 import type { TrainingPlan } from './stage.ts'
 
 export interface FitOptions {
