@@ -66,7 +66,7 @@ function mapsStep(
   return () =>
     scope(
       () =>
-        void autocast({ precision, device }, () => method.imageMaps([image], { classes }))
+        void autocast({ precision, device }, () => method.imageCams([image], { classes }))
           .select(0, 0)
           .mean()
           .item(),

@@ -1,20 +1,20 @@
-/** @file Batches of samples made ahead on worker threads, the same whatever the number of threads: what every training loader is built on. */
+/** @file Batches of samples prefetched on worker threads, the same whatever the number of threads: the base of every training loader. */
 import { InputError, TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
-import { noneReadable, spread } from './file-probe.ts'
+import { noneReadable, sampleEvenly } from './file-probe.ts'
 import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
 import type { Sample } from './sample.ts'
 import { type SampleTransform, sampleSize } from './samples.ts'
 import { openWorkerPool } from './worker-pool.ts'
 
-/** `size` is smaller than asked when images were bad. */
+/** `size` is smaller than the batch size when images were bad. */
 export interface SampleBatch {
   /** Number of the batch in its epoch. */
   readonly index: number
   readonly size: number
 }
 
-/** One epoch at a time; from `startBatch` on, the batches are those of an unbroken epoch. */
+/** One epoch at a time; from `startBatch` on, the batches are those of an uninterrupted epoch. */
 export interface BatchSource<B extends SampleBatch> {
   /** Batches in an epoch. */
   readonly batches: number
@@ -25,26 +25,26 @@ export interface BatchSource<B extends SampleBatch> {
 export interface LoaderOptions {
   readonly batchSize: number
   readonly workers?: number
-  /** Batches made ahead of the one in use. */
+  /** Batches prefetched ahead of the one in use. */
   readonly prefetch?: number
   /** Bytes of decoded images to keep in memory, all workers together. */
   readonly cacheBytes?: number
-  /** Throw on an image that cannot be read, instead of leaving it out. */
+  /** Throw on an unreadable image, instead of leaving it out. */
   readonly strict?: boolean
-  /** Called once for each image that cannot be read. */
+  /** Called once for each unreadable image. */
   readonly onBadImage?: ((sample: Sample, error: InputError) => void) | undefined
   /** Called after each batch that lost images; what it throws ends the epoch. */
   readonly onLost?: ((epoch: LostInEpoch) => void | Promise<void>) | undefined
 }
 
-/** Images lost in the epoch so far, since it was begun or taken up, and images of a whole epoch. */
+/** Images lost in the epoch so far, since it began or resumed, and images of a whole epoch. */
 export interface LostInEpoch {
   readonly lost: number
   readonly total: number
 }
 
-/** What the worker threads made: `images` [size, 3, S, S] and `labels` [size, ...] lie in shared memory that is used
- * again: valid until the next batch is asked for. */
+/** Output of the worker threads: `images` [size, 3, S, S] and `labels` [size, ...] are in shared memory that is reused:
+ * valid until the next batch is requested. */
 export interface RawBatch extends SampleBatch {
   readonly images: Float32Array
   readonly labels: Uint8Array
@@ -57,7 +57,7 @@ export interface BatchPlan<B> extends LoaderOptions {
   readonly transform: SampleTransform
   /** Images of an epoch in order. */
   readonly order: (epoch: number) => Uint32Array
-  /** Further files a sample is made from, beside its image. */
+  /** Further files of a sample, in addition to its image. */
   readonly files?: (sample: Sample) => readonly string[]
   readonly batch: (raw: RawBatch) => B
 }
@@ -68,7 +68,7 @@ interface Slot {
   readonly labels: Uint8Array<SharedArrayBuffer>
 }
 
-/** Starts the threads; batches are made `prefetch` ahead of the one in use. */
+/** Starts the threads, which stay `prefetch` batches ahead of the one in use. */
 export function openBatchLoader<B extends SampleBatch>({
   samples,
   transform,
@@ -206,21 +206,20 @@ function gigabytes(bytes: number): string {
   return (bytes / 1e9).toFixed(1)
 }
 
-const PROBES = 16 // files looked at to tell a folder that is gone from a few bad files
+const PROBES = 16 // files opened to distinguish a missing folder from a few bad files
 
 /**
- * Throws InputError when neither the files that a batch lost nor some of all others can be opened: their folder has gone
- * away, and going on would name every image and learn from what is left.
+ * Throws InputError when neither the files that a batch lost nor a sample of all others can be opened: their folder is
+ * gone, and continuing would name every image and learn from the rest.
  */
 async function refuseWhenGone(
   problems: readonly { sample: Sample }[],
   samples: readonly Sample[],
 ): Promise<void> {
   const lost = problems.map(({ sample }) => sample.image)
-  const others = spread(samples, PROBES).map(({ image }) => image)
+  const others = sampleEvenly(samples, PROBES).map(({ image }) => image)
   if (!(await noneReadable([...lost, ...others]))) return
   throw new InputError(lost[0]!, 'cannot be opened any more, nor can any other image that was tried', {
-    expected:
-      'is their folder there and readable? Give the same command again when it is: it goes on from here',
+    expected: 'is their folder there and readable? Once it is, resume with the same command',
   })
 }

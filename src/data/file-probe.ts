@@ -8,7 +8,7 @@ export async function noneReadable(paths: readonly string[]): Promise<boolean> {
 }
 
 /** At most `count` items, evenly over the list. */
-export function spread<T>(items: readonly T[], count: number): T[] {
+export function sampleEvenly<T>(items: readonly T[], count: number): T[] {
   const taken = Math.min(count, items.length)
   return Array.from({ length: taken }, (_, i) => items[Math.floor((i * items.length) / taken)]!)
 }

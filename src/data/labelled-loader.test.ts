@@ -110,7 +110,7 @@ test('fewer images than a batch are one; the last batch is kept when asked; none
   expect(await sizes(7, false)).toEqual([4, 3])
   await expect(collect({}, { of: [] })).rejects.toThrow(
     new InputError('segment', 'no image has labels to train on', {
-      expected: 'run the stages before it again, and see what they say of the images',
+      expected: 'rerun the stages before it, and read what they log of the images',
     }),
   )
 })

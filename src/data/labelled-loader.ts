@@ -1,4 +1,4 @@
-/** @file Images with labels in batches: what segmentation networks and AffinityNet are trained on. */
+/** @file Images with labels in batches: the training data of segmentation networks and AffinityNet. */
 import { InputError } from '../errors.ts'
 import { type BatchSource, type LoaderOptions, openBatchLoader, type RawBatch } from './batch-loader.ts'
 import { randomStream, shuffledIndices } from './random.ts'
@@ -11,7 +11,7 @@ import type { SegmentTransform } from './transforms/segment.ts'
 export type LabelledBatch = RawBatch
 
 export interface LabelledLoaderOptions extends LoaderOptions {
-  /** By the stage that trains. */
+  /** The transform of the stage that trains. */
   readonly transform:
     | { readonly segment: SegmentTransform }
     | { readonly retrain: RetrainTransform }
@@ -25,8 +25,8 @@ export interface LabelledLoaderOptions extends LoaderOptions {
 
 /**
  * Loads images in an order drawn from (seed, epoch), whole batches only unless told otherwise. The original chunks 200
- * shuffles laid end to end, so that what is left of one epoch begins the next; here it is left out. Fewer images than a
- * batch are one. Throws InputError when there is no image.
+ * concatenated shuffles, so that the rest of one epoch begins the next; here it is left out. Fewer images than a batch are
+ * one. Throws InputError when there is no image.
  */
 export function openLabelledLoader(
   samples: readonly Sample[],
@@ -35,7 +35,7 @@ export function openLabelledLoader(
   if (samples.length === 0) {
     const stage = 'affinity' in transform ? 'affinity' : 'segment'
     throw new InputError(stage, 'no image has labels to train on', {
-      expected: 'run the stages before it again, and see what they say of the images',
+      expected: 'rerun the stages before it, and read what they log of the images',
     })
   }
   return openBatchLoader({

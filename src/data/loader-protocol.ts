@@ -1,4 +1,4 @@
-/** @file What the loaders and their worker threads say to each other. */
+/** @file Messages between the loaders and their worker threads. */
 import { InputError } from '../errors.ts'
 import { isOutOfMemory } from '../io/available-memory.ts'
 import type { RgbImage } from '../io/image.ts'
@@ -7,7 +7,7 @@ import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
 import type { View } from './transforms/views.ts'
 
-/** What a worker is started with. */
+/** Options of a new worker. */
 export interface LoaderWorkerData {
   readonly job: BatchJob | ViewJob
   /** Bytes of decoded images this worker may keep. */

@@ -290,7 +290,7 @@ describe('images that are gone', () => {
       expect(failed).toBeInstanceOf(InputError)
       expect((failed as InputError).message.replace(/\d\.png/, 'N.png')).toBe(
         `${join(share, 'N.png')}: cannot be opened any more, nor can any other image that was tried; is their folder ` +
-          'there and readable? Give the same command again when it is: it goes on from here',
+          'there and readable? Once it is, resume with the same command',
       )
       expect(named).toEqual([])
       expect((await collect(loader, 0, { startBatch: 1 })).map(({ index, size }) => [index, size])).toEqual([

@@ -16,13 +16,13 @@ import type { EvalTransform } from './transforms/eval.ts'
 import type { Box } from './transforms/resize.ts'
 
 /**
- * `images` is [size, 3, S, S], or [size, views, 3, S, S] where there are several, in shared memory that is used again:
- * valid until the next batch is asked for. `targets` is [size, classes] of 0 and 1.
+ * `images` is [size, 3, S, S], or [size, views, 3, S, S] where there are several, in shared memory that is reused: valid
+ * until the next batch is requested. `targets` is [size, classes] of 0 and 1.
  */
 export interface Batch extends SampleBatch {
   readonly images: Float32Array
   readonly targets: Float32Array
-  /** The image's own pixels in its first view: all but padding. None in validation. */
+  /** The region of the first view that is not padding. None in validation. */
   readonly boxes: readonly Box[]
   readonly ids: readonly string[]
 }

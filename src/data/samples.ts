@@ -1,4 +1,4 @@
-/** @file The kinds of training sample: how large each is, and how a worker makes one from its files. */
+/** @file The kinds of training sample: the size of each, and how a worker builds one from its files. */
 import type { RgbImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
 import { type Random, randomStream, sampleRandom } from './random.ts'
@@ -11,10 +11,10 @@ import { type RetrainTransform, retrainSample } from './transforms/retrain.ts'
 import { type SegmentTransform, segmentSample } from './transforms/segment.ts'
 import { type TrainTransform, trainSample } from './transforms/train.ts'
 
-/** How one view of a training image is cut. All views of an image are squares of one side. */
+/** The crop of one view of a training image. All views of an image are squares of one side. */
 export type CropTransform = TrainTransform | PaddedCropTransform
 
-/** Which kind, with its options. A further kind is a member here and a case in the two functions below. */
+/** A kind with its options. A further kind is a member here and a case in the two functions below. */
 export type SampleTransform =
   | { readonly train: readonly CropTransform[]; readonly seed: number }
   | { readonly segment: SegmentTransform; readonly seed: number }
@@ -22,7 +22,7 @@ export type SampleTransform =
   | { readonly affinity: AffinityTransform; readonly seed: number }
   | { readonly eval: EvalTransform }
 
-/** Where a sample comes from and goes to. */
+/** Source and destination of a sample. */
 export interface SampleFrame {
   readonly image: RgbImage
   /** Further files of the sample, such as its labels. */
@@ -54,7 +54,7 @@ export function sampleSize(transform: SampleTransform): { pixels: number; labels
   return { pixels: views.length * 3 * views[0]!.imageSize ** 2, labels: BOX_BYTES }
 }
 
-/** Makes one sample in place. Throws InputError naming a file that cannot be used. */
+/** Writes one sample in place. Throws InputError naming an unusable file. */
 export async function fillSample(transform: SampleTransform, frame: SampleFrame): Promise<void> {
   if ('segment' in transform) await fillSegmentSample(transform, frame)
   else if ('retrain' in transform) await fillRetrainSample(transform, frame)
@@ -63,7 +63,7 @@ export async function fillSample(transform: SampleTransform, frame: SampleFrame)
   else evalSample(frame.image, transform.eval, frame.pixels)
 }
 
-/** Each view in its place, with a random stream of its own; the box of the first. */
+/** Each view in its place, with its own random stream; the box of the first. */
 function fillViews(
   { train, seed }: { train: readonly CropTransform[]; seed: number },
   { image, epoch, index, pixels, labels }: SampleFrame,

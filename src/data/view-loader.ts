@@ -1,4 +1,4 @@
-/** @file One image at a time with all its scales, decoded ahead: what CAMs are made from. */
+/** @file One image at a time with all its scales, decoded ahead: the input of CAMs. */
 import type { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import { type ImageSize, imageSize } from '../io/image-size.ts'
@@ -37,10 +37,10 @@ export interface ViewOptions {
    */
   readonly fitOf?: (sample: Sample, size: ImageSize) => number
   readonly normalisation?: Normalisation
-  /** Without, the pixels of `image` are not handed over: it then has its size alone. */
+  /** Without, the pixels of `image` are not passed on: it then has its size alone. */
   readonly withImage?: boolean
   readonly workers?: number
-  /** Images made ahead of the one in use, and the bytes of their pixels; one is always made. */
+  /** Images decoded ahead of the one in use, and the bytes of their pixels; at least one. */
   readonly prefetch?: number
   readonly prefetchBytes?: number
   readonly strict?: boolean
@@ -109,7 +109,7 @@ export async function* loadViews(
   }
 }
 
-/** How an image is to be looked at, and the bytes of its pixels; or why it is not. */
+/** The scale of an image and the bytes of its pixels; or why it is left out. */
 type Plan = { readonly fit: number; readonly bytes: number } | { readonly bad: BadImage }
 
 async function planOf(sample: Sample, fitOf: Required<ViewOptions>['fitOf']): Promise<Plan> {

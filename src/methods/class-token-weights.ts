@@ -42,7 +42,7 @@ export function loadClassTokenWeights(
     const positions = pretrainedPositions(plain, file)
     if (positions !== undefined)
       for (const [name, value] of adaptPositions(network, positions)) source.set(name, value)
-    const unused = plain.get('pos_embed') // of MCTformer+, which carries DeiT's along
+    const unused = plain.get('pos_embed') // of MCTformer+, whose files include DeiT's
     if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
       source.set('pos_embed', unused)
     return loadAdapted(network, { weights: source, folded }, { file, expected: patchRemedy(network, plain) })
@@ -72,7 +72,7 @@ function adaptPositions(
   ])
 }
 
-/** MCTformer+ copies each position into a 2 x 2 block; for other grids than the double, resampling takes its place. */
+/** MCTformer+ copies each position into a 2 x 2 block; other grids are resampled. */
 function doubled(patches: Tensor, side: number): Tensor {
   const [, count, width] = patches.shape as [number, number, number]
   const from = Math.round(Math.sqrt(count))

@@ -7,13 +7,13 @@ import type { Method } from './method.ts'
 import type { AugmentRecipe } from './train-recipe.ts'
 
 /** Two settings that do not fit together: where, and "problem; expected what would be right". */
-export interface Problem {
+export interface RecipeProblem {
   readonly path: string[]
   readonly message: string
 }
 
 /** One entry of an ablation. */
-export interface Variant {
+export interface AblationVariant {
   /** Part of its runs' names. */
   readonly name: string
   /** `key=value` texts, as after --set. */
@@ -37,16 +37,16 @@ export interface Definition<
   readonly train: Train
   /** Fields beside those that every `maps` section has. */
   readonly maps: Maps
-  check?(recipe: Own<Model, Train, Maps>): Problem[]
+  check?(recipe: Own<Model, Train, Maps>): RecipeProblem[]
   /** For the report: the network, and how its CAMs are made, each in a few words. */
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */
-  variants(recipe: Own<Model, Train, Maps>): Variant[]
+  variants(recipe: Own<Model, Train, Maps>): AblationVariant[]
   /** How each view of a training image is cut; the one that `train.augment` describes unless told. */
   views?(
     recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },
   ): readonly AugmentRecipe[]
-  /** Views of an image that `imageMaps` takes, where they are not those of `maps.scales` to the pixel: sides are multiples of `unit`. */
+  /** Views of an image that `imageCams` takes, where they are not those of `maps.scales` to the pixel: sides are multiples of `unit`. */
   camViews?(recipe: Pick<Own<Model, Train, Maps>, 'model' | 'maps'>): {
     readonly scales?: readonly number[]
     readonly unit?: number

@@ -1,5 +1,5 @@
-/** @file How much each attention head counted in the images a network has mapped. Plain numbers: the report reads them. */
-/** Of every head, over `views` looks at images. */
+/** @file Weights of attention heads over images. Plain numbers, for the report. */
+/** Statistics of every head over `views` views of images. */
 export interface HeadWeights {
   readonly views: number
   /** [heads][layers] */
@@ -14,11 +14,11 @@ export interface HeadWeightMeter {
   add(weights: Float32Array): void
   /** Undefined before the first view. */
   read(): HeadWeights | undefined
-  /** The same, and begins again. */
+  /** As `read`, then resets. */
   take(): HeadWeights | undefined
 }
 
-/** Of all views of the parts together; undefined without any. The order of the parts does not depend on where work was interrupted, so neither does the result. */
+/** Statistics over the views of all parts; undefined without any. */
 export function joinHeadWeights(parts: readonly HeadWeights[]): HeadWeights | undefined {
   const [first] = parts
   if (first === undefined) return undefined

@@ -1,8 +1,8 @@
 /** @file Methods: what each is, and the networks, losses and CAMs behind them. */
-export type { Definition, MapsLook, Problem, Variant } from './definition.ts'
+export type { AblationVariant, Definition, MapsLook, RecipeProblem } from './definition.ts'
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export { METHODS } from './list.ts'
 export { buildMctformer, Mctformer, type MctformerOptions } from './mctformer/index.ts'
 export type { Adapted, ClassBatch, Method } from './method.ts'
-export { multiScaleMaps } from './multi-scale.ts'
+export { multiScaleCams } from './multi-scale.ts'
 export { buildWeaktr, Weaktr, type WeaktrOptions } from './weaktr/index.ts'

@@ -1,4 +1,4 @@
-/** @file A method with its network built: its training, and what it makes of an image. */
+/** @file A method with its network built: its training and its CAMs. */
 import type { Box } from '../data/transforms/resize.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import type { LabelNetwork } from '../models/label-network.ts'
@@ -7,9 +7,9 @@ import type { Losses, Module } from '../nn/index.ts'
 import type { Decays, ParameterGroup } from '../optim/index.ts'
 import type { Tensor } from '../torch/index.ts'
 import type { HeadWeights } from './head-weights.ts'
-import type { MultiScaleOptions } from './multi-scale.ts'
+import type { ImageCamOptions } from './multi-scale.ts'
 
-/** What became of pretrained weights. */
+/** The result of loading pretrained weights. */
 export type Adapted = LoadedWeights
 
 /** Images with their image-level labels, as a training step sees them. */
@@ -18,37 +18,37 @@ export interface ClassBatch {
   readonly images: Tensor
   /** Further views of the same images, as the definition's `views` cut them: [B, 3, S, S] each. */
   readonly views: readonly Tensor[]
-  /** Of the first view: the image's own pixels, all but padding. */
+  /** The region of the first view that is not padding. */
   readonly boxes: readonly Box[]
   /** [B, C] in {0, 1}. */
   readonly targets: Tensor
 }
 
-/** Where a training stands; both count from 0. */
+/** Position of a training; both count from 0. */
 export interface StepPlace {
   readonly epoch: number
   readonly step: number
 }
 
-/** Tensors beside the network that steps read and write, such as a memory of class tokens: part of every checkpoint. */
+/** Tensors in addition to the network that steps read and write, such as a memory of class tokens: part of every checkpoint. */
 export type Memory = ReadonlyMap<string, Tensor>
 
 export interface Method {
   readonly network: Module
   readonly numClasses: number
-  /** Networks that the losses only ask: on the device and in eval mode, in no checkpoint. */
+  /** Networks that the losses only evaluate: on the device and in eval mode, in no checkpoint. */
   readonly frozen?: readonly Module[]
   readonly memory?: Memory
   /** Every parameter that trains, with its weight decay and its factor on the learning rate. */
   parameterGroups(options: { weightDecay: number; decays: Decays }): ParameterGroup[]
   losses(batch: ClassBatch, at: StepPlace): Losses
-  /** Of images [B, 3, H, W]: class logits [B, C], for validation. */
+  /** Class logits [B, C] of images [B, 3, H, W], for validation. */
   logits(images: Tensor): Tensor
   /** From views of one image, [1, 3, h, w] at several scales, to its CAMs [K, H, W] in [0, 1]. Call without autograd. */
-  imageMaps(views: readonly Tensor[], options: MultiScaleOptions): Tensor
-  /** Of a method whose definition says `labels`: its own head, with the network's weights. */
+  imageCams(views: readonly Tensor[], options: ImageCamOptions): Tensor
+  /** The method's own head, with the network's weights, where its definition says `labels`. */
   readonly labeller?: LabelNetwork
-  /** Where attention heads are weighed: their weights in the CAMs made since the last call; undefined without any. */
+  /** For methods that weigh attention heads: the weights in the CAMs since the last call; undefined without any. */
   takeHeadWeights?(): HeadWeights | undefined
   /** Loads weights of a backbone or of the method itself; `file` is named in errors. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted

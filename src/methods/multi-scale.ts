@@ -1,23 +1,23 @@
 /** @file MCTformer's rule from views of an image to its CAMs (engine.py, generate_attention_maps_ms): the sum over scales and flips, stretched to [0, 1]. */
 import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
 
-export interface MultiScaleOptions {
-  /** Classes in the image; only theirs are made. */
+export interface ImageCamOptions {
+  /** The classes of the CAMs, those in the image. */
   readonly classes: readonly number[]
-  /** Also look at the flipped image at each scale. */
+  /** Also use the flipped image at each scale. */
   readonly flip?: boolean
-  /** Of the maps, [H, W]: the image's; the first view's unless told. */
+  /** Size of the CAMs, [H, W]; default: that of the first view. */
   readonly size?: readonly number[]
 }
 
 /**
- * Maps [K, H, W] in [0, 1] of the given classes. `classMaps` makes [B, C, h, w] of [B, 3, H, W]; each view's are resized bilinearly to the maps' size, summed over
- * views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
+ * CAMs [K, H, W] in [0, 1] of the given classes. `viewCams` maps [B, 3, H, W] to [B, C, h, w]; its CAMs are resized
+ * bilinearly to `size`, summed over views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
  */
-export function multiScaleMaps(
-  classMaps: (images: Tensor) => Tensor,
+export function multiScaleCams(
+  viewCams: (images: Tensor) => Tensor,
   views: readonly Tensor[],
-  { classes, flip = true, size = views[0]!.shape.slice(-2) }: MultiScaleOptions,
+  { classes, flip = true, size = views[0]!.shape.slice(-2) }: ImageCamOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
@@ -25,9 +25,9 @@ export function multiScaleMaps(
       for (const view of views) {
         scope(() => {
           const both = flip ? ops.cat([view, view.flip(-1)]) : view
-          const maps = classMaps(both)
+          const cams = viewCams(both)
           const present = ops.cat(
-            classes.map(index => maps.narrow(1, index, 1)),
+            classes.map(index => cams.narrow(1, index, 1)),
             { dim: 1 },
           )
           const full = ops.upsampleBilinear2d(present, size, false) // [1 or 2, K, H, W]

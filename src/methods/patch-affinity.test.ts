@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { memory, ops, scope, tensor } from '../torch/index.ts'
-import { refineMaps } from './patch-affinity.ts'
+import { applyPatchAffinity } from './patch-affinity.ts'
 
 const sizes = fc.record({
   batch: fc.integer({ min: 1, max: 2 }),
@@ -21,7 +21,7 @@ test('out_i = sum_j A_ij cam_j, where A is S or S + S^T', () => {
         ]
         const [cam, s] = [maps.toFloat32Array(), attention.toFloat32Array()]
         for (const affinity of ['published', 'transposed'] as const) {
-          const refined = refineMaps(maps, attention, { affinity })
+          const refined = applyPatchAffinity(maps, attention, { affinity })
           expect(refined.shape).toEqual(maps.shape)
           const got = refined.toFloat32Array()
           got.forEach((value, at) => {
@@ -50,10 +50,12 @@ test('the published affinity is the default, and rows attend to columns', () => 
   scope(() => {
     const maps = tensor([1, 0], [1, 1, 1, 2])
     const attention = tensor([0, 0, 1, 0], [1, 2, 2]) // the second patch looks at the first
-    expect([...refineMaps(maps, attention).toFloat32Array()]).toEqual([0, 1])
+    expect([...applyPatchAffinity(maps, attention).toFloat32Array()]).toEqual([0, 1])
     const back = tensor([0, 1], [1, 1, 1, 2])
-    expect([...refineMaps(back, attention).toFloat32Array()]).toEqual([0, 0])
-    expect([...refineMaps(back, attention, { affinity: 'transposed' }).toFloat32Array()]).toEqual([1, 0])
+    expect([...applyPatchAffinity(back, attention).toFloat32Array()]).toEqual([0, 0])
+    expect([...applyPatchAffinity(back, attention, { affinity: 'transposed' }).toFloat32Array()]).toEqual([
+      1, 0,
+    ])
   })
   expect(memory().live).toBe(before)
 })

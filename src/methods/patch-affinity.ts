@@ -8,7 +8,7 @@ export type AffinityKind = 'published' | 'transposed'
  * One step along the affinity, out_i = sum_j A_ij cam_j, without normalisation. maps [B, C, h, w]; `attention` S
  * [B, h*w, h*w], its rows attend to its columns.
  */
-export function refineMaps(
+export function applyPatchAffinity(
   maps: Tensor,
   attention: Tensor,
   { affinity = 'published' }: { affinity?: AffinityKind } = {},

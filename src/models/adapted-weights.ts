@@ -1,4 +1,4 @@
-/** @file Weights under a network's own names, put into it; a file that does not fit is named. */
+/** @file Loads weights under a network's own names; errors name the file. */
 import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { type Module, StateDictError } from '../nn/index.ts'
@@ -7,7 +7,7 @@ import type { LoadedWeights } from './loaded-weights.ts'
 
 export interface AdaptedWeights {
   readonly weights: ReadonlyMap<string, Tensor | TensorData>
-  /** What was folded into other weights, in words. */
+  /** Weights folded into others, in words. */
   readonly folded: readonly string[]
 }
 

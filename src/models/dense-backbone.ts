@@ -1,4 +1,4 @@
-/** @file What the dense stages (AffinityNet, segmentation) stand on: a network that gives feature maps of an image. */
+/** @file The backbones of AffinityNet and segmentation: networks from an image to feature maps. */
 import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { Module, type Parameter } from '../nn/index.ts'
@@ -26,7 +26,7 @@ export interface DenseBackbone {
   readonly stride: number
   /** Channels of each level, from the shallow to the deep. */
   readonly channels: readonly [number, number, number]
-  /** What decides over its memory, of a vision transformer. */
+  /** Sizes of a vision transformer, for its memory. */
   readonly transformer: VitShape | undefined
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
@@ -60,7 +60,7 @@ export interface VitBackboneOptions extends VisionTransformerOptions {
 }
 
 /**
- * A vision transformer read after a third, two thirds and all of its blocks. Features are spread bilinearly from
+ * A vision transformer read after a third, two thirds and all of its blocks. Features are resized bilinearly from
  * patchSize to `stride`, half of it by default: the heads draw borders from the differences between neighbours, and the
  * published radius of 5 positions would otherwise reach over 80 pixels instead of 40.
  */

@@ -1,4 +1,4 @@
-/** @file Bytes that an encoder takes for one look at images, nothing recorded. Measured as peaks on images of 0.2 to 3 megapixels. Loads no libtorch. */
+/** @file Bytes that an encoder takes for one forward pass without autograd. Measured as peaks on images of 0.2 to 3 megapixels. Loads no libtorch. */
 import type { Precision } from '../torch/precision.ts'
 import type { VitOptions } from './vit/widths.ts'
 
@@ -7,14 +7,14 @@ export interface PixelSize {
   readonly height: number
 }
 
-/** Images of one size that go through together. */
+/** A batch of images of one size. */
 export interface EncoderLook {
   readonly size: PixelSize
   readonly batch: number
   readonly precision: Precision
 }
 
-/** What decides over the memory of a vision transformer. */
+/** The sizes that the memory of a vision transformer depends on. */
 export type VitShape = Pick<VitOptions, 'heads' | 'embedDim' | 'patchSize'>
 
 const FLOAT = 4

@@ -1,4 +1,4 @@
-/** @file The encoder that a method trains, as the stages around it know it. Loads no libtorch. */
+/** @file The encoder that a method trains, for the stages after it. Loads no libtorch. */
 import { type VitOptions, type VitWidth, vitSizes } from './vit/widths.ts'
 
 /** A vision transformer as the stages after its training build it. */
@@ -9,11 +9,11 @@ export interface TrainedVit extends VitOptions {
   readonly imageSize: number
 }
 
-/** The encoder that a method trains, as stages know it. */
+/** The encoder that a method trains. */
 export interface Encoder {
-  /** Of a published geometry. */
+  /** Name of a published geometry. */
   readonly name: string | undefined
-  /** Its size, as a report has it. */
+  /** Its size, for reports. */
   readonly size: string
   /** Side of the training crop, pixels. */
   readonly imageSize: number

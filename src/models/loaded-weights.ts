@@ -1,16 +1,16 @@
-/** @file What became of a file of weights, and the line that says it. Pure. */
+/** @file The result of loading a weight file, and its log line. Pure. */
 import { kindsOf } from './weight-names.ts'
 
 export interface LoadedWeights {
   /** Parameters that keep their initial values. */
   readonly missing: readonly string[]
-  /** Weights of the file that have no place in the network. */
+  /** Weights of the file that the network does not have. */
   readonly unexpected: readonly string[]
-  /** What was put into other weights without changing the function, or taken off the names, in words; absent for nothing. */
+  /** Weights folded into others without changing the function, and removed prefixes, in words; absent for none. */
   readonly folded?: readonly string[]
 }
 
-/** What trainings leave in a file beside the network: classifiers, what only pretraining reads, optimisers, copies. */
+/** Further contents of weight files: classifiers, parts that only pretraining reads, optimisers, copies. */
 const HARMLESS =
   /^(head|head_dist|dist_token|fc|classifier|pre_logits|fc_norm|lm_head|mask_token|decoder|decoder_\w+|projection_head|predictor|optimi[sz]er\w*|scheduler|lr_scheduler|epoch|iteration|loss|criterion|dino_\w+|ibot_\w+|scaler|ema|model_ema|unet|adaptive_attention_fusion)(\.|$)|num_batches_tracked$/
 
@@ -21,7 +21,7 @@ const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPER
 export interface LoadedLines {
   /** 'drawn: head.weight; blocks.*.ls1.gamma (12) folded into attn.proj; without use here: mask_token' */
   readonly info: string
-  /** Names that nothing here knows; undefined for none. */
+  /** A warning of unknown names; undefined for none. */
   readonly warning: string | undefined
 }
 

@@ -1,4 +1,4 @@
-/** @file Names of a file of weights: the prefix of wrappers, many names told in few, what a file seems to be. Pure. */
+/** @file Names of a weight file: the prefix of wrappers, summaries of many names, a guess of the network. Pure. */
 import { InputError } from '../errors.ts'
 
 /** 'blocks.0.ls1.gamma' and eleven like it become 'blocks.*.ls1.gamma (12)', one stays as it is; at most `most` kinds. */
@@ -16,15 +16,15 @@ export function kindsOf(names: Iterable<string>, { most = 6 }: { most?: number }
 
 export interface Unwrapped<T> {
   readonly weights: ReadonlyMap<string, T>
-  /** What was taken off every name: 'module.', 'teacher.backbone.'; empty for none. */
+  /** The prefix removed from every name: 'module.', 'teacher.backbone.'; empty for none. */
   readonly prefix: string
   /** Prefixes of further copies of the network, which are left out. */
   readonly others: readonly string[]
 }
 
 /**
- * Takes off what wrappers put before every name (module., backbone., model., teacher., ...), told by `anchor`, a name that
- * a network has once. Averaged copies (ema) stand back, a teacher goes before its student; other doubt is an InputError.
+ * Removes the prefix of wrappers from every name (module., backbone., model., teacher., ...), found by `anchor`, a name that
+ * a network has once. Averaged copies (ema) come last, a teacher before its student; other ambiguity is an InputError.
  */
 export function unwrapNames<T>(
   weights: ReadonlyMap<string, T>,
@@ -75,7 +75,7 @@ const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)patch_embed\.proj\.weight$/, 'a vision transformer'],
 ]
 
-/** 'the file seems to hold a ResNet', by its names; undefined for names that nothing is known of. */
+/** 'the file seems to hold a ResNet', by its names; undefined for unknown names. */
 export function seemsToHold(names: Iterable<string>): string | undefined {
   const all = [...names]
   const known = SEEMS.find(([pattern]) => all.some(name => pattern.test(name)))

@@ -84,7 +84,7 @@ describe('an opened run', () => {
     using other = await openRun(root, { set: ['predict.scales=[1]', 'predict.longestSide=32'], log })
     expect((await other.predict(await firstImage())).scores).toMatchObject({ width: 32, height: 32 })
     expect(lines.join('')).toBe(
-      `predict: 1 image is larger than predict.longestSide (32 pixels) and worked on as if reduced to it: ${await firstImage()}\n`,
+      `predict: 1 image is larger than predict.longestSide (32 pixels) and processed at that size: ${await firstImage()}\n`,
     )
   })
 
@@ -96,7 +96,7 @@ describe('an opened run', () => {
     const { labels, scores } = await other.predict(large)
     expect(labels).toMatchObject({ width: 1200, height: 1200 })
     expect(scores.width).toBeLessThan(1200)
-    expect(lines.join('')).toContain('(64 MB may be used, as memory of the recipe and of the machine allow)')
+    expect(lines.join('')).toContain('(64 MB may be used, by memory of the recipe and of the machine)')
   })
 
   test('refuses what it cannot use, and goes on', async () => {

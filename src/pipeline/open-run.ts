@@ -11,19 +11,19 @@ import { loadRecipe } from './recipe/load.ts'
 import { existingRunFolder, fromHere } from './run/run-folder.ts'
 
 export interface OpenRunOptions {
-  /** Keys of the run's recipe that are to be others, as after --set: `predict.scales=[1]`, `device=cuda`. */
+  /** Changed keys of the run's recipe, as after --set: `predict.scales=[1]`, `device=cuda`. */
   readonly set?: readonly string[]
-  /** Told, in one line each, which images were made smaller to fit into memory. */
+  /** Receives a line for each image that was reduced to fit into memory. */
   readonly log?: Log
 }
 
-/** What a network sees in an image. */
+/** The prediction for an image. */
 export interface ImagePrediction {
   /** One label a pixel at the image's own size: 0 is the background, k + 1 is class k. */
   readonly labels: LabelMap
   /**
-   * Probabilities [labels, height, width] of all scales and flips together, before the CRF. They have the size that the
-   * network looked at: the image's own, or smaller where that is larger than predict.longestSide or than memory allows.
+   * Probabilities [labels, height, width] over all scales and flips, before the CRF. They have the size that the network
+   * saw: the image's own, or smaller where that is above predict.longestSide or what memory allows.
    */
   readonly scores: LabelScores
 }
@@ -34,7 +34,7 @@ export interface OpenedRun extends Disposable {
   readonly classes: readonly string[]
   /**
    * Labels an RGB image of 8 bits, or the image in a file, as `tagmask predict --images` does; one image after another.
-   * `crf` draws borders along colours by the dense CRF of predict.crf. Throws InputError for an image that cannot be used.
+   * `crf` refines the labels by the dense CRF of predict.crf. Throws InputError for an unusable image.
    */
   predict(image: RgbImage | string, options?: { readonly crf?: boolean }): Promise<ImagePrediction>
   /** Frees the network; nothing can be predicted afterwards. */
@@ -88,7 +88,7 @@ export async function openRun(
         throw new InputError('predict.crf', 'is null', { expected })
       }
       const prediction = last.then(() => one(image, crf))
-      last = prediction.catch(() => undefined) // memory is reckoned for one image
+      last = prediction.catch(() => undefined) // memory is estimated for one image
       return prediction
     },
     dispose,
@@ -96,7 +96,7 @@ export async function openRun(
   }
 }
 
-/** Throws InputError where the bytes are not those of the size. */
+/** Throws InputError if the bytes do not match the size. */
 function checked(image: RgbImage): RgbImage {
   const { width, height, data } = image
   const sides = [width, height].every(side => Number.isInteger(side) && side > 0)
@@ -109,7 +109,7 @@ function checked(image: RgbImage): RgbImage {
   })
 }
 
-/** In place of reading files: the image at hand. */
+/** A loader of the given image, without reading files. */
 function viewsOf(image: RgbImage): typeof loadViews {
   return async function* (
     [sample]: readonly Sample[],

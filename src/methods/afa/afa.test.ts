@@ -17,7 +17,7 @@ import {
   tensor,
 } from '../../torch/index.ts'
 import { affinityLabels, nearPairs } from './affinity-labels.ts'
-import { camLabels, multiScaleCams } from './cams.ts'
+import { batchCams, camLabels } from './cams.ts'
 import { mitEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
 import { buildAfa } from './index.ts'
@@ -143,11 +143,11 @@ test('CAM passes move the running statistics in training, and only where asked',
     const network = tiny()
     const { numBatchesTracked } = network.decoder.linearFuse.bn
     const images = ops.randn([1, 3, 32, 32])
-    multiScaleCams(network, images, { classes: [[0]] })
+    batchCams(network, images, { classes: [[0]] })
     expect(numBatchesTracked.item()).toBe(3)
-    multiScaleCams(network, images, { classes: [[0]], observe: false })
+    batchCams(network, images, { classes: [[0]], observe: false })
     network.eval()
-    multiScaleCams(network, images, { classes: [[0]] })
+    batchCams(network, images, { classes: [[0]] })
     expect(numBatchesTracked.item()).toBe(3)
     network.dispose()
   })
@@ -158,14 +158,14 @@ test('multi-scale CAMs of the tags are those of all classes; an image without ta
     manualSeed(6)
     const network = tiny().eval()
     const images = ops.randn([3, 3, 32, 48])
-    const all = multiScaleCams(network, images, {
+    const all = batchCams(network, images, {
       classes: [
         [0, 1, 2],
         [0, 1, 2],
         [0, 1, 2],
       ],
     })
-    const some = multiScaleCams(network, images, { classes: [[2], [], [0, 1]] })
+    const some = batchCams(network, images, { classes: [[2], [], [0, 1]] })
     expect(some.images.map(({ cams }) => cams.shape)).toEqual([
       [1, 32, 48],
       [0, 32, 48],
@@ -175,9 +175,7 @@ test('multi-scale CAMs of the tags are those of all classes; an image without ta
     expect(greatest(some.images[2]!.cams.sub(all.images[2]!.cams.narrow(0, 0, 2)))).toBe(0)
     expect(all.affinity!.shape).toEqual([3, 3 * 5, 3 * 5]) // 48 x 72 pixels
     expect(camLabels(some.images[1]!).shape).toEqual([32, 48])
-    expect(multiScaleCams(network, images, { classes: [[], [], []] }).images[0]!.cams.shape).toEqual([
-      0, 32, 48,
-    ])
+    expect(batchCams(network, images, { classes: [[], [], []] }).images[0]!.cams.shape).toEqual([0, 32, 48])
     network.dispose()
   })
 })
@@ -367,7 +365,7 @@ test.each(['fp32', 'bf16'] as const)(
           network.forward(images, { affinity: true }),
         )
         const { images: each, affinity: wide } = autocast({ precision }, () =>
-          multiScaleCams(network, images, { classes }),
+          batchCams(network, images, { classes }),
         )
         const labels = ops.stack(each.map(one => camLabels(one)))
         const grid = { rows: 4, columns: 4 }
@@ -445,7 +443,7 @@ describe('a vision transformer as encoder', () => {
       method.network.eval()
       scope(() => {
         const image = ops.randn([1, 3, 18, 27])
-        const cams = method.imageMaps([image], { classes: [0, 2], size: [9, 13] })
+        const cams = method.imageCams([image], { classes: [0, 2], size: [9, 13] })
         expect(cams.shape).toEqual([2, 9, 13])
         expect(cams.min().item()).toBeGreaterThanOrEqual(0)
         expect(cams.max().item()).toBeLessThanOrEqual(1)

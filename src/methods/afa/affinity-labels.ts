@@ -1,6 +1,6 @@
 /** @file Which places of a map belong together, told from a label map (utils/camutils.py, cams_to_affinity_label). */
 import { IGNORE } from '../../io/label-values.ts'
-import type { Grid } from '../../models/vit/index.ts'
+import type { PatchGrid } from '../../models/vit/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
 /** Of a pair of places in `affinityLabels`; IGNORE where nothing is known. */
@@ -13,7 +13,7 @@ export const RADIUS = 8
  * Pairs of places at most `radius` apart in each direction, a square window (scripts/dist_train_voc.py, get_mask_by_radius):
  * [N, N] bool.
  */
-export function nearPairs({ rows, columns }: Grid, { radius = RADIUS, device = 'cpu' } = {}): Tensor {
+export function nearPairs({ rows, columns }: PatchGrid, { radius = RADIUS, device = 'cpu' } = {}): Tensor {
   return scope(() => {
     const near = (extent: number): Tensor => {
       const place = ops.arange(0, extent, { device })
@@ -30,7 +30,7 @@ export function nearPairs({ rows, columns }: Grid, { radius = RADIUS, device = '
  */
 export function affinityLabels(
   labels: Tensor,
-  { grid, near }: { grid: Grid; near: Tensor | undefined },
+  { grid, near }: { grid: PatchGrid; near: Tensor | undefined },
 ): Tensor {
   return scope(() => {
     const float = labels.to({ dtype: 'float32' }).unsqueeze(1)

@@ -18,7 +18,7 @@ export interface BatchCams {
   readonly affinity: Tensor | undefined
 }
 
-export interface MultiScaleCamOptions {
+export interface BatchCamOptions {
   /** Classes of each image, ascending. */
   readonly classes: readonly (readonly number[])[]
   /** Of the images; 1 is always looked at, and first. */
@@ -35,7 +35,7 @@ export interface MultiScaleCamOptions {
  * (multi_scale_cam_with_aff_mat). Every class is stretched on its own, so only those of the tags are made.
  * images [B, 3, H, W], normalised
  */
-export function multiScaleCams(
+export function batchCams(
   network: Afa,
   images: Tensor,
   {
@@ -44,7 +44,7 @@ export function multiScaleCams(
     observe = network.training,
     withAffinity = true,
     flip = true,
-  }: MultiScaleCamOptions,
+  }: BatchCamOptions,
 ): BatchCams {
   const [batch, , height, width] = images.shape as [number, number, number, number]
   const largest = Math.max(1, ...scales)

@@ -8,9 +8,9 @@ import type { ImageBox } from '../../refine/image-box.ts'
 import { denormalisedImages } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { ClassBatch, Method, StepPlace } from '../method.ts'
-import { type MultiScaleOptions, minMax } from '../multi-scale.ts'
+import { type ImageCamOptions, minMax } from '../multi-scale.ts'
 import { nearPairs, RADIUS } from './affinity-labels.ts'
-import { multiScaleCams } from './cams.ts'
+import { batchCams } from './cams.ts'
 import { type AfaEncoder, mitEncoder, vitAfaEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
 import { AfaLabeller } from './inference.ts'
@@ -65,8 +65,8 @@ export function buildAfa(settings: AfaSettings): Method {
     parameterGroups: ({ weightDecay }) => afaGroups(network, { weightDecay }),
     losses: (batch, at) => afaLosses(network, batch, { ...settings, at }),
     logits: images => network.classLogits(images),
-    imageMaps: (views, options) =>
-      imageCams(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options }),
+    imageCams: (views, options) =>
+      camsOfImage(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options }),
     labeller: new AfaLabeller(network, { memory: look => afaMemory(model, { batch: 2, ...look }) }),
     loadPretrained: (weights, options) => loadAfa(network, weights, options),
   }
@@ -124,7 +124,7 @@ export function afaLosses(
 }
 
 /** CAMs [K, H, W] in [0, 1] of an image [1, 3, H, W], at `size` or its own. */
-function imageCams(
+function camsOfImage(
   network: Afa,
   image: Tensor,
   {
@@ -134,11 +134,11 @@ function imageCams(
     spread = false,
     radius,
     size = image.shape.slice(-2),
-  }: MultiScaleOptions & AfaMapOptions & { radius: number },
+  }: ImageCamOptions & AfaMapOptions & { radius: number },
 ): Tensor {
   return noGrad(() =>
     scope(() => {
-      const made = multiScaleCams(network, image, { classes: [classes], scales, flip, withAffinity: spread })
+      const made = batchCams(network, image, { classes: [classes], scales, flip, withAffinity: spread })
       const { cams } = made.images[0]!
       const full = (maps: Tensor): Tensor =>
         maps.shape.slice(1).join() === size.join()

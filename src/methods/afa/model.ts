@@ -3,7 +3,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../../models/adapted-weights.ts'
 import { asMap, asTokens, gridOf } from '../../models/mit/index.ts'
 import { SegformerHead } from '../../models/segformer/index.ts'
-import type { Grid, LogitFactors } from '../../models/vit/index.ts'
+import type { LogitFactors, PatchGrid } from '../../models/vit/index.ts'
 import { Conv2d, kaimingNormal, Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { AfaEncoder } from './encoder.ts'
@@ -63,7 +63,7 @@ export class Afa extends Module {
   }
 
   /** Places of the last map of images [B, 3, H, W], resized by a factor. */
-  grid(images: Tensor, scale = 1): Grid {
+  grid(images: Tensor, scale = 1): PatchGrid {
     const places = (side: number): number => Math.ceil(Math.trunc(scale * side) / this.#encoder.stride)
     return { rows: places(images.size(2)), columns: places(images.size(3)) }
   }

@@ -4,7 +4,7 @@ import { type Encoder, vitEncoder } from '../../models/encoder.ts'
 import { type MitOptions, mit } from '../../models/mit/sizes.ts'
 import { deit, type VitWidth } from '../../models/vit/widths.ts'
 import { PAR } from '../../refine/par/parameters.ts'
-import type { Problem, Variant } from '../definition.ts'
+import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { customWidth, vitFields } from '../recipe.ts'
 import { trainFields, withDefault } from '../train-recipe.ts'
 
@@ -164,10 +164,10 @@ export function afaEncoderShape(model: AfaModelRecipe): Encoder {
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkAfa(recipe: AfaRecipe): Problem[] {
+export function checkAfa(recipe: AfaRecipe): RecipeProblem[] {
   const { model, train } = recipe
   const { patchSize } = afaEncoderShape(model)
-  const problems: Problem[] = []
+  const problems: RecipeProblem[] = []
   const problem = (path: string, message: string): void => {
     problems.push({ path: path.split('.'), message })
   }
@@ -187,7 +187,7 @@ export function checkAfa(recipe: AfaRecipe): Problem[] {
 }
 
 /** What `tagmask ablate` compares: what the affinity and PAR are worth. */
-export const AFA_VARIANTS: Variant[] = [
+export const AFA_VARIANTS: AblationVariant[] = [
   { name: 'afa', set: [] },
   { name: 'no-affinity', set: ['train.losses.affinity=0', 'train.labels.spreadStart=1000000000'] },
   { name: 'energy', set: ['train.losses.energy=0.01'] },

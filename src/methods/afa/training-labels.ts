@@ -3,7 +3,7 @@ import type { ImageBox } from '../../refine/image-box.ts'
 import { refinedAffinityLabels, refinedPseudoLabels } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { affinityLabels, nearPairs, RADIUS } from './affinity-labels.ts'
-import { type BatchCams, multiScaleCams } from './cams.ts'
+import { type BatchCams, batchCams } from './cams.ts'
 import type { Afa } from './model.ts'
 import { propagateWithBackground, transitions } from './propagation.ts'
 
@@ -54,7 +54,7 @@ export function trainingLabels(
   return noGrad(() =>
     scope(() => {
       const walks = spread.segmentation || spread.affinity
-      const made = multiScaleCams(network, images, { classes, scales, withAffinity: walks })
+      const made = batchCams(network, images, { classes, scales, withAffinity: walks })
       const par = iterations === undefined ? {} : { iterations }
       const each = (label: (image: Tensor, index: number) => Tensor): Tensor =>
         ops.stack(boxes.map((_, i) => scope(() => label(colours.select(0, i), i))))

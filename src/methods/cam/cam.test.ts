@@ -15,7 +15,7 @@ import {
 } from '../../torch/index.ts'
 import type { Method } from '../method.ts'
 import { buildCam } from './index.ts'
-import { type CamMapOptions, camMaps } from './maps.ts'
+import { type ClassifierCamOptions, classifierCams } from './maps.ts'
 import type { Cam } from './model.ts'
 import { camModelRecipe, checkCam } from './recipe.ts'
 
@@ -27,7 +27,7 @@ const model = camModelRecipe.parse({
 })
 
 let method: Method
-function build(maps: CamMapOptions = {}): Cam {
+function build(maps: ClassifierCamOptions = {}): Cam {
   manualSeed(3)
   method = buildCam({ model, numClasses: 5, maps })
   return method.network.eval() as Cam
@@ -41,7 +41,7 @@ const noise = (height: number, width: number): Tensor => {
 }
 
 describe('CAMs', () => {
-  test.for<CamMapOptions>([
+  test.for<ClassifierCamOptions>([
     {},
     { attention: 'fused', layers: 2 },
     { refine: true },
@@ -56,11 +56,11 @@ describe('CAMs', () => {
           [12, 30], // 30 is filled up to 32
         ] as const) {
           const images = noise(height, width)
-          const maps = camMaps(network, images, options)
+          const maps = classifierCams(network, images, options)
           expect(maps.shape).toEqual([2, 5, height / 4, Math.ceil(width / 4)])
           expect(Math.min(...values(maps))).toBeGreaterThanOrEqual(0)
           expect(Math.max(...values(maps))).toBeGreaterThan(0)
-          expect(values(camMaps(network, images, options))).toEqual(values(maps))
+          expect(values(classifierCams(network, images, options))).toEqual(values(maps))
         }
       }),
     )
@@ -78,7 +78,7 @@ describe('CAMs', () => {
         const means = values(plain.mean(1)).map((mean, i) => mean + bias[i % 5]!)
         for (const [i, logit] of values(network.logits(images)).entries())
           expect(logit).toBeCloseTo(means[i]!, 4)
-        const maps = values(camMaps(network, images).reshape(2, 5, 16).transpose(1, 2))
+        const maps = values(classifierCams(network, images).reshape(2, 5, 16).transpose(1, 2))
         expect(maps).toEqual(values(plain).map(value => Math.max(0, value)))
       }),
     )
@@ -92,7 +92,7 @@ describe('CAMs', () => {
         const responses = ops.linear(network.patches(images), network.head.weight).transpose(1, 2)
         const low = values(ops.amin(responses, { dim: [-1] }))
         const expected = values(responses).map((value, i) => value - low[Math.floor(i / 16)]!)
-        const got = values(camMaps(network, images, { relu: false }))
+        const got = values(classifierCams(network, images, { relu: false }))
         for (const [i, value] of got.entries()) expect(value).toBeCloseTo(expected[i]!, 5)
         expect(Math.min(...got)).toBe(0)
       }),
@@ -105,7 +105,7 @@ describe('CAMs', () => {
       noGrad(() => {
         const images = noise(16, 16)
         const [alone, fused] = [{}, { attention: 'fused' as const, layers: 1 }].map(options =>
-          values(camMaps(network, images, options).select(0, 0)),
+          values(classifierCams(network, images, options).select(0, 0)),
         )
         const shares = fused!.map((value, i) => (alone![i] === 0 ? undefined : value / alone![i]!))
         const patches = Array.from({ length: 16 }, (_, patch) =>
@@ -122,7 +122,7 @@ describe('CAMs', () => {
     const before = memory().live
     scope(() => {
       const views = [noise(16, 20), noise(24, 30)].map(images => images.narrow(0, 0, 1))
-      const maps = autocast({ precision: 'bf16' }, () => method.imageMaps(views, { classes: [4, 1] }))
+      const maps = autocast({ precision: 'bf16' }, () => method.imageCams(views, { classes: [4, 1] }))
       expect(maps.shape).toEqual([2, 16, 20])
       expect(maps.dtype).toBe('float32')
       expect(Math.min(...values(maps))).toBe(0)

@@ -1,19 +1,19 @@
-/** @file CAM as a method: its loss, and what DeiT's published weights become. */
+/** @file CAM as a method: its loss, and its use of DeiT's published weights. */
 import { loadAdapted } from '../../models/adapted-weights.ts'
 import { adaptVisionTransformer, noDecay, vitSizes } from '../../models/vit/index.ts'
 import { multilabelSoftMargin } from '../../nn/index.ts'
 import { decayGroups } from '../../optim/index.ts'
 import { scope } from '../../torch/index.ts'
 import type { Method } from '../method.ts'
-import { multiScaleMaps } from '../multi-scale.ts'
-import { type CamMapOptions, camMaps } from './maps.ts'
+import { multiScaleCams } from '../multi-scale.ts'
+import { type ClassifierCamOptions, classifierCams } from './maps.ts'
 import { Cam } from './model.ts'
 import type { CamModelRecipe } from './recipe.ts'
 
 export interface CamSettings {
   readonly model: CamModelRecipe
   readonly numClasses: number
-  readonly maps?: CamMapOptions
+  readonly maps?: ClassifierCamOptions
 }
 
 /** Builds the network of a recipe with its loss and CAMs. */
@@ -29,7 +29,8 @@ export function buildCam({ model, numClasses, maps = {} }: CamSettings): Method 
       return { total, parts: { 'class loss': total } }
     },
     logits: images => network.logits(images),
-    imageMaps: (views, options) => multiScaleMaps(images => camMaps(network, images, maps), views, options),
+    imageCams: (views, options) =>
+      multiScaleCams(images => classifierCams(network, images, maps), views, options),
     loadPretrained: (given, { file }) =>
       scope(() => {
         const { weights, folded } = adaptVisionTransformer(network, given, { file })

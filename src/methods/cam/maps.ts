@@ -1,13 +1,13 @@
 /** @file CAMs: the classifier's weights on every patch token, times the class token's attention, spread by patch affinity. */
 import { ops, scope, type Tensor } from '../../torch/index.ts'
-import { type AttentionType, combineMaps } from '../combine-maps.ts'
-import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
+import { type AttentionType, combineCams } from '../combine-cams.ts'
+import { type AffinityKind, applyPatchAffinity } from '../patch-affinity.ts'
 import type { Cam } from './model.ts'
 
-export interface CamMapOptions {
+export interface ClassifierCamOptions {
   /** patchcam: the CAM alone; fused: times the class token's attention. */
   readonly attention?: Exclude<AttentionType, 'mct'>
-  /** How many of the last layers give that attention: the mean over them and their heads. */
+  /** Number of last layers, over which and whose heads that attention is averaged. */
   readonly layers?: number
   /** Negative responses become 0; else the least response of each map does. */
   readonly relu?: boolean
@@ -17,7 +17,7 @@ export interface CamMapOptions {
 }
 
 /** CAMs [B, C, h, w] of images [B, 3, H, W], one value a patch; not normalised. Call without autograd. */
-export function camMaps(
+export function classifierCams(
   network: Cam,
   images: Tensor,
   {
@@ -26,7 +26,7 @@ export function camMaps(
     relu = true,
     refine = false,
     affinity = 'published',
-  }: CamMapOptions = {},
+  }: ClassifierCamOptions = {},
 ): Tensor {
   return scope(() => {
     const { blocks, head } = network
@@ -48,7 +48,7 @@ export function camMaps(
     const grid = (maps: Tensor): Tensor => maps.reshape(batch, -1, rows, columns)
     const responses = ops.linear(tokens, head.weight).to({ dtype: 'float32' }).transpose(1, 2) // [B, C, h*w]
     const cut = relu ? responses.relu() : responses.sub(ops.amin(responses, { dim: [-1], keepdim: true }))
-    const maps = combineMaps(grid(attended.div(used)), grid(cut), attention)
-    return along === undefined ? maps : refineMaps(maps, along, { affinity })
+    const maps = combineCams(grid(attended.div(used)), grid(cut), attention)
+    return along === undefined ? maps : applyPatchAffinity(maps, along, { affinity })
   })
 }

@@ -1,7 +1,7 @@
-/** @file What a recipe says about CAM: the network, its CAMs. */
+/** @file The recipe sections of CAM: the network, its CAMs. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem } from '../definition.ts'
+import type { RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 /** `model` section. */
@@ -30,14 +30,14 @@ export const camMapsFields = {
   affinity: attentionMapsFields.affinity,
 }
 
-/** What does not fit together, as path and message (problem; what would be right). */
+/** Settings that do not fit together, as path and message (problem; remedy). */
 export function checkCam({
   model,
   maps,
 }: {
   model: CamModelRecipe
   maps: { readonly layers: number }
-}): Problem[] {
+}): RecipeProblem[] {
   const { depth } = vitSizes(model.width)
   if (maps.layers <= depth) return []
   const message = `is more than the network's ${depth} blocks; expected at most ${depth}`

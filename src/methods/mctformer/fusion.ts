@@ -3,12 +3,12 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
 
 /**
- * geometric: T^(1-s) U^s of the transformer's map T and the U-Net's evidence U; mean: (1-s) T + s sigmoid(U). The first keeps to what
- * the transformer sees, the second trusts the U-Net where it alone sees something.
+ * geometric: T^(1-s) U^s of the transformer's CAM T and the U-Net's evidence U; mean: (1-s) T + s sigmoid(U). The first is 0
+ * where the transformer's is, the second follows the U-Net also there.
  */
 export type Fusion = 'geometric' | 'mean'
 
-export interface FusionOptions {
+export interface UnetFusionOptions {
   readonly fusion: Fusion
   /** s, from 0 to 1. */
   readonly share: number
@@ -18,7 +18,7 @@ export interface FusionOptions {
  * Both maps stretched to [0, 1] in each image and class, then fused at the U-Net's resolution. maps [B, C, h, w],
  * the U-Net's class evidence [B, C, H', W'] -> [B, C, H', W'].
  */
-export function fuseMaps(maps: Tensor, evidence: Tensor, { fusion, share }: FusionOptions): Tensor {
+export function fuseCams(maps: Tensor, evidence: Tensor, { fusion, share }: UnetFusionOptions): Tensor {
   return scope(() => {
     const fine = minMax(fusion === 'mean' ? evidence.sigmoid() : evidence)
     const coarse = minMax(

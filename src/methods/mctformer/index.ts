@@ -5,32 +5,32 @@ import { decayGroups } from '../../optim/index.ts'
 import type { Tensor } from '../../torch/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
 import type { Method } from '../method.ts'
-import { multiScaleMaps } from '../multi-scale.ts'
+import { multiScaleCams } from '../multi-scale.ts'
 import { type LossOptions, mctformerLosses } from './losses.ts'
-import { type ClassMapOptions, mapReader, mctformerMaps } from './maps.ts'
+import { camReader, type MctformerCamOptions, mctformerCams } from './maps.ts'
 import { Mctformer } from './model.ts'
 import type { MctformerModelRecipe } from './recipe.ts'
 import { unetLoss } from './unet-loss.ts'
 
 export { mctformerLosses } from './losses.ts'
-export { mctformerMaps } from './maps.ts'
+export { mctformerCams } from './maps.ts'
 export { Mctformer, type MctformerOptions } from './model.ts'
 
 export interface MctformerSettings {
   readonly model: MctformerModelRecipe
   readonly numClasses: number
   readonly losses?: LossOptions
-  readonly maps?: ClassMapOptions
+  readonly maps?: MctformerCamOptions
 }
 
-/** Of a U-Net too, which learns from the maps that the transformer makes on the way. images [B, 3, H, W], targets [B, C] */
+/** With the loss of the U-Net, if any, which learns from the transformer's CAMs of the same pass. images [B, 3, H, W], targets [B, C] */
 export function trainingLosses(
   network: Mctformer,
   { images, targets }: { images: Tensor; targets: Tensor },
   { losses = {}, refine = true }: { losses?: LossOptions; refine?: boolean | undefined } = {},
 ): Losses {
   if (network.unet === undefined) return mctformerLosses(network.forward(images), targets, losses)
-  const reader = mapReader(network, images, { refine })
+  const reader = camReader(network, images, { refine })
   const output = network.forward(images, reader.visit)
   const { total, parts } = mctformerLosses(output, targets, losses)
   const taught = unetLoss(output.evidence!, { ...reader.read(output), tags: targets })
@@ -55,8 +55,8 @@ export function buildMctformer({ model, numClasses, losses = {}, maps = {} }: Mc
       const { classLogits, patchLogits } = network.forward(images)
       return model.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits
     },
-    imageMaps: (views, options) =>
-      multiScaleMaps(images => mctformerMaps(network, images, maps).maps, views, options),
+    imageCams: (views, options) =>
+      multiScaleCams(images => mctformerCams(network, images, maps).maps, views, options),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

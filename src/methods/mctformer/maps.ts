@@ -1,26 +1,26 @@
 /** @file CAMs of MCTformer: class-to-patch attention, patch maps, both fused, refined by patch affinity; the U-Net's. */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import { type AttentionType, combineMaps } from '../combine-maps.ts'
-import { type AffinityKind, refineMaps } from '../patch-affinity.ts'
-import { type Fusion, fuseMaps } from './fusion.ts'
-import type { AttentionVisitor, Mctformer, MctformerOutput } from './model.ts'
+import { type AttentionType, combineCams } from '../combine-cams.ts'
+import { type AffinityKind, applyPatchAffinity } from '../patch-affinity.ts'
+import { type Fusion, fuseCams } from './fusion.ts'
+import type { Mctformer, MctformerOutput, MctformerVisitor } from './model.ts'
 
-export interface ClassMapOptions {
+export interface MctformerCamOptions {
   /** fused: attention x patch maps (plus: the root of it); mct: attention alone; patchcam: patch maps alone. */
   readonly attention?: AttentionType
-  /** How many of the last layers give the class-to-patch attention. */
+  /** Number of last layers whose class-to-patch attention is used. */
   readonly layers?: number
   /** Spread each map along the patch-to-patch attention. */
   readonly refine?: boolean
-  /** Which affinity is made of that attention. */
+  /** The affinity from that attention. */
   readonly affinity?: AffinityKind
-  /** How the maps of a network's U-Net join these. */
+  /** Fusion with the CAMs of the U-Net. */
   readonly fusion?: Fusion
-  /** The U-Net's share in them: 0, as without one, to 1, its maps alone. */
+  /** Weight of the U-Net's CAMs: from 0, as without one, to 1, its CAMs alone. */
   readonly unetShare?: number
 }
 
-export interface Cams {
+export interface MctformerCams {
   /** [B, C, h, w], one value a patch, or, fused with the U-Net's, one for each 4 x 4 pixels; not normalised. */
   readonly maps: Tensor
   /** [B, C]: class logits; for plus the mean of class and patch logits. */
@@ -29,22 +29,22 @@ export interface Cams {
   readonly affinity: Tensor
 }
 
-/** Gathers what CAMs are made of while a batch passes through the network. */
-export interface MapReader {
-  readonly visit: AttentionVisitor
-  /** The transformer's maps [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
-  readonly read: (output: MctformerOutput) => Pick<Cams, 'maps' | 'affinity'>
+/** Collects the attention for CAMs while a batch passes through the network. */
+export interface CamReader {
+  readonly visit: MctformerVisitor
+  /** The transformer's CAMs [B, C, h, w], not recorded, and the affinity, once the batch has passed. */
+  readonly read: (output: MctformerOutput) => Pick<MctformerCams, 'maps' | 'affinity'>
 }
 
 /**
  * For images [B, 3, H, W]. V1 and V2 sum the attention over the last layers, plus averages it (models.py, forward with
  * return_att; engine.py, generate_attention_maps_ms).
  */
-export function mapReader(
+export function camReader(
   network: Mctformer,
   images: Tensor,
-  { attention = 'fused', layers = 3, refine = true, affinity: kind = 'published' }: ClassMapOptions = {},
-): MapReader {
+  { attention = 'fused', layers = 3, refine = true, affinity: kind = 'published' }: MctformerCamOptions = {},
+): CamReader {
   const { numClasses, variant, blocks } = network
   const { rows, columns } = network.grid(images)
   const [batch, patches, { device }] = [images.size(0), rows * columns, images]
@@ -63,9 +63,9 @@ export function mapReader(
         scope(() => {
           if (plus) ops.divScalar_(attended, used)
           const grid = attended.reshape(batch, numClasses, rows, columns)
-          const fused = combineMaps(grid, patchMaps?.detach().relu(), attention)
+          const fused = combineCams(grid, patchMaps?.detach().relu(), attention)
           const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
-          const maps = refine ? refineMaps(coarse, affinity, { affinity: kind }) : coarse
+          const maps = refine ? applyPatchAffinity(coarse, affinity, { affinity: kind }) : coarse
           return { maps, affinity }
         }),
       )
@@ -74,18 +74,18 @@ export function mapReader(
 }
 
 /** CAMs of images [B, 3, H, W]. Call without autograd. */
-export function mctformerMaps(
+export function mctformerCams(
   network: Mctformer,
   images: Tensor,
-  { fusion = 'geometric', unetShare: share = 0.5, ...options }: ClassMapOptions = {},
-): Cams {
+  { fusion = 'geometric', unetShare: share = 0.5, ...options }: MctformerCamOptions = {},
+): MctformerCams {
   return scope(() => {
-    const reader = mapReader(network, images, options)
+    const reader = camReader(network, images, options)
     const output = network.forward(images, reader.visit)
     const { classLogits, patchLogits, evidence } = output
     const { maps, affinity } = reader.read(output)
     return {
-      maps: evidence === undefined || share === 0 ? maps : fuseMaps(maps, evidence, { fusion, share }),
+      maps: evidence === undefined || share === 0 ? maps : fuseCams(maps, evidence, { fusion, share }),
       logits: network.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits,
       affinity,
     }

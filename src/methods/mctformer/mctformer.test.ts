@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../../io/safetensors.ts'
 import { StateDictError } from '../../nn/index.ts'
 import { backward, manualSeed, memory, noGrad, ops, scope, tensor } from '../../torch/index.ts'
-import { multiScaleMaps } from '../multi-scale.ts'
+import { multiScaleCams } from '../multi-scale.ts'
 import { mctformerLosses } from './losses.ts'
-import { mctformerMaps } from './maps.ts'
+import { mctformerCams } from './maps.ts'
 import { Mctformer, type MctformerOptions, type Variant } from './model.ts'
 
 const VARIANTS = ['v1', 'v2', 'plus'] as const satisfies readonly Variant[]
@@ -134,7 +134,7 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
           const [rows, columns] = [Math.floor(height / patchSize), Math.floor(width / patchSize)]
           for (const attention of ['fused', 'mct', 'patchcam'] as const) {
             const { maps, logits, affinity } = noGrad(() =>
-              mctformerMaps(network, images, { attention, layers: depth, refine }),
+              mctformerCams(network, images, { attention, layers: depth, refine }),
             )
             expect(maps.shape).toEqual([batch, numClasses, rows, columns])
             expect(logits.shape).toEqual([batch, numClasses])
@@ -143,8 +143,8 @@ describe.for(VARIANTS)('MCTformer %s, of any size', variant => {
           }
           const classes = [numClasses - 1]
           const views = [images.narrow(0, 0, 1), ops.randn([1, 3, height + 5, width + 3])]
-          const classMaps = (samples: typeof images) => mctformerMaps(network, samples).maps
-          const joined = multiScaleMaps(classMaps, views, { classes })
+          const classMaps = (samples: typeof images) => mctformerCams(network, samples).maps
+          const joined = multiScaleCams(classMaps, views, { classes })
           expect(joined.shape).toEqual([1, height, width])
           expect(joined.toFloat32Array().every(value => value >= 0 && value <= 1)).toBe(true)
         })

@@ -1,6 +1,6 @@
 /** @file MCTformer (Xu et al., CVPR 2022) and MCTformer+: one class token per class, no background class. */
 import { Unet, type UnetOptions } from '../../models/unet/index.ts'
-import { type ClassTokenOptions, ClassTokenTransformer, type Grid } from '../../models/vit/index.ts'
+import { type ClassTokenOptions, ClassTokenTransformer, type PatchGrid } from '../../models/vit/index.ts'
 import { Conv2d, Linear, truncatedNormal } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { averagePool, rankingPool } from './pooling.ts'
@@ -17,7 +17,7 @@ export interface MctformerOptions extends ClassTokenOptions {
   readonly unet?: Pick<UnetOptions, 'width' | 'levels'> | undefined
 }
 
-/** What the network knows of a batch; logits [B, C] and patch grid [B, C, h, w]. */
+/** The outputs for a batch; logits [B, C] and patch grid [B, C, h, w]. */
 export interface MctformerOutput {
   /** Mean over the channels of each class token (y in the paper). */
   readonly classLogits: Tensor
@@ -29,14 +29,14 @@ export interface MctformerOutput {
   readonly classTokens: readonly Tensor[]
   /** The U-Net's class evidence [B, C, H', W'], a value for each 4 x 4 pixels; undefined without one. */
   readonly evidence: Tensor | undefined
-  readonly grid: Grid
+  readonly grid: PatchGrid
 }
 
 /** Called with each block's attention [B, heads, N, N], class tokens first; it is freed afterwards. */
-export type AttentionVisitor = (weights: Tensor, layer: number) => void
+export type MctformerVisitor = (weights: Tensor, layer: number) => void
 
 export class Mctformer extends ClassTokenTransformer {
-  /** V1 carries a Linear it never calls. */
+  /** V1 has a Linear that is never called. */
   readonly head: Linear | Conv2d
   readonly unet: Unet | undefined
   readonly variant: Variant
@@ -55,7 +55,7 @@ export class Mctformer extends ClassTokenTransformer {
   }
 
   /** images [B, 3, H, W], normalised. Sides that are no multiple of the patch lose their remainder. */
-  forward(images: Tensor, visit?: AttentionVisitor): MctformerOutput {
+  forward(images: Tensor, visit?: MctformerVisitor): MctformerOutput {
     const { head, numClasses, variant } = this
     const grid = this.grid(images)
     const classTokens: Tensor[] = []

@@ -1,4 +1,4 @@
-/** @file From class responses of every place to class logits of the image. */
+/** @file Pools class responses at every position to class logits of the image. */
 import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 
 /** Global weighted ranking pooling (MCTformer+): the r-th largest response weighs decay^r. maps [B, C, h, w] -> [B, C] */

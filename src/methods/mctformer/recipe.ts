@@ -1,7 +1,7 @@
-/** @file What a recipe says about MCTformer: the network, its losses, its CAMs. Loads no libtorch. */
+/** @file The recipe sections of MCTformer: the network, its losses, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem, Variant } from '../definition.ts'
+import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const unetRecipe = z.strictObject({
@@ -81,7 +81,7 @@ export const mctformerMapsFields = {
     .describe('used with model.unet: weight of its CAMs; 0: only those of the transformer'),
 }
 
-/** What does not fit together between sections, as path and message (problem; what would be right). */
+/** Settings that do not fit together, as path and message (problem; remedy). */
 export function checkMctformer({
   model,
   maps,
@@ -90,9 +90,9 @@ export function checkMctformer({
   model: MctformerModelRecipe
   maps: { readonly attention: string; readonly layers: number }
   train: { readonly losses: MctformerLossRecipe }
-}): Problem[] {
+}): RecipeProblem[] {
   const { depth } = vitSizes(model.width)
-  const problems: Problem[] = []
+  const problems: RecipeProblem[] = []
   if (maps.layers > depth) {
     const message = `is more than the network's ${depth} blocks; expected at most ${depth}`
     problems.push({ path: ['maps', 'layers'], message })
@@ -108,8 +108,8 @@ export function checkMctformer({
   return problems
 }
 
-/** What `tagmask ablate` compares: the reproduction's two additions, alone and together. A U-Net of the recipe's own is kept. */
-export function mctformerVariants({ unet }: MctformerModelRecipe): Variant[] {
+/** Variants of `tagmask ablate`: the reproduction's two additions, alone and together, with the recipe's U-Net where it has one. */
+export function mctformerVariants({ unet }: MctformerModelRecipe): AblationVariant[] {
   const set = (on: { unet: boolean; transposed: boolean }): string[] => [
     `model.unet=${on.unet ? JSON.stringify(unet ?? {}) : 'null'}`,
     `maps.affinity=${on.transposed ? 'transposed' : 'published'}`,

@@ -1,13 +1,12 @@
-/** @file What the U-Net learns from: the tags, and the places where the transformer's own CAMs are sure (docs/adr/0003-unet.md). */
+/** @file The loss of the U-Net: the tags, and the positions where the transformer's CAMs are sure (docs/adr/0003-unet.md). */
 import { segmentationLoss } from '../../models/segmentation/index.ts'
 import { sureBatchLabels } from '../../refine/sure-batch-labels.ts'
 import type { SureOptions } from '../../refine/sure-labels.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
 /**
- * Cross entropy over "nothing" (score 0) and the classes. Elsewhere than at the sure places a pixel may be nothing or any of
- * the image's tags, and costs -log of their probability together: of classes that are not in the tags there is
- * none anywhere. evidence [B, C, H, W], the transformer's maps [B, C, h, w], tags [B, C] in {0, 1}.
+ * Cross entropy over "nothing" (score 0) and the classes. An unsure pixel may be nothing or any of the image's tags, and
+ * costs -log of their summed probability: other classes are excluded everywhere. evidence [B, C, H, W], the transformer's maps [B, C, h, w], tags [B, C] in {0, 1}.
  */
 export function unetLoss(
   evidence: Tensor,

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { minMax } from '../multi-scale.ts'
-import { fuseMaps } from './fusion.ts'
+import { fuseCams } from './fusion.ts'
 import { trainingLosses } from './index.ts'
-import { mctformerMaps } from './maps.ts'
+import { mctformerCams } from './maps.ts'
 import { Mctformer, type Variant } from './model.ts'
 import { unetLoss } from './unet-loss.ts'
 
@@ -72,7 +72,7 @@ describe.for(['v1', 'v2', 'plus'] as const)('MCTformer %s with a U-Net', variant
       ]
       const images = ops.randn([2, 3, 45, 26]) // 5 x 3 patches of 8
       const make = (network: Mctformer, fusion: 'geometric' | 'mean', unetShare = 0.3): Tensor =>
-        noGrad(() => mctformerMaps(network, images, { layers: 2, fusion, unetShare }).maps)
+        noGrad(() => mctformerCams(network, images, { layers: 2, fusion, unetShare }).maps)
       for (const fusion of ['geometric', 'mean'] as const) {
         const maps = make(joined, fusion)
         expect(maps.shape).toEqual([2, NUM_CLASSES, 10, 6])
@@ -92,7 +92,7 @@ test('maps are fused after each is stretched to [0, 1]', () => {
     const a = bytes(minMax(coarse))
     const stretched = { geometric: bytes(minMax(evidence)), mean: bytes(minMax(evidence.sigmoid())) }
     const fused = (fusion: 'geometric' | 'mean', share: number): number[] =>
-      bytes(fuseMaps(coarse, evidence, { fusion, share }))
+      bytes(fuseCams(coarse, evidence, { fusion, share }))
     const close = (got: number[], want: number[]): void =>
       got.forEach((value, i) => {
         expect(value).toBeCloseTo(want[i]!, 5)

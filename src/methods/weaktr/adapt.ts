@@ -9,9 +9,9 @@ import type { Weaktr } from './model.ts'
 const FUSION = 'adaptive_attention_fusion.'
 
 /**
- * As loadClassTokenWeights; weights that bring a fusion of their own must bring the network's. The authors' code takes any
- * and leaves the fusion as it was drawn (its issue 20). v2 and v3 have the same names, so that a file cannot tell which
- * of the two it is. Throws InputError naming `file`.
+ * As loadClassTokenWeights; weights with a fusion must have the network's. The authors' code accepts any and leaves the
+ * fusion at random (its issue 20). v2 and v3 have the same names and cannot be distinguished. Throws InputError naming
+ * `file`.
  */
 export function loadPretrained(
   network: Weaktr,

@@ -1,4 +1,4 @@
-/** @file The little that fusion needs of every layer's attention, taken as the blocks make it. */
+/** @file The part of every layer's attention that fusion needs, copied during the forward pass. */
 import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
 
 /**
@@ -22,7 +22,7 @@ export interface SummarySizes {
   readonly device: string
 }
 
-/** Room for a batch. */
+/** Empty buffers for a batch. */
 export function emptySummary({
   batch,
   heads,
@@ -37,7 +37,7 @@ export function emptySummary({
   }
 }
 
-/** Takes what is needed of one layer's attention [B, heads, C + h*w, C + h*w]. Call unrecorded. */
+/** Copies the needed part of one layer's attention [B, heads, C + h*w, C + h*w]. Call unrecorded. */
 export function addAttention(
   { classToPatch, patchMean }: AttentionSummary,
   weights: Tensor,
@@ -67,7 +67,7 @@ export function fuseHeads(x: Tensor, headWeights: Tensor): Tensor {
   })
 }
 
-/** [B, 1, K] x [B, K, M] -> [B, 1, M]; written into its place, where autocast does not round. The product itself is never made. */
+/** [B, 1, K] x [B, K, M] -> [B, 1, M]; written into a given tensor, where autocast does not round. The elementwise product is never stored. */
 function weightedSum(share: Tensor, flat: Tensor): Tensor {
   const { device } = flat
   const product = (a: Tensor, b: Tensor): Tensor =>

@@ -1,14 +1,14 @@
-/** @file How much each attention head counts: WeakTr's adaptive attention fusion (AAF), in its three generations. */
+/** @file Weights of the attention heads: WeakTr's adaptive attention fusion (AAF), in its three generations. */
 import { Linear, Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
-/** What the weights are made from. v1: the attention itself; v2: the output of the block; v3: that of its attention layer. */
+/** Input of the weights. v1: the attention itself; v2: the output of the block; v3: that of its attention layer. */
 export type Generation = 'v1' | 'v2' | 'v3'
 
 export interface AafOptions {
   readonly kind: 'aaf'
   readonly generation?: Generation
-  /** How a head's features are pooled over all tokens (v1: its attention over all pairs, of which the mean is always 1/N). */
+  /** Pooling of a head's features over all tokens (v1: its attention over all pairs, of which the mean is always 1/N). */
   readonly pool?: 'max' | 'avg'
   /** Heads of all layers to one hidden number. */
   readonly reduction?: number
@@ -17,7 +17,7 @@ export interface AafOptions {
 }
 
 /** mean-sum: the mean over the heads of a layer, summed over layers; nothing is learned. */
-export type FusionOptions = AafOptions | { readonly kind: 'mean-sum' }
+export type HeadFusionOptions = AafOptions | { readonly kind: 'mean-sum' }
 
 interface Sizes {
   readonly embedDim: number
@@ -52,7 +52,7 @@ export class AdaptiveAttentionFusion extends Module {
     const all = depth * heads
     const hidden = Math.floor(all / reduction)
     const among = {
-      // the places of the original's nn.Sequential
+      // the indices in the original's nn.Sequential
       0: new Linear({ inFeatures: all, outFeatures: hidden, bias: false }),
       2: new Linear({ inFeatures: hidden, outFeatures: all, bias: false }),
     }

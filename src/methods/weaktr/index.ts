@@ -4,10 +4,10 @@ import { decayGroups } from '../../optim/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { headWeightMeter } from '../head-weights.ts'
 import type { Method } from '../method.ts'
-import { multiScaleMaps } from '../multi-scale.ts'
+import { multiScaleCams } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
 import { weaktrLosses } from './losses.ts'
-import { type ClassMapOptions, weaktrMaps } from './maps.ts'
+import { type WeaktrCamOptions, weaktrCams } from './maps.ts'
 import { Weaktr } from './model.ts'
 import type { WeaktrModelRecipe } from './recipe.ts'
 
@@ -16,7 +16,7 @@ export { Weaktr, type WeaktrOptions } from './model.ts'
 export interface WeaktrSettings {
   readonly model: WeaktrModelRecipe
   readonly numClasses: number
-  readonly maps?: ClassMapOptions
+  readonly maps?: WeaktrCamOptions
 }
 
 /** Builds the network of a recipe with its losses and CAMs. */
@@ -24,9 +24,9 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
   const { width, fusion, ...rest } = model
   const network = new Weaktr({ ...vitSizes(width), ...rest, fusion, numClasses })
   const meter = headWeightMeter({ heads: network.heads, depth: network.blocks.length })
-  const classMaps = (images: Tensor): Tensor =>
+  const viewCams = (images: Tensor): Tensor =>
     scope(() => {
-      const made = weaktrMaps(network, images, maps)
+      const made = weaktrCams(network, images, maps)
       if (fusion.kind === 'aaf') meter.add(made.headWeights.toFloat32Array())
       return made.maps
     })
@@ -42,7 +42,7 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
       }),
     losses: ({ images, targets }) => weaktrLosses(network.forward(images), targets),
     logits: images => network.forward(images).classLogits,
-    imageMaps: (views, options) => multiScaleMaps(classMaps, views, options),
+    imageCams: (views, options) => multiScaleCams(viewCams, views, options),
     takeHeadWeights: meter.take,
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }

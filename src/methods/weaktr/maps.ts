@@ -1,20 +1,20 @@
 /** @file CAMs of WeakTr: coarse maps times fused class-to-patch attention, spread along the fused patch attention. */
 import { attentionRows } from '../../models/vit/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
-import { type AttentionType, combineMaps } from '../combine-maps.ts'
+import { type AttentionType, combineCams } from '../combine-cams.ts'
 import type { AffinityKind } from '../patch-affinity.ts'
 import type { Weaktr, WeaktrOutput } from './model.ts'
 
-export interface ClassMapOptions {
+export interface WeaktrCamOptions {
   /** fused: attention x patch maps; mct: attention alone; patchcam: patch maps alone. */
   readonly attention?: AttentionType
   /** Spread each map along the patch-to-patch attention. */
   readonly refine?: boolean
-  /** Which affinity is made of that attention. */
+  /** The affinity from that attention. */
   readonly affinity?: AffinityKind
 }
 
-export interface Cams {
+export interface WeaktrCams {
   /** [B, C, h, w], one value a patch; not normalised. */
   readonly maps: Tensor
   /** [B, C]: class logits. */
@@ -24,27 +24,27 @@ export interface Cams {
 }
 
 /** CAMs of images [B, 3, H, W]. Call without autograd (models.py, forward with return_att; engine.py). */
-export function weaktrMaps(
+export function weaktrCams(
   network: Weaktr,
   images: Tensor,
-  { attention = 'fused', refine = true, affinity = 'published' }: ClassMapOptions = {},
-): Cams {
+  { attention = 'fused', refine = true, affinity = 'published' }: WeaktrCamOptions = {},
+): WeaktrCams {
   return scope(() => {
     const { output, projections } = refine
       ? forwardKeeping(network, images)
       : { output: network.forward(images), projections: undefined }
     const { attended, responses, classLogits, headWeights } = output
-    const coarse = combineMaps(attended, responses.relu(), attention)
+    const coarse = combineCams(attended, responses.relu(), attention)
     const maps =
-      projections === undefined ? coarse : spreadMaps(coarse, { projections, headWeights, affinity })
+      projections === undefined ? coarse : spreadCams(coarse, { projections, headWeights, affinity })
     return { maps, logits: classLogits, headWeights }
   })
 }
 
 /**
- * The network's output, and queries and keys of every layer [depth, 2, B, heads, N, d]. The maps to be spread are known
- * only after the last layer; making its attention again from these costs a tenth of the forward pass and, unlike keeping
- * the attention of all layers, memory that grows with the image's size and not with its square.
+ * The network's output, and queries and keys of every layer [depth, 2, B, heads, N, d]. The CAMs to be spread are known
+ * only after the last layer. Recomputing the attention from these costs a tenth of the forward pass; its memory grows with
+ * the image's size, that of the attention of all layers with its square.
  */
 export function forwardKeeping(
   network: Weaktr,
@@ -75,7 +75,7 @@ interface Spread {
 }
 
 /** One step along the fused patch attention P = mean of weight times attention: out_i = sum_j P_ij map_j. maps [B, C, h, w] */
-export function spreadMaps(
+export function spreadCams(
   maps: Tensor,
   { projections, headWeights, affinity = 'published' }: Spread,
 ): Tensor {

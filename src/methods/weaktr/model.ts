@@ -3,13 +3,13 @@ import { type AttentionState, type ClassTokenOptions, ClassTokenTransformer } fr
 import { Conv2d } from '../../nn/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { addAttention, emptySummary, fuseHeads } from './attention-summary.ts'
-import { AdaptiveAttentionFusion, type FusionOptions } from './fusion.ts'
+import { AdaptiveAttentionFusion, type HeadFusionOptions } from './fusion.ts'
 
 export interface WeaktrOptions extends ClassTokenOptions {
-  readonly fusion?: FusionOptions
+  readonly fusion?: HeadFusionOptions
 }
 
-/** What the network knows of a batch; logits are [B, C]. */
+/** The outputs for a batch; logits are [B, C]. */
 export interface WeaktrOutput {
   /** Mean over the channels of each class token. */
   readonly classLogits: Tensor
@@ -26,7 +26,7 @@ export interface WeaktrOutput {
 }
 
 /** Called with each layer's attention, class tokens first, unrecorded; it is freed afterwards. */
-export type AttentionVisitor = (state: AttentionState, layer: number) => void
+export type WeaktrVisitor = (state: AttentionState, layer: number) => void
 
 export class Weaktr extends ClassTokenTransformer {
   readonly head: Conv2d
@@ -47,7 +47,7 @@ export class Weaktr extends ClassTokenTransformer {
    * images [B, 3, H, W], normalised. All that the fusion reads is detached, so that the fine logits train nothing but
    * the fusion (models.py, forward).
    */
-  forward(images: Tensor, visit?: AttentionVisitor): WeaktrOutput {
+  forward(images: Tensor, visit?: WeaktrVisitor): WeaktrOutput {
     const { numClasses, adaptiveAttentionFusion: fusion, heads, blocks } = this
     const grid = this.grid(images)
     const [batch, depth, { device }] = [images.size(0), blocks.length, images]

@@ -1,7 +1,7 @@
-/** @file What a recipe says about WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
+/** @file The recipe sections of WeakTr: the network with its fusion, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { vitSizes } from '../../models/vit/widths.ts'
-import type { Problem, Variant } from '../definition.ts'
+import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 const adaptive = z.strictObject({
@@ -58,8 +58,8 @@ export const weaktrModelRecipe = z
 /** The part of the `maps` section that belongs to the method. */
 export const weaktrMapsFields = attentionMapsFields
 
-/** What does not fit together, as path and message (problem; what would be right). */
-export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): Problem[] {
+/** Settings that do not fit together, as path and message (problem; remedy). */
+export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): RecipeProblem[] {
   const { fusion, width } = model
   if (fusion.kind !== 'aaf') return []
   const { depth, heads, embedDim } = vitSizes(width)
@@ -72,8 +72,8 @@ export function checkWeaktr({ model }: { model: WeaktrModelRecipe }): Problem[] 
   })
 }
 
-/** What `tagmask ablate` compares: all heads alike against weights for each, those of the recipe where it has any. */
-export function weaktrVariants({ fusion }: WeaktrModelRecipe): Variant[] {
+/** Variants of `tagmask ablate`: all heads alike, and a weight for each, by the recipe's fusion where it has one. */
+export function weaktrVariants({ fusion }: WeaktrModelRecipe): AblationVariant[] {
   const aaf = fusion.kind === 'aaf' ? fusion : { kind: 'aaf' }
   return [
     { name: 'mean-sum', set: ['model.fusion={"kind":"mean-sum"}'] },

@@ -13,12 +13,12 @@ import {
   type Tensor,
   tensor,
 } from '../../torch/index.ts'
-import { multiScaleMaps } from '../multi-scale.ts'
+import { multiScaleCams } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
-import type { AdaptiveAttentionFusion, FusionOptions } from './fusion.ts'
+import type { AdaptiveAttentionFusion, HeadFusionOptions } from './fusion.ts'
 import { buildWeaktr } from './index.ts'
 import { weaktrLosses } from './losses.ts'
-import { forwardKeeping, spreadMaps, weaktrMaps } from './maps.ts'
+import { forwardKeeping, spreadCams, weaktrCams } from './maps.ts'
 import { Weaktr, type WeaktrOptions, type WeaktrOutput } from './model.ts'
 import { weaktrModelRecipe } from './recipe.ts'
 
@@ -40,9 +40,9 @@ const FUSIONS = [
   { kind: 'aaf', generation: 'v3', pool: 'max' },
   { kind: 'aaf', generation: 'v3', pool: 'avg' },
   { kind: 'mean-sum' },
-] as const satisfies readonly FusionOptions[]
+] as const satisfies readonly HeadFusionOptions[]
 
-function build(fusion: FusionOptions, { numClasses, patchSize, depth, heads, side }: Sizes): PlainWeaktr {
+function build(fusion: HeadFusionOptions, { numClasses, patchSize, depth, heads, side }: Sizes): PlainWeaktr {
   const options: WeaktrOptions = {
     numClasses,
     patchSize,
@@ -197,12 +197,12 @@ describe.for(FUSIONS)('%o, of any size', fusion => {
             const flat = maps.reshape(batch, 2, patches)
             const along = flat.matmul(affinity.transpose(1, 2))
             expectClose(
-              spreadMaps(maps, { projections, headWeights }),
+              spreadCams(maps, { projections, headWeights }),
               along.reshape(...maps.shape),
               'published',
             )
             expectClose(
-              spreadMaps(maps, { projections, headWeights, affinity: 'transposed' }),
+              spreadCams(maps, { projections, headWeights, affinity: 'transposed' }),
               along.add(flat.matmul(affinity)).reshape(...maps.shape),
               'transposed',
             )
@@ -225,14 +225,14 @@ describe.for(FUSIONS)('%o, of any size', fusion => {
           const { rows, columns } = network.grid(images)
           const [height, width] = images.shape.slice(-2) as [number, number]
           for (const attention of ['fused', 'mct', 'patchcam'] as const) {
-            const { maps, logits } = noGrad(() => weaktrMaps(network, images, { attention, refine }))
+            const { maps, logits } = noGrad(() => weaktrCams(network, images, { attention, refine }))
             expect(maps.shape).toEqual([batch, numClasses, rows, columns])
             expect(logits.shape).toEqual([batch, numClasses])
             expect(values(maps).every(value => value >= 0)).toBe(true)
           }
-          const classMaps = (views: Tensor) => weaktrMaps(network, views).maps
+          const classMaps = (views: Tensor) => weaktrCams(network, views).maps
           const views = [images.narrow(0, 0, 1), ops.randn([1, 3, height + 5, width + 3])]
-          const joined = multiScaleMaps(classMaps, views, { classes: [numClasses - 1] })
+          const joined = multiScaleCams(classMaps, views, { classes: [numClasses - 1] })
           expect(joined.shape).toEqual([1, height, width])
           expect(values(joined).every(value => value >= 0 && value <= 1)).toBe(true)
         })
@@ -270,7 +270,7 @@ test('in bf16 head weights and maps stay near those of fp32', () => {
   scope(() => {
     const { images } = batchFor(sizes)
     const [full, low] = (['fp32', 'bf16'] as const).map(precision =>
-      noGrad(() => autocast({ precision }, () => weaktrMaps(network, images))),
+      noGrad(() => autocast({ precision }, () => weaktrCams(network, images))),
     )
     expect(low!.maps.dtype).toBe('float32')
     values(full!.headWeights).forEach((weight, i) => {
@@ -318,7 +318,7 @@ describe('weights of a file', () => {
     new Map([...network.stateDict()].map(([name, value]) => [name, value.toData()] as const))
 
   /** What loading weights of `from` into a network of `to` ends in. */
-  function load(from: FusionOptions, to: FusionOptions, { without = /^$/ } = {}): unknown {
+  function load(from: HeadFusionOptions, to: HeadFusionOptions, { without = /^$/ } = {}): unknown {
     const [source, target] = [build(from, sizes), build(to, sizes)]
     try {
       const weights = new Map([...weightsOf(source)].filter(([name]) => !without.test(name)))

@@ -2,7 +2,7 @@
 import { type Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { isRecording, ops, type Tensor } from '../../torch/index.ts'
 import { attendInPlace, attendLean, type Heads, joinHeads, type LogitFactors } from '../vit/attention.ts'
-import type { Grid } from '../vit/index.ts'
+import type { PatchGrid } from '../vit/index.ts'
 import { convolution } from './convolution.ts'
 import { asMap, asTokens } from './token-map.ts'
 
@@ -44,7 +44,7 @@ export class EfficientAttention extends Module {
   /** x [B, N, D], normalised -> tokens [B, N, D]; `factors` only where asked for. */
   forward(
     x: Tensor,
-    grid: Grid,
+    grid: PatchGrid,
     { withFactors = false } = {},
   ): { tokens: Tensor; factors: LogitFactors | undefined } {
     const { heads } = this
@@ -57,7 +57,7 @@ export class EfficientAttention extends Module {
   }
 
   /** Places of the smaller map [B, M, D]; a map smaller than the ratio is filled up with zeros. */
-  private reduced(x: Tensor, grid: Grid): Tensor {
+  private reduced(x: Tensor, grid: PatchGrid): Tensor {
     const { sr, norm } = this
     if (sr === undefined || norm === undefined) return x
     const [below, right] = [grid.rows, grid.columns].map(extent => Math.max(0, sr.stride - extent))

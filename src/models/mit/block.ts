@@ -1,7 +1,7 @@
 /** @file One block of a mix transformer. */
 import { LayerNorm, Module, Residual } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
-import type { Grid, LogitFactors } from '../vit/index.ts'
+import type { LogitFactors, PatchGrid } from '../vit/index.ts'
 import { EfficientAttention, type EfficientAttentionOptions } from './attention.ts'
 import { MixFfn } from './mix-ffn.ts'
 
@@ -30,7 +30,7 @@ export class MitBlock extends Module {
   /** x [B, h*w, D]: x + Attn(LN(x)), then + MLP(LN(x)). What autograd does not keep is freed on the way. */
   forward(
     x: Tensor,
-    grid: Grid,
+    grid: PatchGrid,
     options: { withFactors?: boolean } = {},
   ): { tokens: Tensor; factors: LogitFactors | undefined } {
     const { tokens, factors } = scope(() => {

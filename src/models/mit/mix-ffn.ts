@@ -1,7 +1,7 @@
 /** @file The feed-forward half of a block (Mix-FFN): fc1, a depthwise convolution over the map, exact GELU, fc2. */
 import { type Conv2d, type LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, ops, scope, type Tensor } from '../../torch/index.ts'
-import type { Grid } from '../vit/index.ts'
+import type { PatchGrid } from '../vit/index.ts'
 import { normLinear } from '../vit/norm-linear.ts'
 import { convolution } from './convolution.ts'
 import { asMap, asTokens } from './token-map.ts'
@@ -21,7 +21,7 @@ export class MixFfn extends Module {
   }
 
   /** x [B, h*w, D] -> [B, h*w, D]; `norm` goes before it. */
-  forward(x: Tensor, grid: Grid, { norm }: { norm: LayerNorm }): Tensor {
+  forward(x: Tensor, grid: PatchGrid, { norm }: { norm: LayerNorm }): Tensor {
     const hidden = normLinear(x, norm, this.fc1) // [B, h*w, ratio*D]
     const { dwconv } = this.dwconv
     if (isRecording() && hidden.device === 'cpu') return leanSecondHalf(hidden, grid, dwconv, this.fc2)
@@ -32,7 +32,7 @@ export class MixFfn extends Module {
 }
 
 /** fc2(GELU(dwconv(hidden))) that keeps `hidden` alone: what comes after it, as large, is computed again in backward. */
-function leanSecondHalf(hidden: Tensor, grid: Grid, { weight, bias }: Conv2d, fc2: Linear): Tensor {
+function leanSecondHalf(hidden: Tensor, grid: PatchGrid, { weight, bias }: Conv2d, fc2: Linear): Tensor {
   const { dtype } = hidden
   const [outer, inner] = fc2.weight.shape as [number, number]
   const low = (tensor: Tensor): Tensor => tensor.to({ dtype })

@@ -1,7 +1,7 @@
 /** @file Patches that overlap: from an image, or the map of the stage before, to tokens. */
 import { type Conv2d, LayerNorm, Module } from '../../nn/index.ts'
 import type { Tensor } from '../../torch/index.ts'
-import type { Grid } from '../vit/index.ts'
+import type { PatchGrid } from '../vit/index.ts'
 import { convolution } from './convolution.ts'
 import { asTokens, gridOf } from './token-map.ts'
 
@@ -27,7 +27,7 @@ export class OverlapPatchEmbed extends Module {
   }
 
   /** [B, in, H, W] -> tokens [B, h*w, D] of the grid ceil(H/stride), ceil(W/stride) */
-  forward(map: Tensor): { tokens: Tensor; grid: Grid } {
+  forward(map: Tensor): { tokens: Tensor; grid: PatchGrid } {
     const patches = this.proj.forward(map)
     return { tokens: this.norm.forward(asTokens(patches).to({ dtype: 'float32' })), grid: gridOf(patches) }
   }

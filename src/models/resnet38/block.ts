@@ -5,7 +5,7 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 export interface Blocked {
   /** [B, out, h, w] */
   readonly x: Tensor
-  /** ReLU(norm(input)) [B, in, H, W]: what the block's convolutions see, and what others tap. */
+  /** ReLU(norm(input)) [B, in, H, W]: the input of the block's convolutions, also read by others. */
   readonly activated: Tensor
 }
 

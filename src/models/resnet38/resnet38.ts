@@ -3,7 +3,7 @@ import { type Conv2d, FrozenBatchNorm2d, Module } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { type Blocked, Bottleneck, convolution, ResBlock } from './block.ts'
 
-/** Parts that can be kept as they are: the first convolution, and the blocks of the second stage. */
+/** Parts that can be frozen: the first convolution, and the blocks of the second stage. */
 export type FrozenPart = 'conv1a' | 'b2' | 'b2_1' | 'b2_2'
 
 export interface Resnet38Options {
@@ -15,9 +15,9 @@ export interface Resnet38Options {
 
 /** Feature maps at stride 8; channels for width 64. */
 export interface Resnet38Features {
-  /** [B, 512, h, w], what b5 sees. */
+  /** [B, 512, h, w], the input of b5. */
   readonly conv4: Tensor
-  /** [B, 1024, h, w], what b6 sees. */
+  /** [B, 1024, h, w], the input of b6. */
   readonly conv5: Tensor
   /** [B, 4096, h, w], the last activation. */
   readonly conv6: Tensor

@@ -6,7 +6,7 @@ import { checkPatchSize } from './patch-size.ts'
 const NONE = 0 // at::Reduction
 
 export interface GradientClippingOptions {
-  /** Clips in steps whose mean loss is not above this: before, everything is still expensive. */
+  /** Clips in steps whose mean loss is not above this: early losses are all high. */
   readonly startValue: number
   /** Side of the squares whose mean loss is the local bound, pixels; must divide both sides of the crop. */
   readonly patchSize: number
@@ -20,7 +20,7 @@ export interface ClippedLoss {
 }
 
 /**
- * Mean of the clipped cross entropy of logits [B, K, h, w], spread bilinearly to the size of `labels` [B, H, W] (int64,
+ * Mean of the clipped cross entropy of logits [B, K, h, w], resized bilinearly to `labels` [B, H, W] (int64,
  * 255: none). Pixels without a label count as 0 in every mean. Throws InputError when `patchSize` does not divide.
  */
 export function gradientClippingLoss(

@@ -1,4 +1,4 @@
-/** @file What turns feature maps into label logits: the published head, and a light one for vision transformers. */
+/** @file Heads from feature maps to label logits: the published one, and a light one for vision transformers. */
 import { Conv2d, kaimingNormal, Module, xavierUniform } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
@@ -36,8 +36,8 @@ export class DilatedHead extends Module implements SegmentationHead {
 }
 
 /**
- * All levels side by side, mixed per position, then with their neighbours. Attention has seen the whole image: dilation
- * would add nothing, and what is missing in the last tokens, where a thing ends, is in the earlier ones.
+ * All levels concatenated, a 1 x 1 convolution, then a 3 x 3. Attention sees the whole image, so that dilation would add
+ * nothing; the borders that the last tokens lack are in the earlier ones.
  */
 export class LightHead extends Module implements SegmentationHead {
   readonly labels: number
@@ -45,7 +45,7 @@ export class LightHead extends Module implements SegmentationHead {
   readonly join: Conv2d
   readonly classify: Conv2d
 
-  /** As wide as the deepest level unless told: at 256 it would cost a small backbone ten times its own time. */
+  /** `hidden`: default as wide as the deepest level; 256 would cost a small backbone ten times its own time. */
   constructor({ channels, labels, hidden = channels.at(-1)! }: HeadOptions & { readonly hidden?: number }) {
     super()
     this.labels = labels

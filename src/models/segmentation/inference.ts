@@ -41,7 +41,7 @@ export function labelProbabilities(
 
 /**
  * The most probable label of each pixel, the lowest where several are. Probabilities [C, h, w] of another size than
- * asked for are spread bilinearly, one label at a time: a photo of 12 megapixels would need a gigabyte at once.
+ * requested are resized bilinearly, one label at a time: a photo of 12 megapixels would need a gigabyte at once.
  */
 export function bestLabels(
   probabilities: Tensor,

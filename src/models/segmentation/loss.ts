@@ -7,16 +7,17 @@ const NEVER = -1e4 // added to a log probability
 
 export interface SegmentationLossOptions {
   /**
-   * What pixels labelled 254 (unsure) may be, [B, C] (float32): 1 for the labels that the image may hold, 0 for the others. Such a pixel costs -log of the probability of all its candidates together; without this, 254 is refused.
+   * Candidate labels of pixels labelled 254 (unsure), [B, C] (float32): 1 for the labels that the image may hold, else 0.
+   * Such a pixel costs -log of the summed probability of its candidates; without this, 254 is refused.
    */
   readonly candidates?: Tensor | undefined
-  /** Of a pixel of each label [C] (float32): the loss is then the weighted sum over pixels, not their mean. */
+  /** Weights of the labels [C] (float32): the loss is then the weighted sum over pixels, not their mean. */
   readonly weights?: Tensor | undefined
 }
 
 /**
- * Mean over the pixels that have a label of the cross entropy of logits [B, C, h, w], spread bilinearly to the size of
- * `labels` [B, H, W] (int64, 255: none); seg/train_seg.py. 0 where no pixel has a label (PyTorch's mean is not a number).
+ * Cross entropy of logits [B, C, h, w], resized bilinearly to `labels` [B, H, W] (int64, 255: none), mean over the pixels
+ * with a label; seg/train_seg.py. 0 where no pixel has one (PyTorch: NaN).
  */
 export function segmentationLoss(
   logits: Tensor,

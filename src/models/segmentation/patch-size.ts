@@ -1,4 +1,4 @@
-/** @file Which squares tile a crop, for gradient clipping. Imports errors only. */
+/** @file Sides of squares that tile a crop, for gradient clipping. Imports errors only. */
 import { InputError } from '../../errors.ts'
 
 /** A crop, and the side of the squares that are to tile it, pixels. */
@@ -18,7 +18,7 @@ export function checkPatchSize(tiling: Tiling): void {
   })
 }
 
-/** The three sides nearest to the one asked for that do tile the crop, ascending. */
+/** The three sides nearest to the given one that tile the crop, ascending. */
 export function fittingPatchSizes({ height, width, patchSize }: Tiling): number[] {
   return Array.from({ length: Math.min(height, width) }, (_, i) => i + 1)
     .filter(side => height % side === 0 && width % side === 0)

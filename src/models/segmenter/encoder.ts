@@ -5,7 +5,7 @@ import { VisionTransformer, type VisionTransformerOptions } from '../vit/index.t
 
 export interface SegmenterEncoderOptions
   extends Omit<VisionTransformerOptions, 'classTokens' | 'eps' | 'resample'> {
-  /** Labels of the classifier that checkpoints carry along and nothing calls. */
+  /** Labels of the classifier in checkpoints, which is never called. */
   readonly headClasses?: number
 }
 

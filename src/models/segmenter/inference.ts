@@ -1,13 +1,13 @@
-/** @file From an image to label scores with a Segmenter: its views at several scales, looked at through windows. */
+/** @file From an image to label scores with a Segmenter: its views at several scales, in sliding windows. */
 import { rescaledSize } from '../../data/transforms/retrain.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Segmenter } from './segmenter.ts'
 import { mixBlocks, type WindowOptions, windowScores } from './windows.ts'
 
 export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' | 'stride'> {
-  /** Sizes at which the image is looked at, relative to that of scale 1. */
+  /** Sizes of the views, relative to that of scale 1. */
   readonly scales: readonly number[]
-  /** Also look at the flip at each scale. */
+  /** Also use the flip at each scale. */
   readonly flip: boolean
   /** The shorter side at scale 1; null: the image's own. */
   readonly shortSide: number | null

@@ -1,7 +1,7 @@
-/** @file The mask transformer (Strudel et al., ICCV 2021): class embeddings look at the patches, and cosines are the masks. */
+/** @file The mask transformer (Strudel et al., ICCV 2021): class embeddings attend to the patches, and their cosines are the masks. */
 import { LayerNorm, Linear, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import { type Block, blocks, type Grid } from '../vit/index.ts'
+import { type Block, blocks, type PatchGrid } from '../vit/index.ts'
 
 export interface MaskTransformerOptions {
   /** Background included. */
@@ -17,7 +17,7 @@ export interface MaskTransformerOptions {
 /** Logits of each label at each patch [B, labels, h, w]. */
 export interface Masks {
   readonly last: Tensor
-  /** From the tokens before the last block, through the same norms and projections; where it was asked for. */
+  /** From the tokens before the last block, through the same norms and projections; only with `withEarly`. */
   readonly early: Tensor | undefined
 }
 
@@ -45,7 +45,7 @@ export class MaskTransformer extends Module {
   }
 
   /** patches: the encoder's tokens without its class token [B, h*w, D] (segm/model/decoder.py). */
-  forward(patches: Tensor, grid: Grid, { withEarly = false } = {}): Masks {
+  forward(patches: Tensor, grid: PatchGrid, { withEarly = false } = {}): Masks {
     return scope(() => {
       const classes = this.clsEmb.expand(patches.size(0), -1, -1)
       let x = scope(() => {
@@ -64,7 +64,7 @@ export class MaskTransformer extends Module {
   }
 
   /** Cosines of patches and classes, normalised over the labels. tokens [B, h*w + labels, D] -> [B, labels, h, w] */
-  private masks(tokens: Tensor, { rows, columns }: Grid): Tensor {
+  private masks(tokens: Tensor, { rows, columns }: PatchGrid): Tensor {
     return scope(() => {
       const [batch, labels] = [tokens.size(0), this.clsEmb.size(1)]
       const normalised = this.decoderNorm.forward(tokens)

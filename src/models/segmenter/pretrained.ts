@@ -1,4 +1,4 @@
-/** @file What a Segmenter starts from: a DeiT, an augreg ViT, a classification network of the same width, or another Segmenter. */
+/** @file Initial weights of a Segmenter: a DeiT, an augreg ViT, a classification network of the same width, or another Segmenter. */
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, Tensor } from '../../torch/index.ts'

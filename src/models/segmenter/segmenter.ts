@@ -28,7 +28,7 @@ export interface SegmenterOptions extends SegmenterEncoderOptions {
 /** Logits [B, labels, H, W] of images of that size. */
 export interface SegmenterLogits {
   readonly last: Tensor
-  /** Of the masks before the decoder's last block; where they were asked for. */
+  /** Of the masks before the decoder's last block; only with `withEarly`. */
   readonly early: Tensor | undefined
 }
 
@@ -48,7 +48,7 @@ export class Segmenter extends Module implements TrainableLabelNetwork {
   }
 
   /**
-   * images [B, 3, H, W], normalised -> logits [B, labels, h, w] for a loss that spreads them: of patches where whole ones
+   * images [B, 3, H, W], normalised -> logits [B, labels, h, w] for a loss that resizes them: of patches where whole ones
    * cover the images, else of pixels.
    */
   forward(images: Tensor): Tensor {
@@ -65,7 +65,7 @@ export class Segmenter extends Module implements TrainableLabelNetwork {
     })
   }
 
-  /** Looks through windows, of the size it was trained with unless told otherwise. */
+  /** Inference in sliding windows, by default of the training size. */
   probabilities(image: Tensor, { scales, flip, windows, cropSize }: Look): Probabilities {
     const window = windows.side ?? cropSize
     const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))

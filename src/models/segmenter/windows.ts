@@ -7,13 +7,13 @@ export interface WindowOptions {
   readonly window: number | 'whole'
   /** Pixels from one window to the next; the last one ends at the border. */
   readonly stride: number
-  /** Also look at the flip of each view. */
+  /** Also use the flip of each view. */
   readonly flip?: boolean
   /** Also read the masks before the decoder's last block. */
   readonly withEarly?: boolean
 }
 
-/** Of each label at each pixel [labels, H, W]; `early`: by the masks before the decoder's last block. */
+/** Scores of each label at each pixel [labels, H, W]; `early`: by the masks before the decoder's last block. */
 export interface WindowScores {
   readonly last: Tensor
   readonly early: Tensor | undefined

@@ -10,7 +10,7 @@ export interface ClassAttentionOptions {
   readonly numClasses: number
 }
 
-/** What attention leaves: pixels [B, w, H, W] with the class information in them, and the evidence [B, C, H, W]. */
+/** The output: pixels [B, w, H, W] with the class information in them, and the evidence [B, C, H, W]. */
 export interface Informed {
   readonly pixels: Tensor
   readonly evidence: Tensor

@@ -1,4 +1,4 @@
-/** @file What the U-Net is built from: a 3 x 3 convolution, group norm, ReLU. */
+/** @file The unit of the U-Net: a 3 x 3 convolution, group norm, ReLU. */
 import { Conv2d, GroupNorm, kaimingNormal, Module } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 

@@ -26,7 +26,7 @@ export interface Tokens {
 /**
  * An encoder over the image and a decoder with skips. The patch tokens join at the coarsest level, and at every
  * level of the decoder pixels attend to the class tokens. The evidence of all levels adds up, and that of a 1 x 1
- * convolution over what comes out.
+ * convolution over the output.
  */
 export class Unet extends Module {
   readonly stem: ConvNormRelu[]

@@ -6,26 +6,26 @@ import { normLinear } from './norm-linear.ts'
 export interface Attended {
   /** [B, N, D] */
   readonly tokens: Tensor
-  /** Softmaxed attention [B, heads, N, N], rows attend to columns; only where asked for. */
+  /** Softmaxed attention [B, heads, N, N], rows attend to columns; only on request. */
   readonly weights: Tensor | undefined
-  /** Only where asked for. */
+  /** Only on request. */
   readonly factors: LogitFactors | undefined
 }
 
 /** What attention logits are products of, recorded: smaller than they, and enough for sums over heads. */
 export interface LogitFactors {
-  /** [B, N, heads*d], the heads side by side; not scaled. */
+  /** [B, N, heads*d], the heads concatenated; not scaled. */
   readonly queries: Tensor
   /** [B, M, heads*d] */
   readonly keys: Tensor
   readonly heads: number
 }
 
-/** One layer's attention as it is made. Not recorded, and freed once read: copy what is to stay. */
+/** One layer's attention. Not recorded, and freed once read: copy what is to stay. */
 export interface AttentionState {
   /** Softmaxed attention [B, heads, N, N]. */
   readonly weights: Tensor
-  /** Scaled queries, and keys, both [B, heads, N, d]: `attentionRows` makes the weights of them again. */
+  /** Scaled queries, and keys, both [B, heads, N, d]: `attentionRows` recomputes the weights from them. */
   readonly queries: Tensor
   readonly keys: Tensor
 }
@@ -88,7 +88,7 @@ function packHeads(qkv: Tensor, heads: number): Tensor {
     .contiguous()
 }
 
-/** Tokens of every head side by side: [B*heads, N, d] -> [B, N, D]. */
+/** Tokens of all heads concatenated: [B*heads, N, d] -> [B, N, D]. */
 export function joinHeads(tokens: Tensor, heads: number): Tensor {
   const [length, d] = tokens.shape.slice(-2) as [number, number]
   return tokens

@@ -15,18 +15,18 @@ export interface ClassTokenOptions extends VitOptions {
 }
 
 /** Patches of an image. */
-export interface Grid {
+export interface PatchGrid {
   readonly rows: number
   readonly columns: number
 }
 
-/** timm's list of what weight decay leaves alone beside biases; positions of their own names are not on it, and so do decay. */
+/** timm's list of parameters without weight decay, besides biases; separate position embeddings are not on it, and so decay. */
 export const noDecay: ReadonlySet<string> = new Set(['pos_embed', 'cls_token'])
 
 export abstract class ClassTokenTransformer extends Module {
   readonly clsToken: Parameter
   readonly posEmbed: Parameter
-  /** Of networks that keep the positions of class and patch tokens apart, and leave `posEmbed` unused. */
+  /** Separate positions of class and patch tokens, with `posEmbed` unused. */
   readonly posEmbedCls: Parameter | undefined
   readonly posEmbedPat: Parameter | undefined
   readonly patchEmbed: PatchEmbed
@@ -37,7 +37,7 @@ export abstract class ClassTokenTransformer extends Module {
   /** Patches along a side of the training crop. */
   readonly side: number
 
-  /** `unusedSize`: image size of a `posEmbed` that checkpoints carry beside separate positions. */
+  /** `unusedSize`: image size of a `posEmbed` that checkpoints have in addition to separate positions. */
   constructor(
     { numClasses, imageSize, ...vit }: ClassTokenOptions,
     { unusedSize }: { unusedSize?: number | undefined } = {},
@@ -61,7 +61,7 @@ export abstract class ClassTokenTransformer extends Module {
   }
 
   /** Whole patches in images [B, 3, H, W]. Throws InputError for images smaller than a patch. */
-  grid(images: Tensor): Grid {
+  grid(images: Tensor): PatchGrid {
     const patch = this.patchEmbed.proj.stride
     const [rows, columns] = [Math.floor(images.size(2) / patch), Math.floor(images.size(3) / patch)]
     if (rows === 0 || columns === 0) {
@@ -72,7 +72,7 @@ export abstract class ClassTokenTransformer extends Module {
     return { rows, columns }
   }
 
-  /** Position embeddings for images [B, 3, H, W]: of all tokens, or of the patch tokens where they are apart. */
+  /** Position embeddings for images [B, 3, H, W]: of all tokens, or of the patch tokens where they are separate. */
   positions(images: Tensor): Tensor {
     const { rows, columns } = this.grid(images)
     const square = images.size(2) === images.size(3)
@@ -97,7 +97,7 @@ export abstract class ClassTokenTransformer extends Module {
   }
 
   /** Responses F [B, C, h, w] of a convolution over the patch tokens among `tokens`, in float32. */
-  protected responses(head: Conv2d, tokens: Tensor, { rows, columns }: Grid): Tensor {
+  protected responses(head: Conv2d, tokens: Tensor, { rows, columns }: PatchGrid): Tensor {
     return scope(() => {
       const patches = tokens.narrow(1, this.numClasses, rows * columns)
       const grid = patches.transpose(1, 2).reshape(tokens.size(0), -1, rows, columns)

@@ -1,10 +1,10 @@
-/** @file Vision transformers that compute something else: told by the names of their weights, and refused. Pure. */
+/** @file Refuses vision transformers that compute something else, by the names of their weights. Pure. */
 import { InputError } from '../../errors.ts'
 import { kindsOf, seemsToHold } from '../weight-names.ts'
 
 const BLOCK = '^blocks\\.\\d+\\.'
 
-/** What changes the function and cannot be folded into other weights. */
+/** Weights that change the function and cannot be folded into others. */
 const FOREIGN: readonly (readonly [RegExp, string])[] = [
   [/^(register_tokens?|reg_tokens?|storage_tokens)$/, 'register tokens take part in every attention'],
   [new RegExp(`${BLOCK}attn\\.(q_norm|k_norm|q_ln|k_ln)\\.`), 'queries and keys are normalised'],
@@ -28,7 +28,7 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
 
 /**
  * Throws InputError where `names` (without prefix, and without what was folded) hold what the network, whose names are
- * `own`, does not compute; `folded` is told along.
+ * `own`, does not compute; the message names `folded`.
  */
 export function refuseForeign(
   names: Iterable<string>,
@@ -52,7 +52,7 @@ export function refuseForeign(
   })
 }
 
-/** Throws InputError where the file lacks weights of the backbone itself: they would be drawn at random. */
+/** Throws InputError where the file lacks weights of the backbone itself: they would be random. */
 export function refuseGaps(
   names: { has(name: string): boolean },
   { own, file }: { own: Iterable<string>; file: string },

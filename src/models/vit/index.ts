@@ -11,8 +11,8 @@ export { Block, blocks } from './block.ts'
 export {
   type ClassTokenOptions,
   ClassTokenTransformer,
-  type Grid,
   noDecay,
+  type PatchGrid,
 } from './class-token-transformer.ts'
 export { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
 export { Mlp } from './mlp.ts'

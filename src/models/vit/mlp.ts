@@ -32,7 +32,7 @@ export class Mlp extends Module {
   }
 }
 
-/** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is computed again in backward. */
+/** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is recomputed in backward. */
 function leanSecondHalf(hidden: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const { dtype } = hidden
   const [inner, outer] = [weight.size(1), weight.size(0)]

@@ -3,7 +3,7 @@ import type { LayerNorm, Linear } from '../../nn/index.ts'
 import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
 
 /**
- * linear(norm(x)) that keeps `x` alone, which the residual keeps anyway: the normalised tokens, as large, are computed again
+ * linear(norm(x)) that keeps `x` alone, which the residual keeps anyway: the normalised tokens, as large, are recomputed
  * in backward. x [B, N, D] -> [B, N, out]
  */
 export function normLinear(x: Tensor, norm: LayerNorm, linear: Linear): Tensor {

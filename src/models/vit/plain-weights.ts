@@ -7,13 +7,13 @@ import { refuseForeign, refuseGaps } from './foreign-weights.ts'
 
 export interface PlainWeights {
   readonly weights: ReadonlyMap<string, TensorData>
-  /** What was done, in words. */
+  /** The changes, in words. */
   readonly folded: readonly string[]
 }
 
 type Weights = Map<string, TensorData>
 
-/** Takes wrappers' prefixes off. Throws InputError where the file holds several networks. */
+/** Removes wrappers' prefixes. Throws InputError where the file holds several networks. */
 export function unwrapVit(given: ReadonlyMap<string, TensorData>, { file }: { file: string }): PlainWeights {
   const { weights, prefix, others } = unwrapNames(given, { anchor: 'patch_embed.proj.weight', file })
   return {
@@ -26,8 +26,8 @@ export function unwrapVit(given: ReadonlyMap<string, TensorData>, { file }: { fi
 }
 
 /**
- * Unwrapped weights as DeiT's: LayerScale folded into the layers before it, q, k and v put together, biases that layers do
- * without as zeros. Throws InputError for networks that compute something else.
+ * Unwrapped weights as DeiT's: LayerScale folded into the layers before it, q, k and v concatenated, absent biases as
+ * zeros. Throws InputError for networks that compute something else.
  */
 export function plainWeights(
   unwrapped: PlainWeights,
@@ -110,7 +110,7 @@ function attentions(weights: ReadonlyMap<string, unknown>): Set<string> {
   return new Set([...weights.keys()].flatMap(name => /^blocks\.\d+\.attn(?=\.)/.exec(name)?.[0] ?? []))
 }
 
-/** Puts tensors one below the other, zeros for those that are not there; returns the names that went in. */
+/** Concatenates tensors along their rows, zeros for missing ones; returns the names that were used. */
 function join(
   weights: Weights,
   to: string,

@@ -1,4 +1,4 @@
-/** @file Weights of a DeiT or of an MCTformer, whatever its class tokens and grid, for another vision transformer. */
+/** @file Weights of a DeiT or an MCTformer, of any class tokens and grid, for another vision transformer. */
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
@@ -16,7 +16,7 @@ export interface Positions {
   readonly separate: boolean
 }
 
-/** Position embeddings however the file keeps them; undefined when it has none. Throws InputError naming `file`. */
+/** Position embeddings of the file in any layout; undefined when it has none. Throws InputError naming `file`. */
 export function pretrainedPositions(
   weights: ReadonlyMap<string, TensorData>,
   file: string,
@@ -74,8 +74,8 @@ export interface AdaptedVit {
 }
 
 /**
- * The file's weights with class tokens and positions that fit `network`; heads keep their names. Positions are spread as
- * the network does it, those of augreg bicubically, as timm loads them. Throws InputError.
+ * The file's weights with class tokens and positions that fit `network`; heads keep their names. Positions are resampled
+ * as the network does, those of augreg bicubically, as timm loads them. Throws InputError.
  */
 export function adaptVisionTransformer(
   network: VisionTransformer,

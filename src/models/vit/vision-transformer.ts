@@ -2,7 +2,7 @@
 import { LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
-import type { Grid } from './class-token-transformer.ts'
+import type { PatchGrid } from './class-token-transformer.ts'
 import { PatchEmbed } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
 import { type BlockVisitor, runBlocks } from './trunk.ts'
@@ -11,11 +11,11 @@ import type { VitOptions } from './widths.ts'
 export interface VisionTransformerOptions extends VitOptions {
   /** Side of the image that the position embeddings are for. */
   readonly imageSize: number
-  /** 1 for a DeiT; one per class for a network that goes on from an MCTformer. */
+  /** 1 for a DeiT; one per class for a network that starts from an MCTformer. */
   readonly classTokens?: number
   /** Of the layer norms; 1e-6 is DeiT's. */
   readonly eps?: number
-  /** How positions are resampled where the grid is another one. */
+  /** Resampling of positions for another grid. */
   readonly resample?: 'bicubic' | 'bilinear'
 }
 
@@ -80,7 +80,7 @@ export class VisionTransformer extends Module {
   }
 
   /** Patches that cover images [B, 3, H, W]. */
-  grid(images: Tensor): Grid {
+  grid(images: Tensor): PatchGrid {
     const { stride: patch } = this.patchEmbed.proj
     return { rows: Math.ceil(images.size(2) / patch), columns: Math.ceil(images.size(3) / patch) }
   }

@@ -18,7 +18,7 @@ export const deit = {
   'deit-b': { ...DEIT, embedDim: 768, heads: 12 },
 } as const satisfies Record<string, VitOptions>
 
-/** A DeiT by its name, or sizes of one's own. */
+/** A DeiT by its name, or other sizes. */
 export type VitWidth =
   | keyof typeof deit
   | { readonly embedDim: number; readonly depth: number; readonly heads: number }

@@ -1,9 +1,9 @@
-/** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; what two have in common is made once. Imports no torch. */
+/** @file `tagmask ablate`: variants of a recipe over seeds, each an ordinary run; stages that two share are computed once. Imports no torch. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import type { Variant } from '../../methods/definition.ts'
+import type { AblationVariant } from '../../methods/definition.ts'
 import { silentLog } from '../../train/log.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import { methodOf } from '../recipe/method.ts'
@@ -21,18 +21,18 @@ export interface AblateOptions
   extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
   /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
   readonly name?: string | undefined
-  /** Variants of one's own, added to the method's. */
-  readonly variants?: readonly Variant[]
-  /** Which are compared, by name, also those of gradient clipping; the method's when not given, or only one's own where there are any. */
+  /** Further variants, added to the method's. */
+  readonly variants?: readonly AblationVariant[]
+  /** Names of the variants to compare, also those of gradient clipping. Default: `variants` if any, else the method's. */
   readonly only?: readonly string[] | undefined
   readonly seeds?: readonly number[]
-  /** What the seeds fix: a whole run, or the stage segment alone; the stages before it are then made once. */
+  /** Scope of the seeds: a whole run, or the stage segment alone, with the stages before it computed once. */
   readonly seedsOf?: 'run' | 'segment'
 }
 
 /**
- * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping what is done; a stage that another
- * variant has done from the same inputs is taken from there. Ends at `seed` unless a variant sets a key of a later stage.
+ * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping finished stages; a stage that another
+ * variant has run on the same inputs is reused. Ends at `seed` unless a variant sets a key of a later stage.
  * Writes ablation.json and ablation.md after each run.
  * Throws InputError, before anything is run, for a wrong variant or images without masks; Interrupted after an abort.
  */
@@ -96,9 +96,9 @@ export async function ablate({
 
 function chooseVariants(
   recipe: Recipe,
-  own: readonly Variant[],
+  own: readonly AblationVariant[],
   only: readonly string[] | undefined,
-): readonly Variant[] {
+): readonly AblationVariant[] {
   const preset = methodOf(recipe).variants(recipe)
   const named = [...preset, ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
@@ -112,8 +112,8 @@ function chooseVariants(
 
 const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
 
-/** Whether a variant sets a key of a stage after evaluate; else those that `seed` needs are enough. */
-function reachLater(variants: readonly Variant[]): boolean {
+/** Whether a variant sets a key of a stage after evaluate. */
+function reachLater(variants: readonly AblationVariant[]): boolean {
   return variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
 }
 
@@ -126,7 +126,7 @@ async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof ope
   })
 }
 
-/** The scores of the maps, and of the predictions where the recipe has that stage. */
+/** The scores of the CAMs, and of the predictions where the recipe has that stage. */
 async function readScores(run: RunFolder, stages: readonly StageName[]): Promise<AblationRun['scores']> {
   const files = [run.scores, ...(stages.includes('predict') ? [run.predictionScores] : [])]
   const contents = await Promise.all(files.map(file => readFile(file, 'utf8')))

@@ -1,6 +1,6 @@
-/** @file The result of an ablation: mean and deviation over seeds, each variant beside the first. Imports no torch. */
+/** @file The result of an ablation: mean and deviation over seeds, each variant against the first. Imports no torch. */
 import type { ScoreRecord } from '../../evaluate/index.ts'
-import type { Variant } from '../../methods/definition.ts'
+import type { AblationVariant } from '../../methods/definition.ts'
 
 /** One finished run. */
 export interface AblationRun {
@@ -11,7 +11,7 @@ export interface AblationRun {
   readonly scores: readonly Pick<ScoreRecord, 'metric' | 'split' | 'threshold' | 'miou'>[]
 }
 
-/** Over seeds; `deviation` is that of a sample (n - 1), null for a single seed. */
+/** Over seeds; `deviation` is the sample's (n - 1), null for a single seed. */
 export interface Spread {
   readonly mean: number
   readonly deviation: number | null
@@ -33,7 +33,7 @@ export interface AblationRow {
 /** Content of ablation.json. */
 export interface Ablation {
   readonly recipe: string
-  readonly variants: readonly Variant[]
+  readonly variants: readonly AblationVariant[]
   readonly runs: readonly AblationRun[]
   readonly rows: readonly AblationRow[]
 }
@@ -46,7 +46,10 @@ export function spread(values: readonly number[]): Spread {
 }
 
 /** A row for each metric, split and variant that has a score, in the order of the variants. */
-export function ablationRows(variants: readonly Variant[], runs: readonly AblationRun[]): AblationRow[] {
+export function ablationRows(
+  variants: readonly AblationVariant[],
+  runs: readonly AblationRun[],
+): AblationRow[] {
   const scored = runs.flatMap(({ scores, ...run }) => scores.map(score => ({ ...run, ...score })))
   const kinds = new Map(scored.map(score => [`${score.metric} ${score.split}`, score]))
   return [...kinds.values()].flatMap(({ metric, split }) => {
@@ -81,7 +84,7 @@ export function formatAblation({ variants, rows }: Ablation): string {
     'settings',
     'metric',
     'mIoU',
-    `beside ${variants[0]?.name ?? ''}`,
+    `gain over ${variants[0]?.name ?? ''}`,
     'threshold',
     'seeds',
   ]

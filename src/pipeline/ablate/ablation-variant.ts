@@ -1,12 +1,12 @@
-/** @file What an ablation compares: variants of one recipe, each a name and the keys it sets. Imports no torch. */
+/** @file Variants of an ablation, each a name and the keys it sets. Imports no torch. */
 import { InputError } from '../../errors.ts'
-import type { Variant } from '../../methods/definition.ts'
+import type { AblationVariant } from '../../methods/definition.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { parseSet } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 
-/** What WeakTr's gradient clipping can be compared with, by name: none, and half and twice its start value and patch size. */
-export function clippingVariants({ segment }: Recipe): readonly Variant[] {
+/** Variants of WeakTr's gradient clipping: none, and half and twice its start value and patch size. */
+export function clippingVariants({ segment }: Recipe): readonly AblationVariant[] {
   if (segment === null || segment.clipping === null) return []
   const { cropSize, clipping } = segment
   const { startValue, patchSize } = clipping
@@ -25,9 +25,9 @@ export function clippingVariants({ segment }: Recipe): readonly Variant[] {
   ]
 }
 
-/** Reads `name=key=value,key=value`; `name=` is the recipe as it stands. Commas inside a value part nothing, unless a
- * key and = follow. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
-export function parseVariant(text: string): Variant {
+/** Reads `name=key=value,key=value`; `name=` is the recipe unchanged. A comma separates settings only before a
+ * key and =. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
+export function parseVariant(text: string): AblationVariant {
   const at = text.indexOf('=')
   const name = text.slice(0, at)
   if (!/^[a-z0-9][\w.+-]*$/i.test(name) || at < 0) {
@@ -41,8 +41,8 @@ export function parseVariant(text: string): Variant {
   return { name, set }
 }
 
-/** Those named, in that order. Throws InputError for a name that is none of them. */
-export function pickVariants(all: readonly Variant[], names: readonly string[]): Variant[] {
+/** The variants of these names, in that order. Throws InputError for an unknown name. */
+export function pickVariants(all: readonly AblationVariant[], names: readonly string[]): AblationVariant[] {
   const known = all.map(({ name }) => name)
   return names.map(name => {
     const found = all.find(variant => variant.name === name)

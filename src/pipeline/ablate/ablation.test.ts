@@ -166,7 +166,7 @@ describe('an ablation', () => {
     const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
     const variants = files.map((file, i) => ({ name: `file${i}`, set: [`maps.weights=${file}`] }))
     const { folder: at } = await ablate({ ...options(), name: 'files', variants, seeds: [0], log })
-    expect(lines.filter(line => line.includes('taken from'))).toEqual([])
+    expect(lines.filter(line => line.includes('reused from'))).toEqual([])
     const [zero, one] = await Promise.all(
       variants.map(({ name }) => readFile(join(at, `${name}-seed0`, 'maps', '0001.safetensors'))),
     )

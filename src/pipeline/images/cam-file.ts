@@ -13,7 +13,7 @@ export function camFile(folder: string, { id }: { readonly id: string }): string
   return join(folder, `${id}.safetensors`)
 }
 
-/** Writes the maps [K, H, W] of the given foreground classes (from 0), atomically; `notes` is further metadata. */
+/** Writes the CAMs [K, H, W] of the given foreground classes (from 0), atomically; `notes` is further metadata. */
 export async function writeCams(
   path: string,
   {
@@ -25,7 +25,7 @@ export async function writeCams(
   await writeSafetensors(path, new Map([['cam', cam]]), { ...notes, classes: JSON.stringify(classes) })
 }
 
-/** The classes (from 0) of the maps in a file, which are not read. Throws InputError for a file of another kind. */
+/** The classes (from 0) of the CAMs in a file, without reading the CAMs. Throws InputError for another kind of file. */
 export async function readCamClasses(path: string): Promise<readonly number[]> {
   const { metadata } = await readSafetensorsHeader(path)
   const classes = parseClasses(metadata.classes)
@@ -33,17 +33,17 @@ export async function readCamClasses(path: string): Promise<readonly number[]> {
   return classes
 }
 
-/** One entry of the metadata; undefined where it is not there or the file cannot be read. */
+/** One entry of the metadata; undefined if absent or unreadable. */
 export async function readCamNote(path: string, name: string): Promise<string | undefined> {
   const header = await readSafetensorsHeader(path).catch(() => undefined)
   return header?.metadata[name]
 }
 
-const NEGLIGIBLE = 256e6 // bytes; below, the system is not asked for what it has
+const NEGLIGIBLE = 256e6 // bytes; below this, free memory is not checked
 
 /**
- * Reads the maps as float32, or as means at a smaller size that `sizeOf` makes of theirs. Throws InputError when the file is
- * missing, cut short, of another kind, or does not fit into memory.
+ * Reads the CAMs as float32, averaged down to the size that `sizeOf` returns. Throws InputError when the file is missing,
+ * truncated, of another kind, or does not fit into memory.
  */
 export async function readCams(
   path: string,
@@ -113,7 +113,7 @@ function shrunk(plane: Float32Array, own: Size, size: Size): Float32Array {
 
 function noCams(path: string): InputError {
   return new InputError(path, 'holds no CAMs', {
-    expected: 'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; run tagmask maps again',
+    expected: 'a tensor cam [K, H, W] and the metadata classes, a list of K numbers; recompute the CAMs',
   })
 }
 

@@ -8,7 +8,7 @@ import { readCams } from './cam-file.ts'
 import type { Size } from './step-memory.ts'
 
 /**
- * CAMs with the image they are of, both at the size that `sizeOf` makes of the image's own. Throws InputError when
+ * CAMs with their image, both at the size that `sizeOf` returns for the image's own. Throws InputError when
  * their sizes differ.
  */
 export async function readCamsAndImage(

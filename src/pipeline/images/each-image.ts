@@ -1,4 +1,4 @@
-/** @file Work on many images at once, each by itself, at a size at which it fits into memory. Imports no torch. */
+/** @file Processes images in parallel, each at a size that fits into memory. Imports no torch. */
 import type { Sample } from '../../data/sample.ts'
 import { scaledSize } from '../../data/transforms/views.ts'
 import { imageSize } from '../../io/image-size.ts'
@@ -9,15 +9,15 @@ import { tryTwice } from './out-of-memory.ts'
 import type { Size } from './step-memory.ts'
 
 export interface EachImageOptions<P> extends Omit<PassOptions<P>, 'filesOf'> {
-  /** Images in work at the same time. */
+  /** Images processed at the same time. */
   readonly atOnce?: number
-  /** Size and memory that an image may take; `budget`: bytes that are free now. Without it each is worked on as it is. */
+  /** Limits of size and memory; `budget`: bytes free now. Without it images keep their size. */
   readonly within?: Omit<ImagePlanOptions, 'title'>
 }
 
 /**
- * Calls `work` for every image whose `fileOf` is not there yet; `sizeOf` makes of the image's own size that to work at. One
- * for which memory runs out is tried once more at half its size. Returns, tells and throws as `passOver`.
+ * Calls `work` for every image whose `fileOf` does not exist; `sizeOf` maps the image's size to the working size. An image
+ * that runs out of memory is tried once more at half its size. Returns, reports and throws as `passOver`.
  */
 export async function eachImage<P extends Pick<Sample, 'id'> & Partial<Sample>>(
   samples: readonly P[],
@@ -30,7 +30,7 @@ export async function eachImage<P extends Pick<Sample, 'id'> & Partial<Sample>>(
   const run = async (sample: P): Promise<void> => {
     const { id, image, tags = [] } = sample
     const own = image === undefined ? undefined : await imageSize(image)
-    if (!plan || !image || !own) return work(sample, fileOf(sample), size => size) // reading it tells why
+    if (!plan || !image || !own) return work(sample, fileOf(sample), size => size) // reading it throws the reason
     const working = scaledSize(own, plan.fit({ id, image, tags }, own))
     const leave = await plan.enter({ own, working, sample: { tags } })
     try {

@@ -1,4 +1,4 @@
-/** @file CAMs of images one after the other, as the recipe's `maps` section says, whatever the size of an image. */
+/** @file CAMs of images of any size, one after another, by the recipe's `maps` section. */
 import type { Sample } from '../../data/sample.ts'
 import type { ImageViews } from '../../data/view-loader.ts'
 import { elementCount, itemSize, type TensorData } from '../../io/tensor-data.ts'
@@ -9,7 +9,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { type LookOptions, lookAtImages, withinRecipe } from './sized-views.ts'
 import { mapsMemory, type Size } from './step-memory.ts'
 
-/** CAMs [K, H, W] in [0, 1] of the image's tags, at the given size, or that of its first view. */
+/** CAMs [K, H, W] in [0, 1] of the image's tags, at the given size; default: that of its first view. */
 export function imageCams(
   method: Method,
   { maps: { flip }, device, precision }: Pick<Recipe, 'maps' | 'device' | 'precision'>,
@@ -18,7 +18,7 @@ export function imageCams(
   return scope(() => {
     const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
     return autocast({ precision, device }, () =>
-      method.imageMaps(images, {
+      method.imageCams(images, {
         classes: sample.tags,
         flip,
         ...(size !== undefined && { size: [size.height, size.width] }),
@@ -27,7 +27,7 @@ export function imageCams(
   })
 }
 
-/** What a network sees of an image. */
+/** The CAMs of one image. */
 export interface CamsOfImage {
   readonly sample: Sample
   readonly own: Size
@@ -36,7 +36,7 @@ export interface CamsOfImage {
   readonly heads: HeadWeights | undefined
 }
 
-/** Yields the CAMs of the images, as lookAtImages; one smaller than a patch is left out too. */
+/** Yields the CAMs of the images, as `lookAtImages`; images smaller than a patch are left out. */
 export function camsOfImages(
   method: Method,
   recipe: Recipe,
@@ -74,7 +74,7 @@ export function camsOfImages(
   )
 }
 
-/** CAMs [K, h, w] as [K, height, width] in the number format, spread bilinearly one after the other where the sizes differ. */
+/** CAMs [K, h, w] resized to [K, height, width] in the given number format; bilinear, one at a time. */
 export function fullSizeCams(
   cams: Tensor,
   { width, height }: Size,

@@ -1,4 +1,4 @@
-/** @file One pass over images: what is there is kept, progress, images that cannot be used, abort. Imports no torch. */
+/** @file One pass over images: existing files are kept; progress, unusable images, abort. Imports no torch. */
 import { stat } from 'node:fs/promises'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
@@ -18,27 +18,27 @@ export interface PassLimits {
 export interface PassOptions<P> extends PassLimits {
   /** Name of the work, before its progress and messages. */
   readonly title: string
-  /** The files that it makes of an image; none is skipped where not given. */
+  /** The files of an image; one that has them all is skipped. Default: none. */
   readonly filesOf?: (sample: P) => readonly string[]
 }
 
 export interface ImagePass<P> {
   /** Images without all their files. */
   readonly open: readonly P[]
-  /** Leaves the image out; throws the error again under `strict` and when it is no InputError. */
+  /** Leaves the image out; rethrows the error under `strict` and when it is no InputError. */
   lose(sample: P, error: unknown): void
-  /** One more image is done; the work looks at the signal before the next. */
+  /** Counts an image as done; check the signal before the next. */
   done(): void
 }
 
-/** As the stages of a run do it. */
+/** The limits of a stage. */
 export function limitsOf({ recipe: { strict, data }, run, signal, log }: StageContext): PassLimits {
   return { strict, maxLost: data.maxLost, list: run.lostImages, signal, log }
 }
 
 /**
- * Calls `work` on the images that are still to be made. Lost ones are told in one line at the end; returns their ids, and
- * throws InputError when they are more than `maxLost` allows. Throws Interrupted after an abort, when `work` has returned.
+ * Calls `work` on the unfinished images. Lost ones are reported in one line at the end; returns their ids. Throws
+ * InputError when more are lost than `maxLost` allows, and Interrupted after an abort, once `work` has returned.
  */
 export async function passOver<P extends { readonly id: string }>(
   samples: readonly P[],
@@ -77,7 +77,7 @@ export async function passOver<P extends { readonly id: string }>(
 }
 
 /**
- * Passes over what a stream makes of the open images: what `use` writes of one goes on while the next is looked at.
+ * As `passOver`, on a stream of results: `use` writes one while the network computes the next.
  */
 export function passOverStream<P extends { readonly id: string }, T>(
   samples: readonly P[],

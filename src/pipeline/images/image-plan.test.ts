@@ -36,7 +36,7 @@ test('larger ones are worked on within it, and named in one line', () => {
   for (const id of ['a', 'b', 'c', 'd', 'e'])
     expect(images.fit(sample(id), { width: 4000, height: 6000 })).toBe(1024 / 6000)
   expect(told(images).lines).toBe(
-    'maps: 5 images are larger than maps.longestSide (1024 pixels) and worked on as if reduced to it: a, b, c and 2 more',
+    'maps: 5 images are larger than maps.longestSide (1024 pixels) and processed at that size: a, b, c and 2 more',
   )
   expect(told(images).lines).toBe('')
 })
@@ -50,7 +50,7 @@ test('one that does not fit into memory is shrunk until it does, and said with i
   expect((width * height) ** 2).toBeLessThanOrEqual(there)
   expect(width).toBeGreaterThan(400)
   expect(told(images).lines).toBe(
-    `! maps: 1 image does not fit into memory (22.5 GB may be used, as memory of the recipe and of the machine allow) and is worked on at a smaller size: a (${width} x ${height})`,
+    `! maps: 1 image does not fit into memory (22.5 GB may be used, by memory of the recipe and of the machine) and is worked on at a smaller size: a (${width} x ${height})`,
   )
 })
 

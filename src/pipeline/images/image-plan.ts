@@ -1,4 +1,4 @@
-/** @file At what size each image is worked on: within the longest side, no smaller than a patch, and so that the step fits into memory. */
+/** @file Working size of each image: within the longest side, at least a patch, and so that the step fits into memory. */
 import { sample } from '../../data/listing.ts'
 import type { Sample } from '../../data/sample.ts'
 import { scaledSize } from '../../data/transforms/views.ts'
@@ -11,34 +11,34 @@ import type { Size } from './step-memory.ts'
 export interface ImagePlanOptions {
   /** Name of the work, before its lines. */
   readonly title: string
-  /** Larger images are worked on as if reduced to this many pixels. */
+  /** Longest side of the working size, pixels. */
   readonly longestSide: number
   /** The recipe's key for that. */
   readonly key: string
-  /** Smaller images are left out: a side of a patch; none is left out when not given. */
+  /** Side of a patch: smaller images are left out. Default: none. */
   readonly least?: number
-  /** Bytes that the step takes for an image of its own size worked on at another. */
+  /** Bytes that the step takes for an image at a working size. */
   readonly memoryOf: (sizes: { own: Size; working: Size; sample: Pick<Sample, 'tags'> }) => number
-  /** Bytes that may be taken now. */
+  /** Bytes free now. */
   readonly budget: () => number
 }
 
 type Named = Pick<Sample, 'id' | 'image' | 'tags'>
 
 export interface ImagePlan {
-  /** Takes the memory of the step once it is free. The function that is returned gives it back. */
+  /** Reserves the memory of the step once it is free; the returned function releases it. */
   enter(sizes: Parameters<ImagePlanOptions['memoryOf']>[0]): Promise<() => void>
-  /** The share of its size that an image is worked on at. Throws InputError for one that cannot be. */
+  /** Scale of the working size. Throws InputError for an image that is too small or does not fit. */
   fit(sample: Named, own: Size): number
-  /** From now on the image is worked on at half that share: memory ran out all the same. */
+  /** Halves the scale of an image that ran out of memory. */
   halve(sample: Pick<Named, 'id'>): void
-  /** The image is left out after all, so nothing is said of its size. */
+  /** Drops an image that is left out from the report of sizes. */
   forget(sample: Pick<Named, 'id'>): void
-  /** Says in one line each which images were reduced, and which further than the longest side. */
+  /** Logs which images were reduced to the longest side, and which further, a line each. */
   tell(log: Log): void
 }
 
-const STEP = 0.85 // from one size that is tried to the next
+const STEP = 0.85 // from one tried size to the next
 const SMALLEST = 32 // pixels of the longer side: less shows nothing
 
 export function planImages({
@@ -98,13 +98,13 @@ export function planImages({
       if (reduced.size > 0) {
         const are = reduced.size === 1 ? '1 image is' : `${reduced.size} images are`
         log.info(
-          `${title}: ${are} larger than ${key} (${longestSide} pixels) and worked on as if reduced to it: ${sample([...reduced])}`,
+          `${title}: ${are} larger than ${key} (${longestSide} pixels) and processed at that size: ${sample([...reduced])}`,
         )
       }
       if (shrunk.size > 0) {
         const do_ = shrunk.size === 1 ? '1 image does' : `${shrunk.size} images do`
         log.warn(
-          `${title}: ${do_} not fit into memory (${formatBytes(allowed)} may be used, as memory of the recipe and of the machine allow) and ${shrunk.size === 1 ? 'is' : 'are'} worked on at a smaller size: ${sample([...shrunk.values()])}`,
+          `${title}: ${do_} not fit into memory (${formatBytes(allowed)} may be used, by memory of the recipe and of the machine) and ${shrunk.size === 1 ? 'is' : 'are'} worked on at a smaller size: ${sample([...shrunk.values()])}`,
         )
       }
       reduced.clear()
@@ -113,7 +113,7 @@ export function planImages({
   }
 }
 
-/** The size itself where it is within the longest side, else reduced to it. */
+/** The size, reduced to the longest side if larger. */
 export function sizeWithin(longestSide: number, own: Size): Size {
   return scaledSize(own, Math.min(1, longestSide / Math.max(own.width, own.height)))
 }

@@ -1,5 +1,5 @@
-/** @file Work on many things, so many at a time. Imports nothing. */
-/** Calls `work` for every item. After a failure none is begun; rejects with the first, when what was begun has ended. */
+/** @file Runs work in parallel, with a limit. Imports nothing. */
+/** Calls `work` for every item. After a failure no further call starts; rejects with the first once the running ones have ended. */
 export async function inParallel<T>(
   items: readonly T[],
   work: (item: T) => Promise<void>,

@@ -1,4 +1,4 @@
-/** @file Images that a network labels, each written as it is made; what is there stays. */
+/** @file Labels images with a network and writes each at once; existing files stay. */
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Sample } from '../../data/sample.ts'
@@ -12,7 +12,7 @@ import { lookOf, type Prediction, type PredictOptions, predictImages } from './p
 
 export type LabelImagesOptions = PassOptions<Sample> & Pick<PredictOptions, 'ways'> & Partial<PredictOptions>
 
-/** Looks as the section `predict` says where the options say nothing else. Returns, tells and throws as `passOver`. */
+/** Options default to the section `predict`. Returns, reports and throws as `passOver`. */
 export function labelImages(
   recipe: Recipe,
   network: LabelNetwork,
@@ -29,7 +29,7 @@ export function labelImages(
   )
 }
 
-/** The same for a stage, one PNG for each way. */
+/** For a stage: one PNG for each way. */
 export async function writeLabels(
   context: StageContext,
   network: LabelNetwork,

@@ -1,4 +1,4 @@
-/** @file Images that a stage leaves out of something, told at its end: those of one cause in one line. Imports no torch. */
+/** @file Images that a stage leaves out, reported at its end, a line for each cause. Imports no torch. */
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
@@ -6,7 +6,7 @@ import { byCause } from './lost-images.ts'
 
 export interface LeftOut {
   readonly count: number
-  /** Throws the error again when it is no InputError, or under `strict`. */
+  /** Rethrows the error when it is no InputError, or under `strict`. */
   add(id: string, error: unknown): void
   /** `what`: what they are left out of, as in "the scores". */
   tell(log: Log, what: string): void

@@ -1,6 +1,6 @@
 /**
- * @file Images that a piece of work loses: told in one line, each named with its cause in lost-images.txt of the run. When
- * they are too many, the work is not done. Imports no torch.
+ * @file Unusable images of a stage: reported in one line, each named with its cause in lost-images.txt of the run. Too many
+ * are an error. Imports no torch.
  */
 import { readFile, rm } from 'node:fs/promises'
 import { sample } from '../../data/listing.ts'
@@ -14,12 +14,12 @@ import { fromHere } from '../run/run-folder.ts'
 export interface LostImagesOptions {
   /** Name of the work, before its lines. */
   readonly title: string
-  /** The file that names all of them; without one the line names more of them. */
+  /** The file that names all of them; without it the line names more. */
   readonly list?: string | undefined
   readonly log: Log
 }
 
-/** How many were lost of how many, and the largest share that may be (`data.maxLost` of the recipe). */
+/** Lost images, all images, and the largest share that may be lost (`data.maxLost` of the recipe). */
 export interface LostShare {
   readonly lost: number
   readonly total: number
@@ -29,9 +29,9 @@ export interface LostShare {
 export interface LostImages {
   readonly ids: readonly string[]
   add(image: { readonly id: string }, error: InputError): void
-  /** One line on those that it has not told of, and the file; those that an earlier stage named are only counted. */
+  /** Logs those not reported yet in one line and writes the file; those an earlier stage named are only counted. */
   tell(total?: number): Promise<void>
-  /** Tells; throws InputError when all or too many are lost: the work is then not done, what it has made stays. */
+  /** Reports; throws InputError when all or too many are lost. Files already written stay. */
   conclude(share: LostShare): Promise<void>
 }
 
@@ -74,9 +74,9 @@ export function collectLost({ title, list, log }: LostImagesOptions): LostImages
     async conclude({ lost: number, total, maxLost }) {
       await tell(total)
       if (number === 0 || (number < total && number <= maxLost * total)) return
-      throw new InputError(title, `${number} of ${count(total, 'image')} could not be used, as said above`, {
+      throw new InputError(title, `${number} of ${count(total, 'image')} could not be used, as named above`, {
         field: 'data.maxLost',
-        expected: `at most ${Math.round(100 * maxLost)} % may be lost: mend what is said above (is their folder there and readable?) and give the same command, or raise data.maxLost`,
+        expected: `at most ${Math.round(100 * maxLost)} % may be lost: fix what is named above (is their folder there and readable?) and resume with the same command, or raise data.maxLost`,
       })
     },
   }
@@ -88,7 +88,7 @@ export async function notNamed(list: string, images: readonly { readonly id: str
   return images.flatMap(({ id }) => (named.has(id) ? [] : [id]))
 }
 
-/** Images whose errors say the same but for names and numbers. */
+/** Groups images whose errors differ only in names and numbers. */
 export function byCause(
   lost: readonly (readonly [id: string, InputError])[],
 ): { readonly ids: string[]; readonly first: InputError }[] {
@@ -102,7 +102,7 @@ export function byCause(
   return [...causes.values()]
 }
 
-/** Each cause with the first images of it, then what would be right. One alone is told in full. */
+/** Each cause with its first images, then the remedies. A single image has its whole message. */
 function causesOf(lost: readonly (readonly [string, InputError])[], most: number): string[] {
   if (lost.length === 1) return [lost[0]![1].message]
   const causes = byCause(lost)

@@ -1,12 +1,12 @@
-/** @file Lets work on several images run at once as long as their memory allows. Imports nothing. */
+/** @file Limits parallel work to the free memory. Imports nothing. */
 export interface MemoryGate {
-  /** Bytes that one step may take when it has the memory for itself. */
+  /** Bytes that a step running alone may take. */
   budget(): number
-  /** Takes `bytes` once they are free; alone, if they never are. The function that is returned gives them back. */
+  /** Reserves `bytes` once they are free or nothing else runs; the returned function releases them. */
   enter(bytes: number): Promise<() => void>
 }
 
-/** `now`: bytes that may be taken at this moment, which work that is running has already lessened. */
+/** `now`: bytes free at this moment, without those of running work. */
 export function memoryGate(now: () => number): MemoryGate {
   let used = 0
   let total = now()

@@ -1,8 +1,8 @@
-/** @file Work on an image that is tried once more, smaller, when memory runs out. Imports no torch. */
+/** @file Retries an image at a smaller size when memory runs out. Imports no torch. */
 import { InputError } from '../../errors.ts'
 import { isOutOfMemory } from '../../io/available-memory.ts'
 
-/** Calls `work`, and `smaller` when memory ran out. Throws InputError that names the image when it runs out for good. */
+/** Calls `work`, and `smaller` when memory ran out. Throws InputError naming the image when it runs out again. */
 export async function tryTwice<T>(
   { id, image = id }: { readonly id: string; readonly image?: string },
   work: () => Promise<T>,

@@ -24,23 +24,23 @@ export interface PredictOptions
     Pick<LookOptions, 'workers' | 'strict' | 'onBadImage' | 'load' | 'atOnce' | 'log'> {
   readonly title?: string
   readonly normalisation: Normalisation
-  /** What is wanted; ms-crf needs `crf`. */
+  /** Requested labels; ms-crf needs `crf`. */
   readonly ways: readonly Way[]
-  /** Side of the training crop: what a Segmenter looks at. */
+  /** Side of the training crop: the window of a Segmenter. */
   readonly cropSize: number
-  /** Megabytes that images may take at once; what is free when not given. */
+  /** Megabytes that images may take at once; default: the free memory. */
   readonly memory?: number | undefined
-  /** Of the CRF; chosen from the cores when null or not given. */
+  /** Threads of the CRF; null: by the number of cores. */
   readonly threads?: number | null
   readonly device: string
   readonly precision: Precision
   /** Also yield the probabilities. */
   readonly withScores?: boolean
-  /** What else is known of an image; nothing when not given. */
+  /** Prior on the labels of an image; default: none. */
   readonly prior?: (sample: Sample) => Promise<LabelPrior>
 }
 
-/** How a recipe looks at the images that it labels: its section `predict`, its device, its limits. */
+/** The options of a recipe: its section `predict`, its device, its limits. */
 export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage' | 'log'> {
   const { predict, data, threads, device, precision, memory, strict } = recipe
   const workers = data.workers ?? 1
@@ -67,16 +67,16 @@ export interface Prediction {
   readonly sample: Sample
   readonly image: RgbImage
   readonly labels: ReadonlyMap<Way, LabelMap>
-  /** Of all views together, at the size that the network looked at, before the CRF; where they were asked for. */
+  /** Over all views, at the size the network saw, before the CRF; only with `withScores`. */
   readonly scores: LabelScores | undefined
 }
 
 const IN_FLIGHT = 4 // images whose CRF is running or waits: each holds a float for every pixel and label
 
 /**
- * Yields the images in order. The CRF works on threads of its own while the network looks at the next images, as many as
- * memory allows; those that cannot be read or do not fit into memory are reported and left out, or thrown when `strict`. The
- * network must be in eval mode.
+ * Yields the images in order. The CRF runs on other threads while the network predicts the next images, as many as memory
+ * allows. Images that are unreadable or too large for memory are reported and left out, or thrown when `strict`. The network
+ * must be in eval mode.
  */
 export function predictImages(
   network: LabelNetwork,
@@ -141,7 +141,7 @@ async function predictOne(
   return { sample, image, labels, scores }
 }
 
-/** Probabilities times what is known of the image; not normalised. scores [labels, H, W] */
+/** Probabilities times the prior; not normalised. scores [labels, H, W] */
 function withPrior(scores: Tensor, { width, height, factors }: LabelPrior): Tensor {
   const area = width * height
   const planes = new Float32Array(scores.size(0) * area)

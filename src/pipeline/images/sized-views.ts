@@ -1,4 +1,4 @@
-/** @file Images that a network looks at one after the other, each at a size at which it fits into memory. */
+/** @file Network inference on images one after another, each at a size that fits into memory. */
 import type { Sample } from '../../data/sample.ts'
 import { scaledSize } from '../../data/transforms/views.ts'
 import { type ImageViews, loadViews, type ViewOptions } from '../../data/view-loader.ts'
@@ -15,9 +15,9 @@ export interface LookOptions
   extends ImagePlanOptions,
     Pick<ViewOptions, 'scales' | 'unit' | 'normalisation' | 'withImage' | 'strict' | 'workers'> {
   readonly onBadImage: (sample: Sample, error: InputError) => void
-  /** How images are read and made smaller; from their files, in worker threads, when not given. */
+  /** Reads and resizes images; default: from their files, in worker threads. */
   readonly load?: typeof loadViews
-  /** Images whose work may go on at the same time. */
+  /** Images in progress at the same time. */
   readonly atOnce?: number
   readonly log: Log
 }
@@ -26,9 +26,9 @@ export interface LookOptions
 export type SizedViews = ImageViews & { readonly working: Size }
 
 /**
- * Yields what `look` makes of the images, in order. The network's part of it is over when its promise is returned: the rest
- * may go on meanwhile, as far as memory allows. One for which memory runs out is looked at once more at half its size. Those
- * that cannot be used are reported and left out, or thrown when `strict`; says in a line which were reduced.
+ * Yields the results of `look`, in order. The network is done when `look` returns its promise; the rest may run on, as far
+ * as memory allows. An image that runs out of memory is tried once more at half its size. Unusable images are reported and
+ * left out, or thrown when `strict`; reduced ones are logged.
  */
 export async function* lookAtImages<T>(
   samples: readonly Sample[],
@@ -100,7 +100,7 @@ export function withinRecipe(
   return { longestSide, key: 'maps.longestSide', memoryOf, budget: () => freeMemory(most) }
 }
 
-/** Bytes that may be taken now, `most` megabytes at once. */
+/** Bytes free now, at most `most` megabytes. */
 export function freeMemory(most: number | undefined): number {
   return memoryBudget({ cached: memory().cached, most })
 }

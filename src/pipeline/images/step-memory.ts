@@ -1,4 +1,4 @@
-/** @file Bytes that a step on one image takes in addition to the network, known before it is tried. Measured as peaks on images of 0.2 to 3 megapixels. */
+/** @file Bytes that a step on one image takes in addition to the network, estimated in advance. Measured as peaks on images of 0.2 to 3 megapixels. */
 import { denseMemory } from '../../models/encoder-memory.ts'
 import type { LabelNetwork } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'
@@ -14,14 +14,14 @@ export interface Size {
   readonly height: number
 }
 
-/** Parts of a recipe that decide. */
+/** The parts of a recipe that it depends on. */
 export type MemorySettings = Pick<Recipe, 'method' | 'model' | 'maps' | 'precision' | 'device'>
 
 const FLOAT = 4
 
 /**
- * CAMs of one image: `working` the size that scales are relative to, `own` its own, `tags` how many maps it gets. On a
- * GPU the host's part alone.
+ * Bytes of the CAMs of one image: `working` the size that scales are relative to, `own` its own, `tags` the number of
+ * CAMs. On a GPU the host's part alone.
  */
 export function mapsMemory(
   recipe: MemorySettings,
@@ -45,7 +45,7 @@ export function mapsMemory(
   return host + inputs + Math.max(...looks) + summed
 }
 
-/** What an image and its maps take at their own size: the pixels twice, the maps in half precision, one of them in single. */
+/** Bytes of an image and its CAMs at their own size: the pixels twice, the CAMs in half precision, one of them in single. */
 function ownSizeMemory({ own, working, tags }: { own: Size; working: Size; tags: number }): number {
   const pixels = own.width * own.height
   const decoded = 6 * pixels
@@ -54,7 +54,7 @@ function ownSizeMemory({ own, working, tags }: { own: Size; working: Size; tags:
     : decoded + pixels * (2 * tags + 4 * FLOAT)
 }
 
-/** The affinities of an image of this size and the walk of its maps along them. */
+/** Bytes of the affinities of an image and the random walk of its CAMs. */
 export function walkMemory(
   recipe: MemorySettings,
   {
@@ -75,7 +75,7 @@ export function walkMemory(
   return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
 }
 
-/** Labels of one image at several scales. */
+/** Bytes of labelling one image at several scales. */
 export function predictMemory(
   {
     precision,

@@ -1,4 +1,4 @@
-/** @file The AffinityNet of a recipe, to be trained or with what a run has trained. */
+/** @file The AffinityNet of a recipe, with initial or trained weights. */
 import { adamw, type Optimiser, polySgdMomentum, sgd } from '../../optim/index.ts'
 import { type AffinityNet, affinityGroups, affinityNet, SMALL } from '../../refine/affinity/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
@@ -8,7 +8,7 @@ import type { RunFolder } from '../run/run-folder.ts'
 import { buildBackbone } from './build-backbone.ts'
 import { loadTrained, prepareTorch } from './build-method.ts'
 
-/** Builds it with freshly drawn weights; of ResNet38 the first stages are frozen, as published. */
+/** Builds it with random weights; the first stages of ResNet38 are frozen, as published. */
 export function buildAffinity(recipe: Recipe, { numClasses }: { numClasses: number }): AffinityNet {
   const frozen = ['conv1a', 'b2', 'b2_1', 'b2_2'] as const
   const { backbone: name } = recipe.affinity
@@ -16,7 +16,7 @@ export function buildAffinity(recipe: Recipe, { numClasses }: { numClasses: numb
   return affinityNet(backbone, name === 'resnet38' ? {} : { reduced: SMALL })
 }
 
-/** What the run has trained, in eval mode on the recipe's device. Throws InputError when it does not fit. */
+/** The trained network of a run, in eval mode on the recipe's device. Throws InputError when its weights do not fit. */
 export async function loadAffinity(
   recipe: Recipe,
   run: RunFolder,
@@ -28,7 +28,7 @@ export async function loadAffinity(
   return network.to(device).eval()
 }
 
-/** As the recipe says; the head learns `headFactor` times as fast. */
+/** The recipe's optimiser; the head's learning rate is `headFactor` times the backbone's. */
 export function affinityOptimiser(
   network: AffinityNet,
   { optimiser: settings, headFactor }: AffinityRecipe,

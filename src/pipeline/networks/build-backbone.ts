@@ -1,4 +1,4 @@
-/** @file The backbone of AffinityNet and of segmentation as a recipe names it, and the weights it starts from. */
+/** @file The backbone of AffinityNet and of segmentation in a recipe, and its initial weights. */
 import { readWeights } from '../../io/weights.ts'
 import {
   type DenseBackbone,
@@ -18,11 +18,11 @@ import { trainedWeights } from './build-method.ts'
 
 export interface BackboneOptions {
   readonly numClasses: number
-  /** Parts of ResNet38 that do not train. */
+  /** Frozen parts of ResNet38. */
   readonly frozen: readonly FrozenPart[]
 }
 
-/** Builds it with freshly drawn weights. */
+/** Builds it with random weights. */
 export function buildBackbone(
   name: BackboneName,
   recipe: Recipe,
@@ -44,7 +44,7 @@ export interface StartOptions {
 
 /**
  * Starts a network from the file that its section names or, where it has the classification network's size, from the run's own
- * trained weights; says what was left to chance. Throws InputError when the weights are of another architecture.
+ * trained weights; logs what was drawn at random. Throws InputError when the weights are of another architecture.
  */
 export async function startBackbone(
   network: Pick<DenseNetwork<Module>, 'loadPretrained' | 'stateDict'>,

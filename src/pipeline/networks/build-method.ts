@@ -14,14 +14,14 @@ import { warnOfRandomStart } from '../run/random-weights.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { train } from '../stages/train/index.ts'
 
-/** Sets threads and seed as the recipe says; returns the device. Throws InputError for one that is not there. */
+/** Sets threads and seed of the recipe; returns the device. Throws InputError if it is unavailable. */
 export function prepareTorch({ threads, device, seed }: Recipe): string {
   if (threads !== null) setThreads(threads)
   manualSeed(seed)
   return checkDevice(device)
 }
 
-/** Builds the method's network with freshly drawn weights. Throws InputError for a device that is not there. */
+/** Builds the method's network with random weights. Throws InputError for an unavailable device. */
 export async function buildMethod(recipe: Recipe, options: { numClasses: number }): Promise<Method> {
   const device = prepareTorch(recipe)
   const method = await methodOf(recipe).build(recipe, options)
@@ -29,14 +29,14 @@ export async function buildMethod(recipe: Recipe, options: { numClasses: number 
   return method
 }
 
-/** Starts from the recipe's pretrained weights and says what they left to chance; all of it where it names none. */
+/** Loads the recipe's pretrained weights, if any, and logs what was drawn at random. */
 export async function startFromWeights(
   method: Method,
   recipe: Recipe,
   { run, log }: { run: RunFolder; log: Log },
 ): Promise<void> {
   if (recipe.weights === null) {
-    if (recipe.data.layout === 'demo') log.info('train: from random weights, as the demo is meant to be')
+    if (recipe.data.layout === 'demo') log.info('train: from random weights, as intended for the demo')
     await warnOfRandomStart(train.randomStart?.(recipe), { checkpoints: run.checkpoints, log })
     return
   }
@@ -54,7 +54,7 @@ function sayLoaded(
   if (warning !== undefined) log.warn(`${from}: ${warning}`)
 }
 
-/** The file of weights that CAMs are made with: the recipe's own, or what the stage train wrote. */
+/** The weight file for the CAMs: the recipe's, or that of the stage train. */
 export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): string {
   return maps.weights ?? checkpointFiles(checkpoints)[maps.checkpoint]
 }
@@ -72,7 +72,7 @@ export async function loadPublished(method: Method, file: string, log: Log): Pro
   })
 }
 
-/** Loads weights that a training wrote. Throws InputError naming the file when they do not fit. */
+/** Loads the weights of a training. Throws InputError naming the file when they do not fit. */
 export async function loadTrained(network: Module, file: string): Promise<void> {
   const weights = await readWeights(file)
   try {

@@ -1,4 +1,4 @@
-/** @file The segmentation network of a recipe, to be trained or with what a run has trained. */
+/** @file The segmentation network of a recipe, with initial or trained weights. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Normalisation } from '../../data/transforms/normalise.ts'
@@ -18,7 +18,7 @@ import { buildBackbone } from './build-backbone.ts'
 import { buildMethod, loadTrained, prepareTorch } from './build-method.ts'
 
 /**
- * Builds it with freshly drawn weights: ResNet38 with the published head, a vision transformer with a light one or as a
+ * Builds it with random weights: ResNet38 with the published head, a vision transformer with a light one or as a
  * Segmenter. `labels` counts the background.
  */
 export function buildSegmentation(
@@ -47,7 +47,7 @@ function buildSegmenter(
   })
 }
 
-/** What labels images is shown: crops of this side in training, pixels so normalised. Throws InputError where nothing does. */
+/** Training crop and normalisation of the network that labels images. Throws InputError if the recipe has none. */
 export function shownTo(recipe: Recipe): { cropSize: number; normalisation: Normalisation } {
   const { segment, normalise } = recipe
   if (segment !== null) return { cropSize: segment.cropSize, normalisation: segment.normalise ?? normalise }
@@ -55,14 +55,14 @@ export function shownTo(recipe: Recipe): { cropSize: number; normalisation: Norm
   throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
 }
 
-/** Folder of the weights of what labels images: the stage segment's, or the method's own. */
+/** Weight folder of the network that labels images: the stage segment's, or the method's own. */
 export function labelFolder({ segment }: Recipe, run: RunFolder): string {
   return segment === null ? run.checkpoints : run.segmentCheckpoints
 }
 
 const namesFile = (folder: string): string => join(folder, 'labels.txt')
 
-/** Writes labels.txt into the folder of the weights: line k + 1 is label k; a name that is no plain line is in JSON's quotes. */
+/** Writes labels.txt into the folder of the weights: line k + 1 is label k; a name that is no plain line is a JSON string. */
 export async function writeLabelNames(folder: string, classes: readonly string[]): Promise<void> {
   await mkdir(folder, { recursive: true })
   const lines = ['background', ...classes].map(name => (isPlainLine(name) ? name : JSON.stringify(name)))
@@ -80,11 +80,11 @@ function parseLabelName(line: string): string {
   try {
     return String(JSON.parse(line))
   } catch {
-    return line // as names were written before
+    return line // an older file
   }
 }
 
-/** The foreground classes of what the run has trained. Throws InputError when it has trained nothing that labels images. */
+/** The foreground classes of the trained network. Throws InputError when the run has none that labels images. */
 export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<string[]> {
   const [own, folder] = [methodOf(recipe).labels === true, labelFolder(recipe, run)]
   const text = await readFile(namesFile(folder), 'utf8').catch(() => undefined)
@@ -104,7 +104,7 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
   })
 }
 
-/** What the run has trained to label images, in eval mode, and its foreground classes. Throws InputError when it has trained nothing. */
+/** The trained network that labels images, in eval mode, and its foreground classes. Throws InputError when there is none. */
 export async function loadLabelNetwork(
   recipe: Recipe,
   run: RunFolder,

@@ -92,8 +92,8 @@ it('maps without an image, of another size, or cut short are named and left out'
   await rm(join(folder, 'photos', 'a.png'))
   await writeImage(join(folder, 'photos', 'b.png'), { width: 2, height: 1, data: new Uint8Array(6) })
   await expect(refine()).rejects.toThrow(
-    'refine (data.maxLost): 2 of 3 images could not be used, as said above; ' +
-      'at most 50 % may be lost: mend what is said above (is their folder there and readable?) and give the same command, or raise data.maxLost',
+    'refine (data.maxLost): 2 of 3 images could not be used, as named above; ' +
+      'at most 50 % may be lost: fix what is named above (is their folder there and readable?) and resume with the same command, or raise data.maxLost',
   )
   expect(await refine({ maxLost: 0.7, out: join(folder, 'out2') })).toBe(1)
   expect((await readdir(join(folder, 'out2'))).filter(name => name.endsWith('.png'))).toEqual(['c.png'])

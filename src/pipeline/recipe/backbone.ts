@@ -1,6 +1,6 @@
-/** @file The key `backbone` of the stages that look at every position of an image: AffinityNet and segmentation. */
+/** @file The key `backbone` of AffinityNet and segmentation. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
 import { deit } from '../../models/vit/widths.ts'
 import { encoderOf } from './method.ts'
@@ -28,12 +28,12 @@ export function backboneShape(
     : { ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }
 }
 
-/** What is wrong with it: `model` is for methods that train a vision transformer. */
+/** Problems of the key: `model` needs a method that trains a vision transformer. */
 export function checkBackbone(
   name: BackboneName,
   recipe: Pick<Recipe, 'method' | 'model'>,
   path: string[],
-): Problem[] {
+): RecipeProblem[] {
   const { vit, size } = encoderOf(recipe)
   if (name !== 'model' || vit !== undefined) return []
   return [{ path, message: `needs a vision transformer, which ${size} is not; expected resnet38 or deit-*` }]

@@ -1,4 +1,4 @@
-/** @file Which keys of two recipes differ, and which keys cannot change a result. */
+/** @file Differing keys of two recipes, and the keys that cannot change a result. */
 import type { Recipe } from './schema.ts'
 
 /** Keys that change where and how fast a run works, not what it computes; a run may be resumed with others. */
@@ -30,8 +30,8 @@ export interface Difference {
 
 /** Keys with different values, dotted, sorted; lists are compared as a whole. */
 export function differingKeys(before: Recipe, now: Recipe): Difference[] {
-  const left = flatten(before)
-  const right = flatten(now)
+  const left = flattenKeys(before)
+  const right = flattenKeys(now)
   return [...new Set([...left.keys(), ...right.keys()])]
     .sort()
     .map(key => ({ key, before: left.get(key), now: right.get(key) }))
@@ -44,11 +44,11 @@ export function isNeutralKey(key: string): boolean {
 }
 
 /** Dotted keys with their values; sections are opened, lists are not. */
-export function flatten(value: object, prefix = ''): Map<string, unknown> {
+export function flattenKeys(value: object, prefix = ''): Map<string, unknown> {
   return new Map(
     Object.entries(value).flatMap(([name, child]: [string, unknown]): [string, unknown][] =>
       typeof child === 'object' && child !== null && !Array.isArray(child)
-        ? [...flatten(child, `${prefix}${name}.`)]
+        ? [...flattenKeys(child, `${prefix}${name}.`)]
         : [[`${prefix}${name}`, child]],
     ),
   )

@@ -1,4 +1,4 @@
-/** @file Finding a recipe: a file of the user's, or one of those that come with the package, by its short name. */
+/** @file Finds a recipe: a user's file, or a bundled one by its short name. */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
 import { InputError } from '../../errors.ts'

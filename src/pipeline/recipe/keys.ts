@@ -25,12 +25,12 @@ interface Node {
 export interface RecipeKey {
   readonly path: string
   readonly description: string
-  /** What may stand there, in words: "a whole number, at least 1". */
+  /** Allowed values, in words: "a whole number, at least 1". */
   readonly expected: string
   /** Undefined when the key must be given, and for sections. */
   readonly default: unknown
   readonly section: boolean
-  /** Settings of which it is a part: `method: weaktr`, and `kind: ...` where a section comes in several. */
+  /** Settings that it belongs to: `method: weaktr`, or the `kind` of its section. */
   readonly only: readonly string[]
 }
 
@@ -41,7 +41,7 @@ function schemaRoot(): Node {
   return root
 }
 
-/** Every key, sections before their contents. What methods have in common stands once. */
+/** Every key, sections before their contents. Keys that methods share are listed once. */
 export function recipeKeys(): RecipeKey[] {
   const recipes = alternatives(schemaRoot())
   const same = new Map<string, { key: RecipeKey; expected: Set<string>; methods: string[] }>()
@@ -62,8 +62,8 @@ export function recipeKeys(): RecipeKey[] {
 }
 
 /**
- * Names that may stand in the section at `path`; empty when it is no section. In the recipe `tree` when it is given,
- * else in any method's.
+ * Key names of the section at `path`, empty when it is no section: in the recipe `tree` when it is given, else in any
+ * method's.
  */
 export function keysAt(path: readonly PropertyKey[], tree?: unknown): string[] {
   return [
@@ -75,13 +75,13 @@ export function keysAt(path: readonly PropertyKey[], tree?: unknown): string[] {
   ]
 }
 
-/** What may stand at `path` in the recipe `tree`, in words; undefined for a path that does not exist. */
+/** Allowed values at `path` in the recipe `tree`, in words; undefined for an unknown path. */
 export function expectedAt(path: readonly PropertyKey[], tree: unknown): string | undefined {
   const nodes = nodesAt(path, tree)
   return nodes.length === 0 ? undefined : listWords([...new Set(nodes.map(inWords))])
 }
 
-/** True when only text may stand at `path`, so that `--set data.split=2012` means the text "2012". */
+/** True when `path` takes only text, so that `--set data.split=2012` means the text "2012". */
 export function isTextAt(path: readonly PropertyKey[]): boolean {
   const nodes = nodesAt(path)
   return (
@@ -94,7 +94,7 @@ export function isTextAt(path: readonly PropertyKey[]): boolean {
   )
 }
 
-/** The recipes that `tree` may be: that of its method, or all. */
+/** Schemas for `tree`: that of its method, or all. */
 function recipesFor(tree: unknown): readonly Node[] {
   const all = alternatives(schemaRoot())
   const own = isTree(tree) ? all.filter(recipe => methodOf(recipe) === tree.method) : []

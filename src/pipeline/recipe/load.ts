@@ -1,16 +1,16 @@
-/** @file From a recipe file and what the command line adds to the resolved recipe: YAML, then flags and --set, then defaults and checks. */
+/** @file Resolves a recipe: YAML, then flags and --set, then defaults and checks. */
 import { dirname, join } from 'node:path'
 import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yaml'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
-import { flatten } from './compare.ts'
+import { flattenKeys } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
 import { type Recipe, recipeSchema } from './schema.ts'
 import { isTree, type Tree } from './tree.ts'
-import { decodeText, parseYaml } from './yaml.ts'
+import { decodeYaml, parseYaml } from './yaml.ts'
 
 export interface LoadRecipeOptions {
   /** `key=value` texts, as after --set; they win over `overrides`. */
@@ -28,11 +28,11 @@ export interface LoadedRecipe {
   readonly chosen: ChosenKeys
 }
 
-/** Who has chosen a value: dotted keys. */
+/** Origin of the values, by dotted keys. */
 export interface ChosenKeys {
-  /** The recipe is one of ours: what it writes is no choice of its reader's. */
+  /** The recipe is bundled: its values are not the user's choice. */
   readonly bundled: boolean
-  /** Keys that stand in the recipe file. */
+  /** Keys in the recipe file. */
   readonly written: ReadonlySet<string>
   /** Keys given by --set or another flag. */
   readonly set: ReadonlySet<string>
@@ -45,12 +45,12 @@ export async function loadRecipe(
   { set = [], overrides = [] }: LoadRecipeOptions = {},
 ): Promise<LoadedRecipe> {
   const { file, name } = await findRecipe(fileOrName)
-  const text = decodeText(await readWhole(file), file)
+  const text = decodeYaml(await readWhole(file), file)
   const all = [...overrides, ...set.map(parseSet)]
   const given = new Set(
     all.flatMap(({ path, value }) => [
       path.join('.'),
-      ...(isTree(value) ? flatten(value, `${path.join('.')}.`).keys() : []),
+      ...(isTree(value) ? flattenKeys(value, `${path.join('.')}.`).keys() : []),
     ]),
   )
   const { recipe, written } = readRecipe(text, file, all)
@@ -75,7 +75,7 @@ function readRecipe(
   const own = rootOf(value, file)
   const tree = applyOverrides(own, overrides)
   const result = recipeSchema.safeParse(tree)
-  if (result.success) return { recipe: result.data, written: new Set(flatten(own).keys()) }
+  if (result.success) return { recipe: result.data, written: new Set(flattenKeys(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),
     path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),

@@ -1,17 +1,17 @@
 /** @file The method that a recipe names. */
-import type { MapsLook, Problem, Variant } from '../../methods/definition.ts'
+import type { AblationVariant, MapsLook, RecipeProblem } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import type { Method } from '../../methods/method.ts'
 import type { AugmentRecipe } from '../../methods/train-recipe.ts'
 import type { Encoder } from '../../models/encoder.ts'
 import type { Recipe } from './schema.ts'
 
-/** A method's definition, to be asked about recipes of that method. */
+/** A method's definition, for recipes of that method. */
 export interface MethodOf {
   readonly name: Recipe['method']
-  check?(recipe: Recipe): Problem[]
+  check?(recipe: Recipe): RecipeProblem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
-  variants(recipe: Recipe): Variant[]
+  variants(recipe: Recipe): AblationVariant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]
   camViews?(recipe: Pick<Recipe, 'model' | 'maps'>): {
     readonly scales?: readonly number[]

@@ -5,14 +5,14 @@ import { isTextAt, keysAt, recipeKeys } from './keys.ts'
 import { isTree, type Tree } from './tree.ts'
 import { parseYaml } from './yaml.ts'
 
-/** A value for one key; `source` is how the person wrote it, for messages. */
+/** A value for one key; `source`: as the user wrote it, for messages. */
 export interface Override {
   readonly path: readonly string[]
   readonly value: unknown
   readonly source: string
 }
 
-/** Characters of it in messages. */
+/** Characters of a setting in messages. */
 const MAX_SHOWN = 200
 
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
@@ -30,7 +30,7 @@ export function parseSet(text: string): Override {
   return { path, value: parseValue(raw, path, source), source }
 }
 
-/** The tree with the values put in; sections that are absent are made. The tree given is not changed. */
+/** The tree with the values set and absent sections added. The given tree is not changed. */
 export function applyOverrides(tree: Tree, overrides: readonly Override[]): Tree {
   const result = structuredClone(tree)
   for (const { path, value } of overrides) {

@@ -25,7 +25,7 @@ function cpuinfo(): string {
   }
 }
 
-/** Resolved when the recipe is read, so that recipe.yaml of a run holds what it was made with. */
+/** Resolved when the recipe is read, so that recipe.yaml of a run holds the precision in use. */
 export const precision = z
   .enum(['auto', 'fp32', 'bf16'])
   .default('fp32')

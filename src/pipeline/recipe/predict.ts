@@ -1,4 +1,4 @@
-/** @file The section `predict`: how the segmentation network is asked. */
+/** @file The section `predict`: inference with the segmentation network. */
 import { z } from 'zod'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { crfSection } from './crf.ts'

@@ -1,15 +1,15 @@
-/** @file What zod found wrong, in words: where (file and line, or --set), which key, what is there, what would be right. */
+/** @file zod's issues in words: place (file and line, or --set), key, value, remedy. */
 import type { z } from 'zod'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { expectedAt, keysAt } from './keys.ts'
 
-/** More are counted. */
+/** Further ones are counted. */
 const MAX_SHOWN = 20
 
 type Issue = z.core.$ZodIssue
 
-/** One thing wrong. */
+/** One wrong key. */
 export interface Problem {
   readonly path: readonly PropertyKey[]
   readonly problem: string

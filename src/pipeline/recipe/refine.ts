@@ -1,12 +1,13 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
 import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
 import { backbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
+import { optionalText } from './fields.ts'
 import { parSection } from './par.ts'
 import type { Recipe } from './schema.ts'
 
@@ -41,14 +42,9 @@ const pairs = z.enum(['published', 'corrected']).default('corrected')
 /** `affinity` section: read where `refine.method` asks for AffinityNet. */
 export const affinityRecipe = z.strictObject({
   backbone,
-  weights: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe(
-      'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
-    ),
+  weights: optionalText(
+    'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
+  ),
   labels: z
     .strictObject({
       low: z
@@ -194,7 +190,7 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */
-export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): Problem[] {
+export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): RecipeProblem[] {
   const { cropSize, backbone: name, radius, pairs } = recipe.affinity
   const unfit = checkBackbone(name, recipe, ['affinity', 'backbone'])
   if (unfit.length > 0) return unfit

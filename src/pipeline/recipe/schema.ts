@@ -4,20 +4,15 @@ import { USUAL_MEMORY } from '../../io/available-memory.ts'
 import type { Definition } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import { trainFields } from '../../methods/train-recipe.ts'
+import { normalisation, optionalText } from './fields.ts'
 import { methodOf } from './method.ts'
-import { normalisation } from './normalisation.ts'
 import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
 import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
 import { checkSegment, segmentRecipe } from './segment.ts'
 
 const data = z.strictObject({
-  root: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('folder of the data set; usually given by --data'),
+  root: optionalText('folder of the data set; usually given by --data'),
   layout: z
     .enum(['auto', 'voc', 'coco', 'folder', 'class-folders', 'demo'])
     .default('auto')
@@ -31,14 +26,9 @@ const data = z.strictObject({
     .describe(
       'images to train on and make CAMs for; without a list train_aug a recipe uses train, and without lists train means all images',
     ),
-  valSplit: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe(
-      'images to validate on; null, or val of a recipe without such a list: those of holdOut, or no validation',
-    ),
+  valSplit: optionalText(
+    'images to validate on; null, or val of a recipe without such a list: those of holdOut, or no validation',
+  ),
   holdOut: z
     .number()
     .min(0)
@@ -73,20 +63,15 @@ const data = z.strictObject({
     .describe('the generated data set, for layout demo'),
 })
 
-/** Fields of the `maps` section that every method has; its own stand before `storage`. */
+/** Fields of the `maps` section that every method has; its own come before `storage`. */
 const mapsFields = {
   checkpoint: z
     .enum(['last', 'best'])
     .default('last')
     .describe('weights to use: last, as in most published scripts, or best by train.select'),
-  weights: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe(
-      'file with trained weights of the whole network, as the authors publish them; nothing is trained then; null: those of the stage train',
-    ),
+  weights: optionalText(
+    'file with trained weights of the whole network, as the authors publish them; nothing is trained then; null: those of the stage train',
+  ),
   scales: z
     .array(z.number().gt(0).max(8))
     .min(1)
@@ -115,12 +100,7 @@ const sweep = z
   })
 
 const evaluate = z.strictObject({
-  split: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('images whose CAMs are scored; null: data.split'),
+  split: optionalText('images whose CAMs are scored; null: data.split'),
   threshold: z
     .number()
     .min(0)
@@ -139,12 +119,7 @@ const evaluate = z.strictObject({
 
 /** Sections of every recipe, before and after those that a method has fields in. */
 const inputs = {
-  weights: z
-    .string()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe('file with weights to start from (.safetensors, .pth); null: random weights'),
+  weights: optionalText('file with weights to start from (.safetensors, .pth); null: random weights'),
   data: data.prefault({}).describe('images and tags'),
   normalise: normalisation.prefault({}).describe('normalisation of pixels; the default is that of ImageNet'),
 }
@@ -224,7 +199,7 @@ const union = z.discriminatedUnion('method', recipes)
 /** A recipe with every default filled in. */
 export type Recipe = z.output<typeof union>
 
-/** The whole recipe: one for each method, told apart by `method`. */
+/** The whole recipe: one for each method, discriminated by `method`. */
 export const recipeSchema = union.check(context => {
   const issue = (path: string[], message: string): void => {
     context.issues.push({ code: 'custom', path, message, input: context.value })

@@ -1,12 +1,12 @@
 /** @file The section `segment`: the network trained from pseudo masks. */
 import { z } from 'zod'
-import type { Problem } from '../../methods/definition.ts'
+import type { RecipeProblem } from '../../methods/definition.ts'
 import { checkpointFields, lengthFields, sgdFields } from '../../methods/train-recipe.ts'
 import { fittingPatchSizes } from '../../models/segmentation/patch-size.ts'
 import { MCTFORMER_MASK_CRF } from '../../refine/crf-parameters.ts'
 import { backbone, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
-import { normalisation } from './normalisation.ts'
+import { normalisation, optionalText } from './fields.ts'
 import type { Recipe } from './schema.ts'
 import { segmentAugment } from './segment-augment.ts'
 
@@ -95,14 +95,9 @@ export const segmentRecipe = z
         "convolutional: a head of convolutions on the backbone; segmenter: a mask transformer on a vision transformer, WeakTr's",
       ),
     backbone,
-    weights: z
-      .string()
-      .min(1)
-      .nullable()
-      .default(null)
-      .describe(
-        'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
-      ),
+    weights: optionalText(
+      'file with weights to start from: .safetensors, .pth (res38_cls.pth), .npz (augreg vision transformers); null: those of the trained classification network for backbone model, else random weights',
+    ),
     normalise: normalisation
       .nullable()
       .default(null)
@@ -152,10 +147,10 @@ export const segmentRecipe = z
   })
   .nullable()
 
-/** What does not fit together in this section and `predict`, as path and message (problem; what would be right). */
+/** Settings of this section and `predict` that do not fit together, as path and message (problem; remedy). */
 export function checkSegment(
   recipe: Pick<Recipe, 'method' | 'model' | 'segment' | 'predict' | 'refine'>,
-): Problem[] {
+): RecipeProblem[] {
   const {
     segment,
     predict,
@@ -194,7 +189,7 @@ export function checkSegment(
   return problems
 }
 
-/** Where a setting of the trainings before the last is written. */
+/** The key of a setting of the trainings before the last. */
 export function firstTrainingKey(
   { retrain }: Pick<SegmentRecipe, 'retrain'>,
   name: 'batchSize' | 'dropLast' | 'optimiser',
@@ -202,7 +197,7 @@ export function firstTrainingKey(
   return (retrain?.first?.[name] ?? null) === null ? `segment.${name}` : `segment.retrain.first.${name}`
 }
 
-/** The settings of the trainings before the last; epochs of their own stand against steps of the last. */
+/** The settings of the trainings before the last; their own epochs replace the steps of the last. */
 export function firstTraining(settings: SegmentRecipe): SegmentRecipe {
   const first = settings.retrain?.first ?? null
   if (first === null) return settings

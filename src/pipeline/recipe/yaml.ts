@@ -1,6 +1,6 @@
 /**
- * @file YAML of a person's, within bounds: the parser takes its time and its stack from how deep a text nests and how often
- * it repeats itself, so that both are looked at first. Errors carry the line.
+ * @file Parses a user's YAML within bounds: deep nesting and repetition, which cost the parser time and stack, are checked
+ * first. Errors carry the line.
  */
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml'
 import { InputError } from '../../errors.ts'
@@ -17,10 +17,10 @@ const MAX_NESTING = 32
 /** Keys written with `?`: the parser takes twice as long for each inside another. */
 const MAX_EXPLICIT = 8
 
-/** Values once aliases are put in. */
+/** Values after aliases are expanded. */
 const MAX_VALUES = 20_000
 
-/** What is wrong with a text, and where (from 1). */
+/** An error in a text, with its line (from 1). */
 export interface YamlProblem {
   readonly line: number
   readonly problem: string
@@ -34,7 +34,7 @@ export interface Yaml {
 }
 
 /** The text of a file. Throws InputError naming the line when it is not UTF-8 or holds control characters. */
-export function decodeText(bytes: Uint8Array, file: string): string {
+export function decodeYaml(bytes: Uint8Array, file: string): string {
   const expected = 'save it as plain text in UTF-8'
   const refuse = (at: number, problem: string) => {
     const line = Buffer.from(bytes.subarray(0, at)).toString('latin1').split('\n').length
@@ -53,7 +53,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   }
 }
 
-/** Parses, or says what is wrong with the first thing that is. */
+/** Parses, or returns the first problem. */
 export function parseYaml(text: string): Yaml | YamlProblem {
   const trap = unfit(text)
   if (trap !== undefined) return trap
@@ -79,7 +79,7 @@ export function parseYaml(text: string): Yaml | YamlProblem {
   }
 }
 
-/** What would make the parser slow, or overflow its stack. */
+/** A text that would make the parser slow, or overflow its stack. */
 function unfit(text: string): YamlProblem | undefined {
   if (text.length > MAX_CHARACTERS) {
     const problem = `has ${text.length} characters`
@@ -119,7 +119,7 @@ function deep(line: number): YamlProblem {
   }
 }
 
-/** Offset of a key that its map has already. The parser's own check takes the square of their number. */
+/** Offset of a duplicate key. The parser's own check takes quadratic time. */
 function repeatedKey(document: Document): number | undefined {
   let found: number | undefined
   visit(document, {
@@ -139,7 +139,7 @@ function repeatedKey(document: Document): number | undefined {
   return found
 }
 
-/** Aliases may stand for much more than was written, or for what they are part of. */
+/** Bounds the expansion of aliases, which may be huge or refer to themselves. */
 function isBounded(root: unknown): boolean {
   let left = MAX_VALUES
   const walk = (value: unknown, depth: number): boolean => {

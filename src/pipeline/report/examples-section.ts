@@ -1,4 +1,4 @@
-/** @file The part of the page with images: each example's views in a row, and what their colours mean. */
+/** @file The images of the page: each example's views in a row, and the keys to their colours. */
 import { labelColour } from '../../io/label-legend.ts'
 import { shortName } from '../../io/printable.ts'
 import { html, type Markup, markup } from './html.ts'

@@ -1,4 +1,4 @@
-/** @file The part of the page about attention heads: how much each one counts, as a chart of layers by heads. */
+/** @file The attention heads on the page: their weights, as a chart of layers by heads. */
 import type { HeadWeights } from '../../methods/head-weights.ts'
 import { html, type Markup } from './html.ts'
 import { cssColour, scoreColour } from './palette.ts'

@@ -1,4 +1,4 @@
-/** @file Which charts the rows of metrics.jsonl make: losses, learning rate, validation by tags and by masks. */
+/** @file Charts of the rows of metrics.jsonl: losses, learning rate, validation by tags and by masks. */
 import type { MetricsRecord } from '../../train/metrics.ts'
 import type { Training } from './report-data.ts'
 import type { Chart, Series } from './svg-chart.ts'
@@ -18,7 +18,7 @@ export function metricCharts({ of, rows }: Training): Chart[] {
   return charts.filter(chart => chart.series.length > 0).map(chart => ({ ...chart, xIncludes: [0] }))
 }
 
-/** Whether a number of a training row is something else than a loss: its place, the rate, the speed. */
+/** Whether a number of a training row is no loss: its position, the learning rate, the speed. */
 function isOther(name: string): boolean {
   return name === 'step' || name === 'epoch' || name === 'lr' || name.endsWith('/s')
 }

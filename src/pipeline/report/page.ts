@@ -1,4 +1,4 @@
-/** @file The whole page, put together from its sections. */
+/** @file The whole page, assembled from its sections. */
 import { type EmbeddedExample, examplesSection } from './examples-section.ts'
 import { headWeightsSection } from './head-weights-section.ts'
 import { html, type Markup } from './html.ts'
@@ -25,7 +25,7 @@ ${examplesSection(examples, classes)}
 ${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
 ${headWeightsSection(headWeights)}
 ${classTables(scores)}
-${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, beside this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
+${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, in the folder of this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
 ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(facts)}</div></section>`}
 <footer>Made by tagmask. This file is complete in itself; the same images lie in images/.</footer>
 </main></body></html>

@@ -1,4 +1,4 @@
-/** @file Colours of scores and mistakes, told apart by colour-blind readers too, and those of classes as in mask PNGs. */
+/** @file Colours of scores and mistakes, safe for colour-blind readers, and of classes as in mask PNGs. */
 import { type LabelColour, labelColour } from '../../io/label-legend.ts'
 
 /** Red, green, blue in 0..255. */
@@ -17,7 +17,7 @@ const INFERNO: readonly Rgb[] = [
   [252, 255, 164],
 ]
 
-/** What a pixel of an error map says. */
+/** Kinds of pixels of an error map. */
 export const ERROR_COLOURS = {
   correct: { colour: [64, 176, 146], meaning: 'right' },
   extra: { colour: [240, 150, 30], meaning: 'painted, but background' },

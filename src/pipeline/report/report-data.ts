@@ -1,4 +1,4 @@
-/** @file What a report is made from: plain data, so that any stage, now or later, can fill it. */
+/** @file The input of a report: plain data that any stage can fill. */
 import type { ScoreRecord } from '../../evaluate/index.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
@@ -33,7 +33,7 @@ export interface Training {
   readonly rows: readonly MetricsRecord[]
 }
 
-/** One image and what the stages made of it, in the order of the pipeline. */
+/** One image and the results of the stages, in the order of the pipeline. */
 export interface Example {
   readonly id: string // safe as a file name
   readonly image: RgbImage
@@ -63,7 +63,7 @@ export interface CamColumn {
   readonly threshold?: number
 }
 
-/** A name and its value, as they are to be read. */
+/** A name and its value, as text. */
 export interface Fact {
   readonly name: string
   readonly value: string

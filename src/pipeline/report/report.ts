@@ -11,7 +11,7 @@ import { drawColumn } from './overlay.ts'
 import { renderPage } from './page.ts'
 import type { Example, ReportData } from './report-data.ts'
 
-/** What was written: absolute or relative as `runDir` was. */
+/** The written files: absolute or relative as `runDir`. */
 export interface WrittenReport {
   readonly html: string
   readonly images: readonly string[]
@@ -79,7 +79,7 @@ function fittingName(name: string): string {
     .replaceAll('\uFFFD', '')}-${hash}`
 }
 
-/** A data URI of the image, made smaller where it is large. */
+/** A data URI of the image, reduced if large. */
 async function embed(image: RgbImage): Promise<{ uri: string; width: number; height: number }> {
   const ratio = Math.min(1, EMBEDDED_SIDE / Math.max(image.width, image.height))
   const width = Math.max(1, Math.round(image.width * ratio))

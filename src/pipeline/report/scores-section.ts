@@ -13,7 +13,7 @@ import type { Chart } from './svg-chart.ts'
 /** A card for the first and the last score: what it is, its value, and everything needed to compare it with another. */
 export function scoreCards(scores: readonly ScoreRecord[]): Markup {
   if (scores.length === 0) {
-    return html`<div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. Maps and masks were made all the same.</p></div>`
+    return html`<div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. CAMs and masks were computed nevertheless.</p></div>`
   }
   return html`${scores
     .filter((_, i) => i === 0 || i === scores.length - 1)
@@ -34,7 +34,7 @@ ${threshold !== null && html`<dt>how chosen</dt><dd>${describeChoice(threshold.c
 export function scoreTable(scores: readonly ScoreRecord[]): Markup {
   if (scores.length < 3) return html``
   return html`<section><h2>Stage by stage</h2>
-<p class="lead">From the first maps to the last masks; compare only scores of the same split.</p>
+<p class="lead">From the first CAMs to the last masks; compare only scores of the same split.</p>
 <div class="card table"><table class="stages">
 <thead><tr><th>score</th><th>split</th><th>images</th><th>threshold</th><th></th><th>mIoU</th><th>FP</th><th>FN</th></tr></thead>
 <tbody>${scores.map(

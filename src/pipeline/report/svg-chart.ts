@@ -14,7 +14,7 @@ export interface Chart {
   readonly x: string
   readonly series: readonly Series[]
   readonly mark?: { readonly x: number; readonly y: number; readonly label: string }
-  /** Values the axes must reach, whatever the data; they grow further where the data do. */
+  /** Values that the axes include, whatever the data. */
   readonly xIncludes?: readonly number[]
   readonly yIncludes?: readonly number[]
 }

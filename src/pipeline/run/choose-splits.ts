@@ -1,4 +1,4 @@
-/** @file Which splits of a data set a recipe means: those it names, or what stands for them in a data set that has others or none. Imports no torch. */
+/** @file The splits of a data set for a recipe: those it names, or their substitutes in a data set that has others or none. Imports no torch. */
 import { splitSpellings } from '../../data/split-names.ts'
 import type { Recipe } from '../recipe/schema.ts'
 
@@ -7,16 +7,16 @@ export interface ChosenSplits {
   /** Undefined: the data set has none. */
   readonly valSplit: string | undefined
   readonly evaluateSplit: string | null
-  /** What stands for what, in sentences. */
+  /** The substitutions, in sentences. */
   readonly said: readonly string[]
 }
 
 export interface SplitContext {
   /** Splits that the data set has; none when all of it is one. */
   readonly there: readonly string[]
-  /** What the data set is called. */
+  /** Name of the data set. */
   readonly name: string
-  /** Keys that the person set, for this run: these are meant as they stand, and opening them fails where they are not there. */
+  /** Keys set by the user: their splits are not substituted, and opening a missing one fails. */
   readonly named: ReadonlySet<string>
 }
 
@@ -24,8 +24,8 @@ const TRAIN = /^(train|training|train_?aug)(\d{4})?$/
 const VAL = /^(val|valid|validation|dev)(\d{4})?$/
 
 /**
- * A recipe's usual words (train_aug, train2014, val) stand for what the data set has in their place: `train`, or all where
- * there are no lists; no validation. Any other name, and one that the person gave, stays as it is.
+ * The usual names (train_aug, train2014, val) are substituted by what the data set has: `train`, or all images where there
+ * are no lists; no validation. Other names, and those that the user set, stay.
  */
 export function chooseSplits({ data, evaluate }: Recipe, { there, name, named }: SplitContext): ChosenSplits {
   const said: string[] = []
@@ -70,7 +70,7 @@ export function chooseSplits({ data, evaluate }: Recipe, { there, name, named }:
   }
 }
 
-/** The name by which a split can be opened; undefined when it is not there. COCO's names may end in a year. */
+/** The name by which a split can be opened; undefined when it does not exist. COCO's names may end in a year. */
 function fitting(asked: string, there: readonly string[]): string | undefined {
   if (there.includes(asked)) return asked
   const other = splitSpellings(asked).find(name => there.includes(name))

@@ -1,4 +1,4 @@
-/** @file What is in files, as short hashes, read again only when a file may have changed. Imports no torch. */
+/** @file Short hashes of file contents, reread only when a file may have changed. Imports no torch. */
 import { readFile, stat } from 'node:fs/promises'
 import { codeOf } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
@@ -8,15 +8,15 @@ import { hashOfFile } from './file-origin.ts'
 
 /** Hashes of files. A file that is absent or cannot be read has a word in place of a hash. */
 export interface FileContents {
-  /** Looks at the files; what has been looked at is kept for `of`. */
+  /** Hashes the files, for `of`. */
   read(paths: readonly string[], options: { log: Log }): Promise<void>
-  /** Of a file that was looked at. */
+  /** The hash of a file that was read. */
   of(path: string): string
-  /** Looks again now. */
+  /** Hashes the file anew. */
   again(path: string): Promise<string>
 }
 
-/** As in the file of the cache: what the file was like when it was read, and its hash. */
+/** An entry of the cache file: state of a file when it was read, and its hash. */
 type Entry = readonly [size: number, modified: string, changed: string, inode: string, content: string]
 
 const HASH = 32 // digits
@@ -24,8 +24,8 @@ const TOLD = 1e9 // bytes; reading more shows its progress
 const SETTLED = 3000 // ms; file systems stamp times in steps of up to two seconds: within them a change may not show
 
 /**
- * Hashes kept in the file `cache`. One is believed while size, times and inode of its file are the same, and only if the
- * file had been left alone for some seconds when it was read.
+ * Hashes cached in the file `cache`. One is valid while size, times and inode of its file are the same, and only if the
+ * file was some seconds old when it was read.
  */
 export async function openFileContents(cache: string): Promise<FileContents> {
   const entries = await readCache(cache)

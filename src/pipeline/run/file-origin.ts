@@ -1,4 +1,4 @@
-/** @file What a file was when something was made from it: its state on the disk, and a hash of its bytes. Imports no torch. */
+/** @file Identity of an input file: its state on the disk, and a hash of its bytes. Imports no torch. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'

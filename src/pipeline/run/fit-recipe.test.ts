@@ -135,7 +135,7 @@ test('the resolved recipe of a run is checked, and stays as it is', () => {
 test('crops that no memory holds are said before the first step', () => {
   const recipe = parseRecipe('method: mctformer\nsegment: { cropSize: 100000 }\n', 'my.yaml')
   expect(() => fitTo(recipe, undefined, images(600))).toThrow(
-    /^segment\.batchSize: 4 images of 100000 x 100000 pixels are too many: the batches made ahead alone take 1920\.0 GB; half of this machine's memory is \d+\.\d GB: lower it or segment\.cropSize$/,
+    /^segment\.batchSize: 4 images of 100000 x 100000 pixels are too many: the prefetched batches alone take 1920\.0 GB; half of this machine's memory is \d+\.\d GB: lower it or segment\.cropSize$/,
   )
 })
 
@@ -150,8 +150,7 @@ test('more classes than a label has values for are refused before the first step
   const unsure = parseRecipe('method: mctformer\nsegment: {}\nrefine: { method: crf, sure: {} }\n', 'my.yaml')
   expect(() => fitTo(unsure, undefined, images(600, 254))).toThrow(
     new InputError('segment', 'cannot learn 254 classes', {
-      expected:
-        'at most 253, since refine.sure takes a label of its own: leave the section out, or some classes',
+      expected: 'at most 253, since refine.sure uses one label: leave the section out, or some classes',
     }),
   )
 })

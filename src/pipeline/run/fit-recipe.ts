@@ -1,4 +1,4 @@
-/** @file A recipe fitted to the images at hand: batches that a small data set can fill, before the first step of a run. Imports no torch. */
+/** @file Fits the batches of a recipe to a small data set, before the first step of a run. Imports no torch. */
 import { totalmem } from 'node:os'
 import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
@@ -8,24 +8,24 @@ import type { Log } from '../../train/log.ts'
 import type { ChosenKeys } from '../recipe/load.ts'
 import { applyOverrides, type Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { trainingsOf } from '../training/trainings.ts'
+import { trainingsOf } from '../stages/list.ts'
 import type { TrainingPlan } from './stage.ts'
 
 export interface FitOptions {
-  /** What is trained on. */
+  /** The training images. */
   readonly dataset: Dataset
-  /** Which keys a person has set, and how; undefined for the resolved recipe of a run, which is checked and stays as it is. */
+  /** Keys set by the user; undefined for the resolved recipe of a run, which is checked and not changed. */
   readonly chosen: ChosenKeys | undefined
   readonly log: Log
 }
 
 const BATCHES = 6 // in an epoch of a small data set
-/** Batches in an epoch below which a data set is small for a batch size that a recipe of ours has, or that its person wrote. */
+/** With fewer batches in an epoch the batch size is reduced: that of a bundled recipe, or that of the user's. */
 const FEW = { ours: 8, theirs: 2 }
 
 /**
- * Makes the batches of each training smaller where the data set has few of them, and says so; a batch size given by --set
- * stands. Fitting a fitted recipe changes nothing. Throws InputError naming the key of a batch that cannot be filled or
+ * Reduces the batch size of each training where the data set has few batches, and logs it; a batch size given by --set
+ * stays. Fitting a fitted recipe changes nothing. Throws InputError naming the key of a batch that cannot be filled or
  * does not fit into memory.
  */
 export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions): Recipe {
@@ -37,7 +37,7 @@ export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions):
   return fit
 }
 
-/** Keys that follow the number of images and that nobody chose: more images may change them in a run that is there. */
+/** Keys fitted to the number of images and not set by the user: more images may change them in an existing run. */
 export function keysToFit(recipe: Recipe, { chosen }: Pick<FitOptions, 'chosen'>): Set<string> {
   if (chosen === undefined) return new Set()
   const keys = trainingsOf(recipe).flatMap(({ section }) => [`${section}.batchSize`, `${section}.dropLast`])
@@ -84,21 +84,21 @@ function check(
   if (bytes <= totalmem() / 2) return
   throw new InputError(
     `${section}.batchSize`,
-    `${batchSize} images of ${side} x ${side} pixels are too many: the batches made ahead alone take ${(bytes / 1e9).toFixed(1)} GB`,
+    `${batchSize} images of ${side} x ${side} pixels are too many: the prefetched batches alone take ${(bytes / 1e9).toFixed(1)} GB`,
     {
       expected: `half of this machine's memory is ${(totalmem() / 2e9).toFixed(1)} GB: lower it or ${sideKey}`,
     },
   )
 }
 
-/** The labels that AffinityNet and segmentation learn are bytes; 255 means none, and 254 not sure where that is said. */
+/** The labels of AffinityNet and segmentation are bytes; 255 is ignored, and 254 is unsure with refine.sure. */
 function checkLabels(recipe: Recipe, classes: number): void {
   const { segment, refine } = recipe
   const most = segment !== null && refine.sure !== null ? UNSURE - 1 : IGNORE - 1
   const section = trainingsOf(recipe).find(({ section }) => section !== 'train')?.section
   if (section === undefined || classes <= most) return
   throw new InputError(section, `cannot learn ${classes} classes`, {
-    expected: `at most ${most}${most < UNSURE ? ', since refine.sure takes a label of its own' : ''}: leave the section out, or some classes`,
+    expected: `at most ${most}${most < UNSURE ? ', since refine.sure uses one label' : ''}: leave the section out, or some classes`,
   })
 }
 

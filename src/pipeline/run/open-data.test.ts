@@ -66,11 +66,11 @@ describe('a bundled recipe takes any data set', () => {
     await photos(PLAIN)
     expect((await open('mctformer-v2_deit-s_voc12')).lines).toEqual([
       'data.split train_aug: my-photos has no lists of images, so all of them are trained on',
-      'data.valSplit val: my-photos has no such list, so there is no validation (--set data.holdOut=0.1 sets a tenth of the images aside)',
+      'data.valSplit val: my-photos has no such list, so there is no validation (--set data.holdOut=0.1 holds out a tenth of the images)',
     ])
     expect((await open('mctformer_demo')).lines).toEqual([
-      'data.layout demo: ROOT holds no generated set, so it is read as what it is',
-      'data.valSplit val: my-photos has no such list, so there is no validation (--set data.holdOut=0.1 sets a tenth of the images aside)',
+      'data.layout demo: ROOT holds no generated set, so its layout is detected',
+      'data.valSplit val: my-photos has no such list, so there is no validation (--set data.holdOut=0.1 holds out a tenth of the images)',
     ])
   })
 
@@ -162,7 +162,7 @@ describe('data.holdOut', () => {
     expect(first.valDataset!.split).toBe('held-out')
     expect([...first.ids, ...first.valIds!].sort()).toEqual([...names].sort())
     expect(first.lines).toContain(
-      `validation: ${first.valIds!.length} of 20 images are set aside by seed 0 (data.holdOut 0.3) and not trained on`,
+      `validation: ${first.valIds!.length} of 20 images are held out by seed 0 (data.holdOut 0.3) and not trained on`,
     )
     expect(first.valIds!.length).toBeGreaterThan(1)
     expect(first.valIds!.length).toBeLessThan(12)
@@ -188,10 +188,10 @@ describe('what rests on a validation or on labels', () => {
     await writeFile(mine, 'method: mctformer\ndata: { valSplit: val }\nmaps: { checkpoint: best }\n')
     const { recipe, lines } = await open(mine)
     expect(recipe.maps.checkpoint).toBe('last')
-    expect(lines.at(-1)).toBe('maps.checkpoint best: there is no validation to tell, so the last is used')
+    expect(lines.at(-1)).toBe('maps.checkpoint best: there is no validation, so the last is used')
     expect((await open(mine, ['data.holdOut=0.2'])).recipe.maps.checkpoint).toBe('best')
     await expect(open(mine, ['maps.checkpoint=best'])).rejects.toThrow(
-      'maps.checkpoint: "best" needs a validation, and the data set has none; last, or --set data.holdOut=0.1, which sets a tenth of the images aside',
+      'maps.checkpoint: "best" needs a validation, and the data set has none; last, or --set data.holdOut=0.1, which holds out a tenth of the images',
     )
   })
 

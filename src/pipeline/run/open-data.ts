@@ -12,7 +12,7 @@ import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { chooseSplits } from './choose-splits.ts'
 
-/** The recipe with `data.root` filled in and fitted to what the data set has, and its images. */
+/** The recipe with `data.root` filled in and fitted to the data set, and its images. */
 export interface RunData {
   readonly recipe: Recipe
   readonly dataset: Dataset
@@ -23,7 +23,7 @@ export interface OpenRunDataOptions {
   /** Folder of all runs. */
   readonly runs: string
   readonly log: Log
-  /** Keys that the person set for this run, dotted: a split named by them must be there. */
+  /** Keys set by the user for this run, dotted: their splits must exist. */
   readonly named?: ReadonlySet<string>
 }
 
@@ -44,7 +44,7 @@ export async function openRunData(
       expected: `at most ${MOST_CLASSES - 1}, since 254 means unsure: leave out a class, or --set refine.sure=null`,
     })
   if (evaluateSplit !== null && evaluateSplit !== split && !there.includes(evaluateSplit))
-    await openSplit(placed, { split: evaluateSplit, classes: whole.classes }) // which says what is there
+    await openSplit(placed, { split: evaluateSplit, classes: whole.classes }) // throws, naming the existing splits
   const { dataset, valDataset } = await validation(placed, whole, { valSplit, log })
   for (const note of dataset.notes ?? []) log.info(note)
   const warnings = [...dataset.warnings, ...smallClasses(dataset)]
@@ -68,7 +68,7 @@ export async function openSplit(
   return openDataset(root, { split, layout: layoutOf(recipe), classes })
 }
 
-/** The images whose maps and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */
+/** The images whose CAMs and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */
 export async function openScoredSplit({
   recipe,
   dataset,
@@ -79,7 +79,7 @@ export async function openScoredSplit({
 
 type Placed = Recipe & { readonly data: { readonly root: string } }
 
-/** With `data.root`, and the demo made. A folder that holds something else is read as what it is. */
+/** With `data.root`, and the demo generated. The layout of a folder with other content is detected. */
 async function placeData(
   recipe: Recipe,
   { runs, log, named }: Required<OpenRunDataOptions>,
@@ -96,9 +96,9 @@ async function placeData(
   if (data.root !== null && (await holdsOtherThanDemo(root))) {
     if (named.has('data.layout'))
       throw new InputError(root, 'is in the way and is not a demo data set', {
-        expected: 'choose another folder, or leave out data.layout to read what it holds',
+        expected: 'choose another folder, or leave out data.layout to detect its layout',
       })
-    log.info(`data.layout demo: ${root} holds no generated set, so it is read as what it is`)
+    log.info(`data.layout demo: ${root} holds no generated set, so its layout is detected`)
     return { ...placed, data: { ...placed.data, layout: 'auto' } }
   }
   await makeDemo(placed, root, log)
@@ -109,7 +109,7 @@ function layoutOf({ data: { layout } }: Recipe): Exclude<Recipe['data']['layout'
   return layout === 'demo' ? 'folder' : layout
 }
 
-/** The validation images: a split, or a share of the training images, or none; each is said. */
+/** The validation images: a split, or a share of the training images, or none; each is logged. */
 async function validation(
   recipe: Placed,
   whole: Dataset,
@@ -125,18 +125,18 @@ async function validation(
     const { dataset, held } = holdOut(whole, { share: data.holdOut, seed })
     const aside = held.samples.length
     log.info(
-      `validation: ${aside} of ${count(whole.samples.length, 'image')} are set aside by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
+      `validation: ${aside} of ${count(whole.samples.length, 'image')} are held out by seed ${seed} (data.holdOut ${data.holdOut}) and not trained on`,
     )
     return aside === 0 ? { dataset: whole, valDataset: undefined } : { dataset, valDataset: held }
   }
   if (data.valSplit !== null)
     log.info(
-      `data.valSplit ${data.valSplit}: ${whole.name} has no such list, so there is no validation (--set data.holdOut=0.1 sets a tenth of the images aside)`,
+      `data.valSplit ${data.valSplit}: ${whole.name} has no such list, so there is no validation (--set data.holdOut=0.1 holds out a tenth of the images)`,
     )
   return { dataset: whole, valDataset: undefined }
 }
 
-/** Without a validation no checkpoint is the best: the last is used, unless the person asked for the best. */
+/** Without a validation no checkpoint is the best: the last is used, unless the user set the best. */
 function withCheckpoint(
   recipe: Recipe,
   valDataset: Dataset | undefined,
@@ -147,9 +147,9 @@ function withCheckpoint(
   if (maps.checkpoint !== 'best' || maps.weights !== null || isJudged) return recipe
   if (named.has('maps.checkpoint'))
     throw new InputError('maps.checkpoint', '"best" needs a validation, and the data set has none', {
-      expected: 'last, or --set data.holdOut=0.1, which sets a tenth of the images aside',
+      expected: 'last, or --set data.holdOut=0.1, which holds out a tenth of the images',
     })
-  log.info('maps.checkpoint best: there is no validation to tell, so the last is used')
+  log.info('maps.checkpoint best: there is no validation, so the last is used')
   // a spread over the union of recipes would lose which method it is of
   const last = structuredClone(recipe)
   last.maps.checkpoint = 'last'
@@ -160,7 +160,7 @@ function demoRoot({ data: { demo } }: Recipe, runs: string): string {
   return resolve(runs, 'demo-data', `${demo.images}x${demo.size}-seed${demo.seed}`)
 }
 
-/** A folder with files, none of which says that the demo was made there. */
+/** Whether a folder has files, but not demo.json. */
 async function holdsOtherThanDemo(root: string): Promise<boolean> {
   const names: readonly string[] = await readdir(root).catch(() => [])
   return names.length > 0 && !names.includes('demo.json')

@@ -90,7 +90,7 @@ describe('before the first step', () => {
   it('scores of images that maps are not made for', async () => {
     const samples = [...['a', 'b', 'c'].map(id => sample(id, { mask: undefined })), sample('d', { tags: [] })]
     await expect(look([], samples)).rejects.toThrow(
-      'evaluate.split: is train: none of its 1 images with a mask is one that maps are made for; maps are made for the tagged images of data.split, train',
+      'evaluate.split: is train: none of its 1 images with a mask gets a CAM; CAMs are made for the tagged images of data.split, train',
     )
   })
 
@@ -98,7 +98,7 @@ describe('before the first step', () => {
     const samples = ['a', 'b', 'c'].map(id => sample(id, { mask: undefined }))
     await look(['refine.method=crf', 'refine.background=sweep'], samples)
     expect(lines).toEqual([
-      'warning: refine.background is sweep, and no image of train has a mask to choose it by: a constant is taken\n',
+      'warning: refine.background is sweep, and no image of train has a mask to choose it by: a constant is used\n',
     ])
   })
 })

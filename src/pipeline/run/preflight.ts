@@ -1,4 +1,4 @@
-/** @file What can be known to go wrong later, before the first step: weight files, splits, masks, room on the disk. Imports no torch. */
+/** @file Checks before the first step: weight files, splits, masks, disk space. Imports no torch. */
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Dataset, tagged } from '../../data/dataset.ts'
@@ -21,12 +21,12 @@ export interface PreflightOptions {
   readonly recipe: Recipe
   readonly dataset: Dataset
   readonly run: RunFolder
-  /** Those that are to run. */
+  /** The requested stages. */
   readonly stages: readonly StageName[]
   readonly log: Log
 }
 
-/** Throws InputError for the first thing that would end a later stage; warns of what only may. Changes nothing. */
+/** Throws InputError for the first problem that would end a later stage; warns of possible ones. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
   const weights = await weightFiles(options.recipe)
   await checkScoredSplit(options)
@@ -34,7 +34,7 @@ export async function preflight(options: PreflightOptions): Promise<void> {
   await checkRoom(options)
 }
 
-/** The split whose maps are scored must be one that maps are made for, as far as it has masks. */
+/** The scored masks must be of images that get CAMs. */
 async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptions): Promise<void> {
   const { split, samples } = await openScoredSplit({ recipe, dataset })
   const masked = samples.filter(({ mask }) => mask !== undefined)
@@ -42,20 +42,20 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
   if (masked.length > 0 && stages.includes('evaluate') && masked.every(({ id }) => !mapped.has(id))) {
     throw new InputError(
       'evaluate.split',
-      `is ${split}: none of its ${masked.length} images with a mask is one that maps are made for`,
+      `is ${split}: none of its ${masked.length} images with a mask gets a CAM`,
       {
-        expected: `maps are made for the tagged images of data.split, ${dataset.split}`,
+        expected: `CAMs are made for the tagged images of data.split, ${dataset.split}`,
       },
     )
   }
   const sweeps = recipe.refine.method !== 'none' && recipe.refine.background === 'sweep'
   if (masked.length === 0 && sweeps && stages.includes('refine'))
     log.warn(
-      `refine.background is sweep, and no image of ${split} has a mask to choose it by: a constant is taken`,
+      `refine.background is sweep, and no image of ${split} has a mask to choose it by: a constant is used`,
     )
 }
 
-/** Weight files are read whole: one that was cut short shows only then. Names and sizes are those of the stage's backbone. */
+/** Weight files are read whole, which finds truncated ones; names and sizes must be those of the stage's backbone. */
 async function checkWeights(
   { recipe, run, stages }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
@@ -108,10 +108,10 @@ function checkBackbone(
   )
 }
 
-const MAPS_PER_BYTE = 12 // bytes of maps for each of a JPEG: some 5 pixels, of 1.2 tags, in half precision
+const MAPS_PER_BYTE = 12 // bytes of CAMs for each of a JPEG: some 5 pixels, of 1.2 tags, in half precision
 const SPARE = 500e6 // bytes for weights and their states
 
-/** An estimate: maps take far more room than the photos. */
+/** An estimate: CAMs take far more space than the photos. */
 async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promise<void> {
   const free = await freeBytes(run.root)
   if (free === undefined) return
@@ -133,7 +133,7 @@ async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promi
   )
 }
 
-/** On the disk of a folder, or of the one above it where it is not there yet; undefined where the system does not tell. */
+/** On the disk of a folder or of its nearest existing parent; undefined where unknown. */
 async function freeBytes(path: string): Promise<number | undefined> {
   try {
     const { bavail, bsize } = await statfs(path)

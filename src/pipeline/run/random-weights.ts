@@ -1,4 +1,4 @@
-/** @file Trainings that start from nothing: said in capitals before the first step of a run. Imports no torch. */
+/** @file Warnings of trainings from random weights, in capitals, before the first step of a run. Imports no torch. */
 import { stat } from 'node:fs/promises'
 import { checkpointFiles } from '../../train/checkpoint-files.ts'
 import type { Log } from '../../train/log.ts'
@@ -17,7 +17,7 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
 }
 const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
 
-/** What is to be said of a network that starts from nothing. `size`: that of a DeiT, if it is one; `flag` gives weights. */
+/** The warning for a network. `size`: its DeiT size, if any; `flag`: the option that gives weights. */
 export function randomStart(
   what: string,
   { size, flag, source = sourceOf(size) }: { size: string | undefined; flag: string; source?: string },
@@ -25,7 +25,7 @@ export function randomStart(
   return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
 
-/** The same of a backbone as the section of a stage names it; undefined where it starts from weights. */
+/** The warning for the backbone of a stage's section; undefined where it starts from weights. */
 export function randomBackbone(
   section: string,
   { backbone, weights }: { readonly backbone: BackboneName; readonly weights: string | null },
@@ -36,7 +36,7 @@ export function randomBackbone(
   return randomStart(`${backbone} of ${section}`, { size: backbone, flag, ...source })
 }
 
-/** Says it, unless it was said before in this session or the training goes on from a state. */
+/** Logs the warning, unless this session has logged it or the training resumes. */
 export async function warnOfRandomStart(
   text: string | undefined,
   { checkpoints, log }: { checkpoints: string; log: Log },
@@ -46,7 +46,7 @@ export async function warnOfRandomStart(
   if (begun === undefined) log.warn(text)
 }
 
-/** Says it of all stages that have not begun: before hours of the first are spent, not after. */
+/** Logs the warnings of all stages that have not begun, before the hours of the first. */
 export async function warnOfRandomStarts(
   recipe: Recipe,
   {

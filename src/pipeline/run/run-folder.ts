@@ -1,4 +1,4 @@
-/** @file runs/NAME/: where everything a run makes lies, and when a folder may be used again. Stages talk through these files only. */
+/** @file runs/NAME/: all files of a run, and when a folder may be reused. Stages communicate through these files only. */
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { codeOf, InputError } from '../../errors.ts'
@@ -9,7 +9,7 @@ import { formatRecipe, parseRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { removeLeftoversBelow } from './run-leftovers.ts'
 
-/** In every run folder: says that it is ours, so that what lies in it may be replaced. */
+/** In every run folder: marks it as tagmask's, so that its files may be replaced. */
 export const RUN_MARK = 'tagmask-run.json'
 
 const FORMAT = 2 // 1: before recipes said image where they said picture
@@ -29,19 +29,19 @@ export function runFolder(root: string) {
     sessions: at('sessions.jsonl'),
     /** Markers that say which stage is done, and from which inputs. */
     stages: at('stages'),
-    /** Hashes of the files that were read, so that they are not read again to see whether they have changed. */
+    /** Hashes of input files, so that unchanged ones are not reread. */
     contents: at('file-contents.json'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
-    /** What the run computed with (libtorch, BLAS, threads, GPU): names and texts for the report, written by `train`. */
+    /** Libtorch, BLAS, threads, GPU: names and texts for the report, written by `train`. */
     environment: at('environment.json'),
     /** One safetensors file for each image: `cam` [K, H, W], metadata `classes`. */
     maps: at('maps'),
-    /** How much each attention head counted in the maps, of methods that weigh heads. */
+    /** Weights of the attention heads in the CAMs, for methods that weigh heads. */
     headWeights: at('head-weights.json'),
-    /** Label PNGs made from the maps at the best threshold. */
+    /** Label PNGs of the CAMs at the best threshold. */
     masks: at('masks'),
-    /** What AffinityNet learns from: for each image its maps twice through the dense CRF. */
+    /** Labels of AffinityNet: for each image its CAMs twice through the dense CRF. */
     affinityLabels: at('affinity/labels'),
     affinityCheckpoints: at('affinity/checkpoints'),
     affinityMetrics: at('affinity-metrics.jsonl'),
@@ -49,14 +49,14 @@ export function runFolder(root: string) {
     refined: at('refined'),
     /** ID.png: the labels that segmentation is trained on. */
     pseudoMasks: at('pseudo-masks'),
-    /** ID.png: the same, but 254 where the maps are not sure; trained on in their place where the recipe has refine.sure. */
+    /** ID.png: the same with 254 where the CAMs are unsure; the labels of segmentation with refine.sure. */
     sureMasks: at('sure-masks'),
     refineScores: at('refine-scores.json'),
     refineTable: at('refine-scores.txt'),
     /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),
-    /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, what the next was trained on. */
+    /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, the labels of the next. */
     segmentRounds: at('segment-rounds'),
     roundScores: at('round-scores.json'),
     roundTable: at('round-scores.txt'),
@@ -97,13 +97,13 @@ export async function refuseOtherRecipe(
   throw new InputError(
     fromHere(run.root),
     `this run was started with another recipe:\n${lines.join('')}` +
-      'use --name for a new run, or --resume-with-changes to run the stages concerned again',
+      'use --name for a new run, or --resume-with-changes to rerun the stages concerned',
   )
 }
 
 /**
- * Makes the folder, or takes it up again: marked as ours, without what a killed process left half written, and with
- * recipe.yaml before anything else. To be called under the lock.
+ * Creates or reopens the folder: marks it, removes half-written files of killed processes, and writes recipe.yaml before
+ * anything else. Call it under the lock.
  */
 export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFolder> {
   const run = runFolder(root)
@@ -117,7 +117,7 @@ export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFo
   return run
 }
 
-/** A path as a person in the working folder would type it. */
+/** A path relative to the working folder, where it is inside. */
 export function fromHere(path: string): string {
   const short = relative(process.cwd(), path)
   return short === '' || short.startsWith('..') ? path : short
@@ -146,7 +146,7 @@ export async function refuseOlderRun(root: string): Promise<void> {
   const text = (await readOptional(join(root, RUN_MARK))) ?? ''
   if (!/"format": 1\b/.test(text)) return
   throw new InputError(fromHere(root), 'was made by an older tagmask, whose recipes had other keys', {
-    expected: 'go on with that version, or start a new run with --name; CHANGELOG.md lists the keys',
+    expected: 'continue with that version, or start a new run with --name; CHANGELOG.md lists the keys',
   })
 }
 
@@ -154,13 +154,13 @@ function show(value: unknown): string {
   return value === undefined ? 'not set' : JSON.stringify(value)
 }
 
-/** Makes a folder and those above it. Throws InputError when it cannot. */
+/** Creates a folder and its parents. Throws InputError on failure. */
 export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
   } catch (cause) {
-    throw new InputError(path, 'the folder cannot be made', {
-      expected: 'choose another place with --runs',
+    throw new InputError(path, 'the folder cannot be created', {
+      expected: 'choose another folder with --runs',
       cause,
     })
   }

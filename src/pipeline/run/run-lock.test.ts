@@ -51,7 +51,7 @@ it('a lock of another machine stays, and so does one that is being written', asy
   await expect(take()).rejects.toThrow('process 7 on another-machine is working')
   await writeFile(lock(), '12')
   await expect(take()).rejects.toThrow(
-    `${root}: other processes are taking this run folder; wait for them or use another --name`,
+    `${root}: other processes are locking this run folder; wait for them or use another --name`,
   )
   expect(await readFile(lock(), 'utf8')).toBe('12')
 })
@@ -67,7 +67,7 @@ it('a folder that cannot be written to is named', async () => {
   const place = join(root, 'full')
   await writeFile(place, '')
   await expect(lockRun(runFolder(join(place, 'run')))).rejects.toThrow(
-    `${join(place, 'run')}: the folder cannot be made; choose another place with --runs`,
+    `${join(place, 'run')}: the folder cannot be made; choose another folder with --runs`,
   )
   await expect(lockRun(runFolder('/proc/self/task'))).rejects.toThrow(/cannot be (written|made)/)
 })

@@ -9,15 +9,15 @@ import { explainWriteError } from '../../io/atomic.ts'
 import { fromHere, makeFolder, type RunFolder } from './run-folder.ts'
 import { identify, isGone, type ProcessIdentity, parseIdentity } from './run-process.ts'
 
-/** Gives the folder free again. */
+/** Releases the lock. */
 export type Release = () => Promise<void>
 
-const PATIENCE = 8_000 // ms, less than UNREADABLE_FOR: others that take over the same stale lock get in each other's way
+const PATIENCE = 8_000 // ms, less than UNREADABLE_FOR: processes that replace the same stale lock wait for one another
 const LONGEST_WAIT = 1500 // ms, between two tries
-const UNREADABLE_FOR = 10_000 // ms: a lock that says nothing for so long was left by a process that died while writing
+const UNREADABLE_FOR = 10_000 // ms: an unreadable lock older than this is of a process that died while writing
 
-/** Takes the run folder for this process, making it when there is none; a lock left by a process that is gone is taken over. Throws InputError
- * when another process, here or on another machine, holds it, and where the folder cannot be written to. */
+/** Locks the run folder for this process, creating it if needed; the lock of an ended process is replaced. Throws InputError
+ * when another process, here or on another machine, holds it, and when the folder is not writable. */
 export async function lockRun(run: RunFolder): Promise<Release> {
   await makeFolder(run.root)
   const path = join(run.root, 'lock')
@@ -27,13 +27,13 @@ export async function lockRun(run: RunFolder): Promise<Release> {
   for (let attempt = 0; Date.now() < end; attempt++) {
     if (await placeLock(path, text)) return () => releaseLock(path, text)
     const holder = await readHolder(path)
-    if (holder === undefined) continue // given free meanwhile
+    if (holder === undefined) continue // released meanwhile
     if (holder === 'unknown') await sleep(20 + 30 * Math.random())
     else if (await isGone(holder))
       await removeStale(path, mine, { wait: Math.min(LONGEST_WAIT, 20 * 1.2 ** attempt) })
     else throw held(run, path, holder)
   }
-  throw new InputError(fromHere(run.root), 'other processes are taking this run folder', {
+  throw new InputError(fromHere(run.root), 'other processes are locking this run folder', {
     expected: 'wait for them or use another --name',
   })
 }
@@ -44,7 +44,7 @@ function held(run: RunFolder, path: string, { pid, host }: ProcessIdentity): Inp
   })
 }
 
-/** Puts the whole lock in place in one step; false when there is one. */
+/** Creates the whole lock in one step; false when there is one. */
 async function placeLock(path: string, text: string): Promise<boolean> {
   const temporary = join(dirname(path), `.lock.${process.pid}.${randomBytes(4).toString('hex')}.tmp`)
   try {
@@ -74,7 +74,7 @@ async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-/** Who holds the lock: undefined when nobody does any more, unknown while it says nothing. */
+/** The holder of the lock: undefined when it was released, unknown while it is unreadable. */
 async function readHolder(path: string): Promise<ProcessIdentity | 'unknown' | undefined> {
   try {
     const [text, { mtimeMs }] = [await readFile(path, 'utf8'), await stat(path)]
@@ -91,8 +91,8 @@ async function readHolder(path: string): Promise<ProcessIdentity | 'unknown' | u
 }
 
 /**
- * Removes a lock whose process is gone, one process at a time: each leaves a file under a name of its own, then looks for
- * those of others, and does nothing when there is one. So the lock that is removed is the one that was looked at.
+ * Removes the lock of an ended process, one process at a time: each writes its own claim file, then lists those of others,
+ * and gives up when there is one. So the removed lock is the one that was read.
  */
 async function removeStale(path: string, mine: ProcessIdentity, { wait }: { wait: number }): Promise<void> {
   const folder = dirname(path)
@@ -122,7 +122,7 @@ async function removeStale(path: string, mine: ProcessIdentity, { wait }: { wait
   }
 }
 
-/** A lock that is another's by now stays. */
+/** Keeps a lock that another process holds by now. */
 async function releaseLock(path: string, text: string): Promise<void> {
   const found = await readFile(path, 'utf8').catch(() => undefined)
   if (found === text) await rm(path, { force: true })

@@ -165,7 +165,7 @@ it('a run of an older version, whose recipe has other keys, is refused with the 
   await writeFile(join(old, 'recipe.yaml'), 'method: mctformer\nreport: { pictures: 3 }\n')
   await writeFile(join(old, 'tagmask-run.json'), '{\n  "kind": "tagmask run",\n  "format": 1\n}\n')
   const expected =
-    /old: was made by an older tagmask, whose recipes had other keys; go on with that version, or start a new run with --name; CHANGELOG\.md lists the keys/
+    /old: was made by an older tagmask, whose recipes had other keys; continue with that version, or start a new run with --name; CHANGELOG\.md lists the keys/
   await expect(existingRunFolder(old)).rejects.toThrow(expected)
   await expect(runRecipe({ recipe: old })).rejects.toThrow(expected)
 })

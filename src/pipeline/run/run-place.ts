@@ -1,4 +1,4 @@
-/** @file Where a run may lie: in a folder of ours, or a new or empty one, and never in the way of a data set. Imports no torch. */
+/** @file Where a run may lie: in a run folder, a new or an empty one, and never among the files of a data set. Imports no torch. */
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import type { Dataset } from '../../data/dataset.ts'
@@ -7,9 +7,9 @@ import { InputError } from '../../errors.ts'
 import { fromHere, RUN_MARK } from './run-folder.ts'
 
 const LONGEST_NAME = 200 // bytes; file systems take 255, and suffixes are added
-/** Folders of the runs that are no run. */
+/** Folders below --runs that are no run. */
 const RESERVED: ReadonlySet<string> = new Set(['demo-data'])
-/** What a system or a killed start leaves in a folder that is empty for a person. */
+/** Files of the system or of a killed start, with which a folder counts as empty. */
 const NOTHING = /^(lock|\.lock.*|\.DS_Store|Thumbs\.db|desktop\.ini|\..*\.tmp)$/
 
 /** The folder NAME inside the folder of all runs. Throws InputError for a name that is no plain file name. */
@@ -32,7 +32,7 @@ function problemOfName(name: string): string | undefined {
   return RESERVED.has(name) ? 'is kept for generated images' : undefined
 }
 
-/** Throws InputError unless the folder is a run of ours, empty, or not there. Changes nothing. */
+/** Throws InputError unless the folder is a run folder, empty, or absent. Changes nothing. */
 export async function refuseForeignFolder(root: string): Promise<void> {
   const names = await readdir(root).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -47,7 +47,7 @@ export async function refuseForeignFolder(root: string): Promise<void> {
   })
 }
 
-/** Marked as ours or, from before there was a mark, with all that a run wrote at its start. */
+/** Has the mark or, of older versions, all files that a run writes at its start. */
 async function isOurs(root: string, names: readonly string[]): Promise<boolean> {
   if (names.includes(RUN_MARK)) {
     const text = await readFile(join(root, RUN_MARK), 'utf8').catch(() => '')
@@ -84,7 +84,7 @@ export async function refuseDataFolder(
     refuse('lies among the files of the data set')
 }
 
-/** The place without symbolic links, also of what is not there yet. */
+/** The path without symbolic links, also of a file that does not exist. */
 export async function realPlace(path: string): Promise<string> {
   const place = resolve(path)
   try {

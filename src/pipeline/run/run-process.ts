@@ -1,4 +1,4 @@
-/** @file Which process holds a run folder, and whether it is gone: numbers are used again, so its start counts too. Imports node and errors. */
+/** @file Identity of the process that holds a run folder: numbers are reused, so its start counts too. Imports node and errors. */
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { codeOf } from '../../errors.ts'
@@ -6,24 +6,24 @@ import { codeOf } from '../../errors.ts'
 export interface ProcessIdentity {
   readonly pid: number
   readonly host: string
-  /** Boot and ticks since then, where the system tells; else empty. */
+  /** Boot id and ticks since then; empty where unknown. */
   readonly started: string
 }
 
-const ENDED = 'ended' // only its number is left, until its parent asks
+const ENDED = 'ended' // a zombie, until its parent waits for it
 
 /** This machine's process of that number. */
 export async function identify(pid: number): Promise<ProcessIdentity> {
   return { pid, host: hostname(), started: await startOf(pid) }
 }
 
-/** Reads `PID HOST STARTED`; undefined where it is not whole. `STARTED` is missing in locks of older versions. */
+/** Reads `PID HOST STARTED`; undefined where it is incomplete. `STARTED` is missing in locks of older versions. */
 export function parseIdentity(text: string): ProcessIdentity | undefined {
   const [, pid, host, started = ''] = /^(\d+) (\S+)(?: (\w*))?\n$/.exec(text) ?? []
   return pid === undefined || host === undefined ? undefined : { pid: Number(pid), host, started }
 }
 
-/** True when it is certain that the process has ended; of other machines nothing is certain. */
+/** True when the process has certainly ended; never for other machines. */
 export async function isGone({ pid, host, started }: ProcessIdentity): Promise<boolean> {
   if (host !== hostname()) return false
   if (!isRunning(pid)) return true

@@ -28,9 +28,9 @@ import { runStages } from './run-stages.ts'
 import type { StageName } from './stage.ts'
 
 export interface RunRecipeOptions {
-  /** A recipe file, the name of a bundled recipe, or a run folder to take up again. */
+  /** A recipe file, the name of a bundled recipe, or a run folder to resume. */
   readonly recipe: string
-  /** Folder of the data set: data.root, whatever folder the run is taken up from. */
+  /** Folder of the data set: data.root. */
   readonly data?: string
   /** File of the weights that training starts from. */
   readonly weights?: string
@@ -41,22 +41,22 @@ export interface RunRecipeOptions {
   readonly runs?: string
   /** Name of this run; the recipe's when not given. */
   readonly name?: string | undefined
-  /** Folder between the two, of runs that belong together. */
+  /** Folder between the two, for related runs. */
   readonly group?: string | undefined
   /** All of the recipe when not given. */
   readonly stages?: readonly StageName[] | undefined
   readonly force?: boolean
   readonly withChanges?: boolean
-  /** Run folders from which stages may be taken that they have done from the same inputs. */
+  /** Run folders whose stages are reused where their inputs are the same. */
   readonly siblings?: readonly string[]
   /** Stops the run, which can be resumed. */
   readonly signal?: AbortSignal
-  /** Told what is guessed, shrunk and done; createLog() writes it to the terminal. */
+  /** Receives what is guessed, reduced and done; createLog() writes it to the terminal. */
   readonly log?: Log
 }
 
-/** Runs the stages; returns the run folder, the stages asked for and those that had work to do. Data and weights are looked at before the folder is made, so
- * that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
+/** Runs the stages; returns the run folder, the requested stages and those that had work to do. Data and weights are checked
+ * before the folder is created, so that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
   recipe: recipeName,
   data,
@@ -92,7 +92,7 @@ export async function runRecipe({
   const fit = { dataset, chosen: taken ? undefined : chosen, log }
   const recipe = fitRecipe(opened.recipe, fit)
   const fitted = fitRecipe(loaded.recipe, { ...fit, log: silentLog() })
-  // splits are chosen anew each time, batches are not
+  // splits are chosen at each start, batches are not
   const kept = { ...fitted, data: { ...fitted.data, root: recipe.data.root } }
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
@@ -118,14 +118,14 @@ export async function runRecipe({
   }
 }
 
-/** Absolute, so that the run can be taken up from anywhere. */
+/** Absolute, so that the run can be resumed from anywhere. */
 function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
   const of = (path: string[], value: string | undefined): Override[] =>
     value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
   return [...of(['data', 'root'], data), ...of(['weights'], weights)]
 }
 
-/** Before anything is made or waited for. Throws InputError. */
+/** Checks the numbers of threads before any work. Throws InputError. */
 function checkAllThreads({ threads, data: { workers } }: Recipe): void {
   defaultThreads() // for TAGMASK_THREADS
   if (threads !== null) checkThreads(threads, { source: 'recipe', field: 'threads' })

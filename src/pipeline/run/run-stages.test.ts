@@ -228,7 +228,7 @@ describe('the run folder', () => {
       `${root}: this run was started with another recipe:
   maps.scales: [1] there, [1,2] now
   train.epochs: 3 there, 4 now
-use --name for a new run, or --resume-with-changes to run the stages concerned again`,
+use --name for a new run, or --resume-with-changes to rerun the stages concerned`,
     )
     expect((await existingRunFolder(root)).recipe.train.epochs).toBe(3)
   })
@@ -252,7 +252,7 @@ use --name for a new run, or --resume-with-changes to run the stages concerned a
     const file = join(await mkdtemp(join(tmpdir(), 'tagmask-')), 'file')
     await writeFile(file, '')
     await expect(openRunFolder(join(file, 'one'), recipeWith())).rejects.toThrow(
-      'the folder cannot be made; choose another place with --runs',
+      'the folder cannot be made; choose another folder with --runs',
     )
   })
 

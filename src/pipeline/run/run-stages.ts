@@ -1,4 +1,4 @@
-/** @file Runs the stages of a recipe in order: skips what is done, takes up what was begun, redoes what has changed. */
+/** @file Runs the stages of a recipe in order: skips finished ones, resumes begun ones, reruns changed ones. */
 import type { Dataset } from '../../data/dataset.ts'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
@@ -20,20 +20,20 @@ export interface RunStagesOptions {
   readonly run: RunFolder
   readonly dataset: Dataset
   readonly valDataset?: Dataset | undefined
-  /** Which stages; those whose files they read must be done. */
+  /** The requested stages; those whose files they read must be done. */
   readonly stages?: readonly StageName[]
   /** Loads the work of a stage. */
   readonly load?: (stage: StageDefinition) => Promise<Stage>
   readonly signal: AbortSignal
   readonly log: Log
-  /** Run the stages again from the start although they are done. */
+  /** Rerun finished stages from the start. */
   readonly force?: boolean
-  /** Other run folders; a stage that one of them has done from the same inputs is taken from there. */
+  /** Other run folders, whose stages are reused where their inputs are the same. */
   readonly siblings?: readonly string[]
 }
 
-/** Runs the stages asked for and returns those that had work to do. Throws InputError when a stage before them is
- * not done, or one has made nothing, and Interrupted after an abort; all leave every file whole. */
+/** Runs the requested stages and returns those that had work to do. Throws InputError when a stage before them is
+ * not done, or one has written nothing, and Interrupted after an abort; every file stays whole. */
 export async function runStages({
   recipe,
   run,
@@ -74,7 +74,7 @@ export async function runStages({
   return worked
 }
 
-/** The inputs of all stages, with every file looked at that one of those asked for rests on. */
+/** The inputs of all stages; the files that the requested ones depend on are hashed. */
 async function openSources(
   { recipe, dataset, valDataset, run, log }: StageContext,
   { stages, made }: { stages: readonly StageName[]; made: InputSources['made'] },
@@ -97,14 +97,14 @@ function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName
 }
 
 function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
-  log.info(`${stage}: done before, skipped (--force runs it again)`)
+  log.info(`${stage}: done before, skipped (--force reruns it)`)
   if (repaired.length > 0)
     log.info(
-      `${stage}: was made without ${sample(repaired)}, which can be read now; it stays (--force runs it again)`,
+      `${stage}: was run without ${sample(repaired)}, which can be read now; it stays (--force reruns it)`,
     )
 }
 
-/** The first run that has done the stage from the same inputs, all of whose files are there. */
+/** The first run that has finished the stage on the same inputs and has all its files. */
 async function doneElsewhere(
   siblings: readonly string[],
   stage: StageDefinition,

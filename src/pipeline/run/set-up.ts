@@ -4,11 +4,10 @@ import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 
-/** Its lines go to the terminal. Throws InputError when it could not end well; it has said why. */
+/** Its output goes to the terminal. Throws InputError on failure; the output says why. */
 export function setUp({ libtorch }: { libtorch?: string | undefined } = {}): void {
   const script = join(packageRoot(), 'scripts', 'setup.mjs')
   const args = [script, ...(libtorch === undefined ? [] : ['--libtorch', libtorch])]
   const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
-  if (status !== 0)
-    throw new InputError('set-up', 'has not ended well', { expected: 'the lines above say why' })
+  if (status !== 0) throw new InputError('set-up', 'has failed', { expected: 'the lines above say why' })
 }

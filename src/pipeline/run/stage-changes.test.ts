@@ -123,8 +123,8 @@ describe('what a stage rests on', () => {
     await go()
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     expect(await go()).toEqual(['maps', 'evaluate', 'report'])
-    expect(told()).toContain('maps: rerun, since the weights of train are others\n')
-    expect(told()).toContain('evaluate: rerun, since the CAMs are others\n')
+    expect(told()).toContain('maps: rerun, since the weights of train have changed\n')
+    expect(told()).toContain('evaluate: rerun, since the CAMs have changed\n')
     expect(await go()).toEqual([])
   })
 
@@ -136,7 +136,7 @@ describe('what a stage rests on', () => {
     await writeFile(weights, 'weights 2')
     await utimes(weights, atime, mtime)
     expect(await go(set)).toContain('train')
-    expect(told()).toContain('train: rerun, since the file of weights is another\n')
+    expect(told()).toContain('train: rerun, since the weight file has changed\n')
     await writeFile(join(folder, 'moved.pth'), 'weights 2')
     expect(await go([`weights=${join(folder, 'moved.pth')}`])).toEqual([])
   })
@@ -153,10 +153,12 @@ describe('what a stage rests on', () => {
     await writeFile(join(folder, 'b.png'), 'mask B')
     expect(await go(SEGMENT)).toEqual(['evaluate', 'refine', 'predict', 'report'])
     expect(made).toEqual(['evaluate', 'refine', 'predict', 'report']) // no pseudo mask, no prediction
-    expect(told()).toContain('evaluate: rerun, since the true masks have changed\n')
-    expect(told()).toContain('refine: resumed, since the true masks have changed and evaluate was rerun\n')
+    expect(told()).toContain('evaluate: rerun, since the ground-truth masks have changed\n')
     expect(told()).toContain(
-      'report: rerun, since the true masks have changed and evaluate, refine and predict were rerun\n',
+      'refine: resumed, since the ground-truth masks have changed and evaluate was rerun\n',
+    )
+    expect(told()).toContain(
+      'report: rerun, since the ground-truth masks have changed and evaluate, refine and predict were rerun\n',
     )
     const sweep = [...SEGMENT, 'refine.background=sweep']
     await go(sweep)
@@ -170,7 +172,7 @@ describe('what a stage rests on', () => {
     await writeFile(image('b'), 'photo B')
     await utimes(image('b'), atime, mtime)
     expect(await go()).toEqual(['train', 'maps', 'evaluate', 'report'])
-    expect(told()).toContain('train: rerun, since other images are there under the names b\n')
+    expect(told()).toContain('train: rerun, since other images have the names b\n')
   })
 
   it('with more examples in the report, only their predictions are made', async () => {
@@ -198,12 +200,12 @@ describe('an image that could not be read', () => {
     expect(made).not.toContain('maps a')
     expect(told()).toContain('maps: resumed, since b can be read now\n')
     expect(told()).toContain(
-      'train: was made without b, which can be read now; it stays (--force runs it again)\n',
+      'train: was run without b, which can be read now; it stays (--force reruns it)\n',
     )
     expect(await go(SEGMENT)).toEqual([])
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
     await go()
-    expect(told()).not.toContain('was made without')
+    expect(told()).not.toContain('was run without')
   })
 
   it('nor can after a repair leaves all as it is', async () => {
@@ -255,14 +257,14 @@ describe('files of a stage that is done', () => {
     await go(['seed=1'], { stages: ['train'], table: { ...table, train: withBest } })
     await rm(join(root(), 'checkpoints', 'best.safetensors'))
     await expect(go(['seed=1'])).rejects.toThrow(
-      `${join(root(), 'checkpoints', 'best.safetensors')}: is gone and cannot be made from the state that is there; put it back, or train again from the start: tagmask train ${root()} --force`,
+      `${join(root(), 'checkpoints', 'best.safetensors')}: is gone and cannot be written from the existing state; restore it, or train from the start: tagmask train ${root()} --force`,
     )
   })
 
   it('are looked for at its end: one that made nothing is not done', async () => {
     const idle: StageTable = { ...table, maps: async () => async () => {} }
     await expect(go([], { table: idle })).rejects.toThrow(
-      `${join(root(), 'maps')}: the stage maps has written nothing here: it is not done; mend what the lines above name and give the same command`,
+      `${join(root(), 'maps')}: the stage maps has written nothing here: it is not done; fix what is named above and resume with the same command`,
     )
     expect((await readMarker(runFolder(root()), 'maps'))?.state).toBe('running')
     expect(await go()).toEqual(['maps', 'evaluate', 'report'])
@@ -301,7 +303,7 @@ it('a sibling takes over what was made from the same contents, and only that', a
   const recipe = parseRecipe('method: mctformer\n', 'x')
   const two = await openRunFolder(root('two'), recipe)
   expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
-  expect(told()).toContain('train: taken from /runs/one, which made it from the same inputs\n')
+  expect(told()).toContain('train: reused from /runs/one, which has the same inputs\n')
   expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
   await mkdir(join(folder, 'other'))
   await writeFile(join(folder, 'other', 'weights.pth'), 'weights 2') // name and size are the same

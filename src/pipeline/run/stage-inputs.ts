@@ -1,17 +1,17 @@
-/** @file What the result of a stage depends on: keys, contents of files, the making of the stages before it. Imports no torch. */
+/** @file The inputs of a stage: keys, contents of files, results of the stages before it. Imports no torch. */
 import type { Dataset } from '../../data/dataset.ts'
 import type { MaskReading } from '../../data/sample.ts'
-import { flatten, isNeutralKey } from '../recipe/compare.ts'
+import { flattenKeys, isNeutralKey } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { FileContents } from './file-contents.ts'
 import { hashOf } from './file-origin.ts'
 import { hasStage, type StageDefinition, type StageImage, type StageName, type StageSets } from './stage.ts'
 import { isWeightKey, weightFileOf } from './weight-files.ts'
 
-/** What is known of a run when its stages are compared with their markers. */
+/** Sources of the inputs of a run's stages. */
 export interface InputSources extends StageSets {
   readonly contents: FileContents
-  /** Of the stages before, as far as they are done: what they made, and when they last worked. */
+  /** Finished stages: `id` of their result, `revision` of their last work. */
   readonly made: ReadonlyMap<StageName, { readonly id: string; readonly revision: string }>
 }
 
@@ -22,16 +22,16 @@ export interface StageInputs {
   readonly soft: Readonly<Record<string, string>>
 }
 
-/** Paths of data and names of weight files say nothing: what is in them counts. */
+/** Without paths of data and names of weight files, whose contents count instead. */
 function keysOf({ sections, notKeys }: StageDefinition, recipe: Recipe): Record<string, unknown> {
   const entries = sections(recipe)
-    .flatMap(section => [...flatten({ [section]: recipe[section] })])
+    .flatMap(section => [...flattenKeys({ [section]: recipe[section] })])
     .filter(([key]) => !isNeutralKey(key) && !isWeightKey(key) && !notKeys?.test(key))
     .sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(entries)
 }
 
-/** The images on which what a stage makes rests. */
+/** The images that a stage's result depends on. */
 export function imagesOf(stage: StageDefinition, sets: StageSets): StageImage[] {
   const all = (stage.images?.(sets).base ?? []).flatMap(({ split, samples }) =>
     samples.map(({ id, image }) => ({ key: `${split}/${id}`, split, id, file: image })),
@@ -54,7 +54,7 @@ export function filesOf(stages: readonly StageDefinition[], sets: StageSets): st
   return [...new Set(files)]
 }
 
-/** What a stage depends on now, but for the images on which what it makes rests: those are compared one by one. */
+/** The current inputs of a stage, without `imagesOf`, which are compared one by one. */
 export function stageInputs(stage: StageDefinition, sources: InputSources): StageInputs {
   const { recipe, contents, made } = sources
   const keys = keysOf(stage, recipe)
@@ -117,7 +117,7 @@ function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
   ]
 }
 
-/** Short, of anything that JSON can hold. */
+/** Short hash of a JSON value. */
 export function hash(value: unknown): string {
   return hashOf(JSON.stringify(value)).slice(0, 32)
 }

@@ -1,4 +1,4 @@
-/** @file stages/NAME.json: whether a stage is done, what it made, and from what. Longer lists have files of their own: files made, images read, images lost. */
+/** @file stages/NAME.json: state, result and inputs of a stage. Longer lists are files beside it: files written, images read, images lost. */
 import { appendFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,16 +6,16 @@ import { writeFileAtomic } from '../../io/atomic.ts'
 import type { RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
 
-/** What a stage's marker says. */
+/** The content of a stage's marker. */
 export interface StageMarker {
   readonly stage: StageName
-  /** `clearing`: what is there is of no use, and some of it may be gone. */
+  /** `clearing`: the stage's files are obsolete, and some may be gone. */
   readonly state: 'clearing' | 'running' | 'done'
-  /** Of what it made: another with each making. Later stages depend on it. */
+  /** Identity of its result, new when that is recomputed. Later stages depend on it. */
   readonly id: string
-  /** Another with each time it worked: scores may be others, what they are of is the same. */
+  /** New each time it worked, also where only scores changed. */
   readonly revision: string
-  /** Settings of the recipe, as they were. */
+  /** Its settings in the recipe. */
   readonly keys: Readonly<Record<string, unknown>>
   /** Hashes of all that its result depends on, by name. */
   readonly base: Readonly<Record<string, string>>
@@ -23,7 +23,7 @@ export interface StageMarker {
   readonly version: string
   readonly started: string
   readonly finished: string | null
-  /** The run folder, seen from this one, that made the outputs. */
+  /** Relative path of the run folder whose outputs are reused. */
   readonly takenFrom?: string
 }
 
@@ -32,7 +32,7 @@ export type FileList = Readonly<Record<string, number>>
 
 /** The longer lists of a stage. */
 export interface StageNotes {
-  /** What it had made when it was done. */
+  /** Its files when it was done. */
   readonly files: FileList
   /** Contents of the images that it reads, by SPLIT/ID, when it read them. */
   readonly images: Readonly<Record<string, string>>
@@ -46,7 +46,7 @@ export async function readMarker(run: RunFolder, stage: StageName): Promise<Stag
   return isMarker(value) ? value : undefined
 }
 
-/** Whether there is a marker of a version that did not write down what a stage depends on. */
+/** Whether there is a marker of a version that did not record the inputs. */
 export async function hasOldMarker(run: RunFolder, stage: StageName): Promise<boolean> {
   const value = await readJson(noteFile(run, stage, 'json'))
   return isRecord(value) && typeof value.inputs === 'string'
@@ -83,7 +83,7 @@ export async function writeNotes(
     await writeFileAtomic(noteFile(run, stage, 'lost'), lost.map(id => `${JSON.stringify(id)}\n`).join(''))
 }
 
-/** Notes a lost image at once: a killed process has told of it. */
+/** Notes a lost image at once, so that it survives a kill. */
 export function noteLost(run: RunFolder, stage: StageName, id: string): void {
   appendFileSync(noteFile(run, stage, 'lost'), `${JSON.stringify(id)}\n`)
 }
@@ -109,7 +109,7 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** None from a line that was cut short. */
+/** None from a truncated line. */
 function readId(line: string): string[] {
   try {
     const id: unknown = JSON.parse(line)

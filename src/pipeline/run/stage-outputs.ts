@@ -1,4 +1,4 @@
-/** @file What each stage leaves in the run folder: cleared before it starts afresh, looked for when it is done. Imports no torch. */
+/** @file The files of each stage in the run folder: cleared before a rerun, checked when it is done. Imports no torch. */
 import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { sample } from '../../data/listing.ts'
@@ -11,10 +11,10 @@ import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageDefinition, StageImage } from './stage.ts'
 import type { FileList } from './stage-marker.ts'
 
-/** Of checkpoints: only needed while a training goes on. */
+/** The state in checkpoints, needed only during a training. */
 const PASSING = /\/state\.[^/]*$/
 
-/** The lasting files of a stage that are there. */
+/** The existing lasting files of a stage. */
 export async function listOutputs(run: RunFolder, stage: StageDefinition): Promise<FileList> {
   const lasting = stage.outputs(run).filter(({ passing }) => passing !== true)
   const lists = await Promise.all(
@@ -25,14 +25,14 @@ export async function listOutputs(run: RunFolder, stage: StageDefinition): Promi
   return Object.fromEntries(lists.flat())
 }
 
-/** Whether two lists are of the same things made; scores and tables say something of them and do not count. */
+/** Whether two lists are of the same results; scores and tables do not count. */
 export function sameMade(before: FileList, now: FileList): boolean {
   const made = (list: FileList): string =>
     JSON.stringify(Object.entries(list).filter(([file]) => file.includes('/')))
   return made(before) === made(now)
 }
 
-/** Files of the list that are gone, and those that are there with another size. */
+/** Files of the list that are gone, and those with another size. */
 export function missingOutputs(before: FileList, now: FileList): { gone: string[]; changed: string[] } {
   const files = Object.entries(before)
   return {
@@ -41,7 +41,7 @@ export function missingOutputs(before: FileList, now: FileList): { gone: string[
   }
 }
 
-/** Throws InputError when a stage that says it is done has left nothing, or not the weights that it had made before. */
+/** Throws InputError when a stage has returned without files, or without the weights that it had before. */
 export function refuseNothingMade(
   run: RunFolder,
   stage: StageDefinition,
@@ -56,21 +56,21 @@ export function refuseNothingMade(
   })
   if (empty !== undefined)
     throw new InputError(fromHere(empty.path), `the stage ${name} has written nothing here: it is not done`, {
-      expected: 'mend what the lines above name and give the same command',
+      expected: 'fix what is named above and resume with the same command',
     })
   if (!outputs.some(({ aside }) => aside)) return
   const weights = Object.keys(before).find(file => file.endsWith('.safetensors') && now[file] === undefined)
   if (weights === undefined) return
   throw new InputError(
     fromHere(join(run.root, weights)),
-    'is gone and cannot be made from the state that is there',
+    'is gone and cannot be written from the existing state',
     {
-      expected: `put it back, or train again from the start: tagmask ${name} ${fromHere(run.root)} --force`,
+      expected: `restore it, or train from the start: tagmask ${name} ${fromHere(run.root)} --force`,
     },
   )
 }
 
-/** The files that a stage makes of one image, as paths in the run folder; none of a stage that does not go image by image. */
+/** A stage's files of one image, as paths in the run folder; none for a stage that does not go image by image. */
 export function filesOfImage(
   stage: StageDefinition,
   image: StageImage,
@@ -79,7 +79,7 @@ export function filesOfImage(
   return (stage.filesOfImage?.(image, { run, recipe }) ?? []).map(path => inRun(run.root, path))
 }
 
-/** Removes what a stage has made, but for what took hours, which is set aside. */
+/** Removes the files of a stage; those that took hours are set aside. */
 export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: Log): Promise<void> {
   for (const { path, aside } of stage.outputs(run)) {
     const found = await stat(path).catch(() => undefined)
@@ -90,7 +90,7 @@ export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: 
   }
 }
 
-/** Renames to the first free name "PATH.old-N"; an empty folder is just left. */
+/** Renames to the first free name "PATH.old-N"; an empty folder is removed. */
 async function setAside(path: string, log: Log): Promise<void> {
   const wasEmpty = await rmdir(path).then(
     () => true,
@@ -100,7 +100,7 @@ async function setAside(path: string, log: Log): Promise<void> {
     const old = `${path}.old-${n}`
     if ((await stat(old).catch(() => undefined)) !== undefined) continue
     await rename(path, old)
-    log.info(`kept what was there as ${fromHere(old)}`)
+    log.info(`kept the old files as ${fromHere(old)}`)
     return
   }
 }

@@ -14,23 +14,23 @@ import {
 } from './stage-marker.ts'
 import { filesOfImage, listOutputs, missingOutputs, sayMissing } from './stage-outputs.ts'
 
-/** What a stage has before it, and what it has noted. */
+/** What a stage has to do, and its notes. */
 export interface StageState {
-  /** `done`: nothing to do. `resume`: what is there stays and is added to. `fresh`: what is there goes. */
+  /** `done`: nothing to do. `resume`: its files stay and are completed. `fresh`: its files go. */
   readonly todo: 'done' | 'resume' | 'fresh'
-  /** Why what was done, or begun, is not so any more, for a person; undefined where nothing was. */
+  /** Why a begun or finished stage is rerun or resumed, for messages; undefined for others. */
   readonly why: string | undefined
-  /** Images that were lost and have been repaired since, of no consequence for what is done. */
+  /** Images that were lost and can be read now; a finished stage stays. */
   readonly repaired: readonly string[]
   readonly marker: StageMarker | undefined
   readonly notes: StageNotes
-  /** Its files now, and those that are there but not as it left them. */
+  /** Its files now, and those of another size than it left. */
   readonly files: FileList
   readonly damaged: readonly string[]
   readonly inputs: StageInputs
 }
 
-/** Compares a stage's marker and files with what it would be made from now. Changes nothing. */
+/** Compares a stage's marker and files with its current inputs. Changes nothing. */
 export async function stageState(
   run: RunFolder,
   stage: StageDefinition,
@@ -58,12 +58,12 @@ export async function stageState(
   }
   if (marker === undefined || marker.state === 'clearing') {
     const old = marker === undefined && (await hasOldMarker(run, stage.name))
-    return { ...common, todo: 'fresh', why: old ? 'an older tagmask made it' : undefined }
+    return { ...common, todo: 'fresh', why: old ? 'it is of an older tagmask' : undefined }
   }
   const changed = reasons(stage, { recipe, marker, now: inputs, part: 'base' })
   const replaced = others.filter(image => !lost.has(image)).map(({ id }) => id)
   if (replaced.length > 0 && marker.base.tags === inputs.base.tags)
-    changed.push(`other images are there under the names ${sample(replaced)}`)
+    changed.push(`other images have the names ${sample(replaced)}`)
   if (changed.length > 0) return { ...common, todo: 'fresh', why: listed(changed) }
   if (marker.state === 'running') return { ...common, todo: 'resume', why: undefined }
   const again = reasons(stage, { recipe, marker, now: inputs, part: 'soft' })
@@ -75,7 +75,7 @@ export async function stageState(
     : { ...common, todo: 'done', why: undefined }
 }
 
-/** Images of which the stage has made nothing, or which it has named as lost. */
+/** Images without files of the stage, or noted as lost. */
 export function lostImages(
   stage: StageDefinition,
   images: readonly StageImage[],
@@ -90,7 +90,7 @@ export function lostImages(
 
 const STAGE = 'stage '
 
-/** What is not as it was when the stage was made. */
+/** The changed inputs, in words. */
 function reasons(
   stage: StageDefinition,
   {
@@ -103,10 +103,10 @@ function reasons(
   const names = new Set([...Object.keys(marker[part]), ...Object.keys(now[part])])
   const changed = [...names].filter(name => marker[part][name] !== now[part][name])
   const stages = changed.filter(name => name.startsWith(STAGE)).map(name => name.slice(STAGE.length))
-  const told = part === 'soft' || stage.tellsOfStages === true // of those only what they say counts
+  const told = part === 'soft' || stage.tellsOfStages === true // of those only their report counts
   const before = stage.before(recipe)[part] ?? []
   const others = (name: string): string =>
-    `${before.find(one => one.name === name)?.product ?? name} are others`
+    `${before.find(one => one.name === name)?.product ?? name} have changed`
   const [verb, last] = [stages.length === 1 ? 'was' : 'were', stages.at(-1)]
   const first = stages.slice(0, -1).join(', ')
   const worked = `${first === '' ? '' : `${first} and `}${last} ${verb} rerun`
@@ -119,11 +119,11 @@ function reasons(
 }
 
 const WORDS: Readonly<Record<string, string>> = {
-  classes: 'the classes are others',
-  tags: 'the list of images and tags is another',
+  classes: 'the classes have changed',
+  tags: 'the list of images and tags has changed',
   images: 'the images have changed',
-  masks: 'the true masks have changed',
-  'weight file': 'the file of weights is another',
+  masks: 'the ground-truth masks have changed',
+  'weight file': 'the weight file has changed',
   shown: 'the report shows another number of images',
 }
 

@@ -1,4 +1,4 @@
-/** @file One stage at work: its marker goes first, what is of no use is cleared, and it is done when its files are there. Imports no torch. */
+/** @file Runs one stage: writes its marker first, clears obsolete files, and marks it done once its files exist. Imports no torch. */
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -25,11 +25,11 @@ export interface StageWork {
   readonly context: StageContext
   readonly state: StageState
   readonly sources: InputSources
-  /** From the start, although what is there is of use. */
+  /** Rerun from the start, even where files could stay. */
   readonly force: boolean
 }
 
-/** Runs a stage from the start or from where it was left. It is marked done when it has returned and made something. */
+/** Runs or resumes a stage. It is marked done once it has returned and written something. */
 export async function workOn(stage: StageDefinition, options: StageWork): Promise<void> {
   const { work, context, state, sources, force } = options
   const { name } = stage
@@ -69,7 +69,7 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
   await finish(stage, { ...options, now, fresh, lost })
 }
 
-/** Notes what was made, and of which images nothing could be made; only then the stage is done. */
+/** Notes the files and the lost images, then marks the stage done. */
 async function finish(
   stage: StageDefinition,
   {
@@ -97,12 +97,12 @@ async function finish(
     contents[key] = await sources.contents.again(file)
   const wasDone = Object.keys(before).length > 0
   const id = wasDone && !sameMade(before, files) ? newId() : now.id
-  if (id !== now.id) await writeMarker(run, { ...now, id }) // before the list that it is told from
+  if (id !== now.id) await writeMarker(run, { ...now, id }) // before the list that it is derived from
   await writeNotes(run, name, { images: contents, files, lost: named })
   await writeMarker(run, { ...now, id, state: 'done', finished: new Date().toISOString() })
 }
 
-/** Takes what another run has made from the same inputs. */
+/** Reuses the files of another run on the same inputs. */
 export async function takeFrom(
   twin: RunFolder,
   stage: StageDefinition,
@@ -118,7 +118,7 @@ export async function takeFrom(
   for (const [i, { path }] of stage.outputs(twin).entries()) await takeOver(path, to[i]!.path)
   await writeNotes(run, name, notes)
   await writeMarker(run, { ...marker, takenFrom: relative(run.root, twin.root) })
-  log.info(`${name}: taken from ${fromHere(twin.root)}, which made it from the same inputs`)
+  log.info(`${name}: reused from ${fromHere(twin.root)}, which has the same inputs`)
 }
 
 function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {

@@ -1,4 +1,4 @@
-/** @file What a stage is, and what it is given. Imports no torch; a stage's work is loaded when it runs. */
+/** @file A stage and its context. Imports no torch; a stage's work is loaded when it runs. */
 import type { Dataset } from '../../data/dataset.ts'
 import { TagmaskError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
@@ -8,18 +8,18 @@ import type { RunFolder } from './run-folder.ts'
 /** Name of a stage: of its command, its marker, and before its messages. */
 export type StageName = string
 
-/** `base`: with another, nothing that is there may stay. `soft`: with another, what is there stays and is added to. */
+/** `base`: a change clears the stage's files. `soft`: a change keeps them, and the stage resumes. */
 export interface ByPart<T> {
   readonly base?: readonly T[]
   readonly soft?: readonly T[]
 }
 
-/** What is known of a run's images. */
+/** The images of a run. */
 export interface StageSets {
   readonly recipe: Recipe
   readonly dataset: Dataset
   readonly valDataset: Dataset | undefined
-  /** The images whose maps are scored. */
+  /** The images whose CAMs are scored. */
   readonly scored: Dataset
 }
 
@@ -35,15 +35,15 @@ export interface StageImage {
 /** A file or folder that a stage writes. */
 export interface StageOutput {
   readonly path: string
-  /** Without a file in it nothing was done. */
+  /** Must hold a file once the stage is done. */
   readonly needed?: boolean
-  /** It took hours to make: set aside, not deleted, when the stage starts afresh. */
+  /** It took hours: set aside, not deleted, when the stage is rerun. */
   readonly aside?: boolean
-  /** Only while the stage works, or for a person to read: it may be gone once the stage is done. */
+  /** Needed only while the stage works, or by readers: it may be gone once the stage is done. */
   readonly passing?: boolean
 }
 
-/** One training of a stage, before anything is known of its data. */
+/** One training of a stage, before its data is known. */
 export interface TrainingPlan {
   /** Section of its settings, its name in messages. */
   readonly section: string
@@ -52,15 +52,15 @@ export interface TrainingPlan {
   /** Side of the images it sees, pixels, and the key that says so. */
   readonly side: number
   readonly sideKey: string
-  /** Views of an image in a batch; 1 unless told. */
+  /** Views of an image in a batch; default: 1. */
   readonly views?: number
 }
 
 /** A file with weights that a stage may start from. */
 export interface WeightKey {
-  /** Where the recipe names it. */
+  /** The recipe's key. */
   readonly key: string
-  /** What sets it on the command line. */
+  /** The flag of the command line. */
   readonly flag: string
 }
 
@@ -70,29 +70,29 @@ export interface StageDefinition {
   readonly product: string
   /** For `--help` of its command; undefined where a command of another kind runs it. */
   readonly command?: { readonly brief: string; readonly description: string }
-  /** Whether a recipe has it; every recipe does where this is not given. */
+  /** Whether a recipe has it; default: every recipe. */
   has?(recipe: Recipe): boolean
   /** The stages that its result depends on. */
   before(recipe: Recipe): ByPart<StageDefinition>
-  /** It tells what they did: that they were rerun counts, also where they made the same. */
+  /** It reports on them: any rerun of them counts, also with the same result. */
   readonly tellsOfStages?: boolean
-  /** The sections of the recipe that it reads and the stages before it do not, and what they hold that does not reach it. */
+  /** The sections of the recipe that it reads and the stages before it do not; `notKeys`: their keys without effect on it. */
   sections(recipe: Recipe): readonly (keyof Recipe)[]
   readonly notKeys?: RegExp
   /** The sets whose images and tags it reads. */
   images?(sets: StageSets): ByPart<Dataset>
-  /** The sets whose masks it chooses by (base), or only scores by (soft). */
+  /** The sets whose masks decide a choice (base), or only scores (soft). */
   masks?(sets: StageSets): ByPart<Dataset>
-  /** Further things that what is there may be added to for, by name. */
+  /** Further soft inputs, by name. */
   soft?(recipe: Recipe): Readonly<Record<string, string>>
   outputs(run: RunFolder): readonly StageOutput[]
-  /** Where it goes image by image: the files that it makes of one. */
+  /** Where it goes image by image: the files of one. */
   filesOfImage?(image: StageImage, at: { run: RunFolder; recipe: Recipe }): string[]
   readonly weights?: WeightKey
   trainings?(recipe: Recipe): TrainingPlan[]
-  /** What is to be said of a training that starts from random weights; undefined where it does not, or is meant to. */
+  /** The warning of a training from random weights; undefined where it has weights, or needs none. */
   randomStart?(recipe: Recipe): string | undefined
-  /** A table of scores that is shown again when there was nothing to do. */
+  /** A table of scores, shown also when there was nothing to do. */
   table?(run: RunFolder): string
   /** Loads libtorch where the stage needs it. */
   load(): Promise<Stage>
@@ -102,24 +102,24 @@ export function hasStage({ has }: StageDefinition, recipe: Recipe): boolean {
   return has?.(recipe) ?? true
 }
 
-/** Everything a stage may use. What it finds in its own outputs was made from the same inputs: go on from there. */
+/** Everything a stage may use. Its existing outputs are of the same inputs: resume from them. */
 export interface StageContext {
   readonly recipe: Recipe
   readonly dataset: Dataset
   /** Images of `data.valSplit`; undefined without one. */
   readonly valDataset: Dataset | undefined
   readonly run: RunFolder
-  /** Aborted by Ctrl-C: finish the step, make the work safe, then throw an `Interrupted`. */
+  /** Aborted by Ctrl-C: finish the step, save the work, then throw an `Interrupted`. */
   readonly signal: AbortSignal
   readonly log: Log
-  /** To be told of each image that cannot be used, by stages that train: a repaired one does not undo the training. */
+  /** Called by stages that train, for each unusable image: a repaired one does not undo the training. */
   readonly onLost?: (image: { readonly id: string }) => void
 }
 
 /** The work of a stage: reads and writes files of the run folder; returns when it is done. */
 export type Stage = (context: StageContext) => Promise<void>
 
-/** Thrown by a stage that stopped because its signal was aborted, after it made its work safe. */
+/** Thrown by a stage that stopped because its signal was aborted, after it saved its work. */
 export class Interrupted extends TagmaskError {
   override readonly name = 'Interrupted'
 

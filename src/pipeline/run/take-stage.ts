@@ -1,9 +1,9 @@
-/** @file A stage whose outputs another run has already made from the same inputs: taken over, not computed again. Imports no torch. */
+/** @file Copies the files of another run with the same inputs instead of recomputing them. Imports no torch. */
 import { copyFile, link, mkdir, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /**
- * Brings a file or folder of another run here without a second copy on the disk (a hard link) where the disk can.
+ * Brings a file or folder of another run here, by hard links where the disk supports them.
  * Nothing is shared by this: every file of a run is replaced whole when it changes, never written into.
  */
 export async function takeOver(from: string, to: string): Promise<void> {

@@ -1,7 +1,7 @@
 /** @file The weight files that a recipe names. Imports no torch. */
 import { stat } from 'node:fs/promises'
 import { InputError } from '../../errors.ts'
-import { flatten } from '../recipe/compare.ts'
+import { flattenKeys } from '../recipe/compare.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { STAGES } from '../stages/list.ts'
 import type { StageDefinition, StageName, WeightKey } from './stage.ts'
@@ -30,7 +30,7 @@ export async function weightFiles(recipe: Recipe): Promise<WeightFile[]> {
 
 /** The weight file that the recipe names for a stage. */
 export function weightFileOf({ weights }: StageDefinition, recipe: Recipe): string | undefined {
-  const value = weights === undefined ? undefined : flatten(recipe).get(weights.key)
+  const value = weights === undefined ? undefined : flattenKeys(recipe).get(weights.key)
   return typeof value === 'string' ? value : undefined
 }
 

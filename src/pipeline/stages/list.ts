@@ -1,6 +1,6 @@
 /** @file The stages in the order in which they run. A further one is a folder and a line here. Imports no torch. */
 import type { Recipe } from '../recipe/schema.ts'
-import { hasStage, type StageDefinition, type StageName } from '../run/stage.ts'
+import { hasStage, type StageDefinition, type StageName, type TrainingPlan } from '../run/stage.ts'
 import { affinity } from './affinity/index.ts'
 import { evaluate } from './evaluate/index.ts'
 import { maps } from './maps/index.ts'
@@ -27,7 +27,7 @@ export function stageNames(recipe: Recipe): StageName[] {
   return stagesOf(recipe).map(({ name }) => name)
 }
 
-/** The given stages and all that theirs rest on in this recipe, in order. */
+/** The given stages and all that they depend on in this recipe, in order. */
 export function withStagesBefore(names: readonly StageName[], recipe: Recipe): StageDefinition[] {
   const own = stagesOf(recipe)
   const needed = new Set(own.filter(({ name }) => names.includes(name)))
@@ -36,4 +36,9 @@ export function withStagesBefore(names: readonly StageName[], recipe: Recipe): S
     for (const one of [...base, ...soft]) needed.add(one)
   }
   return own.filter(stage => needed.has(stage))
+}
+
+/** The trainings of a recipe, in the order in which they run; the first of segmentation where it has batches of its own. */
+export function trainingsOf(recipe: Recipe): TrainingPlan[] {
+  return stagesOf(recipe).flatMap(stage => stage.trainings?.(recipe) ?? [])
 }

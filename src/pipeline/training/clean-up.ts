@@ -1,8 +1,8 @@
-/** @file Work that opens threads and memory as it goes, all given back at its end whichever way it ends. Imports nothing. */
-/** Notes what is to be done at the end. */
+/** @file Releases threads and memory at the end of work, however it ends. Imports nothing. */
+/** Registers a call for the end. */
 export type Later = (undo: () => unknown) => void
 
-/** Calls `work`, and at its end everything that it noted, the last first. Throws what `work` threw, else what they did. */
+/** Calls `work`, then everything that it registered, the last first. Throws the error of `work`, else theirs. */
 export async function withCleanUp<T>(work: (later: Later) => Promise<T>): Promise<T> {
   const noted: (() => unknown)[] = []
   const [outcome] = await Promise.allSettled([work(undo => noted.push(undo))])

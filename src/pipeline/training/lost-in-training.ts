@@ -1,17 +1,17 @@
-/** @file Images that a training cannot read: told once, too many end it with its state saved. Imports no torch. */
+/** @file Images that a training cannot read: reported once; too many end it, with its state saved. Imports no torch. */
 import type { LoaderOptions, LostInEpoch } from '../../data/batch-loader.ts'
 import { collectLost } from '../images/lost-images.ts'
 import type { StageContext } from '../run/stage.ts'
 import type { Later } from './clean-up.ts'
 
 export interface LossWatch {
-  /** For the loader: what it does with an image that cannot be read. */
+  /** The loader's options for unreadable images. */
   readonly options: Pick<LoaderOptions, 'strict' | 'onBadImage' | 'onLost'>
-  /** After the training: says which were lost, and throws when its worst epoch lost too many. */
+  /** After the training: reports the lost ones, and throws when its worst epoch lost too many. */
   conclude(): Promise<void>
 }
 
-/** Watches one loader; `title` is that of the training. What is lost is also told when it ends early. */
+/** Watches one loader; `title` is that of the training. Lost images are also reported when it ends early. */
 export function watchLosses(
   {
     recipe: { strict, data },

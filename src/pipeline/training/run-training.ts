@@ -1,4 +1,4 @@
-/** @file One training of a run, whatever its network: loader, length and optimiser set up, lost images watched, an abort told as the stage's. */
+/** @file Runs one training of a stage, whatever its network: loader, length, optimiser, lost images, abort. */
 import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-loader.ts'
 import type { Optimiser } from '../../optim/index.ts'
 import { stepsOf } from '../../train/length.ts'
@@ -8,7 +8,7 @@ import { withCleanUp } from './clean-up.ts'
 import { watchLosses } from './lost-in-training.ts'
 import { type LengthSettings, lengthOf } from './training-length.ts'
 
-/** What every section of a recipe that trains holds. */
+/** The settings of every section that trains. */
 export interface TrainingSettings extends LengthSettings {
   readonly batchSize: number
   readonly checkpointMinutes: number
@@ -16,7 +16,7 @@ export interface TrainingSettings extends LengthSettings {
   readonly logEvery: number
 }
 
-/** What schedules are made for; a training by steps may end within its last epoch. */
+/** The length that schedules need; a training by steps may end within its last epoch. */
 export interface TrainingLength {
   readonly epochs: number
   readonly batches: number
@@ -28,9 +28,9 @@ export interface RunTraining<B extends SampleBatch>
     TrainOptions<B>,
     'network' | 'frozen' | 'memory' | 'losses' | 'validation' | 'checkpoints' | 'metrics'
   > {
-  /** What it is called in progress and messages. */
+  /** Its name in progress and messages. */
   readonly title: string
-  /** Keys of the recipe that its learning rate and batch size stand in, for messages. */
+  /** The recipe's keys of its learning rate and batch size, for messages. */
   readonly keys: { readonly lr: string; readonly batchSize: string }
   readonly settings: TrainingSettings
   readonly openLoader: (options: LoaderOptions) => BatchSource<B>
@@ -39,8 +39,8 @@ export interface RunTraining<B extends SampleBatch>
 }
 
 /**
- * Trains to the end, going on from the state where there is one. Throws Interrupted after an abort, the state being saved,
- * and what `train` throws.
+ * Trains to the end, resuming from an existing state. Throws Interrupted after an abort, with the state saved, and as
+ * `train`.
  */
 export function runTraining<B extends SampleBatch>(
   context: StageContext,

@@ -1,4 +1,4 @@
-/** @file What the section `train` says, as what a training takes: optimiser, learning rate, and how images are cut. */
+/** @file Optimiser, learning rate and image crops of the section `train`. */
 import type { CropTransform } from '../../data/samples.ts'
 import type { Method } from '../../methods/index.ts'
 import type { AugmentRecipe } from '../../methods/train-recipe.ts'
@@ -50,7 +50,7 @@ export function cropsOf(recipe: Recipe): CropTransform[] {
   return viewsOf(recipe).map(augment => ({ imageSize, ...recipe.normalise, ...cropOf(augment) }))
 }
 
-/** Told apart by what they hold: a padded crop has its `padding`. */
+/** The kinds differ in their fields: a padded crop has `padding`. */
 function cropOf(augment: AugmentRecipe) {
   if (augment.kind === 'padded-crop') return augment
   const { crop, ...rest } = augment

@@ -1,17 +1,16 @@
-/** @file How long a training is: epochs as its section says, more where they have too few steps, or steps. Imports no torch. */
+/** @file The length of a training: the epochs of its section, more where they have too few steps, or steps. Imports no torch. */
 import { count } from '../../io/count.ts'
 import type { Length } from '../../train/length.ts'
 import type { Log } from '../../train/log.ts'
 
-/** What a section says of its length; one of the two is a number. */
+/** The length in a section; one of the two is a number. */
 export interface LengthSettings {
   readonly epochs: number | null
   readonly steps: number | null
 }
 
 /**
- * Epochs of a training with so many batches in each, more where that takes `steps`, which is then said; steps where the
- * section has no epochs.
+ * Epochs of `batches` steps, more where `steps` needs them, which is then logged; steps where the section has no epochs.
  */
 export function lengthOf(
   { epochs, steps }: LengthSettings,
@@ -25,7 +24,7 @@ export function lengthOf(
   return { unit: 'epochs', count: fitting }
 }
 
-/** Says it where fewer images are left than a batch has: they are then one. */
+/** Warns where fewer images are left than a batch has: they are then one. */
 export function sayIfOneBatch(
   images: readonly unknown[],
   { batchSize, title, key, log }: { batchSize: number; title: string; key: string; log: Log },

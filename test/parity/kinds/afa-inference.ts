@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { addImage, createConfusion, labelCounts, meanIou } from '../../../src/evaluate/index.ts'
 import { type TensorData, toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { nearPairs } from '../../../src/methods/afa/affinity-labels.ts'
-import { camLabels, multiScaleCams } from '../../../src/methods/afa/cams.ts'
+import { batchCams, camLabels } from '../../../src/methods/afa/cams.ts'
 import { segmentationLogits } from '../../../src/methods/afa/inference.ts'
 import type { Afa } from '../../../src/methods/afa/model.ts'
 import { propagateWithBackground, transitions } from '../../../src/methods/afa/propagation.ts'
@@ -114,8 +114,8 @@ function validated({ network, fixture, settings, given }: Context): Comparison[]
       f1.push(f1Score(classLogits.gt(0).toFloat32Array(), tags))
       const classes = every.filter(index => tags[index] === 1)
       const look = { scales: settings.cam_scales }
-      const [all] = multiScaleCams(network, image, { classes: [every], ...look }).images
-      const [own] = multiScaleCams(network, image, { classes: [classes], ...look }).images
+      const [all] = batchCams(network, image, { classes: [every], ...look }).images
+      const [own] = batchCams(network, image, { classes: [classes], ...look }).images
       const [rows, columns] = size.map(side => Math.ceil(side / 16)) as [number, number]
       const near = nearPairs({ rows, columns }, { radius: settings.infer.radius })
       const walked = propagateWithBackground(own!.cams, transitions(affinity!, { near }).select(0, 0), {

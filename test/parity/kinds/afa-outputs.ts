@@ -1,6 +1,6 @@
 /** @file Parity of AFA's network with WeTr: all outputs in both modes, running statistics, multi-scale CAMs. */
 import { z } from 'zod'
-import { multiScaleCams } from '../../../src/methods/afa/cams.ts'
+import { batchCams } from '../../../src/methods/afa/cams.ts'
 import type { Afa } from '../../../src/methods/afa/model.ts'
 import type { MixTransformer } from '../../../src/models/mit/index.ts'
 import { fromData, noGrad, ops, scope, type Tensor } from '../../../src/torch/index.ts'
@@ -97,7 +97,7 @@ function multiScale(
 ): Map<string, Tensor> {
   const count = network.classifier.weight.size(0)
   const classes = Array.from({ length: images.size(0) }, () => Array.from({ length: count }, (_, c) => c))
-  const { images: each, affinity } = multiScaleCams(network, images, { classes, scales })
+  const { images: each, affinity } = batchCams(network, images, { classes, scales })
   const cams = ops.stack(each.map(({ cams }) => cams))
   const largest = Math.max(...scales)
   const size = images.shape.slice(2).map(side => Math.trunc(largest * side))

@@ -1,7 +1,7 @@
 /** @file Parity of one iteration of AFA's scripts, refined labels given: outputs, CAMs, losses, running statistics, gradients. */
 import { z } from 'zod'
 import { nearPairs, PAIR } from '../../../src/methods/afa/affinity-labels.ts'
-import { camLabels, type ImageCams, multiScaleCams } from '../../../src/methods/afa/cams.ts'
+import { batchCams, camLabels, type ImageCams } from '../../../src/methods/afa/cams.ts'
 import { type AfaLabelOptions, type AfaLossOptions, afaLosses } from '../../../src/methods/afa/index.ts'
 import type { Afa } from '../../../src/methods/afa/model.ts'
 import { propagateWithBackground, transitions } from '../../../src/methods/afa/propagation.ts'
@@ -160,7 +160,7 @@ function madeOfCams(
   const { crop, radius, boxes, labels } = settings.step
   const { scales, low_thre: low, high_thre: high } = settings.cam
   const every = labels.map(row => row.map((_, index) => index))
-  const { images: all, affinity } = multiScaleCams(network, images, { classes: every, scales })
+  const { images: all, affinity } = batchCams(network, images, { classes: every, scales })
   const size = Math.trunc(Math.max(...scales) * crop)
   const flips = ops.upsampleBilinear2d(images, [size, size], false).flip(-1)
   const { affinity: mirrored } = network.cams(flips, { affinityOf: labels.length, observe: false })

@@ -1,8 +1,8 @@
 /** @file Parity of CAM with plain PyTorch (cam.py): logits, loss, every gradient, CAMs of one view and of all, with and without attention. */
 import { z } from 'zod'
-import { type CamMapOptions, camMaps } from '../../../src/methods/cam/maps.ts'
+import { type ClassifierCamOptions, classifierCams } from '../../../src/methods/cam/maps.ts'
 import { Cam } from '../../../src/methods/cam/model.ts'
-import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
+import { multiScaleCams } from '../../../src/methods/multi-scale.ts'
 import { multilabelSoftMargin } from '../../../src/nn/index.ts'
 import { backward, fromData, noGrad, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
@@ -31,7 +31,7 @@ const config = z.object({
   minmax_eps: z.literal(1e-8),
 })
 
-const VARIANTS: Readonly<Record<string, CamMapOptions>> = {
+const VARIANTS: Readonly<Record<string, ClassifierCamOptions>> = {
   patchcam: { attention: 'patchcam' },
   fused: { attention: 'fused' },
   fused_refined: { attention: 'fused', refine: true },
@@ -63,10 +63,10 @@ async function check(fixture: Fixture, { device }: CheckOptions): Promise<Compar
       const cams = noGrad(() => [
         ['eval.logits', network.eval().logits(views[0]!)] as const,
         ...Object.entries(VARIANTS).flatMap(([name, options]) => {
-          const make = (images: Tensor): Tensor => camMaps(network, images, { ...options, layers })
+          const make = (images: Tensor): Tensor => classifierCams(network, images, { ...options, layers })
           return [
             [`eval.cams.${name}`, make(views[0]!)],
-            [`eval.final.${name}`, multiScaleMaps(make, views, { classes })],
+            [`eval.final.${name}`, multiScaleCams(make, views, { classes })],
           ] as const
         }),
       ])

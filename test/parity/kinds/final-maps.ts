@@ -1,6 +1,6 @@
 /** @file The CAMs of a golden file as saved, and with one argument changed; for every method. */
 import { z } from 'zod'
-import { multiScaleMaps } from '../../../src/methods/multi-scale.ts'
+import { multiScaleCams } from '../../../src/methods/multi-scale.ts'
 import type { Tensor } from '../../../src/torch/index.ts'
 import type { viewsConfig } from './views.ts'
 
@@ -32,7 +32,7 @@ export function finalMaps(
   }
   return new Map(
     Object.entries(variants).flatMap(([name, options]) => {
-      const maps = multiScaleMaps(images => classMaps(images, options), views, { classes })
+      const maps = multiScaleCams(images => classMaps(images, options), views, { classes })
       return classes.map((index, i): [string, Tensor] => [`eval.${name}.${index}`, maps.select(0, i)])
     }),
   )

@@ -3,9 +3,9 @@ import { z } from 'zod'
 import { denormalise } from '../../../src/data/transforms/normalise.ts'
 import { scaleViews, type View } from '../../../src/data/transforms/views.ts'
 import { fromUint8, type TensorData } from '../../../src/io/tensor-data.ts'
-import { mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
+import { mctformerCams } from '../../../src/methods/mctformer/maps.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
-import { refineMaps } from '../../../src/methods/patch-affinity.ts'
+import { applyPatchAffinity } from '../../../src/methods/patch-affinity.ts'
 import { noGrad, ops, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
 import { type Comparison, compareExact } from '../comparison.ts'
@@ -44,7 +44,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
         const maps = finalMaps(
           images,
           config,
-          (view, options) => mctformerMaps(network, view, { ...options, layers: config.layer_index }).maps,
+          (view, options) => mctformerCams(network, view, { ...options, layers: config.layer_index }).maps,
         )
         comparisons.push(...compareOutputs(fixture, maps))
         return new Map([...maps].map(([name, map]) => [name, map.toData()]))
@@ -61,8 +61,8 @@ function passOutputs(network: Mctformer, views: readonly Tensor[], config: Confi
   const size = views[0]!.shape.slice(-2)
   return new Map(
     passes.flatMap((images, pass): [string, Tensor][] => {
-      const { maps, affinity, logits } = mctformerMaps(network, images, { attention, layers, refine: false })
-      const refined = refineMaps(maps, affinity)
+      const { maps, affinity, logits } = mctformerCams(network, images, { attention, layers, refine: false })
+      const refined = applyPatchAffinity(maps, affinity)
       const full = ops.upsampleBilinear2d(patch_attn_refine ? refined : maps, size, false)
       return [
         [`eval.${pass}.cams`, network.variant === 'v1' ? flatMaps(maps) : maps],

@@ -1,7 +1,7 @@
 /** @file Parity of MCTformer's forward in eval mode: position embeddings, logits, CAMs, patch attention. */
 import { z } from 'zod'
-import type { AttentionType } from '../../../src/methods/combine-maps.ts'
-import { mctformerMaps } from '../../../src/methods/mctformer/maps.ts'
+import type { AttentionType } from '../../../src/methods/combine-cams.ts'
+import { mctformerCams } from '../../../src/methods/mctformer/maps.ts'
 import type { Mctformer } from '../../../src/methods/mctformer/model.ts'
 import { fromData, noGrad, scope, type Tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
@@ -56,7 +56,7 @@ function evalOutputs(
   { layers, attentionTypes }: EvalOptions,
 ): Map<string, Tensor> {
   const { classLogits, patchLogits } = network.forward(images)
-  const { logits, affinity } = mctformerMaps(network, images, { layers, refine: false })
+  const { logits, affinity } = mctformerCams(network, images, { layers, refine: false })
   const outputs = new Map([
     ['pos_embed', network.positions(images)],
     ['x_cls_logits', classLogits],
@@ -66,7 +66,7 @@ function evalOutputs(
   ])
   if (patchLogits !== undefined) outputs.set('x_patch_logits', patchLogits)
   for (const attention of attentionTypes) {
-    const { maps } = mctformerMaps(network, images, { attention, layers, refine: false })
+    const { maps } = mctformerCams(network, images, { attention, layers, refine: false })
     outputs.set(`cams.${attention}`, network.variant === 'v1' ? flatMaps(maps) : maps)
   }
   return outputs

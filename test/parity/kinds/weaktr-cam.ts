@@ -1,7 +1,7 @@
 /** @file Parity of WeakTr's CAMs: views, every pass, final maps with their variants. */
 import type { z } from 'zod'
 import { scaleViews } from '../../../src/data/transforms/views.ts'
-import { weaktrMaps } from '../../../src/methods/weaktr/maps.ts'
+import { weaktrCams } from '../../../src/methods/weaktr/maps.ts'
 import type { Weaktr } from '../../../src/methods/weaktr/model.ts'
 import { noGrad, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
@@ -40,7 +40,7 @@ async function check(fixture: Fixture, options: CheckOptions): Promise<Compariso
             ...compareOutputs(fixture, passOutputs(network.eval(), images, config)),
             ...compareOutputs(
               fixture,
-              finalMaps(images, config, (view, options) => weaktrMaps(network, view, options).maps),
+              finalMaps(images, config, (view, options) => weaktrCams(network, view, options).maps),
             ),
           ]
         }),
@@ -59,10 +59,10 @@ function passOutputs(
     views
       .flatMap(view => [view, view.flip(-1)])
       .flatMap((images, pass): [string, Tensor][] => {
-        const { maps, logits } = weaktrMaps(network, images, { attention, refine: false })
+        const { maps, logits } = weaktrCams(network, images, { attention, refine: false })
         return [
           [`eval.${pass}.cams`, maps],
-          [`eval.${pass}.refined`, weaktrMaps(network, images, { attention, refine: true }).maps],
+          [`eval.${pass}.refined`, weaktrCams(network, images, { attention, refine: true }).maps],
           ['eval.last_logits', logits], // the last pass's stays
         ]
       }),

@@ -1,7 +1,7 @@
 /** @file Parity of WeakTr's forward in eval mode: logits, CAMs of every kind, fused patch attention. */
 import { z } from 'zod'
-import type { AttentionType } from '../../../src/methods/combine-maps.ts'
-import { forwardKeeping, spreadMaps, weaktrMaps } from '../../../src/methods/weaktr/maps.ts'
+import type { AttentionType } from '../../../src/methods/combine-cams.ts'
+import { forwardKeeping, spreadCams, weaktrCams } from '../../../src/methods/weaktr/maps.ts'
 import type { Weaktr } from '../../../src/methods/weaktr/model.ts'
 import { fromData, noGrad, scope, type Tensor, tensor } from '../../../src/torch/index.ts'
 import { compareOutputs } from '../compare-tensors.ts'
@@ -45,7 +45,7 @@ function evalOutputs(network: Weaktr, images: Tensor): Map<string, Tensor> {
     ['patch_attn', fusedPatchAttention(network, images)],
     ...ATTENTION_TYPES.map((attention): [string, Tensor] => [
       `cams.${attention}`,
-      weaktrMaps(network, images, { attention, refine: false }).maps,
+      weaktrCams(network, images, { attention, refine: false }).maps,
     ]),
   ])
 }
@@ -58,7 +58,7 @@ function fusedPatchAttention(network: Weaktr, images: Tensor): Tensor {
   const batch = images.size(0)
   const identity = Float32Array.from({ length: patches ** 2 }, (_, i) => (i % (patches + 1) === 0 ? 1 : 0))
   const single = tensor(identity, [1, patches, rows, columns]).to({ device: images.device })
-  return spreadMaps(single.expand(batch, -1, -1, -1), { projections, headWeights: output.headWeights })
+  return spreadCams(single.expand(batch, -1, -1, -1), { projections, headWeights: output.headWeights })
     .reshape(1, batch, patches, patches)
     .transpose(2, 3)
 }

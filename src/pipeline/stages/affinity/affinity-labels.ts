@@ -26,8 +26,8 @@ export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): s
 }
 
 /**
- * The images that have CAMs. Names those with tags that have none and that no stage has named, or throws under `strict`. Throws InputError
- * when there are no maps at all.
+ * The images that have CAMs. Names tagged ones that have none and that no stage has named, or throws under `strict`. Throws
+ * InputError when there are no CAMs.
  */
 export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
   const wanted = tagged(dataset)
@@ -37,7 +37,7 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
     const problem = `${absent.length} of ${count(wanted.length, 'tagged image')} without a CAM`
     if (recipe.strict || absent.length === wanted.length)
       throw new InputError(fromHere(run.maps), `${problem}: ${sample(absent.map(({ id }) => id))}`, {
-        expected: 'run the stage maps again',
+        expected: 'recompute the CAMs: rerun the stage maps',
       })
     const unnamed = await notNamed(run.lostImages, absent)
     if (unnamed.length > 0) log.warn(`${problem}, left out: ${sample(unnamed)}`)
@@ -46,8 +46,7 @@ export async function withMaps({ dataset, recipe, run, log }: StageContext): Pro
 }
 
 /**
- * Writes the files that are not there yet, as many images at once as there are threads and memory; the CRF runs off the
- * main thread.
+ * Writes the missing files, as many images at once as threads and memory allow; the CRF runs off the main thread.
  */
 export async function writeAffinityLabels(context: StageContext, samples: readonly Sample[]): Promise<void> {
   const { recipe, run } = context

@@ -14,7 +14,7 @@ import { runTraining } from '../../training/run-training.ts'
 import { sayIfOneBatch } from '../../training/training-length.ts'
 import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
 
-/** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; goes on from what is there. */
+/** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; resumes from existing files. */
 export function affinityStage(context: StageContext): Promise<void> {
   return withCleanUp(later => trainAffinity(context, later))
 }

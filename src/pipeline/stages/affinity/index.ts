@@ -11,8 +11,8 @@ export const affinity: StageDefinition = {
   product: 'the weights of affinity',
   command: {
     brief: 'Train the AffinityNet of a run from its CAMs',
-    description: `Writes affinity/ (labels, the maps twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C ends
-after the step, with a checkpoint; the same command goes on from there. Then: tagmask refine.
+    description: `Writes affinity/ (labels, the CAMs twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C stops
+after the step, with a checkpoint; the same command resumes. Then: tagmask refine.
 Needs the stages before it in the same run, and refine.method affinity in the recipe.
 
 Examples:

@@ -38,11 +38,11 @@ export interface ScoresFile {
   readonly classes: readonly string[]
 }
 
-/** Where there are no masks to choose a threshold by: near the best value of MCTformer (0.37 to 0.43). */
+/** The threshold without masks: near the best value of MCTformer (0.37 to 0.43). */
 const BLIND_THRESHOLD = 0.4
 
 /** Writes scores.json, scores.txt, image-scores.json and masks/; prints the table. An image that cannot be
- * read is named and left out, or ends the stage under `strict`; masks that tell nothing leave the threshold at 0.40. */
+ * read is named and left out, or ends the stage under `strict`; masks without a class leave the threshold at 0.40. */
 export async function evaluateStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
@@ -67,7 +67,7 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   log.info(`\n${table}\n`)
 }
 
-/** What one pass over the masks and maps of a split gave. */
+/** The result of one pass over the masks and CAMs of a split. */
 export interface Swept {
   readonly sweep: ThresholdSweep
   /** Images in it. */
@@ -78,15 +78,15 @@ export interface Swept {
 }
 
 export interface SweepOptions {
-  /** Of CAMs. */
+  /** Folder of CAMs. */
   readonly folder: string
-  /** Whether an earlier pass has told of what is left out and rotated. */
+  /** Whether an earlier pass has logged what is left out and rotated. */
   readonly told?: boolean
 }
 
 /**
- * One pass over the images that have both a mask and a map in the folder. Masks that cannot be used are named and
- * never end it (but under `strict`); throws InputError when there are masks and not one map for them.
+ * One pass over the images that have both a mask and CAMs in the folder. Unusable masks are named and left out, or
+ * thrown under `strict`; throws InputError when there are masks and no CAMs for them.
  */
 export async function sweepImages(
   { recipe, dataset, run, log, signal }: StageContext,
@@ -113,7 +113,7 @@ export async function sweepImages(
         const truth = await readTruth(sample, maps)
         addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
         maskTags.add(sample, truth.data)
-        if (truth.rotated && sample.maskRotated !== true) rotated.push(id) // else the data set has told
+        if (truth.rotated && sample.maskRotated !== true) rotated.push(id) // else the data set has logged it
         used++
       } catch (error) {
         leftOut.add(id, error)
@@ -152,7 +152,7 @@ export async function sweepImages(
   }
 }
 
-/** Images with a mask and no map: only those are named that have a tag and that no stage has named. */
+/** Logs images with a mask and no CAM; only those are named that have a tag and that no stage has named. */
 async function tellMissing(
   { run, log }: Pick<StageContext, 'run' | 'log'>,
   { missing, samples, split }: { missing: readonly Sample[]; samples: readonly Sample[]; split: string },

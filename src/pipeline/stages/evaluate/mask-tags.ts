@@ -1,4 +1,4 @@
-/** @file Whether the masks hold what their images are tagged with. Imports no torch. */
+/** @file Compares the masks with the tags of their images. Imports no torch. */
 import { sample } from '../../../data/listing.ts'
 import type { Sample } from '../../../data/sample.ts'
 import { count } from '../../../io/count.ts'

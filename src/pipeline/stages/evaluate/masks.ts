@@ -1,4 +1,4 @@
-/** @file masks/ID.png at one threshold, and how well each image is met. Part of the stage `evaluate`. */
+/** @file masks/ID.png at one threshold, and the mIoU of each image. Part of the stage `evaluate`. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Dataset, Sample } from '../../../data/dataset.ts'

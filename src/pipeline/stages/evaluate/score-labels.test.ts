@@ -11,7 +11,7 @@ import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { compareMaskTags } from './mask-tags.ts'
-import { type LabelScores, scoreLabels } from './score-labels.ts'
+import { type SplitScores, scoreLabels } from './score-labels.ts'
 
 const IDS = ['a', 'b', 'c']
 
@@ -24,7 +24,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 const put = (name: string, ...data: number[]): Promise<void> =>
   writeLabelMap(join(folder, name), { width: data.length, height: 1, data: Uint8Array.from(data) })
 
-async function score(...set: string[]): Promise<LabelScores & { warnings: readonly string[] }> {
+async function score(...set: string[]): Promise<SplitScores & { warnings: readonly string[] }> {
   const samples = IDS.map(id => ({
     id,
     image: join(folder, `${id}.jpg`),

@@ -1,4 +1,4 @@
-/** @file Label PNGs that a stage wrote against the masks. Imports no torch. */
+/** @file Scores the label PNGs of a stage against the masks. Imports no torch. */
 import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { readTruth } from '../../../data/truth.ts'
 import {
@@ -18,33 +18,33 @@ import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { type ImageScore, imageMiou } from './masks.ts'
 
 export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
-  /** The label PNG of an image; images without one, or without a mask, take no part. */
+  /** The label PNG of an image; images without one, or without a mask, are not scored. */
   readonly file: (sample: Sample) => string
-  /** What an image that cannot be read is left out of, as in "the scores". */
+  /** What unreadable images are left out of, as in "the scores". */
   readonly what: string
-  /** Where the work stood when it was interrupted. */
+  /** The place in the work, for an interruption. */
   readonly where: string
 }
 
-/** What became of a split. */
-export interface LabelScores {
+/** The scores of a split. */
+export interface SplitScores {
   readonly score: Score | undefined
   /** Why there is no score, as the beginning of a sentence. */
   readonly unscored: string
   readonly each: readonly ImageScore[]
-  /** Of the masks that take part. */
+  /** Tags of the scored masks. */
   readonly maskTags: MaskTags
 }
 
 /**
- * The score of a split, undefined where no image takes part, and each image's. An image that cannot be read is named and
+ * The score of a split, undefined where no image is scored, and each image's. An image that cannot be read is named and
  * left out, or ends all under `strict`.
  */
 export async function scoreLabels(
   { recipe, dataset, signal, log }: StageContext,
   { split, samples }: Pick<Dataset, 'split' | 'samples'>,
   { metric, threshold, file, what, where }: ScoreLabelsOptions,
-): Promise<LabelScores> {
+): Promise<SplitScores> {
   const labels = dataset.classes.length + 1
   const total = createConfusion(labels)
   const leftOut = collectLeftOut(recipe)

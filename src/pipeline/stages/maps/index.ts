@@ -16,7 +16,7 @@ Examples:
   tagmask maps runs/thirty --set maps.layers=6 --resume-with-changes`,
   },
   before: () => ({ base: [train] }),
-  // without the stage train, the network is known from here alone
+  // without the stage train, the network depends on these keys alone
   sections: recipe =>
     !hasStage(train, recipe)
       ? ['method', 'model', 'normalise', 'precision', 'maps', 'memory']

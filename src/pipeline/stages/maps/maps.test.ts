@@ -117,7 +117,7 @@ test('maps and masks have the size of the image; what is smaller than a patch is
   )
   const text = lines.join('')
   expect(text).toContain(
-    'maps: 1 image is larger than maps.longestSide (64 pixels) and worked on as if reduced to it: large\n',
+    'maps: 1 image is larger than maps.longestSide (64 pixels) and processed at that size: large\n',
   )
   expect(text).not.toMatch(/at a smaller size/) // huge is left out, and nothing else is said of it
   expect(

@@ -8,11 +8,11 @@ import { limitsOf, passOverStream } from '../../images/image-pass.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
 import type { StageContext } from '../../run/stage.ts'
 
-const HEADS = 'headWeights' // of one image, in the metadata of its maps
+const HEADS = 'headWeights' // of one image, in the metadata of its CAMs
 
 /**
- * Writes maps/ID.safetensors for every image with a tag, of the image's own size; those already there are kept. Where
- * the method weighs attention heads also head-weights.json, over all images that have maps.
+ * Writes maps/ID.safetensors for every image with a tag, of the image's own size; existing ones are kept. Where
+ * the method weighs attention heads also head-weights.json, over all images that have CAMs.
  */
 export async function mapsStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
@@ -41,7 +41,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
   }
 }
 
-/** Over the images of all sessions, as their maps note them. */
+/** Over the images of all sessions, from the metadata of their CAMs. */
 async function allHeadWeights(files: readonly string[]): Promise<HeadWeights | undefined> {
   const parts: HeadWeights[] = []
   for (const path of files) {

@@ -61,8 +61,6 @@ test('an image repaired after a run gets what is made of images; the classificat
   expect(worked).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
   expect(maps).toContain('0003.safetensors')
   expect(text).toContain('maps: resumed, since 0003 can be read now\n')
-  expect(text).toContain(
-    'train: was made without 0003, which can be read now; it stays (--force runs it again)\n',
-  )
+  expect(text).toContain('train: was run without 0003, which can be read now; it stays (--force reruns it)\n')
   expect((await run()).worked).toEqual([])
 })

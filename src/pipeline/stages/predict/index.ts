@@ -1,4 +1,4 @@
-/** @file Stage `predict`: labels of images that nobody tagged, from the trained segmentation network, and their scores. */
+/** @file Stage `predict`: labels of untagged images, from the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import { methodOf } from '../../recipe/method.ts'
 import type { StageDefinition, StageSets } from '../../run/stage.ts'

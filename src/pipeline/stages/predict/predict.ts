@@ -1,4 +1,4 @@
-/** @file Stage `predict`: what the trained segmentation network makes of the validation images, and its scores. */
+/** @file Stage `predict`: labels of the validation images by the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { writeLabels } from '../../images/label-images.ts'
@@ -11,7 +11,7 @@ import { scorePredictions } from './prediction-scores.ts'
 
 /**
  * Writes predictions/SPLIT/WAY/ID.png for the validation images, or the training images where there are none, scores
- * them, and adds the training images that the report shows. Images whose labels are all there are not looked at again.
+ * them, and adds the training images that the report shows. Images that have all labels are skipped.
  */
 export async function predictStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run } = context

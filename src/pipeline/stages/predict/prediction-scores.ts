@@ -1,4 +1,4 @@
-/** @file How well predictions meet the masks: val, val ms, val ms+crf. Part of the stage `predict`; imports no torch. */
+/** @file Scores of the predictions: val, val ms, val ms+crf. Part of the stage `predict`; imports no torch. */
 import type { Dataset } from '../../../data/dataset.ts'
 import {
   formatScore,
@@ -20,7 +20,7 @@ export interface PredictionScoresFile {
   readonly samples: readonly ImageScore[]
 }
 
-/** What a score is called. */
+/** Names of the scores. */
 const METRICS: Readonly<Record<Way, MetricName>> = { single: 'val', ms: 'val ms', 'ms-crf': 'val ms+crf' }
 
 /** Writes prediction-scores.json and prediction-scores.txt; prints the tables. A mask that cannot be read is named and left out. */
@@ -42,7 +42,7 @@ export async function scorePredictions(context: StageContext, sets: readonly Dat
       if (score === undefined) reasons.add(unscored)
       else scores.push(score)
       if (set === sets[0]) samples = each
-      if (set.split !== dataset.split && !told.has(set.split)) maskTags.tell(log, set.split) // the stage evaluate has told of the others
+      if (set.split !== dataset.split && !told.has(set.split)) maskTags.tell(log, set.split) // the stage evaluate has logged the others
       told.add(set.split)
     }
   }

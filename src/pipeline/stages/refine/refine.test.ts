@@ -169,7 +169,7 @@ describe('stage refine', () => {
     expect((await readdir(run.pseudoMasks)).length).toBe(7)
     const strict = { ...context, recipe: { ...context.recipe, strict: true } }
     await expect(refineStage(strict)).rejects.toThrow(
-      'maps: 1 of 8 tagged images without a CAM: p1; run the stage maps again',
+      'maps: 1 of 8 tagged images without a CAM: p1; recompute the CAMs: rerun the stage maps',
     )
   })
 

@@ -1,4 +1,4 @@
-/** @file Which images the report shows: good, typical and bad ones over all classes, the same ones every time. */
+/** @file The example images of the report: good, typical and bad ones over all classes, the same every time. */
 import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { readStageFile } from '../../run/score-file.ts'
@@ -19,7 +19,7 @@ export interface ChosenSet {
   readonly choices: readonly Choice[]
 }
 
-/** Of the images whose maps are scored. */
+/** From the images whose CAMs are scored. */
 export async function trainingExamples(context: StageContext): Promise<ChosenSet> {
   const { recipe, run } = context
   const scores = await readStageFile<readonly ImageScore[]>(run.imageScores, 'evaluate')
@@ -45,9 +45,9 @@ export async function validationExamples({
 }
 
 const BANDS = ['among the best', 'typical', 'among the worst'] as const
-const CANDIDATES = 40 // of a band, at most a third of the images: as deep as it is looked for a class not shown yet
+const CANDIDATES = 40 // of a band, at most a third of the images: searched for a class not shown yet
 
-/** Up to `count` images, a third each of the best, typical and worst by mIoU; of those in question the one whose
+/** Up to `count` images, a third each of the best, typical and worst by mIoU; of the candidates the one whose
  * tags were shown least. Without scores the images are taken in their order, spread over the classes. */
 export function chooseExamples(
   samples: readonly Sample[],

@@ -1,7 +1,7 @@
 /** @file Stage `report`: report.html, from what all stages of the recipe left in the run folder. */
 import type { StageDefinition } from '../../run/stage.ts'
 
-/** `before`: the stages of a recipe that come before it, whose last work it tells of. */
+/** `before`: the stages of a recipe that come before it, whose last work it reports. */
 export function reportAfter(before: StageDefinition['before']): StageDefinition {
   return {
     name: 'report',

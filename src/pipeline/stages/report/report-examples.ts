@@ -1,4 +1,4 @@
-/** @file The example images of the report: what every stage made of each, side by side. Imports no torch. */
+/** @file The example images of the report: the results of every stage, side by side. Imports no torch. */
 import { join } from 'node:path'
 import type { Sample } from '../../../data/sample.ts'
 import { readTruth } from '../../../data/truth.ts'
@@ -14,7 +14,7 @@ import { predictionFile } from '../predict/prediction-file.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 import type { Choice, ChosenSet } from './examples.ts'
 
-/** Reads them; one that cannot be read is left out and goes to `lost`, or ends the stage under `strict`. */
+/** Reads them; unreadable ones are left out and added to `lost`, or thrown under `strict`. */
 export async function readExamples(
   context: StageContext,
   chosen: readonly ChosenSet[],
@@ -38,7 +38,7 @@ export async function readExamples(
   return examples
 }
 
-/** Photo, CAMs, seed, pseudo mask, prediction, as far as there are any, and with a true mask also that and the mistakes of the last. */
+/** Photo, CAMs, seed, pseudo mask, prediction, as far as they exist, and with a ground-truth mask also that and the mistakes of the last. */
 async function readExample(
   context: StageContext,
   { sample, note }: Choice,
@@ -71,7 +71,7 @@ async function readExample(
   }
 }
 
-/** Undefined where there is none, or none that can be used: the scores have named it. */
+/** Undefined without a usable one; the scores have named it. */
 async function readableTruth(sample: Sample, image: RgbImage): Promise<LabelMap | undefined> {
   if (sample.mask === undefined) return undefined
   try {
@@ -89,7 +89,7 @@ async function mapColumns(
   { names, threshold }: { names: (k: number) => string; threshold: number },
 ): Promise<Column[]> {
   const file = camFile(run.maps, { id })
-  if (!(await exists(file))) return [] // images that nothing was trained on have none
+  if (!(await exists(file))) return [] // images without tags have none
   const { maps } = await readCams(file)
   return [...maps].map(([k, map]) => ({ kind: 'CAM', title: `map of ${names(k)}`, map, threshold }))
 }

@@ -1,4 +1,4 @@
-/** @file The words of the report: what ran, with which settings, on what. Part of the stage `report`; imports no torch. */
+/** @file The texts of the report: subtitle, settings, facts. Part of the stage `report`; imports no torch. */
 import { count } from '../../../io/count.ts'
 import { packageVersion } from '../../../io/package-root.ts'
 import type { AugmentRecipe, ScheduleRecipe } from '../../../methods/train-recipe.ts'
@@ -23,7 +23,7 @@ export function settingsOf(recipe: Recipe): FactGroup[] {
   return [...classNetwork(recipe), ...pseudoMasks(recipe), ...segmentation(recipe)]
 }
 
-/** Versions, seed, device, and how long each stage took. `environment` is what the training wrote down. */
+/** Versions, seed, device, and how long each stage took. `environment` was written by the training. */
 export async function factsOf(
   recipe: Recipe,
   run: RunFolder,

@@ -182,7 +182,7 @@ it('shows pseudo masks and predictions beside the maps, and images that were not
   expect(text).not.toContain('Training loss, AffinityNet')
   await rm(run.predictionScores)
   await expect(reportStage(context)).rejects.toThrow(
-    `${run.predictionScores}: is missing or damaged; run the stage predict again: tagmask predict RUN --force`,
+    `${run.predictionScores}: is missing or damaged; rerun the stage predict: tagmask predict RUN --force`,
   )
 })
 
@@ -200,6 +200,6 @@ it('says what to do when the scores are missing', async () => {
     log: silentLog(),
   }
   await expect(reportStage(context)).rejects.toThrow(
-    `${run.scores}: is missing or damaged; run the stage evaluate again: tagmask evaluate RUN --force`,
+    `${run.scores}: is missing or damaged; rerun the stage evaluate: tagmask evaluate RUN --force`,
   )
 })

@@ -42,8 +42,8 @@ export async function reportStage(context: StageContext): Promise<void> {
 }
 
 /**
- * Of the pseudo masks, of the labels of the last round and of the predictions, where the recipe has them; seed masks taken
- * as they are have no second score.
+ * Of the pseudo masks, of the labels of the last round and of the predictions, where the recipe has them; unrefined seed
+ * masks have no second score.
  */
 async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]> {
   const stages = stageNames(recipe)

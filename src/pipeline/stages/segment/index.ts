@@ -12,7 +12,7 @@ export const segment: StageDefinition = {
   command: {
     brief: 'Train the segmentation network of a run from its pseudo masks',
     description: `Writes segment/ and segment-metrics.jsonl into the run folder. Images without a pseudo mask are named and left out.
-Ctrl-C ends after the step, with a checkpoint; the same command goes on from there. Then: tagmask predict.
+Ctrl-C stops after the step, with a checkpoint; the same command resumes. Then: tagmask predict.
 Needs the stages before it in the same run, and a section segment in the recipe.
 
 Examples:

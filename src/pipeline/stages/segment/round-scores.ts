@@ -1,4 +1,4 @@
-/** @file Where the trainings before the last leave their files, and how well the labels of one meet the masks. Part of the stage `segment`; imports no torch. */
+/** @file The files of the trainings before the last, and the scores of their labels. Part of the stage `segment`; imports no torch. */
 import { join } from 'node:path'
 import { formatScore, type ScoreRecord, scoreRecord } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
@@ -8,12 +8,12 @@ import type { StageContext } from '../../run/stage.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 
-/** Content of round-scores.json: `mask` of what the last training learned from; empty when the images have no masks. */
+/** Content of round-scores.json: `mask` of the labels of the last training; empty when the images have no masks. */
 export interface RoundScoresFile {
   readonly scores: readonly ScoreRecord[]
 }
 
-/** Where one of the trainings before the last leaves what it makes. */
+/** The files of one of the trainings before the last. */
 export function roundFiles(
   run: RunFolder,
   round: number,

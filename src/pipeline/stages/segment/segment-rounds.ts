@@ -1,4 +1,4 @@
-/** @file Labels that a trained segmentation network gives the training images, for the next to learn from. Part of the stage `segment`. */
+/** @file Labels that a trained segmentation network gives the training images, for the next training. Part of the stage `segment`. */
 import { type Sample, tagged } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { camFile, readCams } from '../../images/cam-file.ts'
@@ -17,7 +17,7 @@ import { roundFiles, scoreRound } from './round-scores.ts'
 
 /**
  * Writes masks/ID.png of the round: the best of the background and the image's own tags, over the scales of `retrain`,
- * times the CAMs where it wants them, and through its CRF. Labels that are there stay. Then scores them, round-scores.json.
+ * times the CAMs where it has a weight for them, and through its CRF. Existing labels stay. Then scores them, round-scores.json.
  */
 export async function labelForNextRound(
   context: StageContext,
@@ -43,9 +43,9 @@ export async function labelForNextRound(
   await scoreRound(context, masks)
 }
 
-const FAINTEST = 0.02 // a map's least score: the network can find a tag where its map saw nothing
+const FAINTEST = 0.02 // least score of a CAM: the network can find a tag where its CAM is 0
 
-/** The background and the image's tags, each by its map to the power `weight`; for 0 the tags alone. */
+/** The background and the image's tags, each by its CAM to the power `weight`; for 0 the tags alone. */
 async function priorOf(
   { id, tags }: Sample,
   {

@@ -18,11 +18,11 @@ import { runTraining } from '../../training/run-training.ts'
 import { sayIfOneBatch } from '../../training/training-length.ts'
 import { pseudoMaskFile, withPseudoMasks } from '../refine/pseudo-masks.ts'
 
-/** What a training learns from, and where it leaves its weights and metrics. */
+/** The labels of a training, and the files of its weights and metrics. */
 export interface SegmentTraining {
-  /** What it is called in the progress. */
+  /** Its name in the progress. */
   readonly title: string
-  /** Keys of the recipe that its batch size and learning rate stand in, for messages. */
+  /** The recipe's keys of its batch size and learning rate, for messages. */
   readonly keys: { readonly batchSize: string; readonly lr: string }
   /** Folder of label PNGs; `unsure`: whether pixels may be 254. */
   readonly masks: { readonly folder: string; readonly unsure: boolean }
@@ -31,7 +31,7 @@ export interface SegmentTraining {
 }
 
 /**
- * Trains to the end, going on from the state where there is one, and passes the trained network to `then`, in eval mode.
+ * Trains to the end, resuming from an existing state, and passes the trained network to `then`, in eval mode.
  * Throws Interrupted after an abort.
  */
 export function trainSegmentation(
@@ -117,7 +117,7 @@ function lossesOf(
   return { total, parts: { 'unclipped loss': unclipped } }
 }
 
-/** What unsure pixels may be, [B, labels] in {0, 1}: the background and their image's tags. */
+/** Candidate labels of unsure pixels, [B, labels] in {0, 1}: the background and their image's tags. */
 function candidatesOf(samples: readonly Sample[], labels: number): Tensor {
   const values = new Float32Array(samples.length * labels)
   for (const [i, { tags }] of samples.entries())

@@ -9,7 +9,7 @@ import { trainSegmentation } from './segment-training.ts'
 
 /**
  * Writes segment/ (state, last weights, names of the labels) and segment-metrics.jsonl, for `segment.retrain` also
- * segment-rounds/N/ for each training before the last; goes on from the states that are there.
+ * segment-rounds/N/ for each training before the last; resumes from existing states.
  */
 export async function segmentStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run } = context

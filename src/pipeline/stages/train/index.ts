@@ -9,8 +9,8 @@ export const train: StageDefinition = {
   product: 'the weights of train',
   command: {
     brief: 'Train the network of a recipe from image tags',
-    description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C ends after the step, with a checkpoint; the same
-command goes on from there and ends with the same weights as a run never stopped.
+    description: `Writes checkpoints/ and metrics.jsonl into the run folder. Ctrl-C stops after the step, with a checkpoint; the same
+command resumes and ends with the same weights as an uninterrupted run.
 
 Examples:
   tagmask train mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors
@@ -22,7 +22,7 @@ Examples:
     ...(['method', 'model', 'data', 'normalise', 'train', 'seed', 'precision'] as const),
     ...(train.select === 'gt-miou' ? (['maps', 'evaluate', 'memory'] as const) : []),
   ],
-  // weights are chosen by maps made at scale 1 and scored at every threshold
+  // weights are chosen by CAMs at scale 1, scored at every threshold
   notKeys: /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/,
   images({ recipe: { train }, dataset, valDataset, scored }) {
     const judged = train.validateEvery > 0

@@ -116,10 +116,10 @@ test('by steps, with SGD, a poly schedule and padded crops: as long as asked, an
 test('images that all are spoiled: the stage is not done, and leaves no weights', async () => {
   await spoiled(IMAGES, async () => {
     await expect(train('spoiled')).rejects.toThrow(
-      new InputError('train', '8 of 12 images could not be used, as said above', {
+      new InputError('train', '8 of 12 images could not be used, as named above', {
         field: 'data.maxLost',
         expected:
-          'at most 50 % may be lost: mend what is said above (is their folder there and readable?) and give the same command, or raise data.maxLost',
+          'at most 50 % may be lost: fix what is named above (is their folder there and readable?) and resume with the same command, or raise data.maxLost',
       }),
     )
     await expect(train('spoiled', ['data.maxLost=1'])).rejects.toThrow(

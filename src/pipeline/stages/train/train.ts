@@ -16,7 +16,7 @@ import { runTraining } from '../../training/run-training.ts'
 import { cropsOf, learningRateOf, optimiserOf } from '../../training/train-settings.ts'
 import { imagesWithMasks, validateSeed } from './validate-seed.ts'
 
-/** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; goes on from the state where there is one. */
+/** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; resumes from an existing state. */
 export function trainStage(context: StageContext): Promise<void> {
   return withCleanUp(later => trainClasses(context, later))
 }
@@ -84,7 +84,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   await valLosses.conclude()
 }
 
-/** What the training ran on, for the report. */
+/** Software and hardware of the training, for the report. */
 function environment({ device, precision }: Recipe): Record<string, string> {
   const { version, mkl, openblas, openblasCore } = describe()
   return {

@@ -12,7 +12,7 @@ import type { LostImages } from '../../images/lost-images.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 
-/** The images by whose masks weights are chosen, told with a warning. Throws InputError where none has a mask. */
+/** The images whose masks choose the weights, which a warning says. Throws InputError where none has a mask. */
 export async function imagesWithMasks(context: StageContext): Promise<readonly Sample[]> {
   const { split, root, samples } = await openScoredSplit(context)
   const masked = samples.filter(({ mask, tags }) => mask !== undefined && tags.length > 0)

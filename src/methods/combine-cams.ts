@@ -5,7 +5,7 @@ import type { Tensor } from '../torch/index.ts'
 export type AttentionType = 'fused' | 'mct' | 'patchcam'
 
 /** [B, C, h, w] both; without patch maps (MCTformer V1) there is attention alone. */
-export function combineMaps(
+export function combineCams(
   attended: Tensor,
   patchMaps: Tensor | undefined,
   attention: AttentionType,
