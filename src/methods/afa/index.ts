@@ -39,7 +39,7 @@ export interface AfaLabelOptions extends Omit<TrainingLabelOptions, 'spread'> {
   readonly spreadAffinity?: boolean
 }
 
-export interface AfaMapOptions {
+export interface AfaCamOptions {
   readonly scales?: readonly number[]
   /** Spread the CAMs along the affinity. */
   readonly spread?: boolean
@@ -50,7 +50,7 @@ export interface AfaSettings {
   readonly numClasses: number
   readonly losses?: AfaLossOptions
   readonly labels?: AfaLabelOptions
-  readonly maps?: AfaMapOptions
+  readonly maps?: AfaCamOptions
   readonly normalise?: Normalisation
 }
 
@@ -134,7 +134,7 @@ function camsOfImage(
     spread = false,
     radius,
     size = image.shape.slice(-2),
-  }: ImageCamOptions & AfaMapOptions & { radius: number },
+  }: ImageCamOptions & AfaCamOptions & { radius: number },
 ): Tensor {
   return noGrad(() =>
     scope(() => {
