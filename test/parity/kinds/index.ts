@@ -4,6 +4,7 @@ import { afaEncoder } from './afa-encoder.ts'
 import { afaEnergy } from './afa-energy.ts'
 import { afaInference } from './afa-inference.ts'
 import { afaLabels } from './afa-labels.ts'
+import { afaOptimiser } from './afa-optimiser.ts'
 import { afaOutputs } from './afa-outputs.ts'
 import { afaPar } from './afa-par.ts'
 import { afaStep } from './afa-step.ts'
@@ -65,6 +66,7 @@ export const kinds: readonly Kind[] = [
   weaktrRetrain,
   weaktrRetrainInfer,
   weaktrRetrainSchedule,
+  afaOptimiser,
   afaPar,
   afaEnergy,
   {
