@@ -59,7 +59,7 @@ export async function openRunData(
 }
 
 /** One split of the recipe's data; `classes` fixes their order. Throws InputError when `data.root` is not set. */
-export async function openSplit(
+async function openSplit(
   recipe: Recipe,
   { split, classes }: { split: string; classes?: readonly string[] },
 ): Promise<Dataset> {

@@ -67,7 +67,7 @@ it('a folder that cannot be written to is named', async () => {
   const place = join(root, 'full')
   await writeFile(place, '')
   await expect(lockRun(runFolder(join(place, 'run')))).rejects.toThrow(
-    `${join(place, 'run')}: the folder cannot be made; choose another folder with --runs`,
+    `${join(place, 'run')}: the folder cannot be created; choose another folder with --runs`,
   )
   await expect(lockRun(runFolder('/proc/self/task'))).rejects.toThrow(/cannot be (written|made)/)
 })

@@ -252,7 +252,7 @@ use --name for a new run, or --resume-with-changes to rerun the stages concerned
     const file = join(await mkdtemp(join(tmpdir(), 'tagmask-')), 'file')
     await writeFile(file, '')
     await expect(openRunFolder(join(file, 'one'), recipeWith())).rejects.toThrow(
-      'the folder cannot be made; choose another folder with --runs',
+      'the folder cannot be created; choose another folder with --runs',
     )
   })
 

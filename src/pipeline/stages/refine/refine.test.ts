@@ -238,7 +238,7 @@ describe('stages affinity and refine', () => {
       Interrupted,
     )
     await affinityStage(context)
-    expect(lines.join('')).toContain('affinity: going on at epoch 1')
+    expect(lines.join('')).toContain('affinity: resumed at epoch 1')
     expect(await readFile(checkpointFiles(run.affinityCheckpoints).last)).toEqual(whole)
   })
 

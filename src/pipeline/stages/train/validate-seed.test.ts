@@ -77,7 +77,7 @@ test('stopped while it judges, it goes on without a step made twice and ends wit
   const stopped = run('stopped', { stages: ['train'], abortAt: 'maps to choose weights by' })
   await expect(stopped).rejects.toThrow(Interrupted)
   await run('stopped', { stages: ['train'] })
-  expect(lines.join('')).toContain('going on at epoch 1, batch 3')
+  expect(lines.join('')).toContain('resumed at epoch 1, batch 3')
   const [whole, resumed] = ['whole', 'stopped'].map(name => runFolder(join(folder, name)))
   for (const which of ['last', 'best'] as const) {
     const [there, here] = await Promise.all(
