@@ -173,7 +173,7 @@ describe('an ablation', () => {
     expect(one!.equals(zero!)).toBe(false)
   })
 
-  it('goes on to the predictions where a variant is about them', { timeout: 120_000 }, async () => {
+  it('continues to the predictions where a variant changes them', { timeout: 120_000 }, async () => {
     const variants = [
       { name: 'short', set: ['segment.epochs=1', 'segment.cropSize=32', 'segment.batchSize=3'] },
     ]

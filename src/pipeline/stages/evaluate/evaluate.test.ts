@@ -102,7 +102,7 @@ describe('stage evaluate', () => {
     )
   })
 
-  it('names an image it cannot read and goes on; under strict it ends', async () => {
+  it('names an unreadable image and continues; under strict it ends', async () => {
     await writeFile(join(folder, 'data', 'masks', 'b.png'), 'no png')
     await writeLabelMap(join(folder, 'data', 'masks', 'c.png'), {
       width: 1,

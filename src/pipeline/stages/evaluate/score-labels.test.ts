@@ -85,7 +85,7 @@ it('says why nothing is scored', async () => {
   expect((await score()).unscored).toBe('No image of val has both a mask and what is scored')
 })
 
-it('classes in tags but in no mask, and in masks but not in tags, are told with counts', () => {
+it('classes in tags but in no mask, and in masks but not in tags, are reported with counts', () => {
   const log = silentLog()
   const maskTags = compareMaskTags(['cat', 'dog', 'owl', 'fox'])
   maskTags.add({ id: 'a', tags: [0, 1] }, Uint8Array.of(0, 1, 3))
