@@ -139,7 +139,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     ],
     [
       ['run', 'mctformer-v2_deit-s_voc12'],
-      'error: --data: is not given; say where the images and tags lie: --data DIR',
+      'error: --data: is not given; give the folder of images and tags: --data DIR',
     ],
     [
       ['run', 'mctformer_demo', '--name', '../pets'],

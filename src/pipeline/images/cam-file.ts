@@ -86,7 +86,7 @@ function refuseLargeCams(path: string, { own, size, count }: { own: Size; size: 
   if (needed <= there) return
   throw new InputError(
     path,
-    `${count} maps of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
+    `${count} CAMs of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
     { expected: `${formatBytes(there)} of memory may be used; free memory` },
   )
 }

@@ -88,7 +88,7 @@ async function placeData(
   const root = data.root ?? (data.layout === 'demo' ? demoRoot(recipe, runs) : undefined)
   if (root === undefined) {
     throw new InputError('--data', 'is not given', {
-      expected: 'say where the images and tags lie: --data DIR',
+      expected: 'give the folder of images and tags: --data DIR',
     })
   }
   const placed = { ...recipe, data: { ...data, root } }

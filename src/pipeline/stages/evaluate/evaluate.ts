@@ -140,7 +140,7 @@ export async function sweepImages(
       {
         expected: samples.some(({ id }) => made.has(id))
           ? 'rerun the stage maps: tagmask maps RUN --force'
-          : 'evaluate.split must name images of data.split, for which maps are made',
+          : 'evaluate.split must name images of data.split, which have CAMs',
       },
     )
   }

@@ -92,7 +92,7 @@ it('classes in tags but in no mask, and in masks but not in tags, are reported w
   maskTags.add({ id: 'b', tags: [1] }, Uint8Array.of(255, 3, 0))
   maskTags.tell(log, 'train')
   expect(log.warnings).toEqual([
-    'no mask of train holds a pixel of "dog" (2 images), although images with masks are tagged so: are the masks numbered otherwise?',
+    'no mask of train holds a pixel of "dog" (2 images), although images with masks have that tag: are the masks numbered differently?',
     'masks of train hold classes that their images are not tagged with: "owl" (2 images, as a)',
   ])
   expect([maskTags.pixels, maskTags.foreground]).toEqual([5, 3])

@@ -170,7 +170,7 @@ describe('stage refine', () => {
     await go(context, refineStage)
     const said = lines.join('')
     expect(said).toMatch(
-      /warning: pseudo masks: 2 of 8 images could not be used: the maps are 20 x 32 pixels: p0; .*: p1/,
+      /warning: pseudo masks: 2 of 8 images could not be used: the CAMs are 20 x 32 pixels: p0; .*: p1/,
     )
     expect(said).toContain(`p2 is left out of the scores: ${truth}: holds the label 7`)
     expect((await scores()).scores[0]!.images).toBe(5)
