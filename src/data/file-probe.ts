@@ -1,4 +1,4 @@
-/** @file Whether files can still be opened: a share that is offline, told from a few bad files. Imports nothing. */
+/** @file Whether files can still be opened: distinguishes an offline share from a few bad files. Imports nothing. */
 import { constants, open } from 'node:fs/promises'
 
 /** True when not one of the files can be opened and holds a byte. */

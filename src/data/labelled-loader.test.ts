@@ -100,7 +100,7 @@ test('one scale a batch, as published, or one an image', async () => {
   expect(own.some(batch => new Set(batch).size > 1)).toBe(true)
 })
 
-test('fewer images than a batch are one; the last batch is kept when asked; none at all is an error', async () => {
+test('fewer images than a batch are one; the last batch is kept on request; none at all is an error', async () => {
   const sizes = async (count: number, dropLast: boolean): Promise<number[]> =>
     (await collect({ dropLast }, { of: samples.slice(0, count) })).map(({ size }) => size)
   expect(await sizes(3, true)).toEqual([3])

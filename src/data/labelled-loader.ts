@@ -24,7 +24,7 @@ export interface LabelledLoaderOptions extends LoaderOptions {
 }
 
 /**
- * Loads images in an order drawn from (seed, epoch), whole batches only unless told otherwise. The original chunks 200
+ * Loads images in an order drawn from (seed, epoch), by default whole batches only. The original chunks 200
  * concatenated shuffles, so that the rest of one epoch begins the next; here it is left out. Fewer images than a batch are
  * one. Throws InputError when there is no image.
  */

@@ -117,7 +117,7 @@ describe('the training loader', () => {
     expect(epochs[0]).not.toEqual(epochs[1])
   })
 
-  test('skips images without tags, counts them, and drops the last batch only when asked', async () => {
+  test('skips images without tags, counts them, and drops the last batch only on request', async () => {
     await using(openTrainLoader(dataset, { ...SETTINGS, dropLast: false }), async loader => {
       expect(loader.batches).toBe(6)
       const batches = await collect(loader, 0)

@@ -32,7 +32,7 @@ export interface ViewOptions {
   /** Scales of larger images are relative to what fits into this many pixels. */
   readonly longestSide?: number
   /**
-   * The share of its size that the scales of an image are relative to, told from its header before it is decoded; an
+   * The share of its size that the scales of an image are relative to, chosen from its header before it is decoded; an
    * InputError reports the image and leaves it out.
    */
   readonly fitOf?: (sample: Sample, size: ImageSize) => number

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { temporaryName } from './temporary-name.ts'
 
-export { removeLeftovers } from './temporary-name.ts'
+export { removeLeftovers, removeLeftoversBelow } from './temporary-name.ts'
 
 /** Node refuses single writes above 2 GiB. */
 const CHUNK_BYTES = 256 * 1024 * 1024

@@ -37,6 +37,13 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
   return removed
 }
 
+/** The same in a folder and those below it; links to other folders are not followed. */
+export async function removeLeftoversBelow(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const below = entries.filter(entry => entry.isDirectory()).map(({ name }) => join(folder, name))
+  await Promise.all([removeLeftovers(folder), ...below.map(removeLeftoversBelow)])
+}
+
 async function isLeftover(path: string, name: RegExpExecArray | null): Promise<boolean> {
   const [, at, pid, start] = name ?? []
   if (at === undefined) return false

@@ -230,7 +230,7 @@ test('weights of something else are refused by name', () => {
     /resnet\.safetensors \(cls_token\): these are not the weights of a DeiT, MCTformer or WeakTr/,
   )
   expect(() => load(weights.set('pos_embed', fromFloat32(new Float32Array(6 * 15), [1, 15, 6])))).toThrow(
-    /resnet\.safetensors \(pos_embed\): 14 positions beside 1 tokens are not a square grid/,
+    /resnet\.safetensors \(pos_embed\): 14 patch positions are not a square grid/,
   )
   expect(() => load(weights)).toThrow(InputError)
 })

@@ -12,9 +12,7 @@ export interface HeadWeights {
 export interface HeadWeightMeter {
   /** weights [views, heads * depth], at head * depth + layer. */
   add(weights: Float32Array): void
-  /** Undefined before the first view. */
-  read(): HeadWeights | undefined
-  /** As `read`, then resets. */
+  /** The statistics, undefined without a view; resets them. */
   take(): HeadWeights | undefined
 }
 
@@ -58,7 +56,6 @@ export function headWeightMeter({ heads, depth }: { heads: number; depth: number
     }
   }
   return {
-    read,
     take() {
       const taken = read()
       sums.fill(0)

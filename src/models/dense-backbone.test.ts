@@ -112,7 +112,7 @@ describe('a vision transformer as a backbone', () => {
     })
   })
 
-  test('goes on from a DeiT: one class token and its positions become one per class, the grid is resampled', () => {
+  test('starts from a DeiT: one class token and its positions become one per class, the grid is resampled', () => {
     scope(() => {
       const deit = vitBackbone({ ...VIT, imageSize: 40 })
       const weights = new Map([...deit.network.stateDict()].map(([name, value]) => [name, value.toData()]))

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { describeLoaded } from './loaded-weights.ts'
 import { kindsOf, seemsToHold, unwrapNames } from './weight-names.ts'
 
-test('many names are told as few kinds', () => {
+test('many names are summarised as few kinds', () => {
   const names = Array.from({ length: 12 }, (_, i) => `blocks.${i}.ls1.gamma`)
   expect(kindsOf([...names, 'register_tokens'])).toBe('blocks.*.ls1.gamma (12), register_tokens')
   expect(kindsOf(['a', 'b', 'c', 'd'], { most: 2 })).toBe('a, b and 2 more')

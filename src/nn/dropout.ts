@@ -11,7 +11,7 @@ export class Dropout extends Module {
     this.rate = rate
   }
 
-  /** Whether anything is dropped now. */
+  /** Whether it drops elements now. */
   get active(): boolean {
     return this.training && this.rate > 0
   }

@@ -19,7 +19,7 @@ export interface KaimingOptions {
   /** in: forward keeps its variance; out: backward does. */
   readonly fan?: 'in' | 'out'
   readonly groups?: number
-  /** Of the leaky ReLU after it. */
+  /** Slope of the leaky ReLU after it. */
   readonly negativeSlope?: number
 }
 

@@ -62,7 +62,7 @@ describe('an opened run', () => {
     expect(recipe.data.root).toBe(join(folder, 'data'))
   })
 
-  test('takes an image in memory; its scores are probabilities at the size that was looked at', async () => {
+  test('takes an image in memory; its scores are probabilities at the size that the network saw', async () => {
     const image = await readImage(await firstImage())
     const { labels, scores } = await opened.predict(image)
     expect(labels).toEqual((await opened.predict(await firstImage())).labels)
@@ -99,7 +99,7 @@ describe('an opened run', () => {
     expect(lines.join('')).toContain('(64 MB may be used, by memory of the recipe and of the machine)')
   })
 
-  test('refuses what it cannot use, and goes on', async () => {
+  test('refuses what it cannot use, and continues', async () => {
     const image = { width: 4, height: 4, data: new Uint8Array(16) }
     await expect(opened.predict(image)).rejects.toThrow(
       new InputError('image', 'has 16 bytes for 4 x 4 pixels', {

@@ -18,7 +18,7 @@ export interface TrainingState {
   readonly optimiser: Optimiser
   /** Tensors besides the network that steps read and write. */
   readonly memory?: ReadonlyMap<string, Tensor> | undefined
-  /** Device of the training; a GPU has a random state of its own. */
+  /** Device of the training; a GPU has its own random state. */
   readonly device: string
 }
 

@@ -22,7 +22,7 @@ export interface LogOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
-/** A log on a stream (standard output unless told otherwise). Colour only on a terminal and without NO_COLOR. */
+/** A log on a stream (default: standard output). Colour only on a terminal and without NO_COLOR. */
 export function createLog({
   stream = process.stdout,
   clock = Date.now,

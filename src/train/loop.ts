@@ -102,7 +102,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
   const total = stepsOf(length, loader.batches)
   const plan = { epochs: length.count, batches: loader.batches }
   let at = (await loadState(checkpoints, options, plan)) ?? START
-  if (at.step > 0) log.info(`${title}: going on at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
+  if (at.step > 0) log.info(`${title}: resumed at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resume: at })
   const progress = log.progress({ title, total, start: at.step, unit: 'steps' })
   const epochs = length.unit === 'epochs' ? length.count : Math.ceil(total / loader.batches)

@@ -14,7 +14,7 @@ export interface Position {
   readonly validated: number
 }
 
-/** How long the training is. */
+/** Length of the training. */
 export interface Plan {
   /** The most epochs: in a training by steps, each may have lost all batches but one. */
   readonly epochs: number

@@ -1,6 +1,9 @@
 /** @file `tagmask setup`: sets up a package that npm has installed. */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { buildCommand, type Command } from '@stricli/core'
-import { setUp } from '../../pipeline/run/set-up.ts'
+import { InputError } from '../../errors.ts'
+import { packageRoot } from '../../io/package-root.ts'
 import type { CliContext } from '../context.ts'
 
 interface SetupFlags {
@@ -29,6 +32,9 @@ Examples:
     },
   },
   func({ libtorch }) {
-    setUp({ libtorch })
+    const script = join(packageRoot(), 'scripts', 'setup.mjs')
+    const args = [script, ...(libtorch === undefined ? [] : ['--libtorch', libtorch])]
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' })
+    if (status !== 0) throw new InputError('set-up', 'has failed', { expected: 'the lines above say why' })
   },
 })

@@ -355,7 +355,7 @@ describe('weights of a file', () => {
   })
 })
 
-test('the fusion learns at a rate of its own, nothing else does', () => {
+test('the fusion has its own learning rate, nothing else does', () => {
   const model = weaktrModelRecipe.parse({
     width: { embedDim: 16, depth: 1, heads: 2 },
     fusion: { kind: 'aaf', reduction: 1, featReduction: 2, lrScale: 0.1 },

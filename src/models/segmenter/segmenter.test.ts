@@ -262,7 +262,7 @@ describe('windows', () => {
     })
   })
 
-  test('an image is looked at in the sizes asked for, by its shorter side', () => {
+  test('views of an image have the requested sizes, by its shorter side', () => {
     withNetwork({}, network => {
       const image = ops.randn([1, 3, 20, 30])
       const size = { width: 30, height: 20 }

@@ -1,4 +1,4 @@
-/** @file Pixels attend to class tokens: class information goes into the features, class evidence comes out. */
+/** @file Pixels attend to class tokens: they return features with class information, and class evidence. */
 import { Conv2d, Linear, Module, Parameter, truncatedNormal } from '../../nn/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 

@@ -104,7 +104,7 @@ export function refuseOtherSize(
   )
 }
 
-/** `expected`, and what the file seems to hold where its names tell it. */
+/** `expected`, and what the file seems to hold by its names. */
 export function withGuess(expected: string, names: Iterable<string>): string {
   const guess = seemsToHold(names)
   return guess === undefined ? expected : `${expected}; ${guess}`

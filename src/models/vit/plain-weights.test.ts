@@ -255,8 +255,8 @@ describe('networks that compute something else are refused', () => {
     )
   })
   test.for([
-    ['v_bias', 'relative.pth (blocks.1.attn.v_bias): has blocks.1.attn.q_bias and no bias of v beside it'],
-    ['q_bias', 'relative.pth (blocks.1.attn.q_bias): has blocks.1.attn.v_bias and no bias of q beside it'],
+    ['v_bias', 'relative.pth (blocks.1.attn.v_bias): has blocks.1.attn.q_bias but no bias of v'],
+    ['q_bias', 'relative.pth (blocks.1.attn.q_bias): has blocks.1.attn.v_bias but no bias of q'],
   ] as const)('one of two biases that belong together: %s', ([gone, message]) => {
     const weights = deitWeights()
     for (const block of [0, 1]) {

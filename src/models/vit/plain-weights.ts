@@ -66,7 +66,7 @@ function foldLayerScale(weights: Weights): string[] {
 
 const PARTS = ['q', 'k', 'v'] as const
 
-/** Separate projections, and biases of their own (q_bias and v_bias; a key has none), become qkv. */
+/** Separate projections, and separate biases (q_bias and v_bias; a key has none), become qkv. */
 function joinProjections(weights: Weights, file: string): string[] {
   const joined: string[] = []
   for (const attention of attentions(weights)) {
@@ -96,7 +96,7 @@ function joinProjections(weights: Weights, file: string): string[] {
     )
     const [q, , v] = biases
     if (fits && (q === undefined) !== (v === undefined))
-      throw new InputError(file, `has ${q ?? v} and no bias of ${q === undefined ? 'q' : 'v'} beside it`, {
+      throw new InputError(file, `has ${q ?? v} but no bias of ${q === undefined ? 'q' : 'v'}`, {
         field: `${attention}.${q === undefined ? 'q' : 'v'}_bias`,
         expected: 'a complete file, with both or neither',
       })

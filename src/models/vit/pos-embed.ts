@@ -2,7 +2,7 @@
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 
 /**
- * Resampling of a square position grid, bicubic unless told otherwise: [1, side*side, D] -> [1, h*w, D].
+ * Resampling of a square position grid, bicubic by default: [1, side*side, D] -> [1, h*w, D].
  * The original passes scale factors (h + fudge)/side, and PyTorch maps coordinates by them rather than by the sizes:
  * with MCTformer V1/V2's fudge of 0.1 the embedding differs by 6-7 % from a plain resize, and the weights expect that.
  */

@@ -31,7 +31,7 @@ export function pretrainedPositions(
   const extra = tokens + (weights.has('dist_token') ? 1 : 0) // a distilled DeiT has a second token
   const count = all.size(1) - extra
   if (!Number.isInteger(Math.sqrt(count))) {
-    throw new InputError(file, `${count} positions beside ${extra} tokens are not a square grid`, {
+    throw new InputError(file, `${count} patch positions are not a square grid`, {
       field: 'pos_embed',
       expected: 'positions of a square training image',
     })

@@ -91,7 +91,7 @@ describe('the table', () => {
     const rows = ablationRows(variants, runs)
     expect(rows.map(({ gain }) => gain)).toEqual([null, { mean: 3.5, deviation: Math.sqrt(4.5) }])
     expect(formatAblation({ recipe: 'r', variants, runs, rows })).toBe(
-      `| variant | settings                      | metric       | mIoU         | beside a     | threshold   | seeds |
+      `| variant | settings                      | metric       | mIoU         | gain over a  | threshold   | seeds |
 |---------|-------------------------------|--------------|--------------|--------------|-------------|-------|
 | a       | the recipe                    | seed (train) | 45.00 ± 7.07 |              | 0.20 ± 0.00 | 0, 1  |
 | b       | maps.layers=2 maps.flip=false | seed (train) | 48.50 ± 4.95 | +3.50 ± 2.12 | 0.45 ± 0.07 | 0, 1  |`,
@@ -173,7 +173,7 @@ describe('an ablation', () => {
     expect(one!.equals(zero!)).toBe(false)
   })
 
-  it('goes on to the predictions where a variant is about them', { timeout: 120_000 }, async () => {
+  it('continues to the predictions where a variant changes them', { timeout: 120_000 }, async () => {
     const variants = [
       { name: 'short', set: ['segment.epochs=1', 'segment.cropSize=32', 'segment.batchSize=3'] },
     ]

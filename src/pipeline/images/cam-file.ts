@@ -65,7 +65,7 @@ export async function readCams(
   }
   const own = { width, height }
   const size = sizeOf(own)
-  refuseLargeMaps(path, { own, size, count: classes.length })
+  refuseLargeCams(path, { own, size, count: classes.length })
   const { dtype, begin, end } = cam
   const bytes = (end - begin) / Math.max(1, classes.length)
   const maps = new Map<number, Float32Array>()
@@ -79,14 +79,14 @@ export async function readCams(
   return { ...size, maps, own }
 }
 
-function refuseLargeMaps(path: string, { own, size, count }: { own: Size; size: Size; count: number }): void {
+function refuseLargeCams(path: string, { own, size, count }: { own: Size; size: Size; count: number }): void {
   const needed = 4 * count * size.width * size.height + 8 * own.width * own.height
   if (needed < NEGLIGIBLE) return
   const there = memoryBudget()
   if (needed <= there) return
   throw new InputError(
     path,
-    `${count} maps of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
+    `${count} CAMs of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
     { expected: `${formatBytes(there)} of memory may be used; free memory` },
   )
 }

@@ -19,7 +19,7 @@ export async function readCamsAndImage(
   const [maps, image] = await Promise.all([readCams(file, { sizeOf }), readImage(sample.image)])
   const { own, width, height } = maps
   if (image.width !== own.width || image.height !== own.height) {
-    throw new InputError(file, `the maps are ${own.width} x ${own.height} pixels`, {
+    throw new InputError(file, `the CAMs are ${own.width} x ${own.height} pixels`, {
       expected: `the image ${sample.image} has ${image.width} x ${image.height}`,
     })
   }

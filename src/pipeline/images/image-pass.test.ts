@@ -53,7 +53,7 @@ async function stream({
   return { lost, seen }
 }
 
-test('goes on where it was stopped; what is there is kept and what cannot be used is named', async () => {
+test('resumes where it was stopped; existing files are kept and unusable images named', async () => {
   const stopped = await stream({ last: 'b' })
   expect(stopped.lost).toContain('stopped at work, image 2 of 5')
   expect(await readdir(folder)).toEqual(['a', 'b'])

@@ -50,7 +50,7 @@ test('one that does not fit into memory is shrunk until it does, and said with i
   expect((width * height) ** 2).toBeLessThanOrEqual(there)
   expect(width).toBeGreaterThan(400)
   expect(told(images).lines).toBe(
-    `! maps: 1 image does not fit into memory (22.5 GB may be used, by memory of the recipe and of the machine) and is worked on at a smaller size: a (${width} x ${height})`,
+    `! maps: 1 image does not fit into memory (22.5 GB may be used, by memory of the recipe and of the machine) and is processed at a smaller size: a (${width} x ${height})`,
   )
 })
 

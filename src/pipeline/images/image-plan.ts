@@ -104,7 +104,7 @@ export function planImages({
       if (shrunk.size > 0) {
         const do_ = shrunk.size === 1 ? '1 image does' : `${shrunk.size} images do`
         log.warn(
-          `${title}: ${do_} not fit into memory (${formatBytes(allowed)} may be used, by memory of the recipe and of the machine) and ${shrunk.size === 1 ? 'is' : 'are'} worked on at a smaller size: ${sample([...shrunk.values()])}`,
+          `${title}: ${do_} not fit into memory (${formatBytes(allowed)} may be used, by memory of the recipe and of the machine) and ${shrunk.size === 1 ? 'is' : 'are'} processed at a smaller size: ${sample([...shrunk.values()])}`,
         )
       }
       reduced.clear()

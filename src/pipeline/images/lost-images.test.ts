@@ -41,7 +41,7 @@ test('one line for all of one cause; a later stage only counts those that are na
   expect(all.match(/\n/g)).toHaveLength(9)
 })
 
-test('told again only of more; repaired ones leave the list', async () => {
+test('reports only further ones; repaired ones leave the list', async () => {
   const lost = lose('train', ['a'])
   await lost.tell()
   await lost.tell()

@@ -7,7 +7,7 @@ test.for([
   ['cam_demo', 'model', 1],
   ['mctformer_demo', 'deit-ti', 1],
 ] as const)(
-  '%s, backbone %s: class tokens as the network that it goes on from: %i',
+  '%s, backbone %s: class tokens as the network that it starts from: %i',
   async ([name, backbone, tokens]) => {
     const { recipe } = await loadRecipe(name, { set: [] })
     const { network } = buildBackbone(backbone, recipe, { numClasses: 20, frozen: [] })

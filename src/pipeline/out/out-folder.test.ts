@@ -167,7 +167,7 @@ describe('what tagmask did not write', () => {
     )
     const out = await open({ out: '/proc/none/out' })
     await expect(out.begin()).rejects.toThrow(
-      '/proc/none/out (--out): the folder cannot be made; choose a place that can be written to',
+      '/proc/none/out (--out): the folder cannot be created; choose a place that can be written to',
     )
   })
 

@@ -7,13 +7,12 @@ import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sample } from '../../data/listing.ts'
 import { codeOf, InputError } from '../../errors.ts'
-import { writeFileAtomic } from '../../io/atomic.ts'
+import { removeLeftoversBelow, writeFileAtomic } from '../../io/atomic.ts'
 import { count as counted } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { hashOf, hashOfFile, type Origin, originOf, stateOf } from '../run/file-origin.ts'
 import { fromHere } from '../run/run-folder.ts'
-import { removeLeftoversBelow } from '../run/run-leftovers.ts'
 import { appendMade, type Made, type Maker, type OutRecord, readRecord, writeRecord } from './out-record.ts'
 
 /** A mask to be made, and the files that it depends on. */
@@ -122,7 +121,7 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
 async function makeOut(folder: string): Promise<void> {
   await makeBelow(folder).catch((cause: unknown) => {
     const expected = 'choose a place that can be written to'
-    throw new InputError(folder, 'the folder cannot be made', { field: '--out', expected, cause })
+    throw new InputError(folder, 'the folder cannot be created', { field: '--out', expected, cause })
   })
 }
 

@@ -99,7 +99,7 @@ it('maps without an image, of another size, or cut short are named and left out'
   expect((await readdir(join(folder, 'out2'))).filter(name => name.endsWith('.png'))).toEqual(['c.png'])
   const text = lines.join('')
   expect(text).toMatch(
-    /warning: refine: 2 of 3 images could not be used: there is no image a in .*photos: a; the maps are 20 x 12 pixels: b; give the folder of the images/,
+    /warning: refine: 2 of 3 images could not be used: there is no image a in .*photos: a; the CAMs are 20 x 12 pixels: b; give the folder of the images/,
   )
   await expect(refine({ strict: true })).rejects.toThrow(/a\.safetensors: there is no image a/)
 })

@@ -1,4 +1,5 @@
 /** @file Differing keys of two recipes, and the keys that cannot change a result. */
+import { checkpointFields } from '../../methods/train-recipe.ts'
 import type { Recipe } from './schema.ts'
 
 /** Keys that change where and how fast a run works, not what it computes; a run may be resumed with others. */
@@ -7,15 +8,9 @@ export const NEUTRAL_KEYS: readonly string[] = [
   'data.workers',
   'data.cacheMegabytes',
   'data.maxLost',
-  'train.checkpointMinutes',
-  'train.checkpointSteps',
-  'train.logEvery',
-  'affinity.checkpointMinutes',
-  'affinity.checkpointSteps',
-  'affinity.logEvery',
-  'segment.checkpointMinutes',
-  'segment.checkpointSteps',
-  'segment.logEvery',
+  ...['train', 'affinity', 'segment'].flatMap(section =>
+    Object.keys(checkpointFields).map(key => `${section}.${key}`),
+  ),
   'device',
   'threads',
   'strict',

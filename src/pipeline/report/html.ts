@@ -1,4 +1,4 @@
-/** @file HTML that is safe by construction: whatever is put into an html`` template is escaped, except markup
+/** @file HTML that is safe by construction: every value in an html`` template is escaped, except markup
  * that itself came from one. */
 import { printable } from '../../io/printable.ts'
 
@@ -7,7 +7,7 @@ export interface Markup {
   readonly markup: string
 }
 
-/** What a template may hold; arrays are joined, undefined and false are left out. */
+/** A value of a template; arrays are joined, undefined and false are left out. */
 export type Fragment = Markup | string | number | undefined | false | readonly Fragment[]
 
 /** The template tag. */

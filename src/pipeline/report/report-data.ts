@@ -16,7 +16,7 @@ export interface ReportData {
   readonly examples: readonly Example[]
   /** In the order of the pipeline. */
   readonly trainings: readonly Training[]
-  /** Of methods that weigh attention heads. */
+  /** For methods that weigh attention heads. */
   readonly headWeights?: HeadWeights | undefined
   /** The settings that matter to a reader, in groups. */
   readonly settings: readonly FactGroup[]
@@ -28,7 +28,7 @@ export interface ReportData {
 
 /** Rows of metrics.jsonl of one training: losses, lr and mAP are drawn. */
 export interface Training {
-  /** What was trained, as in "classification network". */
+  /** Name of the network, as in "classification network". */
   readonly of: string
   readonly rows: readonly MetricsRecord[]
 }

@@ -65,7 +65,7 @@ export function chooseSplits({ data, evaluate }: Recipe, { there, name, named }:
     const found = fitting(asked, there)
     if (found !== undefined) return found
     if (named.has('evaluate.split') || !(TRAIN.test(asked) || VAL.test(asked))) return asked
-    said.push(`evaluate.split ${asked}: ${name} has no such list, so the maps of ${split} are scored`)
+    said.push(`evaluate.split ${asked}: ${name} has no such list, so the CAMs of ${split} are scored`)
     return null
   }
 }

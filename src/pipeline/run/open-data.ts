@@ -59,7 +59,7 @@ export async function openRunData(
 }
 
 /** One split of the recipe's data; `classes` fixes their order. Throws InputError when `data.root` is not set. */
-export async function openSplit(
+async function openSplit(
   recipe: Recipe,
   { split, classes }: { split: string; classes?: readonly string[] },
 ): Promise<Dataset> {
@@ -88,7 +88,7 @@ async function placeData(
   const root = data.root ?? (data.layout === 'demo' ? demoRoot(recipe, runs) : undefined)
   if (root === undefined) {
     throw new InputError('--data', 'is not given', {
-      expected: 'say where the images and tags lie: --data DIR',
+      expected: 'give the folder of images and tags: --data DIR',
     })
   }
   const placed = { ...recipe, data: { ...data, root } }

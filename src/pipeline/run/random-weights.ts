@@ -9,7 +9,7 @@ import type { StageDefinition } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
 
 const DEIT_FILES = 'https://dl.fbaipublicfiles.com/deit/'
-/** Where ImageNet weights of each size are: the file of DeiT's authors, and timm's name for them. */
+/** ImageNet weights of each size: the file of DeiT's authors, and timm's name. */
 const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: string }>> = {
   'deit-ti': { file: 'deit_tiny_patch16_224-a1311bcf.pth', timm: 'deit_tiny_patch16_224' },
   'deit-s': { file: 'deit_small_patch16_224-cd65a155.pth', timm: 'deit_small_patch16_224' },

@@ -2,12 +2,11 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { codeOf, InputError } from '../../errors.ts'
-import { writeFileAtomic } from '../../io/atomic.ts'
+import { removeLeftoversBelow, writeFileAtomic } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { differingKeys, isNeutralKey } from '../recipe/compare.ts'
 import { formatRecipe, parseRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { removeLeftoversBelow } from './run-leftovers.ts'
 
 /** In every run folder: marks it as tagmask's, so that its files may be replaced. */
 export const RUN_MARK = 'tagmask-run.json'

@@ -4,10 +4,10 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, expect, it } from 'vitest'
+import { removeLeftoversBelow } from '../../io/atomic.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { temporaryName } from '../../io/temporary-name.ts'
 import { runFolder } from './run-folder.ts'
-import { removeLeftoversBelow } from './run-leftovers.ts'
 import { lockRun } from './run-lock.ts'
 
 const GONE = 999_999_999 // no process has this number
@@ -67,7 +67,7 @@ it('a folder that cannot be written to is named', async () => {
   const place = join(root, 'full')
   await writeFile(place, '')
   await expect(lockRun(runFolder(join(place, 'run')))).rejects.toThrow(
-    `${join(place, 'run')}: the folder cannot be made; choose another folder with --runs`,
+    `${join(place, 'run')}: the folder cannot be created; choose another folder with --runs`,
   )
   await expect(lockRun(runFolder('/proc/self/task'))).rejects.toThrow(/cannot be (written|made)/)
 })
@@ -89,7 +89,7 @@ if (release) {
 }
 `
 
-it('of many that ask at one moment, beside a lock left by a killed one, one has it at a time', {
+it('of many processes at one moment, with the lock of a killed one, one has it at a time', {
   timeout: 240_000,
 }, async () => {
   for (let round = 0; round < ROUNDS; round++) {

@@ -84,7 +84,7 @@ async function readHolder(path: string): Promise<ProcessIdentity | 'unknown' | u
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw new InputError(fromHere(path), 'the lock cannot be read', {
-      expected: 'delete it if no tagmask is at work in this folder',
+      expected: 'delete it if no tagmask runs in this folder',
       cause: error,
     })
   }

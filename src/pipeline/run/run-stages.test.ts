@@ -145,7 +145,7 @@ describe('stages', () => {
     expect(await go(recipeWith(), { dataset: changed })).toContain('train')
   })
 
-  it('take up what was begun with the same inputs, and start afresh after a change', async () => {
+  it('resume on the same inputs, and are rerun after a change', async () => {
     const half = tableWith({
       maps: async ({ run }) => {
         await writeFile(join(run.maps, 'a.safetensors'), 'half')
@@ -241,7 +241,7 @@ use --name for a new run, or --resume-with-changes to rerun the stages concerned
     expect((await existingRunFolder(root)).recipe.threads).toBe(3)
   })
 
-  it('must exist to be taken up', async () => {
+  it('must exist to be resumed', async () => {
     await expect(existingRunFolder(root)).rejects.toThrow(
       `${root}: there is no such run; give the folder of a run, such as runs/NAME`,
     )
@@ -252,7 +252,7 @@ use --name for a new run, or --resume-with-changes to rerun the stages concerned
     const file = join(await mkdtemp(join(tmpdir(), 'tagmask-')), 'file')
     await writeFile(file, '')
     await expect(openRunFolder(join(file, 'one'), recipeWith())).rejects.toThrow(
-      'the folder cannot be made; choose another folder with --runs',
+      'the folder cannot be created; choose another folder with --runs',
     )
   })
 

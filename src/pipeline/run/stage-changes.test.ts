@@ -182,7 +182,7 @@ describe('what a stage rests on', () => {
     expect(told()).toContain('predict: resumed, since the report shows another number of images\n')
   })
 
-  it('several changes are told in one sentence', async () => {
+  it('several changes are named in one sentence', async () => {
     await go()
     await go(['maps.layers=2', 'maps.flip=false', 'evaluate.absent=skip'])
     expect(told()).toContain('maps: rerun, since maps.flip is false, was true and maps.layers is 2, was 3\n')

@@ -89,7 +89,7 @@ export function noteLost(run: RunFolder, stage: StageName, id: string): void {
 }
 
 /** The files of its notes. */
-export function noteFiles(run: RunFolder, stage: StageName): string[] {
+function noteFiles(run: RunFolder, stage: StageName): string[] {
   return (['files.json', 'images.json', 'lost'] as const).map(ending => noteFile(run, stage, ending))
 }
 

@@ -29,7 +29,7 @@ export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): s
  * The images that have CAMs. Names tagged ones that have none and that no stage has named, or throws under `strict`. Throws
  * InputError when there are no CAMs.
  */
-export async function withMaps({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
+export async function withCams({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
   const wanted = tagged(dataset)
   const there = await Promise.all(wanted.map(sample => exists(camFile(run.maps, sample))))
   const absent = wanted.filter((_, i) => !there[i])

@@ -12,7 +12,7 @@ import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { runTraining } from '../../training/run-training.ts'
 import { sayIfOneBatch } from '../../training/training-length.ts'
-import { affinityLabelFile, withMaps, writeAffinityLabels } from './affinity-labels.ts'
+import { affinityLabelFile, withCams, writeAffinityLabels } from './affinity-labels.ts'
 
 /** Writes affinity/: labels, checkpoints, and affinity-metrics.jsonl; resumes from existing files. */
 export function affinityStage(context: StageContext): Promise<void> {
@@ -24,7 +24,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   const { affinity: settings, normalise, seed } = recipe
   const { cropSize, batchSize, radius, pairs } = settings
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
-  const mapped = await withMaps(context)
+  const mapped = await withCams(context)
   await writeAffinityLabels(context, mapped)
   const labelled = await Promise.all(
     mapped.map(sample => exists(affinityLabelFile(run.affinityLabels, sample))),

@@ -102,7 +102,7 @@ describe('stage evaluate', () => {
     )
   })
 
-  it('names an image it cannot read and goes on; under strict it ends', async () => {
+  it('names an unreadable image and continues; under strict it ends', async () => {
     await writeFile(join(folder, 'data', 'masks', 'b.png'), 'no png')
     await writeLabelMap(join(folder, 'data', 'masks', 'c.png'), {
       width: 1,
@@ -170,7 +170,7 @@ describe('stage evaluate', () => {
       expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
       expect(lines.join('')).toContain('No mask of train holds a pixel of a class: nothing is scored.')
       expect(log.warnings).toContain(
-        'no mask of train holds a pixel of "cat" (4 images), although images with masks are tagged so: are the masks numbered otherwise?',
+        'no mask of train holds a pixel of "cat" (4 images), although images with masks have that tag: are the masks numbered differently?',
       )
     })
 
@@ -191,7 +191,7 @@ describe('stage evaluate', () => {
     await evaluate('evaluate.split=val')
     for (const id of ['a', 'b']) await rm(join(run.maps, `${id}.safetensors`))
     await expect(evaluate('evaluate.split=val')).rejects.toThrow(
-      `${run.maps}: holds no CAM that can be scored for any of 2 images of val; evaluate.split must name images of data.split, for which maps are made`,
+      `${run.maps}: holds no CAM that can be scored for any of 2 images of val; evaluate.split must name images of data.split, which have CAMs`,
     )
     for (const id of ['c', 'd']) await rm(join(run.maps, `${id}.safetensors`))
     await writeFile(join(run.maps, 'x.safetensors'), '')

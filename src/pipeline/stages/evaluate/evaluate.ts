@@ -101,7 +101,7 @@ export async function sweepImages(
   const progress = log.progress({ title: 'evaluate', total: samples.length })
   const missing: Sample[] = []
   const rotated: string[] = []
-  let [used, badMaps] = [0, 0]
+  let [used, badCams] = [0, 0]
   for (const [i, sample] of samples.entries()) {
     if (signal.aborted) throw new Interrupted(`evaluate, image ${i}`)
     const { id, mask } = sample
@@ -117,7 +117,7 @@ export async function sweepImages(
         used++
       } catch (error) {
         leftOut.add(id, error)
-        if (error instanceof InputError && error.file === mapFile) badMaps++
+        if (error instanceof InputError && error.file === mapFile) badCams++
       }
     }
     progress.update(i + 1)
@@ -131,7 +131,7 @@ export async function sweepImages(
       )
     await tellMissing({ run, log }, { missing, samples, split })
   }
-  const reached = samples.length - missing.length - badMaps
+  const reached = samples.length - missing.length - badCams
   if (samples.some(({ tags }) => tags.length > 0) && reached === 0) {
     const made = new Set(dataset.samples.map(({ id }) => id))
     throw new InputError(
@@ -140,7 +140,7 @@ export async function sweepImages(
       {
         expected: samples.some(({ id }) => made.has(id))
           ? 'rerun the stage maps: tagmask maps RUN --force'
-          : 'evaluate.split must name images of data.split, for which maps are made',
+          : 'evaluate.split must name images of data.split, which have CAMs',
       },
     )
   }

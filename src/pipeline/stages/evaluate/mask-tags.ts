@@ -45,7 +45,7 @@ export function compareMaskTags(classes: readonly string[]): MaskTags {
       )
       if (absent.length > 0)
         log.warn(
-          `no mask of ${split} holds a pixel of ${sample(absent)}, although images with masks are tagged so: are the masks numbered otherwise?`,
+          `no mask of ${split} holds a pixel of ${sample(absent)}, although images with masks have that tag: are the masks numbered differently?`,
         )
       const others = classes.flatMap((name, k) => {
         const ids = untagged[k]!

@@ -85,14 +85,14 @@ it('says why nothing is scored', async () => {
   expect((await score()).unscored).toBe('No image of val has both a mask and what is scored')
 })
 
-it('classes in tags but in no mask, and in masks but not in tags, are told with counts', () => {
+it('classes in tags but in no mask, and in masks but not in tags, are reported with counts', () => {
   const log = silentLog()
   const maskTags = compareMaskTags(['cat', 'dog', 'owl', 'fox'])
   maskTags.add({ id: 'a', tags: [0, 1] }, Uint8Array.of(0, 1, 3))
   maskTags.add({ id: 'b', tags: [1] }, Uint8Array.of(255, 3, 0))
   maskTags.tell(log, 'train')
   expect(log.warnings).toEqual([
-    'no mask of train holds a pixel of "dog" (2 images), although images with masks are tagged so: are the masks numbered otherwise?',
+    'no mask of train holds a pixel of "dog" (2 images), although images with masks have that tag: are the masks numbered differently?',
     'masks of train hold classes that their images are not tagged with: "owl" (2 images, as a)',
   ])
   expect([maskTags.pixels, maskTags.foreground]).toEqual([5, 3])

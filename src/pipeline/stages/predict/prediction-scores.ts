@@ -16,7 +16,7 @@ import { predictionFile, type Way, waysOf } from './prediction-file.ts'
 /** Content of prediction-scores.json. */
 export interface PredictionScoresFile {
   readonly scores: readonly ScoreRecord[]
-  /** Of the last way of the first split. */
+  /** Scores of the images, by the last way of the first split. */
   readonly samples: readonly ImageScore[]
 }
 

@@ -182,7 +182,7 @@ describe('stage refine', () => {
     await go(context, refineStage)
     const said = lines.join('')
     expect(said).toMatch(
-      /warning: pseudo masks: 2 of 8 images could not be used: the maps are 20 x 32 pixels: p0; .*: p1/,
+      /warning: pseudo masks: 2 of 8 images could not be used: the CAMs are 20 x 32 pixels: p0; .*: p1/,
     )
     expect(said).toContain(`p2 is left out of the scores: ${truth}: holds the label 7`)
     expect((await scores()).scores[0]!.images).toBe(5)
@@ -250,7 +250,7 @@ describe('stages affinity and refine', () => {
       Interrupted,
     )
     await affinityStage(context)
-    expect(lines.join('')).toContain('affinity: going on at epoch 1')
+    expect(lines.join('')).toContain('affinity: resumed at epoch 1')
     expect(await readFile(checkpointFiles(run.affinityCheckpoints).last)).toEqual(whole)
   })
 

@@ -24,7 +24,7 @@ import { writeLegend } from '../../out/write-legend.ts'
 import { walks } from '../../recipe/refine.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { takeOver } from '../../run/take-stage.ts'
-import { withMaps } from '../affinity/affinity-labels.ts'
+import { withCams } from '../affinity/affinity-labels.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 import { chooseBackground, scorePseudoMasks } from './refine-scores.ts'
 import { writeSureMasks } from './sure-masks.ts'
@@ -37,7 +37,7 @@ export async function refineStage(context: StageContext): Promise<void> {
   const { recipe, run } = context
   const { method, sure } = recipe.refine
   await mkdir(run.pseudoMasks, { recursive: true })
-  const samples = await withMaps(context)
+  const samples = await withCams(context)
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const lost = new Set<string>()
   const without = (ids: readonly string[]): void => {

@@ -52,7 +52,7 @@ async function readExample(
   const last = masks.at(-1)
   const columns: Column[] = [
     { kind: 'photo', title: 'photo' },
-    ...(await mapColumns(context, id, { names, threshold })),
+    ...(await camColumns(context, id, { names, threshold })),
     ...masks.map(([title, made]): Column => ({ kind: 'mask', title, mask: made })),
   ]
   if (truth !== undefined && last !== undefined) {
@@ -83,7 +83,7 @@ async function readableTruth(sample: Sample, image: RgbImage): Promise<LabelMap 
   }
 }
 
-async function mapColumns(
+async function camColumns(
   { run }: StageContext,
   id: string,
   { names, threshold }: { names: (k: number) => string; threshold: number },

@@ -125,7 +125,7 @@ it('writes a report from the files of a run', async () => {
   )
 })
 
-it('shows pseudo masks and predictions beside the maps, and images that were not trained on', async () => {
+it('shows pseudo masks and predictions after the CAMs, and images that were not trained on', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
   const root = join(folder, 'demo')
   await generateDemo(root, { images: 4, valImages: 2, size: 32 })

@@ -9,7 +9,7 @@ import { walks } from '../../recipe/refine.ts'
 import type { SegmentRecipe } from '../../recipe/segment.ts'
 import { readStageFile } from '../../run/score-file.ts'
 import type { StageContext } from '../../run/stage.ts'
-import { withMaps } from '../affinity/affinity-labels.ts'
+import { withCams } from '../affinity/affinity-labels.ts'
 import type { ScoresFile } from '../evaluate/evaluate.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 import type { RefineScoresFile } from '../refine/refine-scores.ts'
@@ -29,7 +29,7 @@ export async function labelForNextRound(
   const { mapWeight, scales, crf } = retrain
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const background = mapWeight === 0 ? 1 : await backgroundScore(context)
-  const samples = mapWeight === 0 ? tagged(dataset) : await withMaps(context)
+  const samples = mapWeight === 0 ? tagged(dataset) : await withCams(context)
   await writeLabels(context, network, samples, {
     title: `labels of round ${round}`,
     ways: [crf === null ? 'ms' : 'ms-crf'],

@@ -159,7 +159,7 @@ test('a folder that goes away: the training ends with its state, and the same co
   await rename(join(data, 'away'), images)
   lines = []
   await train('away', long)
-  expect(heard('train: going on at epoch')).toHaveLength(1)
+  expect(heard('train: resumed at epoch')).toHaveLength(1)
   await train('stayed', long)
   expect(await weights('away')).toEqual(await weights('stayed'))
 }, 300_000)

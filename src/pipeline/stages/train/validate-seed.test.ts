@@ -73,11 +73,11 @@ test('keeps the weights whose maps fit the masks best, says so, and what maps sc
   expect(scores[0].miou).toBeCloseTo(Math.max(...values), 1) // maps are stored with 16 bits
 })
 
-test('stopped while it judges, it goes on without a step made twice and ends with the same weights', async () => {
+test('stopped while it validates, it resumes without repeating a step and ends with the same weights', async () => {
   const stopped = run('stopped', { stages: ['train'], abortAt: 'maps to choose weights by' })
   await expect(stopped).rejects.toThrow(Interrupted)
   await run('stopped', { stages: ['train'] })
-  expect(lines.join('')).toContain('going on at epoch 1, batch 3')
+  expect(lines.join('')).toContain('resumed at epoch 1, batch 3')
   const [whole, resumed] = ['whole', 'stopped'].map(name => runFolder(join(folder, name)))
   for (const which of ['last', 'best'] as const) {
     const [there, here] = await Promise.all(
