@@ -13,6 +13,8 @@ export interface TrainedVit extends VitOptions {
 export interface Encoder {
   /** Name of a published geometry. */
   readonly name: string | undefined
+  /** Key of a recipe that names it. */
+  readonly key: string
   /** Its size, for reports. */
   readonly size: string
   /** Side of the training crop, pixels. */
@@ -44,5 +46,5 @@ export function vitEncoder(
   const { embedDim, depth, heads } = sizes
   const size = name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
   const shared = { imageSize, patchSize, dropPath }
-  return { name, size, ...shared, vit: { ...sizes, ...shared, tokenPerClass } }
+  return { name, key: 'model.width', size, ...shared, vit: { ...sizes, ...shared, tokenPerClass } }
 }

@@ -155,12 +155,13 @@ export function mitOptions({ backbone, dropPath }: AfaModelRecipe): MitOptions |
 export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const { backbone, imageSize, dropPath } = model
   const sizes = mitOptions(model)
+  const key = 'model.backbone'
   if (sizes === undefined)
-    return vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false })
+    return { ...vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false }), key }
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  return { name, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  return { name, key, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */

@@ -17,10 +17,17 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
 }
 const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
 
-/** The warning for a network. `size`: its DeiT size, if any; `flag`: the option that gives weights. */
+const SEGFORMER = "linked from https://github.com/NVlabs/SegFormer (SegFormer's ImageNet weights)"
+
+/** The warning for a network. `name`: its published size, if any, which `key` of the recipe says; `flag`: the option that gives weights. */
 export function randomStart(
   what: string,
-  { size, flag, source = sourceOf(size) }: { size: string | undefined; flag: string; source?: string },
+  {
+    name,
+    key,
+    flag,
+    source = sourceOf(name, key),
+  }: { name: string | undefined; key?: string; flag: string; source?: string },
 ): string {
   return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
@@ -33,7 +40,7 @@ export function randomBackbone(
   if (weights !== null || backbone === 'model') return undefined
   const flag = `--set ${section}.weights=FILE`
   const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
-  return randomStart(`${backbone} of ${section}`, { size: backbone, flag, ...source })
+  return randomStart(`${backbone} of ${section}`, { name: backbone, flag, ...source })
 }
 
 /** Logs the warning, unless this session has logged it or the training resumes. */
@@ -62,9 +69,10 @@ export async function warnOfRandomStarts(
   }
 }
 
-function sourceOf(size: BackboneName | string | undefined): string {
-  const deit = size === undefined ? undefined : DEIT[size]
+function sourceOf(name: string | undefined, key = 'model.width'): string {
+  if (name?.startsWith('mit-')) return `download ${name.replace('-', '_')}.pth, ${SEGFORMER}`
+  const deit = name === undefined ? undefined : DEIT[name]
   if (deit === undefined)
-    return `nobody publishes weights of this width: take --set model.width=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
+    return `nobody publishes weights of this size: take --set ${key}=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
   return `download ${DEIT_FILES}${deit.file} (or ${deit.timm} of timm)`
 }

@@ -51,7 +51,7 @@ Examples:
   ],
   randomStart(recipe) {
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    return randomStart('the classification network', { size: encoderOf(recipe).name, flag: '--weights FILE' })
+    return randomStart('the classification network', { ...encoderOf(recipe), flag: '--weights FILE' })
   },
   load: async () => (await import('./train.ts')).trainStage,
 }
