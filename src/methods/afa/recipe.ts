@@ -137,6 +137,13 @@ export const afaTrainFields = {
 
 /** The part of the `maps` section that belongs to the method. */
 export const afaMapsFields = {
+  scales: z
+    .array(z.number().gt(0).max(8))
+    .min(1)
+    .default([1, 0.5, 1.5])
+    .describe(
+      'scales of the input, relative to the size of the image; CAMs are summed; 1 is always among them',
+    ),
   spread: z
     .boolean()
     .default(false)

@@ -95,6 +95,7 @@ const KINDS = {
   'weaktr in fp32': ['maps', `method: weaktr\n${DEIT_TI}`],
   'patches of 8': ['maps', `method: mctformer\n${PATCH_8}\nmaps: { layers: 2 }`],
   'the U-Net': ['maps', 'method: mctformer\nmodel: { width: deit-ti, unet: { width: 128 } }'],
+  'AFA with a mix transformer': ['maps', 'method: afa\nmodel: { backbone: mit-b0 }\nmaps: { scales: [1] }'],
   'the walk': ['walk', `method: mctformer\n${DEIT_TI}`],
   predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
   'predictions by ResNet38': ['predict', `method: mctformer\n${DEIT_TI}\n${RESNET38}`],
