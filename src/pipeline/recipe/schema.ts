@@ -64,7 +64,7 @@ const data = z.strictObject({
 })
 
 /** Fields of the `maps` section that every method has; its own come before `storage`. */
-const mapsFields = {
+export const mapsFields = {
   checkpoint: z
     .enum(['last', 'best'])
     .default('last')
