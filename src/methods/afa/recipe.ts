@@ -178,12 +178,15 @@ export function checkAfa(recipe: AfaRecipe): RecipeProblem[] {
     )
   if (train.labels.low > train.labels.high)
     problem('train.labels.low', 'is above train.labels.high; expected low <= high')
-  if (train.epochs === null && train.steps !== null && train.losses.start >= train.steps)
-    problem(
-      'train.losses.start',
-      `is not before the end (train.steps ${train.steps}): no mask would be learned; expected less`,
-    )
+  if (train.epochs === null && train.steps !== null) problems.push(...checkAfaLength(recipe, train.steps))
   return problems
+}
+
+/** The losses that learn masks must begin before the last step. */
+export function checkAfaLength({ train: { losses } }: AfaRecipe, steps: number): RecipeProblem[] {
+  if (losses.start < steps - 1) return []
+  const message = `is not before the end of ${steps} steps: no mask would be learned; expected less, or train.steps above ${losses.start + 1}`
+  return [{ path: ['train', 'losses', 'start'], message }]
 }
 
 /** What `tagmask ablate` compares: what the affinity and PAR are worth. */

@@ -10,6 +10,7 @@ import type { Recipe } from './schema.ts'
 export interface MethodOf {
   readonly name: Recipe['method']
   check?(recipe: Recipe): RecipeProblem[]
+  checkLength?(recipe: Recipe, steps: number): RecipeProblem[]
   words(recipe: Recipe): { readonly network: string; readonly maps: string }
   variants(recipe: Recipe): AblationVariant[]
   views?(recipe: Recipe): readonly AugmentRecipe[]
