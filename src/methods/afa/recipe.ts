@@ -154,13 +154,16 @@ export function mitOptions({ backbone, dropPath }: AfaModelRecipe): MitOptions |
 
 export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const { backbone, imageSize, dropPath } = model
-  const sizes = mitOptions(model)
+  const [sizes, key] = [mitOptions(model), 'model.backbone']
   if (sizes === undefined)
-    return vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false })
+    return vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false, key })
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  return { name, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  const shared = { name, key, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  if (name === undefined) return shared
+  const file = `${name.replace('-', '_')}.pth`
+  return { ...shared, source: `download ${file}, linked from https://github.com/NVlabs/SegFormer` }
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */

@@ -37,6 +37,15 @@ describe('a training that starts from nothing', () => {
     )
   })
 
+  test('names the key and the weights of its own encoder', async () => {
+    const [mit] = await said('afa_mit-b1_voc12')
+    expect(mit).toContain(
+      'be poor; download mit_b1.pth, linked from https://github.com/NVlabs/SegFormer, then give --weights FILE',
+    )
+    const [custom] = await said('afa_demo', ['data.layout=folder'])
+    expect(custom).toContain('nobody publishes weights of this width: take --set model.backbone=deit-ti, ')
+  })
+
   test('is not one where weights are given, in the demo, or on the network of the run', async () => {
     const given = ['weights=a.pth', 'affinity.weights=b.pth', 'segment.weights=c.pth']
     expect(await said('mctformer-v2_deit-s_voc12', given)).toEqual([undefined, undefined, undefined])

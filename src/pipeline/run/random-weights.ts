@@ -17,10 +17,15 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
 }
 const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
 
-/** The warning for a network. `size`: its DeiT size, if any; `flag`: the option that gives weights. */
+/** The warning for a network. `size`: its DeiT size, if any; `key` chooses it; `flag`: the option that gives weights. */
 export function randomStart(
   what: string,
-  { size, flag, source = sourceOf(size) }: { size: string | undefined; flag: string; source?: string },
+  {
+    size,
+    key,
+    flag,
+    source = sourceOf(size, key),
+  }: { size: string | undefined; key: string; flag: string; source?: string | undefined },
 ): string {
   return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
@@ -33,7 +38,12 @@ export function randomBackbone(
   if (weights !== null || backbone === 'model') return undefined
   const flag = `--set ${section}.weights=FILE`
   const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
-  return randomStart(`${backbone} of ${section}`, { size: backbone, flag, ...source })
+  return randomStart(`${backbone} of ${section}`, {
+    size: backbone,
+    key: `${section}.backbone`,
+    flag,
+    ...source,
+  })
 }
 
 /** Logs the warning, unless this session has logged it or the training resumes. */
@@ -62,9 +72,9 @@ export async function warnOfRandomStarts(
   }
 }
 
-function sourceOf(size: BackboneName | string | undefined): string {
+function sourceOf(size: string | undefined, key: string): string {
   const deit = size === undefined ? undefined : DEIT[size]
   if (deit === undefined)
-    return `nobody publishes weights of this width: take --set model.width=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
+    return `nobody publishes weights of this width: take --set ${key}=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
   return `download ${DEIT_FILES}${deit.file} (or ${deit.timm} of timm)`
 }
