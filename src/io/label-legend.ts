@@ -38,6 +38,11 @@ export function legendJson(names: readonly string[]): string {
   return `[\n${lines.map(line => `  ${line}`).join(',\n')}\n]\n`
 }
 
+/** The names in such a text. */
+export function legendNames(json: string): string[] {
+  return (JSON.parse(json) as { readonly name: string }[]).map(({ name }) => name)
+}
+
 const COLUMN = { width: 260, rows: 20, row: 26 }
 
 /** The same as an image: a swatch and a name for each label, in columns; long names are cut. */

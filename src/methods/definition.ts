@@ -38,6 +38,8 @@ export interface Definition<
   /** Fields beside those that every `maps` section has. */
   readonly maps: Maps
   check?(recipe: Own<Model, Train, Maps>): RecipeProblem[]
+  /** Problems of a training of so many steps, known once the images are counted. */
+  checkLength?(recipe: Own<Model, Train, Maps>, steps: number): RecipeProblem[]
   /** For the report: the network, and how its CAMs are made, each in a few words. */
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */

@@ -13,8 +13,10 @@ export interface TrainedVit extends VitOptions {
 export interface Encoder {
   /** Name of a published geometry. */
   readonly name: string | undefined
-  /** Key of a recipe that names it. */
+  /** The recipe's key that chooses its size. */
   readonly key: string
+  /** How to get its published weights, where it is no DeiT. */
+  readonly source?: string
   /** Its size, for reports. */
   readonly size: string
   /** Side of the training crop, pixels. */
@@ -26,7 +28,7 @@ export interface Encoder {
   readonly vit: TrainedVit | undefined
 }
 
-/** The vision transformer of a recipe's `model` section. */
+/** The vision transformer of a recipe's `model` section; `key` chooses its width. */
 export function vitEncoder(
   {
     width,
@@ -39,12 +41,12 @@ export function vitEncoder(
     readonly dropPath: number
     readonly imageSize: number
   },
-  { tokenPerClass }: { tokenPerClass: boolean },
+  { tokenPerClass, key = 'model.width' }: { tokenPerClass: boolean; key?: string },
 ): Encoder & { readonly vit: TrainedVit } {
   const name = typeof width === 'string' ? width : undefined
   const sizes = vitSizes(width)
   const { embedDim, depth, heads } = sizes
   const size = name ?? `${embedDim} channels, ${depth} blocks, ${heads} heads`
   const shared = { imageSize, patchSize, dropPath }
-  return { name, key: 'model.width', size, ...shared, vit: { ...sizes, ...shared, tokenPerClass } }
+  return { name, key, size, ...shared, vit: { ...sizes, ...shared, tokenPerClass } }
 }

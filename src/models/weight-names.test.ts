@@ -63,6 +63,7 @@ test('what a file left is said: drawn, folded, harmless in the line, the unknown
     'head.weight',
     'mask_token',
     'module.head_dist.bias',
+    'attn_proj.weight',
     'mystery.weight',
     'pos_embed',
   ]
@@ -72,7 +73,7 @@ test('what a file left is said: drawn, folded, harmless in the line, the unknown
       { names, own },
     ),
   ).toEqual({
-    info: 'drawn: head.weight; a folded into b; without use here: mask_token, head.weight, module.head_dist.bias',
+    info: 'drawn: head.weight; a folded into b; without use here: mask_token, head.weight, module.head_dist.bias, attn_proj.weight',
     warning: 'nothing here uses mystery.weight, and what they do is not known',
   })
   expect(describeLoaded({ missing: [], unexpected: [] }, { names: [], own })).toEqual({

@@ -8,6 +8,7 @@ import {
   afaModelRecipe,
   afaTrainFields,
   checkAfa,
+  checkAfaLength,
 } from './recipe.ts'
 
 export const afa = defineMethod({
@@ -16,6 +17,7 @@ export const afa = defineMethod({
   train: afaTrainFields,
   maps: afaMapsFields,
   check: checkAfa,
+  checkLength: checkAfaLength,
   words: ({ maps: { spread } }) => ({
     network: 'afa',
     maps: spread ? 'spread along the learned affinity' : 'the classifier on every place',

@@ -161,14 +161,16 @@ export function mitOptions({ backbone, dropPath }: AfaModelRecipe): MitOptions |
 
 export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const { backbone, imageSize, dropPath } = model
-  const sizes = mitOptions(model)
-  const key = 'model.backbone'
+  const [sizes, key] = [mitOptions(model), 'model.backbone']
   if (sizes === undefined)
-    return { ...vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false }), key }
+    return vitEncoder({ ...model, width: backbone as VitWidth }, { tokenPerClass: false, key })
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  return { name, key, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  const shared = { name, key, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  if (name === undefined) return shared
+  const file = `${name.replace('-', '_')}.pth`
+  return { ...shared, source: `download ${file}, linked from https://github.com/NVlabs/SegFormer` }
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */
@@ -186,12 +188,15 @@ export function checkAfa(recipe: AfaRecipe): RecipeProblem[] {
     )
   if (train.labels.low > train.labels.high)
     problem('train.labels.low', 'is above train.labels.high; expected low <= high')
-  if (train.epochs === null && train.steps !== null && train.losses.start >= train.steps)
-    problem(
-      'train.losses.start',
-      `is not before the end (train.steps ${train.steps}): no mask would be learned; expected less`,
-    )
+  if (train.epochs === null && train.steps !== null) problems.push(...checkAfaLength(recipe, train.steps))
   return problems
+}
+
+/** The losses that learn masks must begin before the last step. */
+export function checkAfaLength({ train: { losses } }: AfaRecipe, steps: number): RecipeProblem[] {
+  if (losses.start < steps - 1) return []
+  const message = `is not before the end of ${steps} steps: no mask would be learned; expected less, or train.steps above ${losses.start + 1}`
+  return [{ path: ['train', 'losses', 'start'], message }]
 }
 
 /** What `tagmask ablate` compares: what the affinity and PAR are worth. */

@@ -4,18 +4,20 @@ import { join } from 'node:path'
 import type { Normalisation } from '../../data/transforms/normalise.ts'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
+import { legendNames } from '../../io/label-legend.ts'
 import { MOST_CLASSES } from '../../io/label-values.ts'
 import type { LabelNetwork, TrainableLabelNetwork } from '../../models/label-network.ts'
 import { DilatedHead, LightHead, segmentationNetwork } from '../../models/segmentation/index.ts'
 import { Segmenter } from '../../models/segmenter/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
+import { silentLog } from '../../train/log.ts'
 import { backboneShape } from '../recipe/backbone.ts'
 import { encoderOf, methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
 import { buildBackbone } from './build-backbone.ts'
-import { buildMethod, loadTrained, prepareTorch } from './build-method.ts'
+import { buildMethod, loadPublished, loadTrained, prepareTorch } from './build-method.ts'
 
 /**
  * Builds it with random weights: ResNet38 with the published head, a vision transformer with a light one or as a
@@ -56,8 +58,17 @@ export function shownTo(recipe: Recipe): { cropSize: number; normalisation: Norm
 }
 
 /** Weight folder of the network that labels images: the stage segment's, or the method's own. */
-export function labelFolder({ segment }: Recipe, run: RunFolder): string {
+function labelFolder({ segment }: Recipe, run: RunFolder): string {
   return segment === null ? run.checkpoints : run.segmentCheckpoints
+}
+
+/** Weights of the network that labels images: trained in the run, or given for its CAMs where the method has its own head. */
+export function labelWeights(recipe: Recipe, run: RunFolder): string {
+  return publishedLabels(recipe) ?? checkpointFiles(labelFolder(recipe, run)).last
+}
+
+function publishedLabels({ segment, maps }: Recipe): string | undefined {
+  return segment === null ? (maps.weights ?? undefined) : undefined
 }
 
 const namesFile = (folder: string): string => join(folder, 'labels.txt')
@@ -86,7 +97,9 @@ function parseLabelName(line: string): string {
 
 /** The foreground classes of the trained network. Throws InputError when the run has none that labels images. */
 export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<string[]> {
-  const [own, folder] = [methodOf(recipe).labels === true, labelFolder(recipe, run)]
+  const own = methodOf(recipe).labels === true
+  if (own && publishedLabels(recipe) !== undefined) return readLegendNames(run)
+  const folder = labelFolder(recipe, run)
   const text = await readFile(namesFile(folder), 'utf8').catch(() => undefined)
   if (text === undefined || (recipe.segment === null && !own)) {
     const stage = recipe.segment === null ? 'train' : 'segment'
@@ -104,20 +117,35 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
   })
 }
 
+/** The foreground classes of the run's masks, where nothing is trained. */
+async function readLegendNames(run: RunFolder): Promise<string[]> {
+  const text = await readFile(join(run.root, 'labels.json'), 'utf8').catch(() => undefined)
+  if (text !== undefined) return legendNames(text).slice(1)
+  const expected = `make its masks first: tagmask evaluate ${fromHere(run.root)}`
+  throw new InputError(fromHere(run.root), 'has no labels.json, the names of its labels', { expected })
+}
+
 /** The trained network that labels images, in eval mode, and its foreground classes. Throws InputError when there is none. */
 export async function loadLabelNetwork(
   recipe: Recipe,
   run: RunFolder,
 ): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
   const classes = await readLabelNames(recipe, run)
-  const network = await buildLabelNetwork(recipe, classes.length)
-  await loadTrained(network, checkpointFiles(labelFolder(recipe, run)).last)
+  const network = await buildLabelNetwork(recipe, run, classes.length)
   network.to(recipe.device).eval()
   return { network, classes }
 }
 
-async function buildLabelNetwork(recipe: Recipe, numClasses: number): Promise<LabelNetwork> {
-  if (recipe.segment === null) return (await buildMethod(recipe, { numClasses })).labeller!
+async function buildLabelNetwork(recipe: Recipe, run: RunFolder, numClasses: number): Promise<LabelNetwork> {
+  const file = labelWeights(recipe, run)
+  if (recipe.segment === null) {
+    const method = await buildMethod(recipe, { numClasses })
+    if (publishedLabels(recipe) === undefined) await loadTrained(method.network, file)
+    else await loadPublished(method, file, silentLog())
+    return method.labeller!
+  }
   prepareTorch(recipe)
-  return buildSegmentation(recipe, recipe.segment, { labels: numClasses + 1 })
+  const network = buildSegmentation(recipe, recipe.segment, { labels: numClasses + 1 })
+  await loadTrained(network, file)
+  return network
 }

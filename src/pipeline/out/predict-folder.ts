@@ -7,10 +7,9 @@ import { encodeImage } from '../../io/image.ts'
 import { encodeLabelMap } from '../../io/indexed-png.ts'
 import { legendFiles, legendSvg } from '../../io/label-legend.ts'
 import { printable } from '../../io/printable.ts'
-import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
 import { labelImages } from '../images/label-images.ts'
-import { labelFolder, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
+import { labelWeights, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { drawMask } from '../report/index.ts'
 import { hashOfFile } from '../run/file-origin.ts'
@@ -98,7 +97,7 @@ async function makerOfMasks({ run, recipe, crf }: PredictFolderOptions): Promise
     command: 'predict',
     run: run.root,
     recipe: join(run.root, 'recipe.yaml'),
-    weights: await hashOfFile(checkpointFiles(labelFolder(recipe, run)).last),
+    weights: await hashOfFile(labelWeights(recipe, run)),
     settings: {
       network: [segment?.network, segment?.backbone, model],
       shown: shownTo(recipe),

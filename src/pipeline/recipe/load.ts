@@ -74,7 +74,7 @@ function readRecipe(
   const { document, lines, value } = yaml
   const own = rootOf(value, file)
   const tree = applyOverrides(own, overrides)
-  const result = recipeSchema.safeParse(tree)
+  const result = recipeSchema.safeParse(tree, { reportInput: true })
   if (result.success) return { recipe: result.data, written: new Set(flattenKeys(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),

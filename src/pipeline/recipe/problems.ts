@@ -55,7 +55,8 @@ function problemsOfIssue(issue: Issue, input: unknown, prefix: readonly Property
       )
     case 'custom': {
       const [problem, expected] = splitAt(issue.message, '; ')
-      return [{ path, problem: `${show(valueAt(input, path))} ${problem}`, expected }]
+      const value = valueAt(input, path) ?? defaultAt(issue, path)
+      return [{ path, problem: `${show(value)} ${problem}`, expected }]
     }
     case 'invalid_union': {
       const branch = issue.errors.find(
@@ -117,6 +118,11 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
     input,
   )
+}
+
+/** The default of a key that was left out, from the section or recipe that a check has seen. */
+function defaultAt({ input: seen }: Issue, path: readonly PropertyKey[]): unknown {
+  return path.map((_, i) => valueAt(seen, path.slice(i))).find(value => value !== undefined)
 }
 
 function show(value: unknown): string {

@@ -71,6 +71,16 @@ describe('errors name the place, the key and what would be right', () => {
       'method: weak\n',
       'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam or afa',
     ],
+    [
+      'a default that does not fit what is written',
+      'method: afa\nmodel: { backbone: { embedDims: [8, 8, 16, 16], depths: [1, 1, 1, 1] } }\n',
+      'my.yaml:2 (model.backbone.heads): [1,2,5,8] do not divide embedDims; expected heads such that each stage has whole channels a head',
+    ],
+    [
+      'a default that another section does not allow',
+      'method: afa\nsegment: {}\n',
+      'my.yaml:2 (segment.backbone): "model" needs a vision transformer, which mit-b1 is not; expected resnet38 or deit-*',
+    ],
     ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr, cam or afa'],
     [
       'a key of another method',

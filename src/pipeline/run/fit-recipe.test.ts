@@ -154,3 +154,22 @@ test('more classes than a label has values for are refused before the first step
     }),
   )
 })
+
+describe('a training whose masks begin at a step', () => {
+  test('60 photos: bundled recipes get more epochs, and their masks are learned', async () => {
+    for (const name of ['afa_demo', 'afa_deit-ti_voc-mini']) await fitBundled(name, 60)
+  })
+
+  test('too few steps for the images at hand: refused before the first', async () => {
+    await expect(fitBundled('afa_demo', 60, ['train.steps=null'])).rejects.toThrow(
+      new InputError(
+        'train.losses.start',
+        'is 750, and is not before the end of 288 steps: no mask would be learned',
+        {
+          expected: 'expected less, or train.steps above 751',
+        },
+      ),
+    )
+    await fitBundled('afa_demo', 60, ['train.steps=null', 'train.losses.start=100'])
+  })
+})

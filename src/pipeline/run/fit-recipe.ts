@@ -4,12 +4,16 @@ import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import { IGNORE, UNSURE } from '../../io/label-values.ts'
-import type { Log } from '../../train/log.ts'
+import { type Log, silentLog } from '../../train/log.ts'
+import { flattenKeys } from '../recipe/compare.ts'
 import type { ChosenKeys } from '../recipe/load.ts'
+import { methodOf } from '../recipe/method.ts'
 import { applyOverrides, type Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { trainingsOf } from '../stages/list.ts'
-import type { TrainingPlan } from './stage.ts'
+import { train } from '../stages/train/index.ts'
+import { lengthOf } from '../training/training-length.ts'
+import { hasStage, type TrainingPlan } from './stage.ts'
 
 export interface FitOptions {
   /** The training images. */
@@ -26,7 +30,7 @@ const FEW = { ours: 8, theirs: 2 }
 /**
  * Reduces the batch size of each training where the data set has few batches, and logs it; a batch size given by --set
  * stays. Fitting a fitted recipe changes nothing. Throws InputError naming the key of a batch that cannot be filled or
- * does not fit into memory.
+ * does not fit into memory, or of a training too short for its method.
  */
 export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions): Recipe {
   const images = tagged(dataset).length
@@ -34,7 +38,22 @@ export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions):
   const fit = applyOverrides(recipe, changes) as Recipe
   for (const training of trainingsOf(fit)) check(training, images)
   checkLabels(fit, dataset.classes.length)
+  if (chosen !== undefined && hasStage(train, fit)) checkLength(fit, images)
   return fit
+}
+
+/** The steps of the stage train must suffice for its method. */
+function checkLength(recipe: Recipe, images: number): void {
+  const { batchSize, dropLast } = recipe.train
+  const batches = Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
+  const { unit, count } = lengthOf(recipe.train, { batches, title: 'train', log: silentLog() })
+  const steps = unit === 'steps' ? count : count * batches
+  const [problem] = methodOf(recipe).checkLength?.(recipe, steps) ?? []
+  if (problem === undefined) return
+  const field = problem.path.join('.')
+  const value = flattenKeys(recipe).get(field)
+  const [text, expected] = problem.message.split('; ') as [string, string]
+  throw new InputError(field, `is ${String(value)}, and ${text}`, { expected })
 }
 
 /** Keys fitted to the number of images and not set by the user: more images may change them in an existing run. */

@@ -33,15 +33,17 @@ describe('a training that starts from nothing', () => {
     const [train] = await said('mctformer_demo', ['data.layout=folder'])
     expect(train).toBe(
       `${START}the classification network has seen no image before, and its masks will be poor; nobody publishes weights of this ` +
-        'size: take --set model.width=deit-ti, download https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth, then give --weights FILE',
+        'width: take --set model.width=deit-ti, download https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth, then give --weights FILE',
     )
   })
 
-  test('names the weights and the key of a method with another encoder', async () => {
-    const [published] = await said('afa_mit-b1_voc12')
-    expect(published).toContain('download mit_b1.pth, linked from https://github.com/NVlabs/SegFormer')
-    const [own] = await said('afa_demo', ['data.layout=folder'])
-    expect(own).toContain('take --set model.backbone=deit-ti, download')
+  test('names the key and the weights of its own encoder', async () => {
+    const [mit] = await said('afa_mit-b1_voc12')
+    expect(mit).toContain(
+      'be poor; download mit_b1.pth, linked from https://github.com/NVlabs/SegFormer, then give --weights FILE',
+    )
+    const [custom] = await said('afa_demo', ['data.layout=folder'])
+    expect(custom).toContain('nobody publishes weights of this width: take --set model.backbone=deit-ti, ')
   })
 
   test('is not one where weights are given, in the demo, or on the network of the run', async () => {

@@ -9,7 +9,7 @@ import type { StageDefinition } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
 
 const DEIT_FILES = 'https://dl.fbaipublicfiles.com/deit/'
-/** ImageNet weights of each size: the file of DeiT's authors, and timm's name. */
+/** Where ImageNet weights of each size are: the file of DeiT's authors, and timm's name for them. */
 const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: string }>> = {
   'deit-ti': { file: 'deit_tiny_patch16_224-a1311bcf.pth', timm: 'deit_tiny_patch16_224' },
   'deit-s': { file: 'deit_small_patch16_224-cd65a155.pth', timm: 'deit_small_patch16_224' },
@@ -17,17 +17,15 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
 }
 const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
 
-const SEGFORMER = "linked from https://github.com/NVlabs/SegFormer (SegFormer's ImageNet weights)"
-
-/** The warning for a network. `name`: its published size, if any, which `key` of the recipe says; `flag`: the option that gives weights. */
+/** The warning for a network. `size`: its DeiT size, if any; `key` chooses it; `flag`: the option that gives weights. */
 export function randomStart(
   what: string,
   {
-    name,
+    size,
     key,
     flag,
-    source = sourceOf(name, key),
-  }: { name: string | undefined; key?: string; flag: string; source?: string },
+    source = sourceOf(size, key),
+  }: { size: string | undefined; key: string; flag: string; source?: string | undefined },
 ): string {
   return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
 }
@@ -40,7 +38,12 @@ export function randomBackbone(
   if (weights !== null || backbone === 'model') return undefined
   const flag = `--set ${section}.weights=FILE`
   const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
-  return randomStart(`${backbone} of ${section}`, { name: backbone, flag, ...source })
+  return randomStart(`${backbone} of ${section}`, {
+    size: backbone,
+    key: `${section}.backbone`,
+    flag,
+    ...source,
+  })
 }
 
 /** Logs the warning, unless this session has logged it or the training resumes. */
@@ -69,10 +72,9 @@ export async function warnOfRandomStarts(
   }
 }
 
-function sourceOf(name: string | undefined, key = 'model.width'): string {
-  if (name?.startsWith('mit-')) return `download ${name.replace('-', '_')}.pth, ${SEGFORMER}`
-  const deit = name === undefined ? undefined : DEIT[name]
+function sourceOf(size: string | undefined, key: string): string {
+  const deit = size === undefined ? undefined : DEIT[size]
   if (deit === undefined)
-    return `nobody publishes weights of this size: take --set ${key}=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
+    return `nobody publishes weights of this width: take --set ${key}=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
   return `download ${DEIT_FILES}${deit.file} (or ${deit.timm} of timm)`
 }

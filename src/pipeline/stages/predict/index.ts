@@ -1,8 +1,10 @@
 /** @file Stage `predict`: labels of untagged images, from the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
 import { methodOf } from '../../recipe/method.ts'
-import type { StageDefinition, StageSets } from '../../run/stage.ts'
+import type { Recipe } from '../../recipe/schema.ts'
+import { hasStage, type StageDefinition, type StageSets } from '../../run/stage.ts'
 import { evaluate } from '../evaluate/index.ts'
+import { maps } from '../maps/index.ts'
 import { segment } from '../segment/index.ts'
 import { train } from '../train/index.ts'
 import { predictionFile, waysOf } from './prediction-file.ts'
@@ -11,7 +13,7 @@ export const predict: StageDefinition = {
   name: 'predict',
   product: 'the predictions',
   has: recipe => recipe.segment !== null || methodOf(recipe).labels === true,
-  before: recipe => ({ base: [recipe.segment === null ? train : segment], soft: [evaluate] }),
+  before: recipe => ({ base: [labeller(recipe)], soft: [evaluate] }),
   sections: () => ['predict', 'memory'],
   images: sets => ({ base: predicted(sets), soft: [sets.scored] }),
   masks: sets => ({ soft: predicted(sets) }),
@@ -25,6 +27,12 @@ export const predict: StageDefinition = {
     waysOf(recipe).map(way => predictionFile(run, { split, way, id })),
   table: ({ predictionTable }) => predictionTable,
   load: async () => (await import('./predict.ts')).predictStage,
+}
+
+/** The stage whose network labels images; with weights given for the CAMs, they count through the stage that loads them. */
+function labeller(recipe: Recipe): StageDefinition {
+  if (recipe.segment !== null) return segment
+  return hasStage(train, recipe) ? train : maps
 }
 
 function predicted({ recipe, dataset, valDataset }: StageSets): Dataset[] {

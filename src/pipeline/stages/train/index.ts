@@ -51,7 +51,8 @@ Examples:
   ],
   randomStart(recipe) {
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    return randomStart('the classification network', { ...encoderOf(recipe), flag: '--weights FILE' })
+    const { name: size, key, source } = encoderOf(recipe)
+    return randomStart('the classification network', { size, key, source, flag: '--weights FILE' })
   },
   load: async () => (await import('./train.ts')).trainStage,
 }
