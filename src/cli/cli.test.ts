@@ -191,7 +191,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     expect(code).toBe(1)
     expect(err.replaceAll(folder, '')).toBe(
       'error: recipe: 2 things are wrong:\n' +
-        '  /bad.yaml:3 (train.epochs): is "none"; expected a whole number, at least 1\n' +
+        '  /bad.yaml:3 (train.epochs): is "none"; expected a whole number, at least 1 or null\n' +
         '  /bad.yaml:4 (train.bachSize): there is no key bachSize; did you mean batchSize?\n',
     )
   })
