@@ -6,6 +6,7 @@ import { writeFileAtomic } from './atomic.ts'
 import { megabytes } from './budget.ts'
 import { imageKind } from './image-kind.ts'
 import { MAX_PIXELS } from './image-size.ts'
+import { checkPixelBytes } from './pixel-bytes.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
@@ -53,6 +54,7 @@ export async function encodeImage(
   { width, height, data }: RgbImage,
   { format = 'png', quality = 92 }: { format?: 'png' | 'jpeg'; quality?: number } = {},
 ): Promise<Uint8Array> {
+  checkPixelBytes({ width, height, data }, { what: 'image', channels: 3 })
   const sample = sharp(data, { raw: { width, height, channels: 3 } })
   return format === 'png' ? sample.png().toBuffer() : sample.jpeg({ quality }).toBuffer()
 }

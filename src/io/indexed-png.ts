@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { encode } from 'fast-png'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
+import { checkPixelBytes } from './pixel-bytes.ts'
 import { decodePng, MAX_PNG_BYTES, type Png } from './png.ts'
 
 /** Class indices, height * width row by row: 0 is background, k + 1 is class k, 255 is ignored. */
@@ -56,8 +57,9 @@ export async function writeLabelMap(path: string, { width, height, data }: Label
   await writeFileAtomic(path, encodeLabelMap({ width, height, data }))
 }
 
-/** The bytes of a palette PNG with the VOC colours. */
+/** The bytes of a palette PNG with the VOC colours. Throws InputError unless there is a byte a pixel. */
 export function encodeLabelMap({ width, height, data }: LabelMap): Uint8Array {
+  checkPixelBytes({ width, height, data }, { what: 'label map', channels: 1 })
   return encode({
     width,
     height,

@@ -5,6 +5,7 @@ import type { loadViews } from '../data/view-loader.ts'
 import { InputError, TagmaskError } from '../errors.ts'
 import { type RgbImage, readImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
+import { checkPixelBytes } from '../io/pixel-bytes.ts'
 import { type Log, silentLog } from '../train/log.ts'
 import type { LabelScores } from './images/predict-images.ts'
 import { loadRecipe } from './recipe/load.ts'
@@ -58,7 +59,8 @@ export async function openRun(
 
   async function one(image: RgbImage | string, crf: boolean): Promise<ImagePrediction> {
     const name = typeof image === 'string' ? image : 'image'
-    const pixels = typeof image === 'string' ? await readImage(image) : checked(image)
+    const pixels = typeof image === 'string' ? await readImage(image) : image
+    checkPixelBytes(pixels, { what: 'image', channels: 3 })
     if (closed) throw new TagmaskError(`${fromHere(run.root)}: the run was disposed of`)
     const way = crf ? 'ms-crf' : 'ms'
     const predictions = predictImages(network, [{ id: name, image: name, tags: [], mask: undefined }], {
@@ -94,19 +96,6 @@ export async function openRun(
     dispose,
     [Symbol.dispose]: dispose,
   }
-}
-
-/** Throws InputError if the bytes do not match the size. */
-function checked(image: RgbImage): RgbImage {
-  const { width, height, data } = image
-  const sides = [width, height].every(side => Number.isInteger(side) && side > 0)
-  if (sides && data instanceof Uint8Array && data.length === 3 * width * height) return image
-  throw new InputError('image', `has ${data?.length} bytes for ${width} x ${height} pixels`, {
-    field: 'data',
-    expected: sides
-      ? `a Uint8Array of ${3 * width * height} is needed, RGB row by row`
-      : 'its sides are whole numbers above 0',
-  })
 }
 
 /** A loader of the given image, without reading files. */

@@ -29,7 +29,7 @@ scores (ablation.md, ablation.json). Finished stages are skipped, and a stage wi
 is reused: variants that differ only in their CAMs are trained once.
 
 It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
-predict): then all stages run.
+predict), or the method labels images by its own head (afa): then all stages run.
 
 MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both; WeakTr's are
 mean-sum and aaf. Recipes with segment.clipping also have, by name: clipping (unchanged), no-clipping,

@@ -32,7 +32,8 @@ export interface AblateOptions
 
 /**
  * Runs every variant with every seed as runs/ablate-NAME/VARIANT-seedN, skipping finished stages; a stage that another
- * variant has run on the same inputs is reused. Ends at `seed` unless a variant sets a key of a later stage.
+ * variant has run on the same inputs is reused. Ends at `seed` unless a variant sets a key of a later stage, or the method labels images
+ * by its own head.
  * Writes ablation.json and ablation.md after each run.
  * Throws InputError, before anything is run, for a wrong variant or images without masks; Interrupted after an abort.
  */
@@ -60,7 +61,7 @@ export async function ablate({
     recipes.set(variant.name, changed.recipe)
   }
   await refuseWithoutMasks(loaded.recipe, { runs, log, named: loaded.chosen.set })
-  const all = seedsOf === 'segment' || reachLater(variants)
+  const all = seedsOf === 'segment' || reachLater(variants) || [...recipes.values()].some(labelsItself)
   const folder = `ablate-${name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
@@ -115,6 +116,11 @@ const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
 /** Whether a variant sets a key of a stage after evaluate. */
 function reachLater(variants: readonly AblationVariant[]): boolean {
   return variants.some(({ set }) => set.some(one => /^(affinity|refine|segment|predict)\b/.test(one)))
+}
+
+/** Whether what labels images is trained with the CAMs. */
+function labelsItself(recipe: Recipe): boolean {
+  return recipe.segment === null && methodOf(recipe).labels === true
 }
 
 async function refuseWithoutMasks(recipe: Recipe, options: Parameters<typeof openRunData>[1]): Promise<void> {

@@ -181,6 +181,28 @@ describe('an ablation', () => {
     expect(ablation.rows.map(({ metric }) => metric)).toEqual(['seed', 'val', 'val ms', 'val ms+crf'])
   })
 
+  it('goes on to the predictions of a method that labels images by its own head', {
+    timeout: 60_000,
+  }, async () => {
+    const set = [
+      `data.root=${join(folder, 'data')}`,
+      'threads=1',
+      'data.layout=folder',
+      'model={backbone: {embedDim: 8, depth: 4, heads: 2}, imageSize: 32, patchSize: 8, headDim: 4}',
+      'train={epochs: null, steps: 2, batchSize: 4, losses: {start: 0}, labels: {scales: [1]}, schedule: {kind: poly}, validateEvery: 0}',
+      'predict={scales: [1], crf: null}',
+    ]
+    const { ablation } = await ablate({
+      ...options(),
+      recipe: 'afa_demo',
+      set,
+      name: 'own-head',
+      only: ['afa'],
+      seeds: [0],
+    })
+    expect(ablation.rows.map(({ metric }) => metric)).toEqual(['seed', 'val', 'val ms'])
+  })
+
   it('makes the stages before segment once where seeds are those of segment', {
     timeout: 120_000,
   }, async () => {
