@@ -25,7 +25,7 @@ export const vitFields = {
     .int()
     .min(8)
     .default(224)
-    .describe('side of the training crop, pixels; published: 224, for MCTformer+ 448'),
+    .describe('side of the training crop, pixels; published: 224, for MCTformer+ 448, for AFA 512'),
   patchSize: z.int().min(1).default(16).describe('side of a patch, pixels; must divide imageSize'),
   dropPath: z
     .number()

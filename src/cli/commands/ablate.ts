@@ -29,11 +29,11 @@ scores (ablation.md, ablation.json). Finished stages are skipped, and a stage wi
 is reused: variants that differ only in their CAMs are trained once.
 
 It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
-predict), or the method labels images by its own head (afa): then all stages run.
+predict), or the method labels images by its own head: then all stages run.
 
-MCTformer's own variants are baseline, unet (the U-Net module), transposed (the affinity S + S^T), and both; WeakTr's are
-mean-sum and aaf. Recipes with segment.clipping also have, by name: clipping (unchanged), no-clipping,
-and start-VALUE and patch-SIDE of half and twice its start value and patch size.
+Without --variants those of the recipe's method are compared; --variants with an unknown name lists them. Recipes with
+segment.clipping also have, by name: clipping (unchanged), no-clipping, and start-VALUE and patch-SIDE of half and twice
+its start value and patch size.
 
 Examples:
   tagmask ablate mctformer_demo
