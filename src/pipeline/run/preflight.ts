@@ -60,17 +60,12 @@ async function checkWeights(
   { recipe, run, stages }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
 ): Promise<void> {
-  for (const { file, key, stage } of weights) {
+  for (const { file, key, stage, backbone: backboneOf } of weights) {
     if (!stages.includes(stage)) continue
     const marker = await readMarker(run, stage)
     const first = stages[0] === stage // it reads the file at once
     if (first || marker?.state === 'done') continue
-    const backbone =
-      stage === 'affinity'
-        ? recipe.affinity.backbone
-        : stage === 'segment'
-          ? recipe.segment!.backbone
-          : 'model'
+    const backbone = backboneOf?.(recipe) ?? 'model'
     const vit = backboneShape(backbone, recipe)
     if (vit === undefined && backbone === 'model') continue // its method says what fits when it loads them
     checkBackbone(await readWeights(file), { file, key, vit })

@@ -2,6 +2,7 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { TagmaskError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import type { BackboneName } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
@@ -62,6 +63,8 @@ export interface WeightKey {
   readonly key: string
   /** The flag of the command line. */
   readonly flag: string
+  /** The backbone that they must fit; without, the method's own network, which says itself what fits. */
+  backbone?(recipe: Recipe): BackboneName
 }
 
 export interface StageDefinition {

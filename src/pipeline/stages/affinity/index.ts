@@ -28,7 +28,11 @@ Examples:
     { path: affinityCheckpoints, needed: true, aside: true },
     { path: affinityMetrics, aside: true, passing: true },
   ],
-  weights: { key: 'affinity.weights', flag: '--set affinity.weights=FILE' },
+  weights: {
+    key: 'affinity.weights',
+    flag: '--set affinity.weights=FILE',
+    backbone: ({ affinity }) => affinity.backbone,
+  },
   trainings: ({ affinity: { batchSize, dropLast, cropSize } }) => [
     { section: 'affinity', batchSize, dropLast, side: cropSize, sideKey: 'affinity.cropSize' },
   ],

@@ -38,7 +38,11 @@ Examples:
     { path: roundScores, passing: true },
     { path: roundTable, passing: true },
   ],
-  weights: { key: 'segment.weights', flag: '--set segment.weights=FILE' },
+  weights: {
+    key: 'segment.weights',
+    flag: '--set segment.weights=FILE',
+    backbone: ({ segment }) => segment!.backbone,
+  },
   trainings({ segment }) {
     if (segment === null) return []
     const crop = { side: segment.cropSize, sideKey: 'segment.cropSize' }
