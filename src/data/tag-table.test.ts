@@ -55,9 +55,14 @@ describe('one table in many dialects', () => {
     ],
     ['quotes of a word processor', 'file,tags\n“a.jpg”,“cat”;“dog”\nb.jpg,«bird»\nc.jpg,\n'],
     ['two columns of one name', 'file,tag,tag\na.jpg,cat,dog\nb.jpg,bird,\nc.jpg,,\n'],
+    ['no header, tabs, and the separator of another table', 'a.jpg\tcat;dog\nb.jpg\tbird\nc.jpg\t\n'],
     ['old Macintosh lines', 'file,tags\ra.jpg,cat;dog\rb.jpg,bird\rc.jpg,\r'],
   ])('%s', (_, text) => {
     expect(tagsIn(text)).toEqual(SAME)
+  })
+
+  test('two lines of tabs without a header, the second without a tag', () => {
+    expect(tagsIn('a.jpg\téclair;cat\nb c.webp\t')).toEqual({ 'a.jpg': ['éclair', 'cat'], 'b c.webp': [] })
   })
 
   test('any table means the same in all of them', () => {

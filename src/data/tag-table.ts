@@ -103,7 +103,9 @@ function findDialect(path: string, text: string, { isImage }: TableContext): Dia
       broken ??= error
     }
   }
-  const [best] = found.sort((a, b) => b.columns.certainty - a.columns.certainty)
+  // of two that are no more certain, the one whose first line names an image
+  const likely = ({ columns: { certainty, headless } }: Dialect): number => certainty + (headless ? 0.5 : 0)
+  const [best] = found.sort((a, b) => likely(b) - likely(a))
   if (best !== undefined) return best
   throw broken ?? new InputError(path, `begins with "${shown}"`, { field: 'header', expected: HEADER })
 }
