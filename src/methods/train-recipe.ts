@@ -108,7 +108,8 @@ const poly = z.strictObject({
 
 const trainSchedule = z.discriminatedUnion('kind', [cosineEpoch, cosineStep, poly])
 
-const range = (low: number, high: number, text: string) =>
+/** [smaller, larger] */
+export const range = (low: number, high: number, text: string) =>
   z
     .tuple([z.number().gt(0), z.number().gt(0)])
     .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
@@ -143,7 +144,7 @@ const erasing = z.strictObject({
   aspect: range(0.3, 1 / 0.3, 'aspect ratio of the rectangle, [smallest, largest]'),
 })
 
-const flip = z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip')
+export const flip = z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip')
 
 const resizedCrop = z.strictObject({
   kind: z
@@ -163,11 +164,14 @@ const resizedCrop = z.strictObject({
     .describe('RandomErasing with a normal value per pixel; false: none'),
 })
 
-const jitter = z.strictObject({
-  brightness: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
-  contrast: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
-  saturation: z.number().min(0).default(0.3).describe('largest change of the factor 1'),
-  hue: z.number().min(0).max(0.5).default(0.1).describe('largest rotation, of 1 for the whole circle'),
+const share = z.number().min(0).max(1)
+
+/** torchvision's ColorJitter. */
+export const jitter = z.strictObject({
+  brightness: share.default(0.3).describe('factor 1 +- this'),
+  contrast: share.default(0.3).describe('factor 1 +- this'),
+  saturation: share.default(0.3).describe('factor 1 +- this'),
+  hue: z.number().min(0).max(0.5).default(0.1).describe('largest shift of the hue, as a share of its circle'),
 })
 
 const paddedCrop = z.strictObject({
@@ -271,6 +275,17 @@ export function withDefault<T extends z.ZodType>(
     .removeDefault()
     .default(value)
     .describe(field.description ?? '') as z.ZodDefault<T>
+}
+
+/** The same of a field that is a section: other values for some of its keys. */
+export function withPrefault<T extends z.ZodType>(
+  field: z.ZodPrefault<T>,
+  value: z.input<T>,
+): z.ZodPrefault<T> {
+  return field
+    .unwrap()
+    .prefault(value)
+    .describe(field.description ?? '')
 }
 
 export type OptimiserRecipe = z.output<typeof trainOptimiser>

@@ -9,7 +9,7 @@ import { denormalisedImages } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { ClassBatch, Method, StepPlace } from '../method.ts'
 import { type ImageCamOptions, minMax } from '../multi-scale.ts'
-import { nearPairs, RADIUS } from './affinity-labels.ts'
+import { RADIUS } from './affinity-labels.ts'
 import { batchCams } from './cams.ts'
 import { type AfaEncoder, mitEncoder, vitAfaEncoder } from './encoder.ts'
 import { afaGroups } from './groups.ts'
@@ -18,9 +18,8 @@ import { affinityLoss, type EmptyHalf, segmentationHalves } from './losses.ts'
 import { afaMemory } from './memory.ts'
 import { Afa } from './model.ts'
 import { loadAfa } from './pretrained.ts'
-import { propagateWithBackground, transitions } from './propagation.ts'
 import { type AfaModelRecipe, mitOptions } from './recipe.ts'
-import { type TrainingLabelOptions, trainingLabels } from './training-labels.ts'
+import { type TrainingLabelOptions, trainingLabels, walkOf } from './training-labels.ts'
 
 export interface AfaLossOptions {
   /** Weights of the losses beside the classification loss. */
@@ -139,17 +138,13 @@ function camsOfImage(
   return noGrad(() =>
     scope(() => {
       const made = batchCams(network, image, { classes: [classes], scales, flip, withAffinity: spread })
+      if (spread) {
+        const walk = walkOf(network, image, made, { scale: Math.max(1, ...scales), radius, size })
+        return minMax(walk(0, BACKGROUND).narrow(0, 1, classes.length))
+      }
       const { cams } = made.images[0]!
-      const full = (maps: Tensor): Tensor =>
-        maps.shape.slice(1).join() === size.join()
-          ? maps
-          : ops.upsampleBilinear2d(maps.unsqueeze(0), size, false).select(0, 0)
-      if (!spread) return full(cams)
-      const { rows, columns } = network.grid(image, Math.max(1, ...scales))
-      const near = nearPairs({ rows, columns }, { radius, device: image.device })
-      const walk = transitions(made.affinity!, { near }).select(0, 0)
-      const maps = propagateWithBackground(cams, walk, { background: BACKGROUND, size: [rows, columns] })
-      return minMax(full(maps.narrow(0, 1, classes.length)))
+      if (cams.shape.slice(1).join() === size.join()) return cams
+      return ops.upsampleBilinear2d(cams.unsqueeze(0), size, false).select(0, 0)
     }),
   )
 }

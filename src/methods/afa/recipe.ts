@@ -6,7 +6,7 @@ import { deit, type VitWidth } from '../../models/vit/widths.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { customWidth, vitFields } from '../recipe.ts'
-import { trainFields, withDefault } from '../train-recipe.ts'
+import { trainFields, withDefault, withPrefault } from '../train-recipe.ts'
 
 const NAMES = [...Object.keys(mit), ...Object.keys(deit)] as (keyof typeof mit | keyof typeof deit)[]
 
@@ -116,18 +116,9 @@ export const afaTrainFields = {
   epochs: withDefault(epochs, null),
   steps: withDefault(steps, 20_000),
   batchSize: withDefault(batchSize, 4),
-  optimiser: optimiser
-    .unwrap()
-    .prefault({ lr: 6e-5, lrBatch: null, weightDecay: 0.01 })
-    .describe(optimiser.description ?? ''),
-  schedule: schedule
-    .unwrap()
-    .prefault({ kind: 'poly', power: 1, warmupSteps: 1500 })
-    .describe(schedule.description ?? ''),
-  augment: augment
-    .unwrap()
-    .prefault({ kind: 'padded-crop' })
-    .describe(augment.description ?? ''),
+  optimiser: withPrefault(optimiser, { lr: 6e-5, lrBatch: null, weightDecay: 0.01 }),
+  schedule: withPrefault(schedule, { kind: 'poly', power: 1, warmupSteps: 1500 }),
+  augment: withPrefault(augment, { kind: 'padded-crop' }),
   validateEvery: withDefault(validateEvery, 2000),
   losses: losses
     .prefault({})

@@ -1,7 +1,7 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
 import type { RecipeProblem } from '../../methods/definition.ts'
-import { checkpointFields, lengthFields } from '../../methods/train-recipe.ts'
+import { checkpointFields, jitter, lengthFields } from '../../methods/train-recipe.ts'
 import { CAM_CRF } from '../../refine/crf-parameters.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
@@ -29,13 +29,6 @@ const adamw = z.strictObject({
 })
 
 const share = z.number().min(0).max(1)
-
-const jitter = z.strictObject({
-  brightness: share.default(0.3).describe('factor 1 +- this'),
-  contrast: share.default(0.3).describe('factor 1 +- this'),
-  saturation: share.default(0.3).describe('factor 1 +- this'),
-  hue: z.number().min(0).max(0.5).default(0.1).describe('largest shift of the hue, as a share of its circle'),
-})
 
 const pairs = z.enum(['published', 'corrected']).default('corrected')
 

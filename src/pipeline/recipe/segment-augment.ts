@@ -2,15 +2,7 @@
 import { z } from 'zod'
 import { PHOTOMETRIC } from '../../data/transforms/photometric.ts'
 import { RETRAIN_TRANSFORM } from '../../data/transforms/retrain.ts'
-
-const range = (low: number, high: number, text: string) =>
-  z
-    .tuple([z.number().gt(0), z.number().gt(0)])
-    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
-    .default([low, high])
-    .describe(text)
-
-const flip = z.number().min(0).max(1).default(0.5).describe('probability of a horizontal flip')
+import { flip, range } from '../../methods/train-recipe.ts'
 
 const scaleAugment = z.strictObject({
   kind: z

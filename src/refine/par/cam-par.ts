@@ -16,20 +16,10 @@ export type CamParOptions = CamScores &
 
 /** The label of every pixel whose score is best once background and CAMs have gone through PAR. Rejects with InputError. */
 export async function parLabels(options: CamParOptions): Promise<LabelMap> {
-  const { image, cams, size, name = 'CAMs', threads, dilations, iterations, w1, w2 } = options
+  const { image, cams, size, name = 'CAMs', ...parameters } = options
   const { width, height } = image
-  const refined = await parMasks({
-    width,
-    height,
-    image: planesOf(image),
-    masks: scoresOf(options),
-    name,
-    ...(threads !== undefined && { threads }),
-    ...(dilations !== undefined && { dilations }),
-    ...(iterations !== undefined && { iterations }),
-    ...(w1 !== undefined && { w1 }),
-    ...(w2 !== undefined && { w2 }),
-  })
+  const masks = scoresOf(options)
+  const refined = await parMasks({ ...parameters, width, height, image: planesOf(image), masks, name })
   const labels = labelsOf(cams)
   const best = bestLabelsAt(refined, image, size)
   return { ...best, data: best.data.map(i => labels[i]!) }
