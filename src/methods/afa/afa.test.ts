@@ -287,6 +287,8 @@ test('the four parameter groups hold every parameter once', () => {
     [10, 0.01],
     [10, 0.01],
   ])
+  const scratch = afaGroups(network, { weightDecay: 0.01, headFactor: 2, norms: 'trained' })
+  expect(scratch.map(({ lrScale = 1 }) => lrScale)).toEqual([1, 1, 2, 2])
   const names = groups.map(({ parameters }) => [...parameters.keys()])
   expect(names.flat().sort()).toEqual([...network.parameters().keys()].sort())
   expect(names[1]).toContain('encoder.block1.0.attn.norm.weight')

@@ -27,8 +27,8 @@ export const afa = defineMethod({
   encoder: afaEncoderShape,
   mapsMemory: ({ model }, look) => afaMemory(model, look),
   labels: true,
-  async build({ model, train: { losses, labels }, maps, normalise }, { numClasses }) {
+  async build({ model, train: { losses, labels, headFactor, norms }, maps, normalise }, { numClasses }) {
     const { buildAfa } = await import('./index.ts')
-    return buildAfa({ model, numClasses, losses, labels, maps, normalise })
+    return buildAfa({ model, numClasses, losses, labels, maps, normalise, groups: { headFactor, norms } })
   },
 })

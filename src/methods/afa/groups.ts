@@ -3,13 +3,18 @@ import type { Parameter } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
 import type { Afa } from './model.ts'
 
-/**
- * The encoder; its norms, which do not move (a rate of 0, as in the original, which keeps their gradients); classifier and
- * affinity head; segmentation head. The heads learn `headFactor` times as fast as the encoder.
- */
+export interface AfaGroupOptions {
+  readonly weightDecay: number
+  /** The heads learn so many times as fast as the encoder. */
+  readonly headFactor?: number
+  /** Those of the encoder. frozen: a rate of 0, as in the original, which keeps their gradients. */
+  readonly norms?: 'frozen' | 'trained'
+}
+
+/** The encoder; its norms, without decay; classifier and affinity head; segmentation head. */
 export function afaGroups(
   network: Afa,
-  { weightDecay, headFactor = 10 }: { weightDecay: number; headFactor?: number },
+  { weightDecay, headFactor = 10, norms = 'frozen' }: AfaGroupOptions,
 ): ParameterGroup[] {
   const of = (wanted: (name: string) => boolean): Map<string, Parameter> =>
     new Map([...network.parameters()].filter(([name]) => wanted(name)))
@@ -17,7 +22,11 @@ export function afaGroups(
   const isNorm = (name: string): boolean => name.includes('norm')
   return [
     { parameters: of(name => inEncoder(name) && !isNorm(name)), weightDecay },
-    { parameters: of(name => inEncoder(name) && isNorm(name)), weightDecay: 0, lrScale: 0 },
+    {
+      parameters: of(name => inEncoder(name) && isNorm(name)),
+      weightDecay: 0,
+      lrScale: norms === 'frozen' ? 0 : 1,
+    },
     { parameters: of(name => /^(classifier|attn_proj)\./.test(name)), weightDecay, lrScale: headFactor },
     { parameters: of(name => name.startsWith('decoder.')), weightDecay, lrScale: headFactor },
   ]

@@ -12,7 +12,7 @@ import { type ImageCamOptions, minMax } from '../multi-scale.ts'
 import { RADIUS } from './affinity-labels.ts'
 import { batchCams } from './cams.ts'
 import { type AfaEncoder, mitEncoder, vitAfaEncoder } from './encoder.ts'
-import { afaGroups } from './groups.ts'
+import { type AfaGroupOptions, afaGroups } from './groups.ts'
 import { AfaLabeller } from './inference.ts'
 import { affinityLoss, type EmptyHalf, segmentationHalves } from './losses.ts'
 import { afaMemory } from './memory.ts'
@@ -50,18 +50,19 @@ export interface AfaSettings {
   readonly losses?: AfaLossOptions
   readonly labels?: AfaLabelOptions
   readonly maps?: AfaCamOptions
+  readonly groups?: Omit<AfaGroupOptions, 'weightDecay'>
   readonly normalise?: Normalisation
 }
 
 /** Builds the network of a recipe with its losses and CAMs. */
 export function buildAfa(settings: AfaSettings): Method {
-  const { model, numClasses, maps = {}, labels = {} } = settings
+  const { model, numClasses, maps = {}, labels = {}, groups = {} } = settings
   const { headDim: embedDim, pooling } = model
   const network = new Afa({ encoder: encoderOf(model), numClasses, embedDim, pooling })
   return {
     network,
     numClasses,
-    parameterGroups: ({ weightDecay }) => afaGroups(network, { weightDecay }),
+    parameterGroups: ({ weightDecay }) => afaGroups(network, { weightDecay, ...groups }),
     losses: (batch, at) => afaLosses(network, batch, { ...settings, at }),
     logits: images => network.classLogits(images),
     imageCams: (views, options) =>

@@ -120,6 +120,17 @@ export const afaTrainFields = {
   schedule: withPrefault(schedule, { kind: 'poly', power: 1, warmupSteps: 1500 }),
   augment: withPrefault(augment, { kind: 'padded-crop' }),
   validateEvery: withDefault(validateEvery, 2000),
+  headFactor: z
+    .number()
+    .gt(0)
+    .default(10)
+    .describe("learning rate of the heads, as a multiple of the encoder's"),
+  norms: z
+    .enum(['frozen', 'trained'])
+    .default('frozen')
+    .describe(
+      'norms of the encoder: as they were pretrained, as published, or trained like the rest; without pretrained weights they must be',
+    ),
   losses: losses
     .prefault({})
     .describe('weights of the losses beside the classification loss, and when they count'),
