@@ -17,6 +17,7 @@ import {
 } from '../../models/vit/index.ts'
 import type { Module } from '../../nn/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
+import { mitStrides } from './recipe.ts'
 
 export interface AfaEncoder {
   readonly network: Module
@@ -35,15 +36,16 @@ export interface AfaEncoder {
 /** The affinity reads the last two blocks, which must be of the last stage (model_attn_aff.py). */
 const READ = 2
 
-/** A mix transformer; AFA's last stage does not reduce the map: `strides` end with 1. */
+/** A mix transformer; AFA's last stage does not reduce the map, whatever its stride. */
 export function mitEncoder(options: MitOptions): AfaEncoder {
-  const network = new MixTransformer({ ...options, strides: [4, 2, 2, 1] })
+  const [first, second, third] = options.strides
+  const network = new MixTransformer({ ...options, strides: [first, second, third, 1] })
   const read = Math.min(READ, options.depths[3])
   const factorsOf = Array.from({ length: read }, (_, i) => network.depth - read + i)
   return {
     network,
     channels: options.embedDims,
-    stride: 16,
+    stride: mitStrides(options)[3],
     heads: read * options.heads[3],
     forward: (images, { withFactors }) => network.forward(images, withFactors ? { factorsOf } : {}),
     adapt: (weights, options) => adaptMit(network, weights, options),

@@ -1,9 +1,8 @@
 /** @file Bytes that one look of AFA's network takes, known before it is tried. Loads no libtorch. */
 import { type EncoderLook, vitMemory } from '../../models/encoder-memory.ts'
-import { type AfaModelRecipe, afaEncoderShape, mitOptions } from './recipe.ts'
+import { type AfaModelRecipe, afaEncoderShape, mitOptions, mitStrides } from './recipe.ts'
 
 const FLOAT = 4
-const STRIDES = [4, 8, 16, 16] // of the stages, pixels
 const TOKENS = 16 // tensors of a stage's width that exist at once in a block: the MLP is four times as wide, before and after its convolution
 const HEAD = 3 // maps of the segmentation head's width
 
@@ -14,9 +13,10 @@ export function afaMemory(model: AfaModelRecipe, look: EncoderLook): number {
     const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1, read: true })
     return bytes + HEAD * FLOAT * look.batch * patches * model.headDim
   }
-  const { embedDims, heads, srRatios } = mitOptions(model)!
+  const options = mitOptions(model)!
+  const { embedDims, heads, srRatios } = options
   const { width, height } = look.size
-  const places = STRIDES.map(stride => Math.ceil(width / stride) * Math.ceil(height / stride))
+  const places = mitStrides(options).map(stride => Math.ceil(width / stride) * Math.ceil(height / stride))
   const blocks = places.map((count, stage) => {
     const attention = heads[stage]! * count * Math.ceil(count / srRatios[stage]! ** 2)
     return attention + TOKENS * count * embedDims[stage]!

@@ -1,7 +1,7 @@
 /** @file What a recipe says about AFA: the network, its losses and the labels they learn from, its CAMs. Loads no libtorch. */
 import { z } from 'zod'
 import { type Encoder, vitEncoder } from '../../models/encoder.ts'
-import { type MitOptions, mit } from '../../models/mit/sizes.ts'
+import { type MitOptions, mit, type Stages } from '../../models/mit/sizes.ts'
 import { deit, type VitWidth } from '../../models/vit/widths.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import type { AblationVariant, RecipeProblem } from '../definition.ts'
@@ -16,6 +16,10 @@ const customMit = z
   .strictObject({
     embedDims: four.describe('channels of each stage'),
     depths: four.describe('blocks of each stage'),
+    strides: z
+      .tuple([z.int().min(1), z.int().min(1), z.int().min(1)])
+      .default([4, 2, 2])
+      .describe('of the first three stages; the last one keeps its size'),
     heads: four
       .default([1, 2, 5, 8])
       .describe('attention heads of each stage; each must divide its channels'),
@@ -31,7 +35,7 @@ export const afaModelRecipe = z.strictObject({
     .union([z.enum(NAMES), customMit, customWidth])
     .default('mit-b1')
     .describe(
-      "SegFormer's encoder, as published, whose last stage keeps its size; a DeiT, read after each quarter of its blocks; or sizes of one's own: {embedDims, depths, heads} of a mix transformer, {embedDim, depth, heads} of a vision transformer",
+      "SegFormer's encoder, as published, whose last stage keeps its size; a DeiT, read after each quarter of its blocks; or sizes of one's own: {embedDims, depths, strides, heads} of a mix transformer, {embedDim, depth, heads} of a vision transformer",
     ),
   imageSize: withDefault(vitFields.imageSize, 512),
   patchSize: z
@@ -39,7 +43,7 @@ export const afaModelRecipe = z.strictObject({
     .min(1)
     .default(16)
     .describe(
-      'side of a patch of a vision transformer, pixels; a mix transformer has a place for each 16 pixels',
+      'side of a patch of a vision transformer, pixels; a mix transformer of a published size has a place for each 16 pixels',
     ),
   dropPath: vitFields.dropPath,
   headDim: z
@@ -152,13 +156,17 @@ export const afaMapsFields = {
     .describe('spread the CAMs along the learned affinity, by one step of a random walk'),
 }
 
-const MIT_STRIDE = 16
-
 /** Sizes of the mix transformer that a recipe names; undefined for a vision transformer. */
 export function mitOptions({ backbone, dropPath }: AfaModelRecipe): MitOptions | undefined {
   if (typeof backbone === 'string')
     return backbone in mit ? { ...mit[backbone as keyof typeof mit], dropPath } : undefined
-  return 'embedDims' in backbone ? { ...mit['mit-b1'], ...backbone, dropPath } : undefined
+  if (!('embedDims' in backbone)) return undefined
+  return { ...mit['mit-b1'], ...backbone, strides: [...backbone.strides, 1], dropPath }
+}
+
+/** Pixels from one place of each stage's map to the next: AFA's last stage does not reduce. */
+export function mitStrides({ strides: [first, second, third] }: MitOptions): Stages<number> {
+  return [first, first * second, first * second * third, first * second * third]
 }
 
 export function afaEncoderShape(model: AfaModelRecipe): Encoder {
@@ -169,7 +177,7 @@ export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  const shared = { name, key, size, imageSize, patchSize: MIT_STRIDE, dropPath, vit: undefined }
+  const shared = { name, key, size, imageSize, patchSize: mitStrides(sizes)[3], dropPath, vit: undefined }
   if (name === undefined) return shared
   const file = `${name.replace('-', '_')}.pth`
   return { ...shared, source: `download ${file}, linked from https://github.com/NVlabs/SegFormer` }
