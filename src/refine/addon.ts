@@ -68,8 +68,8 @@ interface RefineAddon {
   /** On the calling thread and its team. */
   bilateralFilterNow(request: FilterRequest): Float32Array
   par(request: ParRequest): Promise<Float32Array>
-  /** The same on the calling thread. */
-  parNow(request: ParRequest): Float32Array
+  /** The same when it returns, images side by side on the threads of the first. */
+  parNow(requests: readonly ParRequest[]): Float32Array[]
 }
 
 let loaded: RefineAddon | undefined

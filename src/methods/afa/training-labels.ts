@@ -56,16 +56,15 @@ export function trainingLabels(
       const walks = spread.segmentation || spread.affinity
       const made = batchCams(network, images, { classes, scales, withAffinity: walks })
       const par = iterations === undefined ? {} : { iterations }
-      const each = (label: (image: Tensor, index: number) => Tensor): Tensor =>
-        ops.stack(boxes.map((_, i) => scope(() => label(colours.select(0, i), i))))
-      const plain = (): Tensor =>
-        each((image, i) => refinedPseudoLabels(image, made.images[i]!, { low, high, box: boxes[i]!, ...par }))
+      const plain = (): Tensor => refinedPseudoLabels(colours, made.images, { low, high, boxes, ...par })
       const walked = (): Tensor => {
         const spreadCams = walkOf(network, images, made, { scale: Math.max(1, ...scales), radius })
-        return each((image, i) => {
-          const maps = { classes: classes[i]!, low: spreadCams(i, low), high: spreadCams(i, high) }
-          return refinedAffinityLabels(image, maps, { box: boxes[i]!, ...par })
-        })
+        const maps = classes.map((own, i) => ({
+          classes: own,
+          low: spreadCams(i, low),
+          high: spreadCams(i, high),
+        }))
+        return refinedAffinityLabels(colours, maps, { boxes, ...par })
       }
       const segmentation = spread.segmentation ? walked() : plain()
       const forPairs =

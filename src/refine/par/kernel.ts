@@ -34,13 +34,13 @@ export async function parMasks(sample: ParImage): Promise<Float32Array> {
   }
 }
 
-/** The same, when it returns: for a training step. Throws InputError. */
-export function parMasksNow(sample: ParImage): Float32Array {
-  const { request, name } = parRequest(sample)
+/** The same of images side by side, when it returns: for a training step. Throws InputError. */
+export function parMasksNow(samples: readonly ParImage[]): Float32Array[] {
+  const requests = samples.map(parRequest)
   try {
-    return refineAddon().parNow(request)
+    return refineAddon().parNow(requests.map(({ request }) => request))
   } catch (cause) {
-    throw namedError(cause, name)
+    throw namedError(cause, requests[0]?.name ?? 'PAR')
   }
 }
 

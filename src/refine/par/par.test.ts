@@ -35,6 +35,8 @@ function largestDifference(got: Float32Array, want: Float32Array): number {
   return got.reduce((largest, value, i) => Math.max(largest, Math.abs(value - want[i]!)), 0)
 }
 
+const now = (sample: ParImage): Float32Array => parMasksNow([sample])[0]!
+
 function byOperators({ width, height, image, masks }: ParImage, parameters: ParParameters): Float32Array {
   return scope(() => {
     const channels = masks.length / (width * height)
@@ -59,9 +61,7 @@ describe('PAR', () => {
         const parameters = { ...PAR, iterations, dilations }
         const want = byOperators(sample, parameters)
         for (const threads of [1, 3])
-          expect(largestDifference(parMasksNow({ ...sample, ...parameters, threads }), want)).toBeLessThan(
-            2e-4,
-          )
+          expect(largestDifference(now({ ...sample, ...parameters, threads }), want)).toBeLessThan(2e-4)
       }),
       { numRuns: 60 },
     )
@@ -69,9 +69,12 @@ describe('PAR', () => {
 
   test('does not depend on the number of threads, nor on whether it is waited for', async () => {
     const sample = sampleOf({ width: 133, height: 70, channels: 5 })
-    const one = parMasksNow({ ...sample, threads: 1 })
-    expect(parMasksNow({ ...sample, threads: 4 })).toEqual(one)
+    const one = now({ ...sample, threads: 1 })
+    expect(now({ ...sample, threads: 4 })).toEqual(one)
     expect(await parMasks({ ...sample, threads: 2 })).toEqual(one)
+    const other = sampleOf({ width: 20, height: 31, channels: 2 }, 3)
+    expect(parMasksNow([other, { ...sample, threads: 1 }, other])).toEqual([now(other), one, now(other)])
+    expect(parMasksNow([])).toEqual([])
   })
 
   test('grows a mask to the border of its colour, and 1.01 times in each iteration', () => {
@@ -80,7 +83,7 @@ describe('PAR', () => {
     const masks = new Float32Array(width * height).map((_, i) => (i % width < 12 ? 1 : 0))
     const flat = new Float32Array(width * height).fill(0.5)
     const both = Float32Array.of(...masks, ...flat)
-    const refined = parMasksNow({ width, height, image, masks: both, iterations: 40 })
+    const refined = now({ width, height, image, masks: both, iterations: 40 })
     const at = (x: number): number => refined[10 * width + x]!
     expect(at(20)).toBeGreaterThan(0.4)
     expect(at(27)).toBeLessThan(0.5 * at(20))
@@ -89,7 +92,7 @@ describe('PAR', () => {
 
   test('an image of one colour is averaged over all neighbours', () => {
     const sample = { ...sampleOf({ width: 1, height: 1, channels: 1 }), masks: Float32Array.of(0.25) }
-    expect(parMasksNow({ ...sample, iterations: 1 })[0]).toBeCloseTo(0.25 * 1.01, 6)
+    expect(now({ ...sample, iterations: 1 })[0]).toBeCloseTo(0.25 * 1.01, 6)
   })
 
   test('spreads smaller masks first, as torch does with aligned corners', () => {
@@ -140,8 +143,8 @@ describe('what PAR refuses', () => {
     [{ width: 5 }, 'a.png (image): has 72 values; expected 60 for 5 x 4 RGB'],
     [{ masks: new Float32Array(25) }, 'a.png (masks): has 25 values; expected a multiple of 24 pixels'],
   ] as const)('%o', ([change, message]) => {
-    expect(() => parMasksNow({ ...sample, ...change })).toThrow(InputError)
-    expect(() => parMasksNow({ ...sample, ...change })).toThrow(message)
+    expect(() => now({ ...sample, ...change })).toThrow(InputError)
+    expect(() => now({ ...sample, ...change })).toThrow(message)
   })
 
   test('a batch of other masks than images', () => {

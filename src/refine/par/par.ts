@@ -1,7 +1,7 @@
 /** @file PAR of a batch inside a training step: the addon's kernel on the CPU, libtorch's operators elsewhere. */
 import { InputError } from '../../errors.ts'
 import { noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
-import { parMasksNow } from './kernel.ts'
+import { type ParImage, parMasksNow } from './kernel.ts'
 import { parByOperators } from './operators.ts'
 import { type ParParameters, parParameters } from './parameters.ts'
 
@@ -10,38 +10,44 @@ import { type ParParameters, parParameters } from './parameters.ts'
  * [B, C, h, w]: spread to the images' size, bilinear with aligned corners. Throws InputError.
  */
 export function par(images: Tensor, masks: Tensor, options: Partial<ParParameters> = {}): Tensor {
-  const parameters = parParameters(options, 'PAR')
-  const [batch, colours, height, width] = images.shape
+  const [batch, colours] = images.shape
   if (images.shape.length !== 4 || masks.shape.length !== 4 || batch !== masks.shape[0] || colours !== 3) {
     throw new InputError('PAR', `images [${images.shape}] and masks [${masks.shape}]`, {
       expected: 'expected [B, 3, H, W] and [B, C, h, w]',
     })
   }
-  if (images.device === 'cpu') return parByKernel(images, masks, parameters)
   return scope(() => {
-    const fitting = noGrad(() => ops.upsampleBilinear2d(masks, [height!, width!], true))
-    return parByOperators(images, fitting, parameters)
+    const each = Array.from({ length: batch! }, (_, b) => ({
+      image: images.select(0, b),
+      masks: masks.select(0, b),
+    }))
+    return ops.stack(parOfEach(each, options))
   })
 }
 
-function parByKernel(images: Tensor, masks: Tensor, parameters: ParParameters): Tensor {
-  const [batch, , height, width] = images.shape as [number, number, number, number]
-  const [, channels, maskHeight, maskWidth] = masks.shape as [number, number, number, number]
-  const [pixels, given] = [images.toFloat32Array(), masks.toFloat32Array()]
-  const refined = new Float32Array(batch * channels * height * width)
-  for (let b = 0; b < batch; b++) {
-    const own = (all: Float32Array): Float32Array => {
-      const length = all.length / batch
-      return all.subarray(b * length, (b + 1) * length)
-    }
-    const image = {
-      width,
-      height,
-      image: own(pixels),
-      masks: own(given),
-      maskSize: { width: maskWidth, height: maskHeight },
-    }
-    own(refined).set(parMasksNow({ ...image, ...parameters }))
+/** The same of images [3, H, W] that have masks [C, h, w] of their own number and size; on the CPU side by side. */
+export function parOfEach(
+  each: readonly { readonly image: Tensor; readonly masks: Tensor }[],
+  options: Partial<ParParameters> = {},
+): Tensor[] {
+  const parameters = parParameters(options, 'PAR')
+  if (each.every(({ image }) => image.device === 'cpu')) {
+    const samples = each.map(({ image, masks }) => ({ ...parImage(image, masks), ...parameters }))
+    return parMasksNow(samples).map((refined, i) =>
+      tensor(refined, [each[i]!.masks.size(0), ...each[i]!.image.shape.slice(1)]),
+    )
   }
-  return tensor(refined, [batch, channels, height, width])
+  return each.map(({ image, masks }) =>
+    scope(() => {
+      const fitting = noGrad(() => ops.upsampleBilinear2d(masks.unsqueeze(0), image.shape.slice(1), true))
+      return parByOperators(image.unsqueeze(0), fitting, parameters).select(0, 0)
+    }),
+  )
+}
+
+function parImage(image: Tensor, masks: Tensor): ParImage {
+  const [, height, width] = image.shape as [number, number, number]
+  const [, maskHeight, maskWidth] = masks.shape as [number, number, number]
+  const maskSize = { width: maskWidth, height: maskHeight }
+  return { width, height, image: image.toFloat32Array(), masks: masks.toFloat32Array(), maskSize }
 }

@@ -13,7 +13,7 @@ function planes(count: number, value: (plane: number, x: number) => number): Ten
 }
 
 /** Dark on the left of column 16, bright on the right. */
-const image = (): Tensor => planes(3, (_, x) => (x < 16 ? 0.1 : 0.9))
+const image = (): Tensor => planes(3, (_, x) => (x < 16 ? 0.1 : 0.9)).unsqueeze(0)
 
 const rows = (labels: Tensor): number[][] => {
   const values = [...labels.toFloat32Array()]
@@ -26,13 +26,13 @@ describe('refined pseudo labels', () => {
 
   test('are the classes of the image, and unknown between the two backgrounds', () => {
     scope(() => {
-      const labels = refinedPseudoLabels(image(), { classes: [3, 6], cams: cams() }, { iterations: 0 })
-      expect([labels.dtype, labels.shape]).toEqual(['uint8', [height, width]])
+      const labels = refinedPseudoLabels(image(), [{ classes: [3, 6], cams: cams() }], { iterations: 0 })
+      expect([labels.dtype, labels.shape]).toEqual(['uint8', [1, height, width]])
       const row = rows(labels)[12]!
       expect([row[2], row[29]]).toEqual([4, 0])
       expect(new Set(row)).toEqual(new Set([0, 4, IGNORE])) // class 6 beats the low background alone
       const bold = { low: 0.1, high: 0.2, iterations: 0 }
-      const known = rows(refinedPseudoLabels(image(), { classes: [3, 6], cams: cams() }, bold))[12]!
+      const known = rows(refinedPseudoLabels(image(), [{ classes: [3, 6], cams: cams() }], bold))[12]!
       expect(known.slice(10, 14)).toEqual([7, 7, 7, 7])
     })
   })
@@ -40,7 +40,7 @@ describe('refined pseudo labels', () => {
   test('end at the box, which may reach beyond the crop', () => {
     scope(() => {
       const box = { top: 4, bottom: 40, left: 2, right: 40 }
-      const seen = rows(refinedPseudoLabels(image(), { classes: [3, 6], cams: cams() }, { box }))
+      const seen = rows(refinedPseudoLabels(image(), [{ classes: [3, 6], cams: cams() }], { boxes: [box] }))
       for (const [y, row] of seen.entries())
         for (const [x, label] of row.entries()) if (y < 4 || x < 2) expect(label).toBe(IGNORE)
       expect(seen[12]![2]).toBe(4)
@@ -53,10 +53,10 @@ describe('refined pseudo labels', () => {
     [1, 1],
   ] as const)('of an image of %i x %i pixels, without a tag and with one', ([h, w]) => {
     scope(() => {
-      const pixels = ops.rand([3, h, w])
-      const none = refinedPseudoLabels(pixels, { classes: [], cams: ops.zeros([0, h, w]) })
+      const pixels = ops.rand([1, 3, h, w])
+      const none = refinedPseudoLabels(pixels, [{ classes: [], cams: ops.zeros([0, h, w]) }])
       expect(new Set(none.toFloat32Array())).toEqual(new Set([0]))
-      const one = refinedPseudoLabels(pixels, { classes: [0], cams: ops.full([1, h, w], 1) })
+      const one = refinedPseudoLabels(pixels, [{ classes: [0], cams: ops.full([1, h, w], 1) }])
       expect(new Set(one.toFloat32Array())).toEqual(new Set([1]))
     })
   })
@@ -70,7 +70,7 @@ describe('labels of maps with their background', () => {
     scope(() => {
       const labelled = (high: number): number[] => {
         const given = { classes: [8], low: maps(0.3), high: maps(high) }
-        const seen = rows(refinedAffinityLabels(image(), given, { box }))
+        const seen = rows(refinedAffinityLabels(image(), [given], { boxes: [box] }))
         return [seen[12]![2]!, seen[12]![30]!, seen[1]![2]!]
       }
       expect(labelled(0.4)).toEqual([9, 0, IGNORE])
@@ -81,11 +81,11 @@ describe('labels of maps with their background', () => {
   test('come from maps that are 0 outside the box, refined by what lies in it alone', () => {
     scope(() => {
       const half = { ...box, right: 20 }
-      const seen = rows(refinedCams(image(), maps(0.3), { box: half }).reshape(-1))
+      const seen = rows(refinedCams(image(), [maps(0.3)], { boxes: [half] })[0]!.reshape(-1))
       expect([seen[1]![2], seen[12]![25], seen[height + 1]![2]]).toEqual([0, 0, 0])
       expect(seen[height + 12]![2]).toBeGreaterThan(0.4)
-      const other = ops.cat([image().narrow(2, 0, 20), ops.rand([3, height, 12])], { dim: 2 })
-      expect(rows(refinedCams(other, maps(0.3), { box: half }).reshape(-1))).toEqual(seen)
+      const other = ops.cat([image().narrow(3, 0, 20), ops.rand([1, 3, height, 12])], { dim: 3 })
+      expect(rows(refinedCams(other, [maps(0.3)], { boxes: [half] })[0]!.reshape(-1))).toEqual(seen)
     })
   })
 })
@@ -95,9 +95,9 @@ test('nothing is left behind', () => {
     const [pixels, cams, maps] = [image(), planes(1, () => 0.5), planes(2, () => 0.5)]
     const box = { top: 1, bottom: 9, left: 0, right: 9 }
     const live = memory().live
-    refinedPseudoLabels(pixels, { classes: [1], cams }, { box }).dispose()
-    refinedAffinityLabels(pixels, { classes: [1], low: maps, high: maps }, { box }).dispose()
-    refinedCams(pixels, maps, { box }).dispose()
+    refinedPseudoLabels(pixels, [{ classes: [1], cams }], { boxes: [box] }).dispose()
+    refinedAffinityLabels(pixels, [{ classes: [1], low: maps, high: maps }], { boxes: [box] }).dispose()
+    refinedCams(pixels, [maps], { boxes: [box] })[0]!.dispose()
     expect(memory().live).toBe(live)
   })
 })

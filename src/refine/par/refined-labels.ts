@@ -2,12 +2,12 @@
 import { IGNORE } from '../../io/label-values.ts'
 import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { cutToBox, type ImageBox, insideBox } from '../image-box.ts'
-import { par } from './par.ts'
+import { parOfEach } from './par.ts'
 import type { ParParameters } from './parameters.ts'
 
 export interface RefinedLabelOptions extends Partial<ParParameters> {
-  /** What lies outside is unknown; the whole crop where it is not given. */
-  readonly box?: ImageBox
+  /** What lies outside an image's box is unknown; the whole crop where they are not given. */
+  readonly boxes?: readonly ImageBox[]
 }
 
 export interface PseudoLabelOptions extends RefinedLabelOptions {
@@ -17,57 +17,84 @@ export interface PseudoLabelOptions extends RefinedLabelOptions {
 }
 
 /**
- * Class + 1, 0 or 255 where it is unknown, [H, W] (uint8): the softmax of background and CAMs [K, H, W] of the image's classes
- * through PAR at half the size (utils/camutils.py, refine_cams_with_bkg_v2). image [3, H, W] as denormalisedImages makes it.
+ * Class + 1, 0 or 255 where it is unknown, [B, H, W] (uint8): the softmax of background and CAMs [K, H, W] of each image's classes
+ * through PAR at half the size (utils/camutils.py, refine_cams_with_bkg_v2). images [B, 3, H, W] as denormalisedImages makes them.
  */
 export function refinedPseudoLabels(
-  image: Tensor,
-  { classes, cams }: { readonly classes: readonly number[]; readonly cams: Tensor },
-  { low = 0.35, high = 0.55, box, ...parameters }: PseudoLabelOptions = {},
+  images: Tensor,
+  each: readonly { readonly classes: readonly number[]; readonly cams: Tensor }[],
+  { low = 0.35, high = 0.55, boxes, ...parameters }: PseudoLabelOptions = {},
 ): Tensor {
   return withoutGradient(() => {
-    const half = halved(image)
-    const scores = [high, low].map(background => {
-      const ground = ops.fullLike(half.narrow(0, 0, 1), background)
-      return (classes.length === 0 ? ground : ops.cat([ground, halved(cams)])).softmax(0)
+    const half = halved(images)
+    const small = split(
+      halved(ops.cat(each.map(({ cams }) => cams)).unsqueeze(0)),
+      each.map(({ cams }) => cams.size(0)),
+    )
+    const pairs = small.map((cams, i) => {
+      const image = half.select(0, i)
+      const scores = [high, low].map(background =>
+        ops.cat([ops.fullLike(image.narrow(0, 0, 1), background), cams]).softmax(0),
+      )
+      return { image, masks: ops.cat(scores) }
     })
-    const refined = fullSize(refinedAt(half, ops.cat(scores), parameters), image)
-    return insideBox(combinedLabels(refined, classes), box)
+    const refined = parOfEach(pairs, parameters)
+    const full = split(
+      resized(ops.cat(refined).unsqueeze(0), images.shape.slice(-2)),
+      refined.map(masks => masks.size(0)),
+    )
+    return ops.stack(full.map((scores, i) => insideBox(combinedLabels(scores, each[i]!.classes), boxes?.[i])))
   })
+}
+
+/** Maps of an image's classes beside their background [K + 1, H, W], once with a low background and once with a high one. */
+export interface SpreadMaps {
+  readonly classes: readonly number[]
+  readonly low: Tensor
+  readonly high: Tensor
 }
 
 /**
- * The same of two maps [K + 1, H, W] that have their background, the affinities' walk with a low and with a high one. PAR sees
- * what lies in the box alone (scripts/dist_train_voc.py, refined_aff_label).
+ * The same of the maps of the affinities' walk. PAR sees what lies in the box alone (scripts/dist_train_voc.py,
+ * refined_aff_label).
  */
 export function refinedAffinityLabels(
-  image: Tensor,
-  {
-    classes,
-    low,
-    high,
-  }: { readonly classes: readonly number[]; readonly low: Tensor; readonly high: Tensor },
-  options: RefinedLabelOptions = {},
-): Tensor {
-  return withoutGradient(() =>
-    insideBox(combinedLabels(refinedCams(image, ops.cat([high, low]), options), classes), options.box),
-  )
-}
-
-/** Maps [K, H, W] through PAR at half the size of the box; 0 outside of it (utils/camutils.py, refine_cams_with_cls_label). */
-export function refinedCams(
-  image: Tensor,
-  cams: Tensor,
-  { box, ...parameters }: RefinedLabelOptions = {},
+  images: Tensor,
+  each: readonly SpreadMaps[],
+  { boxes, ...parameters }: RefinedLabelOptions = {},
 ): Tensor {
   return withoutGradient(() => {
-    const inside = cutToBox(image, box)
-    const refined = fullSize(refinedAt(halved(inside), cutToBox(cams, box), parameters), inside)
-    if (box === undefined) return refined
-    const all = ops.zeros(cams.shape, { device: cams.device })
-    ops.copy_(cutToBox(all, box), refined)
-    return all
+    const maps = each.map(({ low, high }) => ops.cat([high, low]))
+    const refined = refinedCams(images, maps, { ...(boxes && { boxes }), ...parameters })
+    return ops.stack(
+      refined.map((scores, i) => insideBox(combinedLabels(scores, each[i]!.classes), boxes?.[i])),
+    )
   })
+}
+
+/** Maps [K, H, W] of each image through PAR at half the size of its box; 0 outside of it (utils/camutils.py, refine_cams_with_cls_label). */
+export function refinedCams(
+  images: Tensor,
+  each: readonly Tensor[],
+  { boxes, ...parameters }: RefinedLabelOptions = {},
+): Tensor[] {
+  return scope(() =>
+    noGrad(() => {
+      const inside = each.map((_, i) => cutToBox(images.select(0, i), boxes?.[i]))
+      const pairs = each.map((cams, i) => ({
+        image: halved(inside[i]!.unsqueeze(0)).select(0, 0),
+        masks: cutToBox(cams, boxes?.[i]),
+      }))
+      return parOfEach(pairs, parameters).map((small, i) => {
+        const refined = resized(small.unsqueeze(0), inside[i]!.shape.slice(-2)).select(0, 0)
+        const box = boxes?.[i]
+        if (box === undefined) return refined
+        const all = ops.zeros(each[i]!.shape, { device: refined.device })
+        ops.copy_(cutToBox(all, box), refined)
+        return all
+      })
+    }),
+  )
 }
 
 /**
@@ -84,25 +111,27 @@ function combinedLabels(scores: Tensor, classes: readonly number[]): Tensor {
   return ops.where(high.eq(0), unknown, labels)
 }
 
-function refinedAt(image: Tensor, masks: Tensor, parameters: Partial<ParParameters>): Tensor {
-  return par(image.unsqueeze(0), masks.unsqueeze(0), parameters).select(0, 0)
+/** The planes [1, P, h, w] of each image: [count, h, w]. */
+function split(planes: Tensor, counts: readonly number[]): Tensor[] {
+  let first = 0
+  return counts.map(count => {
+    const own = planes.select(0, 0).narrow(0, first, count)
+    first += count
+    return own
+  })
 }
 
-/** [C, H, W] at half the size, a pixel at least. */
+/** [B, C, H, W] at half the size, a pixel at least. */
 function halved(planes: Tensor): Tensor {
   return resized(
     planes,
-    [planes.size(1), planes.size(2)].map(side => Math.max(1, Math.floor(side / 2))),
+    planes.shape.slice(-2).map(side => Math.max(1, Math.floor(side / 2))),
   )
 }
 
-/** [C, h, w] at the size of `like` [.., H, W]. */
-function fullSize(planes: Tensor, like: Tensor): Tensor {
-  return resized(planes, like.shape.slice(-2))
-}
-
 function resized(planes: Tensor, size: readonly number[]): Tensor {
-  return ops.upsampleBilinear2d(planes.unsqueeze(0), size, false).select(0, 0)
+  if (planes.size(1) === 0) return ops.zeros([planes.size(0), 0, ...size], { device: planes.device })
+  return ops.upsampleBilinear2d(planes, size, false)
 }
 
 function withoutGradient(body: () => Tensor): Tensor {
