@@ -53,6 +53,8 @@ export interface Definition<
     readonly scales?: readonly number[]
     readonly unit?: number
   }
+  /** Background threshold that its CAMs are made for; undefined, or absent, where one has to be found. */
+  threshold?(recipe: Pick<Own<Model, Train, Maps>, 'maps'>): number | undefined
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): Encoder
   /** Bytes that one look for CAMs takes beside the network and the images. */

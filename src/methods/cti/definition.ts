@@ -20,6 +20,7 @@ export const cti = defineMethod({
     const first = augment.kind === 'padded-crop' ? augment : { ...augment, randAugment: false as const }
     return [first, augment]
   },
+  threshold: ({ maps }) => (maps.background === 'token' ? 0.5 : undefined),
   encoder: model => vitEncoder(model, { tokenPerClass: false }),
   mapsMemory({ model }, { classes, ...look }) {
     const { vit } = vitEncoder(model, { tokenPerClass: false })

@@ -78,7 +78,7 @@ export const ctiMapsFields = {
     .enum(['discarded', 'token'])
     .default('discarded')
     .describe(
-      "discarded: CAMs of the classes alone, as published, for a threshold; token: each over itself and the background token's, so that 0.5 is the threshold: set evaluate.threshold and refine.background to it",
+      "discarded: CAMs of the classes alone, as published, for a threshold; token: each over itself and the background token's CAM, so that 0.5 is the threshold and none has to be found; refine.background is then 0.5 too, or sweep",
     ),
 }
 
