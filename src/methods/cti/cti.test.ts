@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { TensorData } from '../../io/tensor-data.ts'
 import { deit } from '../../models/vit/index.ts'
+import type { Module } from '../../nn/index.ts'
 import { adamw } from '../../optim/index.ts'
 import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import type { ClassBatch } from '../method.ts'
@@ -313,7 +315,10 @@ describe('as a method', () => {
 
   test('has a memory only where the cross loss takes its tokens from one', () => {
     const shapes = (settings: Partial<CtiSettings>): unknown => {
-      const { memory: own, network } = build(settings)
+      const { live } = memory()
+      const method = build(settings)
+      expect(memory().live - live).toBe(method.network.stateDict().size) // it is made when asked for
+      const { memory: own, network } = method
       const found = own && Object.fromEntries([...own].map(([name, { shape }]) => [name, shape]))
       for (const one of own?.values() ?? []) one.dispose()
       network.dispose()
@@ -322,6 +327,39 @@ describe('as a method', () => {
     expect(shapes({})).toEqual({ class_tokens: [CLASSES, 1, 8], class_counts: [CLASSES] })
     expect(shapes({ cross: { tokens: 'images', length: 1 } })).toBeUndefined()
     expect(shapes({ losses: { cross: 0 } })).toBeUndefined()
+  })
+
+  test('starts from a DeiT, and from itself; not from networks of other classes', () => {
+    const weightsOf = (network: Module): Map<string, TensorData> =>
+      new Map([...network.stateDict()].map(([name, value]) => [name, value.toData()]))
+    const [from, to] = [build(), build()]
+    const own = weightsOf(from.network)
+    const file = 'best.safetensors'
+    noGrad(() => scope(() => void ops.add_(to.network.stateDict().get('bg_token')!, ops.ones([1]))))
+    expect(to.loadPretrained(own, { file })).toEqual({ missing: [], unexpected: [] })
+    expect(weightsOf(to.network)).toEqual(own)
+
+    const named = /^(bg_token|pos_embed_.*|head\..*|tokenizer\..*)$/
+    const deit = new Map([...own].filter(([name]) => !named.test(name)))
+    expect(to.loadPretrained(deit, { file })).toEqual({
+      missing: [
+        'bg_token',
+        'head.weight',
+        'head.bias',
+        ...[0, 2].flatMap(i => [`tokenizer.${i}.weight`, `tokenizer.${i}.bias`]),
+      ],
+      unexpected: [],
+    })
+    const [positions, patches] = ['pos_embed', 'pos_embed_pat'].map(name => [
+      ...to.network.stateDict().get(name)!.toFloat32Array(),
+    ])
+    expect(patches).toEqual(positions!.slice(8))
+
+    const wide = buildCti({ model, numClasses: CLASSES + 1 })
+    expect(() => wide.loadPretrained(own, { file })).toThrow(
+      'best.safetensors (pos_embed_cls): 4 class tokens for a network of 5 classes; weights of the same classes, or of a DeiT (one class token)',
+    )
+    for (const { network } of [from, to, wide]) network.dispose()
   })
 
   test('a class wins over the background above 0.5, whatever the threshold of the others would be', () => {
@@ -338,7 +376,6 @@ describe('as a method', () => {
       expect(values(over).some(Boolean)).toBe(true)
       expect(values(over).every(Boolean)).toBe(false)
       network.dispose()
-      for (const one of method.memory!.values()) one.dispose()
     })
   })
 

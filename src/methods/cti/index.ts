@@ -32,16 +32,20 @@ export function buildCti({
 }: CtiSettings): Method {
   const sizes = vitSizes(width)
   const network = new Cti({ ...sizes, ...rest, numClasses })
-  const memory =
-    cross.tokens === 'memory' && losses.cross !== 0
-      ? new ClassMemory({ numClasses, length: cross.length, width: sizes.embedDim })
-      : undefined
+  const remembers = cross.tokens === 'memory' && losses.cross !== 0
+  let made: ClassMemory | undefined // a network for CAMs needs none
+  const memory = (): ClassMemory | undefined => {
+    if (remembers) made ??= new ClassMemory({ numClasses, length: cross.length, width: sizes.embedDim })
+    return made
+  }
   return {
     network,
     numClasses,
-    ...(memory && { memory: memory.state }),
+    get memory() {
+      return memory()?.state
+    },
     parameterGroups: options => decayGroups(network, { ...options, noDecay }),
-    losses: (batch, at) => ctiLosses(network, batch, { losses, infusion, memory, at }),
+    losses: (batch, at) => ctiLosses(network, batch, { losses, infusion, memory: memory(), at }),
     logits: images => network.forward(images).patchLogits,
     imageCams: (views, options) => ctiImageCams(network, views, options, maps),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),

@@ -13,16 +13,21 @@ const sizes = fc.record({
   headDim: fc.integer({ min: 2, max: 5 }),
 })
 
+function drawn({ seed, ...sizes }: { embedDim: number; heads: number; seed: number }): Attention {
+  manualSeed(seed)
+  const attention = new Attention(sizes)
+  for (const parameter of attention.parameters().values())
+    noGrad(() => ops.normal_(parameter, { std: sizes.embedDim ** -0.5 }))
+  return attention
+}
+
 describe('derivatives by hand are those of autograd:', () => {
   test('attention', () => {
     fc.assert(
       fc.property(sizes, ({ batch, length, heads, headDim }) =>
         scope(() => {
-          manualSeed(length)
           const embedDim = heads * headDim
-          const attention = new Attention({ embedDim, heads })
-          for (const parameter of attention.parameters().values())
-            noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
+          const attention = drawn({ embedDim, heads, seed: length })
           const x = ops.randn([batch, length, embedDim])
           sameDerivatives(
             {
@@ -43,11 +48,8 @@ describe('derivatives by hand are those of autograd:', () => {
     fc.assert(
       fc.property(sizes, ({ batch, length, heads, headDim }) =>
         scope(() => {
-          manualSeed(length)
           const embedDim = heads * headDim
-          const attention = new Attention({ embedDim, heads })
-          for (const parameter of attention.parameters().values())
-            noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
+          const attention = drawn({ embedDim, heads, seed: length })
           const meanRows = Math.ceil(length / 2)
           const both = (tokens: Tensor, mean: Tensor): Tensor =>
             ops.cat([tokens.to({ dtype: 'float32' }).reshape(-1), mean.reshape(-1)])

@@ -81,7 +81,11 @@ describe('errors name the place, the key and what would be right', () => {
       'method: afa\nsegment: {}\n',
       'my.yaml:2 (segment.backbone): "model" needs a vision transformer, which mit-b1 is not; expected resnet38 or deit-*',
     ],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa or cti'],
+    [
+      'a missing method',
+      'seed: 0\n',
+      'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa or cti',
+    ],
     [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',
