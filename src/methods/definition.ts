@@ -44,6 +44,8 @@ export interface Definition<
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */
   variants(recipe: Own<Model, Train, Maps>): AblationVariant[]
+  /** Further ones, compared only by name. */
+  namedVariants?(recipe: Own<Model, Train, Maps>): AblationVariant[]
   /** How each view of a training image is cut; the one that `train.augment` describes unless told. */
   views?(
     recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },

@@ -2,7 +2,14 @@
 import { vitEncoder } from '../../models/encoder.ts'
 import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
-import { checkCti, ctiMapsFields, ctiModelRecipe, ctiTrainFields, ctiVariants } from './recipe.ts'
+import {
+  checkCti,
+  ctiMapsFields,
+  ctiModelRecipe,
+  ctiNamedVariants,
+  ctiTrainFields,
+  ctiVariants,
+} from './recipe.ts'
 
 export const cti = defineMethod({
   name: 'cti',
@@ -15,6 +22,7 @@ export const cti = defineMethod({
     maps: `${maps.attention}, all layers${maps.refine ? ', patch affinity' : ''}${maps.background === 'token' ? ', over the background token' : ''}`,
   }),
   variants: ctiVariants,
+  namedVariants: ctiNamedVariants,
   /** The second view alone has RandAugment, as published. */
   views({ train: { augment } }) {
     const first = augment.kind === 'padded-crop' ? augment : { ...augment, randAugment: false as const }

@@ -112,6 +112,16 @@ export function ctiVariants({ train }: Pick<CtiRecipe, 'train'>): AblationVarian
   ]
 }
 
+/** CAMs over the background token's, from the same training, and infusion after each block that has one after it. */
+export function ctiNamedVariants({ model }: Pick<CtiRecipe, 'model'>): AblationVariant[] {
+  const { depth } = vitSizes(model.width)
+  const infusions = Array.from({ length: depth - 1 }, (_, block) => ({
+    name: `infusion-${block}`,
+    set: [`train.infusion=${block}`],
+  }))
+  return [{ name: 'token', set: ['maps.background=token'] }, ...infusions]
+}
+
 export type CtiModelRecipe = z.output<typeof ctiModelRecipe>
 
 interface CtiRecipe {
