@@ -5,7 +5,17 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { deit } from '../../models/vit/index.ts'
 import type { Module } from '../../nn/index.ts'
 import { adamw } from '../../optim/index.ts'
-import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import {
+  autocast,
+  backward,
+  manualSeed,
+  memory,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+  tensor,
+} from '../../torch/index.ts'
 import type { ClassBatch } from '../method.ts'
 import { AttentionSums } from './attention-sums.ts'
 import { cti } from './definition.ts'
@@ -311,6 +321,24 @@ describe('as a method', () => {
     optimiser.dispose()
     method.network.dispose()
     for (const one of method.memory!.values()) one.dispose()
+  })
+
+  test('a step in bf16 has nearly the losses of one in fp32', () => {
+    scope(() => {
+      const network = tiny()
+      const step = (precision: 'fp32' | 'bf16'): Record<string, number> => {
+        const own = { infusion: 1, at: { epoch: 0 } }
+        const { parts } = autocast({ precision }, () => ctiLosses(network, batchOf(), own))
+        return Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.item()]))
+      }
+      const [low, full] = [step('bf16'), step('fp32')]
+      expect(Object.keys(low)).toEqual(['class loss', 'background loss', 'intra loss', 'cross loss'])
+      for (const [name, value] of Object.entries(full)) {
+        expect(value, name).toBeGreaterThan(0)
+        expect(Math.abs(low[name]! - value), name).toBeLessThan(0.1 * value + 0.01)
+      }
+      network.dispose()
+    })
   })
 
   test('has a memory only where the cross loss takes its tokens from one', () => {
