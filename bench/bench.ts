@@ -73,10 +73,12 @@ console.log(
     : `PyTorch: ${execFileSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' }).trim()} of ${python}`,
 )
 console.log(
-  'DeiT-S (MCTformer-V2, WeakTr); median of rounds taken in turns; rate in images, memory is the peak of the process\n',
+  'DeiT-S (MCTformer-V2, WeakTr, CTI); median of rounds taken in turns; rate in images, memory is the peak of the process\n',
 )
 const defaults: Side[] = []
-const cases = ['mctformer', 'weaktr'].flatMap(method => ['train', 'maps'].map(task => ({ method, task })))
+const cases = ['mctformer', 'weaktr', 'cti'].flatMap(method =>
+  ['train', 'maps'].map(task => ({ method, task })),
+)
 for (const { method, task } of cases) {
   if (values.method !== undefined && values.method !== method) continue
   for (const precision of ['fp32', 'bf16']) {

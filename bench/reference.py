@@ -1,6 +1,6 @@
-"""MCTformer-V2 and WeakTr at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
+"""MCTformer-V2, WeakTr and CTI at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
 
-python3 bench/reference.py --method mctformer|weaktr --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
+python3 bench/reference.py --method mctformer|weaktr|cti --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
 """
 import argparse
 import json
@@ -116,13 +116,83 @@ class WeakTr(MCTformerV2):
         return (x[:, :c].mean(-1), maps.mean((2, 3)), fine.mean((2, 3))), fine
 
 
+def stretch(maps):
+    maps = F.relu(maps)
+    low, high = maps.amin((-2, -1), True), maps.amax((-2, -1), True)
+    return F.relu(maps - low - 1e-5) / (high - low + 1e-5)
+
+
+class CTI(MCTformerV2):
+    """As its authors write it: four whole passes a step, the attention of all layers kept and stacked (model_CTI.py)."""
+
+    def __init__(self, dim=384, classes=20):
+        super().__init__(dim=dim, classes=classes + 1)
+        self.one, self.background = nn.Parameter(torch.randn(1, 1, dim) * 0.02), nn.Parameter(torch.zeros(1, 1, dim))
+        self.tokenizer = nn.Sequential(nn.Linear(dim, 5 * dim), nn.ReLU(), nn.Linear(5 * dim, (classes + 1) * dim))
+        self.store = [[] for _ in range(classes)]
+
+    def run(self, images, given=None, index=3, layers=6):
+        b, t = images.shape[0], self.classes
+        x = self.patch_embed(images)
+        h, w = x.shape[-2:]
+        made = self.tokenizer(self.one.expand(b, -1, -1).reshape(b, -1)).view(b, t, -1)
+        made = made + torch.cat([self.background.expand(b, -1, -1), self.one.expand(b, t - 1, -1)], 1)
+        x = torch.cat([made, x.flatten(2).transpose(1, 2)], 1) + self.positions(h, w)
+        attentions, tokens = [], None
+        for i, block in enumerate(self.blocks):
+            x, weights, _ = block(x)
+            attentions.append(weights)
+            if i == index:
+                tokens = x[:, :t]
+                if given is not None:
+                    first = t - given.shape[1]
+                    x = torch.cat([x[:, :first], (x[:, first:t] + given) / 2, x[:, t:]], 1)
+        maps = self.head(x[:, t:].transpose(1, 2).reshape(b, -1, h, w))
+        mean = torch.stack(attentions).mean(2)
+        cams = F.relu(maps)
+        seen = mean[-layers:].sum(0)[:, :t, t:].reshape(b, t, h, w)
+        late = mean[index + 1 :].sum(0)[:, :t, t:].reshape(b, t, h, w)
+        affinity = mean[:, :, t:, t:][index + 1 :].sum(0)
+        refined = (affinity.unsqueeze(1) @ (seen * cams).view(b, t, -1, 1)).reshape(b, t, h, w)
+        logits = (x[:, 1:t].mean(-1), maps[:, 1:].mean((2, 3)))
+        return logits, cams, seen * cams, late * cams, affinity, tokens, refined
+
+    def losses(self, images, second, targets):
+        b, c = targets.shape
+        logits, cams, fused, _, affinity, own, _ = self.run(images)
+        others, _, _, _, _, tokens, _ = self.run(second)
+        loss = sum(F.multilabel_soft_margin_loss(each, targets) for each in (*logits, *others))
+        both = [(fused[:, 1:] * targets.view(b, c, 1, 1)).amax(1, True), fused[:, :1]]
+        f, g = (stretch((affinity.unsqueeze(1).double() @ m.double().view(b, 1, -1, 1)).view_as(m)) for m in both)
+        loss = loss + 0.1 * ((1 - f) - g).abs().mean()
+        loss = loss + (stretch(cams) - stretch(self.run(images, tokens)[1])).abs().mean()
+        for image, index in torch.nonzero(targets):
+            token = F.layer_norm(own[image, 1 + index].detach()[None], [own.shape[-1]])[0]
+            self.store[index] = [*self.store[index], token][-30:]
+        means = torch.stack([torch.stack(s).mean(0) if s else torch.zeros(own.shape[-1]) for s in self.store])
+        given = own[:, 1:] * (1 - targets[..., None]) + means * targets[..., None]
+        infused = self.run(images, given.detach())[3]
+        return loss + (stretch(cams)[:, 1:] - stretch(infused)[:, 1:]).abs().mean()
+
+    def cams(self, view):
+        return F.interpolate(self.run(view, layers=12)[6].float(), view.shape[-2:], mode='bilinear')[0]
+
+
 def train(model, batch):
     decay = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{'params': rest, 'weight_decay': 0.0}, {'params': decay}], lr=1e-4, weight_decay=0.05)
     images, targets = torch.randn(batch, 3, 224, 224), (torch.rand(batch, 20) < 0.1).float()
 
+    second = torch.randn(batch, 3, 224, 224) if isinstance(model, CTI) else None
+
     def step(autocast):
+        if isinstance(model, CTI):
+            with autocast():
+                loss = model.losses(images, second, targets)
+            optimiser.zero_grad()
+            loss.backward()
+            return optimiser.step()
         with autocast():
             logits = model.fused(images)[0] if isinstance(model, WeakTr) else model(images)[:2]
             loss = sum(F.multilabel_soft_margin_loss(each.float(), targets) for each in logits)
@@ -140,6 +210,8 @@ def maps(model):
     def one(view):
         if isinstance(model, WeakTr):
             return F.interpolate(model.fused(view)[1].float(), (375, 500), mode='bilinear', align_corners=False)[0]
+        if isinstance(model, CTI):
+            return model.cams(view)
         y, _, patch_maps, attentions = model(view)
         h, w = patch_maps.shape[-2:]
         mean = torch.stack([a.float().mean(1) for a in attentions])
@@ -161,7 +233,7 @@ def maps(model):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument('--method', choices=['mctformer', 'weaktr'], default='mctformer')
+    parser.add_argument('--method', choices=['mctformer', 'weaktr', 'cti'], default='mctformer')
     parser.add_argument('--task', choices=['train', 'maps'], required=True)
     parser.add_argument('--precision', choices=['fp32', 'bf16'], default='fp32')
     parser.add_argument('--seconds', type=float, default=20)
@@ -170,7 +242,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = WeakTr() if args.method == 'weaktr' else MCTformerV2()
+    model = {'mctformer': MCTformerV2, 'weaktr': WeakTr, 'cti': CTI}[args.method]()
     step, images = train(model, args.batch) if args.task == 'train' else maps(model)
 
     def autocast():

@@ -16,6 +16,7 @@ export type ThresholdChoice =
   | { readonly how: 'swept on the same masks it is scored on' }
   | { readonly how: 'chosen on split'; readonly split: string }
   | { readonly how: 'given' }
+  | { readonly how: 'what the CAMs are made for' }
 
 /** A background threshold and its origin. */
 export interface ChosenThreshold {

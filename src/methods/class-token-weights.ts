@@ -38,7 +38,7 @@ export function loadClassTokenWeights(
         /^head\b/.test(name) && plain.get(name)?.shape.join() !== own.get(name)?.shape.join()
       if (foreignHead || /^(head_dist\b|dist_token$|pos_embed)/.test(name)) source.delete(name)
     }
-    source.set('cls_token', fitTokens(pretrainedTensor(plain, 'cls_token')!, network.numClasses))
+    source.set('cls_token', fitTokens(pretrainedTensor(plain, 'cls_token')!, network.clsToken.size(1)))
     const positions = pretrainedPositions(plain, file)
     if (positions !== undefined)
       for (const [name, value] of adaptPositions(network, positions)) source.set(name, value)
@@ -103,10 +103,13 @@ function checkGeometry(
     remedy: name =>
       `the recipe's network has ${own.depth} blocks of width ${width}: ${name === undefined ? '' : `--set model.width=${name}, or `}another file`,
   })
-  if (tokens !== 1 && tokens !== network.numClasses) {
-    throw new InputError(file, `${tokens} class tokens for a network of ${network.numClasses} classes`, {
-      field: 'cls_token',
+  const positions = weights.get('pos_embed_cls')?.shape[1] ?? tokens
+  const refuse = (count: number | undefined, field: string): never => {
+    throw new InputError(file, `${count} class tokens for a network of ${network.numClasses} classes`, {
+      field,
       expected: 'weights of the same classes, or of a DeiT (one class token)',
     })
   }
+  if (tokens !== 1 && tokens !== network.clsToken.size(1)) refuse(tokens, 'cls_token')
+  if (positions !== 1 && positions !== network.numClasses) refuse(positions, 'pos_embed_cls')
 }

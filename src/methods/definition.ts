@@ -44,6 +44,8 @@ export interface Definition<
   words(recipe: Own<Model, Train, Maps>): { readonly network: string; readonly maps: string }
   /** What `tagmask ablate` compares unless told; the first is what the others are measured against. */
   variants(recipe: Own<Model, Train, Maps>): AblationVariant[]
+  /** Further ones, compared only by name. */
+  namedVariants?(recipe: Own<Model, Train, Maps>): AblationVariant[]
   /** How each view of a training image is cut; the one that `train.augment` describes unless told. */
   views?(
     recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },
@@ -53,6 +55,8 @@ export interface Definition<
     readonly scales?: readonly number[]
     readonly unit?: number
   }
+  /** Background threshold that its CAMs are made for; undefined, or absent, where one has to be found. */
+  threshold?(recipe: Pick<Own<Model, Train, Maps>, 'maps'>): number | undefined
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): Encoder
   /** Bytes that one look for CAMs takes beside the network and the images. */

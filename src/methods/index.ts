@@ -1,4 +1,5 @@
 /** @file Methods: what each is, and the networks, losses and CAMs behind them. */
+export { buildCti, Cti } from './cti/index.ts'
 export type { AblationVariant, Definition, MapsLook, RecipeProblem } from './definition.ts'
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export { METHODS } from './list.ts'

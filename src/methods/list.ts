@@ -1,7 +1,8 @@
 /** @file The methods. A further one is a folder beside mctformer/ and a line here. Loads no libtorch. */
 import { afa } from './afa/definition.ts'
 import { cam } from './cam/definition.ts'
+import { cti } from './cti/definition.ts'
 import { mctformer } from './mctformer/definition.ts'
 import { weaktr } from './weaktr/definition.ts'
 
-export const METHODS = [mctformer, weaktr, cam, afa] as const
+export const METHODS = [mctformer, weaktr, cam, afa, cti] as const

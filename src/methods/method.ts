@@ -38,7 +38,8 @@ export interface Method {
   readonly numClasses: number
   /** Networks that the losses only evaluate: on the device and in eval mode, in no checkpoint. */
   readonly frozen?: readonly Module[]
-  readonly memory?: Memory
+  /** Made when it is first asked for; its owner is who trains. */
+  readonly memory?: Memory | undefined
   /** Every parameter that trains, with its weight decay and its factor on the learning rate. */
   parameterGroups(options: { weightDecay: number; decays: Decays }): ParameterGroup[]
   losses(batch: ClassBatch, at: StepPlace): Losses

@@ -10,6 +10,11 @@ export interface ImageCamOptions {
   readonly size?: readonly number[]
 }
 
+export interface MultiScaleOptions extends ImageCamOptions {
+  /** From the sum over views [K, H, W] to [0, 1]; minMax. */
+  readonly stretch?: (maps: Tensor) => Tensor
+}
+
 /**
  * CAMs [K, H, W] in [0, 1] of the given classes. `viewCams` maps [B, 3, H, W] to [B, C, h, w]; its CAMs are resized
  * bilinearly to `size`, summed over views, then stretched to [0, 1] per class. `views` are [1, 3, h, w].
@@ -17,7 +22,7 @@ export interface ImageCamOptions {
 export function multiScaleCams(
   viewCams: (images: Tensor) => Tensor,
   views: readonly Tensor[],
-  { classes, flip = true, size = views[0]!.shape.slice(-2) }: ImageCamOptions,
+  { classes, flip = true, size = views[0]!.shape.slice(-2), stretch = minMax }: MultiScaleOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
@@ -35,7 +40,7 @@ export function multiScaleCams(
           if (flip) ops.add_(sum, full.select(0, 1).flip(-1))
         })
       }
-      return minMax(sum)
+      return stretch(sum)
     }),
   )
 }

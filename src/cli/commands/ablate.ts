@@ -31,7 +31,8 @@ is reused: variants that differ only in their CAMs are trained once.
 It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
 predict), or the method labels images by its own head: then all stages run.
 
-Without --variants those of the recipe's method are compared; --variants with an unknown name lists them. Recipes with
+Without --variants those of the recipe's method are compared; --variants with an unknown name lists them, and those that
+are compared only by name, such as infusion-3 of cti. Recipes with
 segment.clipping also have, by name: clipping (unchanged), no-clipping, and start-VALUE and patch-SIDE of half and twice
 its start value and patch size.
 

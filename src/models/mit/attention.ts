@@ -94,7 +94,7 @@ function attend(
     return [flat(q!), flat(keys), flat(values)]
   }
   if (!isRecording()) return attendInPlace(headsOf([q, kv])).tokens
-  if (queries.device === 'cpu') return attendLean([q, kv], headsOf)
+  if (queries.device === 'cpu') return attendLean([q, kv], headsOf).tokens
   const [flatQ, k, v] = headsOf([q, kv])
   const scaled = flatQ.mul(flatQ.size(-1) ** -0.5)
   return ops.bmm(ops.bmm(scaled, k.transpose(1, 2)).softmax(-1), v)

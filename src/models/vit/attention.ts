@@ -10,6 +10,8 @@ export interface Attended {
   readonly weights: Tensor | undefined
   /** Only on request. */
   readonly factors: LogitFactors | undefined
+  /** Mean over the heads of the first rows of the attention, float32 [B, rows, N]; only on request. */
+  readonly mean: Tensor | undefined
 }
 
 /** What attention logits are products of, recorded: smaller than they, and enough for sums over heads. */
@@ -37,6 +39,8 @@ export interface AttentionOptions {
   readonly withWeights?: boolean
   /** Return the factors of the logits, recorded. */
   readonly withFactors?: boolean
+  /** Return the mean over the heads of so many rows, recorded: no head's weights are kept for it twice. */
+  readonly meanRows?: number | undefined
   readonly read?: AttentionReader | undefined
   /** Goes before the projection to queries, keys and values. */
   readonly norm?: LayerNorm
@@ -61,7 +65,7 @@ export class Attention extends Module {
   /** x [B, N, D] */
   forward(
     x: Tensor,
-    { withWeights = false, withFactors = false, read, norm }: AttentionOptions = {},
+    { withWeights = false, withFactors = false, meanRows = 0, read, norm }: AttentionOptions = {},
   ): Attended {
     const { heads } = this
     const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
@@ -70,11 +74,14 @@ export class Attention extends Module {
     const width = x.size(-1)
     const part = (index: number): Tensor => qkv.narrow(2, index * width, width)
     const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
-    const { tokens, weights } = plain ? attend(packed, this.drop, read) : attendHeads(packed, read)
+    const { tokens, weights, mean } = plain
+      ? attend(packed, this.drop, { read, meanRows })
+      : attendHeads(packed, { read, meanRows })
     return {
       tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, heads))),
       weights: withWeights ? weights : undefined,
       factors: withFactors ? { queries: part(0), keys: part(1), heads } : undefined,
+      mean,
     }
   }
 }
@@ -108,12 +115,23 @@ function unpack(packed: Tensor): Heads {
 }
 
 /** Attention in plain operators, every step kept for autograd. packed [3, B, heads, N, d] -> tokens [B, heads, N, d] */
-function attend(packed: Tensor, drop: Dropout, read?: AttentionReader): Omit<Attended, 'factors'> {
+function attend(packed: Tensor, drop: Dropout, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
   const [q, k, v] = [packed.select(0, 0), packed.select(0, 1), packed.select(0, 2)]
   const queries = q.mul(q.size(-1) ** -0.5)
   const weights = queries.matmul(k.transpose(-2, -1)).softmax(-1) // [B, h, N, N]
   noGrad(() => read?.({ weights, queries, keys: k }))
-  return { tokens: drop.forward(weights).matmul(v), weights }
+  return { tokens: drop.forward(weights).matmul(v), weights, mean: meanOf(weights, meanRows) }
+}
+
+/** What is read of one layer's attention. */
+interface Wanted {
+  readonly read: AttentionReader | undefined
+  readonly meanRows: number
+}
+
+/** [B, heads, N, N] -> [B, rows, N]; undefined for no rows. */
+function meanOf(weights: Tensor, rows: number): Tensor | undefined {
+  return rows === 0 ? undefined : ops.meanDim(weights.narrow(2, 0, rows), [1], { dtype: 'float32' })
 }
 
 /** Softmaxed attention [B*heads, n, N] of scaled queries [B*heads, n, d] to keys [B*heads, N, d]; not recorded. */
@@ -123,16 +141,19 @@ export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
 }
 
 /** The same without drop and in place, or with a derivative by hand; `packed`'s q is scaled where it lies. */
-function attendHeads(packed: Tensor, read?: AttentionReader): Omit<Attended, 'factors'> {
+function attendHeads(packed: Tensor, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
   const [, batch, heads, length] = packed.shape as [number, number, number, number]
   const weightsOf = (rows: Tensor): Tensor => rows.reshape(batch, heads, length, length)
   const reader = (rows: Tensor, [scaled]: readonly Tensor[]): void =>
     read?.({ weights: weightsOf(rows), queries: scaled!.select(0, 0), keys: scaled!.select(0, 1) })
-  if (isRecording())
-    return { tokens: attendLean([packed], ([all]) => unpack(all!), reader), weights: undefined }
+  if (isRecording()) {
+    const lean = attendLean([packed], ([all]) => unpack(all!), { read: reader, heads, meanRows })
+    return { ...lean, weights: undefined }
+  }
   const { tokens, rows } = attendInPlace(unpack(packed))
   reader(rows, [packed])
-  return { tokens, weights: weightsOf(rows) }
+  const weights = weightsOf(rows)
+  return { tokens, weights, mean: meanOf(weights, meanRows) }
 }
 
 /** Unrecorded attention -> tokens [B*heads, n, d], weights [B*heads, n, N]; q is scaled where it lies. */
@@ -142,36 +163,49 @@ export function attendInPlace([q, k, v]: Heads): { tokens: Tensor; rows: Tensor 
   return { tokens: ops.bmm(rows, v), rows }
 }
 
+interface LeanOptions {
+  readonly read?: (rows: Tensor, parts: readonly Tensor[]) => void
+  /** For the mean over so many heads of the first rows. */
+  readonly heads?: number
+  readonly meanRows?: number
+}
+
 /**
- * Recorded attention with a derivative by hand: only q, k, v and the softmaxed rows [B*heads, n, N] are kept. `heads` shows
+ * Recorded attention with a derivative by hand: only q, k, v and the softmaxed rows [B*heads, n, N] are kept. `partsOf` shows
  * q, k and v as they lie in `parts`, which nothing else may read: q is scaled in place. -> tokens [B*heads, n, d]
  */
 export function attendLean(
   parts: readonly Tensor[],
-  heads: (parts: readonly Tensor[]) => Heads,
-  read?: (rows: Tensor, parts: readonly Tensor[]) => void,
-): Tensor {
-  return differentiable(
+  partsOf: (parts: readonly Tensor[]) => Heads,
+  { read, heads = 1, meanRows = 0 }: LeanOptions = {},
+): { tokens: Tensor; mean: Tensor | undefined } {
+  const byHead = (rows: Tensor): Tensor => rows.reshape(-1, heads, rows.size(1), rows.size(2))
+  const [tokens, mean] = differentiable(
     'attention',
     parts,
     () => {
       const scaled = parts.map(part => part.detach())
-      const { tokens, rows } = attendInPlace(heads(scaled))
+      const { tokens, rows } = attendInPlace(partsOf(scaled))
       read?.(rows, scaled)
-      return { outputs: [tokens], saved: [...scaled, rows] }
+      const mean = meanOf(byHead(rows), meanRows)
+      return { outputs: mean === undefined ? [tokens] : [tokens, mean], saved: [...scaled, rows] }
     },
-    ([gradient], saved) => {
+    ([dTokens, dMean], saved) => {
       const [scaled, rows] = [saved.slice(0, -1), saved.at(-1)!]
-      const [q, k, v] = heads(scaled)
+      const [q, k, v] = partsOf(scaled)
+      const gradient = dTokens ?? ops.zerosLike(q)
       const dParts = scaled.map(part => ops.emptyLike(part))
-      const [dq, dk, dv] = heads(dParts)
-      ops.bmmOut(rows.transpose(1, 2), gradient!, dv)
-      const dScores = ops.bmm(gradient!, v.transpose(1, 2)) // [B*h, n, N]
+      const [dq, dk, dv] = partsOf(dParts)
+      ops.bmmOut(rows.transpose(1, 2), gradient, dv)
+      const dScores = ops.bmm(gradient, v.transpose(1, 2)) // [B*h, n, N]
+      if (dMean !== undefined)
+        ops.add_(byHead(dScores).narrow(2, 0, meanRows), dMean.unsqueeze(1), { alpha: 1 / heads })
       ops.softmaxBackwardOut(dScores, rows, -1, q.dtype, dScores)
       ops.bmmOut(dScores, k, dq)
       ops.mulScalar_(dq, q.size(-1) ** -0.5)
       ops.bmmOut(dScores.transpose(1, 2), q, dk)
       return dParts
     },
-  )[0]!
+  )
+  return { tokens: tokens!, mean }
 }

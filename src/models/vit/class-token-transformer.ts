@@ -37,17 +37,20 @@ export abstract class ClassTokenTransformer extends Module {
   /** Patches along a side of the training crop. */
   readonly side: number
 
-  /** `unusedSize`: image size of a `posEmbed` that checkpoints have in addition to separate positions. */
+  /**
+   * `unusedSize`: image size of a `posEmbed` that checkpoints have in addition to separate positions. `learned`: tokens that
+   * `clsToken` holds, where the class tokens are made of fewer.
+   */
   constructor(
     { numClasses, imageSize, ...vit }: ClassTokenOptions,
-    { unusedSize }: { unusedSize?: number | undefined } = {},
+    { unusedSize, learned = numClasses }: { unusedSize?: number | undefined; learned?: number } = {},
   ) {
     super()
     const { embedDim, patchSize } = vit
     this.numClasses = numClasses
     this.side = Math.floor(imageSize / patchSize)
     const positions = (count: number): Parameter => new Parameter(truncatedNormal([1, count, embedDim]))
-    this.clsToken = positions(numClasses)
+    this.clsToken = positions(learned)
     if (unusedSize === undefined) {
       this.posEmbed = positions(numClasses + this.side ** 2)
     } else {
@@ -105,13 +108,19 @@ export abstract class ClassTokenTransformer extends Module {
     })
   }
 
-  private embed(images: Tensor): Tensor {
+  /** The class tokens [1, C, D] before their positions. */
+  protected classTokens(): Tensor {
+    return this.clsToken
+  }
+
+  /** Tokens [B, C + h*w, D] into the first block, with their positions; images [B, 3, H, W], normalised. */
+  protected embed(images: Tensor): Tensor {
     return scope(() => {
       const batch = images.size(0)
       const { rows, columns } = this.grid(images)
       const positions = this.positions(images)
       const patches = this.patchEmbed.forward(images).reshape(batch, rows * columns, -1)
-      const classes = this.clsToken.expand(batch, -1, -1)
+      const classes = this.classTokens().expand(batch, -1, -1)
       if (this.posEmbedCls === undefined) return ops.cat([classes, patches], { dim: 1 }).add(positions)
       return ops.cat([classes.add(this.posEmbedCls), patches.add(positions)], { dim: 1 })
     })

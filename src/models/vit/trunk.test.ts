@@ -68,6 +68,24 @@ describe('a visitor', () => {
     })
   })
 
+  test('has the mean over the heads of the first rows of chosen layers, and nothing of others', () => {
+    scope(() => {
+      const kept: [number, Tensor][] = []
+      const end = runBlocks(trunk, tokens(), {
+        records: layer => (layer === 0 ? undefined : { meanRows: layer }),
+        recorded: ({ mean }, layer) => void kept.push([layer, mean!]),
+      })
+      expect(kept.map(([layer, { shape }]) => [layer, shape])).toEqual([
+        [1, [BATCH, 1, LENGTH]],
+        [2, [BATCH, 2, LENGTH]],
+      ])
+      expect(values(end)).toEqual(values(runBlocks(trunk, tokens())))
+      backward(kept[0]![1].select(-1, 0).sum())
+      expect(values(trunk[1]!.attn.qkv.weight.grad!).some(Boolean)).toBe(true)
+      expect(trunk[2]!.attn.qkv.weight.grad).toBeUndefined()
+    })
+  })
+
   test('has the factors of the logits: they make the weights, and a loss of them reaches queries and keys', () => {
     scope(() => {
       let factors: LogitFactors | undefined

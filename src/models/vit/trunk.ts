@@ -11,12 +11,14 @@ export interface BlockVisitor {
   readonly branch?: ((branch: Tensor, layer: number) => void) | undefined
   /** What `records` asks for of a layer's attention, recorded: for a loss that reaches into it. */
   readonly recorded?: ((attention: Omit<Attended, 'tokens'>, layer: number) => void) | undefined
-  /** The softmaxed weights [B, heads, N, N], or the factors of the logits. */
-  readonly records?: ((layer: number) => 'weights' | 'factors' | undefined) | undefined
+  /** The softmaxed weights [B, heads, N, N], the factors of the logits, or the mean over the heads of the first so many rows. */
+  readonly records?: ((layer: number) => Recorded | undefined) | undefined
   /** Output [B, N, D] of the whole block, recorded; the next block takes what is returned in its place, if anything. Freed after that block: views of it stay. */
   // biome-ignore lint/suspicious/noConfusingVoidType: most visitors only look
   readonly output?: ((tokens: Tensor, layer: number) => Tensor | void) | undefined
 }
+
+export type Recorded = 'weights' | 'factors' | { readonly meanRows: number }
 
 /** Tokens [B, N, D] out of the last of `blocks`; with none of them, `tokens` itself. */
 export function runBlocks(
@@ -31,6 +33,7 @@ export function runBlocks(
       block.forward(x, {
         withWeights: asked === 'weights',
         withFactors: asked === 'factors',
+        ...(typeof asked === 'object' && asked),
         read: attention && (state => attention(state, layer)),
         readBranch: branch && (attended => branch(attended, layer)),
       }),

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { relative, sameDerivatives } from '../../../test/derivatives.ts'
 import { LayerNorm, Linear, Residual } from '../../nn/index.ts'
-import { manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { backward, manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { Attention, attentionRows, blocks, Mlp, resamplePositions, VisionTransformer } from './index.ts'
 import { normLinear } from './norm-linear.ts'
 
@@ -13,16 +13,21 @@ const sizes = fc.record({
   headDim: fc.integer({ min: 2, max: 5 }),
 })
 
+function drawn({ seed, ...sizes }: { embedDim: number; heads: number; seed: number }): Attention {
+  manualSeed(seed)
+  const attention = new Attention(sizes)
+  for (const parameter of attention.parameters().values())
+    noGrad(() => ops.normal_(parameter, { std: sizes.embedDim ** -0.5 }))
+  return attention
+}
+
 describe('derivatives by hand are those of autograd:', () => {
   test('attention', () => {
     fc.assert(
       fc.property(sizes, ({ batch, length, heads, headDim }) =>
         scope(() => {
-          manualSeed(length)
           const embedDim = heads * headDim
-          const attention = new Attention({ embedDim, heads })
-          for (const parameter of attention.parameters().values())
-            noGrad(() => ops.normal_(parameter, { std: embedDim ** -0.5 }))
+          const attention = drawn({ embedDim, heads, seed: length })
           const x = ops.randn([batch, length, embedDim])
           sameDerivatives(
             {
@@ -37,6 +42,51 @@ describe('derivatives by hand are those of autograd:', () => {
       ),
       { numRuns: 12 },
     )
+  })
+
+  test('attention and the mean of its first rows over the heads', () => {
+    fc.assert(
+      fc.property(sizes, ({ batch, length, heads, headDim }) =>
+        scope(() => {
+          const embedDim = heads * headDim
+          const attention = drawn({ embedDim, heads, seed: length })
+          const meanRows = Math.ceil(length / 2)
+          const both = (tokens: Tensor, mean: Tensor): Tensor =>
+            ops.cat([tokens.to({ dtype: 'float32' }).reshape(-1), mean.reshape(-1)])
+          sameDerivatives(
+            {
+              lean: input => {
+                const { tokens, mean } = attention.forward(input, { meanRows })
+                expect(mean!.shape).toEqual([batch, meanRows, length])
+                return both(tokens, mean!)
+              },
+              plain: input => {
+                const { tokens, weights } = attention.forward(input, { withWeights: true })
+                return both(tokens, weights!.to({ dtype: 'float32' }).mean(1).narrow(1, 0, meanRows))
+              },
+            },
+            attention.parameters(),
+            ops.randn([batch, length, embedDim]),
+          )
+          const unrecorded = noGrad(() => attention.forward(ops.ones([1, length, embedDim]), { meanRows }))
+          expect(unrecorded.mean!.sum().item()).toBeCloseTo(meanRows, 4) // rows of a softmax
+          attention.dispose()
+        }),
+      ),
+      { numRuns: 12 },
+    )
+  })
+
+  test('a loss of the mean alone reaches queries and keys, and no value', () => {
+    scope(() => {
+      const attention = new Attention({ embedDim: 4, heads: 2 })
+      const { mean } = attention.forward(ops.randn([1, 3, 4]), { meanRows: 1 })
+      backward(mean!.select(-1, 0).sum())
+      const reached = attention.qkv.weight.grad!.toFloat32Array()
+      expect([...reached.subarray(0, 32)].some(Boolean)).toBe(true)
+      expect([...reached.subarray(32)].some(Boolean)).toBe(false)
+      attention.dispose()
+    })
   })
 
   test('feed-forward', () => {

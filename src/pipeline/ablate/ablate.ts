@@ -100,8 +100,9 @@ function chooseVariants(
   own: readonly AblationVariant[],
   only: readonly string[] | undefined,
 ): readonly AblationVariant[] {
-  const preset = methodOf(recipe).variants(recipe)
-  const named = [...preset, ...clippingVariants(recipe)]
+  const method = methodOf(recipe)
+  const preset = method.variants(recipe)
+  const named = [...preset, ...(method.namedVariants?.(recipe) ?? []), ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
   const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset
   const twice = chosen.find(({ name }, i) => chosen.findIndex(one => one.name === name) !== i)

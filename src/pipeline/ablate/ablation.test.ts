@@ -232,6 +232,12 @@ describe('an ablation', () => {
     await expect(ablate({ ...options(), variants: twice })).rejects.toThrow(
       '--variant: there are two variants a',
     )
+    await expect(ablate({ ...options(), recipe: 'cti_demo', set: [], only: ['infusion9'] })).rejects.toThrow(
+      '--variants: there is no variant infusion9; did you mean infusion-0?',
+    )
+    await expect(ablate({ ...options(), recipe: 'cti_demo', set: [], only: ['?'] })).rejects.toThrow(
+      'variants are baseline, background, intra, cti, images, token, infusion-0, infusion-1',
+    )
     const wrong = [parseVariant('a=maps.layers=9')]
     await expect(ablate({ ...options(), variants: wrong })).rejects.toThrow(
       "9 is more than the network's 3 blocks",

@@ -69,7 +69,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a wrong method',
       'method: weak\n',
-      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam or afa',
+      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam, afa or cti',
     ],
     [
       'a default that does not fit what is written',
@@ -81,7 +81,11 @@ describe('errors name the place, the key and what would be right', () => {
       'method: afa\nsegment: {}\n',
       'my.yaml:2 (segment.backbone): "model" needs a vision transformer, which mit-b1 is not; expected resnet38 or deit-*',
     ],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr, cam or afa'],
+    [
+      'a missing method',
+      'seed: 0\n',
+      'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa or cti',
+    ],
     [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',
@@ -226,6 +230,16 @@ describe('errors name the place, the key and what would be right', () => {
       'the best checkpoint without a validation',
       'method: mctformer\nmaps: { checkpoint: best }\n',
       'my.yaml:2 (maps.checkpoint): "best" needs a validation; expected data.valSplit or data.holdOut, and train.validateEvery, to be set, or last',
+    ],
+    [
+      'a background score for CAMs of another threshold',
+      'method: cti\nmaps: { background: token }\nrefine: { method: crf }\n',
+      'my.yaml:3 (refine.background): 0.39 does not fit CAMs that are made for 0.5; expected 0.5, or sweep',
+    ],
+    [
+      'an infusion after the last block',
+      'method: cti\ntrain: { infusion: 11 }\n',
+      'my.yaml:2 (train.infusion): 11 has no block after it: the network has 12; expected at most 10',
     ],
     [
       'an unknown device',
@@ -428,6 +442,13 @@ it('published settings are the numbers of the paper', async () => {
     batchSize: 64,
     optimiser: { lr: 5e-4, lrBatch: 512, weightDecay: 0.05 },
     schedule: { kind: 'cosine-epoch', offByOne: true, minLr: 1e-5 },
+  })
+  expect((await loadRecipe('cti_deit-s_coco14')).recipe.train).toMatchObject({
+    schedule: { kind: 'cosine-epoch', offByOne: false },
+    augment: { crop: { scale: [0.3, 1.2] }, randAugment: { ops: 2, magnitude: 9, std: 0.5 }, erasing: false },
+    infusion: 3,
+    losses: { background: 0.1, intra: 0.1, cross: 0.1, start: 2, detachCams: true },
+    cross: { tokens: 'memory', length: 30 },
   })
   expect(await readFile((await loadRecipe('mctformer-plus_deit-s_voc12')).file, 'utf8')).toContain(
     '[1, 0.75, 1.25]',

@@ -182,6 +182,18 @@ export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
   return method === 'affinity' || method === 'affinity+crf'
 }
 
+/** CAMs made for a threshold need it as their background score, unless a random walk makes others of them. */
+export function checkBackground(
+  { refine }: Pick<Recipe, 'refine'>,
+  threshold: number | undefined,
+): RecipeProblem[] {
+  const { method, background } = refine
+  const used = method === 'crf' || method === 'par'
+  if (threshold === undefined || !used || background === threshold || background === 'sweep') return []
+  const message = `does not fit CAMs that are made for ${threshold}; expected ${threshold}, or sweep`
+  return [{ path: ['refine', 'background'], message }]
+}
+
 /** What does not fit together, as path and message (problem; what would be right). */
 export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): RecipeProblem[] {
   const { cropSize, backbone: name, radius, pairs } = recipe.affinity

@@ -8,7 +8,7 @@ import { normalisation, optionalText } from './fields.ts'
 import { methodOf } from './method.ts'
 import { precision } from './precision.ts'
 import { predictRecipe } from './predict.ts'
-import { affinityRecipe, checkAffinity, refineRecipe, walks } from './refine.ts'
+import { affinityRecipe, checkAffinity, checkBackground, refineRecipe, walks } from './refine.ts'
 import { checkSegment, segmentRecipe } from './segment.ts'
 
 const data = z.strictObject({
@@ -107,7 +107,9 @@ const evaluate = z.strictObject({
     .max(1)
     .nullable()
     .default(null)
-    .describe('background threshold; null: the best of the sweep, or 0.4 without masks'),
+    .describe(
+      'background threshold; null: the one that the CAMs are made for, if any; else the best of the sweep, or 0.4 without masks',
+    ),
   sweep: sweep.prefault({}).describe('background thresholds to try'),
   absent: z
     .enum(['zero', 'skip'])
@@ -207,7 +209,9 @@ export const recipeSchema = union.check(context => {
   const { data, train, maps } = context.value
   const own = methodOf(context.value).check?.(context.value) ?? []
   const affine = walks(context.value.refine) ? checkAffinity(context.value) : []
-  for (const { path, message } of [...own, ...affine, ...checkSegment(context.value)]) issue(path, message)
+  const refined = checkBackground(context.value, methodOf(context.value).threshold?.(context.value))
+  for (const { path, message } of [...own, ...affine, ...refined, ...checkSegment(context.value)])
+    issue(path, message)
   if (train.epochs === null && train.steps === null)
     issue(['train', 'epochs'], 'needs train.steps; expected a number for one of the two')
   if (train.epochs === null && train.schedule.kind === 'cosine-epoch')

@@ -352,7 +352,7 @@ describe('charts', () => {
     const rows = [
       { kind: 'step', step: 0, epoch: 0, loss: 2, lr: 0.1 },
       { kind: 'step', step: 1, loss: null, lr: 0.2 },
-      { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, 'images/s': 9 },
+      { kind: 'epoch', step: 1, epoch: 0, loss: 1.5, memory: 0.5, 'images/s': 9 },
       { kind: 'validation', step: 1, epoch: 0, 'mAP class-wise': 0.5, 'mAP per image': 0.6 },
     ]
     const charts = metricCharts({ of: 'classification network', rows })
@@ -368,6 +368,10 @@ describe('charts', () => {
           ['loss', [[0, 2]], true],
           ['loss', [[1, 1.5]], false],
         ],
+      ],
+      [
+        'Memory, share of the classes whose list is full, classification network',
+        [['memory', [[1, 0.5]], false]],
       ],
       [
         'Learning rate, classification network',

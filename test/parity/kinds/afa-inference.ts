@@ -14,22 +14,18 @@ import { compareTensor } from '../compare-tensors.ts'
 import { type Comparison, compareFloat } from '../comparison.ts'
 import { type CheckOptions, type Fixture, type Kind, parseConfig, tensorOf } from '../fixture.ts'
 import { afaConfig, afaWeights, compareLabels, createAfa, isAfa } from './afa-network.ts'
-import { compareLabels as compareCrfLabels, compareProbabilities } from './crf.ts'
+import {
+  compareLabels as compareCrfLabels,
+  compareProbabilities,
+  crfFunction,
+  crfFunctionParameters,
+} from './crf.ts'
 
 export const afaInference: Kind = {
   name: 'AFA inference and validation',
   matches: content => isAfa(content, 'scripts/test_msc_flip.py'),
   check,
 }
-
-const dense = z.object({
-  t: z.int(),
-  sxy_g: z.number(),
-  compat_g: z.number(),
-  sxy_b: z.number(),
-  srgb: z.number(),
-  compat_b: z.number(),
-})
 
 const config = afaConfig.extend({
   infer: z.object({
@@ -50,8 +46,8 @@ const config = afaConfig.extend({
     bi_rgb_std: z.number(),
     bi_w: z.number(),
   }),
-  crf_inference: dense,
-  crf_inference_label: dense.extend({ gt_prob: z.number() }),
+  crf_inference: crfFunction,
+  crf_inference_label: crfFunction.extend({ gt_prob: z.number() }),
 })
 type Config = z.infer<typeof config>
 
@@ -201,11 +197,6 @@ async function refined(fixture: Fixture, settings: Config): Promise<Comparison[]
   const probabilities = unaryFromScores(toFloat32Array(tensorOf(fixture, 'in.crf.prob')))
   const labels = tensorOf(fixture, 'in.crf.prob').shape[0]!
   const { dense_crf: test, crf_inference: maps, crf_inference_label: label } = settings
-  const terms = ({ t, sxy_g, compat_g, sxy_b, srgb, compat_b }: z.infer<typeof dense>): CrfParameters => ({
-    iterations: t,
-    gaussian: { sxy: sxy_g, compat: compat_g },
-    bilateral: { sxy: sxy_b, srgb, compat: compat_b },
-  })
   const published: CrfParameters = {
     iterations: test.iter_max,
     gaussian: { sxy: test.pos_xy_std, compat: test.pos_w },
@@ -224,13 +215,13 @@ async function refined(fixture: Fixture, settings: Config): Promise<Comparison[]
     ),
     ...compareProbabilities(
       'out.crf.inference',
-      await run(probabilities, terms(maps)),
+      await run(probabilities, crfFunctionParameters(maps)),
       want('out.crf.inference'),
       image,
     ),
     compareCrfLabels(
       'out.crf.label',
-      mostProbableLabels(await run(hard, terms(label)), image).data,
+      mostProbableLabels(await run(hard, crfFunctionParameters(label)), image).data,
       tensorOf(fixture, 'out.crf.label').data,
     ),
   ]

@@ -118,6 +118,32 @@ export function pairwiseTerms({ gauss, bilateral }: Terms): Pick<CrfParameters, 
   }
 }
 
+/** The arguments of a crf_inference, as AFA's and CTI's files write them. */
+export const crfFunction = z.object({
+  t: z.int(),
+  sxy_g: z.number(),
+  compat_g: z.number(),
+  sxy_b: z.number(),
+  srgb: z.number(),
+  compat_b: z.number(),
+})
+
+/** The same as our parameters. */
+export function crfFunctionParameters({
+  t,
+  sxy_g,
+  compat_g,
+  sxy_b,
+  srgb,
+  compat_b,
+}: z.infer<typeof crfFunction>): CrfParameters {
+  return {
+    iterations: t,
+    gaussian: { sxy: sxy_g, compat: compat_g },
+    bilateral: { sxy: sxy_b, srgb, compat: compat_b },
+  }
+}
+
 /** Probabilities [labels, height, width], and which label is the most probable. */
 export function compareProbabilities(
   tensor: string,

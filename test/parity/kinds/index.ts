@@ -10,6 +10,11 @@ import { afaPar } from './afa-par.ts'
 import { afaStep } from './afa-step.ts'
 import { cam } from './cam.ts'
 import { checkCrf } from './crf.ts'
+import { ctiEvaluation } from './cti-evaluation.ts'
+import { ctiInference } from './cti-inference.ts'
+import { ctiModel } from './cti-model.ts'
+import { ctiSchedule } from './cti-schedule.ts'
+import { ctiStep } from './cti-step.ts'
 import { checkEvaluation } from './evaluation.ts'
 import { mctformerCam } from './mctformer-cam.ts'
 import { mctformerEval } from './mctformer-eval.ts'
@@ -43,6 +48,11 @@ export const kinds: readonly Kind[] = [
   afaLabels,
   afaOutputs,
   afaStep,
+  ctiEvaluation,
+  ctiInference,
+  ctiModel,
+  ctiSchedule,
+  ctiStep,
   mctformerTraining,
   mctformerEval,
   mctformerCam,

@@ -93,6 +93,18 @@ describe('stage evaluate', () => {
     expect(scores[0]?.warnings).toEqual([])
   })
 
+  it('takes the threshold that the CAMs are made for, with masks and without; a given one wins', async () => {
+    const own = ['method=cti', 'maps.background=token']
+    const { scores, threshold } = await evaluate(...own, 'evaluate.sweep.step=0.4')
+    expect(threshold).toBe(0.5)
+    expect(scores[0]?.threshold).toEqual({ value: 0.5, choice: { how: 'what the CAMs are made for' } })
+    expect(scores[0]?.curve?.map(point => point.threshold)).toEqual([0, 0.4, 0.5, 0.8])
+    expect(scores[0]?.warnings).toEqual([])
+    expect((await evaluate(...own, 'evaluate.threshold=0.25')).threshold).toBe(0.25)
+    await rm(join(folder, 'data', 'masks'), { recursive: true })
+    expect(await evaluate(...own)).toMatchObject({ scores: [], threshold: 0.5 })
+  })
+
   it('makes masks and no score without masks to score on', async () => {
     await rm(join(folder, 'data', 'masks'), { recursive: true })
     expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })

@@ -6,6 +6,7 @@ import { InputError } from '../../../errors.ts'
 import {
   addMaps,
   bestPoint,
+  type ChosenThreshold,
   createSweep,
   formatScore,
   formatThreshold,
@@ -24,6 +25,7 @@ import { camFile, readCams } from '../../images/cam-file.ts'
 import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { notNamed } from '../../images/lost-images.ts'
+import { methodOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
@@ -51,7 +53,7 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   const { sweep, count, unscored, maskTags } = await sweepImages(context, scored, { folder: run.maps })
   maskTags.tell(log, split)
   const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
-  const threshold = score?.score.threshold?.value ?? recipe.evaluate.threshold ?? BLIND_THRESHOLD
+  const threshold = score?.score.threshold?.value ?? knownThreshold(recipe)?.value ?? BLIND_THRESHOLD
   await writeMasks(context, { threshold, scored })
   const file: ScoresFile = {
     scores: score === undefined ? [] : [scoreRecord(score.score, classes, { curve: score.curve })],
@@ -185,32 +187,42 @@ function whyUnscored({
   return maskTags.foreground === 0 ? `No mask of ${split} holds a pixel of a class` : undefined
 }
 
-/** The score at the given threshold, or at the best of the curve. */
+/** The recipe's threshold, or that of its CAMs; undefined where masks choose it. */
+function knownThreshold(recipe: Recipe): ChosenThreshold | undefined {
+  const given = recipe.evaluate.threshold
+  if (given !== null) return { value: given, choice: { how: 'given' } }
+  const own = methodOf(recipe).threshold?.(recipe)
+  return own === undefined ? undefined : { value: own, choice: { how: 'what the CAMs are made for' } }
+}
+
+/** The score at the known threshold, or at the best of the curve. */
 function pickScore(
-  { evaluate: { threshold, absent } }: Recipe,
+  recipe: Recipe,
   { sweep, count, split }: { sweep: ThresholdSweep; count: number; split: string },
 ): { score: Score; curve: readonly SweepPoint[] } {
+  const { absent } = recipe.evaluate
   const curve = sweepCurve(sweep, { absent })
-  const value = threshold ?? bestPoint(curve).threshold
-  const confusion = sweepConfusions(sweep)[sweep.thresholds.indexOf(value)]!
+  const threshold: ChosenThreshold = knownThreshold(recipe) ?? {
+    value: bestPoint(curve).threshold,
+    choice: { how: 'swept on the same masks it is scored on' },
+  }
+  const confusion = sweepConfusions(sweep)[sweep.thresholds.indexOf(threshold.value)]!
   const score: Score = {
     metric: 'seed',
     split,
-    threshold: {
-      value,
-      choice: threshold === null ? { how: 'swept on the same masks it is scored on' } : { how: 'given' },
-    },
+    threshold,
     images: count,
     result: meanIou(confusion, { absent }),
   }
   return { score, curve }
 }
 
-/** The sweep's thresholds in ascending order, a given one among them. */
-function thresholdsOf({ evaluate: { sweep, threshold } }: Recipe): number[] {
-  const { start, stop, step } = sweep
+/** The sweep's thresholds in ascending order, a known one among them. */
+function thresholdsOf(recipe: Recipe): number[] {
+  const { start, stop, step } = recipe.evaluate.sweep
+  const known = knownThreshold(recipe)?.value
   const count = Math.floor((stop - start) / step + 1e-9) + 1
   const decimals = 10 // 0.1 + 0.2 must be 0.3
   const all = Array.from({ length: count }, (_, i) => Number((start + i * step).toFixed(decimals)))
-  return [...new Set(threshold === null ? all : [...all, threshold])].sort((a, b) => a - b)
+  return [...new Set(known === undefined ? all : [...all, known])].sort((a, b) => a - b)
 }

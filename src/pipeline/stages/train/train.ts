@@ -28,6 +28,10 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   const numClasses = dataset.classes.length
   const method = await buildMethod(recipe, { numClasses })
   later(() => method.network.dispose())
+  const { memory } = method
+  later(() => {
+    for (const one of memory?.values() ?? []) one.dispose()
+  })
   await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
   await startFromWeights(method, recipe, { run, log })
   if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
@@ -61,7 +65,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     settings,
     network: method.network,
     frozen: method.frozen,
-    memory: method.memory,
+    memory,
     openLoader: options =>
       openTrainLoader(dataset, {
         ...options,
