@@ -1,0 +1,66 @@
+/** @file CAMs after a random walk that edges stop (semformer, inference_rw.py). */
+import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import type { PairGrid } from '../affinity/pairs.ts'
+import { randomWalk, type WalkOptions } from '../affinity/random-walk.ts'
+import { cellScores, upsampledScores, type WalkedImage } from '../affinity/walk-maps.ts'
+import { pathAffinity } from './path-affinity.ts'
+
+/** The edges of an image. */
+export interface ImageEdges {
+  /** Probabilities [1, 1, rows, columns]. */
+  readonly edges: Tensor
+  /** Pixels from one edge to the next. */
+  readonly stride: number
+}
+
+/** Published options (inference_rw.py). */
+export const EDGE_WALK = { beta: 10, logt: 8, radius: 5 } as const
+
+/**
+ * Scores [K, rows, columns] -> the same, walked: their part off the edges, along paths that edges weaken. Every pair on the
+ * map counts; the original adds impassable borders around it instead.
+ */
+export function edgeWalk(
+  scores: Float32Array,
+  edges: Tensor,
+  {
+    beta = EDGE_WALK.beta,
+    logt = EDGE_WALK.logt,
+    radius = EDGE_WALK.radius,
+  }: Omit<WalkOptions, 'pairs'> = {},
+): Float32Array {
+  return scope(() => {
+    const grid: PairGrid = { rows: edges.size(2), columns: edges.size(3) }
+    const affinity = pathAffinity(edges, { radius, pairs: 'corrected' }).toFloat32Array()
+    const passable = ops.neg(edges).add(1).toFloat32Array()
+    const seeds = scores.map((score, i) => score * passable[i % passable.length]!)
+    return randomWalk(seeds, affinity, grid, { beta, logt, radius, pairs: 'corrected' })
+  })
+}
+
+/** The maps after the walk, each [height, width], all divided by the highest value of any. */
+export function edgeWalkedMaps(
+  { width, height, maps }: WalkedImage,
+  { edges, stride }: ImageEdges,
+  options: Omit<WalkOptions, 'pairs'> = {},
+): Map<number, Float32Array> {
+  if (maps.size === 0) return new Map()
+  return scope(() => {
+    const grid: PairGrid = { rows: edges.size(2), columns: edges.size(3) }
+    const planes = new Float32Array(maps.size * width * height)
+    for (const [i, map] of [...maps.values()].entries()) planes.set(map, i * width * height)
+    const cells = cellScores(tensor(planes, [maps.size, height, width]), { grid, stride })
+    const fine = upsampledScores(edgeWalk(cells, edges, options), { width, height }, { grid, stride })
+    const shares = relativeToHighest(fine).toFloat32Array()
+    const area = width * height
+    return new Map([...maps.keys()].map((key, i) => [key, shares.subarray(i * area, (i + 1) * area)]))
+  })
+}
+
+/** Divided by the highest of all values; as they are where none is above 0. */
+export function relativeToHighest(scores: Tensor): Tensor {
+  return scope(() => {
+    const highest = scores.max().item()
+    return highest > 0 ? scores.div(highest) : scores.clone()
+  })
+}
