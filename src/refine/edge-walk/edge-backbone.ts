@@ -9,6 +9,7 @@ import {
 } from '../../models/resnet50/index.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Tensor } from '../../torch/index.ts'
+import { EDGE_STRIDE, edgeStride } from './parameters.ts'
 
 /** One of the maps that the edges are drawn from. */
 export interface EdgeLevel {
@@ -28,9 +29,6 @@ export interface EdgeBackbone extends PretrainedBackbone {
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): readonly Tensor[]
 }
-
-/** Pixels from one edge to the next, as published. */
-export const EDGE_STRIDE = 4
 
 /** ResNet50 after the first pooling and each of its stages. Takes torchvision's weights and those of a published AffinityNet. */
 export function resnet50Backbone(options: Resnet50Options = {}): EdgeBackbone {
@@ -64,9 +62,4 @@ export function edgeBackboneOf(dense: DenseBackbone): EdgeBackbone {
     stride: edgeStride(stride),
     alignCorners: transformer === undefined,
   }
-}
-
-/** Of the edge map over maps of that stride: the published one where it divides theirs. */
-export function edgeStride(stride: number): number {
-  return stride % EDGE_STRIDE === 0 ? EDGE_STRIDE : stride
 }

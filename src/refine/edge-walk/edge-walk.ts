@@ -3,6 +3,7 @@ import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import type { PairGrid } from '../affinity/pairs.ts'
 import { randomWalk, type WalkOptions } from '../affinity/random-walk.ts'
 import { cellScores, upsampledScores, type WalkedImage } from '../affinity/walk-maps.ts'
+import { EDGE_WALK } from './parameters.ts'
 import { pathAffinity } from './path-affinity.ts'
 
 /** The edges of an image. */
@@ -12,9 +13,6 @@ export interface ImageEdges {
   /** Pixels from one edge to the next. */
   readonly stride: number
 }
-
-/** Published options (inference_rw.py). */
-export const EDGE_WALK = { beta: 10, logt: 8, radius: 5 } as const
 
 /**
  * Scores [K, rows, columns] -> the same, walked: their part off the edges, along paths that edges weaken. Every pair on the

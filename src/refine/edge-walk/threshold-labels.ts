@@ -4,9 +4,6 @@ import { IGNORE } from '../../io/label-values.ts'
 import { LABEL_CRF } from '../crf-parameters.ts'
 import { crfHardLabels, type LabelCrfOptions } from '../label-crf.ts'
 
-/** Background scores above which a CAM is foreground, and below which none is; published, where both differ by the CRF alone. */
-export const THRESHOLDS = { foreground: 0.11, background: 0.15 } as const
-
 export interface ThresholdLabelOptions extends Omit<LabelCrfOptions, 'labels'> {
   /** The labels of the CAMs at the foreground's score. */
   readonly foreground: LabelMap
