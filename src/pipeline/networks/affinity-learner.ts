@@ -29,7 +29,7 @@ import { buildBackbone } from './build-backbone.ts'
 
 /** A network that learns affinities from label maps, and lets CAMs walk along them. */
 export interface AffinityLearner {
-  readonly network: DenseNetwork<Module, PretrainedBackbone>
+  readonly network: DenseNetwork<Module, PretrainedBackbone> & { forward(images: Tensor): Tensor }
   /** Pixels from one label to the next. */
   readonly stride: number
   /** images [B, 3, S, S], normalised, and their labels [B, S/stride, S/stride], 255: none */
