@@ -60,7 +60,7 @@ async function inspectMethod(
     const look = (what: string, run: (image: Tensor) => unknown): Work => countWork(what, side, run)
     const work = [
       look('forward', image => method.logits(image)),
-      look('CAMs, one scale', image => method.imageCams([image], { classes: [0], flip: false })),
+      look('CAMs, all scales and flips', () => imageCams(method, recipe, side)),
     ]
     const own = describeNetwork('classification network', network, work)
     const others = frozen.map(one => describeNetwork('frozen network', one, []))
@@ -68,6 +68,16 @@ async function inspectMethod(
   } finally {
     for (const one of [network, ...frozen]) one.dispose()
   }
+}
+
+/** Of one tag, as the recipe makes them. */
+function imageCams(method: Method, recipe: Recipe, side: number): Tensor {
+  const { scales = recipe.maps.scales, unit = 1 } = methodOf(recipe).camViews?.(recipe) ?? {}
+  const views = scales.map(scale => {
+    const scaled = Math.max(1, Math.round((side * scale) / unit)) * unit
+    return ops.rand([1, 3, scaled, scaled])
+  })
+  return method.imageCams(views, { classes: [0], flip: recipe.maps.flip })
 }
 
 /** Disposes of the network. */

@@ -14,7 +14,7 @@ export interface ModuleSize {
 
 /** Multiply-adds of matrix products and convolutions. */
 export interface Work {
-  /** What runs: "forward", "CAMs". */
+  /** What runs: "forward", "CAMs, all scales and flips". */
   readonly what: string
   /** Side of the image, pixels. */
   readonly side: number
