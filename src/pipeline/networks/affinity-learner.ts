@@ -95,6 +95,6 @@ function gridOf(images: Tensor, stride: number): { rows: number; columns: number
   return { rows: images.size(2) / stride, columns: images.size(3) / stride }
 }
 
-function walkOptions({ affinity, refine: { walk } }: Recipe): { radius: number; beta: number; logt: number } {
+function walkOptions({ affinity, refine: { walk } }: Recipe) {
   return { ...walk, radius: walk.radius ?? affinity.radius }
 }

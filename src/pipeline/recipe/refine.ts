@@ -168,6 +168,12 @@ export const refineRecipe = z.strictObject({
         .nullable()
         .default(null)
         .describe('as affinity.radius, of the walk; published for edge: 5; null: affinity.radius'),
+      relativeTo: z
+        .enum(['highest', 'background'])
+        .default('background')
+        .describe(
+          'used with edge: walked maps are divided by the highest value in the image (highest, as published), or place by place by the walk of a background of 1 (background, as affinitynet always does)',
+        ),
     })
     .prefault({})
     .describe('the random walk'),

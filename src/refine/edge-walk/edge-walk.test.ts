@@ -253,27 +253,33 @@ describe('edge walk', () => {
     })
   })
 
-  test('maps are divided by the highest of any, and keep the size of the image', () => {
+  test('published: maps are divided by the highest of any, and keep the size of the image', () => {
     const [width, height] = [63, 34]
     const plane = (value: number): Float32Array => new Float32Array(width * height).fill(value)
     const maps = new Map([
       [3, plane(1)],
       [5, plane(0.5)],
     ])
-    const walked = scope(() =>
-      edgeWalkedMaps({ width, height, maps }, { edges: tensor(wall, [1, 1, 9, 16]), stride: 4 }),
-    )
+    const walk = (planes: ReadonlyMap<number, Float32Array>, options = {}) =>
+      scope(() => {
+        const edges = tensor(wall, [1, 1, 9, 16])
+        return edgeWalkedMaps({ width, height, maps: planes }, { edges, stride: 4 }, options)
+      })
+    const walked = walk(maps, { relativeTo: 'highest' })
     expect([...walked.keys()]).toEqual([3, 5])
     expect(walked.get(3)).toHaveLength(width * height)
     expect(Math.max(...walked.get(3)!)).toBeCloseTo(1, 6)
     expect(Math.max(...walked.get(5)!)).toBeCloseTo(0.5, 5)
-    const nothing = scope(() =>
-      edgeWalkedMaps(
-        { width, height, maps: new Map([[0, plane(0)]]) },
-        { edges: tensor(wall, [1, 1, 9, 16]), stride: 4 },
-      ),
-    )
-    expect(Math.max(...nothing.get(0)!)).toBe(0)
+    const wallColumn = 8 * 4 + 2
+    expect(walked.get(3)![wallColumn]).toBeLessThan(0.6) // seeds on edges are lost
+    const shares = walk(maps)
+    for (const [key, level] of [
+      [3, 1],
+      [5, 0.5],
+    ] as const)
+      for (const x of [2, 20, 50]) expect(shares.get(key)![10 * width + x]).toBeCloseTo(level, 4)
+    for (const relativeTo of ['highest', 'background'] as const)
+      expect(Math.max(...walk(new Map([[0, plane(0)]]), { relativeTo }).get(0)!)).toBe(0)
   })
 })
 

@@ -1,8 +1,8 @@
 /** @file CAMs after a random walk that edges stop (semformer, inference_rw.py). */
-import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { ops, scope, type Tensor } from '../../torch/index.ts'
 import type { PairGrid } from '../affinity/pairs.ts'
 import { randomWalk, type WalkOptions } from '../affinity/random-walk.ts'
-import { cellScores, upsampledScores, type WalkedImage } from '../affinity/walk-maps.ts'
+import { backgroundAndMaps, upsampledScores, type WalkedImage } from '../affinity/walk-maps.ts'
 import { EDGE_WALK } from './parameters.ts'
 import { pathAffinity } from './path-affinity.ts'
 
@@ -36,22 +36,35 @@ export function edgeWalk(
   })
 }
 
-/** The maps after the walk, each [height, width], all divided by the highest value of any. */
+export interface EdgeWalkOptions extends Omit<WalkOptions, 'pairs'> {
+  /**
+   * What walked maps are divided by: the highest value of any (highest, as published), or place by place the walk of a background of 1
+   * (background, as for AffinityNet): a mean over the places that are reached, however many of them are edges.
+   */
+  readonly relativeTo?: 'highest' | 'background'
+}
+
+const NOTHING = 1e-6 // of the background reaches a place: an edge itself
+
+/** The maps after the walk, each [height, width], in [0, 1]. */
 export function edgeWalkedMaps(
   { width, height, maps }: WalkedImage,
   { edges, stride }: ImageEdges,
-  options: Omit<WalkOptions, 'pairs'> = {},
+  { relativeTo = 'background', ...options }: EdgeWalkOptions = {},
 ): Map<number, Float32Array> {
   if (maps.size === 0) return new Map()
   return scope(() => {
     const grid: PairGrid = { rows: edges.size(2), columns: edges.size(3) }
-    const planes = new Float32Array(maps.size * width * height)
-    for (const [i, map] of [...maps.values()].entries()) planes.set(map, i * width * height)
-    const cells = cellScores(tensor(planes, [maps.size, height, width]), { grid, stride })
+    const cells = backgroundAndMaps({ width, height, maps }, { grid, stride })
     const fine = upsampledScores(edgeWalk(cells, edges, options), { width, height }, { grid, stride })
-    const shares = relativeToHighest(fine).toFloat32Array()
+    const walked = fine.narrow(0, 1, maps.size)
+    const shares =
+      relativeTo === 'highest'
+        ? relativeToHighest(walked)
+        : walked.div(fine.narrow(0, 0, 1).clamp({ min: NOTHING }))
     const area = width * height
-    return new Map([...maps.keys()].map((key, i) => [key, shares.subarray(i * area, (i + 1) * area)]))
+    const values = shares.toFloat32Array()
+    return new Map([...maps.keys()].map((key, i) => [key, values.subarray(i * area, (i + 1) * area)]))
   })
 }
 

@@ -6,7 +6,13 @@ export {
   resnet50Backbone,
 } from './edge-backbone.ts'
 export { EdgeHead, EdgeNet, edgeGroups } from './edge-network.ts'
-export { edgeWalk, edgeWalkedMaps, type ImageEdges, relativeToHighest } from './edge-walk.ts'
+export {
+  type EdgeWalkOptions,
+  edgeWalk,
+  edgeWalkedMaps,
+  type ImageEdges,
+  relativeToHighest,
+} from './edge-walk.ts'
 export { imageEdges } from './image-edges.ts'
 export { edgeLosses } from './losses.ts'
 export { EDGE_STRIDE, EDGE_WALK, edgeStride, THRESHOLDS } from './parameters.ts'
