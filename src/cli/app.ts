@@ -5,6 +5,7 @@ import { STAGES } from '../pipeline/stages/list.ts'
 import { ablate } from './commands/ablate.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { inspect } from './commands/inspect.ts'
 import { predict } from './commands/predict.ts'
 import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
@@ -21,6 +22,7 @@ const routes: Readonly<Record<string, Command<CliContext>>> = {
   predict,
   report,
   ablate,
+  inspect,
   demo,
   setup,
   doctor,

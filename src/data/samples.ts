@@ -3,7 +3,7 @@ import type { RgbImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
 import { type Random, randomStream, sampleRandom } from './random.ts'
 import { readScoreVolumes } from './score-volumes.ts'
-import { type AffinityTransform, affinitySample } from './transforms/affinity.ts'
+import { type AffinityTransform, affinitySample, labelledAffinitySample } from './transforms/affinity.ts'
 import { type EvalTransform, evalSample } from './transforms/eval.ts'
 import { type PaddedCropTransform, paddedCropSample } from './transforms/padded-crop.ts'
 import { type Box, resize } from './transforms/resize.ts'
@@ -125,15 +125,17 @@ async function fillRetrainSample(
 
 async function fillAffinitySample(
   { affinity, seed }: { affinity: AffinityTransform; seed: number },
-  { image, files, epoch, index, pixels, labels }: SampleFrame,
+  { image, files, epoch, index, ...out }: SampleFrame,
 ): Promise<void> {
   const [file = ''] = files
+  const random = sampleRandom(seed, epoch, index)
+  if (file.endsWith('.png')) {
+    labelledAffinitySample({ image, labels: await readLabelMap(file), file }, affinity, random, out)
+    return
+  }
   const scores = await readScoreVolumes(file)
   const { of, width, height } = scores
   const reduced = of !== undefined && of.width === image.width && of.height === image.height
   const seen = reduced ? resize(image, { width, height }) : image
-  affinitySample({ image: seen, scores, file }, affinity, sampleRandom(seed, epoch, index), {
-    pixels,
-    labels,
-  })
+  affinitySample({ image: seen, scores, file }, affinity, random, out)
 }

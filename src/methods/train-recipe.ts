@@ -174,6 +174,13 @@ export const jitter = z.strictObject({
   hue: z.number().min(0).max(0.5).default(0.1).describe('largest shift of the hue, as a share of its circle'),
 })
 
+/** [shortest, longest] */
+export const longSide = z
+  .tuple([z.int().min(1), z.int().min(1)])
+  .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
+  .nullable()
+  .default(null)
+
 const paddedCrop = z.strictObject({
   kind: z
     .literal('padded-crop')
@@ -184,14 +191,9 @@ const paddedCrop = z.strictObject({
     .default(1024)
     .describe('larger images are first taken as if reduced to this many pixels'),
   scale: range(0.5, 2, 'factor on both sides of an image, [smallest, largest]'),
-  longSide: z
-    .tuple([z.int().min(1), z.int().min(1)])
-    .refine(([from, to]) => from <= to, { message: 'starts above its end; expected [smaller, larger]' })
-    .nullable()
-    .default(null)
-    .describe(
-      'the longer side after scaling, pixels, [shortest, longest]; null: scale and longestSide decide',
-    ),
+  longSide: longSide.describe(
+    'the longer side after scaling, pixels, [shortest, longest]; null: scale and longestSide decide',
+  ),
   filter: z.enum(['bilinear', 'bicubic']).default('bilinear').describe('interpolation'),
   flip,
   jitter: z

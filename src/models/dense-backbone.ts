@@ -19,9 +19,15 @@ import { unwrapNames } from './weight-names.ts'
 /** A map at each of three depths, from the shallow to the deep. */
 export type Levels = readonly [Tensor, Tensor, Tensor]
 
-/** Feature maps at three depths, all of one size. */
-export interface DenseBackbone {
+/** A network from images to feature maps that takes pretrained weights. */
+export interface PretrainedBackbone {
   readonly network: Module
+  /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */
+  adapt(weights: ReadonlyMap<string, TensorData>, options: { file: string }): AdaptedVit
+}
+
+/** Feature maps at three depths, all of one size. */
+export interface DenseBackbone extends PretrainedBackbone {
   /** Pixels from one position of a feature map to the next. */
   readonly stride: number
   /** Channels of each level, from the shallow to the deep. */
@@ -30,8 +36,6 @@ export interface DenseBackbone {
   readonly transformer: VitShape | undefined
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
-  /** Pretrained weights under the names and in the shapes of this network; what is not the backbone's stays. Throws InputError. */
-  adapt(weights: ReadonlyMap<string, TensorData>, options: { file: string }): AdaptedVit
 }
 
 /** ResNet38 at stride 8; levels conv4, conv5 and conv6. */
@@ -99,11 +103,14 @@ function spread(map: Tensor, factor: number, { rows, columns }: { rows: number; 
 }
 
 /** A backbone and the head on it under one set of names, as the published networks have them. */
-export class DenseNetwork<Head extends Module> extends Module {
-  readonly backbone: DenseBackbone
+export class DenseNetwork<
+  Head extends Module,
+  Backbone extends PretrainedBackbone = DenseBackbone,
+> extends Module {
+  readonly backbone: Backbone
   readonly head: Head
 
-  constructor({ backbone, head }: { backbone: DenseBackbone; head: Head }) {
+  constructor({ backbone, head }: { backbone: Backbone; head: Head }) {
     super()
     this.backbone = backbone
     this.head = head

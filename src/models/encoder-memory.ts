@@ -38,6 +38,16 @@ export function vitMemory(
   return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
 }
 
+/** The edge network on an image and its flip: on a vision transformer, or a ResNet where there is no shape. */
+export function edgeMemory(
+  shape: VitShape | undefined,
+  { size, precision }: Omit<EncoderLook, 'batch'>,
+): number {
+  const pixels = size.width * size.height
+  if (shape === undefined) return 700 * pixels
+  return vitMemory(shape, { size, batch: 2, precision, classTokens: 1, read: false }).bytes + 80 * pixels
+}
+
 /** A dense backbone: of a vision transformer, or ResNet38 where there is no shape. */
 export function denseMemory(
   shape: VitShape | undefined,

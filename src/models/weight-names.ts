@@ -60,6 +60,14 @@ function preferred(prefixes: readonly string[], file: string): string | undefine
 }
 
 const SEEMS: readonly (readonly [RegExp, string])[] = [
+  [/(^|\.)fc_edge6\.weight$/, 'an edge network (IRN)'],
+  [/(^|\.)f9\.weight$/, 'an AffinityNet'],
+  [/(^|\.)adaptive_attention_fusion\./, "WeakTr's CAM network"],
+  [/(^|\.)bg_token$/, 'a CTI'],
+  [/(^|\.)segmentor\.cls_token$/, "SemFormer's segmentation network"],
+  [/(^|\.)crs\.0\.weight$/, "SemFormer's class-aware autoencoder"],
+  [/(^|\.)pos_embed_pat$/, 'an MCTformer'],
+  [/(^|\.)stage2\.0\.0\.conv1\.weight$/, "a ResNet under IRN's names"],
   [/^conv1a\.weight$/, 'a ResNet38'],
   [/(^|\.)layer1\.0\.conv1\.weight$/, 'a ResNet'],
   [/(^|\.)layers\.0\.blocks\.0\./, 'a Swin transformer'],

@@ -58,6 +58,11 @@ export class FrozenBatchNorm2d extends BatchNorm {
     this.freeze()
   }
 
+  /** x [B, C, H, W] */
+  forward(x: Tensor): Tensor {
+    return this.normalise(x)
+  }
+
   /** ReLU(norm(x)); x [B, C, H, W] */
   forwardRelu(x: Tensor): Tensor {
     if (!isRecording()) return ops.relu_(this.normalise(x))

@@ -1,4 +1,4 @@
-/** @file Refinement of CAMs, the public way in: dense CRF, PAR, dense energy, sure labels, AffinityNet and its random walk. */
+/** @file Refinement of CAMs, the public way in: dense CRF, PAR, dense energy, sure labels, AffinityNet and its random walk, the edge walk. */
 export * from './affinity/index.ts'
 export * from './bilateral-filter.ts'
 export * from './cam-crf.ts'
@@ -6,6 +6,7 @@ export * from './crf-parameters.ts'
 export * from './crf-unary.ts'
 export * from './dense-crf.ts'
 export * from './dense-energy.ts'
+export * from './edge-walk/index.ts'
 export * from './image-box.ts'
 export * from './label-crf.ts'
 export * from './par/index.ts'

@@ -4,6 +4,7 @@ export { backward, backwardAsync, differentiable, type Forward, isRecording, noG
 export { checkDevice, describe, setThreads, threads } from './device.ts'
 export type { DType } from './dtype.ts'
 export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'
+export { countMultiplyAdds, type MultiplyAdds } from './multiply-adds.ts'
 export * as ops from './ops.gen.ts'
 export { autocast, type Precision } from './precision.ts'
 export { manualSeed, randomState, setRandomState } from './random.ts'

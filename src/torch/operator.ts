@@ -56,10 +56,28 @@ export async function callTensorAsync(op: Operator, args: readonly unknown[]): P
   }
 }
 
+/** Sees an operator's arguments and what it returned: a handle, several, or nothing. */
+export type CallWatcher = (op: Operator, args: readonly unknown[], result: unknown) => void
+
+let watcher: CallWatcher | undefined
+
+/** Shows `see` every operator that `body` calls, not those of autograd's own backward; the innermost watcher sees them. */
+export function watchCalls<T>(see: CallWatcher, body: () => T): T {
+  const before = watcher
+  watcher = see
+  try {
+    return body()
+  } finally {
+    watcher = before
+  }
+}
+
 function invoke(op: Operator, args: readonly unknown[]): unknown {
   try {
     check(op, args)
-    return native.invoke(op.id ?? resolve(op), unwrapAll(args))
+    const result = native.invoke(op.id ?? resolve(op), unwrapAll(args))
+    watcher?.(op, args, result)
+    return result
   } catch (error) {
     throw explained(op, args, error)
   }

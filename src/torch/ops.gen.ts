@@ -505,6 +505,12 @@ export function mulOut(self: Tensor, other: Tensor, out: Tensor): Tensor {
   return callInto(mulOutOp, [self, other, out], out)
 }
 
+const maximumOutOp = operator('aten::maximum', 'out')
+/** aten::maximum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!) */
+export function maximumOut(self: Tensor, other: Tensor, out: Tensor): Tensor {
+  return callInto(maximumOutOp, [self, other, out], out)
+}
+
 const subOutOp = operator('aten::sub', 'out')
 /** aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!) */
 export function subOut(self: Tensor, other: Tensor, out: Tensor, { alpha }: { alpha?: number | undefined } = {}): Tensor {
@@ -839,6 +845,12 @@ const argsortOp = operator('aten::argsort', '')
 /** aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor */
 export function argsort(self: Tensor, { dim, descending }: { dim?: number | undefined; descending?: boolean | undefined } = {}): Tensor {
   return callTensor(argsortOp, [self, dim, descending])
+}
+
+const bincountOp = operator('aten::bincount', '')
+/** aten::bincount(Tensor self, Tensor? weights=None, int minlength=0) -> Tensor */
+export function bincount(self: Tensor, { weights, minlength }: { weights?: Tensor | undefined; minlength?: number | undefined } = {}): Tensor {
+  return callTensor(bincountOp, [self, weights, minlength])
 }
 
 const varCorrectionOp = operator('aten::var', 'correction')

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { randomStream } from '../random.ts'
-import { AFFINITY_TRANSFORM, type AffinityTransform, affinitySample } from './affinity.ts'
+import {
+  AFFINITY_TRANSFORM,
+  type AffinityTransform,
+  affinitySample,
+  labelledAffinitySample,
+} from './affinity.ts'
 import { adjustHue, colourJitter } from './colour-jitter.ts'
 import { drawCut } from './cut.ts'
 
@@ -119,5 +124,52 @@ describe('colour jitter', () => {
     expect([...adjustHue(red, 2 / 3).data]).toEqual([0, 0, 255, 90, 90, 90])
     expect([...adjustHue(red, -1 / 3).data]).toEqual([6, 0, 255, 90, 90, 90]) // bytes wrap at 256, the circle has 255
     expect(adjustHue(red, 0)).toEqual(red)
+  })
+})
+
+describe('from a label map', () => {
+  /** Columns in quarters: background, the first class, unsure, the second. */
+  const quarters = (width: number, height: number) => ({
+    width,
+    height,
+    data: Uint8Array.from(
+      { length: width * height },
+      (_, i) => [0, 1, 255, 2][Math.floor((4 * (i % width)) / width)]!,
+    ),
+  })
+  const made = (
+    transform: Partial<AffinityTransform>,
+    [width, height]: [number, number],
+    labels = quarters(width, height),
+  ) => {
+    const out = { pixels: new Float32Array(3 * 16 * 16), labels: new Uint8Array(16) }
+    const image = photo(width, height)
+    labelledAffinitySample({ image, labels, file: 'a.png' }, { ...PLAIN, ...transform }, randomStream(1), out)
+    return out
+  }
+
+  test('a cell has the label of the pixel at its centre, of a resized and flipped image too', () => {
+    expect([...made({}, [16, 16]).labels.subarray(0, 4)]).toEqual([0, 1, 255, 2])
+    expect([...made({ flip: 1 }, [16, 16]).labels.subarray(4, 8)]).toEqual([2, 255, 1, 0])
+    expect([...made({ longSide: [16, 16] }, [64, 64]).labels.subarray(8, 12)]).toEqual([0, 1, 255, 2])
+    expect([...made({}, [40, 40], quarters(16, 16)).labels.subarray(0, 4)]).toEqual([0, 1, 255, 2])
+  })
+
+  test('beside a small image nothing is known', () => {
+    const { labels } = made({ longSide: [8, 8] }, [40, 40])
+    const inside = labels.filter(label => label !== 255)
+    expect(inside.length).toBeGreaterThan(0)
+    expect(inside.length).toBeLessThanOrEqual(6)
+  })
+
+  test('pixels are those of the same draw without labels', () => {
+    const { pixels } = made({}, [20, 18])
+    expect(pixels).toEqual(transformed(PLAIN, 20, 18).pixels)
+  })
+
+  test('refuses labels of another shape, by the file', () => {
+    expect(() => made({}, [16, 16], quarters(16, 24))).toThrow(
+      'a.png: the labels are 16 x 24 pixels; the image has 16 x 16',
+    )
   })
 })

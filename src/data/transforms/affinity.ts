@@ -1,6 +1,7 @@
 /** @file The transform of AffinityNet's training: an image and its label scores cut and flipped alike (psa/voc12/data.py). */
 import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
+import type { LabelMap } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
 import type { Random } from '../random.ts'
 import type { ScoreVolumes } from '../score-volumes.ts'
@@ -8,6 +9,7 @@ import { type ColourJitterOptions, colourJitter } from './colour-jitter.ts'
 import { flipHorizontal } from './crop.ts'
 import { blank, type Cut, drawCut, flippedCut, pasted } from './cut.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
+import { resize } from './resize.ts'
 
 /** Cells whose best score is below this lie in the padding. */
 const NO_SCORE = 1e-5
@@ -17,6 +19,8 @@ export interface AffinityTransform extends Normalisation {
   readonly cropSize: number
   /** Pixels from one label to the next. */
   readonly stride: number
+  /** Longer side of a resized image, pixels, [shortest, longest]: drawn; null: as it is. With a label map alone. */
+  readonly longSide: readonly [number, number] | null
   /** Probability of a flip. */
   readonly flip: number
   readonly jitter: ColourJitterOptions | false
@@ -28,6 +32,7 @@ export interface AffinityTransform extends Normalisation {
 export const AFFINITY_TRANSFORM: AffinityTransform = {
   cropSize: 448,
   stride: 8,
+  longSide: null,
   flip: 0.5,
   jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 },
   padding: 'published',
@@ -50,14 +55,69 @@ export function affinitySample(
       expected: `the image has ${image.width} x ${image.height}`,
     })
   }
-  const { cropSize, jitter, padding, flip, stride } = transform
+  const { cropSize, stride } = transform
+  const place = placeImage(image, transform, random, out.pixels)
+  labelCells(scores, place.cut, { side: cropSize / stride, stride, ...place, labels: out.labels })
+}
+
+/**
+ * One training sample from a label map (semformer, tools/ai/augment_utils.py): the image resized bicubically to a drawn size,
+ * its labels nearest, and of each cell the pixel at its centre; 255 in the padding. The label map may be that of a
+ * smaller image of the same shape, then the image is reduced to it. Throws InputError naming `file` for other sizes.
+ */
+export function labelledAffinitySample(
+  { image, labels, file }: { image: RgbImage; labels: LabelMap; file: string },
+  transform: AffinityTransform,
+  random: Random,
+  out: { readonly pixels: Float32Array; readonly labels: Uint8Array },
+): void {
+  const { width, height } = labels
+  if (Math.abs(width * image.height - height * image.width) > Math.max(image.width, image.height)) {
+    throw new InputError(file, `the labels are ${width} x ${height} pixels`, {
+      expected: `the image has ${image.width} x ${image.height}`,
+    })
+  }
+  const { cropSize, stride, longSide } = transform
+  const factor = longSide === null ? 1 : random.integer(...longSide) / Math.max(width, height)
+  const size = {
+    width: Math.max(1, Math.round(width * factor)),
+    height: Math.max(1, Math.round(height * factor)),
+  }
+  const { cut, flipped } = placeImage(resize(image, size), transform, random, out.pixels)
+  const side = cropSize / stride
+  for (const [cell] of out.labels.entries()) {
+    const [y, x] = [Math.floor(cell / side), cell % side].map(i => i * stride + Math.floor(stride / 2)) as [
+      number,
+      number,
+    ]
+    const row = y - cut.y
+    const column = (flipped ? cropSize - 1 - x : x) - cut.x
+    const inside = row >= 0 && row < cut.height && column >= 0 && column < cut.width
+    const from = (at: number, [own, scaled]: [number, number]): number =>
+      Math.floor(((at + 0.5) * own) / scaled)
+    out.labels[cell] = inside
+      ? labels.data[
+          from(cut.top + row, [height, size.height]) * width + from(cut.left + column, [width, size.width])
+        ]!
+      : IGNORE
+  }
+}
+
+/** A crop of the image, jittered and perhaps flipped, normalised into `pixels`; returns where it was. */
+function placeImage(
+  image: RgbImage,
+  transform: AffinityTransform,
+  random: Random,
+  pixels: Float32Array,
+): { cut: Cut; flipped: boolean } {
+  const { cropSize, jitter, padding, flip } = transform
   const coloured = jitter === false ? image : colourJitter(image, jitter, random)
   const cut = drawCut(image, cropSize, random)
   const flipped = random.uniform(0, 1) < flip
   const square = pasted(coloured, cut, cropSize)
-  normalise(flipped ? flipHorizontal(square) : square, transform, out.pixels)
-  if (padding === 'corrected') blank(out.pixels, flipped ? flippedCut(cut, cropSize) : cut, cropSize)
-  labelCells(scores, cut, { side: cropSize / stride, stride, flipped, labels: out.labels })
+  normalise(flipped ? flipHorizontal(square) : square, transform, pixels)
+  if (padding === 'corrected') blank(pixels, flipped ? flippedCut(cut, cropSize) : cut, cropSize)
+  return { cut, flipped }
 }
 
 /** Mean scores of each cell, and the label they give. */

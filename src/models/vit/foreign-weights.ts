@@ -77,8 +77,8 @@ export interface Geometry {
   readonly width: number | undefined
 }
 
-/** 'deit-s' for its sizes. */
-function widthName({ depth, width }: Geometry): string | undefined {
+/** 'deit-s' for its sizes; undefined for others. */
+export function sizeName({ depth, width }: Geometry): string | undefined {
   const names: Record<string, string> = { 192: 'deit-ti', 384: 'deit-s', 768: 'deit-b' }
   return depth === 12 && width !== undefined ? names[width] : undefined
 }
@@ -100,7 +100,7 @@ export function refuseOtherSize(
   throw new InputError(
     file,
     `weights of another architecture: ${found.depth} blocks of width ${found.width}`,
-    { field, expected: remedy(widthName(found)) },
+    { field, expected: remedy(sizeName(found)) },
   )
 }
 

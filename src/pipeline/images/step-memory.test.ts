@@ -36,13 +36,12 @@ const makers = {
   },
   async walk() {
     const { buildAffinity } = await at('pipeline/networks/build-affinity.js')
-    const { imageAffinities, walkedMaps } = await at('refine/affinity/index.js')
-    const network = buildAffinity(recipe, { numClasses: 20 }).eval()
-    return size => {
-      const affinities = within(() => imageAffinities(network, image(size), {}))
+    const learner = buildAffinity(recipe, { numClasses: 20 })
+    learner.network.eval()
+    return size => scope(() => {
       const maps = new Map([0, 1].map(k => [k, noise(size.width * size.height)]))
-      walkedMaps({ ...size, maps }, affinities, { logt: 0 })
-    }
+      learner.walkedMaps(image(size), { ...size, maps })
+    })
   },
   async predict() {
     const { buildSegmentation } = await at('pipeline/networks/build-segmentation.js')
@@ -86,7 +85,8 @@ const NETWORK = 'segment: { network: convolutional, cropSize: 224 }\npredict: { 
 const RESNET38 =
   'segment: { network: convolutional, backbone: resnet38, cropSize: 224 }\npredict: { scales: [1] }'
 
-const backbone = 'model'
+const ONE_STEP = 'refine: { method: affinity, walk: { logt: 0 } }'
+const EDGE = 'affinity: { network: edge, cropSize: 64'
 const vit = { heads: 3, embedDim: 192, patchSize: 16 }
 
 /** What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
@@ -96,7 +96,9 @@ const KINDS = {
   'patches of 8': ['maps', `method: mctformer\n${PATCH_8}\nmaps: { layers: 2 }`],
   'the U-Net': ['maps', 'method: mctformer\nmodel: { width: deit-ti, unet: { width: 128 } }'],
   'AFA with a mix transformer': ['maps', 'method: afa\nmodel: { backbone: mit-b0 }\nmaps: { scales: [1] }'],
-  'the walk': ['walk', `method: mctformer\n${DEIT_TI}`],
+  'the walk': ['walk', `method: mctformer\n${DEIT_TI}\n${ONE_STEP}`],
+  'the edge walk': ['walk', `method: mctformer\n${DEIT_TI}\n${ONE_STEP}\n${EDGE} }`],
+  'the edge walk on ResNet50': ['walk', `method: mctformer\n${ONE_STEP}\n${EDGE}, backbone: resnet50 }`],
   predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
   'predictions by ResNet38': ['predict', `method: mctformer\n${DEIT_TI}\n${RESNET38}`],
   'the dense CRF': ['crf', 'method: mctformer'],
@@ -106,7 +108,7 @@ function estimated(kind: string, text: string, size: Size): number {
   const recipe = parseRecipe(text, 'recipe')
   const sizes = { own: size, working: size, tags: 2, classes: 20 }
   if (kind === 'maps') return mapsMemory(recipe, sizes)
-  if (kind === 'walk') return walkMemory(recipe, { ...sizes, backbone, radius: 5 })
+  if (kind === 'walk') return walkMemory(recipe, sizes)
   if (kind === 'crf') return refineMemory({ ...sizes, labels: 3 })
   const body = recipe.segment?.backbone === 'resnet38' ? undefined : vit
   const memory = (of: Parameters<typeof denseMemory>[1]) => denseMemory(body, of).bytes

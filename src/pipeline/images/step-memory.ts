@@ -1,11 +1,12 @@
 /** @file Bytes that a step on one image takes in addition to the network, estimated in advance. Measured as peaks on images of 0.2 to 3 megapixels. */
-import { denseMemory } from '../../models/encoder-memory.ts'
+import { denseMemory, edgeMemory } from '../../models/encoder-memory.ts'
 import type { LabelNetwork } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'
 import { enlargedSize } from '../../models/segmenter/windows.ts'
 import { crfMemory } from '../../refine/crf-memory.ts'
-import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
+import { backboneShape } from '../recipe/backbone.ts'
 import { encoderOf, methodOf } from '../recipe/method.ts'
+import { affinityStride } from '../recipe/refine.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { PredictOptions } from './predict-images.ts'
 
@@ -56,19 +57,18 @@ function ownSizeMemory({ own, working, tags }: { own: Size; working: Size; tags:
 
 /** Bytes of the affinities of an image and the random walk of its CAMs. */
 export function walkMemory(
-  recipe: MemorySettings,
-  {
-    own,
-    working,
-    tags,
-    backbone,
-    radius,
-  }: { own: Size; working: Size; tags: number; backbone: BackboneName; radius: number },
+  recipe: MemorySettings & Pick<Recipe, 'affinity' | 'refine'>,
+  { own, working, tags }: { own: Size; working: Size; tags: number },
 ): number {
-  const { precision, device } = recipe
+  const { precision, device, affinity } = recipe
   const pixels = working.width * working.height
-  const shape = backboneShape(backbone, recipe)
-  const { bytes, stride } = denseMemory(shape, { size: working, precision })
+  const shape = backboneShape(affinity.backbone, recipe)
+  const edge = affinity.network === 'edge' // an image and its flip, as large as the training crop
+  const side = (length: number): number => (edge ? Math.max(affinity.cropSize, length) : length)
+  const size = { width: side(working.width), height: side(working.height) }
+  const bytes = edge ? edgeMemory(shape, { size, precision }) : denseMemory(shape, { size, precision }).bytes
+  const stride = affinityStride(recipe)
+  const radius = recipe.refine.walk.radius ?? affinity.radius
   const offsets = (Math.PI / 2) * radius ** 2
   const walk = (pixels / stride ** 2) * offsets * (2 * FLOAT + 8)
   const maps = 3 * FLOAT * pixels * (tags + 1)

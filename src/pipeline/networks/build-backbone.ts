@@ -3,6 +3,7 @@ import { readWeights } from '../../io/weights.ts'
 import {
   type DenseBackbone,
   type DenseNetwork,
+  type PretrainedBackbone,
   resnet38Backbone,
   vitBackbone,
 } from '../../models/dense-backbone.ts'
@@ -20,17 +21,23 @@ export interface BackboneOptions {
   readonly numClasses: number
   /** Frozen parts of ResNet38. */
   readonly frozen: readonly FrozenPart[]
+  /** Of a vision transformer's maps; default: half a patch. */
+  readonly stride?: number | undefined
 }
 
 /** Builds it with random weights. */
 export function buildBackbone(
-  name: BackboneName,
+  name: Exclude<BackboneName, 'resnet50'>,
   recipe: Recipe,
-  { numClasses, frozen }: BackboneOptions,
+  { numClasses, frozen, stride }: BackboneOptions,
 ): DenseBackbone {
   const shape = backboneShape(name, recipe)
   if (shape === undefined) return resnet38Backbone({ frozen })
-  return vitBackbone({ ...shape, classTokens: shape.tokenPerClass ? numClasses : 1 })
+  return vitBackbone({
+    ...shape,
+    classTokens: shape.tokenPerClass ? numClasses : 1,
+    ...(stride !== undefined && { stride }),
+  })
 }
 
 export interface StartOptions {
@@ -47,7 +54,7 @@ export interface StartOptions {
  * trained weights; logs what was drawn at random. Throws InputError when the weights are of another architecture.
  */
 export async function startBackbone(
-  network: Pick<DenseNetwork<Module>, 'loadPretrained' | 'stateDict'>,
+  network: Pick<DenseNetwork<Module, PretrainedBackbone>, 'loadPretrained' | 'stateDict'>,
   { backbone, weights: file }: { readonly backbone: BackboneName; readonly weights: string | null },
   { recipe, run, checkpoints, log, stage }: StartOptions,
 ): Promise<void> {

@@ -13,16 +13,24 @@ export const backbone = z
     'model: a vision transformer as large as the classification network; deit-*: one of that size; resnet38: the published backbone, too slow to train on a CPU',
   )
 
-export type BackboneName = z.output<typeof backbone>
+/** Of AffinityNet's stage, which also draws edges from a ResNet50. */
+export const affinityBackbone = z
+  .enum([...backbone.unwrap().options, 'resnet50'])
+  .default('model')
+  .describe(
+    'model: a vision transformer as large as the classification network; deit-*: one of that size; resnet38: the published backbone of affinitynet, too slow to train on a CPU; resnet50: that of edge, for edge alone',
+  )
+
+export type BackboneName = z.output<typeof affinityBackbone>
 
 const DEIT_SIDE = 224 // the images DeiT's position embeddings are for
 
-/** The vision transformer that the key names; undefined for resnet38. */
+/** The vision transformer that the key names; undefined for a ResNet. */
 export function backboneShape(
   name: BackboneName,
   recipe: Pick<Recipe, 'method' | 'model'>,
 ): TrainedVit | undefined {
-  if (name === 'resnet38') return undefined
+  if (name === 'resnet38' || name === 'resnet50') return undefined
   return name === 'model'
     ? encoderOf(recipe).vit
     : { ...deit[name], tokenPerClass: false, imageSize: DEIT_SIDE }

@@ -1,11 +1,12 @@
 /** @file The sections `affinity` and `refine`: the network that learns which places belong together, and how maps become pseudo masks. */
 import { z } from 'zod'
 import type { RecipeProblem } from '../../methods/definition.ts'
-import { checkpointFields, jitter, lengthFields } from '../../methods/train-recipe.ts'
-import { CAM_CRF } from '../../refine/crf-parameters.ts'
+import { checkpointFields, jitter, lengthFields, longSide, sgdFields } from '../../methods/train-recipe.ts'
+import { CAM_CRF, LABEL_CRF } from '../../refine/crf-parameters.ts'
+import { edgeStride, THRESHOLDS } from '../../refine/edge-walk/parameters.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import { SURE } from '../../refine/sure-labels.ts'
-import { backbone, backboneShape, checkBackbone } from './backbone.ts'
+import { affinityBackbone, backboneShape, checkBackbone } from './backbone.ts'
 import { crfSection } from './crf.ts'
 import { optionalText } from './fields.ts'
 import { parSection } from './par.ts'
@@ -14,12 +15,8 @@ import type { Recipe } from './schema.ts'
 const sgd = z.strictObject({
   kind: z.literal('sgd').describe('SGD with momentum, as published'),
   lr: z.number().gt(0).default(0.01).describe('learning rate of the backbone at the first step'),
-  momentum: z.number().min(0).lt(1).default(0.9).describe('momentum'),
-  weightDecay: z.number().min(0).default(5e-4).describe('coupled weight decay'),
-  momentumBug: z
-    .boolean()
-    .default(false)
-    .describe('true reproduces a bug of the original: weightDecay is passed as momentum'),
+  ...sgdFields,
+  weightDecay: sgdFields.weightDecay.default(5e-4),
 })
 
 const adamw = z.strictObject({
@@ -30,13 +27,21 @@ const adamw = z.strictObject({
 
 const share = z.number().min(0).max(1)
 
+const score = z.number().gt(0).lt(1)
+
 const pairs = z.enum(['published', 'corrected']).default('corrected')
 
 /** `affinity` section: read where `refine.method` asks for AffinityNet. */
 export const affinityRecipe = z.strictObject({
-  backbone,
+  network: z
+    .enum(['affinitynet', 'edge'])
+    .default('affinitynet')
+    .describe(
+      'affinitynet: the affinity of two places is how alike their features are (Ahn and Kwak 2018); edge: that no edge is between them, edges drawn from a backbone that does not learn (IRN, as in SemFormer)',
+    ),
+  backbone: affinityBackbone,
   weights: optionalText(
-    'file with weights to start from (.safetensors, .pth), as res38_cls.pth or resnet38_aff.pth; null: those of the trained classification network for backbone model, else random weights',
+    'file with weights to start from (.safetensors, .pth), as res38_cls.pth, resnet38_aff.pth or resnet50-19c8e357.pth; null: those of the trained classification network for backbone model, else random weights',
   ),
   labels: z
     .strictObject({
@@ -51,6 +56,27 @@ export const affinityRecipe = z.strictObject({
         .default(12)
         .describe('the same with high: pixels below it are background; the others are ignored'),
       crf: crfSection(CAM_CRF).prefault({}).describe('dense CRF of both'),
+      thresholds: z
+        .strictObject({
+          foreground: score
+            .default(THRESHOLDS.foreground)
+            .describe('background score whose labels give the foreground'),
+          background: score
+            .default(THRESHOLDS.background)
+            .describe('background score whose labels give the background; what is in neither is ignored'),
+          gtProb: z
+            .number()
+            .gt(0)
+            .lt(1)
+            .default(0.7)
+            .describe('probability that a label is right, for the CRF'),
+          crf: crfSection(LABEL_CRF).prefault({}).describe('dense CRF of the labels at both scores'),
+        })
+        .nullable()
+        .default(null)
+        .describe(
+          'labels at two constant background scores, as in SemFormer, in the place of low and high; null: those',
+        ),
     })
     .prefault({})
     .describe('affinity labels: the CAMs through the dense CRF with two background scores'),
@@ -59,7 +85,9 @@ export const affinityRecipe = z.strictObject({
     .min(2)
     .max(16)
     .default(5)
-    .describe('affinities reach pairs nearer than this, in positions of the feature map'),
+    .describe(
+      'affinities reach pairs nearer than this, in positions of the feature map; published for edge: 10',
+    ),
   pairs: pairs.describe(
     'published: no pair starts at the left, right and bottom border, so that scores there hardly change; corrected: all pairs',
   ),
@@ -67,7 +95,9 @@ export const affinityRecipe = z.strictObject({
     .int()
     .min(8)
     .default(448)
-    .describe('side of the training crop, pixels; a multiple of the patch size, of 8 for resnet38'),
+    .describe(
+      'side of the training crop, pixels; a multiple of the patch size, of 8 for resnet38, of 16 for resnet50',
+    ),
   epochs: z.int().min(1).default(5).describe('passes over the images that have CAMs'),
   batchSize: z
     .int()
@@ -83,11 +113,16 @@ export const affinityRecipe = z.strictObject({
     .number()
     .gt(0)
     .default(10)
-    .describe('learning rate of the head, which starts from random weights, over that of the backbone'),
+    .describe(
+      'learning rate of the head, which starts from random weights, over that of the backbone, which does not learn with edge',
+    ),
   power: z.number().min(0).default(0.9).describe('learning rate at step s of n: lr * (1 - s / n)^power'),
   augment: z
     .strictObject({
       flip: share.default(0.5).describe('probability of a horizontal flip'),
+      longSide: longSide.describe(
+        'the longer side of an image before the crop, pixels, [shortest, longest], drawn; needs labels.thresholds; null: as it is',
+      ),
       jitter: z
         .union([jitter, z.literal(false)])
         .prefault({})
@@ -126,6 +161,19 @@ export const refineRecipe = z.strictObject({
         .default(8)
         .describe('power of each affinity: a higher one stops the walk at weaker borders'),
       logt: z.int().min(0).max(12).default(6).describe('the walk takes 2^logt steps'),
+      radius: z
+        .int()
+        .min(2)
+        .max(16)
+        .nullable()
+        .default(null)
+        .describe('as affinity.radius, of the walk; published for edge: 5; null: affinity.radius'),
+      relativeTo: z
+        .enum(['highest', 'background'])
+        .default('background')
+        .describe(
+          'used with edge: walked maps are divided by the highest value in the image (highest, as published), or place by place by the walk of a background of 1 (background, as affinitynet always does)',
+        ),
     })
     .prefault({})
     .describe('the random walk'),
@@ -177,7 +225,7 @@ export const refineRecipe = z.strictObject({
 export type AffinityRecipe = z.output<typeof affinityRecipe>
 export type RefineRecipe = z.output<typeof refineRecipe>
 
-/** Whether the method needs AffinityNet. */
+/** Whether the method needs the network of the section `affinity`. */
 export function walks({ method }: Pick<RefineRecipe, 'method'>): boolean {
   return method === 'affinity' || method === 'affinity+crf'
 }
@@ -194,16 +242,33 @@ export function checkBackground(
   return [{ path: ['refine', 'background'], message }]
 }
 
+/** Pixels from one position of the map, of which affinities are made, to the next. */
+export function affinityStride(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): number {
+  const { network, backbone: name } = recipe.affinity
+  const patch = backboneShape(name, recipe)?.patchSize
+  if (network === 'edge') return edgeStride(patch ?? 8)
+  if (patch === undefined) return 8
+  return patch % 2 === 1 ? patch : patch / 2
+}
+
 /** What does not fit together, as path and message (problem; what would be right). */
 export function checkAffinity(recipe: Pick<Recipe, 'affinity' | 'method' | 'model'>): RecipeProblem[] {
-  const { cropSize, backbone: name, radius, pairs } = recipe.affinity
+  const { network, cropSize, backbone: name, radius, pairs, augment, labels } = recipe.affinity
+  if (name === 'resnet50' && network !== 'edge') {
+    const message = 'is for affinity.network edge alone; expected model, resnet38 or deit-*'
+    return [{ path: ['affinity', 'backbone'], message }]
+  }
+  if (augment.longSide !== null && labels.thresholds === null) {
+    const message = 'needs affinity.labels.thresholds; expected null'
+    return [{ path: ['affinity', 'augment', 'longSide'], message }]
+  }
   const unfit = checkBackbone(name, recipe, ['affinity', 'backbone'])
   if (unfit.length > 0) return unfit
-  const unit = backboneShape(name, recipe)?.patchSize ?? 8
+  const unit = backboneShape(name, recipe)?.patchSize ?? (name === 'resnet38' ? 8 : 16)
   const path = ['affinity', 'cropSize']
   if (cropSize % unit !== 0)
     return [{ path, message: `is not a multiple of ${unit}; expected whole patches of ${name}` }]
-  const stride = name === 'resnet38' || unit % 2 === 1 ? unit : unit / 2
+  const stride = affinityStride(recipe)
   const places = pairs === 'published' ? 2 * radius - 1 : 2 // along a side, for one pair
   const least = Math.ceil((places * stride) / unit) * unit
   if (cropSize >= least) return []

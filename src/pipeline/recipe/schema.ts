@@ -128,7 +128,9 @@ const inputs = {
 const later = {
   evaluate: evaluate.prefault({}).describe('scores of the CAMs, where there are masks'),
   refine: refineRecipe.prefault({}).describe('from CAMs to pseudo masks'),
-  affinity: affinityRecipe.prefault({}).describe('AffinityNet, for refine.method affinity'),
+  affinity: affinityRecipe
+    .prefault({})
+    .describe('the network whose affinities refine.method affinity walks along'),
   segment: segmentRecipe
     .default(null)
     .describe('the segmentation network trained on the pseudo masks; null: none, and no predictions'),

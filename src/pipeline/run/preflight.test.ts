@@ -87,6 +87,19 @@ describe('before the first step', () => {
     )
   })
 
+  it('weights of the ResNet50 of edges, under the names of torchvision or the published ones', async () => {
+    const file = join(folder, 'resnet.safetensors')
+    const edge = ['refine.method=affinity', 'affinity={network: edge, backbone: resnet50, batchSize: 3}']
+    const set = [SEGMENT, ...edge, `affinity.weights=${file}`]
+    for (const name of ['layer1.0.conv1.weight', 'stage2.0.0.conv1.weight', 'conv1a.weight']) {
+      await writeSafetensors(file, new Map([[name, fromFloat32(new Float32Array(4), [4])]]))
+      if (name !== 'conv1a.weight') await look(set)
+    }
+    await expect(look(set)).rejects.toThrow(
+      `${file} (affinity.weights): holds no weights of a ResNet50; a file with layer1.0.conv1.weight, or another affinity.backbone; the file seems to hold a ResNet38`,
+    )
+  })
+
   it('scores of images that maps are not made for', async () => {
     const samples = [...['a', 'b', 'c'].map(id => sample(id, { mask: undefined })), sample('d', { tags: [] })]
     await expect(look([], samples)).rejects.toThrow(

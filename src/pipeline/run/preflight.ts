@@ -6,6 +6,7 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
+import { torchvisionName } from '../../models/resnet50/weight-names.ts'
 import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
@@ -55,6 +56,9 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
     )
 }
 
+/** A name that each has once. */
+const RESNET_ANCHORS = { ResNet38: 'conv1a.weight', ResNet50: 'layer1.0.conv1.weight' } as const
+
 /** Weight files are read whole, which finds truncated ones; names and sizes must be those of the stage's backbone. */
 async function checkWeights(
   { recipe, run, stages }: PreflightOptions,
@@ -68,21 +72,37 @@ async function checkWeights(
     const backbone = backboneOf?.(recipe) ?? 'model'
     const vit = backboneShape(backbone, recipe)
     if (vit === undefined && backbone === 'model') continue // its method says what fits when it loads them
-    checkBackbone(await readWeights(file), { file, key, vit })
+    checkBackbone(await readWeights(file), {
+      file,
+      key,
+      vit,
+      resnet: backbone === 'resnet50' ? 'ResNet50' : 'ResNet38',
+    })
   }
 }
 
 function checkBackbone(
   given: ReadonlyMap<string, TensorData>,
-  { file, key, vit }: { file: string; key: string; vit: TrainedVit | undefined }, // undefined: ResNet38
+  {
+    file,
+    key,
+    vit,
+    resnet,
+  }: {
+    file: string
+    key: string
+    /** Undefined: the ResNet. */
+    vit: TrainedVit | undefined
+    resnet: keyof typeof RESNET_ANCHORS
+  },
 ): void {
-  const anchor = vit === undefined ? 'conv1a.weight' : 'patch_embed.proj.weight'
-  const names = [...given.keys()]
+  const anchor = vit === undefined ? RESNET_ANCHORS[resnet] : 'patch_embed.proj.weight'
+  const names = [...given.keys()].map(name => (vit === undefined ? (torchvisionName(name) ?? name) : name))
   if (vit !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
   if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
     throw new InputError(
       file,
-      `holds no weights of ${vit === undefined ? 'a ResNet38' : 'a vision transformer'}`,
+      `holds no weights of ${vit === undefined ? `a ${resnet}` : 'a vision transformer'}`,
       {
         field: key,
         expected: withGuess(`a file with ${anchor}, or another ${key.replace('weights', 'backbone')}`, names),

@@ -42,6 +42,13 @@ describe('a training that starts from nothing', () => {
     expect(mit).toContain(
       'be poor; download mit_b1.pth, linked from https://github.com/NVlabs/SegFormer, then give --weights FILE',
     )
+    const [, edges] = await said('mctformer-v2_deit-s_voc12', [
+      'affinity.network=edge',
+      'affinity.backbone=resnet50',
+    ])
+    expect(edges).toContain(
+      '; download https://download.pytorch.org/models/resnet50-19c8e357.pth, then give --set affinity.weights=FILE',
+    )
     const [custom] = await said('afa_demo', ['data.layout=folder'])
     expect(custom).toContain('nobody publishes weights of this width: take --set model.backbone=deit-ti, ')
   })

@@ -15,7 +15,10 @@ const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: stri
   'deit-s': { file: 'deit_small_patch16_224-cd65a155.pth', timm: 'deit_small_patch16_224' },
   'deit-b': { file: 'deit_base_patch16_224-b5f2ef4d.pth', timm: 'deit_base_patch16_224' },
 }
-const RESNET38 = 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa'
+const RESNETS = {
+  resnet38: 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa',
+  resnet50: 'download https://download.pytorch.org/models/resnet50-19c8e357.pth',
+} as const
 
 /** The warning for a network. `size`: its DeiT size, if any; `key` chooses it; `flag`: the option that gives weights. */
 export function randomStart(
@@ -37,7 +40,7 @@ export function randomBackbone(
 ): string | undefined {
   if (weights !== null || backbone === 'model') return undefined
   const flag = `--set ${section}.weights=FILE`
-  const source = backbone === 'resnet38' ? { source: RESNET38 } : {}
+  const source = backbone === 'resnet38' || backbone === 'resnet50' ? { source: RESNETS[backbone] } : {}
   return randomStart(`${backbone} of ${section}`, {
     size: backbone,
     key: `${section}.backbone`,

@@ -38,14 +38,22 @@ export function walkedScores(
   { affinity, grid, stride }: Affinities,
   options: WalkOptions = {},
 ): Float32Array {
+  const cells = backgroundAndMaps({ width, height, maps }, { grid, stride })
+  return randomWalk(cells, affinity, grid, options)
+}
+
+/** A background of 1 and each map, averaged over the cells of a grid, 0 in the padding: [K + 1, rows, columns]. */
+export function backgroundAndMaps(
+  { width, height, maps }: WalkedImage,
+  { grid, stride }: Pick<Affinities, 'grid' | 'stride'>,
+): Float32Array {
   const planes = new Float32Array((maps.size + 1) * width * height).fill(1, 0, width * height)
   for (const [i, map] of [...maps.values()].entries()) planes.set(map, (i + 1) * width * height)
-  const cells = scope(() => {
+  return scope(() => {
     const [right, below] = [grid.columns * stride - width, grid.rows * stride - height]
     const padded = ops.constantPadNd(tensor(planes, [maps.size + 1, height, width]), [0, right, 0, below])
     return ops.avgPool2d(padded, [stride, stride]).toFloat32Array()
   })
-  return randomWalk(cells, affinity, grid, options)
 }
 
 /** Scores [K, rows, columns] of a grid at the image's own size, bilinear: [K, height, width]. */

@@ -30,6 +30,8 @@ import { psaWalk } from './psa-walk.ts'
 import { segForward } from './seg-forward.ts'
 import { segInference } from './seg-inference.ts'
 import { segTraining } from './seg-training.ts'
+import { semformerAffinity } from './semformer-affinity.ts'
+import { semformerLabels } from './semformer-labels.ts'
 import { checkTransforms } from './transforms.ts'
 import { weaktrCam } from './weaktr-cam.ts'
 import { weaktrEval } from './weaktr-eval.ts'
@@ -72,6 +74,8 @@ export const kinds: readonly Kind[] = [
   segForward,
   segTraining,
   segInference,
+  semformerAffinity,
+  semformerLabels,
   weaktrGradclip,
   weaktrRetrain,
   weaktrRetrainInfer,

@@ -1,12 +1,15 @@
 /** @file The AffinityNet that a golden file was made with, and its affinities in the shapes of the original. */
 import { resnet38Backbone } from '../../../src/models/dense-backbone.ts'
 import {
+  type Affinities,
   type AffinityNet,
   affinityNet,
   type PairGrid,
   type PairOptions,
   pairOffsets,
   pairStarts,
+  randomWalk,
+  type WalkOptions,
 } from '../../../src/refine/affinity/index.ts'
 import type { CheckOptions } from '../fixture.ts'
 import { fillByRule, type WeightRule } from './resnet38-rule.ts'
@@ -66,4 +69,15 @@ export function denseMatrix(
     }
   }
   return matrix
+}
+
+/** T^(2^logt) itself: the walk of every unit vector. */
+export function transitions(
+  { affinity, grid }: Pick<Affinities, 'affinity' | 'grid'>,
+  walk: WalkOptions,
+): Float32Array {
+  const area = grid.rows * grid.columns
+  const identity = new Float32Array(area * area)
+  for (let i = 0; i < area; i++) identity[i * area + i] = 1
+  return randomWalk(identity, affinity, grid, walk)
 }

@@ -10,7 +10,6 @@ import {
   type PairOptions,
   pairOffsets,
   pairStarts,
-  randomWalk,
   upsampledScores,
   type WalkedImage,
   type WalkOptions,
@@ -28,7 +27,7 @@ import {
   tensorOf,
   tensorsUnder,
 } from '../fixture.ts'
-import { denseMatrix, withAffinityNet } from './psa-network.ts'
+import { denseMatrix, transitions, withAffinityNet } from './psa-network.ts'
 import { weightRule } from './resnet38-rule.ts'
 
 export const psaWalk: Kind = {
@@ -154,14 +153,6 @@ function givenPlanes(matrix: Float32Array, grid: PairGrid): Float32Array | undef
   }
   const rebuilt = denseMatrix(planes, grid, options)
   return rebuilt.every((value, i) => value === matrix[i]) ? planes : undefined
-}
-
-/** T^(2^logt) itself: the walk of every unit vector. */
-function transitions({ affinity, grid }: Affinities, walk: WalkOptions): Float32Array {
-  const area = grid.rows * grid.columns
-  const identity = new Float32Array(area * area)
-  for (let i = 0; i < area; i++) identity[i * area + i] = 1
-  return randomWalk(identity, affinity, grid, walk)
 }
 
 /** [1, labels, rows, columns]: zero for classes not in the image. */

@@ -1,15 +1,18 @@
-/** @file affinity/labels/ID.safetensors: CAMs twice through the dense CRF. Part of the stage `affinity`. */
+/** @file affinity/labels/: CAMs twice through the dense CRF, as scores (ID.safetensors) or labels (ID.png). Part of the stage `affinity`. */
 import { join } from 'node:path'
 import { type Sample, tagged } from '../../../data/dataset.ts'
 import { sample } from '../../../data/listing.ts'
 import { writeScoreVolumes } from '../../../data/score-volumes.ts'
 import { InputError } from '../../../errors.ts'
+import { type Cams, predictLabels } from '../../../evaluate/index.ts'
 import { count } from '../../../io/count.ts'
 import type { RgbImage } from '../../../io/image.ts'
+import { type LabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import type { TensorData } from '../../../io/tensor-data.ts'
 import { crfCams } from '../../../refine/cam-crf.ts'
 import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
+import { thresholdLabels } from '../../../refine/edge-walk/index.ts'
 import { ops, scope, tensor } from '../../../torch/index.ts'
 import { camFile } from '../../images/cam-file.ts'
 import { readCamsAndImage } from '../../images/cams-and-image.ts'
@@ -17,12 +20,17 @@ import { eachImage } from '../../images/each-image.ts'
 import { exists, limitsOf } from '../../images/image-pass.ts'
 import { notNamed } from '../../images/lost-images.ts'
 import { withinRecipe } from '../../images/sized-views.ts'
+import type { AffinityRecipe } from '../../recipe/refine.ts'
 import { fromHere } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 
-/** The label scores of one image. */
-export function affinityLabelFile(folder: string, { id }: Pick<Sample, 'id'>): string {
-  return join(folder, `${id}.safetensors`)
+/** The label scores of one image, or its labels. */
+export function affinityLabelFile(
+  { recipe, run }: Pick<StageContext, 'recipe' | 'run'>,
+  { id }: Pick<Sample, 'id'>,
+): string {
+  const ending = recipe.affinity.labels.thresholds === null ? 'safetensors' : 'png'
+  return join(run.affinityLabels, `${id}.${ending}`)
 }
 
 /**
@@ -50,13 +58,18 @@ export async function withCams({ dataset, recipe, run, log }: StageContext): Pro
  */
 export async function writeAffinityLabels(context: StageContext, samples: readonly Sample[]): Promise<void> {
   const { recipe, run } = context
-  const { low, high, crf } = recipe.affinity.labels
+  const { low, high, crf, thresholds } = recipe.affinity.labels
   await eachImage(
     samples,
-    sample => affinityLabelFile(run.affinityLabels, sample),
+    sample => affinityLabelFile(context, sample),
     async (sample, file, sizeOf) => {
       const source = camFile(run.maps, sample)
-      const { image, own, maps: cams } = await readCamsAndImage(source, sample, { sizeOf })
+      const { image, own, ...seen } = await readCamsAndImage(source, sample, { sizeOf })
+      if (thresholds !== null) {
+        await writeLabelMap(file, await labelsOf(seen, { image, source, thresholds }))
+        return
+      }
+      const { maps: cams } = seen
       const volumes: TensorData[] = []
       for (const alpha of [low, high]) {
         const scores = await crfCams({ image, cams, alpha, name: source, threads: 1, ...crf })
@@ -75,6 +88,22 @@ export async function writeAffinityLabels(context: StageContext, samples: readon
       }),
     },
   )
+}
+
+/** The labels of CAMs at two background scores. */
+function labelsOf(
+  cams: Cams,
+  {
+    image,
+    source,
+    thresholds: { foreground, background, gtProb, crf },
+  }: { image: RgbImage; source: string; thresholds: NonNullable<AffinityRecipe['labels']['thresholds']> },
+): Promise<LabelMap> {
+  const present = [0, ...Array.from(cams.maps.keys(), k => k + 1)]
+  const at = (threshold: number): LabelMap =>
+    predictLabels(cams, { labels: Math.max(...present) + 1, threshold, file: source })
+  const labels = { foreground: at(foreground), background: at(background) }
+  return thresholdLabels({ image, ...labels, present, gtProb, name: source, threads: 1, ...crf })
 }
 
 /** [channels, height, width] in half precision: a probability needs no more. */

@@ -1,9 +1,8 @@
-/** @file Stage `affinity`: from CAMs to a trained AffinityNet. */
+/** @file Stage `affinity`: from CAMs to a trained network of affinities. */
 import { mkdir } from 'node:fs/promises'
 import { openLabelledLoader } from '../../../data/labelled-loader.ts'
 import { polyStep } from '../../../optim/index.ts'
-import { affinityLosses, pairAffinity, pairLabels } from '../../../refine/affinity/index.ts'
-import { fromData, tensor } from '../../../torch/index.ts'
+import { tensor } from '../../../torch/index.ts'
 import { exists } from '../../images/image-pass.ts'
 import { affinityOptimiser, buildAffinity } from '../../networks/build-affinity.ts'
 import { startBackbone } from '../../networks/build-backbone.ts'
@@ -22,22 +21,19 @@ export function affinityStage(context: StageContext): Promise<void> {
 async function trainAffinity(context: StageContext, later: Later): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { affinity: settings, normalise, seed } = recipe
-  const { cropSize, batchSize, radius, pairs } = settings
+  const { cropSize, batchSize } = settings
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withCams(context)
   await writeAffinityLabels(context, mapped)
-  const labelled = await Promise.all(
-    mapped.map(sample => exists(affinityLabelFile(run.affinityLabels, sample))),
-  )
+  const labelled = await Promise.all(mapped.map(sample => exists(affinityLabelFile(context, sample))))
   const samples = mapped.filter((_, i) => labelled[i])
   const device = prepareTorch(recipe)
-  const network = buildAffinity(recipe, { numClasses: dataset.classes.length })
+  const learner = buildAffinity(recipe, { numClasses: dataset.classes.length })
+  const { network, stride } = learner
   later(() => network.dispose())
   const checkpoints = run.affinityCheckpoints
   await startBackbone(network, settings, { recipe, run, checkpoints, log, stage: 'affinity' })
   network.to(device)
-  const { stride } = network.backbone
-  const grid = { rows: cropSize / stride, columns: cropSize / stride }
   sayIfOneBatch(samples, { batchSize, title: 'affinity', key: 'affinity.batchSize', log })
   await runTraining(context, {
     title: 'affinity',
@@ -50,18 +46,11 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
         seed,
         dropLast: settings.dropLast,
         transform: { affinity: { cropSize, stride, ...settings.augment, ...normalise } },
-        labelFile: sample => affinityLabelFile(run.affinityLabels, sample),
+        labelFile: sample => affinityLabelFile(context, sample),
       }),
-    losses({ images, labels, size }) {
-      const pixels = tensor(images, [size, 3, cropSize, cropSize]).to({ device })
-      const affinity = pairAffinity(network.forward(pixels), { radius, pairs })
-      const codes = pairLabels(labels, grid, { radius, pairs })
-      return affinityLosses(
-        affinity,
-        fromData({ dtype: 'uint8', shape: affinity.shape, data: codes }).to({ device }),
-      )
-    },
-    optimiser: () => affinityOptimiser(network, settings),
+    losses: ({ images, labels, size }) =>
+      learner.losses(tensor(images, [size, 3, cropSize, cropSize]).to({ device }), labels),
+    optimiser: () => affinityOptimiser(learner, recipe),
     learningRate({ steps }) {
       const { optimiser, power } = settings
       const rate = polyStep({ lr: optimiser.lr, steps, power })

@@ -1,4 +1,4 @@
-/** @file Stage `affinity`: from CAMs to a trained AffinityNet. */
+/** @file Stage `affinity`: from CAMs to a trained network of affinities. */
 import { onlyTagged } from '../../../data/dataset.ts'
 import { walks } from '../../recipe/refine.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
@@ -10,14 +10,15 @@ export const affinity: StageDefinition = {
   name: 'affinity',
   product: 'the weights of affinity',
   command: {
-    brief: 'Train the AffinityNet of a run from its CAMs',
+    brief: 'Train the affinities of a run from its CAMs',
     description: `Writes affinity/ (labels, the CAMs twice through the dense CRF, and checkpoints) and affinity-metrics.jsonl. Ctrl-C stops
 after the step, with a checkpoint; the same command resumes. Then: tagmask refine.
 Needs the stages before it in the same run, and refine.method affinity in the recipe.
 
 Examples:
   tagmask affinity runs/thirty
-  tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda`,
+  tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda
+  tagmask affinity runs/voc --set affinity.network=edge --set affinity.backbone=resnet50 --set affinity.weights=resnet50-19c8e357.pth`,
   },
   has: ({ refine }) => walks(refine),
   before: () => ({ base: [maps] }),

@@ -269,6 +269,27 @@ describe('stages affinity and refine', () => {
     expect(lines.join('')).not.toContain('has no')
   })
 
+  it('edge: learn the border from labels at two thresholds, and spread the maps up to it', async () => {
+    const edge = ['affinity.network=edge', 'affinity.labels.thresholds={foreground: 0.2, background: 0.25}']
+    const walk = ['refine.walk={beta: 10, logt: 8}', 'affinity.augment.longSide=[32, 48]']
+    const context = await prepare(IDS, 'refine.method=affinity', 'refine.background=0.25', ...edge, ...walk)
+    await go(context, affinityStage, refineStage)
+    const { data } = await readLabelMap(join(run.affinityLabels, 'p0.png'))
+    const share = (label: number): number => data.filter(found => found === label).length / data.length
+    expect(share(1)).toBeGreaterThan(0.3)
+    expect(share(0)).toBeGreaterThan(0.3)
+    const [score] = (await scores()).scores
+    expect(score).toMatchObject({ metric: 'mask', images: 8 })
+    expect(score!.miou).toBeGreaterThan(75) // the maps alone: about 55
+    const { tensors } = await readSafetensors(join(run.refined, 'p0.safetensors'))
+    expect(tensors.get('cam')!.shape).toEqual([1, 32, 40])
+    const weights = await readSafetensors(checkpointFiles(run.affinityCheckpoints).last)
+    const trained = await readSafetensors(checkpointFiles(run.checkpoints).last)
+    const frozen = 'blocks.1.mlp.fc1.weight'
+    expect(weights.tensors.get(frozen)).toEqual(trained.tensors.get(frozen))
+    expect([...weights.tensors.keys()]).toContain('fc_edge6.weight')
+  })
+
   it('refuses weights of another architecture, by the file', async () => {
     const other = ['affinity.backbone=deit-ti', 'affinity.cropSize=48']
     const context = await prepare(IDS, 'refine.method=affinity', ...other)
@@ -308,5 +329,24 @@ describe('sections refine and affinity', () => {
       'has no pair of radius 5; expected at least 80',
     )
     expect(parse('affinity.cropSize=100')).not.toThrow()
+    const edge = [
+      'refine.method=affinity',
+      'affinity.network=edge',
+      'affinity.radius=10',
+      'affinity.pairs=published',
+    ]
+    expect(parse(...edge, 'affinity.cropSize=64')).toThrow('has no pair of radius 10; expected at least 80')
+    expect(parse(...edge, 'affinity.backbone=resnet50', 'affinity.cropSize=88')).toThrow(
+      'is not a multiple of 16; expected whole patches of resnet50',
+    )
+  })
+
+  it('resnet50 draws edges, and sizes are drawn where there are labels to resize', () => {
+    expect(parse('refine.method=affinity', 'affinity.backbone=resnet50')).toThrow(
+      '(affinity.backbone): "resnet50" is for affinity.network edge alone; expected model, resnet38 or deit-*',
+    )
+    expect(parse('refine.method=affinity', 'affinity.augment.longSide=[320, 640]')).toThrow(
+      '(affinity.augment.longSide): [320,640] needs affinity.labels.thresholds; expected null',
+    )
   })
 })

@@ -5,13 +5,12 @@ import type { Sample } from '../../../data/dataset.ts'
 import { normalise } from '../../../data/transforms/normalise.ts'
 import { type Cams, predictLabels } from '../../../evaluate/index.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
-import { imageAffinities, walkedMaps } from '../../../refine/affinity/index.ts'
 import { crfLabels } from '../../../refine/cam-crf.ts'
 import { refineMemory } from '../../../refine/crf-memory.ts'
 import { crfThreads } from '../../../refine/dense-crf.ts'
 import { crfHardLabels } from '../../../refine/label-crf.ts'
 import { parImageMemory, parLabels } from '../../../refine/par/index.ts'
-import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
+import { ops, scope, tensor } from '../../../torch/index.ts'
 import { camFile, readCams, writeCams } from '../../images/cam-file.ts'
 import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
@@ -72,19 +71,17 @@ function takeSeedMasks(context: StageContext, samples: readonly Sample[]): Promi
 /** CAMs after the random walk, one image at a time. Returns the ids of images that have none. */
 async function walkImages(context: StageContext, samples: readonly Sample[]): Promise<readonly string[]> {
   const { recipe, dataset, run } = context
-  const { device, precision, normalise: normalisation } = recipe
-  const { radius, pairs, backbone } = recipe.affinity
+  const { device, normalise: normalisation } = recipe
   const { storage } = recipe.maps
-  const network = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
+  const learner = await loadAffinity(recipe, run, { numClasses: dataset.classes.length })
   const walk = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
     const source = camFile(run.maps, sample)
     const { image, own, ...seed } = await readCamsAndImage(source, sample, { sizeOf })
     const { width, height } = image
-    const affinities = scope(() => {
+    const maps = scope(() => {
       const input = tensor(normalise(image, normalisation), [1, 3, height, width]).to({ device })
-      return autocast({ precision, device }, () => imageAffinities(network, input, { radius, pairs }))
+      return learner.walkedMaps(input, seed)
     })
-    const maps = walkedMaps(seed, affinities, { radius, pairs, ...recipe.refine.walk })
     const cam = scope(() => {
       const planes = [...maps.values()].map(map => tensor(map, [height, width]))
       return fullSizeCams(ops.stack(planes), own, storage)
@@ -96,11 +93,11 @@ async function walkImages(context: StageContext, samples: readonly Sample[]): Pr
       ...limitsOf(context),
       title: 'walk',
       within: withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
-        walkMemory(recipe, { own, working, tags: tags.length, backbone, radius }),
+        walkMemory(recipe, { own, working, tags: tags.length }),
       ),
     })
   } finally {
-    network.dispose()
+    learner.network.dispose()
   }
 }
 

@@ -100,8 +100,10 @@ function pseudoMasks({ refine, affinity }: Recipe): FactGroup[] {
         }[refine.method],
         background: refine.background,
         ...(walked && {
-          'affinity network':
+          'affinity network': [
+            ...(affinity.network === 'edge' ? ['edges'] : []),
             affinity.backbone === 'model' ? 'size of the classification network' : affinity.backbone,
+          ].join(', '),
           'its training': `${lengthWords(affinity)}, batch ${affinity.batchSize}, ${affinity.optimiser.kind}, learning rate ${affinity.optimiser.lr}`,
           walk: `2^${refine.walk.logt} steps, affinities to the power of ${refine.walk.beta}`,
         }),

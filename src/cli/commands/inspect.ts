@@ -1,0 +1,65 @@
+/** @file `tagmask inspect`: parameters, FLOPs and memory of a recipe's networks; names and shapes of a file of weights. */
+import { buildCommand, type Command, numberParser } from '@stricli/core'
+import { inspectTarget } from '../../pipeline/inspect/inspect.ts'
+import { inspectionText } from '../../pipeline/inspect/inspection-text.ts'
+import type { CliContext } from '../context.ts'
+
+interface InspectFlags {
+  readonly size?: number
+  readonly classes?: number
+  readonly set?: readonly string[]
+  readonly names?: boolean
+}
+
+const number = { kind: 'parsed', parse: numberParser, optional: true, placeholder: 'N' } as const
+
+export const inspect: Command<CliContext> = buildCommand<InspectFlags, [string], CliContext>({
+  docs: {
+    brief: 'Parameters, FLOPs and memory of networks; names and shapes of weights',
+    fullDescription: `Of a recipe or a run: each of its networks, built with random weights on the CPU. FLOPs are multiply-adds of matrix products
+and convolutions for one image, counted as they run from the shapes of each operator. The memory of a training step is the
+peak of steps that are run, on one image and on two, with gradients and the optimiser's state; nothing is written.
+Of a file (.safetensors, .pth, .npz): how many tensors it holds, and what kind of network they seem to be of.
+
+Examples:
+  tagmask inspect mctformer-v2_deit-s_voc12
+  tagmask inspect mctformer-v2_deit-s_voc12 --size 448 --set refine.method=none --set segment=null
+  tagmask inspect runs/thirty --names
+  tagmask inspect deit_small_patch16_224-cd65a155.pth --names`,
+  },
+  parameters: {
+    flags: {
+      size: { ...number, brief: 'Side of the images, pixels; default: of the training crop' },
+      classes: { ...number, brief: 'Number of classes; default: those of the data set, or 20' },
+      set: {
+        kind: 'parsed',
+        parse: value => value,
+        optional: true,
+        variadic: true,
+        placeholder: 'KEY=VALUE',
+        brief: 'Sets a key of the recipe; may be repeated',
+      },
+      names: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Also each tensor: name, type, shape',
+      },
+    },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        { parse: value => value, placeholder: 'TARGET', brief: 'Recipe, run folder or file of weights' },
+      ],
+    },
+  },
+  async func({ size, classes, set, names = false }, target) {
+    const inspection = await inspectTarget(target, {
+      side: size,
+      numClasses: classes,
+      ...(set !== undefined && { set }),
+      log: this.log,
+    })
+    this.process.stdout.write(`${inspectionText(inspection, { names })}\n`)
+  },
+})

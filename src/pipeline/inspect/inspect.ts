@@ -1,0 +1,96 @@
+/** @file `tagmask inspect`: what a recipe, a run or a file of weights is. Loads libtorch for networks alone. */
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openDataset } from '../../data/dataset.ts'
+import { InputError } from '../../errors.ts'
+import { type Log, silentLog } from '../../train/log.ts'
+import { isFile } from '../recipe/find.ts'
+import { loadRecipe } from '../recipe/load.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import { existingRunFolder, fromHere } from '../run/run-folder.ts'
+import { inspectFile } from './inspect-file.ts'
+import type { Inspection } from './inspection.ts'
+
+export interface InspectTargetOptions {
+  /** Side of the images, pixels; default: of the training crop. */
+  readonly side?: number | undefined
+  /** Default: those of the recipe's data set where it is there, else 20. */
+  readonly numClasses?: number | undefined
+  /** `key=value` texts, as after --set. */
+  readonly set?: readonly string[]
+  readonly log?: Log
+}
+
+/** VOC's. */
+const CLASSES = 20
+
+/**
+ * `target` is a file of weights, a run folder, a recipe file, or the name of a bundled recipe. Throws InputError for anything
+ * else, and where an option has no effect.
+ */
+export async function inspectTarget(
+  target: string,
+  { side, numClasses, set = [], log = silentLog() }: InspectTargetOptions = {},
+): Promise<Inspection> {
+  for (const [name, value, [least, most]] of [
+    ['--size', side, [16, 4096]],
+    ['--classes', numClasses, [1, 253]],
+  ] as const)
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
+      throw new InputError(name, `is ${value}`, {
+        expected: `expected a whole number from ${least} to ${most}`,
+      })
+  const given = { '--size': side, '--classes': numClasses, '--set': set[0] }
+  if (await isWeightFile(target)) {
+    const [flag] = Object.entries(given).find(([, value]) => value !== undefined) ?? []
+    if (flag !== undefined)
+      throw new InputError(flag, 'has no effect on a file of weights', { expected: 'leave it out' })
+    return inspectFile(target)
+  }
+  const recipe = await recipeAt(target, set)
+  const classes = numClasses ?? (await classesOf(recipe, log))
+  const { inspectRecipe } = await import('./inspect-recipe.ts')
+  return inspectRecipe(recipe, { numClasses: classes, side })
+}
+
+async function isWeightFile(target: string): Promise<boolean> {
+  if (/\.ya?ml$/.test(target)) return false
+  if (await isFile(target)) return true
+  if (/\.(safetensors|pth|pt|bin|npz)$/.test(target))
+    throw new InputError(target, 'there is no such file', {
+      expected: 'a file of weights, a run or a recipe',
+    })
+  return false
+}
+
+/** On the CPU, whatever the recipe says. */
+async function recipeAt(target: string, set: readonly string[]): Promise<Recipe> {
+  const folder = await stat(target).then(
+    found => found.isDirectory(),
+    () => false,
+  )
+  if (folder && !(await isFile(join(target, 'recipe.yaml'))))
+    throw new InputError(target, 'is a folder without a recipe.yaml', {
+      expected: 'a run folder, a recipe or a file of weights',
+    })
+  const file = folder ? (await existingRunFolder(target)).run.recipe : target
+  return (await loadRecipe(file, { set: [...set, 'device=cpu'] })).recipe
+}
+
+/** The number of classes of the recipe's data set, or VOC's, which is said. */
+async function classesOf({ data }: Recipe, log: Log): Promise<number> {
+  const { root, layout, split } = data
+  if (root !== null) {
+    const found = await openDataset(root, { split, layout: layout === 'demo' ? 'folder' : layout }).catch(
+      (error: unknown) => {
+        if (!(error instanceof InputError)) throw error
+        return undefined
+      },
+    )
+    if (found !== undefined) return found.classes.length
+    log.info(
+      `inspect: ${fromHere(root)} cannot be opened, so there are ${CLASSES} classes, as in VOC (--classes N)`,
+    )
+  } else log.info(`inspect: ${CLASSES} classes, as in VOC (--classes N)`)
+  return CLASSES
+}
