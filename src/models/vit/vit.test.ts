@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { relative, sameDerivatives } from '../../../test/derivatives.ts'
 import { LayerNorm, Linear, Residual } from '../../nn/index.ts'
-import { manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { backward, manualSeed, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { Attention, attentionRows, blocks, Mlp, resamplePositions, VisionTransformer } from './index.ts'
 import { normLinear } from './norm-linear.ts'
 
@@ -55,6 +55,28 @@ describe('derivatives by hand are those of autograd:', () => {
       ),
       { numRuns: 12 },
     )
+  })
+
+  test('a frozen block gives its input the same gradient, and its weights none', () => {
+    scope(() => {
+      manualSeed(3)
+      const [block] = blocks({ embedDim: 12, heads: 3, mlpRatio: 2, depth: 1, dropPath: 0 })
+      for (const parameter of block!.parameters().values()) noGrad(() => ops.normal_(parameter, { std: 0.3 }))
+      const gradients = [false, true].map(frozen => {
+        if (frozen) block!.freeze()
+        const x = tensor(
+          Float32Array.from({ length: 60 }, (_, i) => Math.cos(i)),
+          [1, 5, 12],
+        )
+        x.requiresGrad = true
+        for (const parameter of block!.parameters().values()) parameter.grad = undefined
+        backward(block!.forward(x).tokens.mul(x.detach()).sum())
+        return x.grad!
+      })
+      expect(relative(gradients[1]!, gradients[0]!)).toBe(0)
+      expect([...block!.parameters().values()].filter(({ grad }) => grad !== undefined)).toEqual([])
+      block!.dispose()
+    })
   })
 
   test('layer norm and the linear layer after it', () => {
