@@ -25,6 +25,7 @@ import { psaWalk } from './psa-walk.ts'
 import { segForward } from './seg-forward.ts'
 import { segInference } from './seg-inference.ts'
 import { segTraining } from './seg-training.ts'
+import { semformerCaae } from './semformer-caae.ts'
 import { checkTransforms } from './transforms.ts'
 import { weaktrCam } from './weaktr-cam.ts'
 import { weaktrEval } from './weaktr-eval.ts'
@@ -69,6 +70,7 @@ export const kinds: readonly Kind[] = [
   afaOptimiser,
   afaPar,
   afaEnergy,
+  semformerCaae,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),
