@@ -1,6 +1,7 @@
 /** @file Scoring, the public way in: confusion, mIoU, threshold sweep, average precision, names and tables. */
 export * from './average-precision.ts'
 export * from './confusion.ts'
+export * from './erosion.ts'
 export * from './greedy-curve.ts'
 export * from './metric.ts'
 export * from './miou.ts'

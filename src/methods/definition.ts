@@ -1,6 +1,7 @@
 /** @file A method before its network is built: what recipe, ablation, memory plan and report know of it. Loads no libtorch. */
 import type { z } from 'zod'
 import type { Normalisation } from '../data/transforms/normalise.ts'
+import type { UnitRounding } from '../data/transforms/views.ts'
 import type { Encoder } from '../models/encoder.ts'
 import type { EncoderLook } from '../models/encoder-memory.ts'
 import type { Method } from './method.ts'
@@ -48,10 +49,11 @@ export interface Definition<
   views?(
     recipe: Own<Model, Train, Maps> & { readonly train: { readonly augment: AugmentRecipe } },
   ): readonly AugmentRecipe[]
-  /** Views of an image that `imageCams` takes, where they are not those of `maps.scales` to the pixel: sides are multiples of `unit`. */
+  /** Views of an image that `imageCams` takes, where they are not those of `maps.scales` to the pixel: sides are multiples of `unit`, by this rounding. */
   camViews?(recipe: Pick<Own<Model, Train, Maps>, 'model' | 'maps'>): {
     readonly scales?: readonly number[]
     readonly unit?: number
+    readonly rounding?: UnitRounding
   }
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): Encoder

@@ -5,7 +5,7 @@ import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor }
 import { Caae, type CaaeOptions } from './caae.ts'
 import { caaeLosses, withBackground } from './caae-losses.ts'
 import { semformerGroups } from './groups.ts'
-import { cosineSimilarity, cosinesOfPairs, similarityEntropy } from './similarity.ts'
+import { cosineSimilarity, similarityEntropy } from './similarity.ts'
 
 const TINY: CaaeOptions = {
   embedDim: 12,
@@ -125,15 +125,28 @@ test('a pass leaves nothing behind', () => {
 })
 
 describe('similarity', () => {
-  test('of pairs holds that of equals on its diagonal; nothing is similar to nothing', () => {
+  test('nothing is similar to nothing, and an equal vector not wholly', () => {
     build()
     scope(() => {
-      const [a, b] = [noise(3, 5), noise(3, 5)]
-      const aligned = values(cosineSimilarity(a, b))
-      const pairs = values(cosinesOfPairs(a, b))
-      for (const [i, one] of aligned.entries()) expect(pairs[4 * i]).toBeCloseTo(one, 6)
-      expect(values(cosineSimilarity(a, a))[0]).toBeCloseTo(1 - 1e-4, 6)
-      expect(values(cosineSimilarity(ops.zeros([1, 5]), b))).toEqual([0, 0, 0])
+      const a = noise(3, 5)
+      for (const one of values(cosineSimilarity(a, a))) expect(one).toBeCloseTo(1 - 1e-4, 6)
+      expect(values(cosineSimilarity(ops.zeros([1, 5]), a))).toEqual([0, 0, 0])
+    })
+  })
+
+  test('a similarity of 0 costs 100; what it does to the gradient is told', () => {
+    build()
+    scope(() => {
+      const slope = (zero: 'corrected' | 'published-code'): number[] => {
+        const x = tensor([0, 0.5], [1, 2])
+        x.requiresGrad = true
+        const entropy = similarityEntropy(x, tensor([1, 1], [1, 2]), { zero })
+        expect(entropy.item()).toBeCloseTo((100 + Math.LN2) / 2, 4)
+        backward(entropy)
+        return values(x.grad!)
+      }
+      expect(slope('corrected')).toEqual([0, -1])
+      expect(slope('published-code')[0]).toBeCloseTo(-5e11, -8)
     })
   })
 

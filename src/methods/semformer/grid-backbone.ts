@@ -5,6 +5,7 @@ import {
   blocks,
   PatchEmbed,
   type PatchGrid,
+  padToPatches,
   resamplePositions,
   runBlocks,
   type VitOptions,
@@ -92,9 +93,7 @@ export class GridBackbone extends Module {
   private embed(images: Tensor, outer?: OuterTokens): Tensor {
     return scope(() => {
       const { rows, columns } = this.grid(images)
-      const { stride: patch } = this.model.patchEmbed.proj
-      const [below, right] = [rows * patch - images.size(2), columns * patch - images.size(3)]
-      const whole = below + right === 0 ? images : ops.constantPadNd(images, [0, right, 0, below])
+      const whole = padToPatches(images, this.model.patchEmbed.proj.stride)
       const positions =
         rows === this.side && columns === this.side
           ? this.gridPosembed

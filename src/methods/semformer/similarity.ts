@@ -3,20 +3,11 @@ import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 
 const EDGE = 1 - 1e-4
 const LEAST_LENGTH = 1e-8
-const LOG_FLOOR = -100 // torch.nn.functional.binary_cross_entropy
+const [LOG_FLOOR, LEAST_VARIANCE] = [-100, 1e-12] // torch.nn.functional.binary_cross_entropy
 
 /** Cosine of each pair of vectors, kept 1e-4 away from -1 and 1. [..., E] both -> [...] */
 export function cosineSimilarity(a: Tensor, b: Tensor): Tensor {
-  return scope(() => clampCosine(unit(a).mul(unit(b)).sum(-1)))
-}
-
-/** Cosine of every vector of `a` to every one of `b`. [..., N, E] and [..., M, E] -> [..., N, M] */
-export function cosinesOfPairs(a: Tensor, b: Tensor): Tensor {
-  return scope(() => clampCosine(unit(a).matmul(unit(b).transpose(-1, -2))))
-}
-
-function clampCosine(cosines: Tensor): Tensor {
-  return ops.clamp(cosines, { min: -EDGE, max: EDGE })
+  return scope(() => ops.clamp(unit(a).mul(unit(b)).sum(-1), { min: -EDGE, max: EDGE }))
 }
 
 /** Vectors [..., E] of length 1; shorter ones than 1e-8 are divided by that. */
@@ -31,14 +22,21 @@ export function withGradient(value: Tensor, input: Tensor, gradient: Tensor): Te
   return scope(() => input.sub(input.detach()).mul(gradient).sum().add(value))
 }
 
+/** A similarity of 0 where there is a class: without a derivative (corrected), or with one of 1e12, as torch has it (published-code). */
+export type ZeroSimilarity = 'corrected' | 'published-code'
+
 /**
- * Mean binary cross entropy of similarities in [0, 1] to targets in {0, 1}: logarithms end at -100, and the derivative is
- * that of torch.nn.functional.binary_cross_entropy, also where a similarity is 0. Both [B, K]
+ * Mean binary cross entropy of similarities to targets in {0, 1}, and the derivative that
+ * torch.nn.functional.binary_cross_entropy has: logarithms end at -100. Negative similarities count as 0. Both [B, K]
  */
-export function similarityEntropy(similarities: Tensor, targets: Tensor): Tensor {
+export function similarityEntropy(
+  similarities: Tensor,
+  targets: Tensor,
+  { zero = 'corrected' }: { zero?: ZeroSimilarity } = {},
+): Tensor {
   return scope(() => {
     const [value, gradient] = noGrad(() => {
-      const x = similarities.detach()
+      const x = similarities.detach().relu()
       const complement = x.neg().add(1)
       const floored = (probability: Tensor): Tensor => ops.clamp(probability.log(), { min: LOG_FLOOR })
       const others = targets.neg().add(1)
@@ -47,8 +45,13 @@ export function similarityEntropy(similarities: Tensor, targets: Tensor): Tensor
         .add(others.mul(floored(complement)))
         .mean()
         .neg()
-      const variance = ops.clamp(x.mul(complement), { min: 1e-12 })
-      return [entropy, x.sub(targets).div(variance).div(x.elements)] as const
+      const variance = x.mul(complement)
+      const slope = x
+        .sub(targets)
+        .div(ops.clamp(variance, { min: LEAST_VARIANCE }))
+        .div(x.elements)
+      if (zero === 'corrected') ops.maskedFill_(slope, variance.le(LEAST_VARIANCE), 0)
+      return [entropy, slope] as const
     })
     return withGradient(value, similarities, gradient)
   })
