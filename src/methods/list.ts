@@ -2,6 +2,7 @@
 import { afa } from './afa/definition.ts'
 import { cam } from './cam/definition.ts'
 import { mctformer } from './mctformer/definition.ts'
+import { semformer } from './semformer/definition.ts'
 import { weaktr } from './weaktr/definition.ts'
 
-export const METHODS = [mctformer, weaktr, cam, afa] as const
+export const METHODS = [mctformer, weaktr, cam, afa, semformer] as const

@@ -30,6 +30,9 @@ export function runFolder(root: string) {
     stages: at('stages'),
     /** Hashes of input files, so that unchanged ones are not reread. */
     contents: at('file-contents.json'),
+    /** Weights and state of a method's autoencoder, and reconstructions.png. */
+    autoencoderCheckpoints: at('autoencoder'),
+    autoencoderMetrics: at('autoencoder-metrics.jsonl'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
     /** Libtorch, BLAS, threads, GPU: names and texts for the report, written by `train`. */

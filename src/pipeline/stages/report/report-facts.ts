@@ -136,11 +136,16 @@ function warmUpWords(schedule: ScheduleRecipe): string {
 
 function augmentWords(augment: AugmentRecipe): string[] {
   const further =
-    augment.kind === 'padded-crop'
+    'jitter' in augment
       ? { ColorJitter: augment.jitter }
       : { RandAugment: augment.randAugment, erasing: augment.erasing }
   const used = Object.entries(further).flatMap(([name, options]) => (options === false ? [] : [name]))
-  return [augment.kind === 'padded-crop' ? 'padded crop' : 'crop', 'flip', ...used]
+  const kinds = {
+    'padded-crop': 'padded crop',
+    'expanded-crop': 'crop of the enlarged image',
+    'resized-crop': 'crop',
+  }
+  return [kinds[augment.kind ?? 'resized-crop'], 'flip', ...used]
 }
 
 function checkpointWords({ maps, train: { select } }: Recipe): string {
