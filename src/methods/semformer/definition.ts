@@ -12,9 +12,9 @@ import {
   semformerTrainFields,
 } from './recipe.ts'
 
-/** Its names are not those of a DeiT, so that later stages do not start from it. */
+/** For later stages, which take one class token, the mean of all. */
 function encoderOf(model: SemformerModelRecipe) {
-  return vitEncoder({ ...model, dropPath: 0 }, { tokenPerClass: true })
+  return vitEncoder({ ...model, dropPath: 0 }, { tokenPerClass: false })
 }
 
 export const semformer = defineMethod({
@@ -42,7 +42,7 @@ export const semformer = defineMethod({
   }),
   variants: () => SEMFORMER_VARIANTS,
   camViews: ({ model }) => ({ unit: model.patchSize, rounding: 'up' }),
-  encoder: model => ({ ...encoderOf(model), vit: undefined }),
+  encoder: encoderOf,
   mapsMemory({ model }, { classes, ...look }) {
     const { vit } = encoderOf(model)
     const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1 + classes, read: true })

@@ -69,7 +69,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a wrong method',
       'method: weak\n',
-      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam or afa',
+      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam, afa or semformer',
     ],
     [
       'a default that does not fit what is written',
@@ -81,7 +81,11 @@ describe('errors name the place, the key and what would be right', () => {
       'method: afa\nsegment: {}\n',
       'my.yaml:2 (segment.backbone): "model" needs a vision transformer, which mit-b1 is not; expected resnet38 or deit-*',
     ],
-    ['a missing method', 'seed: 0\n', 'my.yaml (method): is missing; expected mctformer, weaktr, cam or afa'],
+    [
+      'a missing method',
+      'seed: 0\n',
+      'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa or semformer',
+    ],
     [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',

@@ -68,6 +68,8 @@ export interface WeightKey {
   readonly flag: string
   /** The backbone that they must fit; without, the method's own network, which says itself what fits. */
   backbone?(recipe: Recipe): BackboneName
+  /** Another network, whose stage says what fits when it loads them. */
+  readonly ofAnother?: true
 }
 
 export interface StageDefinition {

@@ -28,7 +28,7 @@ Examples:
     { path: autoencoderCheckpoints, needed: true, aside: true },
     { path: autoencoderMetrics, aside: true, passing: true },
   ],
-  weights: { key: 'autoencoder.weights', flag: '--set autoencoder.weights=FILE' },
+  weights: { key: 'autoencoder.weights', flag: '--set autoencoder.weights=FILE', ofAnother: true },
   trainings(recipe) {
     const found = autoencoderOf(recipe)
     if (found === undefined) return []

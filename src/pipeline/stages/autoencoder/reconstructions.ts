@@ -1,18 +1,13 @@
 /** @file Images beside what the autoencoder makes of them, as one PNG for the report. */
-import { join } from 'node:path'
 import { onlyTagged } from '../../../data/dataset.ts'
 import { openEvalLoader } from '../../../data/loader.ts'
 import { denormalise, type Normalisation } from '../../../data/transforms/normalise.ts'
 import { type RgbImage, writeImage } from '../../../io/image.ts'
 import type { Autoencoder } from '../../../methods/index.ts'
 import { autocast, noGrad, scope, tensor } from '../../../torch/index.ts'
-import type { RunFolder } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 
 const SHOWN = 8 // images
-
-export const reconstructionsFile = ({ autoencoderCheckpoints }: RunFolder): string =>
-  join(autoencoderCheckpoints, 'reconstructions.png')
 
 /** Writes the first images of the validation, or of the training, in a row, and below each what the autoencoder has of it. */
 export async function writeReconstructions(
@@ -33,7 +28,7 @@ export async function writeReconstructions(
           return autocast({ precision, device }, () => reconstructions(input)).toFloat32Array()
         }),
       )
-      await writeImage(reconstructionsFile(run), grid([images, made], { size, side: imageSize, normalise }))
+      await writeImage(run.reconstructions, grid([images, made], { size, side: imageSize, normalise }))
     }
   } finally {
     await loader.close()
