@@ -1,7 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { deit } from '../../models/vit/index.ts'
-import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import {
+  autocast,
+  backward,
+  manualSeed,
+  memory,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+  tensor,
+} from '../../torch/index.ts'
 import { complementLoss, suppressionLoss } from './activation-losses.ts'
 import { Caae } from './caae.ts'
 import { semformerGroups } from './groups.ts'
@@ -138,6 +148,23 @@ describe('a step', () => {
       const norm = known.reduce((sum, value) => sum + value * value, 0)
       const step = 1e-2 / Math.sqrt(norm)
       expect((at(step) - at(-step)) / (2 * step) / norm).toBeCloseTo(1, 1)
+    })
+  })
+
+  test('in bf16 is near that in fp32', () => {
+    build()
+    scope(() => {
+      const images = noise(2, 3, 24, 24)
+      const [fp32, bf16] = (['fp32', 'bf16'] as const).map(precision => {
+        const { total } = autocast({ precision }, () => losses(images))
+        backward(total)
+        const all = gradients()
+        return { total: total.item(), token: all.get('segmentor.cls_token')! }
+      })
+      expect(Math.abs(bf16!.total / fp32!.total - 1)).toBeLessThan(0.02)
+      const length = (values: number[]): number => Math.hypot(...values)
+      const off = length(bf16!.token.map((value, i) => value - fp32!.token[i]!))
+      expect(off / length(fp32!.token)).toBeLessThan(0.2)
     })
   })
 
