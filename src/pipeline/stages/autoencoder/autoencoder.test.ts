@@ -98,6 +98,16 @@ test('one command trains both networks, shows reconstructions, and has nothing t
   expect(heard('train: done before')).toHaveLength(1)
 }, 300_000)
 
+test('CAMs of a trained network need no autoencoder', async () => {
+  await run('elsewhere', [`maps.weights=${join(root, 'whole/checkpoints/last.safetensors')}`], {
+    stages: ['maps'],
+  })
+  const { maps, autoencoderMetrics } = runFolder(join(root, 'elsewhere'))
+  const [file] = await readdir(maps)
+  expect(await bytes('elsewhere', `maps/${file}`)).toEqual(await bytes('whole', `maps/${file}`))
+  await expect(readFile(autoencoderMetrics)).rejects.toThrow(/ENOENT/)
+}, 300_000)
+
 test('stopped at any moment, a run ends with the same weights', async () => {
   let stops = 0
   for (let after = 3; stops < 12; after += 3) {
