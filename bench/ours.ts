@@ -2,6 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { buildCti, buildMctformer, buildWeaktr, type Method } from '../src/methods/index.ts'
+import { buildAutoencoder } from '../src/methods/semformer/autoencoder.ts'
+import { buildSemformer } from '../src/methods/semformer/index.ts'
+import { autoencoderRecipe, semformerModelRecipe } from '../src/methods/semformer/recipe.ts'
 import { adamw } from '../src/optim/index.ts'
 import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
 
@@ -34,22 +37,35 @@ function buildMethod(name: string): Method {
     return buildMctformer({ model: { ...SIZE, variant: 'v2', decay: 0.996, unet: null }, numClasses })
   // its cross loss counts from the first steps, as in the reference
   if (name === 'cti') return buildCti({ model: SIZE, numClasses, cross: { tokens: 'images', length: 30 } })
+  if (name === 'semformer') return semformer()
   return buildWeaktr({ model: { ...SIZE, fusion: FUSION }, numClasses })
 }
+
+/** At 224 pixels, guided by an autoencoder on a DeiT-S at 112. */
+function semformer(): Method {
+  const model = semformerModelRecipe.parse({ width: 'deit-s', imageSize: 224 })
+  const settings = autoencoderRecipe.parse({ width: 'deit-s', imageSize: 112, decoder: { width: 384 } })
+  const autoencoder = buildAutoencoder(settings, { numClasses: CLASSES, classDim: model.classDim })
+  autoencoder.network.eval()
+  return buildSemformer({ model, numClasses: CLASSES, autoencoder })
+}
+
+const IMAGE = { x: 0, y: 0, width: SIZE.imageSize, height: SIZE.imageSize }
 
 function trainStep(
   method: Method,
   { batch, precision, device }: { batch: number; precision: Precision; device: string },
 ): () => void {
-  method.network.to(device)
+  for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
   const optimiser = adamw(method.parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
   const draw = () => ops.randn([batch, 3, 224, 224], { device })
   const [images, view] = [draw(), draw()]
   const targets = ops.toDtype(ops.ltScalar(ops.rand([batch, CLASSES], { device }), 0.1), 'float32')
+  const boxes = Array.from({ length: batch }, () => IMAGE)
   return () =>
     scope(() => {
       const { total } = autocast({ precision, device }, () =>
-        method.losses({ images, views: [view], boxes: [], targets }, { epoch: 0, step: 0 }),
+        method.losses({ images, views: [view], boxes, targets }, { epoch: 0, step: 0 }),
       )
       backward(total)
       optimiser.step(1e-4)

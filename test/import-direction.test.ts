@@ -115,7 +115,7 @@ describe('imports', () => {
       sharp: /^src\/(io|data|pipeline)\//,
       'fast-png': /^src\/io\//,
       yauzl: /^src\/io\//,
-      zod: /^src\/(pipeline|data|methods\/([^/]+\/)?(train-)?recipe\.ts)/,
+      zod: /^src\/(pipeline|data|methods\/([^/]+\/)?(train-|autoencoder-)?recipe\.ts)/,
     }
     const wrong = files.flatMap(file =>
       packagesOf(file)

@@ -74,7 +74,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, train, maps, evaluate, affinity, refine, segment, predict, report, ablate, inspect, demo, setup, doctor',
+      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, report, ablate, inspect, demo, setup, doctor',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'unexpected b: only 1 name is expected (--help lists all)'],

@@ -5,7 +5,7 @@ import type { RgbImage } from '../io/image.ts'
 import { textOf } from '../io/printable.ts'
 import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
-import type { View } from './transforms/views.ts'
+import type { UnitRounding, View } from './transforms/views.ts'
 
 /** Options of a new worker. */
 export interface LoaderWorkerData {
@@ -24,6 +24,7 @@ export interface ViewJob {
   readonly scales: readonly number[]
   readonly unit: number
   readonly least: number
+  readonly rounding: UnitRounding
   readonly longestSide: number
   readonly normalisation: Normalisation
   /** Whether the answer holds the image's own pixels; else they are empty. */

@@ -5,6 +5,7 @@ import { type Random, randomStream, sampleRandom } from './random.ts'
 import { readScoreVolumes } from './score-volumes.ts'
 import { type AffinityTransform, affinitySample, labelledAffinitySample } from './transforms/affinity.ts'
 import { type EvalTransform, evalSample } from './transforms/eval.ts'
+import { type ExpandedCropTransform, expandedCropSample } from './transforms/expanded-crop.ts'
 import { type PaddedCropTransform, paddedCropSample } from './transforms/padded-crop.ts'
 import { type Box, resize } from './transforms/resize.ts'
 import { type RetrainTransform, retrainSample } from './transforms/retrain.ts'
@@ -12,7 +13,7 @@ import { type SegmentTransform, segmentSample } from './transforms/segment.ts'
 import { type TrainTransform, trainSample } from './transforms/train.ts'
 
 /** The crop of one view of a training image. All views of an image are squares of one side. */
-export type CropTransform = TrainTransform | PaddedCropTransform
+export type CropTransform = TrainTransform | PaddedCropTransform | ExpandedCropTransform
 
 /** A kind with its options. A further kind is a member here and a case in the two functions below. */
 export type SampleTransform =
@@ -80,7 +81,8 @@ function fillViews(
 /** The box of the image's own pixels in the square. */
 function cropSample(image: RgbImage, transform: CropTransform, random: Random, out: Float32Array): Box {
   if ('padding' in transform) return paddedCropSample(image, transform, random, out)
-  trainSample(image, transform, random, out)
+  if ('expand' in transform) expandedCropSample(image, transform, random, out)
+  else trainSample(image, transform, random, out)
   return { x: 0, y: 0, width: transform.imageSize, height: transform.imageSize }
 }
 

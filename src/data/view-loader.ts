@@ -13,7 +13,7 @@ import {
 } from './loader-protocol.ts'
 import type { Sample } from './sample.ts'
 import { IMAGENET, type Normalisation } from './transforms/normalise.ts'
-import type { View } from './transforms/views.ts'
+import type { UnitRounding, View } from './transforms/views.ts'
 import { openWorkerPool } from './worker-pool.ts'
 
 /** `image` is the image at its native size; `views` follow the scales. */
@@ -27,6 +27,7 @@ export interface ViewOptions {
   readonly scales: readonly number[]
   /** Sizes are rounded to multiples of this many pixels. */
   readonly unit?: number
+  readonly rounding?: UnitRounding
   /** No side of a view is shorter than this. */
   readonly least?: number
   /** Scales of larger images are relative to what fits into this many pixels. */
@@ -59,6 +60,7 @@ export async function* loadViews(
     scales,
     unit = 1,
     least = 1,
+    rounding = 'nearest',
     longestSide = Number.POSITIVE_INFINITY,
     fitOf = () => 1,
     normalisation = IMAGENET,
@@ -73,7 +75,7 @@ export async function* loadViews(
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
-      job: { kind: 'views', scales, unit, least, longestSide, normalisation, withImage },
+      job: { kind: 'views', scales, unit, least, rounding, longestSide, normalisation, withImage },
       cacheBytes: 0,
     } satisfies LoaderWorkerData,
     nameOf: ({ path }) => path,

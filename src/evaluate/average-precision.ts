@@ -6,7 +6,7 @@ export type MapName = 'mAP per image' | 'mAP class-wise'
 
 /** Tag scores [count, classes] and 0/1 targets of the same shape, row-major. */
 export interface TagScores {
-  readonly scores: Float32Array | Float64Array
+  readonly scores: Float32Array | Float64Array | Uint8Array
   readonly targets: Float32Array | Float64Array | Uint8Array
   readonly classes: number
 }

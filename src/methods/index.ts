@@ -4,6 +4,6 @@ export type { AblationVariant, Definition, MapsLook, RecipeProblem } from './def
 export { type HeadWeights, joinHeadWeights } from './head-weights.ts'
 export { METHODS } from './list.ts'
 export { buildMctformer, Mctformer, type MctformerOptions } from './mctformer/index.ts'
-export type { Adapted, ClassBatch, Method } from './method.ts'
+export type { Adapted, Autoencoder, ClassBatch, Method } from './method.ts'
 export { multiScaleCams } from './multi-scale.ts'
 export { buildWeaktr, Weaktr, type WeaktrOptions } from './weaktr/index.ts'

@@ -3,6 +3,7 @@ import { afa } from './afa/definition.ts'
 import { cam } from './cam/definition.ts'
 import { cti } from './cti/definition.ts'
 import { mctformer } from './mctformer/definition.ts'
+import { semformer } from './semformer/definition.ts'
 import { weaktr } from './weaktr/definition.ts'
 
-export const METHODS = [mctformer, weaktr, cam, afa, cti] as const
+export const METHODS = [mctformer, weaktr, cam, afa, cti, semformer] as const

@@ -33,6 +33,21 @@ export interface StepPlace {
 /** Tensors in addition to the network that steps read and write, such as a memory of class tokens: part of every checkpoint. */
 export type Memory = ReadonlyMap<string, Tensor>
 
+/** An autoencoder of class embeddings: trained by itself, then frozen while it guides the training of a method's network. */
+export interface Autoencoder {
+  readonly network: Module
+  /** Side of the images that it sees, pixels. */
+  readonly imageSize: number
+  parameterGroups(options: { weightDecay: number }): ParameterGroup[]
+  losses(batch: Pick<ClassBatch, 'images' | 'targets'>): Losses
+  /** Similarity of images [B, 3, S, S] to each class, the background first: [B, 1 + C]. Call without autograd. */
+  similarities(images: Tensor): Tensor
+  /** Images [B, 3, S, S], normalised, from their class embeddings. Call without autograd. */
+  reconstructions(images: Tensor): Tensor
+  /** Loads weights of a backbone or of a whole autoencoder; `file` is named in errors. */
+  loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted
+}
+
 export interface Method {
   readonly network: Module
   readonly numClasses: number

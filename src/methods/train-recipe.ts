@@ -206,7 +206,20 @@ const paddedCrop = z.strictObject({
     .describe('what is around an image that is smaller: black, or the mean colour'),
 })
 
-const trainAugment = z.discriminatedUnion('kind', [resizedCrop, paddedCrop])
+const expandedCrop = z.strictObject({
+  kind: z
+    .literal('expanded-crop')
+    .describe('a part of the enlarged image, of any size and near any shape, resized to the square'),
+  jitter: z
+    .union([jitter, z.literal(false)])
+    .prefault({})
+    .describe('ColorJitter: brightness, contrast, saturation and hue; false: none'),
+  expand: range(1, 3, 'factor on both sides of an image, [smallest, largest]'),
+  crop: crop.prefault({}).describe('RandomResizedCrop, bilinear'),
+  flip,
+})
+
+const trainAugment = z.discriminatedUnion('kind', [resizedCrop, paddedCrop, expandedCrop])
 
 /** Fields of every section that trains: none of them changes the result. */
 export const checkpointFields = {

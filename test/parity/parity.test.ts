@@ -103,6 +103,14 @@ describe('what is wrong is found', () => {
     ['cti_infer', 'out.ckpt.pos_embed_cls', 3e-4],
     ['psa_random_walk', 'given.1.trans', 3e-4],
     ['afa_camutils', 'out.refined_cls', 3e-4],
+    ['semformer_caae', 'train.max.sim', 3e-4],
+    ['semformer_caae', 'grad.crs.0.weight', 3e-3],
+    ['semformer_seg', 'loss.cls_bg', 3e-4],
+    ['semformer_seg', 'grad.segmentor.cls_token', 3e-3],
+    ['semformer_infer', 'eval.0.max.hr_cam', 3e-4],
+    ['semformer_utils', 'loss.act_cplt', 3e-4],
+    ['semformer_optim', 'out.param', 3e-4],
+    ['semformer_eval', 'out.crf.fp', 3e-4],
   ] as const)('a changed value: %s, %s', async ([name, tensor, relative]) => {
     const report = await changed(name, { tensors: tensors => nudge(tensors, tensor, relative) })
     expect(failing(report)).toEqual([tensor])

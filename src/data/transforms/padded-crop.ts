@@ -6,6 +6,7 @@ import { flipHorizontal } from './crop.ts'
 import { blank, drawCut, flippedCut, pasted } from './cut.ts'
 import { IMAGENET, type Normalisation, normalise } from './normalise.ts'
 import { type Box, type Filter, resize } from './resize.ts'
+import { roundHalfEven } from './rounding.ts'
 
 export interface PaddedCropTransform extends Normalisation {
   /** Side of the square that the network sees. */
@@ -57,7 +58,7 @@ export function paddedCropSample(
   return { x, y, width, height }
 }
 
-/** Size before the cut; sides are cut off to whole pixels, and at least 1. */
+/** Size before the cut; sides are cut off to whole pixels, by a longer side rounded, and at least 1. */
 function drawSize(
   { width, height }: { readonly width: number; readonly height: number },
   { scale, longSide, longestSide }: PaddedCropTransform,
@@ -68,6 +69,7 @@ function drawSize(
     longSide === null
       ? random.uniform(...scale) * Math.min(1, longestSide / longer)
       : random.integer(...longSide) / longer
-  const side = (length: number): number => Math.max(1, Math.trunc(length * factor))
+  const whole = longSide === null ? Math.trunc : roundHalfEven
+  const side = (length: number): number => Math.max(1, whole(length * factor))
   return { width: side(width), height: side(height) }
 }

@@ -12,14 +12,25 @@ export interface View {
   readonly data: Float32Array
 }
 
+/** How sides become multiples of a unit: the nearest, or, once they are whole pixels, the next larger (SemFormer). */
+export type UnitRounding = 'nearest' | 'up'
+
 /** Size at a scale: Python's round of size / unit * scale, times `unit`; at least one unit, and at least `least` pixels. */
 export function scaledSize(
   { width, height }: { width: number; height: number },
   scale: number,
-  { unit = 1, least = 1 }: { unit?: number; least?: number } = {},
+  {
+    unit = 1,
+    least = 1,
+    rounding = 'nearest',
+  }: { unit?: number; least?: number; rounding?: UnitRounding } = {},
 ): { width: number; height: number } {
   const units = Math.ceil(least / unit)
-  const side = (length: number) => Math.max(units, roundHalfEven((length / unit) * scale)) * unit
+  const whole = (length: number): number =>
+    rounding === 'up'
+      ? Math.ceil(roundHalfEven(length * scale) / unit)
+      : roundHalfEven((length / unit) * scale)
+  const side = (length: number) => Math.max(units, whole(length)) * unit
   return { width: side(width), height: side(height) }
 }
 
@@ -27,16 +38,17 @@ export interface ScaleOptions {
   readonly scales: readonly number[]
   readonly unit?: number
   readonly least?: number
+  readonly rounding?: UnitRounding
   readonly normalisation?: Normalisation
 }
 
 /** One view a scale, bicubic. The network flips views itself, along their width axis. */
 export function scaleViews(
   image: RgbImage,
-  { scales, unit = 1, least = 1, normalisation = IMAGENET }: ScaleOptions,
+  { scales, unit = 1, least = 1, rounding = 'nearest', normalisation = IMAGENET }: ScaleOptions,
 ): View[] {
   return scales.map(scale => {
-    const size = scaledSize(image, scale, { unit, least })
+    const size = scaledSize(image, scale, { unit, least, rounding })
     return { scale, ...size, data: normalise(resize(image, size), normalisation) }
   })
 }

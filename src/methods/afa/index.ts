@@ -7,6 +7,7 @@ import { denseEnergy } from '../../refine/dense-energy.ts'
 import type { ImageBox } from '../../refine/image-box.ts'
 import { denormalisedImages } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { imageClasses } from '../image-classes.ts'
 import type { ClassBatch, Method, StepPlace } from '../method.ts'
 import { type ImageCamOptions, minMax } from '../multi-scale.ts'
 import { RADIUS } from './affinity-labels.ts'
@@ -102,7 +103,7 @@ export function afaLosses(
     {
       images,
       colours: denormalisedImages(images, normalise),
-      classes: classesOf(targets),
+      classes: imageClasses(targets),
       boxes: inside,
     },
     { ...labels, spread: { segmentation: spreads, affinity: spreads && spreadAffinity } },
@@ -151,16 +152,6 @@ function camsOfImage(
 }
 
 const BACKGROUND = 0.35 // beside CAMs that are spread (scripts/dist_train_voc.py, validate)
-
-/** Classes of each row of targets [B, C]. */
-function classesOf(targets: Tensor): number[][] {
-  const [batch, count] = targets.shape as [number, number]
-  const values = targets.toFloat32Array()
-  return Array.from({ length: batch }, (_, image) => {
-    const row = [...values.subarray(image * count, (image + 1) * count)]
-    return row.flatMap((value, index) => (value > 0 ? [index] : []))
-  })
-}
 
 function boxOf({ x, y, width, height }: Box): ImageBox {
   return { top: y, bottom: y + height, left: x, right: x + width }

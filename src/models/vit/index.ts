@@ -16,7 +16,7 @@ export {
 } from './class-token-transformer.ts'
 export { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
 export { Mlp } from './mlp.ts'
-export { PatchEmbed } from './patch-embed.ts'
+export { PatchEmbed, padToPatches } from './patch-embed.ts'
 export { plainWeights, unwrapVit } from './plain-weights.ts'
 export { resamplePositions } from './pos-embed.ts'
 export {

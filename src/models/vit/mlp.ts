@@ -32,9 +32,10 @@ export class Mlp extends Module {
   }
 }
 
-/** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is recomputed in backward. */
+/** fc2(GELU(hidden)) that keeps `hidden` alone: the activation, as large, is recomputed in backward, unless the weights are frozen. */
 function leanSecondHalf(hidden: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const { dtype } = hidden
+  const [learnsWeight, learnsBias] = [weight.requiresGrad, bias.requiresGrad]
   const [inner, outer] = [weight.size(1), weight.size(0)]
   const low = (tensor: Tensor): Tensor => tensor.to({ dtype })
   return differentiable(
@@ -46,12 +47,14 @@ function leanSecondHalf(hidden: Tensor, weight: Tensor, bias: Tensor): Tensor {
     }),
     ([gradient], [kept, matrix]) => {
       const dOut = gradient!.reshape(-1, outer) // [B*N, D]
-      const dWeight = scope(() => ops.mm(dOut.transpose(0, 1), ops.gelu(kept!).reshape(-1, inner)))
+      const dWeight = learnsWeight
+        ? scope(() => ops.mm(dOut.transpose(0, 1), ops.gelu(kept!).reshape(-1, inner)))
+        : undefined
       const dHidden = ops.mm(dOut, low(matrix!)).reshape(...kept!.shape)
       return [
         ops.geluBackward(dHidden, kept!),
-        dWeight.to({ dtype: matrix!.dtype }),
-        dOut.sum(0).to({ dtype: matrix!.dtype }),
+        dWeight?.to({ dtype: matrix!.dtype }),
+        learnsBias ? dOut.sum(0).to({ dtype: matrix!.dtype }) : undefined,
       ]
     },
   )[0]!

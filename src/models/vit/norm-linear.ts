@@ -1,4 +1,4 @@
-/** @file A layer norm and the linear layer after it, in one step of autograd. */
+/** @file A layer norm and the linear layer after it, in one step of autograd. Frozen weights get no gradient. */
 import type { LayerNorm, Linear } from '../../nn/index.ts'
 import { differentiable, isRecording, ops, type Tensor } from '../../torch/index.ts'
 
@@ -11,6 +11,7 @@ export function normLinear(x: Tensor, norm: LayerNorm, linear: Linear): Tensor {
   if (!isRecording() || x.device !== 'cpu' || bias === undefined) return linear.forward(norm.forward(x))
   const { shape: axes } = norm.weight
   const { eps } = norm
+  const learns = [norm.weight, norm.bias, weight, bias].map(({ requiresGrad }) => requiresGrad)
   return differentiable(
     'norm, linear',
     [x, norm.weight, norm.bias, weight, bias],
@@ -24,9 +25,10 @@ export function normLinear(x: Tensor, norm: LayerNorm, linear: Linear): Tensor {
     ([gradient], [input, mean, deviation, scale, shift, matrix]) => {
       const { dtype } = gradient!
       const dOut = gradient!.reshape(-1, matrix!.size(0)) // [B*N, out]
-      const normalised = ops.layerNorm(input!, axes, { weight: scale!, bias: shift!, eps })
-      const low = normalised.to({ dtype }).reshape(-1, matrix!.size(1))
-      const dWeight = ops.mm(dOut.transpose(0, 1), low)
+      const dWeight = (): Tensor => {
+        const normalised = ops.layerNorm(input!, axes, { weight: scale!, bias: shift!, eps })
+        return ops.mm(dOut.transpose(0, 1), normalised.to({ dtype }).reshape(-1, matrix!.size(1)))
+      }
       const dNormalised = ops.mm(dOut, matrix!.to({ dtype })).to({ dtype: input!.dtype })
       const [dInput, dScale, dShift] = ops.nativeLayerNormBackward(
         dNormalised.reshape(...input!.shape),
@@ -40,10 +42,10 @@ export function normLinear(x: Tensor, norm: LayerNorm, linear: Linear): Tensor {
       )
       return [
         dInput,
-        dScale,
-        dShift,
-        dWeight.to({ dtype: matrix!.dtype }),
-        dOut.sum(0).to({ dtype: matrix!.dtype }),
+        learns[0] ? dScale : undefined,
+        learns[1] ? dShift : undefined,
+        learns[2] ? dWeight().to({ dtype: matrix!.dtype }) : undefined,
+        learns[3] ? dOut.sum(0).to({ dtype: matrix!.dtype }) : undefined,
       ]
     },
   )[0]!

@@ -1,6 +1,6 @@
 /** @file Images to patch tokens. */
 import { Conv2d, Module } from '../../nn/index.ts'
-import type { Tensor } from '../../torch/index.ts'
+import { ops, type Tensor } from '../../torch/index.ts'
 
 /** A strided convolution; the right and bottom remainder (less than a patch) is ignored, as in the original. */
 export class PatchEmbed extends Module {
@@ -16,4 +16,10 @@ export class PatchEmbed extends Module {
     const grid = this.proj.forward(images) // [B, D, h, w]
     return grid.reshape(grid.size(0), grid.size(1), -1).transpose(1, 2)
   }
+}
+
+/** Images [B, 3, H, W] with zeros right and below, up to whole patches; themselves where they have such sides. */
+export function padToPatches(images: Tensor, patch: number): Tensor {
+  const [below, right] = [2, 3].map(dim => (patch - (images.size(dim) % patch)) % patch) as [number, number]
+  return below + right === 0 ? images : ops.constantPadNd(images, [0, right, 0, below])
 }

@@ -4,6 +4,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
 import { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
+import { fromGridPositions, hasGridPositions } from './grid-positions.ts'
 import { plainWeights, unwrapVit } from './plain-weights.ts'
 import type { VisionTransformer } from './vision-transformer.ts'
 
@@ -83,7 +84,8 @@ export function adaptVisionTransformer(
   { file }: { file: string },
 ): AdaptedVit {
   const augreg = isAugreg(given)
-  const unwrapped = unwrapVit(augreg ? fromAugreg(given, { file }) : given, { file })
+  const named = hasGridPositions(given) ? fromGridPositions(given, { file }) : given
+  const unwrapped = unwrapVit(augreg ? fromAugreg(named, { file }) : named, { file })
   const filter = augreg ? 'bicubic' : network.resample
   checkTokens(network, unwrapped.weights, file)
   const { weights, folded } = plainWeights(unwrapped, { own: network.stateDict(), file })

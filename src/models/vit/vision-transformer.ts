@@ -3,7 +3,7 @@ import { LayerNorm, Module, Parameter, truncatedNormal } from '../../nn/index.ts
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
 import type { PatchGrid } from './class-token-transformer.ts'
-import { PatchEmbed } from './patch-embed.ts'
+import { PatchEmbed, padToPatches } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
 import { type BlockVisitor, runBlocks } from './trunk.ts'
 import type { VitOptions } from './widths.ts'
@@ -88,9 +88,7 @@ export class VisionTransformer extends Module {
   private embed(images: Tensor): Tensor {
     return scope(() => {
       const { rows, columns } = this.grid(images)
-      const { stride: patch } = this.patchEmbed.proj
-      const [below, right] = [rows * patch - images.size(2), columns * patch - images.size(3)]
-      const whole = below + right === 0 ? images : ops.constantPadNd(images, [0, right, 0, below])
+      const whole = padToPatches(images, this.patchEmbed.proj.stride)
       const classTokens = this.clsToken.size(1)
       const tokens = ops.cat([this.clsToken.expand(images.size(0), -1, -1), this.patchEmbed.forward(whole)], {
         dim: 1,

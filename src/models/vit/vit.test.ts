@@ -107,6 +107,28 @@ describe('derivatives by hand are those of autograd:', () => {
     )
   })
 
+  test('a frozen block gives its input the same gradient, and its weights none', () => {
+    scope(() => {
+      manualSeed(3)
+      const [block] = blocks({ embedDim: 12, heads: 3, mlpRatio: 2, depth: 1, dropPath: 0 })
+      for (const parameter of block!.parameters().values()) noGrad(() => ops.normal_(parameter, { std: 0.3 }))
+      const gradients = [false, true].map(frozen => {
+        if (frozen) block!.freeze()
+        const x = tensor(
+          Float32Array.from({ length: 60 }, (_, i) => Math.cos(i)),
+          [1, 5, 12],
+        )
+        x.requiresGrad = true
+        for (const parameter of block!.parameters().values()) parameter.grad = undefined
+        backward(block!.forward(x).tokens.mul(x.detach()).sum())
+        return x.grad!
+      })
+      expect(relative(gradients[1]!, gradients[0]!)).toBe(0)
+      expect([...block!.parameters().values()].filter(({ grad }) => grad !== undefined)).toEqual([])
+      block!.dispose()
+    })
+  })
+
   test('layer norm and the linear layer after it', () => {
     fc.assert(
       fc.property(sizes, ({ batch, length, heads: outFeatures, headDim: features }) =>

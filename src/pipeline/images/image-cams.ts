@@ -48,7 +48,7 @@ export function camsOfImages(
   }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
 ): AsyncGenerator<CamsOfImage, void> {
   const { maps, normalise: normalisation, data, strict } = recipe
-  const { scales: seen = scales, unit = 1 } = methodOf(recipe).camViews?.(recipe) ?? {}
+  const { scales: seen = scales, ...sides } = methodOf(recipe).camViews?.(recipe) ?? {}
   const shown = { ...recipe, maps: { ...maps, scales: [...scales] } }
   return lookAtImages(
     samples,
@@ -65,7 +65,7 @@ export function camsOfImages(
       ),
       least: encoderOf(recipe).patchSize,
       scales: seen,
-      unit,
+      ...sides,
       normalisation,
       withImage: false,
       workers: data.workers ?? 1,

@@ -13,7 +13,7 @@ import type { Size } from './step-memory.ts'
 
 export interface LookOptions
   extends ImagePlanOptions,
-    Pick<ViewOptions, 'scales' | 'unit' | 'normalisation' | 'withImage' | 'strict' | 'workers'> {
+    Pick<ViewOptions, 'scales' | 'unit' | 'rounding' | 'normalisation' | 'withImage' | 'strict' | 'workers'> {
   readonly onBadImage: (sample: Sample, error: InputError) => void
   /** Reads and resizes images; default: from their files, in worker threads. */
   readonly load?: typeof loadViews

@@ -2,6 +2,7 @@
 import { InputError } from '../../errors.ts'
 import { textOf } from '../../io/printable.ts'
 import { readWeights } from '../../io/weights.ts'
+import type { BuildOptions } from '../../methods/definition.ts'
 import type { Adapted, Method } from '../../methods/index.ts'
 import { describeLoaded } from '../../models/loaded-weights.ts'
 import type { Module } from '../../nn/index.ts'
@@ -22,7 +23,7 @@ export function prepareTorch({ threads, device, seed }: Recipe): string {
 }
 
 /** Builds the method's network with random weights. Throws InputError for an unavailable device. */
-export async function buildMethod(recipe: Recipe, options: { numClasses: number }): Promise<Method> {
+export async function buildMethod(recipe: Recipe, options: BuildOptions): Promise<Method> {
   const device = prepareTorch(recipe)
   const method = await methodOf(recipe).build(recipe, options)
   for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
@@ -42,14 +43,15 @@ export async function startFromWeights(
   }
   const weights = await readWeights(recipe.weights)
   const loaded = method.loadPretrained(weights, { file: recipe.weights })
-  sayLoaded(loaded, { log, method, names: weights.keys(), from: recipe.weights })
+  sayLoaded(loaded, { log, network: method.network, names: weights.keys(), from: recipe.weights })
 }
 
-function sayLoaded(
+/** Logs what came from a file, and what nothing here uses. */
+export function sayLoaded(
   loaded: Adapted,
-  { log, method, names, from }: { log: Log; method: Method; names: Iterable<string>; from: string },
+  { log, network, names, from }: { log: Log; network: Module; names: Iterable<string>; from: string },
 ): void {
-  const { info, warning } = describeLoaded(loaded, { names, own: method.network.stateDict() })
+  const { info, warning } = describeLoaded(loaded, { names, own: network.stateDict() })
   log.info(`weights from ${from} (${info})`)
   if (warning !== undefined) log.warn(`${from}: ${warning}`)
 }
@@ -64,7 +66,8 @@ export async function loadPublished(method: Method, file: string, log: Log): Pro
   const weights = await readWeights(file)
   const loaded = method.loadPretrained(weights, { file })
   const { missing } = loaded
-  if (missing.length === 0) return sayLoaded(loaded, { log, method, names: weights.keys(), from: file })
+  if (missing.length === 0)
+    return sayLoaded(loaded, { log, network: method.network, names: weights.keys(), from: file })
   const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
   throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
     field: 'maps.weights',

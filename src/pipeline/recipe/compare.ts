@@ -8,7 +8,7 @@ export const NEUTRAL_KEYS: readonly string[] = [
   'data.workers',
   'data.cacheMegabytes',
   'data.maxLost',
-  ...['train', 'affinity', 'segment'].flatMap(section =>
+  ...['autoencoder', 'train', 'affinity', 'segment'].flatMap(section =>
     Object.keys(checkpointFields).map(key => `${section}.${key}`),
   ),
   'device',

@@ -69,7 +69,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a wrong method',
       'method: weak\n',
-      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam, afa or cti',
+      'my.yaml:1 (method): is "weak"; expected mctformer, weaktr, cam, afa, cti or semformer',
     ],
     [
       'a default that does not fit what is written',
@@ -84,7 +84,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a missing method',
       'seed: 0\n',
-      'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa or cti',
+      'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa, cti or semformer',
     ],
     [
       'a key of another method',

@@ -1,7 +1,7 @@
 /** @file The recipe: one strict tree with defaults, units and types. Everything else (docs/recipes.md, --set, error messages) is read from it. */
 import { z } from 'zod'
 import { USUAL_MEMORY } from '../../io/available-memory.ts'
-import type { Definition } from '../../methods/definition.ts'
+import type { Definition, Further } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
 import { trainFields } from '../../methods/train-recipe.ts'
 import { normalisation, optionalText } from './fields.ts'
@@ -162,27 +162,32 @@ const later = {
 
 type Methods = typeof METHODS
 
+/** The sections that a method has and others do not. */
+type Sections<More extends Further> = { [Name in keyof More]-?: Exclude<More[Name], undefined> }
+
 /** The recipe of one method. Strict at every level: an unknown key is an error, not a silent default. */
 type RecipeOf<D> =
-  D extends Definition<infer Name, infer Model, infer Train, infer Maps>
+  D extends Definition<infer Name, infer Model, infer Train, infer Maps, infer More>
     ? z.ZodObject<
         {
           method: z.ZodLiteral<Name>
           model: Model
           train: z.ZodObject<typeof trainFields & Train, z.core.$strict>
           maps: z.ZodObject<typeof mapsFields & Maps, z.core.$strict>
-        } & typeof inputs &
+        } & Sections<More> &
+          typeof inputs &
           typeof later,
         z.core.$strict
       >
     : never
 
-function recipeOf({ name, model, train, maps }: Methods[number]) {
+function recipeOf({ name, model, train, maps, further = {} }: Methods[number]) {
   const { storage, ...mapsBefore } = mapsFields
   return z.strictObject({
     method: z.literal(name).describe('which method to run'),
     model,
     ...inputs,
+    ...further,
     train: z
       .strictObject({ ...trainFields, ...train })
       .prefault({})

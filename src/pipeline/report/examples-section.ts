@@ -5,12 +5,16 @@ import { html, type Markup, markup } from './html.ts'
 import { classColour, cssColour, ERROR_COLOURS, scoreColour } from './palette.ts'
 import type { Example } from './report-data.ts'
 
-/** A view as it is embedded: its heading and a data URI. */
-export interface EmbeddedView {
-  readonly title: string
+/** An image as it is embedded: a data URI. */
+export interface EmbeddedImage {
   readonly uri: string
   readonly width: number
   readonly height: number
+}
+
+/** A view, under its heading. */
+export interface EmbeddedView extends EmbeddedImage {
+  readonly title: string
 }
 
 /** An example with its views drawn and encoded. */

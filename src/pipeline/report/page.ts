@@ -1,15 +1,22 @@
 /** @file The whole page, assembled from its sections. */
-import { type EmbeddedExample, examplesSection } from './examples-section.ts'
+import { type EmbeddedExample, type EmbeddedImage, examplesSection } from './examples-section.ts'
 import { headWeightsSection } from './head-weights-section.ts'
 import { html, type Markup } from './html.ts'
 import { metricCharts } from './metric-charts.ts'
+import { reconstructionsSection } from './reconstructions-section.ts'
 import type { Fact, ReportData } from './report-data.ts'
 import { classTables, scoreCards, scoreTable, sweepCharts } from './scores-section.ts'
 import { STYLE } from './style.ts'
 import { lineChart } from './svg-chart.ts'
 
 /** The page as HTML. Its policy forbids loading anything, so that it stays whole wherever it is moved. */
-export function renderPage(data: ReportData, examples: readonly EmbeddedExample[]): string {
+export function renderPage(
+  data: ReportData,
+  {
+    examples,
+    reconstructions,
+  }: { examples: readonly EmbeddedExample[]; reconstructions?: EmbeddedImage | undefined },
+): string {
   const { title, subtitle, classes, scores, trainings, settings, facts, warnings, headWeights } = data
   const charts = [...trainings.flatMap(metricCharts), ...sweepCharts(scores)].map(lineChart)
   const page = html`<!doctype html>
@@ -23,6 +30,7 @@ export function renderPage(data: ReportData, examples: readonly EmbeddedExample[
 ${scoreTable(scores)}
 ${examplesSection(examples, classes)}
 ${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
+${reconstructionsSection(reconstructions)}
 ${headWeightsSection(headWeights)}
 ${classTables(scores)}
 ${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, in the folder of this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}

@@ -16,6 +16,8 @@ export interface ReportData {
   readonly examples: readonly Example[]
   /** In the order of the pipeline. */
   readonly trainings: readonly Training[]
+  /** Images above what an autoencoder makes of them, for methods that have one. */
+  readonly reconstructions?: RgbImage | undefined
   /** For methods that weigh attention heads. */
   readonly headWeights?: HeadWeights | undefined
   /** The settings that matter to a reader, in groups. */

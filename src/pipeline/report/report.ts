@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { encodeImage, type RgbImage, writeImage } from '../../io/image.ts'
-import type { EmbeddedExample, EmbeddedView } from './examples-section.ts'
+import type { EmbeddedExample, EmbeddedImage, EmbeddedView } from './examples-section.ts'
 import { drawColumn } from './overlay.ts'
 import { renderPage } from './page.ts'
 import type { Example, ReportData } from './report-data.ts'
@@ -19,6 +19,7 @@ export interface WrittenReport {
 
 const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
 const EMBEDDED_SIDE = 360 // pixels of an embedded view's longer side, at most: two to a screen pixel
+const EMBEDDED_WIDTH = 1800 // of an image as wide as the page
 
 /**
  * Writes `runDir/report.html` and, in full size, `runDir/images/ID-VIEW.png`. An example with a view that differs in size from
@@ -44,7 +45,9 @@ export async function writeReport(
     }
   }
   const html = join(runDir, 'report.html')
-  await writeFileAtomic(html, renderPage(data, examples))
+  const { reconstructions: wide } = data
+  const reconstructions = wide && (await embed(wide, { side: EMBEDDED_WIDTH }))
+  await writeFileAtomic(html, renderPage(data, { examples, reconstructions }))
   return { html, images }
 }
 
@@ -80,8 +83,8 @@ function fittingName(name: string): string {
 }
 
 /** A data URI of the image, reduced if large. */
-async function embed(image: RgbImage): Promise<{ uri: string; width: number; height: number }> {
-  const ratio = Math.min(1, EMBEDDED_SIDE / Math.max(image.width, image.height))
+async function embed(image: RgbImage, { side = EMBEDDED_SIDE } = {}): Promise<EmbeddedImage> {
+  const ratio = Math.min(1, side / Math.max(image.width, image.height))
   const width = Math.max(1, Math.round(image.width * ratio))
   const height = Math.max(1, Math.round(image.height * ratio))
   const raw = { width: image.width, height: image.height, channels: 3 as const }

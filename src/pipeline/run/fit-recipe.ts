@@ -110,11 +110,13 @@ function check(
   )
 }
 
+const OF_TAGS = new Set(['autoencoder', 'train']) // trainings that see no label map
+
 /** The labels of AffinityNet and segmentation are bytes; 255 is ignored, and 254 is unsure with refine.sure. */
 function checkLabels(recipe: Recipe, classes: number): void {
   const { segment, refine } = recipe
   const most = segment !== null && refine.sure !== null ? UNSURE - 1 : IGNORE - 1
-  const section = trainingsOf(recipe).find(({ section }) => section !== 'train')?.section
+  const section = trainingsOf(recipe).find(({ section }) => !OF_TAGS.has(section))?.section
   if (section === undefined || classes <= most) return
   throw new InputError(section, `cannot learn ${classes} classes`, {
     expected: `at most ${most}${most < UNSURE ? ', since refine.sure uses one label' : ''}: leave the section out, or some classes`,

@@ -64,8 +64,8 @@ async function checkWeights(
   { recipe, run, stages }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
 ): Promise<void> {
-  for (const { file, key, stage, backbone: backboneOf } of weights) {
-    if (!stages.includes(stage)) continue
+  for (const { file, key, stage, backbone: backboneOf, ofAnother } of weights) {
+    if (!stages.includes(stage) || ofAnother) continue
     const marker = await readMarker(run, stage)
     const first = stages[0] === stage // it reads the file at once
     if (first || marker?.state === 'done') continue

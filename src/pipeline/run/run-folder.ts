@@ -30,6 +30,11 @@ export function runFolder(root: string) {
     stages: at('stages'),
     /** Hashes of input files, so that unchanged ones are not reread. */
     contents: at('file-contents.json'),
+    /** Weights and state of a method's autoencoder. */
+    autoencoderCheckpoints: at('autoencoder'),
+    /** Images in a row, and below each what the autoencoder makes of it. */
+    reconstructions: at('autoencoder/reconstructions.png'),
+    autoencoderMetrics: at('autoencoder-metrics.jsonl'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
     /** Libtorch, BLAS, threads, GPU: names and texts for the report, written by `train`. */

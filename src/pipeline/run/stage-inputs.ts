@@ -25,7 +25,7 @@ export interface StageInputs {
 /** Without paths of data and names of weight files, whose contents count instead. */
 function keysOf({ sections, notKeys }: StageDefinition, recipe: Recipe): Record<string, unknown> {
   const entries = sections(recipe)
-    .flatMap(section => [...flattenKeys({ [section]: recipe[section] })])
+    .flatMap(section => [...flattenKeys({ [section]: recipe[section as keyof Recipe] })])
     .filter(([key]) => !isNeutralKey(key) && !isWeightKey(key) && !notKeys?.test(key))
     .sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(entries)

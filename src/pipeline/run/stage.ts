@@ -6,6 +6,9 @@ import type { BackboneName } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
 
+/** A section of the recipes of any method. */
+export type Section = Recipe extends infer R ? (R extends unknown ? keyof R : never) : never
+
 /** Name of a stage: of its command, its marker, and before its messages. */
 export type StageName = string
 
@@ -65,6 +68,8 @@ export interface WeightKey {
   readonly flag: string
   /** The backbone that they must fit; without, the method's own network, which says itself what fits. */
   backbone?(recipe: Recipe): BackboneName
+  /** Another network, whose stage says what fits when it loads them. */
+  readonly ofAnother?: true
 }
 
 export interface StageDefinition {
@@ -80,7 +85,7 @@ export interface StageDefinition {
   /** It reports on them: any rerun of them counts, also with the same result. */
   readonly tellsOfStages?: boolean
   /** The sections of the recipe that it reads and the stages before it do not; `notKeys`: their keys without effect on it. */
-  sections(recipe: Recipe): readonly (keyof Recipe)[]
+  sections(recipe: Recipe): readonly Section[]
   readonly notKeys?: RegExp
   /** The sets whose images and tags it reads. */
   images?(sets: StageSets): ByPart<Dataset>

@@ -2,6 +2,7 @@
 import type { Recipe } from '../recipe/schema.ts'
 import { hasStage, type StageDefinition, type StageName, type TrainingPlan } from '../run/stage.ts'
 import { affinity } from './affinity/index.ts'
+import { autoencoder } from './autoencoder/index.ts'
 import { evaluate } from './evaluate/index.ts'
 import { maps } from './maps/index.ts'
 import { predict } from './predict/index.ts'
@@ -10,7 +11,16 @@ import { reportAfter } from './report/index.ts'
 import { segment } from './segment/index.ts'
 import { train } from './train/index.ts'
 
-const BEFORE_REPORT: readonly StageDefinition[] = [train, maps, evaluate, affinity, refine, segment, predict]
+const BEFORE_REPORT: readonly StageDefinition[] = [
+  autoencoder,
+  train,
+  maps,
+  evaluate,
+  affinity,
+  refine,
+  segment,
+  predict,
+]
 
 export const STAGES: readonly StageDefinition[] = [
   ...BEFORE_REPORT,

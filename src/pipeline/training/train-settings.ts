@@ -17,14 +17,17 @@ import { encoderOf, viewsOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { TrainingLength } from './run-training.ts'
 
-export function optimiserOf(method: Method, { optimiser }: Recipe['train']): Optimiser {
-  const groups = method.parameterGroups(optimiser)
+export function optimiserOf(
+  { parameterGroups }: Pick<Method, 'parameterGroups'>,
+  { optimiser }: Pick<Recipe['train'], 'optimiser'>,
+): Optimiser {
+  const groups = parameterGroups(optimiser)
   if (optimiser.kind !== 'sgd') return adamw(groups, optimiser)
   return sgd(groups, { momentum: polySgdMomentum(optimiser), nesterov: optimiser.nesterov })
 }
 
 export function learningRateOf(
-  { schedule, optimiser, batchSize }: Recipe['train'],
+  { schedule, optimiser, batchSize }: Pick<Recipe['train'], 'schedule' | 'optimiser' | 'batchSize'>,
   { epochs, batches, steps }: TrainingLength,
 ): LearningRate {
   const lr = scaledLr(optimiser.lr, { batchSize, lrBatch: optimiser.lrBatch })
@@ -50,8 +53,8 @@ export function cropsOf(recipe: Recipe): CropTransform[] {
   return viewsOf(recipe).map(augment => ({ imageSize, ...recipe.normalise, ...cropOf(augment) }))
 }
 
-/** The kinds differ in their fields: a padded crop has `padding`. */
-function cropOf(augment: AugmentRecipe) {
+/** The fields of the transform. The kinds differ in them: a padded crop has `padding`, one of the enlarged image `expand`. */
+export function cropOf(augment: AugmentRecipe) {
   if (augment.kind === 'padded-crop') return augment
   const { crop, ...rest } = augment
   return { ...crop, ...rest }

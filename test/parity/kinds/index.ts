@@ -31,7 +31,13 @@ import { segForward } from './seg-forward.ts'
 import { segInference } from './seg-inference.ts'
 import { segTraining } from './seg-training.ts'
 import { semformerAffinity } from './semformer-affinity.ts'
+import { semformerCaae } from './semformer-caae.ts'
+import { semformerEval } from './semformer-eval.ts'
+import { semformerInfer } from './semformer-infer.ts'
 import { semformerLabels } from './semformer-labels.ts'
+import { semformerOptim } from './semformer-optim.ts'
+import { semformerSeg } from './semformer-seg.ts'
+import { semformerUtils } from './semformer-utils.ts'
 import { checkTransforms } from './transforms.ts'
 import { weaktrCam } from './weaktr-cam.ts'
 import { weaktrEval } from './weaktr-eval.ts'
@@ -83,6 +89,12 @@ export const kinds: readonly Kind[] = [
   afaOptimiser,
   afaPar,
   afaEnergy,
+  semformerCaae,
+  semformerSeg,
+  semformerInfer,
+  semformerUtils,
+  semformerOptim,
+  semformerEval,
   {
     name: 'MCTformer evaluation',
     matches: ({ source, has }) => /^MCTformer/.test(source) && has('npy.iou') && has('ap.scores'),

@@ -3,7 +3,7 @@ import { count } from '../../../io/count.ts'
 import { packageVersion } from '../../../io/package-root.ts'
 import type { AugmentRecipe, ScheduleRecipe } from '../../../methods/train-recipe.ts'
 import { formatDuration } from '../../../train/duration.ts'
-import { encoderOf, methodOf } from '../../recipe/method.ts'
+import { autoencoderOf, encoderOf, methodOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import type { Fact, FactGroup } from '../../report/index.ts'
 import type { RunFolder } from '../../run/run-folder.ts'
@@ -20,7 +20,7 @@ export function subtitleOf({ recipe, dataset }: StageContext): string {
 
 /** The settings that matter to a reader, a group for each stage. */
 export function settingsOf(recipe: Recipe): FactGroup[] {
-  return [...classNetwork(recipe), ...pseudoMasks(recipe), ...segmentation(recipe)]
+  return [...autoencoder(recipe), ...classNetwork(recipe), ...pseudoMasks(recipe), ...segmentation(recipe)]
 }
 
 /** Versions, seed, device, and how long each stage took. `environment` was written by the training. */
@@ -43,6 +43,26 @@ export async function factsOf(
     { name: 'seed', value: String(seed) },
     { name: 'device', value: `${device}, ${precision}` },
     ...times,
+  ]
+}
+
+function autoencoder(recipe: Recipe): FactGroup[] {
+  const found = autoencoderOf(recipe)
+  if (found === undefined) return []
+  const { settings, encoder } = found
+  const { optimiser, batchSize } = settings
+  return [
+    {
+      title: 'Autoencoder',
+      facts: facts({
+        encoder: encoder.size,
+        'image size': `${encoder.imageSize} pixels, patches of ${encoder.patchSize}`,
+        'started from': settings.weights ?? 'random weights',
+        training: `${lengthWords(settings)}, batch ${batchSize}, ${optimiser.kind}, learning rate ${optimiser.lr}`,
+        augmentation: augmentWords(settings.augment).join(', '),
+        checkpoint: settings.checkpoint === 'last' ? 'the last' : 'the best by its precision on tags',
+      }),
+    },
   ]
 }
 
@@ -138,11 +158,16 @@ function warmUpWords(schedule: ScheduleRecipe): string {
 
 function augmentWords(augment: AugmentRecipe): string[] {
   const further =
-    augment.kind === 'padded-crop'
+    'jitter' in augment
       ? { ColorJitter: augment.jitter }
       : { RandAugment: augment.randAugment, erasing: augment.erasing }
   const used = Object.entries(further).flatMap(([name, options]) => (options === false ? [] : [name]))
-  return [augment.kind === 'padded-crop' ? 'padded crop' : 'crop', 'flip', ...used]
+  const kinds = {
+    'padded-crop': 'padded crop',
+    'expanded-crop': 'crop of the enlarged image',
+    'resized-crop': 'crop',
+  }
+  return [kinds[augment.kind ?? 'resized-crop'], 'flip', ...used]
 }
 
 function checkpointWords({ maps, train: { select } }: Recipe): string {

@@ -1,11 +1,13 @@
 /** @file Stage `report`: gathers what the stages left in the run folder into report.html. Imports no torch. */
 import type { ScoreRecord } from '../../../evaluate/index.ts'
+import { readImage } from '../../../io/image.ts'
 import type { HeadWeights } from '../../../methods/index.ts'
 import { readMetrics } from '../../../train/metrics.ts'
 import { collectLost } from '../../images/lost-images.ts'
 import { type Training, writeReport } from '../../report/index.ts'
 import { readStageFile } from '../../run/score-file.ts'
-import type { StageContext } from '../../run/stage.ts'
+import { hasStage, type StageContext } from '../../run/stage.ts'
+import { autoencoder } from '../autoencoder/index.ts'
 import type { ScoresFile } from '../evaluate/evaluate.ts'
 import { stageNames } from '../list.ts'
 import type { PredictionScoresFile } from '../predict/prediction-scores.ts'
@@ -32,6 +34,7 @@ export async function reportStage(context: StageContext): Promise<void> {
     scores: [...file.scores, ...(await laterScores(context))],
     examples,
     trainings: await readTrainings(context),
+    reconstructions: hasStage(autoencoder, recipe) ? await readImage(run.reconstructions) : undefined,
     headWeights: await readStageFile<HeadWeights>(run.headWeights, 'maps').catch(() => undefined),
     settings: settingsOf(recipe),
     facts: await factsOf(recipe, run, environment),
@@ -63,6 +66,7 @@ async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]
 async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {
   const rounds = Array.from({ length: recipe.segment?.retrain?.rounds ?? 0 }, (_, i) => i + 1)
   const files = [
+    { of: 'autoencoder', path: run.autoencoderMetrics },
     { of: 'classification network', path: run.metrics },
     { of: 'AffinityNet', path: run.affinityMetrics },
     ...rounds.map(round => ({

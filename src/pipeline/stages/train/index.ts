@@ -1,8 +1,9 @@
 /** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
 import { onlyTagged } from '../../../data/dataset.ts'
-import { encoderOf, viewsOf } from '../../recipe/method.ts'
+import { autoencoderOf, encoderOf, viewsOf } from '../../recipe/method.ts'
 import { randomStart } from '../../run/random-weights.ts'
 import type { StageDefinition } from '../../run/stage.ts'
+import { autoencoder } from '../autoencoder/index.ts'
 
 export const train: StageDefinition = {
   name: 'train',
@@ -17,10 +18,11 @@ Examples:
   tagmask train my.yaml --data photos --device cuda --precision bf16 --seed 1 --name seed1`,
   },
   has: ({ maps }) => maps.weights === null,
-  before: () => ({}),
-  sections: ({ train }) => [
+  before: () => ({ base: [autoencoder] }),
+  sections: recipe => [
     ...(['method', 'model', 'data', 'normalise', 'train', 'seed', 'precision'] as const),
-    ...(train.select === 'gt-miou' ? (['maps', 'evaluate', 'memory'] as const) : []),
+    ...(autoencoderOf(recipe) === undefined ? [] : (['autoencoder'] as const)), // which of its weights guide
+    ...(recipe.train.select === 'gt-miou' ? (['maps', 'evaluate', 'memory'] as const) : []),
   ],
   // weights are chosen by CAMs at scale 1, scored at every threshold
   notKeys: /^(maps\.(checkpoint|weights|scales|storage)|evaluate\.(threshold|sweep\..+))$/,

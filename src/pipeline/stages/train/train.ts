@@ -2,12 +2,14 @@
 import { cpus } from 'node:os'
 import { openEvalLoader, openTrainLoader } from '../../../data/loader.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
+import type { Autoencoder } from '../../../methods/index.ts'
 import { describe, tensor, threads } from '../../../torch/index.ts'
 import { type Validation, validate } from '../../../train/validate.ts'
 import { collectLost } from '../../images/lost-images.ts'
+import { buildAutoencoder, loadAutoencoder } from '../../networks/build-autoencoder.ts'
 import { buildMethod, startFromWeights } from '../../networks/build-method.ts'
 import { writeLabelNames } from '../../networks/build-segmentation.ts'
-import { encoderOf } from '../../recipe/method.ts'
+import { autoencoderOf, encoderOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
@@ -26,7 +28,8 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   const { train: settings, normalise, seed, precision, device } = recipe
   const { imageSize } = encoderOf(recipe)
   const numClasses = dataset.classes.length
-  const method = await buildMethod(recipe, { numClasses })
+  const autoencoder = await trainedAutoencoder(context, later)
+  const method = await buildMethod(recipe, { numClasses, autoencoder })
   later(() => method.network.dispose())
   const { memory } = method
   later(() => {
@@ -86,6 +89,18 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     metrics: run.metrics,
   })
   await valLosses.conclude()
+}
+
+/** What the stage autoencoder has made, for methods that it guides. */
+async function trainedAutoencoder(
+  { recipe, dataset, run }: StageContext,
+  later: Later,
+): Promise<Autoencoder | undefined> {
+  if (autoencoderOf(recipe) === undefined) return undefined
+  const autoencoder = await buildAutoencoder(recipe, { numClasses: dataset.classes.length })
+  later(() => autoencoder.network.dispose())
+  await loadAutoencoder(autoencoder, recipe, run)
+  return autoencoder
 }
 
 /** Software and hardware of the training, for the report. */
