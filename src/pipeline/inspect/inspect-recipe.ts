@@ -1,4 +1,5 @@
 /** @file The networks of a recipe, built with random weights on the CPU and looked at. */
+import { scaledSize } from '../../data/transforms/views.ts'
 import { InputError } from '../../errors.ts'
 import type { Method } from '../../methods/index.ts'
 import type { Module } from '../../nn/index.ts'
@@ -15,9 +16,10 @@ import {
   type Tensor,
 } from '../../torch/index.ts'
 import { buildAffinity } from '../networks/build-affinity.ts'
+import { buildAutoencoder } from '../networks/build-autoencoder.ts'
 import { buildMethod } from '../networks/build-method.ts'
 import { buildSegmentation } from '../networks/build-segmentation.ts'
-import { encoderOf, methodOf, viewsOf } from '../recipe/method.ts'
+import { autoencoderOf, encoderOf, methodOf, viewsOf } from '../recipe/method.ts'
 import { walks } from '../recipe/refine.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { optimiserOf } from '../training/train-settings.ts'
@@ -53,7 +55,9 @@ async function inspectMethod(
   recipe: Recipe,
   { numClasses, side = encoderOf(recipe).imageSize }: InspectOptions,
 ): Promise<NetworkInspection[]> {
-  const method = await buildMethod(recipe, { numClasses })
+  const guided = autoencoderOf(recipe) !== undefined
+  const autoencoder = guided ? await buildAutoencoder(recipe, { numClasses }) : undefined
+  const method = await buildMethod(recipe, { numClasses, autoencoder })
   const { network, frozen = [] } = method
   try {
     network.eval()
@@ -72,10 +76,10 @@ async function inspectMethod(
 
 /** Of one tag, as the recipe makes them. */
 function imageCams(method: Method, recipe: Recipe, side: number): Tensor {
-  const { scales = recipe.maps.scales, unit = 1 } = methodOf(recipe).camViews?.(recipe) ?? {}
+  const { scales = recipe.maps.scales, ...rounding } = methodOf(recipe).camViews?.(recipe) ?? {}
   const views = scales.map(scale => {
-    const scaled = Math.max(1, Math.round((side * scale) / unit)) * unit
-    return ops.rand([1, 3, scaled, scaled])
+    const { width, height } = scaledSize({ width: side, height: side }, scale, rounding)
+    return ops.rand([1, 3, height, width])
   })
   return method.imageCams(views, { classes: [0], flip: recipe.maps.flip })
 }
