@@ -8,6 +8,14 @@ export { InputError, TagmaskError, TorchError } from './errors.ts'
 export * from './io/index.ts'
 export { readCams, writeCams } from './pipeline/images/cam-file.ts'
 export type { LabelScores } from './pipeline/images/predict-images.ts'
+export { type InspectTargetOptions, inspectTarget } from './pipeline/inspect/inspect.ts'
+export type {
+  FileInspection,
+  Inspection,
+  NetworkInspection,
+  RecipeInspection,
+} from './pipeline/inspect/inspection.ts'
+export { inspectionText } from './pipeline/inspect/inspection-text.ts'
 export { type ImagePrediction, type OpenedRun, type OpenRunOptions, openRun } from './pipeline/open-run.ts'
 export { type LoadedRecipe, type LoadRecipeOptions, loadRecipe } from './pipeline/recipe/load.ts'
 export type { Recipe } from './pipeline/recipe/schema.ts'

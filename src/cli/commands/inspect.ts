@@ -18,7 +18,7 @@ export const inspect: Command<CliContext> = buildCommand<InspectFlags, [string],
     brief: 'Parameters, FLOPs and memory of networks; names and shapes of weights',
     fullDescription: `Of a recipe or a run: each of its networks, built with random weights on the CPU. FLOPs are multiply-adds of matrix products
 and convolutions for one image, counted as they run from the shapes of each operator. The memory of a training step is the
-peak of steps that are run, on one image and on two, with gradients and the optimiser's state; nothing is written.
+peak of steps that are run, on one image and on two of one tag each, with gradients and the optimiser's state. Nothing is written.
 Of a file (.safetensors, .pth, .npz): how many tensors it holds, and what kind of network they seem to be of.
 
 Examples:

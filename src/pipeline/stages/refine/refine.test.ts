@@ -9,6 +9,7 @@ import { readLabelMap, writeLabelMap } from '../../../io/indexed-png.ts'
 import { UNSURE } from '../../../io/label-values.ts'
 import { readSafetensors } from '../../../io/safetensors.ts'
 import { fromFloat32 } from '../../../io/tensor-data.ts'
+import { LABEL_CRF } from '../../../refine/crf-parameters.ts'
 import { checkpointFiles, saveWeights } from '../../../train/checkpoint.ts'
 import { createLog, type Log } from '../../../train/log.ts'
 import { writeCams } from '../../images/cam-file.ts'
@@ -339,6 +340,23 @@ describe('sections refine and affinity', () => {
     expect(parse(...edge, 'affinity.backbone=resnet50', 'affinity.cropSize=88')).toThrow(
       'is not a multiple of 16; expected whole patches of resnet50',
     )
+  })
+
+  it("SemFormer's published affinities can be written down", () => {
+    const published = [
+      'affinity={network: edge, backbone: resnet50, labels: {thresholds: {}}, radius: 10, pairs: published, cropSize: 512, epochs: 3, batchSize: 32, headFactor: 1}',
+      'affinity.optimiser={kind: sgd, lr: 0.1, weightDecay: 1e-4, nesterov: true, momentumBug: true}',
+      'affinity.augment.longSide=[320, 640]',
+      'refine={method: affinity+crf, background: 0.25, unary: labels, walk: {beta: 10, logt: 8, radius: 5, relativeTo: highest}}',
+      'refine.crf={iterations: 1, gaussian: {sxy: 3, compat: 3}, bilateral: {sxy: 50, srgb: 5, compat: 10}}',
+    ]
+    const { affinity } = parse(...published)()
+    expect(affinity.labels.thresholds).toEqual({
+      foreground: 0.11,
+      background: 0.15,
+      gtProb: 0.7,
+      crf: LABEL_CRF,
+    })
   })
 
   it('resnet50 draws edges, and sizes are drawn where there are labels to resize', () => {
