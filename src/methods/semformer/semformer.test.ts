@@ -4,6 +4,7 @@ import { deit } from '../../models/vit/index.ts'
 import {
   autocast,
   backward,
+  countMultiplyAdds,
   manualSeed,
   memory,
   noGrad,
@@ -59,7 +60,7 @@ function gradients(): Map<string, number[]> {
   return new Map(all)
 }
 
-test('the state dict is the published one, name by name, of 24.06 M parameters', async () => {
+test('the state dict is the published one, name by name, of 24.06 M parameters and 23.34 G multiply-adds', async () => {
   const list = new URL('../../../test/parity/names/semformer_seg.txt', import.meta.url)
   const wanted = (await readFile(list, 'utf8')).trim().split('\n')
   network = new Semformer({ ...deit['deit-s'], imageSize: 448, numClasses: 21 })
@@ -69,6 +70,9 @@ test('the state dict is the published one, name by name, of 24.06 M parameters',
   expect(found).toEqual(wanted)
   const count = [...network.parameters().values()].reduce((sum, { elements }) => sum + elements, 0)
   expect((count / 1e6).toFixed(2)).toBe('24.06')
+  network.eval()
+  const work = scope(() => noGrad(() => countMultiplyAdds(() => network.logits(ops.rand([1, 3, 448, 448])))))
+  expect(Math.abs(work.total / 23.34e9 - 1)).toBeLessThan(0.01) // the paper's table 9
   const groups = semformerGroups(network, { weightDecay: 0.1 })
   expect([...groups[3]!.parameters.keys()]).toEqual([
     'segmentor.cls_token',
