@@ -46,8 +46,19 @@ export class BatchNorm2d extends BatchNorm {
   /** x [B, C, H, W] */
   forward(x: Tensor): Tensor {
     const { training, momentum } = this
-    if (training) noGrad(() => scope(() => void ops.addScalar_(this.numBatchesTracked, 1)))
+    if (training) this.countBatch()
     return this.normalise(x, { training, momentum })
+  }
+
+  /** The running statistics follow x [B, C, H, W], as in a forward pass of training; nothing is normalised. */
+  observe(x: Tensor): void {
+    const { runningMean, runningVar, momentum } = this
+    this.countBatch()
+    noGrad(() => scope(() => void ops.batchNormUpdateStats(x, runningMean, runningVar, momentum)))
+  }
+
+  private countBatch(): void {
+    noGrad(() => scope(() => void ops.addScalar_(this.numBatchesTracked, 1)))
   }
 }
 

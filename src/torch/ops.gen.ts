@@ -949,6 +949,12 @@ export function batchNorm(input: Tensor, weight: Tensor | undefined, bias: Tenso
   return callTensor(batchNormOp, [input, weight, bias, runningMean, runningVar, training, momentum, eps, cudnnEnabled])
 }
 
+const batchNormUpdateStatsOp = operator('aten::batch_norm_update_stats', '')
+/** aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor) */
+export function batchNormUpdateStats(input: Tensor, runningMean: Tensor | undefined, runningVar: Tensor | undefined, momentum: number): [Tensor, Tensor] {
+  return callTensors(batchNormUpdateStatsOp, [input, runningMean, runningVar, momentum]) as [Tensor, Tensor]
+}
+
 const nativeBatchNormOp = operator('aten::native_batch_norm', '')
 /** aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor) */
 export function nativeBatchNorm(input: Tensor, weight: Tensor | undefined, bias: Tensor | undefined, runningMean: Tensor | undefined, runningVar: Tensor | undefined, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor] {

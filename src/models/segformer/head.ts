@@ -55,7 +55,7 @@ export class SegformerHead extends Module {
 
   /** Lets the running statistics of the batch norm see the maps, as a forward pass in training does, and nothing else. */
   observe(maps: Stages<Tensor>): void {
-    scope(() => void this.linearFuse.bn.forward(this.fused(maps)))
+    scope(() => this.linearFuse.bn.observe(this.fused(maps)))
   }
 
   /**

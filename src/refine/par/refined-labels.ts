@@ -27,23 +27,22 @@ export function refinedPseudoLabels(
 ): Tensor {
   return withoutGradient(() => {
     const half = halved(images)
-    const small = split(
-      halved(ops.cat(each.map(({ cams }) => cams)).unsqueeze(0)),
-      each.map(({ cams }) => cams.size(0)),
+    return labelsOf(
+      each,
+      own => {
+        const cams = halved(ops.stack(own.map(i => each[i]!.cams)))
+        const scores = [high, low].map(background => {
+          const ground = ops.full([own.length, 1, ...cams.shape.slice(2)], background, {
+            device: cams.device,
+          })
+          return ops.cat([ground, cams], { dim: 1 }).softmax(1)
+        })
+        const masks = ops.cat(scores, { dim: 1 })
+        const pairs = own.map((i, at) => ({ image: half.select(0, i), masks: masks.select(0, at) }))
+        return resized(ops.stack(parOfEach(pairs, parameters)), images.shape.slice(-2))
+      },
+      boxes,
     )
-    const pairs = small.map((cams, i) => {
-      const image = half.select(0, i)
-      const scores = [high, low].map(background =>
-        ops.cat([ops.fullLike(image.narrow(0, 0, 1), background), cams]).softmax(0),
-      )
-      return { image, masks: ops.cat(scores) }
-    })
-    const refined = parOfEach(pairs, parameters)
-    const full = split(
-      resized(ops.cat(refined).unsqueeze(0), images.shape.slice(-2)),
-      refined.map(masks => masks.size(0)),
-    )
-    return ops.stack(full.map((scores, i) => insideBox(combinedLabels(scores, each[i]!.classes), boxes?.[i])))
   })
 }
 
@@ -66,9 +65,7 @@ export function refinedAffinityLabels(
   return withoutGradient(() => {
     const maps = each.map(({ low, high }) => ops.cat([high, low]))
     const refined = refinedCams(images, maps, { ...(boxes && { boxes }), ...parameters })
-    return ops.stack(
-      refined.map((scores, i) => insideBox(combinedLabels(scores, each[i]!.classes), boxes?.[i])),
-    )
+    return labelsOf(each, own => ops.stack(own.map(i => refined[i]!)), boxes)
   })
 }
 
@@ -98,27 +95,43 @@ export function refinedCams(
 }
 
 /**
- * The label that is best beside the high background; 255 where that is the background itself, but not beside the low one.
- * scores [2 (K + 1), H, W]: background and classes, beside the high background and then beside the low one.
+ * The label of each pixel that is best beside the high background; 255 where that is the background itself, but not beside the low
+ * one; 255 outside the box. `scoresOf` images of one number of classes: [n, 2 (K + 1), H, W], background and classes, beside the high
+ * background and then beside the low one.
  */
-function combinedLabels(scores: Tensor, classes: readonly number[]): Tensor {
-  const count = classes.length + 1
-  const [high, low] = [0, count].map(first => scores.narrow(0, first, count).argmax(0)) as [Tensor, Tensor]
-  const data = Uint8Array.of(0, ...classes.map(index => index + 1))
-  const numbers = fromData({ dtype: 'uint8', shape: [count], data }).to({ device: scores.device })
-  const labels = ops.indexSelect(numbers, 0, high.reshape(-1)).reshape(...high.shape)
-  const unknown = ops.maskedFill(ops.fullLike(labels, IGNORE), low.eq(0), 0)
-  return ops.where(high.eq(0), unknown, labels)
+function labelsOf(
+  each: readonly { readonly classes: readonly number[] }[],
+  scoresOf: (images: readonly number[]) => Tensor,
+  boxes: readonly ImageBox[] | undefined,
+): Tensor {
+  const labels: Tensor[] = []
+  for (const own of alike(each)) {
+    const made = scope(() => {
+      const scores = scoresOf(own)
+      const count = scores.size(1) / 2
+      const [high, low] = [0, count].map(first => scores.narrow(1, first, count).argmax(1)) as [
+        Tensor,
+        Tensor,
+      ]
+      const data = Uint8Array.from(own.flatMap(i => [0, ...each[i]!.classes.map(index => index + 1)]))
+      const numbers = fromData({ dtype: 'uint8', shape: [own.length, count], data }).to({
+        device: scores.device,
+      })
+      const named = ops.gather(numbers, 1, high.reshape(own.length, -1)).reshape(...high.shape)
+      const unknown = ops.maskedFill(ops.fullLike(named, IGNORE), low.eq(0), 0)
+      return ops.where(high.eq(0), unknown, named)
+    })
+    for (const [at, i] of own.entries()) labels[i] = insideBox(made.select(0, at), boxes?.[i])
+  }
+  return ops.stack(labels)
 }
 
-/** The planes [1, P, h, w] of each image: [count, h, w]. */
-function split(planes: Tensor, counts: readonly number[]): Tensor[] {
-  let first = 0
-  return counts.map(count => {
-    const own = planes.select(0, 0).narrow(0, first, count)
-    first += count
-    return own
-  })
+/** Images with the same number of classes, which may be stacked. */
+function alike(each: readonly { readonly classes: readonly number[] }[]): number[][] {
+  const groups = new Map<number, number[]>()
+  for (const [i, { classes }] of each.entries())
+    groups.set(classes.length, [...(groups.get(classes.length) ?? []), i])
+  return [...groups.values()]
 }
 
 /** [B, C, H, W] at half the size, a pixel at least. */
