@@ -109,7 +109,7 @@ function labelsOf(
     const made = scope(() => {
       const scores = scoresOf(own)
       const count = scores.size(1) / 2
-      const [high, low] = [0, count].map(first => scores.narrow(1, first, count).argmax(1)) as [
+      const [high, low] = [0, count].map(first => scores.narrow(1, first, count).max(1).indices) as [
         Tensor,
         Tensor,
       ]
