@@ -48,10 +48,7 @@ class Segmentor extends Module {
     const { embedDim } = deit
     const backbone = new GridBackbone({ ...deit, classTokenOf: resolution })
     this.clsToken = repeated(backbone.model.clsToken!, numClasses)
-    this.clsPosembed = repeated(
-      noGrad(() => backbone.model.posEmbed!.narrow(1, 0, 1)),
-      numClasses,
-    )
+    this.clsPosembed = repeated(backbone.model.posEmbed!, numClasses)
     this.backbone = backbone
     this.clsHead = new SeparateLinear({ classes: numClasses, inFeatures: embedDim, outFeatures: classDim })
     this.segHead = {
@@ -61,9 +58,11 @@ class Segmentor extends Module {
   }
 }
 
-/** One token [1, 1, D] for each class. */
-function repeated(token: Tensor, classes: number): Parameter {
-  return new Parameter(noGrad(() => scope(() => token.detach().expand(1, classes, -1).contiguous())))
+/** The first of tokens [1, N, D] for each class. */
+function repeated(tokens: Tensor, classes: number): Parameter {
+  return new Parameter(
+    noGrad(() => scope(() => tokens.detach().narrow(1, 0, 1).expand(1, classes, -1).contiguous())),
+  )
 }
 
 export class Semformer extends Module {

@@ -70,7 +70,7 @@ async function inspectMethod(
     const others = frozen.map(one => describeNetwork('frozen network', one, []))
     return [{ ...own, step: stepMemory(method, recipe, side) }, ...others]
   } finally {
-    for (const one of [network, ...frozen]) one.dispose()
+    for (const one of [network, ...frozen, ...(method.memory?.values() ?? [])]) one.dispose()
   }
 }
 

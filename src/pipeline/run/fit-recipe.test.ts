@@ -164,9 +164,9 @@ describe('a training whose masks begin at a step', () => {
     await expect(fitBundled('afa_demo', 60, ['train.steps=null'])).rejects.toThrow(
       new InputError(
         'train.losses.start',
-        'is 750, and is not before the end of 288 steps: no mask would be learned',
+        'is 400, and is not before the end of 192 steps: no mask would be learned',
         {
-          expected: 'expected less, or train.steps above 751',
+          expected: 'expected less, or train.steps above 401',
         },
       ),
     )
