@@ -96,13 +96,7 @@ function checkGeometry(
       expected: withGuess('a vision transformer with cls_token, pos_embed and blocks.*', weights.keys()),
     })
   }
-  const own = { depth: network.blocks.length, width }
-  refuseOtherSize(found, own, {
-    file,
-    field: 'model.width',
-    remedy: name =>
-      `the recipe's network has ${own.depth} blocks of width ${width}: ${name === undefined ? '' : `--set model.width=${name}, or `}another file`,
-  })
+  refuseOtherSize(found, { depth: network.blocks.length, width }, { file, field: 'model.width' })
   const positions = weights.get('pos_embed_cls')?.shape[1] ?? tokens
   const refuse = (count: number | undefined, field: string): never => {
     throw new InputError(file, `${count} class tokens for a network of ${network.numClasses} classes`, {

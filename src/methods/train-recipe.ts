@@ -292,6 +292,22 @@ export function withDefault<T extends z.ZodType>(
     .describe(field.description ?? '') as z.ZodDefault<T>
 }
 
+/** Problems, as path and message, of the length of a training that the section describes: in epochs, or in steps alone. */
+export function lengthProblems(
+  { epochs, steps, schedule }: { epochs: number | null; steps: number | null; schedule: ScheduleRecipe },
+  section: string,
+): { path: string[]; message: string }[] {
+  if (epochs !== null) return []
+  const path = [section, 'epochs']
+  const ofSteps = `expected ${section}.schedule.kind cosine-step or poly, or a number`
+  return [
+    ...(steps === null
+      ? [{ path, message: `needs ${section}.steps; expected a number for one of the two` }]
+      : []),
+    ...(schedule.kind === 'cosine-epoch' ? [{ path, message: `needs a schedule of steps; ${ofSteps}` }] : []),
+  ]
+}
+
 /** The same of a field that is a section: other values for some of its keys. */
 export function withPrefault<T extends z.ZodType>(
   field: z.ZodPrefault<T>,

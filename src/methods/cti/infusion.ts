@@ -1,5 +1,6 @@
 /** @file Class-token infusion: the class tokens of an image, averaged with others between two blocks. */
 import { ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { imageClasses } from '../image-classes.ts'
 
 /**
  * The mean of class tokens and `given` ones in the place of the former: tokens [B, labels + h*w, D], background first; given
@@ -20,10 +21,7 @@ export type Presence = readonly [image: number, index: number]
 
 /** Every tag of a batch, image by image. targets [B, C] */
 export function presences(targets: Tensor): Presence[] {
-  const classes = targets.size(1)
-  return [...targets.toFloat32Array()].flatMap((tag, at) =>
-    tag > 0 ? [[Math.floor(at / classes), at % classes] as const] : [],
-  )
+  return imageClasses(targets).flatMap((own, image) => own.map(index => [image, index] as const))
 }
 
 /**

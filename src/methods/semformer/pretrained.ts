@@ -132,10 +132,5 @@ function checkGeometry(
       field: found.width === undefined ? 'cls_token' : 'blocks',
       expected: withGuess('a vision transformer with cls_token, pos_embed and blocks.*', weights.keys()),
     })
-  refuseOtherSize(found, own, {
-    file,
-    field,
-    remedy: name =>
-      `the recipe's network has ${own.depth} blocks of width ${own.width}: ${name === undefined ? '' : `--set ${field}=${name}, or `}another file`,
-  })
+  refuseOtherSize(found, own, { file, field })
 }

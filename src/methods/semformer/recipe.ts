@@ -4,7 +4,8 @@ import { vitSizes } from '../../models/vit/widths.ts'
 import { autoencoderFields } from '../autoencoder-recipe.ts'
 import type { AblationVariant, RecipeProblem } from '../definition.ts'
 import { vitFields, wholePatches, widthField } from '../recipe.ts'
-import { trainFields, withDefault, withPrefault } from '../train-recipe.ts'
+import { lengthProblems, trainFields, withDefault, withPrefault } from '../train-recipe.ts'
+import { RATE_FACTORS } from './groups.ts'
 
 const { imageSize, patchSize } = vitFields
 
@@ -36,7 +37,7 @@ const factor = z.number().min(0)
 
 const rateFactors = z
   .tuple([factor, factor, factor, factor])
-  .default([1, 2, 10, 20])
+  .default([...RATE_FACTORS])
   .describe(
     'factors on the learning rate: of the weights of the DeiT, of its biases, positions and tokens, of all other weights, of all other biases and tokens',
   )
@@ -182,13 +183,7 @@ export function checkSemformer({
       ['autoencoder', 'decoder', 'width'],
       `is not a multiple of the encoder's ${heads} heads; expected one, such as ${heads * Math.ceil(autoencoder.decoder.width / heads)}`,
     )
-  if (autoencoder.epochs === null && autoencoder.steps === null)
-    problem(['autoencoder', 'epochs'], 'needs autoencoder.steps; expected a number for one of the two')
-  if (autoencoder.epochs === null && autoencoder.schedule.kind === 'cosine-epoch')
-    problem(
-      ['autoencoder', 'epochs'],
-      'needs a schedule of steps; expected autoencoder.schedule.kind cosine-step or poly, or a number',
-    )
+  problems.push(...lengthProblems(autoencoder, 'autoencoder'))
   if (autoencoder.checkpoint === 'best' && autoencoder.validateEvery === 0)
     problem(
       ['autoencoder', 'checkpoint'],

@@ -90,11 +90,19 @@ export function geometryOf(weights: ReadonlyMap<string, { readonly shape: readon
   return { depth, width: weights.get('cls_token')?.shape[2] }
 }
 
-/** Throws InputError naming `field` where the file's blocks are not the network's; `remedy` knows their width's name, if any. */
+/**
+ * Throws InputError naming `field` where the file's blocks are not the network's; `remedy` knows their width's name, if any. Without
+ * one, `field` is the key of the recipe that names the width.
+ */
 export function refuseOtherSize(
   found: Geometry,
   own: Geometry,
-  { file, field, remedy }: { file: string; field: string; remedy: (name: string | undefined) => string },
+  {
+    file,
+    field,
+    remedy = name =>
+      `the recipe's network has ${own.depth} blocks of width ${own.width}: ${name === undefined ? '' : `--set ${field}=${name}, or `}another file`,
+  }: { file: string; field: string; remedy?: (name: string | undefined) => string },
 ): void {
   if (found.width === own.width && found.depth === own.depth) return
   throw new InputError(

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { USUAL_MEMORY } from '../../io/available-memory.ts'
 import type { Definition, Further } from '../../methods/definition.ts'
 import { METHODS } from '../../methods/list.ts'
-import { trainFields } from '../../methods/train-recipe.ts'
+import { lengthProblems, trainFields } from '../../methods/train-recipe.ts'
 import { normalisation, optionalText } from './fields.ts'
 import { methodOf } from './method.ts'
 import { precision } from './precision.ts'
@@ -217,15 +217,9 @@ export const recipeSchema = union.check(context => {
   const own = methodOf(context.value).check?.(context.value) ?? []
   const affine = walks(context.value.refine) ? checkAffinity(context.value) : []
   const refined = checkBackground(context.value, methodOf(context.value).threshold?.(context.value))
-  for (const { path, message } of [...own, ...affine, ...refined, ...checkSegment(context.value)])
+  const length = lengthProblems(train, 'train')
+  for (const { path, message } of [...own, ...affine, ...refined, ...checkSegment(context.value), ...length])
     issue(path, message)
-  if (train.epochs === null && train.steps === null)
-    issue(['train', 'epochs'], 'needs train.steps; expected a number for one of the two')
-  if (train.epochs === null && train.schedule.kind === 'cosine-epoch')
-    issue(
-      ['train', 'epochs'],
-      'needs a schedule of steps; expected train.schedule.kind cosine-step or poly, or a number',
-    )
   const judged =
     train.validateEvery > 0 && (data.valSplit !== null || data.holdOut > 0 || train.select === 'gt-miou')
   if (maps.checkpoint === 'best' && !judged) {
