@@ -10,7 +10,7 @@ import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 import { howToResume } from './run.ts'
 
 interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
-  readonly seeds: readonly number[]
+  readonly seeds?: readonly number[]
   readonly 'seeds-of': 'run' | 'segment'
   readonly variants?: readonly string[]
   readonly variant?: readonly string[]
@@ -22,7 +22,7 @@ export const ablate: Command<CliContext> = buildCommand<AblateFlags, [string], C
   docs: {
     brief: 'Compare variants of a recipe over seeds: mean and standard deviation',
     customUsage: [
-      'RECIPE --data DIR [--seeds 0,1,2] [--variants NAME,...] [--variant NAME=KEY=VALUE,...]... [flags]',
+      'RECIPE|FILE --data DIR [--seeds 0,1,2] [--variants NAME,...] [--variant NAME=KEY=VALUE,...]... [flags]',
     ],
     fullDescription: `Runs every variant with every seed as a run of its own in runs/ablate-NAME/, and prints and writes the table of
 scores (ablation.md, ablation.json). Finished stages are skipped, and a stage with the same inputs as another variant's
@@ -31,7 +31,10 @@ is reused: variants that differ only in their CAMs are trained once.
 It ends at the score of the CAMs (seed), unless a variant sets a key of a later stage (affinity, refine, segment,
 predict), or the method labels images by its own head: then all stages run.
 
-Without --variants those of the recipe's method are compared; --variants with an unknown name lists them, and those that
+FILE holds a recipe's name and variants of it, as the tables of a paper do; it is a file or the name of a bundled one
+(ls recipes/ablations/): semformer-losses.
+
+Without --variants those of the file, or of the recipe's method, are compared; --variants with an unknown name lists them, and those that
 are compared only by name, such as infusion-3 of cti. Recipes with
 segment.clipping also have, by name: clipping (unchanged), no-clipping, and start-VALUE and patch-SIDE of half and twice
 its start value and patch size.
@@ -40,6 +43,7 @@ Examples:
   tagmask ablate mctformer_demo
   tagmask ablate mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors --variants baseline,unet
   tagmask ablate mctformer_demo --seeds 0,1 --variant three=maps.layers=3 --variant one=maps.layers=1,maps.scales='[1]'
+  tagmask ablate semformer-losses
   tagmask ablate weaktr_demo --seeds-of segment --variants clipping,no-clipping`,
   },
   parameters: {
@@ -48,9 +52,9 @@ Examples:
       seeds: {
         kind: 'parsed',
         parse: parseSeeds,
-        default: '0,1,2',
+        optional: true,
         placeholder: 'N,N,...',
-        brief: 'Seeds, one run of each variant for each',
+        brief: 'Seeds, one run of each variant for each; default: those of a file of variants, else 0,1,2',
       },
       'seeds-of': {
         kind: 'enum',
@@ -76,7 +80,13 @@ Examples:
     },
     positional: {
       kind: 'tuple',
-      parameters: [{ parse: value => value, placeholder: 'RECIPE', brief: 'Recipe file or bundled name' }],
+      parameters: [
+        {
+          parse: value => value,
+          placeholder: 'RECIPE|FILE',
+          brief: 'Recipe or file of variants, or the name of a bundled one',
+        },
+      ],
     },
   },
   async func(flags, recipe) {

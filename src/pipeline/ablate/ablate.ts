@@ -14,18 +14,22 @@ import { type RunRecipeOptions, runRecipe } from '../run/run-recipe.ts'
 import type { StageName } from '../run/stage.ts'
 import type { ScoresFile } from '../stages/evaluate/evaluate.ts'
 import { stageNames } from '../stages/list.ts'
+import { readAblationFile } from './ablation-file.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
 import { clippingVariants, pickVariants } from './ablation-variant.ts'
 
 export interface AblateOptions
-  extends Pick<RunRecipeOptions, 'recipe' | 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
-  /** The runs lie in ablate-NAME/ in the folder of all runs; the recipe's name when not given. */
+  extends Pick<RunRecipeOptions, 'set' | 'overrides' | 'runs' | 'withChanges' | 'signal' | 'log'> {
+  /** Also a file of variants, or its bundled name; see AblationFile. */
+  readonly recipe: string
+  /** The runs lie in ablate-NAME/ in the folder of all runs; the file's name when not given. */
   readonly name?: string | undefined
-  /** Further variants, added to the method's. */
+  /** Further variants, added to the file's or the method's. */
   readonly variants?: readonly AblationVariant[]
-  /** Names of the variants to compare, also those of gradient clipping. Default: `variants` if any, else the method's. */
+  /** Names of the variants to compare, also those of gradient clipping. Default: `variants` if any, else the file's, else the method's. */
   readonly only?: readonly string[] | undefined
-  readonly seeds?: readonly number[]
+  /** Default: the file's, else 0, 1, 2. */
+  readonly seeds?: readonly number[] | undefined
   /** Scope of the seeds: a whole run, or the stage segment alone, with the stages before it computed once. */
   readonly seedsOf?: 'run' | 'segment'
 }
@@ -38,37 +42,41 @@ export interface AblateOptions
  * Throws InputError, before anything is run, for a wrong variant or images without masks; Interrupted after an abort.
  */
 export async function ablate({
-  recipe,
-  set = [],
+  recipe: given,
+  set: changes = [],
   overrides = [],
   runs = 'runs',
   name,
   variants: own = [],
   only,
-  seeds = [0, 1, 2],
+  seeds: chosenSeeds,
   seedsOf = 'run',
   log = silentLog(),
   ...rest
 }: AblateOptions): Promise<{ folder: string; ablation: Ablation }> {
+  const file = await readAblationFile(given)
+  const recipe = file?.recipe ?? given
+  const seeds = chosenSeeds ?? file?.seeds ?? [0, 1, 2]
+  const set = [...(file?.set ?? []), ...changes]
   const loaded = await loadRecipe(recipe, { set, overrides })
   if (seedsOf === 'segment' && loaded.recipe.segment === null) {
     throw new InputError('--seeds-of segment', `${loaded.name} has no section segment`, { expected: 'run' })
   }
-  const variants = chooseVariants(loaded.recipe, own, only)
+  const variants = chooseVariants(loaded.recipe, { own, file: file?.variants, only })
   const recipes = new Map<string, Recipe>()
-  for (const variant of variants) {
-    const changed = await loadRecipe(recipe, { set: [...set, ...variant.set], overrides })
-    recipes.set(variant.name, changed.recipe)
+  for (const { name, set: own } of variants) {
+    const changed = await loadRecipe(recipe, { set: [...set, ...own], overrides }).catch(namingVariant(name))
+    recipes.set(name, changed.recipe)
   }
   await refuseWithoutMasks(loaded.recipe, { runs, log, named: loaded.chosen.set })
   const all = seedsOf === 'segment' || reachLater(variants) || [...recipes.values()].some(labelsItself)
-  const folder = `ablate-${name ?? loaded.name}`
+  const folder = `ablate-${name ?? file?.name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
   const siblings: string[] = []
   const seedKey = seedsOf === 'run' ? 'seed' : 'segment.seed'
   for (const seed of seeds) {
-    for (const { name, set: changes } of variants) {
+    for (const { name, set: own } of variants) {
       log.info(`ablate: ${name}, seed ${seed}`)
       const present = stageNames(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
       const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
@@ -76,7 +84,7 @@ export async function ablate({
         ...rest,
         log,
         recipe,
-        set: [...set, ...changes, `${seedKey}=${seed}`],
+        set: [...set, ...own, `${seedKey}=${seed}`],
         overrides,
         runs,
         group: folder,
@@ -97,11 +105,18 @@ export async function ablate({
 
 function chooseVariants(
   recipe: Recipe,
-  own: readonly AblationVariant[],
-  only: readonly string[] | undefined,
+  {
+    own,
+    file,
+    only,
+  }: {
+    own: readonly AblationVariant[]
+    file: readonly AblationVariant[] | undefined
+    only: readonly string[] | undefined
+  },
 ): readonly AblationVariant[] {
   const method = methodOf(recipe)
-  const preset = method.variants(recipe)
+  const preset = file ?? method.variants(recipe)
   const named = [...preset, ...(method.namedVariants?.(recipe) ?? []), ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
   const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset
@@ -110,6 +125,14 @@ function chooseVariants(
   throw new InputError('--variant', `there are two variants ${twice.name}`, {
     expected: 'give each its own name',
   })
+}
+
+/** What is wrong with a recipe is said with the variant that makes it so. */
+function namingVariant(name: string): (error: unknown) => never {
+  return error => {
+    if (!(error instanceof InputError)) throw error
+    throw new InputError(`variant ${name}`, error.message, { cause: error })
+  }
 }
 
 const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']

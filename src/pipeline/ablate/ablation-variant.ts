@@ -25,14 +25,18 @@ export function clippingVariants({ segment }: Recipe): readonly AblationVariant[
   ]
 }
 
+/** It names a folder. */
+export const VARIANT_NAME = /^[a-z0-9][\w.+-]*$/i
+export const VARIANT_NAME_RULE = 'letters, digits and . _ + - make a name'
+
 /** Reads `name=key=value,key=value`; `name=` is the recipe unchanged. A comma separates settings only before a
  * key and =. Throws InputError for a name that is no file name, and as `parseSet` for a setting. */
 export function parseVariant(text: string): AblationVariant {
   const at = text.indexOf('=')
   const name = text.slice(0, at)
-  if (!/^[a-z0-9][\w.+-]*$/i.test(name) || at < 0) {
+  if (!VARIANT_NAME.test(name) || at < 0) {
     throw new InputError(`--variant ${text}`, 'does not begin with a name', {
-      expected: 'write --variant name=key=value,key=value; letters, digits and . _ + - make a name',
+      expected: `write --variant name=key=value,key=value; ${VARIANT_NAME_RULE}`,
     })
   }
   const settings = text.slice(at + 1)
