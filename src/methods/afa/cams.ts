@@ -2,7 +2,7 @@
 import { IGNORE } from '../../io/label-values.ts'
 import { type ImageBox, insideBox } from '../../refine/image-box.ts'
 import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import type { Afa } from './model.ts'
+import type { Afa, AfaOutput } from './model.ts'
 
 /** CAMs of one image, of the classes that it is tagged with alone. */
 export interface ImageCams {
@@ -28,6 +28,8 @@ export interface BatchCamOptions {
   readonly withAffinity?: boolean
   /** Also look at the flip at each scale, as published. */
   readonly flip?: boolean
+  /** What the network has just made of the same images: with flips, they are not looked at again. */
+  readonly seen?: AfaOutput
 }
 
 /**
@@ -44,6 +46,7 @@ export function batchCams(
     observe = network.training,
     withAffinity = true,
     flip = true,
+    seen,
   }: BatchCamOptions,
 ): BatchCams {
   const [batch, , height, width] = images.shape as [number, number, number, number]
@@ -55,12 +58,16 @@ export function batchCams(
         scope(() => {
           const size = [Math.trunc(scale * height), Math.trunc(scale * width)]
           const scaled = scale === 1 ? images : ops.upsampleBilinear2d(images, size, false)
-          const affinityOf = withAffinity && scale === largest && affinity === undefined ? batch : 0
-          const made = network.cams(flip ? ops.cat([scaled, scaled.flip(-1)]) : scaled, {
-            affinityOf,
+          const before = scale === 1 && flip ? seen?.maps : undefined
+          const known = scale === 1 ? seen?.affinity : undefined
+          const wanted = withAffinity && scale === largest && affinity === undefined
+          const flipped = flip ? [scaled.flip(-1)] : []
+          const made = network.cams(ops.cat(before === undefined ? [scaled, ...flipped] : flipped), {
+            affinityOf: wanted && known === undefined ? batch : 0,
             observe,
+            before,
           })
-          affinity ??= made.affinity
+          if (wanted) affinity = known ?? made.affinity
           return { view: taggedResponses(made.cams, classes, [height, width]), affinity: made.affinity }
         }),
       )

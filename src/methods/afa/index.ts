@@ -105,6 +105,7 @@ export function afaLosses(
       colours: denormalisedImages(images, normalise),
       classes: imageClasses(targets),
       boxes: inside,
+      seen: output,
     },
     { ...labels, spread: { segmentation: spreads, affinity: spreads && spreadAffinity } },
   )

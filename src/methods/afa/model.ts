@@ -1,7 +1,7 @@
 /** @file AFA's network (Ru et al. 2022): one encoder, a classifier, SegFormer's head, and an affinity learned from attention. */
 import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../../models/adapted-weights.ts'
-import { asMap, asTokens, gridOf } from '../../models/mit/index.ts'
+import { asMap, asTokens, gridOf, type Stages } from '../../models/mit/index.ts'
 import { SegformerHead } from '../../models/segformer/index.ts'
 import type { LogitFactors, PatchGrid } from '../../models/vit/index.ts'
 import { Conv2d, kaimingNormal, Module } from '../../nn/index.ts'
@@ -28,6 +28,8 @@ export interface AfaOutput {
   readonly segLogits: Tensor
   /** [B, N, N] in (0, 1), symmetric, over the N places of the last map; only where asked for. */
   readonly affinity: Tensor | undefined
+  /** Of the encoder. */
+  readonly maps: Stages<Tensor>
 }
 
 export interface AfaCams {
@@ -81,6 +83,7 @@ export class Afa extends Module {
         classLogits: this.pooledLogits(maps[3]),
         segLogits: this.decoder.forward(maps).to({ dtype: 'float32' }),
         affinity: affinity ? this.affinity(factors) : undefined,
+        maps,
       }
     })
   }
@@ -88,13 +91,20 @@ export class Afa extends Module {
   /**
    * The CAM path; call without autograd. In training the head's running statistics see the maps, as in the original, whose head
    * runs in every pass (`observe: false` leaves them alone). `affinityOf`: the affinity of so many images, from the first.
+   * `before`: stage maps of other images, whose CAMs come first.
    */
   cams(
     images: Tensor,
-    { affinityOf = 0, observe = this.training }: { affinityOf?: number; observe?: boolean } = {},
+    {
+      affinityOf = 0,
+      observe = this.training,
+      before,
+    }: { affinityOf?: number; observe?: boolean; before?: Stages<Tensor> | undefined } = {},
   ): AfaCams {
     return scope(() => {
-      const { maps, factors } = this.#encoder.forward(images, { withFactors: affinityOf > 0 })
+      const { maps: own, factors } = this.#encoder.forward(images, { withFactors: affinityOf > 0 })
+      const joined = (stage: 0 | 1 | 2 | 3): Tensor => ops.cat([before![stage], own[stage]])
+      const maps: Stages<Tensor> = before === undefined ? own : [joined(0), joined(1), joined(2), joined(3)]
       if (observe) this.decoder.observe(maps)
       const cams = asMap(this.classified(asTokens(maps[3])), gridOf(maps[3]))
       const first = factors.map(({ queries, keys, heads }) => ({

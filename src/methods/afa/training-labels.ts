@@ -4,7 +4,7 @@ import { refinedAffinityLabels, refinedPseudoLabels } from '../../refine/par/ind
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { affinityLabels, nearPairs, RADIUS } from './affinity-labels.ts'
 import { type BatchCams, batchCams } from './cams.ts'
-import type { Afa } from './model.ts'
+import type { Afa, AfaOutput } from './model.ts'
 import { propagateWithBackground, transitions } from './propagation.ts'
 
 export interface TrainingLabelOptions {
@@ -29,6 +29,8 @@ export interface TaggedCrops {
   /** Classes of each image, ascending, counted from 0. */
   readonly classes: readonly (readonly number[])[]
   readonly boxes: readonly ImageBox[]
+  /** What the network has made of the images in this step; without it they are looked at once more. */
+  readonly seen?: AfaOutput
 }
 
 export interface TrainingLabels {
@@ -41,7 +43,7 @@ export interface TrainingLabels {
 /** Makes them without autograd; while `network` trains, its batch norm sees these passes too, as in the original. */
 export function trainingLabels(
   network: Afa,
-  { images, colours, classes, boxes }: TaggedCrops,
+  { images, colours, classes, boxes, seen }: TaggedCrops,
   {
     scales = [1, 0.5, 1.5],
     low = 0.35,
@@ -54,7 +56,12 @@ export function trainingLabels(
   return noGrad(() =>
     scope(() => {
       const walks = spread.segmentation || spread.affinity
-      const made = batchCams(network, images, { classes, scales, withAffinity: walks })
+      const made = batchCams(network, images, {
+        classes,
+        scales,
+        withAffinity: walks,
+        ...(seen !== undefined && { seen }),
+      })
       const par = iterations === undefined ? {} : { iterations }
       const plain = (): Tensor => refinedPseudoLabels(colours, made.images, { low, high, boxes, ...par })
       const walked = (): Tensor => {
