@@ -31,6 +31,8 @@ export interface Score {
   readonly threshold: ChosenThreshold | undefined
   readonly images: number
   readonly result: MiouResult
+  /** Side of the square, in pixels, by which regions were eroded before; undefined: not at all. */
+  readonly erosion?: number | undefined
 }
 
 /** How the threshold was chosen, in words. */
@@ -39,10 +41,11 @@ export function describeChoice(choice: ThresholdChoice): string {
 }
 
 /** A score without its value: `seed mIoU on train (1,103 images), threshold 0.40, given`. */
-export function describeScore({ metric, split, threshold, images }: Score): string {
+export function describeScore({ metric, split, threshold, images, erosion }: Score): string {
   const where = `${metric} mIoU on ${split} (${count(images, 'image')})`
-  if (threshold === undefined) return `${where}, no threshold`
-  return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}`
+  const eroded = erosion === undefined ? '' : `, regions eroded by ${erosion}x${erosion} pixels`
+  if (threshold === undefined) return `${where}, no threshold${eroded}`
+  return `${where}, threshold ${formatThreshold(threshold.value)}, ${describeChoice(threshold.choice)}${eroded}`
 }
 
 /** Warnings for readers who compare this score with another. */

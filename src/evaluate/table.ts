@@ -17,6 +17,8 @@ export interface ScoreRecord {
   readonly split: string
   readonly threshold: ChosenThreshold | null
   readonly images: number
+  /** Side of the square by which regions were eroded before; only where they were. */
+  readonly erosion?: number
   readonly miou: number
   readonly fp: number
   readonly fn: number
@@ -44,12 +46,13 @@ export function scoreRecord(
   classes: readonly string[],
   { curve }: { curve?: readonly SweepPoint[] } = {},
 ): ScoreRecord {
-  const { metric, split, threshold, images, result } = score
+  const { metric, split, threshold, images, result, erosion } = score
   return {
     metric,
     split,
     threshold: threshold ?? null,
     images,
+    ...(erosion === undefined ? {} : { erosion }),
     miou: result.miou,
     fp: result.fp,
     fn: result.fn,

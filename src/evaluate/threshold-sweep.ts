@@ -10,6 +10,7 @@ import {
   createConfusion,
   type LabelGrid,
 } from './confusion.ts'
+import { erodeBest } from './erosion.ts'
 import { type AbsentRule, meanIou } from './miou.ts'
 
 /** CAMs of one image, each [height, width] scores; keys are 0-based foreground classes (class k is
@@ -61,15 +62,22 @@ export function createSweep(
 }
 
 /** Adds one image. Background is predicted where float32(threshold) >= the best score; equal classes go to
- * the lowest. Throws InputError for another size, an unknown label, or a map holding NaN. */
+ * the lowest. `erosion`: side of the square by which the label map of each threshold is eroded. Throws InputError for another size, an unknown label, or a map holding NaN. */
 export function addMaps(
   sweep: ThresholdSweep,
-  { maps, truth, mapFile, truthFile }: { maps: Cams; truth: LabelGrid; mapFile: string; truthFile: string },
+  {
+    maps,
+    truth,
+    mapFile,
+    truthFile,
+    erosion,
+  }: { maps: Cams; truth: LabelGrid; mapFile: string; truthFile: string; erosion?: number | undefined },
 ): void {
   const { labels, thresholds, histogram } = sweep
   assertSameSize(maps, truth, truthFile, 'CAM')
   assertLabels(truth.data, labels, truthFile)
-  const { best, label } = bestClass(maps, labels, mapFile)
+  const { best: whole, label } = bestClass(maps, labels, mapFile)
+  const best = erosion === undefined ? whole : erodeBest({ ...maps, best: whole, label }, { size: erosion })
   const limits = Float32Array.from([...thresholds, Number.POSITIVE_INFINITY])
   const bins = thresholds.length + 1
   const firstBin = binOfBucket(limits)

@@ -111,6 +111,15 @@ const evaluate = z.strictObject({
       'background threshold; null: the one that the CAMs are made for, if any; else the best of the sweep, or 0.4 without masks',
     ),
   sweep: sweep.prefault({}).describe('background thresholds to try'),
+  erosion: z
+    .int()
+    .min(3)
+    .refine(side => side % 2 === 1, 'is even; expected an odd number, such as 7')
+    .nullable()
+    .default(null)
+    .describe(
+      'side of the square, pixels, by which regions are eroded before they are scored as seed; published for SemFormer: 7; the masks themselves stay as they are; null: not at all',
+    ),
   absent: z
     .enum(['zero', 'skip'])
     .default('zero')

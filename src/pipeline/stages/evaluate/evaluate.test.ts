@@ -93,6 +93,17 @@ describe('stage evaluate', () => {
     expect(scores[0]?.warnings).toEqual([])
   })
 
+  it('scores regions without their edges where it is told to, and says so; the masks stay whole', async () => {
+    const { scores } = await evaluate('evaluate.threshold=0.4', 'evaluate.erosion=3')
+    expect(scores[0]?.erosion).toBe(3)
+    expect(scores[0]?.fp).toBeCloseTo(100 / 6, 6) // the cat keeps its first column, the background gains the second
+    expect(lines.join('')).toContain('threshold 0.40, given, regions eroded by 3x3 pixels')
+    expect([...(await readLabelMap(join(run.masks, 'a.png'))).data]).toEqual(half(1, 0))
+    await expect(evaluate('evaluate.erosion=4')).rejects.toThrow(
+      'evaluate.erosion): 4 is even; expected an odd number, such as 7',
+    )
+  })
+
   it('takes the threshold that the CAMs are made for, with masks and without; a given one wins', async () => {
     const own = ['method=cti', 'maps.background=token']
     const { scores, threshold } = await evaluate(...own, 'evaluate.sweep.step=0.4')

@@ -50,7 +50,11 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { split } = scored
-  const { sweep, count, unscored, maskTags } = await sweepImages(context, scored, { folder: run.maps })
+  const erosion = recipe.evaluate.erosion ?? undefined
+  const { sweep, count, unscored, maskTags } = await sweepImages(context, scored, {
+    folder: run.maps,
+    erosion,
+  })
   maskTags.tell(log, split)
   const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
   const threshold = score?.score.threshold?.value ?? knownThreshold(recipe)?.value ?? BLIND_THRESHOLD
@@ -84,6 +88,8 @@ export interface SweepOptions {
   readonly folder: string
   /** Whether an earlier pass has logged what is left out and rotated. */
   readonly told?: boolean
+  /** As addMaps takes it. */
+  readonly erosion?: number | undefined
 }
 
 /**
@@ -93,7 +99,7 @@ export interface SweepOptions {
 export async function sweepImages(
   { recipe, dataset, run, log, signal }: StageContext,
   scored: Dataset,
-  { folder, told = false }: SweepOptions,
+  { folder, told = false, erosion }: SweepOptions,
 ): Promise<Swept> {
   const { split } = scored
   const samples = scored.samples.filter(({ mask }) => mask !== undefined)
@@ -113,7 +119,7 @@ export async function sweepImages(
       try {
         const maps = await readCams(mapFile)
         const truth = await readTruth(sample, maps)
-        addMaps(sweep, { maps, truth, mapFile, truthFile: mask! })
+        addMaps(sweep, { maps, truth, mapFile, truthFile: mask!, erosion })
         maskTags.add(sample, truth.data)
         if (truth.rotated && sample.maskRotated !== true) rotated.push(id) // else the data set has logged it
         used++
@@ -213,6 +219,7 @@ function pickScore(
     threshold,
     images: count,
     result: meanIou(confusion, { absent }),
+    erosion: recipe.evaluate.erosion ?? undefined,
   }
   return { score, curve }
 }
