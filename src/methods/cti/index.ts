@@ -48,6 +48,7 @@ export function buildCti({
     losses: (batch, at) => ctiLosses(network, batch, { losses, infusion, memory: memory(), at }),
     logits: images => network.forward(images).patchLogits,
     imageCams: (views, options) => ctiImageCams(network, views, options, maps),
+    classTokens: images => network.classTokensOfBlocks(images).narrow(2, 1, numClasses),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

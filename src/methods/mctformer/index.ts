@@ -57,6 +57,7 @@ export function buildMctformer({ model, numClasses, losses = {}, maps = {} }: Mc
     },
     imageCams: (views, options) =>
       multiScaleCams(images => mctformerCams(network, images, maps).maps, views, options),
+    classTokens: images => network.classTokensOfBlocks(images),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
 }

@@ -63,6 +63,7 @@ export function buildSemformer({
         return ops.amax(classes, { dim: [2, 3] })
       }),
     imageCams: (views, options) => semformerCams(network, views, { ...maps, ...options }),
+    classTokens: images => network.classTokensOfBlocks(images).narrow(2, 1, numClasses),
     loadPretrained: (weights, options) => loadSemformer(network, weights, options),
   }
 }

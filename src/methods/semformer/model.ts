@@ -1,5 +1,5 @@
 /** @file SemFormer's segmentation network: activation maps from patch tokens, class embeddings from class tokens (section 3.3; core/models/transformer_segmentor.py). */
-import type { BlockVisitor, PatchGrid, VitOptions } from '../../models/vit/index.ts'
+import { type BlockVisitor, type PatchGrid, tokensOfBlocks, type VitOptions } from '../../models/vit/index.ts'
 import { Dropout2d, Linear, Module, Parameter } from '../../nn/index.ts'
 import { noGrad, scope, type Tensor } from '../../torch/index.ts'
 import { GridBackbone } from './grid-backbone.ts'
@@ -102,6 +102,11 @@ export class Semformer extends Module {
   /** Responses of the classifier alone [B, K, h, w]; a visitor sees the blocks on the way. */
   logits(images: Tensor, visitor?: BlockVisitor): Tensor {
     return scope(() => this.classify(this.tokens(images, visitor), images))
+  }
+
+  /** The class tokens out of each block [layers, B, K, D], without autograd. */
+  classTokensOfBlocks(images: Tensor): Tensor {
+    return tokensOfBlocks(this.numClasses, visitor => this.tokens(images, visitor))
   }
 
   private tokens(images: Tensor, visitor?: BlockVisitor): Tensor {

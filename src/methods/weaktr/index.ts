@@ -44,6 +44,7 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
     logits: images => network.forward(images).classLogits,
     imageCams: (views, options) => multiScaleCams(viewCams, views, options),
     takeHeadWeights: meter.take,
+    classTokens: images => network.classTokensOfBlocks(images),
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),
   }
 }

@@ -5,7 +5,7 @@ import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { type Block, blocks } from './block.ts'
 import { PatchEmbed } from './patch-embed.ts'
 import { resamplePositions } from './pos-embed.ts'
-import { type BlockVisitor, runBlocks } from './trunk.ts'
+import { type BlockVisitor, runBlocks, tokensOfBlocks } from './trunk.ts'
 import type { VitOptions } from './widths.ts'
 
 export interface ClassTokenOptions extends VitOptions {
@@ -97,6 +97,11 @@ export abstract class ClassTokenTransformer extends Module {
   /** Tokens [B, C + h*w, D] out of the last block, class tokens first; images [B, 3, H, W], normalised. */
   protected tokens(images: Tensor, visitor?: BlockVisitor): Tensor {
     return runBlocks(this.blocks, this.embed(images), visitor)
+  }
+
+  /** The class tokens out of each block [layers, B, C, D], without autograd; images as `tokens` takes them. */
+  classTokensOfBlocks(images: Tensor): Tensor {
+    return tokensOfBlocks(this.numClasses, visitor => this.tokens(images, visitor))
   }
 
   /** Responses F [B, C, h, w] of a convolution over the patch tokens among `tokens`, in float32. */

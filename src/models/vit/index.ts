@@ -28,6 +28,6 @@ export {
   pretrainedTensor,
   resizePositions,
 } from './pretrained.ts'
-export { type BlockVisitor, type Recorded, runBlocks } from './trunk.ts'
+export { type BlockVisitor, type Recorded, runBlocks, tokensOfBlocks } from './trunk.ts'
 export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'
 export { deit, type VitOptions, type VitWidth, vitSizes } from './widths.ts'

@@ -1,5 +1,5 @@
 /** @file The trunk of a vision transformer: its blocks, on tokens that its owner has set up, seen by a visitor on the way. */
-import { scope, type Tensor } from '../../torch/index.ts'
+import { keep, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Attended, AttentionState } from './attention.ts'
 import type { Block } from './block.ts'
 
@@ -44,4 +44,17 @@ export function runBlocks(
     if (x !== made.tokens) made.tokens.dispose()
   }
   return x
+}
+
+/** The first `count` tokens out of each block [layers, B, count, D], in float32; `pass` runs the blocks with the visitor. */
+export function tokensOfBlocks(count: number, pass: (visitor: BlockVisitor) => unknown): Tensor {
+  return noGrad(() =>
+    scope(() => {
+      const layers: Tensor[] = []
+      pass({ output: tokens => void layers.push(keep(tokens.narrow(1, 0, count))) }) // `pass` has scopes of its own
+      const made = ops.stack(layers).to({ dtype: 'float32' })
+      for (const layer of layers) layer.dispose()
+      return made
+    }),
+  )
 }

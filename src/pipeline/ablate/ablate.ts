@@ -135,7 +135,7 @@ function namingVariant(name: string): (error: unknown) => never {
   }
 }
 
-const SEED_STAGES: readonly StageName[] = ['train', 'maps', 'evaluate']
+const SEED_STAGES: readonly StageName[] = ['autoencoder', 'train', 'maps', 'evaluate']
 
 /** Whether a variant sets a key of a stage after evaluate. */
 function reachLater(variants: readonly AblationVariant[]): boolean {

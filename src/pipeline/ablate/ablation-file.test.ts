@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
@@ -33,6 +33,32 @@ test('every bundled ablation changes a bundled recipe in ways that it allows, ea
     )
     expect(new Set(loaded.map(recipe => JSON.stringify(recipe))).size, name).toBe(variants.length)
   }
+})
+
+test('an ablation of SemFormer trains its autoencoder once, and the seeds of the file are taken', {
+  timeout: 120_000,
+}, async () => {
+  const set = [
+    'model={width: {embedDim: 12, depth: 2, heads: 2}, imageSize: 32, patchSize: 8, classDim: 8}',
+    'data.demo={images: 6, valImages: 1, size: 32}',
+    'data.valSplit=null',
+    'data.workers=1',
+    'autoencoder={width: {embedDim: 12, depth: 2, heads: 2}, imageSize: 32, decoder: {width: 12, depth: 1}, epochs: 1, batchSize: 3}',
+    'train={epochs: 1, batchSize: 3}',
+    'maps={scales: [1], craLayers: 1}',
+  ]
+  const file = await write(
+    'recipe: semformer_demo\nseeds: [4]\nvariants: { all: {}, no-cra: { maps.cra: false }, no-guide: { train.losses.foreground: 0 } }',
+  )
+  const { ablation } = await ablate({ recipe: file, set, runs: folder })
+  expect(ablation.rows.map(({ variant, metric, seeds }) => [variant, metric, seeds])).toEqual(
+    ['all', 'no-cra', 'no-guide'].map(name => [name, 'seed', [4]]),
+  )
+  const marker = await readFile(
+    join(folder, 'ablate-mine', 'no-guide-seed4', 'stages', 'autoencoder.json'),
+    'utf8',
+  )
+  expect(JSON.parse(marker)).toMatchObject({ state: 'done', takenFrom: '../all-seed4' })
 })
 
 describe('a file of variants', () => {

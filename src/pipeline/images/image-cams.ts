@@ -36,20 +36,15 @@ export interface CamsOfImage {
   readonly heads: HeadWeights | undefined
 }
 
+type CamLook = Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'>
+
 /** Yields the CAMs of the images, as `lookAtImages`; images smaller than a patch are left out. */
 export function camsOfImages(
   method: Method,
   recipe: Recipe,
   samples: readonly Sample[],
-  {
-    scales,
-    storage,
-    ...options
-  }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
+  { scales, storage, ...options }: CamLook & Pick<Recipe['maps'], 'storage'>,
 ): AsyncGenerator<CamsOfImage, void> {
-  const { maps, normalise: normalisation, data, strict } = recipe
-  const { scales: seen = scales, ...sides } = methodOf(recipe).camViews?.(recipe) ?? {}
-  const shown = { ...recipe, maps: { ...maps, scales: [...scales] } }
   return lookAtImages(
     samples,
     async views => {
@@ -58,20 +53,31 @@ export function camsOfImages(
       const cam = scope(() => fullSizeCams(imageCams(method, recipe, views), own, storage))
       return { sample: views.sample, own, cam, heads: method.takeHeadWeights?.() }
     },
-    {
-      ...options,
-      ...withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
-        mapsMemory(shown, { own, working, tags: tags.length, classes: method.numClasses }),
-      ),
-      least: encoderOf(recipe).patchSize,
-      scales: seen,
-      ...sides,
-      normalisation,
-      withImage: false,
-      workers: data.workers ?? 1,
-      strict,
-    },
+    { ...options, ...camLook(method, recipe, scales) },
   )
+}
+
+/** How the network looks at images for their CAMs, within the memory of the recipe. */
+export function camLook(
+  { numClasses: classes }: Method,
+  recipe: Recipe,
+  scales: readonly number[],
+): Omit<LookOptions, 'title' | 'onBadImage' | 'log'> {
+  const { maps, normalise: normalisation, data, strict } = recipe
+  const { scales: seen = scales, ...sides } = methodOf(recipe).camViews?.(recipe) ?? {}
+  const shown = { ...recipe, maps: { ...maps, scales: [...scales] } }
+  return {
+    ...withinRecipe(recipe, ({ own, working, sample: { tags } }) =>
+      mapsMemory(shown, { own, working, tags: tags.length, classes }),
+    ),
+    least: encoderOf(recipe).patchSize,
+    scales: seen,
+    ...sides,
+    normalisation,
+    withImage: false,
+    workers: data.workers ?? 1,
+    strict,
+  }
 }
 
 /** CAMs [K, h, w] resized to [K, height, width] in the given number format; bilinear, one at a time. */

@@ -2,3 +2,4 @@
 export { drawMask } from './overlay.ts'
 export { type WrittenReport, writeReport } from './report.ts'
 export type { CamColumn, Column, Example, Fact, FactGroup, ReportData, Training } from './report-data.ts'
+export type { Point, TokenPlots } from './token-plots-section.ts'

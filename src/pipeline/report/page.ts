@@ -8,6 +8,7 @@ import type { Fact, ReportData } from './report-data.ts'
 import { classTables, scoreCards, scoreTable, sweepCharts } from './scores-section.ts'
 import { STYLE } from './style.ts'
 import { lineChart } from './svg-chart.ts'
+import { tokenPlotsSection } from './token-plots-section.ts'
 
 /** The page as HTML. Its policy forbids loading anything, so that it stays whole wherever it is moved. */
 export function renderPage(
@@ -17,7 +18,8 @@ export function renderPage(
     reconstructions,
   }: { examples: readonly EmbeddedExample[]; reconstructions?: EmbeddedImage | undefined },
 ): string {
-  const { title, subtitle, classes, scores, trainings, settings, facts, warnings, headWeights } = data
+  const { title, subtitle, classes, scores, trainings, settings, facts, warnings, headWeights, tokenPlots } =
+    data
   const charts = [...trainings.flatMap(metricCharts), ...sweepCharts(scores)].map(lineChart)
   const page = html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -32,6 +34,7 @@ ${examplesSection(examples, classes)}
 ${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
 ${reconstructionsSection(reconstructions)}
 ${headWeightsSection(headWeights)}
+${tokenPlotsSection(tokenPlots, classes)}
 ${classTables(scores)}
 ${settings.length > 0 && html`<section><h2>Settings</h2><p class="lead">The full recipe is recipe.yaml, in the folder of this file.</p><div class="groups">${settings.map(group => html`<div class="card"><h3>${group.title}</h3>${factList(group.facts)}</div>`)}</div></section>`}
 ${facts.length > 0 && html`<section><h2>Run</h2><div class="card">${factList(facts)}</div></section>`}

@@ -4,6 +4,7 @@ import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
 import type { HeadWeights } from '../../methods/head-weights.ts'
 import type { MetricsRecord } from '../../train/metrics.ts'
+import type { TokenPlots } from './token-plots-section.ts'
 
 /** Everything that a report shows; an empty list leaves its section out. */
 export interface ReportData {
@@ -20,6 +21,8 @@ export interface ReportData {
   readonly reconstructions?: RgbImage | undefined
   /** For methods that weigh attention heads. */
   readonly headWeights?: HeadWeights | undefined
+  /** For methods with class tokens. */
+  readonly tokenPlots?: TokenPlots | undefined
   /** The settings that matter to a reader, in groups. */
   readonly settings: readonly FactGroup[]
   /** Versions, seed, device, speed. */

@@ -48,6 +48,9 @@ h3 { font-size: 15px; margin: 0 0 10px; }
 .tag .swatch { border-radius: 50%; }
 .views { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 14px; }
 .views figure { margin: 0; }
+.tokens { display: flex; flex-wrap: wrap; gap: 10px 14px; }
+.tokens figure { margin: 0; width: 150px; font-size: 13px; color: var(--soft); text-align: center; }
+.tokens svg { border: 1px solid var(--line); border-radius: 6px; background: #fff; }
 .views img { width: 100%; height: auto; display: block; border-radius: 7px; background: var(--track); }
 .views figcaption { overflow-wrap: anywhere; font-size: 13px; color: var(--soft); margin-top: 5px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(440px, 100%), 1fr)); gap: 16px; }

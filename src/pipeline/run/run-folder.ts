@@ -43,6 +43,8 @@ export function runFolder(root: string) {
     maps: at('maps'),
     /** Weights of the attention heads in the CAMs, for methods that weigh heads. */
     headWeights: at('head-weights.json'),
+    /** Class tokens of some images out of every block: `tokens` [N, layers, D], metadata `classes`. */
+    classTokens: at('class-tokens.safetensors'),
     /** Label PNGs of the CAMs at the best threshold. */
     masks: at('masks'),
     /** Labels of AffinityNet: for each image its CAMs twice through the dense CRF. */

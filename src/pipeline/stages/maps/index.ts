@@ -22,7 +22,11 @@ Examples:
       ? ['method', 'model', 'normalise', 'precision', 'maps', 'memory']
       : ['maps', 'memory'],
   images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
-  outputs: ({ maps, headWeights }) => [{ path: maps, needed: true }, { path: headWeights }],
+  outputs: ({ maps, headWeights, classTokens }) => [
+    { path: maps, needed: true },
+    { path: headWeights },
+    { path: classTokens },
+  ],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
   weights: { key: 'maps.weights', flag: '--checkpoint' },
   load: async () => (await import('./maps.ts')).mapsStage,

@@ -7,12 +7,14 @@ import { camsOfImages } from '../../images/image-cams.ts'
 import { limitsOf, passOverStream } from '../../images/image-pass.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
 import type { StageContext } from '../../run/stage.ts'
+import { writeClassTokens } from './class-tokens.ts'
 
 const HEADS = 'headWeights' // of one image, in the metadata of its CAMs
 
 /**
  * Writes maps/ID.safetensors for every image with a tag, of the image's own size; existing ones are kept. Where
- * the method weighs attention heads also head-weights.json, over all images that have CAMs.
+ * the method weighs attention heads also head-weights.json, over all images that have CAMs; where it has class tokens,
+ * class-tokens.safetensors.
  */
 export async function mapsStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
@@ -36,6 +38,8 @@ export async function mapsStage(context: StageContext): Promise<void> {
     )
     const heads = method.takeHeadWeights && (await allHeadWeights(samples.map(file)))
     if (heads !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(heads)}\n`)
+    if (method.classTokens !== undefined)
+      await writeClassTokens(run.classTokens, samples, { ...context, method })
   } finally {
     method.network.dispose()
   }

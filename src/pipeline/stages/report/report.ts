@@ -3,8 +3,9 @@ import type { ScoreRecord } from '../../../evaluate/index.ts'
 import { readImage } from '../../../io/image.ts'
 import type { HeadWeights } from '../../../methods/index.ts'
 import { readMetrics } from '../../../train/metrics.ts'
+import { exists } from '../../images/image-pass.ts'
 import { collectLost } from '../../images/lost-images.ts'
-import { type Training, writeReport } from '../../report/index.ts'
+import { type TokenPlots, type Training, writeReport } from '../../report/index.ts'
 import { readStageFile } from '../../run/score-file.ts'
 import { hasStage, type StageContext } from '../../run/stage.ts'
 import { autoencoder } from '../autoencoder/index.ts'
@@ -16,6 +17,7 @@ import { type RoundScoresFile, roundFiles } from '../segment/round-scores.ts'
 import { trainingExamples, validationExamples } from './examples.ts'
 import { readExamples } from './report-examples.ts'
 import { factsOf, settingsOf, subtitleOf } from './report-facts.ts'
+import { readTokenPlots } from './token-plots.ts'
 
 /** Writes report.html and images/. An image that cannot be read is named and left out, or ends the stage
  * under `strict`. */
@@ -36,6 +38,7 @@ export async function reportStage(context: StageContext): Promise<void> {
     trainings: await readTrainings(context),
     reconstructions: hasStage(autoencoder, recipe) ? await readImage(run.reconstructions) : undefined,
     headWeights: await readStageFile<HeadWeights>(run.headWeights, 'maps').catch(() => undefined),
+    tokenPlots: await tokenPlots(context),
     settings: settingsOf(recipe),
     facts: await factsOf(recipe, run, environment),
     warnings: [...new Set([...dataset.warnings, ...log.warnings])],
@@ -61,6 +64,11 @@ async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]
     ? await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
     : undefined
   return [...(refined?.scores ?? []), ...(relabelled?.scores ?? []), ...(predicted?.scores ?? [])]
+}
+
+/** Undefined for a method without class tokens, and a run whose CAMs were made before they were kept. */
+async function tokenPlots({ run: { classTokens } }: StageContext): Promise<TokenPlots | undefined> {
+  return (await exists(classTokens)) ? readTokenPlots(classTokens) : undefined
 }
 
 async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {

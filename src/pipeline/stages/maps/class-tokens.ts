@@ -1,0 +1,87 @@
+/** @file class-tokens.safetensors: what the class tokens of tags are out of every block, for the report. */
+import type { Sample } from '../../../data/sample.ts'
+import { writeSafetensors } from '../../../io/safetensors.ts'
+import { fromFloat32 } from '../../../io/tensor-data.ts'
+import type { Method } from '../../../methods/index.ts'
+import { autocast, noGrad, ops, scope, tensor } from '../../../torch/index.ts'
+import { camLook } from '../../images/image-cams.ts'
+import { lookAtImages, type SizedViews } from '../../images/sized-views.ts'
+import type { Recipe } from '../../recipe/schema.ts'
+import type { StageContext } from '../../run/stage.ts'
+
+/** More make no better plot, and t-SNE takes the square of their number. */
+const MOST_TOKENS = 300
+
+interface ClassTokens {
+  readonly classes: readonly number[]
+  readonly layers: number
+  /** [classes, layers, D] */
+  readonly values: Float32Array
+}
+
+/**
+ * Writes `tokens` [N, layers, D] of the tags of images spread evenly over `samples`, with the class of each in the metadata.
+ * Images that cannot be read were named when their CAMs were made; without any, nothing is written.
+ */
+export async function writeClassTokens(
+  path: string,
+  samples: readonly Sample[],
+  { method, recipe, log }: Pick<StageContext, 'recipe' | 'log'> & { method: Method },
+): Promise<void> {
+  const title = 'class tokens'
+  const chosen = spreadSamples(samples)
+  const progress = log.progress({ title, total: chosen.length })
+  const found: ClassTokens[] = []
+  for await (const one of lookAtImages(
+    chosen,
+    views => Promise.resolve(tokensOfImage(method, recipe, views)),
+    {
+      ...camLook(method, recipe, [1]),
+      strict: false,
+      title,
+      log,
+      onBadImage: () => undefined,
+    },
+  )) {
+    found.push(one)
+    progress.update(found.length)
+  }
+  progress.finish()
+  const classes = found.flatMap(one => one.classes)
+  if (classes.length === 0) return
+  const values = Float32Array.from(found.flatMap(one => [...one.values]))
+  const { layers } = found[0]!
+  const tokens = fromFloat32(values, [classes.length, layers, values.length / classes.length / layers])
+  await writeSafetensors(path, new Map([['tokens', tokens]]), { classes: JSON.stringify(classes) })
+}
+
+/** The largest even spread of images whose tags are at most MOST_TOKENS. */
+function spreadSamples(samples: readonly Sample[]): Sample[] {
+  const tags = samples.reduce((sum, { tags }) => sum + tags.length, 0)
+  const step = Math.max(1, tags / MOST_TOKENS)
+  const chosen = Array.from(
+    { length: Math.floor(samples.length / step) },
+    (_, i) => samples[Math.floor(i * step)]!,
+  )
+  let left = MOST_TOKENS
+  return chosen.filter(({ tags }) => {
+    left -= tags.length
+    return left >= 0
+  })
+}
+
+function tokensOfImage(
+  method: Method,
+  { device, precision }: Pick<Recipe, 'device' | 'precision'>,
+  { sample: { tags }, views }: Pick<SizedViews, 'sample' | 'views'>,
+): ClassTokens {
+  const { width, height, data } = views[0]!
+  return scope(() =>
+    noGrad(() => {
+      const image = tensor(data, [1, 3, height, width]).to({ device })
+      const all = autocast({ precision, device }, () => method.classTokens!(image)) // [layers, 1, C, D]
+      const own = ops.stack(tags.map(index => all.select(1, 0).select(1, index))) // [K, layers, D]
+      return { classes: tags, layers: own.size(1), values: own.toFloat32Array() }
+    }),
+  )
+}
