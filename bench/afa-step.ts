@@ -3,20 +3,18 @@
  * Run: node dist/bench/afa-step.js REFERENCE ; REFERENCE is a clone of github.com/rulixiang/afa, TAGMASK_TORCH_PYTHON names the
  * python that can import torch (else python3). Without REFERENCE our own step alone.
  */
-import { resolve } from 'node:path'
 import { afaGroups } from '../src/methods/afa/groups.ts'
 import { afaLosses, buildAfa } from '../src/methods/afa/index.ts'
 import type { Afa } from '../src/methods/afa/model.ts'
 import { adamw } from '../src/optim/index.ts'
 import { backward, manualSeed, ops, scope, setThreads, tensor } from '../src/torch/index.ts'
-import { median, startPython } from './python-server.ts'
+import { raceSteps } from './step-race.ts'
 
 const SIDE = 320
 const BATCH = 2
 const CLASSES = 20
 const TAGS = [[3, 7], [12]]
 const LAST_PHASE = 10_000 // after 6000 steps the segmentation learns from CAMs that are spread along the affinity
-const ROUNDS = 5
 
 /**
  * Answers each line with "seconds megabytes". The step is train() of scripts/dist_train_voc.py after 6000 iterations; what their
@@ -111,39 +109,12 @@ for line in sys.stdin:
     print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 `
 
-const clone = process.argv[2]
-const reference =
-  clone === undefined
-    ? undefined
-    : await startPython(SERVER, {
-        python: process.env.TAGMASK_TORCH_PYTHON ?? 'python3',
-        imports: 'torch, numpy',
-        args: [resolve(clone), String(SIDE), String(BATCH), TAGS.join(';')],
-      })
-const step = ourStep()
-const times = { theirs: [] as number[], ours: [] as number[] }
-let theirPeak = 0
-for (let round = 0; round <= ROUNDS; round++) {
-  const answer = await reference?.ask('step')
-  const begin = performance.now()
-  step()
-  const seconds = (performance.now() - begin) / 1000
-  theirPeak = answer?.[1] ?? 0
-  if (round === 0) continue // warms both up
-  times.ours.push(seconds)
-  if (answer !== undefined) times.theirs.push(answer[0]!)
-}
-reference?.close()
-const peak = process.resourceUsage().maxRSS / 1024
-const ours = `${median(times.ours).toFixed(2)} s, ${peak.toFixed(0)} MB`
-if (reference === undefined) console.log(`ours ${ours}`)
-else {
-  const faster = median(times.ours.map((value, round) => times.theirs[round]! / value))
-  console.log(
-    `theirs ${median(times.theirs).toFixed(2)} s, ${theirPeak.toFixed(0)} MB; ours ${ours}: ` +
-      `${faster.toFixed(2)}x as fast, ${(peak / theirPeak).toFixed(2)}x the memory of the process`,
-  )
-}
+await raceSteps({
+  server: SERVER,
+  clone: process.argv[2],
+  args: [String(SIDE), String(BATCH), TAGS.join(';')],
+  step: ourStep(),
+})
 
 function ourStep(): () => void {
   setThreads(2)
