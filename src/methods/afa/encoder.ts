@@ -53,8 +53,21 @@ export function mitEncoder(options: MitOptions): AfaEncoder {
 }
 
 /**
+ * Factors of the logits as the softmax sees them, scaled and without the mean over the keys, which it cannot see. Those of a
+ * pretrained DeiT-Ti are -30 on average and 20 apart: a sigmoid of their sum over heads is 0 or 1 and learns nothing.
+ */
+function centred({ queries, keys, heads }: LogitFactors, patches: (tokens: Tensor) => Tensor): LogitFactors {
+  const own = patches(keys)
+  return {
+    queries: patches(queries).mul((queries.size(2) / heads) ** -0.5),
+    keys: own.sub(own.mean([1], { keepdim: true })),
+    heads,
+  }
+}
+
+/**
  * A vision transformer read after each quarter of its blocks; all maps are of its patches, so the head's logits are too. The
- * affinity reads the last two blocks, as of a mix transformer.
+ * affinity reads the last two blocks, as of a mix transformer, but their logits centred.
  */
 export function vitAfaEncoder(options: VisionTransformerOptions): AfaEncoder {
   const network = new VisionTransformer(options)
@@ -74,9 +87,7 @@ export function vitAfaEncoder(options: VisionTransformerOptions): AfaEncoder {
         const factors: LogitFactors[] = []
         const tokens = network.tokens(images, distinct, {
           records: layer => (withFactors && layer >= first ? 'factors' : undefined),
-          recorded({ factors: made }) {
-            factors.push({ ...made!, queries: patches(made!.queries), keys: patches(made!.keys) })
-          },
+          recorded: ({ factors: made }) => void factors.push(centred(made!, patches)),
         })
         const maps = layers.map(layer => asMap(patches(tokens[distinct.indexOf(layer)]!), { rows, columns }))
         return { maps: maps as unknown as Stages<Tensor>, factors }
