@@ -10,7 +10,7 @@ import type { Recipe } from '../../recipe/schema.ts'
 import type { StageContext } from '../../run/stage.ts'
 
 /** More make no better plot, and t-SNE takes the square of their number. */
-const MOST_TOKENS = 300
+const MOST_TOKENS = 200
 
 interface ClassTokens {
   readonly classes: readonly number[]

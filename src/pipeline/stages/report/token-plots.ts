@@ -6,7 +6,7 @@ import { readSafetensors } from '../../../io/safetensors.ts'
 import { toFloat32Array } from '../../../io/tensor-data.ts'
 import type { Point, TokenPlots } from '../../report/index.ts'
 
-const STEPS = 300 // of t-SNE; the plots of 300 tokens no longer change
+const STEPS = 300 // of t-SNE; the plots of 200 tokens no longer change
 const PERPLEXITY = 30
 const SEED = 1
 
