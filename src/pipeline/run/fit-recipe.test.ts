@@ -161,7 +161,7 @@ describe('a training whose masks begin at a step', () => {
   })
 
   test('too few steps for the images at hand: refused before the first', async () => {
-    await expect(fitBundled('afa_demo', 60, ['train.steps=null'])).rejects.toThrow(
+    await expect(fitBundled('afa_demo', 60, ['train.steps=null', 'train.epochs=32'])).rejects.toThrow(
       new InputError(
         'train.losses.start',
         'is 400, and is not before the end of 192 steps: no mask would be learned',
