@@ -7,8 +7,8 @@ import { afaGroups } from '../src/methods/afa/groups.ts'
 import { afaLosses, buildAfa } from '../src/methods/afa/index.ts'
 import type { Afa } from '../src/methods/afa/model.ts'
 import { adamw } from '../src/optim/index.ts'
-import { backward, manualSeed, ops, scope, setThreads, tensor } from '../src/torch/index.ts'
-import { raceSteps } from './step-race.ts'
+import { backward, manualSeed, scope, setThreads } from '../src/torch/index.ts'
+import { raceSteps, taggedCrops } from './step-race.ts'
 
 const SIDE = 320
 const BATCH = 2
@@ -17,17 +17,13 @@ const TAGS = [[3, 7], [12]]
 const LAST_PHASE = 10_000 // after 6000 steps the segmentation learns from CAMs that are spread along the affinity
 
 /**
- * Answers each line with "seconds megabytes". The step is train() of scripts/dist_train_voc.py after 6000 iterations; what their
+ * The step is train() of scripts/dist_train_voc.py after 6000 iterations; what their
  * environment adds to PyTorch (timm, mmcv, the CRF that a step does not call) is stood in for.
  */
-const SERVER = `
-import resource, sys, time, types
+const REFERENCE = `
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 clone, side, batch = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 tags = [[int(c) for c in row.split(',')] for row in sys.argv[4].split(';')]
-def module(name, **members):
-    made = sys.modules[name] = types.ModuleType(name)
-    made.__dict__.update(members)
 class ConvModule(nn.Module):
     def __init__(self, in_channels, out_channels, kernel_size, norm_cfg=None):
         super().__init__()
@@ -102,15 +98,10 @@ def step():
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-print('ready', flush=True)
-for line in sys.stdin:
-    begin = time.perf_counter()
-    step()
-    print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 `
 
 await raceSteps({
-  server: SERVER,
+  reference: REFERENCE,
   clone: process.argv[2],
   args: [String(SIDE), String(BATCH), TAGS.join(';')],
   step: ourStep(),
@@ -131,17 +122,13 @@ function ourStep(): () => void {
     numClasses: CLASSES,
   })
   const optimiser = adamw(afaGroups(network as Afa, { weightDecay: 0.01 }))
-  const images = ops.randn([BATCH, 3, SIDE, SIDE])
-  const rows = TAGS.map(tags => Array.from({ length: CLASSES }, (_, c) => (tags.includes(c) ? 1 : 0)))
-  const targets = tensor(rows.flat()).reshape(BATCH, CLASSES)
-  const boxes = TAGS.map(() => ({ x: 0, y: 0, width: SIDE, height: SIDE }))
+  const batch = taggedCrops(TAGS, { side: SIDE, classes: CLASSES })
   return () =>
     scope(() => {
-      const { total } = afaLosses(
-        network as Afa,
-        { images, targets, boxes },
-        { labels: { iterations: 10 }, at: { step: LAST_PHASE } },
-      )
+      const { total } = afaLosses(network as Afa, batch, {
+        labels: { iterations: 10 },
+        at: { step: LAST_PHASE },
+      })
       backward(total)
       optimiser.step(1e-5)
       optimiser.zeroGrad()

@@ -7,8 +7,8 @@ import { buildAutoencoder } from '../src/methods/semformer/autoencoder.ts'
 import { buildSemformer } from '../src/methods/semformer/index.ts'
 import { autoencoderRecipe, semformerModelRecipe } from '../src/methods/semformer/recipe.ts'
 import { sgd } from '../src/optim/index.ts'
-import { backward, manualSeed, ops, scope, setThreads, tensor } from '../src/torch/index.ts'
-import { raceSteps } from './step-race.ts'
+import { backward, manualSeed, scope, setThreads } from '../src/torch/index.ts'
+import { raceSteps, taggedCrops } from './step-race.ts'
 
 const SIDE = 224
 const GUIDE_SIDE = 112
@@ -19,14 +19,11 @@ const TAGS = [[3, 7], [12], [14], [8, 15]]
  * The step is the training loop of train_semformer.py without its log; what their environment adds to PyTorch (timm) is stood in
  * for, and nothing is pretrained.
  */
-const SERVER = `
-import ast, resource, sys, time, types
+const REFERENCE = `
+import ast
 import numpy as np, torch, torch.nn as nn, torch.nn.functional as F
 clone, side, guide_side = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 tags = [[int(c) for c in row.split(',')] for row in sys.argv[4].split(';')]
-def module(name, **members):
-    made = sys.modules[name] = types.ModuleType(name)
-    made.__dict__.update(members)
 class Mlp(nn.Module):
     def __init__(self, in_features, hidden_features=None, out_features=None, act_layer=nn.GELU, drop=0.):
         super().__init__()
@@ -95,15 +92,10 @@ def step():
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-print('ready', flush=True)
-for line in sys.stdin:
-    begin = time.perf_counter()
-    step()
-    print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
 `
 
 await raceSteps({
-  server: SERVER,
+  reference: REFERENCE,
   clone: process.argv[2],
   args: [String(SIDE), String(GUIDE_SIDE), TAGS.join(';')],
   step: ourStep(),
@@ -118,13 +110,10 @@ function ourStep(): () => void {
   autoencoder.network.eval()
   const method = buildSemformer({ model, numClasses: CLASSES, autoencoder })
   const optimiser = sgd(method.parameterGroups({ weightDecay: 5e-4, decays: 'weights' }))
-  const images = ops.randn([TAGS.length, 3, SIDE, SIDE])
-  const rows = TAGS.map(tags => Array.from({ length: CLASSES }, (_, c) => (tags.includes(c) ? 1 : 0)))
-  const targets = tensor(rows.flat()).reshape(TAGS.length, CLASSES)
-  const boxes = TAGS.map(() => ({ x: 0, y: 0, width: SIDE, height: SIDE }))
+  const batch = taggedCrops(TAGS, { side: SIDE, classes: CLASSES })
   return () =>
     scope(() => {
-      const { total } = method.losses({ images, views: [], boxes, targets }, { epoch: 0, step: 0 })
+      const { total } = method.losses({ ...batch, views: [] }, { epoch: 0, step: 0 })
       backward(total)
       optimiser.step(0.005)
       optimiser.zeroGrad()

@@ -1,27 +1,62 @@
 /** @file A training step beside its authors', in turns: seconds, memory of the processes and their ratios. */
 import { resolve } from 'node:path'
+import { ops, type Tensor, tensor } from '../src/torch/index.ts'
 import { median, startPython } from './python-server.ts'
 
 const ROUNDS = 5
 
+/** Stand-ins for modules that a reference imports and its step does not need. */
+const BEFORE = `
+import resource, sys, time, types
+def module(name, **members):
+    made = sys.modules[name] = types.ModuleType(name)
+    made.__dict__.update(members)
+`
+
+/** Answers each line with "seconds megabytes" of one step. */
+const AFTER = `
+print('ready', flush=True)
+for line in sys.stdin:
+    begin = time.perf_counter()
+    step()
+    print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+`
+
+/** Images [B, 3, side, side] that are no padding, with tags counted from 0. */
+export function taggedCrops(
+  tags: readonly (readonly number[])[],
+  { side, classes }: { side: number; classes: number },
+): {
+  images: Tensor
+  targets: Tensor
+  boxes: { x: number; y: number; width: number; height: number }[]
+} {
+  const rows = tags.map(own => Array.from({ length: classes }, (_, c) => (own.includes(c) ? 1 : 0)))
+  return {
+    images: ops.randn([tags.length, 3, side, side]),
+    targets: tensor(rows.flat()).reshape(tags.length, classes),
+    boxes: tags.map(() => ({ x: 0, y: 0, width: side, height: side })),
+  }
+}
+
 /**
- * `server` is Python that prints "ready", and then for each line "seconds megabytes" of one step; its first argument is the
+ * `reference` is Python that defines step(), with module(name, **members) at hand; its first argument is the
  * clone of the reference. Without a clone our own step is timed alone. The python is TAGMASK_TORCH_PYTHON, else python3.
  */
 export async function raceSteps({
-  server,
+  reference: script,
   clone,
   args,
   step,
 }: {
-  server: string
+  reference: string
   clone: string | undefined
   args: readonly string[]
   step: () => void
 }): Promise<void> {
   const python = process.env.TAGMASK_TORCH_PYTHON ?? 'python3'
   const started = { python, imports: 'torch, numpy', args: [resolve(clone ?? ''), ...args] }
-  const reference = clone === undefined ? undefined : await startPython(server, started)
+  const reference = clone === undefined ? undefined : await startPython(BEFORE + script + AFTER, started)
   const times = { theirs: [] as number[], ours: [] as number[] }
   let theirPeak = 0
   for (let round = 0; round <= ROUNDS; round++) {

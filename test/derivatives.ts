@@ -9,7 +9,7 @@ export function relative(a: Tensor, b: Tensor, least = 0): number {
   return Math.hypot(...got.map((value, i) => value - want[i]!)) / Math.max(least, Math.hypot(...want))
 }
 
-/** Of the longest gradient: a shorter one is what is left of terms that cancel, and rounded as they are. */
+/** Of the longest of output and gradients: a shorter one is what is left of terms that cancel, and rounded as they are. */
 const SMALL = 0.1
 
 /**

@@ -53,21 +53,20 @@ export function batchCams(
   const largest = Math.max(1, ...scales)
   return noGrad(() =>
     scope(() => {
-      let affinity: Tensor | undefined
+      let affinity = withAffinity && largest === 1 ? seen?.affinity : undefined
       const views = [1, ...scales.filter(scale => scale !== 1)].map(scale =>
         scope(() => {
           const size = [Math.trunc(scale * height), Math.trunc(scale * width)]
           const scaled = scale === 1 ? images : ops.upsampleBilinear2d(images, size, false)
           const before = scale === 1 && flip ? seen?.maps : undefined
-          const known = scale === 1 ? seen?.affinity : undefined
-          const wanted = withAffinity && scale === largest && affinity === undefined
+          const affinityOf = withAffinity && scale === largest && affinity === undefined ? batch : 0
           const flipped = flip ? [scaled.flip(-1)] : []
           const made = network.cams(ops.cat(before === undefined ? [scaled, ...flipped] : flipped), {
-            affinityOf: wanted && known === undefined ? batch : 0,
+            affinityOf,
             observe,
             before,
           })
-          if (wanted) affinity = known ?? made.affinity
+          affinity ??= made.affinity
           return { view: taggedResponses(made.cams, classes, [height, width]), affinity: made.affinity }
         }),
       )

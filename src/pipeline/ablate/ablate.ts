@@ -13,7 +13,7 @@ import { fromHere, type RunFolder } from '../run/run-folder.ts'
 import { type RunRecipeOptions, runRecipe } from '../run/run-recipe.ts'
 import type { StageName } from '../run/stage.ts'
 import type { ScoresFile } from '../stages/evaluate/evaluate.ts'
-import { stageNames } from '../stages/list.ts'
+import { stagesOf, withStagesBefore } from '../stages/list.ts'
 import { readAblationFile } from './ablation-file.ts'
 import { type Ablation, type AblationRun, ablationRows, formatAblation } from './ablation-table.ts'
 import { clippingVariants, pickVariants } from './ablation-variant.ts'
@@ -76,15 +76,17 @@ export async function ablate({
   const siblings: string[] = []
   const seedKey = seedsOf === 'run' ? 'seed' : 'segment.seed'
   for (const seed of seeds) {
-    for (const { name, set: own } of variants) {
+    for (const { name, set: changed } of variants) {
       log.info(`ablate: ${name}, seed ${seed}`)
-      const present = stageNames(recipes.get(name) ?? loaded.recipe) // with weights given, there is no training
-      const stages = present.filter(stage => all || SEED_STAGES.includes(stage))
+      const varied = recipes.get(name)!
+      const stages = (all ? stagesOf(varied) : withStagesBefore(['evaluate'], varied)).map(
+        stage => stage.name,
+      )
       const { run } = await runRecipe({
         ...rest,
         log,
         recipe,
-        set: [...set, ...own, `${seedKey}=${seed}`],
+        set: [...set, ...changed, `${seedKey}=${seed}`],
         overrides,
         runs,
         group: folder,
@@ -134,8 +136,6 @@ function namingVariant(name: string): (error: unknown) => never {
     throw new InputError(`variant ${name}`, error.message, { cause: error })
   }
 }
-
-const SEED_STAGES: readonly StageName[] = ['autoencoder', 'train', 'maps', 'evaluate']
 
 /** Whether a variant sets a key of a stage after evaluate. */
 function reachLater(variants: readonly AblationVariant[]): boolean {

@@ -1,11 +1,11 @@
 /** @file An ablation as a file: a recipe and the variants of it that a paper's table compares. Imports no torch. */
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
-import { findRecipe, isFile } from '../recipe/find.ts'
+import { isFile } from '../recipe/find.ts'
 import { isTree } from '../recipe/tree.ts'
 import { decodeYaml, parseYaml } from '../recipe/yaml.ts'
 import { VARIANT_NAME, VARIANT_NAME_RULE } from './ablation-variant.ts'
@@ -64,7 +64,7 @@ export async function readAblationFile(fileOrName: string): Promise<AblationFile
   const { recipe, set, seeds, variants } = result.data
   const beside = resolve(dirname(file), recipe)
   return {
-    name: (await findRecipe(file)).name,
+    name: basename(file, extname(file)),
     recipe: (await isFile(beside)) ? beside : recipe,
     set: texts(set),
     seeds,

@@ -36,14 +36,16 @@ export interface CamsOfImage {
   readonly heads: HeadWeights | undefined
 }
 
-type CamLook = Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'>
-
 /** Yields the CAMs of the images, as `lookAtImages`; images smaller than a patch are left out. */
 export function camsOfImages(
   method: Method,
   recipe: Recipe,
   samples: readonly Sample[],
-  { scales, storage, ...options }: CamLook & Pick<Recipe['maps'], 'storage'>,
+  {
+    scales,
+    storage,
+    ...options
+  }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
 ): AsyncGenerator<CamsOfImage, void> {
   return lookAtImages(
     samples,

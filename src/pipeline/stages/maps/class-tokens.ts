@@ -1,9 +1,9 @@
 /** @file class-tokens.safetensors: what the class tokens of tags are out of every block, for the report. */
 import type { Sample } from '../../../data/sample.ts'
 import { writeSafetensors } from '../../../io/safetensors.ts'
-import { fromFloat32 } from '../../../io/tensor-data.ts'
+import type { TensorData } from '../../../io/tensor-data.ts'
 import type { Method } from '../../../methods/index.ts'
-import { autocast, noGrad, ops, scope, tensor } from '../../../torch/index.ts'
+import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
 import { camLook } from '../../images/image-cams.ts'
 import { lookAtImages, type SizedViews } from '../../images/sized-views.ts'
 import type { Recipe } from '../../recipe/schema.ts'
@@ -14,9 +14,8 @@ const MOST_TOKENS = 200
 
 interface ClassTokens {
   readonly classes: readonly number[]
-  readonly layers: number
   /** [classes, layers, D] */
-  readonly values: Float32Array
+  readonly tokens: TensorData
 }
 
 /**
@@ -32,26 +31,22 @@ export async function writeClassTokens(
   const chosen = spreadSamples(samples)
   const progress = log.progress({ title, total: chosen.length })
   const found: ClassTokens[] = []
-  for await (const one of lookAtImages(
-    chosen,
-    views => Promise.resolve(tokensOfImage(method, recipe, views)),
-    {
-      ...camLook(method, recipe, [1]),
-      strict: false,
-      title,
-      log,
-      onBadImage: () => undefined,
-    },
-  )) {
+  for await (const one of lookAtImages(chosen, async views => tokensOfImage(method, recipe, views), {
+    ...camLook(method, recipe, [1]),
+    strict: false,
+    title,
+    log,
+    onBadImage: () => undefined,
+  })) {
     found.push(one)
     progress.update(found.length)
   }
   progress.finish()
   const classes = found.flatMap(one => one.classes)
   if (classes.length === 0) return
-  const values = Float32Array.from(found.flatMap(one => [...one.values]))
-  const { layers } = found[0]!
-  const tokens = fromFloat32(values, [classes.length, layers, values.length / classes.length / layers])
+  const [, layers, width] = found[0]!.tokens.shape as [number, number, number]
+  const data = Buffer.concat(found.map(one => one.tokens.data))
+  const tokens: TensorData = { dtype: 'float32', shape: [classes.length, layers, width], data }
   await writeSafetensors(path, new Map([['tokens', tokens]]), { classes: JSON.stringify(classes) })
 }
 
@@ -76,12 +71,10 @@ function tokensOfImage(
   { sample: { tags }, views }: Pick<SizedViews, 'sample' | 'views'>,
 ): ClassTokens {
   const { width, height, data } = views[0]!
-  return scope(() =>
-    noGrad(() => {
-      const image = tensor(data, [1, 3, height, width]).to({ device })
-      const all = autocast({ precision, device }, () => method.classTokens!(image)) // [layers, 1, C, D]
-      const own = ops.stack(tags.map(index => all.select(1, 0).select(1, index))) // [K, layers, D]
-      return { classes: tags, layers: own.size(1), values: own.toFloat32Array() }
-    }),
-  )
+  return scope(() => {
+    const image = tensor(data, [1, 3, height, width]).to({ device })
+    const all = autocast({ precision, device }, () => method.classTokens!(image)) // [layers, 1, C, D]
+    const own = ops.stack(tags.map(index => all.select(1, 0).select(1, index))) // [K, layers, D]
+    return { classes: tags, tokens: own.toData() }
+  })
 }
