@@ -1,6 +1,7 @@
 /** @file A training step beside its authors', in turns: seconds, memory of the processes and their ratios. */
 import { resolve } from 'node:path'
-import { ops, type Tensor, tensor } from '../src/torch/index.ts'
+import { precision } from '../src/pipeline/recipe/precision.ts'
+import { autocast, ops, type Precision, type Tensor, tensor } from '../src/torch/index.ts'
 import { median, startPython } from './python-server.ts'
 
 const ROUNDS = 5
@@ -42,6 +43,7 @@ export function taggedCrops(
 /**
  * `reference` is Python that defines step(), with module(name, **members) at hand; its first argument is the
  * clone of the reference. Without a clone our own step is timed alone. The python is TAGMASK_TORCH_PYTHON, else python3.
+ * Ours runs in fp32, and in bf16 too where `precision: auto` means that; the memory is that of both.
  */
 export async function raceSteps({
   reference: script,
@@ -57,25 +59,33 @@ export async function raceSteps({
   const python = process.env.TAGMASK_TORCH_PYTHON ?? 'python3'
   const started = { python, imports: 'torch, numpy', args: [resolve(clone ?? ''), ...args] }
   const reference = clone === undefined ? undefined : await startPython(BEFORE + script + AFTER, started)
-  const times = { theirs: [] as number[], ours: [] as number[] }
+  const ours = [...new Set<Precision>(['fp32', precision.parse('auto')])].map(of => ({
+    precision: of,
+    seconds: [] as number[],
+  }))
+  const theirs: number[] = []
   let theirPeak = 0
   for (let round = 0; round <= ROUNDS; round++) {
     const answer = await reference?.ask('step')
-    const begin = performance.now()
-    step()
-    const seconds = (performance.now() - begin) / 1000
-    theirPeak = answer?.[1] ?? 0
-    if (round === 0) continue // warms both up
-    times.ours.push(seconds)
-    if (answer !== undefined) times.theirs.push(answer[0]!)
+    const taken = ours.map(({ precision }) => secondsOf(() => autocast({ precision }, step)))
+    if (round === 0) continue // warms all up
+    for (const [i, { seconds }] of ours.entries()) seconds.push(taken[i]!)
+    if (answer !== undefined) [theirs[round - 1], theirPeak] = answer as [number, number]
   }
   reference?.close()
   const peak = process.resourceUsage().maxRSS / 1024
-  const ours = `${median(times.ours).toFixed(2)} s, ${peak.toFixed(0)} MB`
-  if (reference === undefined) return console.log(`ours ${ours}`)
-  const faster = median(times.ours.map((value, round) => times.theirs[round]! / value))
-  console.log(
-    `theirs ${median(times.theirs).toFixed(2)} s, ${theirPeak.toFixed(0)} MB; ours ${ours}: ` +
-      `${faster.toFixed(2)}x as fast, ${(peak / theirPeak).toFixed(2)}x the memory of the process`,
-  )
+  if (theirs.length > 0) console.log(`theirs ${median(theirs).toFixed(2)} s, ${theirPeak.toFixed(0)} MB`)
+  for (const { precision, seconds } of ours) {
+    const faster = median(theirs.map((their, round) => their / seconds[round]!))
+    const ratio = theirs.length === 0 ? '' : `: ${faster.toFixed(2)}x as fast`
+    console.log(`ours ${precision} ${median(seconds).toFixed(2)} s${ratio}`)
+  }
+  const share = theirs.length === 0 ? '' : `: ${(peak / theirPeak).toFixed(2)}x`
+  console.log(`our process ${peak.toFixed(0)} MB${share}`)
+}
+
+function secondsOf(body: () => void): number {
+  const begin = performance.now()
+  body()
+  return (performance.now() - begin) / 1000
 }

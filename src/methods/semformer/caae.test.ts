@@ -89,13 +89,42 @@ test('without a weight for the reconstruction the decoder does not run', () => {
   })
 })
 
+test('the embeddings of some classes are those of all', () => {
+  build()
+  scope(() =>
+    noGrad(() => {
+      const images = noise(2, 3, 16, 16)
+      const all = network.embeddings(images)
+      const some = network.embeddings(images, { classes: [3, 1] })
+      for (const [i, index] of [3, 1].entries())
+        expect(values(some.select(1, i))).toEqual(
+          values(all.select(1, index)).map(value => expect.closeTo(value, 5)),
+        )
+    }),
+  )
+})
+
+test('without its decoder it embeds as before, holds less and reconstructs nothing', () => {
+  build()
+  scope(() =>
+    noGrad(() => {
+      const images = noise(1, 3, 16, 16)
+      const before = { embeddings: values(network.embeddings(images)), live: memory().live }
+      network.dropDecoder()
+      expect(memory().live).toBeLessThan(before.live)
+      expect(values(network.embeddings(images))).toEqual(before.embeddings)
+      expect(() => network.forward(images)).toThrow('the decoder of this autoencoder was dropped')
+    }),
+  )
+})
+
 test('patches lie where they were', () => {
   build()
   scope(() =>
     noGrad(() => {
-      const { decoder } = network
-      ops.zero_(decoder.mlp.weight)
-      ops.copy_(decoder.mlp.bias!, ops.arange(0, 48)) // channel, row, column of a patch
+      const { mlp } = network.decoder!
+      ops.zero_(mlp.weight)
+      ops.copy_(mlp.bias!, ops.arange(0, 48)) // channel, row, column of a patch
       const { reconstruction } = network.forward(noise(1, 3, 16, 16))
       expect(reconstruction.shape).toEqual([1, 3, 16, 16])
       const at = (c: number, y: number, x: number): number =>

@@ -1,7 +1,8 @@
 /** @file The class-aware autoencoder: a class embedding of an image for each class, and the image from them again (SemFormer, section 3.2; core/models/caae.py). */
+import { TagmaskError } from '../../errors.ts'
 import { type Block, blocks, type VitOptions } from '../../models/vit/index.ts'
 import { Embedding, fanInUniform, LayerNorm, Linear, Module } from '../../nn/index.ts'
-import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
 import { GridBackbone, type UnusedParts } from './grid-backbone.ts'
 import { cosineSimilarity } from './similarity.ts'
 
@@ -86,7 +87,7 @@ function drawAsTorch(module: Module): void {
 export class Caae extends Module {
   readonly encoder: { readonly vit_backbone: GridBackbone }
   readonly mlp: Linear
-  readonly decoder: CaaeDecoder
+  decoder: CaaeDecoder | undefined
   readonly convert: { readonly 0: Linear }
   readonly reConvert: { readonly 0: Linear; readonly 1: LayerNorm }
   readonly crs: { readonly 0: Embedding }
@@ -129,9 +130,15 @@ export class Caae extends Module {
     return this.crs[0].weight.relu()
   }
 
-  /** Class embeddings [B, K, E] of images [B, 3, S, S], normalised. */
-  embeddings(images: Tensor): Tensor {
-    return scope(() => this.reduce(this.primaryTokens(images)))
+  /** Frees the decoder, which only a reconstruction needs: `forward` throws from now on. */
+  dropDecoder(): void {
+    this.decoder?.dispose()
+    this.decoder = undefined
+  }
+
+  /** Class embeddings [B, K, E] of images [B, 3, S, S], normalised; of `classes` alone where given. */
+  embeddings(images: Tensor, { classes }: { classes?: readonly number[] } = {}): Tensor {
+    return scope(() => this.reduce(this.primaryTokens(images, classes)))
   }
 
   /** Cosine of each class embedding to the semantics of its class [B, K]; `present` [B, K] in {0, 1}. */
@@ -147,11 +154,13 @@ export class Caae extends Module {
 
   /** images [B, 3, S, S], normalised */
   forward(images: Tensor): CaaeOutput {
+    const { decoder } = this
+    if (decoder === undefined) throw new TagmaskError('the decoder of this autoencoder was dropped')
     return scope(() => {
       const primaryTokens = this.primaryTokens(images)
       const joined = scope(() => this.reConvert[1].forward(this.reConvert[0].forward(primaryTokens)))
       const decoderTokens = this.mlp.forward(joined)
-      const patches = this.decoder.forward(decoderTokens)
+      const patches = decoder.forward(decoderTokens)
       return {
         primaryTokens,
         embeddings: this.reduce(primaryTokens),
@@ -161,8 +170,16 @@ export class Caae extends Module {
     })
   }
 
-  private primaryTokens(images: Tensor): Tensor {
-    return scope(() => this.convert[0].forward(this.backbone.tokens(images)).relu())
+  /** [B, L, K*E], of `classes` alone where given. */
+  private primaryTokens(images: Tensor, classes?: readonly number[]): Tensor {
+    return scope(() => {
+      const tokens = this.backbone.tokens(images)
+      if (classes === undefined) return this.convert[0].forward(tokens).relu()
+      const { weight } = this.convert[0]
+      const own = weight.reshape(this.numClasses, -1, weight.size(1)) // [K, E, D]
+      const rows = ops.indexSelect(own, 0, tensor([...classes]).to({ dtype: 'int64', device: weight.device }))
+      return ops.linear(tokens, rows.reshape(-1, weight.size(1))).relu()
+    })
   }
 
   /** [B, L, K*E] -> [B, K, E] */
@@ -172,7 +189,7 @@ export class Caae extends Module {
       mean: () => tokens.mean(1),
       max: () => tokens.max(1).values,
     }[this.reduction]()
-    return reduced.reshape(tokens.size(0), this.numClasses, -1)
+    return reduced.reshape(tokens.size(0), -1, this.semantics().size(1))
   }
 
   /** Patches [B, h*w, 3*p*p] side by side [B, 3, H, W]. */

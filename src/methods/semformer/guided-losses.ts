@@ -34,7 +34,8 @@ export function guidedLosses(
     const sums = { foreground: ops.zeros([], { device }), background: ops.zeros([], { device }) }
     for (let first = 0; first < pairs.classes.length; first += chunk)
       scope(() => {
-        const seen = similaritiesOf(autoencoder, { images, maps: leaf, pairs }, { first, chunk })
+        const classes = presentIn(pairs, { first, chunk })
+        const seen = similaritiesOf(autoencoder, { images, maps: leaf, pairs }, { first, chunk, classes })
         const own = seen.weights.to({ device })
         const [foreground, background] = [
           seen.foreground.mul(own).sum(),
@@ -56,16 +57,32 @@ export function guidedLosses(
   })
 }
 
-/** Class embeddings [pairs, K, E] of the foregrounds and backgrounds of the pairs from `first` on, and their similarities [pairs, K]. */
+/** Classes of the images of these pairs, ascending: the weights of all others are 0. */
+function presentIn({ classes, images }: Pairs, { first, chunk }: { first: number; chunk: number }): number[] {
+  const shown = new Set(images.slice(first, first + chunk))
+  return [...new Set(classes.filter((_, pair) => shown.has(images[pair]!)))].sort((a, b) => a - b)
+}
+
+/**
+ * Class embeddings [pairs, classes, E] of the foregrounds and backgrounds of the pairs from `first` on, their similarities to the
+ * semantics of those classes [pairs, classes], and what these weigh.
+ */
 export function similaritiesOf(
   autoencoder: Caae,
   { images, maps, pairs }: { images: Tensor; maps: Tensor; pairs: Pairs },
-  { first = 0, chunk = pairs.classes.length }: { first?: number; chunk?: number } = {},
+  {
+    first = 0,
+    chunk = pairs.classes.length,
+    classes,
+  }: { first?: number; chunk?: number; classes?: readonly number[] } = {},
 ) {
   const { numClasses } = autoencoder
+  const columns = classes ?? Array.from({ length: numClasses }, (_, index) => index)
   const count = Math.min(chunk, pairs.classes.length - first)
+  const indices = (values: readonly number[]): Tensor =>
+    tensor([...values]).to({ dtype: 'int64', device: maps.device })
   const index = (of: (pair: number) => number): Tensor =>
-    tensor(Array.from({ length: count }, (_, i) => of(first + i))).to({ dtype: 'int64', device: maps.device })
+    indices(Array.from({ length: count }, (_, i) => of(first + i)))
   const shown = ops.indexSelect(
     images,
     0,
@@ -79,8 +96,12 @@ export function similaritiesOf(
     index(pair => pairs.images[pair]! * numClasses + pairs.classes[pair]!),
   )
   const front = shown.mul(own)
-  const embeddings = autoencoder.embeddings(ops.cat([front, shown.sub(front)]))
-  const similar = cosineSimilarity(embeddings, autoencoder.semantics())
+  const embeddings = autoencoder.embeddings(ops.cat([front, shown.sub(front)]), { classes: columns })
+  const semantics = ops.indexSelect(autoencoder.semantics(), 0, indices(columns))
+  const similar = cosineSimilarity(embeddings, semantics)
+  const weights = Array.from({ length: count }, (_, i) =>
+    columns.map(column => pairs.weights[(first + i) * numClasses + column]!),
+  )
   return {
     embeddings: {
       foreground: embeddings.narrow(0, 0, count),
@@ -88,9 +109,6 @@ export function similaritiesOf(
     },
     foreground: similar.narrow(0, 0, count),
     background: similar.narrow(0, count, count),
-    weights: tensor(pairs.weights.subarray(first * numClasses, (first + count) * numClasses), [
-      count,
-      numClasses,
-    ]),
+    weights: tensor(weights.flat(), [count, columns.length]),
   }
 }

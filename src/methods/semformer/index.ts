@@ -25,7 +25,7 @@ export interface SemformerSettings {
 
 const RESOLUTION = 224 // of the images that DeiT's own positions are for
 
-/** Builds the network of a recipe with its losses and CAMs; `autoencoder` is frozen. */
+/** Builds the network of a recipe with its losses and CAMs; `autoencoder` is frozen and loses its decoder, which guides nothing. */
 export function buildSemformer({
   model: { width, embedding, imageSize, ...rest },
   numClasses,
@@ -45,6 +45,7 @@ export function buildSemformer({
   })
   const guide = autoencoder?.network
   guide?.freeze()
+  if (guide instanceof Caae) guide.dropDecoder()
   return {
     network,
     numClasses,

@@ -206,9 +206,9 @@ describe('a step', () => {
 /** Notes the most images that pass at a time. */
 function spying(of: Caae, live: { most: number }): Caae {
   const spied = Object.create(of) as Caae
-  spied.embeddings = images => {
+  spied.embeddings = (images, options) => {
     live.most = Math.max(live.most, images.size(0))
-    return of.embeddings(images)
+    return of.embeddings(images, options)
   }
   return spied
 }

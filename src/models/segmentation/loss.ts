@@ -4,6 +4,7 @@ import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor 
 
 const SUM = 2 // at::Reduction
 const NEVER = -1e4 // added to a log probability
+const AT_ONCE = 2 ** 20 // logits of full size: several small images, or one large one
 
 export interface SegmentationLossOptions {
   /**
@@ -57,8 +58,8 @@ function summedLoss(
 }
 
 /**
- * The sum and its gradient [B, C, h, w], image by image: logits of full size, and what autograd keeps of them, are
- * then there for one image only, and backward has nothing left to do.
+ * The sum and its gradient [B, C, h, w], a few images at a time: logits of full size, and what autograd keeps of them, are
+ * then there for those only, and backward has nothing left to do.
  */
 function lossAndGradient(
   logits: Tensor,
@@ -68,16 +69,19 @@ function lossAndGradient(
   return scope(() => {
     const gradient = ops.emptyLike(logits)
     const sum = ops.zeros([], { device: logits.device })
-    for (let sample = 0; sample < logits.size(0); sample++) {
+    const batch = logits.size(0)
+    const most = Math.max(1, Math.floor(AT_ONCE / (logits.size(1) * labels.size(1) * labels.size(2))))
+    for (let first = 0; first < batch; first += most) {
       scope(() => {
-        const leaf = logits.narrow(0, sample, 1).clone()
+        const part = (of: Tensor): Tensor => of.narrow(0, first, Math.min(most, batch - first))
+        const leaf = part(logits).clone()
         leaf.requiresGrad = true
-        const options = { candidates: candidates?.narrow(0, sample, 1), weights }
-        const loss = summedLoss(leaf, labels.narrow(0, sample, 1), options)
+        const options = { candidates: candidates && part(candidates), weights }
+        const loss = summedLoss(leaf, part(labels), options)
         backward(loss)
         noGrad(() => {
           ops.add_(sum, loss)
-          ops.copy_(gradient.narrow(0, sample, 1), leaf.grad!)
+          ops.copy_(part(gradient), leaf.grad!)
         })
       })
     }
