@@ -153,30 +153,37 @@ test('CAM passes move the running statistics in training, and only where asked',
   })
 })
 
-test('images that the training has just seen have the same CAMs, affinity and statistics without a second look', () => {
-  scope(() => {
-    manualSeed(4)
-    const network = new Afa({ encoder: mitEncoder({ ...TINY, dropPath: 0 }), numClasses: 3, embedDim: 8 })
-    const { bn } = network.decoder.linearFuse
-    const images = ops.randn([2, 3, 32, 48])
-    const options = { classes: [[0], [1, 2]], scales: [1, 0.5] }
-    const seen = network.forward(images, { affinity: true })
-    const before = [bn.runningMean.clone(), bn.runningVar.clone()]
-    const again = batchCams(network, images, options)
-    const statistics = [bn.runningMean.clone(), bn.runningVar.clone()]
-    noGrad(() => {
-      ops.copy_(bn.runningMean, before[0]!)
-      ops.copy_(bn.runningVar, before[1]!)
+test.for([
+  { scales: [1, 0.5], flip: true },
+  { scales: [1, 0.5], flip: false },
+  { scales: [1], flip: false },
+])(
+  'images that the training has just seen have the same CAMs, affinity and statistics without a second look: %o',
+  look => {
+    scope(() => {
+      manualSeed(4)
+      const network = new Afa({ encoder: mitEncoder({ ...TINY, dropPath: 0 }), numClasses: 3, embedDim: 8 })
+      const { bn } = network.decoder.linearFuse
+      const images = ops.randn([2, 3, 32, 48])
+      const options = { classes: [[0], [1, 2]], ...look }
+      const seen = network.forward(images, { affinity: true })
+      const before = [bn.runningMean.clone(), bn.runningVar.clone()]
+      const again = batchCams(network, images, options)
+      const statistics = [bn.runningMean.clone(), bn.runningVar.clone()]
+      noGrad(() => {
+        ops.copy_(bn.runningMean, before[0]!)
+        ops.copy_(bn.runningVar, before[1]!)
+      })
+      const once = batchCams(network, images, { ...options, seen })
+      for (const i of [0, 1])
+        expect(greatest(once.images[i]!.cams.sub(again.images[i]!.cams))).toBeLessThan(1e-5)
+      expect(greatest(once.affinity!.sub(again.affinity!))).toBeLessThan(1e-6)
+      expect(greatest(bn.runningMean.sub(statistics[0]!))).toBeLessThan(1e-6)
+      expect(greatest(bn.runningVar.sub(statistics[1]!))).toBeLessThan(1e-6)
+      network.dispose()
     })
-    const once = batchCams(network, images, { ...options, seen })
-    for (const i of [0, 1])
-      expect(greatest(once.images[i]!.cams.sub(again.images[i]!.cams))).toBeLessThan(1e-5)
-    expect(greatest(once.affinity!.sub(again.affinity!))).toBeLessThan(1e-6)
-    expect(greatest(bn.runningMean.sub(statistics[0]!))).toBeLessThan(1e-6)
-    expect(greatest(bn.runningVar.sub(statistics[1]!))).toBeLessThan(1e-6)
-    network.dispose()
-  })
-})
+  },
+)
 
 test('multi-scale CAMs of the tags are those of all classes; an image without tags has none', () => {
   scope(() => {

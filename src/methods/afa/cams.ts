@@ -28,7 +28,7 @@ export interface BatchCamOptions {
   readonly withAffinity?: boolean
   /** Also look at the flip at each scale, as published. */
   readonly flip?: boolean
-  /** What the network has just made of the same images: with flips, they are not looked at again. */
+  /** What the network has just made of the same images, which are then not looked at again; its affinity, too, where that is wanted. */
   readonly seen?: AfaOutput
 }
 
@@ -58,10 +58,10 @@ export function batchCams(
         scope(() => {
           const size = [Math.trunc(scale * height), Math.trunc(scale * width)]
           const scaled = scale === 1 ? images : ops.upsampleBilinear2d(images, size, false)
-          const before = scale === 1 && flip ? seen?.maps : undefined
+          const before = scale === 1 ? seen?.maps : undefined
           const affinityOf = withAffinity && scale === largest && affinity === undefined ? batch : 0
-          const flipped = flip ? [scaled.flip(-1)] : []
-          const made = network.cams(ops.cat(before === undefined ? [scaled, ...flipped] : flipped), {
+          const looked = [...(before === undefined ? [scaled] : []), ...(flip ? [scaled.flip(-1)] : [])]
+          const made = network.cams(looked.length === 0 ? undefined : ops.cat(looked), {
             affinityOf,
             observe,
             before,

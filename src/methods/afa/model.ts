@@ -91,10 +91,10 @@ export class Afa extends Module {
   /**
    * The CAM path; call without autograd. In training the head's running statistics see the maps, as in the original, whose head
    * runs in every pass (`observe: false` leaves them alone). `affinityOf`: the affinity of so many images, from the first.
-   * `before`: stage maps of other images, whose CAMs come first.
+   * `before`: stage maps of other images, whose CAMs come first, or the only ones.
    */
   cams(
-    images: Tensor,
+    images: Tensor | undefined,
     {
       affinityOf = 0,
       observe = this.training,
@@ -102,9 +102,12 @@ export class Afa extends Module {
     }: { affinityOf?: number; observe?: boolean; before?: Stages<Tensor> | undefined } = {},
   ): AfaCams {
     return scope(() => {
-      const { maps: own, factors } = this.#encoder.forward(images, { withFactors: affinityOf > 0 })
-      const joined = (stage: 0 | 1 | 2 | 3): Tensor => ops.cat([before![stage], own[stage]])
-      const maps: Stages<Tensor> = before === undefined ? own : [joined(0), joined(1), joined(2), joined(3)]
+      const seen = images && this.#encoder.forward(images, { withFactors: affinityOf > 0 })
+      const passes = [before, seen?.maps].filter(maps => maps !== undefined)
+      const joined = (stage: 0 | 1 | 2 | 3): Tensor =>
+        passes.length === 1 ? passes[0]![stage] : ops.cat(passes.map(maps => maps[stage]))
+      const maps: Stages<Tensor> = [joined(0), joined(1), joined(2), joined(3)]
+      const factors = seen?.factors ?? []
       if (observe) this.decoder.observe(maps)
       const cams = asMap(this.classified(asTokens(maps[3])), gridOf(maps[3]))
       const first = factors.map(({ queries, keys, heads }) => ({

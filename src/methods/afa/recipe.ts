@@ -85,7 +85,11 @@ const labels = z.strictObject({
     .array(z.number().gt(0).max(8))
     .min(1)
     .default([1, 0.5, 1.5])
-    .describe('sizes of the crop at which its CAMs are made, always with flips; 1 is always among them'),
+    .describe('sizes of the crop at which its CAMs are made; 1 is always among them'),
+  flip: z
+    .boolean()
+    .default(true)
+    .describe('CAMs of the flipped crop too, the larger one counts; as published'),
   low: z.number().min(0).max(1).default(0.35).describe('background score below which nothing is foreground'),
   high: z.number().min(0).max(1).default(0.55).describe('background score that foreground must be above'),
   spreadStart: z

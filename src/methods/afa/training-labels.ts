@@ -10,6 +10,8 @@ import { propagateWithBackground, transitions } from './propagation.ts'
 export interface TrainingLabelOptions {
   /** Sizes of the crop at which its CAMs are made. */
   readonly scales?: readonly number[]
+  /** Also of its flip. */
+  readonly flip?: boolean
   /** Background scores, once low, for all that might be foreground, and once high, for what surely is. */
   readonly low?: number
   readonly high?: number
@@ -46,6 +48,7 @@ export function trainingLabels(
   { images, colours, classes, boxes, seen }: TaggedCrops,
   {
     scales = [1, 0.5, 1.5],
+    flip = true,
     low = 0.35,
     high = 0.55,
     radius = RADIUS,
@@ -59,6 +62,7 @@ export function trainingLabels(
       const made = batchCams(network, images, {
         classes,
         scales,
+        flip,
         withAffinity: walks,
         ...(seen !== undefined && { seen }),
       })
