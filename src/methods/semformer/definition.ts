@@ -38,7 +38,7 @@ export const semformer = defineMethod({
   check: checkSemformer,
   words: ({ maps: { cra, craLayers, merge } }) => ({
     network: 'semformer',
-    maps: `${cra ? `times the class-relative attention of the last ${craLayers} layers` : 'the classifier alone'}, ${merge}`,
+    maps: `${cra ? `${cra === 'alone' ? '' : 'times '}the class-relative attention of the last ${craLayers} layers` : 'the classifier alone'}, ${merge}`,
   }),
   variants: () => SEMFORMER_VARIANTS,
   camViews: ({ model }) => ({ unit: model.patchSize, rounding: 'up' }),

@@ -4,8 +4,8 @@ import type { ImageCamOptions } from '../multi-scale.ts'
 import type { Semformer } from './model.ts'
 
 export interface SemformerMapOptions {
-  /** Times the attention of each class token to the patches (CRA). */
-  readonly relevance?: boolean
+  /** Times the attention of each class token to the patches (CRA), or that alone. */
+  readonly relevance?: boolean | 'alone'
   /** Number of last blocks whose attention is summed for it. */
   readonly layers?: number
   /** Of the responses: what the code does (relu), or the paper's activation maps (sigmoid). */
@@ -28,7 +28,8 @@ export function semformerMaps(
   return scope(() => {
     const { logits, attended } = lookAt(network, images, { layers: relevance ? layers : 0 })
     const active = activation === 'relu' ? logits.relu() : logits.sigmoid()
-    return (relevance ? active.mul(attended) : active).narrow(1, 1, network.numClasses - 1)
+    const maps = relevance === 'alone' ? attended : relevance ? active.mul(attended) : active
+    return maps.narrow(1, 1, network.numClasses - 1)
   })
 }
 

@@ -149,9 +149,11 @@ export const semformerMapsFields = {
     .default([0.5, 1, 1.5, 2])
     .describe('scales of the input, relative to the size of the image, up to whole patches; CAMs are merged'),
   cra: z
-    .boolean()
+    .union([z.boolean(), z.literal('alone')])
     .default(true)
-    .describe('times the class-relative attention: that of the class tokens to the patches'),
+    .describe(
+      'times the class-relative attention: that of the class tokens to the patches; alone: the attention without the responses',
+    ),
   craLayers: z.int().min(1).default(4).describe('number of last layers whose attention is summed for it'),
   activation: way('of the classifier: ReLU (published-code), or the sigmoid that it is trained with (paper)'),
   merge: z.enum(['sum', 'mean', 'max']).default('sum').describe('of the CAMs of all scales and flips'),

@@ -324,13 +324,14 @@ describe('CAMs', () => {
     scope(() =>
       noGrad(() => {
         const images = noise(1, 3, 24, 24)
-        const [plain, related] = [false, true].map(relevance =>
+        const [plain, related, alone] = ([false, true, 'alone'] as const).map(relevance =>
           values(semformerMaps(network, images, { relevance, activation: 'sigmoid' })),
         )
         expect(Math.min(...plain!)).toBeGreaterThan(0)
         const shares = related!.map((value, i) => value / plain![i]!)
         expect(Math.min(...shares)).toBe(0)
         expect(Math.max(...shares)).toBeGreaterThan(0.9)
+        expect(shares).toEqual(alone!.map(value => expect.closeTo(value, 5)))
       }),
     )
   })
