@@ -81,6 +81,9 @@ export function expectedAt(path: readonly PropertyKey[], tree: unknown): string 
   return nodes.length === 0 ? undefined : listWords([...new Set(nodes.map(inWords))])
 }
 
+/** Types of values that are written without quotes. */
+const BARE = new Set<string | undefined>(['number', 'integer', 'boolean'])
+
 /** True when `path` takes only text, so that `--set data.split=2012` means the text "2012". */
 export function isTextAt(path: readonly PropertyKey[]): boolean {
   const nodes = nodesAt(path)
@@ -89,7 +92,7 @@ export function isTextAt(path: readonly PropertyKey[]): boolean {
     nodes.every(
       node =>
         alternatives(node).some(({ type }) => type === 'string') &&
-        !alternatives(node).some(({ type }) => type === 'number' || type === 'integer'),
+        !alternatives(node).some(({ type }) => BARE.has(type)),
     )
   )
 }
