@@ -1,7 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { deit } from '../../models/vit/index.ts'
-import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../../torch/index.ts'
+import {
+  autocast,
+  backward,
+  manualSeed,
+  memory,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+  tensor,
+} from '../../torch/index.ts'
 import { Caae, type CaaeOptions } from './caae.ts'
 import { caaeLosses, withBackground } from './caae-losses.ts'
 import { semformerGroups } from './groups.ts'
@@ -86,6 +96,26 @@ test('without a weight for the reconstruction the decoder does not run', () => {
     backward(total)
     expect(network.parameters().get('decoder.norm.weight')!.grad).toBeUndefined()
     expect(network.convert[0].weight.grad).toBeDefined()
+  })
+})
+
+test('its losses in bf16 are near those in fp32', () => {
+  build()
+  scope(() => {
+    const batch = {
+      images: noise(2, 3, 16, 16),
+      present: withBackground(tensor([1, 0, 0, 0, 1, 1], [2, 3])),
+    }
+    const [fp32, bf16] = (['fp32', 'bf16'] as const).map(precision => {
+      const { total } = autocast({ precision }, () => caaeLosses(network, batch))
+      backward(total)
+      const gradient = values(network.convert[0].weight.grad!)
+      for (const parameter of network.parameters().values()) parameter.grad = undefined
+      return { total: total.item(), gradient }
+    })
+    expect(Math.abs(bf16!.total / fp32!.total - 1)).toBeLessThan(0.02)
+    const off = Math.hypot(...bf16!.gradient.map((value, i) => value - fp32!.gradient[i]!))
+    expect(off / Math.hypot(...fp32!.gradient)).toBeLessThan(0.2)
   })
 })
 

@@ -158,8 +158,9 @@ export class Caae extends Module {
     if (decoder === undefined) throw new TagmaskError('the decoder of this autoencoder was dropped')
     return scope(() => {
       const primaryTokens = this.primaryTokens(images)
-      const joined = scope(() => this.reConvert[1].forward(this.reConvert[0].forward(primaryTokens)))
-      const decoderTokens = this.mlp.forward(joined)
+      const plain = (tokens: Tensor): Tensor => tokens.to({ dtype: 'float32' }) // of bf16 products, for the norms
+      const joined = scope(() => this.reConvert[1].forward(plain(this.reConvert[0].forward(primaryTokens))))
+      const decoderTokens = plain(this.mlp.forward(joined))
       const patches = decoder.forward(decoderTokens)
       return {
         primaryTokens,
