@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { backward, keep, manualSeed, memory, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import { type Block, blocks, type LogitFactors, runBlocks } from './index.ts'
+import { type Block, blocks, type LogitFactors, PatchEmbed, runBlocks } from './index.ts'
 
 const [BATCH, LENGTH, WIDTH, HEADS] = [2, 5, 8, 2]
 let trunk: Block[]
@@ -139,5 +139,22 @@ describe('a visitor', () => {
       else noGrad(run)
     })
     expect(memory().live).toBe(before)
+  })
+})
+
+test('patches of images that need a gradient are those of images that need none', () => {
+  scope(() => {
+    manualSeed(2)
+    const embed = new PatchEmbed({ embedDim: 6, patchSize: 4 })
+    const images = ops.randn([2, 3, 9, 14])
+    const plain = embed.forward(images)
+    images.requiresGrad = true
+    const product = embed.forward(images)
+    expect(product.shape).toEqual(plain.shape)
+    const wanted = [...plain.toFloat32Array()].map(value => expect.closeTo(value, 4))
+    expect([...product.toFloat32Array()]).toEqual(wanted)
+    backward(product.sum())
+    expect(images.grad!.select(2, 8).abs().sum().item()).toBe(0) // the remainder is ignored
+    embed.dispose()
   })
 })
