@@ -174,12 +174,13 @@ export class Caae extends Module {
   /** [B, L, K*E], of `classes` alone where given. */
   private primaryTokens(images: Tensor, classes?: readonly number[]): Tensor {
     return scope(() => {
-      const tokens = this.backbone.tokens(images)
-      if (classes === undefined) return this.convert[0].forward(tokens).relu()
       const { weight } = this.convert[0]
-      const own = weight.reshape(this.numClasses, -1, weight.size(1)) // [K, E, D]
-      const rows = ops.indexSelect(own, 0, tensor([...classes]).to({ dtype: 'int64', device: weight.device }))
-      return ops.linear(tokens, rows.reshape(-1, weight.size(1))).relu()
+      const rows = (own: readonly number[]): Tensor => {
+        const index = tensor([...own]).to({ dtype: 'int64', device: weight.device })
+        const each = weight.reshape(this.numClasses, -1, weight.size(1)) // [K, E, D]
+        return ops.indexSelect(each, 0, index).reshape(-1, weight.size(1))
+      }
+      return ops.linear(this.backbone.tokens(images), classes === undefined ? weight : rows(classes)).relu()
     })
   }
 

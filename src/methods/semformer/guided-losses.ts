@@ -36,10 +36,9 @@ export function guidedLosses(
       scope(() => {
         const classes = presentIn(pairs, { first, chunk })
         const seen = similaritiesOf(autoencoder, { images, maps: leaf, pairs }, { first, chunk, classes })
-        const own = seen.weights.to({ device })
         const [foreground, background] = [
-          seen.foreground.mul(own).sum(),
-          seen.background.mul(own).sum().neg(),
+          seen.foreground.mul(seen.weights).sum(),
+          seen.background.mul(seen.weights).sum().neg(),
         ]
         noGrad(() => {
           ops.add_(sums.foreground, foreground)
@@ -97,11 +96,12 @@ export function similaritiesOf(
   )
   const front = shown.mul(own)
   const embeddings = autoencoder.embeddings(ops.cat([front, shown.sub(front)]), { classes: columns })
-  const semantics = ops.indexSelect(autoencoder.semantics(), 0, indices(columns))
-  const similar = cosineSimilarity(embeddings, semantics)
-  const weights = Array.from({ length: count }, (_, i) =>
-    columns.map(column => pairs.weights[(first + i) * numClasses + column]!),
-  )
+  const kept = indices(columns)
+  const similar = cosineSimilarity(embeddings, ops.indexSelect(autoencoder.semantics(), 0, kept))
+  const weights = tensor(pairs.weights.subarray(first * numClasses, (first + count) * numClasses), [
+    count,
+    numClasses,
+  ])
   return {
     embeddings: {
       foreground: embeddings.narrow(0, 0, count),
@@ -109,6 +109,6 @@ export function similaritiesOf(
     },
     foreground: similar.narrow(0, 0, count),
     background: similar.narrow(0, count, count),
-    weights: tensor(weights.flat(), [count, columns.length]),
+    weights: ops.indexSelect(weights.to({ device: maps.device }), 1, kept),
   }
 }
