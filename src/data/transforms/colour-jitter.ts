@@ -27,39 +27,32 @@ export function adjustHue({ width, height, data: source }: RgbImage, turn: numbe
   const shift = Math.trunc(turn * 255)
   const data = new Uint8Array(source.length)
   for (let i = 0; i < source.length; i += 3) {
-    const [r, g, b] = [source[i]!, source[i + 1]!, source[i + 2]!]
+    const r = source[i]!
+    const g = source[i + 1]!
+    const b = source[i + 2]!
     const value = Math.max(r, g, b)
     const range = value - Math.min(r, g, b)
     const saturation = range === 0 ? 0 : Math.trunc((range / value) * 255)
-    if (saturation === 0) data.fill(value, i, i + 3)
-    else {
-      const hue = (hueByte(r, g, b, value, range) + shift) & 255
-      writeHsv(data, i, hue, saturation, value)
-    }
+    const sixths = saturation === 0 ? 0 : (((hueByte(r, g, b, value, range) + shift) & 255) * 6) / 255
+    const edge = Math.floor(sixths)
+    const rest = sixths - edge
+    const share = saturation / 255
+    const low = Math.round(value * (1 - share))
+    const falling = Math.round(value * (1 - share * rest))
+    const rising = Math.round(value * (1 - share * (1 - rest)))
+    // the edges of the colour circle; 6 is 0 again. No array for a pixel: it takes ten times as long
+    data[i] = edge % 5 === 0 || edge === 6 ? value : edge === 1 ? falling : edge === 4 ? rising : low
+    data[i + 1] = edge === 1 || edge === 2 ? value : edge === 3 ? falling : edge % 6 === 0 ? rising : low
+    data[i + 2] = edge === 3 || edge === 4 ? value : edge === 5 ? falling : edge === 2 ? rising : low
   }
   return { width, height, data }
 }
 
 function hueByte(r: number, g: number, b: number, value: number, range: number): number {
-  const [rc, gc, bc] = [(value - r) / range, (value - g) / range, (value - b) / range]
+  const rc = (value - r) / range
+  const gc = (value - g) / range
+  const bc = (value - b) / range
   const sixths = r === value ? bc - gc : g === value ? 2 + rc - bc : 4 + gc - rc
-  return Math.trunc(((sixths / 6 + 1) % 1) * 255)
-}
-
-function writeHsv(data: Uint8Array, at: number, hue: number, saturation: number, value: number): void {
-  const sixths = (hue * 6) / 255
-  const sector = Math.floor(sixths)
-  const [rest, share] = [sixths - sector, saturation / 255]
-  const low = Math.round(value * (1 - share))
-  const falling = Math.round(value * (1 - share * rest))
-  const rising = Math.round(value * (1 - share * (1 - rest)))
-  const colours = [
-    [value, rising, low],
-    [falling, value, low],
-    [low, value, rising],
-    [low, falling, value],
-    [rising, low, value],
-    [value, low, falling],
-  ] as const
-  data.set(colours[sector % 6]!, at)
+  const turns = sixths / 6 + 1
+  return Math.trunc((turns - Math.floor(turns)) * 255)
 }
