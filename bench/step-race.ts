@@ -1,5 +1,6 @@
 /** @file A training step beside its authors', in turns: seconds, memory of the processes and their ratios. */
 import { resolve } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { precision } from '../src/pipeline/recipe/precision.ts'
 import { autocast, ops, type Precision, type Tensor, tensor } from '../src/torch/index.ts'
 import { median, startPython } from './python-server.ts'
@@ -66,6 +67,7 @@ export async function raceSteps({
   const theirs: number[] = []
   let theirPeak = 0
   for (let round = 0; round <= ROUNDS; round++) {
+    await setTimeout(500) // our threads spin, too
     const answer = await reference?.ask('step')
     const taken = ours.map(({ precision }) => secondsOf(() => autocast({ precision }, step)))
     if (round === 0) continue // warms all up
