@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../src/io/package-root.ts'
 import { NEUTRAL_KEYS } from '../src/pipeline/recipe/compare.ts'
-import { bundledRecipes } from '../src/pipeline/recipe/find.ts'
+import { bundledNames } from '../src/pipeline/recipe/find.ts'
 import { type RecipeKey, recipeKeys } from '../src/pipeline/recipe/keys.ts'
 
 /** The whole page. */
@@ -12,7 +12,7 @@ export async function recipeDocs(): Promise<string> {
   const keys = recipeKeys()
   const top = keys.filter(({ path }) => !path.includes('.'))
   const sections = top.filter(({ section }) => section)
-  const recipes = await bundledRecipes()
+  const recipes = await bundledNames()
   return `<!-- Printed by scripts/recipe-docs.ts from src/pipeline/recipe/schema.ts: npm run docs. Do not edit. -->
 # Recipes
 

@@ -89,6 +89,9 @@ describe('a file of variants', () => {
     expect(await readAblationFile(await write('method: cti'))).toBeUndefined()
     expect(await readAblationFile('cti_demo')).toBeUndefined()
     expect(await readAblationFile('no-such-name')).toBeUndefined()
+    await expect(readAblationFile('cti-component')).rejects.toThrow(
+      'cti-component: there is no such recipe or file of variants; did you mean cti-components?',
+    )
   })
 
   test.for([

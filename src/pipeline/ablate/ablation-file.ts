@@ -5,7 +5,8 @@ import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
-import { isFile } from '../recipe/find.ts'
+import { nearestName } from '../../nearest-name.ts'
+import { bundledNames, isFile } from '../recipe/find.ts'
 import { isTree } from '../recipe/tree.ts'
 import { decodeYaml, parseYaml } from '../recipe/yaml.ts'
 import { VARIANT_NAME, VARIANT_NAME_RULE } from './ablation-variant.ts'
@@ -45,6 +46,7 @@ export async function readAblationFile(fileOrName: string): Promise<AblationFile
   const bundled = join(packageRoot(), 'recipes', 'ablations', `${fileOrName}.yaml`)
   const asFile = resolve(fileOrName)
   const file = (await isFile(bundled)) ? bundled : (await isFile(asFile)) ? asFile : undefined
+  if (file === undefined) await refuseMisspelt(fileOrName)
   if (file === undefined || !/\.ya?ml$/.test(file)) return undefined
   const yaml = parseYaml(decodeYaml(await readWhole(file), file))
   if ('problem' in yaml || !isTree(yaml.value) || !('variants' in yaml.value)) return undefined
@@ -70,6 +72,16 @@ export async function readAblationFile(fileOrName: string): Promise<AblationFile
     seeds,
     variants: Object.entries(variants).map(([name, changes]) => ({ name, set: texts(changes) })),
   }
+}
+
+/** Names nearer to a bundled file of variants than to a recipe are a slip of the fingers. */
+async function refuseMisspelt(name: string): Promise<void> {
+  const ablations = await bundledNames('ablations')
+  const near = nearestName(name, [...(await bundledNames()), ...ablations])
+  if (near === undefined || !ablations.includes(near)) return
+  throw new InputError(name, 'there is no such recipe or file of variants', {
+    expected: `did you mean ${near}?`,
+  })
 }
 
 /** JSON is YAML, which `parseSet` reads. */

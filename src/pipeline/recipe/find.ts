@@ -21,7 +21,7 @@ export async function findRecipe(fileOrName: string): Promise<FoundRecipe> {
   const mayBeBundled =
     !looksLikeFile || fileOrName === `${name}.yaml` || fileOrName === `recipes/${name}.yaml`
   if (mayBeBundled && (await isFile(bundled))) return { file: bundled, name }
-  const names = await bundledRecipes()
+  const names = await bundledNames()
   const near = nearestName(name, names)
   throw new InputError(fileOrName, looksLikeFile ? 'there is no such file' : 'there is no such recipe', {
     expected:
@@ -29,9 +29,9 @@ export async function findRecipe(fileOrName: string): Promise<FoundRecipe> {
   })
 }
 
-/** Short names of the recipes that come with the package, sorted. */
-export async function bundledRecipes(): Promise<string[]> {
-  const files = await readdir(join(packageRoot(), 'recipes'))
+/** Short names of the recipes that come with the package, or of what lies in a folder of them, sorted. */
+export async function bundledNames(folder = '.'): Promise<string[]> {
+  const files = await readdir(join(packageRoot(), 'recipes', folder))
   return files
     .filter(file => file.endsWith('.yaml'))
     .map(file => basename(file, '.yaml'))

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../errors.ts'
 import { differingKeys, isNeutralKey } from './compare.ts'
-import { bundledRecipes } from './find.ts'
+import { bundledNames } from './find.ts'
 import { keysAt, recipeKeys } from './keys.ts'
 import { formatRecipe, loadRecipe, parseRecipe } from './load.ts'
 import { encoderOf } from './method.ts'
@@ -344,7 +344,7 @@ describe('--set', () => {
 
 describe('finding a recipe', () => {
   it('loads every bundled recipe, and they say what their names say', async () => {
-    const names = await bundledRecipes()
+    const names = await bundledNames()
     expect(names.length).toBeGreaterThanOrEqual(5)
     for (const name of names) {
       const { recipe } = await loadRecipe(name)
@@ -383,7 +383,7 @@ describe('finding a recipe', () => {
 
 describe('the resolved recipe', () => {
   it('is read back unchanged', async () => {
-    for (const name of await bundledRecipes()) {
+    for (const name of await bundledNames()) {
       const { recipe } = await loadRecipe(name)
       expect(parseRecipe(formatRecipe(recipe), 'x')).toEqual(recipe)
     }

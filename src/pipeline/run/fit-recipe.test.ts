@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Dataset } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import { createLog } from '../../train/log.ts'
-import { bundledRecipes } from '../recipe/find.ts'
+import { bundledNames } from '../recipe/find.ts'
 import { type ChosenKeys, loadRecipe, parseRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { fitRecipe } from './fit-recipe.ts'
@@ -74,7 +74,7 @@ describe('a bundled recipe', () => {
   })
 
   test('as many images as it was made for change nothing', async () => {
-    for (const name of await bundledRecipes()) {
+    for (const name of await bundledNames()) {
       const count = name.includes('voc-mini') ? 1103 : name.includes('demo') ? 1000 : 10_582
       const { recipe, fitted, lines } = await fitBundled(name, count)
       expect({ fitted, lines }).toEqual({ fitted: recipe, lines: [] })

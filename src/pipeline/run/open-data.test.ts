@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../train/log.ts'
-import { bundledRecipes } from '../recipe/find.ts'
+import { bundledNames } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import { openRunData, openScoredSplit, type RunData } from './open-data.ts'
 
@@ -54,7 +54,7 @@ describe('a bundled recipe takes any data set', () => {
     ],
   ])('%s without lists: all is trained on, nothing validated', async (_, files) => {
     await photos(files)
-    for (const recipe of await bundledRecipes()) {
+    for (const recipe of await bundledNames()) {
       const { dataset, valDataset, recipe: fitted } = await open(recipe)
       expect(dataset.samples).toHaveLength(20)
       expect(valDataset).toBeUndefined()
