@@ -137,3 +137,15 @@ test('folders inside a class folder are said to be no tags', async () => {
     'folders inside a class folder are no tags, their images are of that class: animals/cat, things/car',
   )
 })
+
+test('the folder above data sets is none', async () => {
+  const root = await folder({
+    'spring/images/1.jpg': 'a',
+    'spring/tags.csv': 'file,tags\n1.jpg,cat\n',
+    'autumn/images/1.jpg': 'b',
+    'autumn/tags.csv': 'file,tags\n1.jpg,dog\n',
+  })
+  await expect(openDataset(root)).rejects.toThrow(
+    /(spring|autumn)\/ is a data set of its own, with .*tags\.csv/,
+  )
+})

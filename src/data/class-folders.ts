@@ -9,6 +9,7 @@ import { isReadImage } from './image-endings.ts'
 import { listImages, withoutRuns } from './image-listing.ts'
 import { listFolder, reasonOf, sample } from './listing.ts'
 import { canonicalSplit, USUAL_SPLITS } from './split-names.ts'
+import { findTagFiles } from './tag-file.ts'
 import { cleanRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
 import { isBeside, type TaggedImages } from './tagged-images.ts'
@@ -53,6 +54,7 @@ export async function readClassFolders(
   if (found === undefined || found.placed.every(({ name }) => name === undefined))
     throw new InputError(root, 'holds no folder for each class', { expected: CLASS_FOLDERS })
   const { base, placed } = found
+  await refuseDataSets(base, new Set(placed.flatMap(({ name }) => name ?? [])))
   const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isBeside })
   const { files, tags, shared } = await uniteCopies(base, placed)
   const splits = placed.some(({ split }) => split !== undefined)
@@ -93,6 +95,18 @@ export async function readClassFolders(
             `${count(shared.length, 'image', 'has')} a copy in another class folder and the tags of both: ${sample(shared)}`,
           ]),
     ],
+  }
+}
+
+/** The folder above data sets, each with images/ and its table of tags, is none. */
+async function refuseDataSets(base: string, names: ReadonlySet<string>): Promise<void> {
+  for (const name of names) {
+    const [table] = await findTagFiles(join(base, name))
+    const inside = await listFolder(join(base, name))
+    if (table === undefined || !inside.some(own => WRAPPERS.includes(own.toLowerCase()))) continue
+    throw new InputError(base, `${name}/ is a data set of its own, with ${name}/${table}, and not a class`, {
+      expected: `give that folder: --data ${join(base, name)}`,
+    })
   }
 }
 

@@ -64,6 +64,8 @@ export interface Method {
   imageCams(views: readonly Tensor[], options: ImageCamOptions): Tensor
   /** The method's own head, with the network's weights, where its definition says `labels`. */
   readonly labeller?: LabelNetwork
+  /** What went otherwise than the recipe says, once a training has ended. */
+  warnings?(): readonly string[]
   /** For methods with a token for each class: those out of each block [layers, B, C, D] of images [B, 3, H, W], without autograd. */
   classTokens?(images: Tensor): Tensor
   /** For methods that weigh attention heads: the weights in the CAMs since the last call; undefined without any. */

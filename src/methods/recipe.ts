@@ -40,14 +40,12 @@ interface Cropped {
   readonly patchSize: number
 }
 
-/** To be given to `refine` on a `model` section. */
-export const wholePatches: [(model: Cropped) => boolean, { path: string[]; message: string }] = [
-  model => model.imageSize % model.patchSize === 0,
-  {
-    path: ['imageSize'],
-    message: 'is not a multiple of model.patchSize; expected a whole number of patches',
-  },
-]
+/** To be given to `superRefine` of a section with both. */
+export function wholePatches({ imageSize, patchSize }: Cropped, context: z.RefinementCtx): void {
+  if (imageSize % patchSize === 0) return
+  const message = `is not a multiple of patchSize ${patchSize}; expected a whole number of patches`
+  context.addIssue({ code: 'custom', path: ['imageSize'], message, input: imageSize })
+}
 
 /** `maps` fields of methods that have class-to-patch attention, patch maps and patch affinity. */
 export const attentionMapsFields = {

@@ -195,15 +195,23 @@ export function checkAfa(recipe: AfaRecipe): RecipeProblem[] {
   const problem = (path: string, message: string): void => {
     problems.push({ path: path.split('.'), message })
   }
-  if (model.imageSize % (2 * patchSize) !== 0)
+  const largest = Math.max(1, ...train.labels.scales)
+  const unit = patchSize * wholeFactor(largest)
+  if (model.imageSize % unit !== 0)
     problem(
       'model.imageSize',
-      `is not a multiple of ${2 * patchSize}; expected whole places at scales of 1 and 1.5`,
+      `is not a multiple of ${unit}; expected whole places of ${patchSize} pixels at scale 1${largest > 1 ? ` and at ${largest}, the largest of train.labels.scales` : ''}, such as ${unit * Math.ceil(model.imageSize / unit)}`,
     )
   if (train.labels.low > train.labels.high)
     problem('train.labels.low', 'is above train.labels.high; expected low <= high')
   if (train.epochs === null && train.steps !== null) problems.push(...checkAfaLength(recipe, train.steps))
   return problems
+}
+
+/** The least whole number that `scale` makes another whole number of; 1 where none up to 16 does. */
+function wholeFactor(scale: number): number {
+  for (let factor = 1; factor <= 16; factor++) if (Number.isInteger(scale * factor)) return factor
+  return 1
 }
 
 /** The losses that learn masks must begin before the last step. */

@@ -5,7 +5,7 @@ import type { RecipeProblem } from '../definition.ts'
 import { attentionMapsFields, vitFields, wholePatches, widthField } from '../recipe.ts'
 
 /** `model` section. */
-export const camModelRecipe = z.strictObject({ width: widthField, ...vitFields }).refine(...wholePatches)
+export const camModelRecipe = z.strictObject({ width: widthField, ...vitFields }).superRefine(wholePatches)
 
 export type CamModelRecipe = z.output<typeof camModelRecipe>
 

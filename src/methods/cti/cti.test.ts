@@ -341,6 +341,21 @@ describe('as a method', () => {
     })
   })
 
+  test('says that the cross loss never counted', () => {
+    const method = build({ cross: { tokens: 'memory', length: 2 } })
+    expect(method.warnings!()).toEqual([]) // there was no step
+    const [tokens, counts] = [...method.memory!.values()]
+    expect(method.warnings!()).toEqual([
+      expect.stringMatching(
+        /^the cross loss was never used: it needs 2 tokens of each class .*, and 3 of 3 classes/,
+      ),
+    ])
+    noGrad(() => ops.fill_(counts!, 2))
+    expect(method.warnings!()).toEqual([])
+    for (const one of [tokens, counts]) one!.dispose()
+    method.network.dispose()
+  })
+
   test('has a memory only where the cross loss takes its tokens from one', () => {
     const shapes = (settings: Partial<CtiSettings>): unknown => {
       const { live } = memory()

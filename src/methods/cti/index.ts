@@ -45,10 +45,20 @@ export function buildCti({
       return memory()?.state
     },
     parameterGroups: options => decayGroups(network, { ...options, noDecay }),
+    warnings: () => (made === undefined ? [] : neverFull(made)),
     losses: (batch, at) => ctiLosses(network, batch, { losses, infusion, memory: memory(), at }),
     logits: images => network.forward(images).patchLogits,
     imageCams: (views, options) => ctiImageCams(network, views, options, maps),
     classTokens: images => network.classTokensOfBlocks(images).narrow(2, 1, numClasses),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }
+}
+
+/** Without full lists of all classes the cross loss is 0, as in the original. */
+function neverFull(memory: ClassMemory): string[] {
+  const { classes, length, waiting } = memory
+  if (waiting === 0) return []
+  return [
+    `the cross loss was never used: it needs ${length} tokens of each class (train.cross.length), and ${waiting} of ${classes} classes were seen less often; a longer training, a smaller length, or train.cross.tokens=images`,
+  ]
 }

@@ -54,9 +54,22 @@ export class ClassMemory {
     return scope(() => this.tokens.sum(1).div(this.counts.clamp({ min: 1 }).unsqueeze(1)))
   }
 
+  get classes(): number {
+    return this.tokens.size(0)
+  }
+
+  /** Tokens of a full list. */
+  get length(): number {
+    return this.tokens.size(1)
+  }
+
+  /** Classes whose list is not full. */
+  get waiting(): number {
+    return this.counts.toFloat32Array().filter(count => count < this.length).length
+  }
+
   /** Share of the classes whose list is full. */
   get filled(): number {
-    const counts = this.counts.toFloat32Array()
-    return counts.filter(count => count === this.tokens.size(1)).length / counts.length
+    return 1 - this.waiting / this.classes
   }
 }

@@ -6,7 +6,7 @@ import { attentionMapsFields, vitFields, wholePatches, widthField } from '../rec
 import { trainFields, withPrefault } from '../train-recipe.ts'
 
 /** `model` section (CTI, section 3; networks/mctformer.py, MCTformerV2_CTI). */
-export const ctiModelRecipe = z.strictObject({ width: widthField, ...vitFields }).refine(...wholePatches)
+export const ctiModelRecipe = z.strictObject({ width: widthField, ...vitFields }).superRefine(wholePatches)
 
 const losses = z.strictObject({
   background: z

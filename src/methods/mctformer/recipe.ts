@@ -45,7 +45,7 @@ export const mctformerModelRecipe = z
         'the U-Net global-feature module, whose CAMs are fused with those of the transformer ({}: with its defaults); null: none',
       ),
   })
-  .refine(...wholePatches)
+  .superRefine(wholePatches)
 
 /** `train.losses` section. */
 export const mctformerLossRecipe = z.strictObject({

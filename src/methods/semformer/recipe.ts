@@ -31,7 +31,7 @@ export const semformerModelRecipe = z
       .describe('probability that a patch token does not reach the classifier in training'),
     embedding: way('class embeddings of the class tokens: after a ReLU (published-code), or linear (paper)'),
   })
-  .refine(...wholePatches)
+  .superRefine(wholePatches)
 
 const factor = z.number().min(0)
 
@@ -106,7 +106,7 @@ export const autoencoderRecipe = z
     rateFactors,
     ...autoencoderFields,
   })
-  .refine(...wholePatches)
+  .superRefine(wholePatches)
 
 const { epochs, batchSize, optimiser, schedule, augment } = trainFields
 

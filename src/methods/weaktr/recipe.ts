@@ -53,7 +53,7 @@ export const weaktrModelRecipe = z
       .prefault({ kind: 'aaf' })
       .describe('how the attention of all heads is fused'),
   })
-  .refine(...wholePatches)
+  .superRefine(wholePatches)
 
 /** The part of the `maps` section that belongs to the method. */
 export const weaktrMapsFields = attentionMapsFields

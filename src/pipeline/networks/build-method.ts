@@ -1,12 +1,13 @@
 /** @file From a recipe to a network on its device, with seed and threads set. */
 import { InputError } from '../../errors.ts'
 import { textOf } from '../../io/printable.ts'
+import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
 import type { BuildOptions } from '../../methods/definition.ts'
 import type { Adapted, Method } from '../../methods/index.ts'
 import { describeLoaded } from '../../models/loaded-weights.ts'
 import type { Module } from '../../nn/index.ts'
-import { checkDevice, manualSeed, setThreads } from '../../torch/index.ts'
+import { checkDevice, manualSeed, setThreads, type Tensor } from '../../torch/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
 import { methodOf } from '../recipe/method.ts'
@@ -68,11 +69,36 @@ export async function loadPublished(method: Method, file: string, log: Log): Pro
   const { missing } = loaded
   if (missing.length === 0)
     return sayLoaded(loaded, { log, network: method.network, names: weights.keys(), from: file })
+  refuseOtherClasses(missing, { weights, own: method.network.stateDict(), file })
   const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
   throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {
     field: 'maps.weights',
     expected: 'weights of the trained network; weights to start a training from are given with --weights',
   })
+}
+
+/** Parameters that the file has in another shape belong to classes: of all others a wrong shape is an error before this. */
+function refuseOtherClasses(
+  missing: readonly string[],
+  {
+    weights,
+    own,
+    file,
+  }: { weights: ReadonlyMap<string, TensorData>; own: ReadonlyMap<string, Tensor>; file: string },
+): void {
+  for (const name of missing) {
+    const there = [...weights.keys()].find(given => given === name || given.endsWith(`.${name}`))
+    if (there === undefined) continue
+    const [shape, wanted] = [weights.get(there)!, own.get(name)!].map(({ shape }) => `[${shape.join(', ')}]`)
+    throw new InputError(
+      file,
+      `is of another number of classes: ${there} is ${shape}, the network's ${wanted}`,
+      {
+        field: 'maps.weights',
+        expected: 'weights that were trained with the classes of this data set',
+      },
+    )
+  }
 }
 
 /** Loads the weights of a training. Throws InputError naming the file when they do not fit. */

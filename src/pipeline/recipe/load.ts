@@ -78,7 +78,11 @@ function readRecipe(
   if (result.success) return { recipe: result.data, written: new Set(flattenKeys(own).keys()) }
   throw recipeError(
     problemsOf(result.error.issues, tree),
-    path => overrideAt(path, overrides) ?? placeInFile(document, path, file, lines),
+    path =>
+      overrideAt(path, overrides) ??
+      placeInFile(document, path, file, lines) ??
+      overrideBelow(path, overrides) ??
+      file,
   )
 }
 
@@ -98,12 +102,17 @@ function overrideAt(path: readonly PropertyKey[], overrides: readonly Override[]
   return overrides.findLast(({ path: own }) => own.every((key, i) => path[i] === key))?.source
 }
 
+/** What made the section at `path`. */
+function overrideBelow(path: readonly PropertyKey[], overrides: readonly Override[]): string | undefined {
+  return overrides.find(({ path: own }) => path.every((key, i) => own[i] === key))?.source
+}
+
 function placeInFile(
   document: Document,
   path: readonly PropertyKey[],
   file: string,
   lines: LineCounter,
-): string {
+): string | undefined {
   let node: unknown = document.contents
   let offset: number | undefined
   for (const key of path) {
@@ -114,5 +123,5 @@ function placeInFile(
     if (isScalar(pair.key) && pair.key.range) offset = pair.key.range[0]
     node = pair.value
   }
-  return offset === undefined ? file : `${file}:${lines.linePos(offset).line}`
+  return offset === undefined ? undefined : `${file}:${lines.linePos(offset).line}`
 }

@@ -1,4 +1,5 @@
 /** @file `--set a.b=c` and the flags that stand for it: values that replace those of the recipe file. */
+import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { isTextAt, keysAt, recipeKeys } from './keys.ts'
@@ -15,6 +16,9 @@ export interface Override {
 /** Characters of a setting in messages. */
 const MAX_SHOWN = 200
 
+/** Last words of keys that name a file or folder: absolute, so that the run can be resumed from anywhere. */
+const PATHS = new Set(['root', 'weights'])
+
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
  * missing `=`, a key that does not exist (naming the nearest), and broken YAML. */
 export function parseSet(text: string): Override {
@@ -27,7 +31,9 @@ export function parseSet(text: string): Override {
   const path = text.slice(0, at).trim().split('.')
   checkPath(path, source)
   const raw = text.slice(at + 1).trim()
-  return { path, value: parseValue(raw, path, source), source }
+  const value = parseValue(raw, path, source)
+  const isPath = typeof value === 'string' && PATHS.has(path[path.length - 1]!)
+  return { path, value: isPath ? resolve(value) : value, source }
 }
 
 /** The tree with the values set and absent sections added. The given tree is not changed. */

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../errors.ts'
@@ -134,7 +134,7 @@ describe('errors name the place, the key and what would be right', () => {
     [
       'a crop that is no whole number of patches',
       'method: mctformer\nmodel: { imageSize: 100 }\n',
-      'my.yaml:2 (model.imageSize): 100 is not a multiple of model.patchSize; expected a whole number of patches',
+      'my.yaml:2 (model.imageSize): 100 is not a multiple of patchSize 16; expected a whole number of patches',
     ],
     [
       'a short list',
@@ -308,6 +308,12 @@ describe('--set', () => {
     expect(messageOf(minimal, [set])).toContain(problem)
   })
 
+  it('names itself where it makes a section that another method has', () => {
+    expect(messageOf(minimal, ['autoencoder.epochs=2'])).toBe(
+      '--set autoencoder.epochs=2 (autoencoder): does not belong to the method mctformer; remove it or change method',
+    )
+  })
+
   it('is typed by the schema', () => {
     const recipe = parseRecipe(
       minimal,
@@ -330,7 +336,7 @@ describe('--set', () => {
     expect(recipe.maps).toMatchObject({ refine: false })
     expect(recipe.data.split).toBe('2012')
     expect(recipe.data.valSplit).toBe(null)
-    expect(recipe.data.root).toBe('a=b')
+    expect(recipe.data.root).toBe(resolve('a=b')) // a run can be resumed from anywhere
     expect(recipe.train.augment).toMatchObject({ erasing: false })
     expect(recipe.model).toMatchObject({ width: { embedDim: 96, depth: 3, heads: 3 } })
   })

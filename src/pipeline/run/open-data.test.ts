@@ -195,6 +195,22 @@ describe('what rests on a validation or on labels', () => {
     )
   })
 
+  it('a mistyped folder is no place to generate the demo in', async () => {
+    await expect(open('cti_demo')).rejects.toThrow(
+      `${root()} (data.root): there is no such folder; give a folder`,
+    )
+    await mkdir(root())
+    await expect(open('cti_demo')).rejects.toThrow('is empty')
+    await writeFile(join(root(), 'tags.csv'), table)
+    await expect(
+      openRunData((await loadRecipe('cti_demo', { set: [`data.root=${root()}/tags.csv`] })).recipe, {
+        runs: folder,
+        log: createLog({ stream: { write: () => true }, env: {} }),
+        named: new Set(['data.root']),
+      }),
+    ).rejects.toThrow('is a file, not a folder')
+  })
+
   it('254 classes leave no label for unsure', async () => {
     const tags = (count: number) => Array.from({ length: count }, (_, k) => `c${k}`).join(';')
     await photos({ 'images/a.jpg': '', 'tags.csv': `file,tags\na,${tags(254)}\n` })

@@ -1,5 +1,5 @@
 /** @file The data sets that a recipe names: opened, or for the demo generated first. Imports no torch. */
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
 import { smallClasses } from '../../data/class-names.ts'
 import { type Dataset, listSplits, openDataset } from '../../data/dataset.ts'
@@ -93,6 +93,7 @@ async function placeData(
   }
   const placed = { ...recipe, data: { ...data, root } }
   if (data.layout !== 'demo') return placed
+  if (named.has('data.root') && !named.has('data.layout')) await refuseEmpty(root)
   if (data.root !== null && (await holdsOtherThanDemo(root))) {
     if (named.has('data.layout'))
       throw new InputError(root, 'is in the way and is not a demo data set', {
@@ -161,6 +162,24 @@ function demoRoot({ data: { demo } }: Recipe, runs: string): string {
 }
 
 /** Whether a folder has files, but not demo.json. */
+/** A folder of one's own that is mistyped is no place to generate images in. */
+async function refuseEmpty(root: string): Promise<void> {
+  const found = await stat(root).catch(() => undefined)
+  const names = found?.isDirectory() ? await readdir(root) : []
+  if (names.length > 0) return
+  const problem =
+    found === undefined
+      ? 'there is no such folder'
+      : found.isDirectory()
+        ? 'is empty'
+        : 'is a file, not a folder'
+  throw new InputError(root, problem, {
+    field: 'data.root',
+    expected:
+      'give a folder of images and tags; without --data the images of the demo are generated, with --set data.layout=demo they are generated there',
+  })
+}
+
 async function holdsOtherThanDemo(root: string): Promise<boolean> {
   const names: readonly string[] = await readdir(root).catch(() => [])
   return names.length > 0 && !names.includes('demo.json')

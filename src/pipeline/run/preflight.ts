@@ -117,6 +117,7 @@ function checkBackbone(
     {
       file,
       field: key,
+      names,
       remedy: name =>
         `the backbone has ${depth} blocks of width ${embedDim}${name === undefined ? '' : `; the file holds a ${name}`}`,
     },

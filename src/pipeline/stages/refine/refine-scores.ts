@@ -10,6 +10,7 @@ import {
   sweepCurve,
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
+import { methodOf } from '../../recipe/method.ts'
 import type { RefineRecipe } from '../../recipe/refine.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
 import type { StageContext } from '../../run/stage.ts'
@@ -33,7 +34,7 @@ const METRICS = {
   'affinity+crf': 'mask',
 } as const satisfies Record<RefineRecipe['method'], MetricName>
 
-/** Where there are no masks to choose by: the published constant. */
+/** Where there are no masks to choose by and the CAMs are made for no threshold: the published constant. */
 const BLIND_BACKGROUND = 0.39
 
 /** The recipe's background score; to sweep, the threshold at which the maps of the folder meet the masks best. */
@@ -42,16 +43,17 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const { background } = recipe.refine
   if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
   const scored = await openScoredSplit(context)
+  const blind = methodOf(recipe).threshold?.(recipe) ?? BLIND_BACKGROUND
   if (scored.samples.every(({ mask }) => mask === undefined)) {
     log.warn(
-      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${BLIND_BACKGROUND}`,
+      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${blind}`,
     )
-    return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
+    return { value: blind, choice: { how: 'given' } }
   }
   const { sweep, unscored } = await sweepImages(context, scored, { folder: maps, told: true })
   if (unscored !== undefined) {
-    log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${BLIND_BACKGROUND}`)
-    return { value: BLIND_BACKGROUND, choice: { how: 'given' } }
+    log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${blind}`)
+    return { value: blind, choice: { how: 'given' } }
   }
   const { threshold } = bestPoint(sweepCurve(sweep, { absent: recipe.evaluate.absent }))
   return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }

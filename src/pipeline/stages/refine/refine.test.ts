@@ -200,6 +200,20 @@ describe('stage refine', () => {
     expect((await readdir(run.pseudoMasks)).length).toBe(8)
   })
 
+  it('or to the threshold that the CAMs are made for', async () => {
+    const context = await prepare(
+      IDS,
+      'method=cti',
+      'model={imageSize: 48}',
+      'maps={background: token}',
+      'refine.method=crf',
+      'refine.background=sweep',
+    )
+    await rm(join(folder, 'data', 'masks'), { recursive: true })
+    await go({ ...context, dataset: await openDataset(join(folder, 'data')) }, refineStage)
+    expect(await scores()).toMatchObject({ scores: [], background: 0.5 })
+  })
+
   it('goes on where it was stopped', async () => {
     const context = await prepare(IDS, 'refine.method=crf', 'refine.background=0.35')
     const aborted = AbortSignal.abort()

@@ -88,6 +88,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     checkpoints: run.checkpoints,
     metrics: run.metrics,
   })
+  for (const warning of method.warnings?.() ?? []) log.warn(`train: ${warning}`)
   await valLosses.conclude()
 }
 
