@@ -38,6 +38,8 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Part
   readonly length: Length
   /** Folder of the checkpoints; created when missing. */
   readonly checkpoints: string
+  /** What the metadata of the weights says besides, such as their classes. */
+  readonly words?: Readonly<Record<string, string>> | undefined
 }
 
 /** Options with defaults. */
@@ -157,7 +159,10 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
         ...(shown > 0 && { 'images/s': shown / seconds }),
       })
     }
-    await saveWeights(checkpointFiles(checkpoints).last, network, { [length.unit]: String(length.count) })
+    await saveWeights(checkpointFiles(checkpoints).last, network, {
+      ...options.words,
+      [length.unit]: String(length.count),
+    })
   } finally {
     progress.finish()
     await metrics.close()
@@ -260,6 +265,7 @@ async function validated<B extends SampleBatch>(
   const done = { ...at, validated: at.step }
   if (at.best !== null && !isBetter(value, at.best.value)) return done
   await saveWeights(checkpointFiles(checkpoints).best, network, {
+    ...options.words,
     epoch: String(at.epoch + 1),
     [decisive]: String(value),
   })

@@ -10,6 +10,7 @@ import { warnOfRandomStart } from '../run/random-weights.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { autoencoder as stage } from '../stages/autoencoder/index.ts'
 import { loadTrained, prepareTorch, sayLoaded } from './build-method.ts'
+import { compareClasses } from './weight-classes.ts'
 
 /** Builds it with random weights, on the device of the recipe. Throws InputError for an unavailable device. */
 export async function buildAutoencoder(
@@ -28,7 +29,7 @@ export async function buildAutoencoder(
 export async function startAutoencoder(
   autoencoder: Autoencoder,
   recipe: Recipe,
-  { run, log }: { run: RunFolder; log: Log },
+  { classes, run, log }: { classes: readonly string[]; run: RunFolder; log: Log },
 ): Promise<boolean> {
   const { weights: file } = autoencoderOf(recipe)!.settings
   if (file === null) {
@@ -38,7 +39,9 @@ export async function startAutoencoder(
   const weights = await readWeights(file)
   const loaded = autoencoder.loadPretrained(weights, { file })
   sayLoaded(loaded, { log, network: autoencoder.network, names: weights.keys(), from: file })
-  return loaded.missing.every(name => UNUSED.test(name))
+  const isWhole = loaded.missing.every(name => UNUSED.test(name))
+  if (isWhole) await compareClasses(file, classes, { field: 'autoencoder.weights', log })
+  return isWhole
 }
 
 const UNUSED = /\.(dist_token|head_dist\.\w+)$/ // in no computation

@@ -15,6 +15,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { warnOfRandomStart } from '../run/random-weights.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { train } from '../stages/train/index.ts'
+import { compareClasses } from './weight-classes.ts'
 
 /** Sets threads and seed of the recipe; returns the device. Throws InputError if it is unavailable. */
 export function prepareTorch({ threads, device, seed }: Recipe): string {
@@ -63,12 +64,18 @@ export function trainedWeights({ maps }: Recipe, { checkpoints }: RunFolder): st
 }
 
 /** Loads published weights of the whole network, of any number of positions. Throws InputError where some are missing. */
-export async function loadPublished(method: Method, file: string, log: Log): Promise<void> {
+export async function loadPublished(
+  method: Method,
+  file: string,
+  { classes, log }: { classes: readonly string[]; log: Log },
+): Promise<void> {
   const weights = await readWeights(file)
   const loaded = method.loadPretrained(weights, { file })
   const { missing } = loaded
-  if (missing.length === 0)
+  if (missing.length === 0) {
+    await compareClasses(file, classes, { field: 'maps.weights', log })
     return sayLoaded(loaded, { log, network: method.network, names: weights.keys(), from: file })
+  }
   refuseOtherClasses(missing, { weights, own: method.network.stateDict(), file })
   const some = `${missing.slice(0, 6).join(', ')}${missing.length > 6 ? ', ...' : ''}`
   throw new InputError(file, `lacks ${missing.length} of the network's parameters: ${some}`, {

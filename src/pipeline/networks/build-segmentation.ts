@@ -131,21 +131,25 @@ export async function loadLabelNetwork(
   run: RunFolder,
 ): Promise<{ network: LabelNetwork; classes: readonly string[] }> {
   const classes = await readLabelNames(recipe, run)
-  const network = await buildLabelNetwork(recipe, run, classes.length)
+  const network = await buildLabelNetwork(recipe, run, classes)
   network.to(recipe.device).eval()
   return { network, classes }
 }
 
-async function buildLabelNetwork(recipe: Recipe, run: RunFolder, numClasses: number): Promise<LabelNetwork> {
+async function buildLabelNetwork(
+  recipe: Recipe,
+  run: RunFolder,
+  classes: readonly string[],
+): Promise<LabelNetwork> {
   const file = labelWeights(recipe, run)
   if (recipe.segment === null) {
-    const method = await buildMethod(recipe, { numClasses })
+    const method = await buildMethod(recipe, { numClasses: classes.length })
     if (publishedLabels(recipe) === undefined) await loadTrained(method.network, file)
-    else await loadPublished(method, file, silentLog())
+    else await loadPublished(method, file, { classes, log: silentLog() })
     return method.labeller!
   }
   prepareTorch(recipe)
-  const network = buildSegmentation(recipe, recipe.segment, { labels: numClasses + 1 })
+  const network = buildSegmentation(recipe, recipe.segment, { labels: classes.length + 1 })
   await loadTrained(network, file)
   return network
 }

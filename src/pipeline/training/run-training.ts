@@ -3,6 +3,7 @@ import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-l
 import type { Optimiser } from '../../optim/index.ts'
 import { stepsOf } from '../../train/length.ts'
 import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
+import { classWords } from '../networks/weight-classes.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
 import { withCleanUp } from './clean-up.ts'
 import { watchLosses } from './lost-in-training.ts'
@@ -46,7 +47,7 @@ export function runTraining<B extends SampleBatch>(
   context: StageContext,
   { settings, openLoader, optimiser, learningRate, ...training }: RunTraining<B>,
 ): Promise<void> {
-  const { recipe, signal, log } = context
+  const { recipe, dataset, signal, log } = context
   const { data, precision, device } = recipe
   const { title } = training
   return withCleanUp(async later => {
@@ -66,6 +67,7 @@ export function runTraining<B extends SampleBatch>(
       ...training,
       loader,
       optimiser: optimiser(),
+      words: classWords(dataset.classes),
       learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),
       length,
       checkpointMinutes,

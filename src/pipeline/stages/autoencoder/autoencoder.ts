@@ -6,6 +6,7 @@ import type { Autoencoder } from '../../../methods/index.ts'
 import { tensor } from '../../../torch/index.ts'
 import { checkpointFiles, saveWeights } from '../../../train/checkpoint.ts'
 import { buildAutoencoder, loadAutoencoder, startAutoencoder } from '../../networks/build-autoencoder.ts'
+import { classWords } from '../../networks/weight-classes.ts'
 import { autoencoderOf } from '../../recipe/method.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
@@ -27,9 +28,9 @@ async function makeAutoencoder(context: StageContext, later: Later): Promise<voi
   later(() => autoencoder.network.dispose())
   await mkdir(run.autoencoderCheckpoints, { recursive: true })
   const { last, best } = checkpointFiles(run.autoencoderCheckpoints)
-  if (await startAutoencoder(autoencoder, recipe, { run, log })) {
+  if (await startAutoencoder(autoencoder, recipe, { classes: dataset.classes, run, log })) {
     log.info('autoencoder: the file holds all of it, so that nothing is trained')
-    await saveWeights(last, autoencoder.network, {})
+    await saveWeights(last, autoencoder.network, classWords(dataset.classes))
     await copyFile(last, best)
   } else await trainAutoencoder(context, { autoencoder, later })
   await loadAutoencoder(autoencoder, recipe, run)

@@ -21,7 +21,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
   const method = await buildMethod(recipe, { numClasses: dataset.classes.length })
   const weights = trainedWeights(recipe, run)
   if (recipe.maps.weights === null) await loadTrained(method.network, weights)
-  else await loadPublished(method, weights, log)
+  else await loadPublished(method, weights, { classes: dataset.classes, log })
   method.network.eval()
   const file = (sample: Sample): string => camFile(run.maps, sample)
   const samples = tagged(dataset)
