@@ -42,8 +42,8 @@ export interface Autoencoder {
   losses(batch: Pick<ClassBatch, 'images' | 'targets'>): Losses
   /** Similarity of images [B, 3, S, S] to each class, the background first: [B, 1 + C]. Call without autograd. */
   similarities(images: Tensor): Tensor
-  /** Images [B, 3, S, S], normalised, from their class embeddings. Call without autograd. */
-  reconstructions(images: Tensor): Tensor
+  /** Images [B, 3, S, S], normalised, from their class embeddings, where that is learned. Call without autograd. */
+  reconstructions?(images: Tensor): Tensor
   /** Loads weights of a backbone or of a whole autoencoder; `file` is named in errors. */
   loadPretrained(weights: ReadonlyMap<string, TensorData>, options: { file: string }): Adapted
 }

@@ -1,6 +1,6 @@
 /** @file The class-aware autoencoder as the stage autoencoder trains it. */
 import { vitSizes } from '../../models/vit/index.ts'
-import { noGrad, scope } from '../../torch/index.ts'
+import { noGrad, scope, type Tensor } from '../../torch/index.ts'
 import type { Autoencoder } from '../method.ts'
 import { Caae } from './caae.ts'
 import { caaeLosses, withBackground } from './caae-losses.ts'
@@ -49,7 +49,9 @@ export function buildAutoencoder(
     losses: ({ images, targets }) =>
       caaeLosses(network, { images, present: withBackground(targets) }, losses),
     similarities: images => noGrad(() => scope(() => network.similarities(network.embeddings(images)))),
-    reconstructions: images => noGrad(() => scope(() => network.forward(images).reconstruction)),
+    ...(losses.reconstruction > 0 && {
+      reconstructions: (images: Tensor) => noGrad(() => scope(() => network.forward(images).reconstruction)),
+    }),
     loadPretrained: (weights, options) => loadCaae(network, weights, options),
   }
 }

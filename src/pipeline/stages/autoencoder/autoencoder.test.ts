@@ -98,6 +98,12 @@ test('one command trains both networks, shows reconstructions, and has nothing t
   expect(heard('train: done before')).toHaveLength(1)
 }, 300_000)
 
+test('where no reconstruction is learned, none is shown', async () => {
+  await run('blind', ['autoencoder.losses.reconstruction=0', 'autoencoder.epochs=1', 'train.epochs=1'])
+  await expect(readFile(runFolder(join(root, 'blind')).reconstructions)).rejects.toThrow(/ENOENT/)
+  expect((await bytes('blind', 'report.html')).toString()).not.toContain('their reconstructions')
+}, 300_000)
+
 test('CAMs of a trained network need no autoencoder', async () => {
   await run('elsewhere', [`maps.weights=${join(root, 'whole/checkpoints/last.safetensors')}`], {
     stages: ['maps'],

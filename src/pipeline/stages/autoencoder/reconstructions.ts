@@ -9,11 +9,12 @@ import type { StageContext } from '../../run/stage.ts'
 
 const SHOWN = 8 // images
 
-/** Writes the first images of the validation, or of the training, in a row, and below each what the autoencoder has of it. */
+/** Writes the first images of the validation, or of the training, in a row, and below each what the autoencoder has of it; nothing where it learns no reconstruction. */
 export async function writeReconstructions(
   { recipe, dataset, valDataset = onlyTagged(dataset), run }: StageContext,
   { network, reconstructions, imageSize }: Autoencoder,
 ): Promise<void> {
+  if (reconstructions === undefined) return
   const { normalise, precision, device, data } = recipe
   const loader = openEvalLoader(
     { ...valDataset, samples: valDataset.samples.slice(0, SHOWN) },

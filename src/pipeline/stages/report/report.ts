@@ -29,6 +29,7 @@ export async function reportStage(context: StageContext): Promise<void> {
   const lost = collectLost({ title: 'report', list: run.lostImages, log })
   const examples = await readExamples(context, chosen, { threshold: file.threshold, lost })
   await lost.tell()
+  const drawn = hasStage(autoencoder, recipe) && (await exists(run.reconstructions)) // none where none is learned
   const written = {
     title: run.name,
     subtitle: subtitleOf(context),
@@ -36,7 +37,7 @@ export async function reportStage(context: StageContext): Promise<void> {
     scores: [...file.scores, ...(await laterScores(context))],
     examples,
     trainings: await readTrainings(context),
-    reconstructions: hasStage(autoencoder, recipe) ? await readImage(run.reconstructions) : undefined,
+    reconstructions: drawn ? await readImage(run.reconstructions) : undefined,
     headWeights: await readStageFile<HeadWeights>(run.headWeights, 'maps').catch(() => undefined),
     tokenPlots: await tokenPlots(context),
     settings: settingsOf(recipe),
