@@ -101,8 +101,10 @@ export function checkCti({ model, train }: CtiRecipe): RecipeProblem[] {
 /** What `tagmask ablate` compares: each part added in turn, then where the tokens of other images come from. */
 export function ctiVariants({ train }: Pick<CtiRecipe, 'train'>): AblationVariant[] {
   const { background, intra, cross } = train.losses
-  const set = (on: { background: number; intra: number; cross: number }): string[] =>
-    Object.entries(on).map(([loss, weight]) => `train.losses.${loss}=${weight}`)
+  const set = (on: { background: number; intra: number; cross: number }): string[] => [
+    'maps.background=discarded', // the baseline's token means nothing
+    ...Object.entries(on).map(([loss, weight]) => `train.losses.${loss}=${weight}`),
+  ]
   return [
     { name: 'baseline', set: set({ background: 0, intra: 0, cross: 0 }) },
     { name: 'background', set: set({ background, intra: 0, cross: 0 }) },

@@ -236,7 +236,7 @@ describe('an ablation', () => {
       '--variants: there is no variant infusion9; did you mean infusion-0?',
     )
     await expect(ablate({ ...options(), recipe: 'cti_demo', set: [], only: ['?'] })).rejects.toThrow(
-      'variants are baseline, background, intra, cti, images, token, infusion-0, infusion-1',
+      'variants are baseline, background, intra, cti, images, token, infusion-0',
     )
     const wrong = [parseVariant('a=maps.layers=9')]
     await expect(ablate({ ...options(), variants: wrong })).rejects.toThrow(
