@@ -87,6 +87,11 @@ describe('errors name the place, the key and what would be right', () => {
       'my.yaml (method): is missing; expected mctformer, weaktr, cam, afa, cti or semformer',
     ],
     [
+      'a crop of AFA without whole places at a scale of its labels',
+      'method: afa\nmodel: { backbone: deit-ti, imageSize: 240 }\n',
+      'my.yaml:2 (model.imageSize): 240 is not a multiple of 32; expected whole places of 16 pixels at scale 1 and at 1.5, the largest of train.labels.scales, such as 256',
+    ],
+    [
       'a key of another method',
       'method: weaktr\nmodel: { variant: v2 }\n',
       'my.yaml:2 (model.variant): does not belong to the method weaktr; remove it or change method',
