@@ -7,8 +7,8 @@ import { afaGroups } from '../src/methods/afa/groups.ts'
 import { afaLosses, buildAfa } from '../src/methods/afa/index.ts'
 import type { Afa } from '../src/methods/afa/model.ts'
 import { adamw } from '../src/optim/index.ts'
-import { backward, manualSeed, scope, setThreads } from '../src/torch/index.ts'
-import { raceSteps, taggedCrops } from './step-race.ts'
+import { manualSeed, setThreads } from '../src/torch/index.ts'
+import { raceSteps, taggedCrops, trainingStep } from './step-race.ts'
 
 const SIDE = 320
 const BATCH = 2
@@ -123,14 +123,6 @@ function ourStep(): () => void {
   })
   const optimiser = adamw(afaGroups(network as Afa, { weightDecay: 0.01 }))
   const batch = taggedCrops(TAGS, { side: SIDE, classes: CLASSES })
-  return () =>
-    scope(() => {
-      const { total } = afaLosses(network as Afa, batch, {
-        labels: { iterations: 10 },
-        at: { step: LAST_PHASE },
-      })
-      backward(total)
-      optimiser.step(1e-5)
-      optimiser.zeroGrad()
-    })
+  const options = { labels: { iterations: 10 }, at: { step: LAST_PHASE } }
+  return trainingStep(() => afaLosses(network as Afa, batch, options), { optimiser, lr: 1e-5 })
 }

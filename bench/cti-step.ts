@@ -5,8 +5,8 @@
  */
 import { buildCti } from '../src/methods/cti/index.ts'
 import { adamw } from '../src/optim/index.ts'
-import { backward, manualSeed, ops, scope, setThreads } from '../src/torch/index.ts'
-import { raceSteps, taggedCrops } from './step-race.ts'
+import { manualSeed, ops, setThreads } from '../src/torch/index.ts'
+import { raceSteps, taggedCrops, trainingStep } from './step-race.ts'
 
 const SIDE = 224
 const CLASSES = 20
@@ -83,11 +83,8 @@ function ourStep(): () => void {
   const optimiser = adamw(method.parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
   const batch = taggedCrops(TAGS, { side: SIDE, classes: CLASSES })
   const views = [ops.randn([TAGS.length, 3, SIDE, SIDE])]
-  return () =>
-    scope(() => {
-      const { total } = method.losses({ ...batch, views }, { epoch: 0, step: 0 })
-      backward(total)
-      optimiser.step(1e-4)
-      optimiser.zeroGrad()
-    })
+  return trainingStep(() => method.losses({ ...batch, views }, { epoch: 0, step: 0 }), {
+    optimiser,
+    lr: 1e-4,
+  })
 }

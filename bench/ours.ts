@@ -5,8 +5,10 @@ import { buildCti, buildMctformer, buildWeaktr, type Method } from '../src/metho
 import { buildAutoencoder } from '../src/methods/semformer/autoencoder.ts'
 import { buildSemformer } from '../src/methods/semformer/index.ts'
 import { autoencoderRecipe, semformerModelRecipe } from '../src/methods/semformer/recipe.ts'
+import type { Losses } from '../src/nn/index.ts'
 import { adamw } from '../src/optim/index.ts'
-import { autocast, backward, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
+import { autocast, manualSeed, memory, ops, type Precision, scope } from '../src/torch/index.ts'
+import { trainingStep } from './step-race.ts'
 
 /** One measurement: images a second (median of the steps), the process's peak resident bytes, and what leaked. */
 export interface Measurement {
@@ -62,16 +64,8 @@ function trainStep(
   const [images, view] = [draw(), draw()]
   const targets = ops.toDtype(ops.ltScalar(ops.rand([batch, CLASSES], { device }), 0.1), 'float32')
   const boxes = Array.from({ length: batch }, () => IMAGE)
-  return () =>
-    scope(() => {
-      const { total } = autocast({ precision, device }, () =>
-        method.losses({ images, views: [view], boxes, targets }, { epoch: 0, step: 0 }),
-      )
-      backward(total)
-      optimiser.step(1e-4)
-      optimiser.zeroGrad()
-      total.item()
-    })
+  const losses = (): Losses => method.losses({ images, views: [view], boxes, targets }, { epoch: 0, step: 0 })
+  return trainingStep(() => autocast({ precision, device }, losses), { optimiser, lr: 1e-4 })
 }
 
 function mapsStep(

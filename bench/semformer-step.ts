@@ -7,8 +7,8 @@ import { buildAutoencoder } from '../src/methods/semformer/autoencoder.ts'
 import { buildSemformer } from '../src/methods/semformer/index.ts'
 import { autoencoderRecipe, semformerModelRecipe } from '../src/methods/semformer/recipe.ts'
 import { sgd } from '../src/optim/index.ts'
-import { backward, manualSeed, scope, setThreads } from '../src/torch/index.ts'
-import { raceSteps, taggedCrops } from './step-race.ts'
+import { manualSeed, setThreads } from '../src/torch/index.ts'
+import { raceSteps, taggedCrops, trainingStep } from './step-race.ts'
 
 const SIDE = 224
 const GUIDE_SIDE = 112
@@ -111,11 +111,8 @@ function ourStep(): () => void {
   const method = buildSemformer({ model, numClasses: CLASSES, autoencoder })
   const optimiser = sgd(method.parameterGroups({ weightDecay: 5e-4, decays: 'weights' }))
   const batch = taggedCrops(TAGS, { side: SIDE, classes: CLASSES })
-  return () =>
-    scope(() => {
-      const { total } = method.losses({ ...batch, views: [] }, { epoch: 0, step: 0 })
-      backward(total)
-      optimiser.step(0.005)
-      optimiser.zeroGrad()
-    })
+  return trainingStep(() => method.losses({ ...batch, views: [] }, { epoch: 0, step: 0 }), {
+    optimiser,
+    lr: 0.005,
+  })
 }

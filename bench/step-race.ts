@@ -1,8 +1,10 @@
 /** @file A training step beside its authors', in turns: seconds, memory of the processes and their ratios. */
 import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import type { Losses } from '../src/nn/index.ts'
+import type { Optimiser } from '../src/optim/index.ts'
 import { precision } from '../src/pipeline/recipe/precision.ts'
-import { autocast, ops, type Precision, type Tensor, tensor } from '../src/torch/index.ts'
+import { autocast, backward, ops, type Precision, scope, type Tensor, tensor } from '../src/torch/index.ts'
 import { median, startPython } from './python-server.ts'
 
 const ROUNDS = 5
@@ -39,6 +41,21 @@ export function taggedCrops(
     targets: tensor(rows.flat()).reshape(tags.length, classes),
     boxes: tags.map(() => ({ x: 0, y: 0, width: side, height: side })),
   }
+}
+
+/** One step of a training: losses, backward, optimiser. */
+export function trainingStep(
+  losses: () => Losses,
+  { optimiser, lr }: { optimiser: Optimiser; lr: number },
+): () => void {
+  return () =>
+    scope(() => {
+      const { total } = losses()
+      backward(total)
+      optimiser.step(lr)
+      optimiser.zeroGrad()
+      total.item() // waits for a GPU
+    })
 }
 
 /**

@@ -54,7 +54,7 @@ export async function readClassFolders(
   if (found === undefined || found.placed.every(({ name }) => name === undefined))
     throw new InputError(root, 'holds no folder for each class', { expected: CLASS_FOLDERS })
   const { base, placed } = found
-  await refuseDataSets(base, new Set(placed.flatMap(({ name }) => name ?? [])))
+  await refuseDataSets(base, placed)
   const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isBeside })
   const { files, tags, shared } = await uniteCopies(base, placed)
   const splits = placed.some(({ split }) => split !== undefined)
@@ -99,11 +99,13 @@ export async function readClassFolders(
 }
 
 /** The folder above data sets, each with images/ and its table of tags, is none. */
-async function refuseDataSets(base: string, names: ReadonlySet<string>): Promise<void> {
-  for (const name of names) {
+async function refuseDataSets(base: string, placed: readonly Placed[]): Promise<void> {
+  const wrapping = placed.filter(
+    ({ rest }) => rest.includes('/') && WRAPPERS.includes(topOf(rest).toLowerCase()),
+  )
+  for (const name of new Set(wrapping.flatMap(({ name }) => name ?? []))) {
     const [table] = await findTagFiles(join(base, name))
-    const inside = await listFolder(join(base, name))
-    if (table === undefined || !inside.some(own => WRAPPERS.includes(own.toLowerCase()))) continue
+    if (table === undefined) continue
     throw new InputError(base, `${name}/ is a data set of its own, with ${name}/${table}, and not a class`, {
       expected: `give that folder: --data ${join(base, name)}`,
     })

@@ -40,7 +40,7 @@ export function adjustHue({ width, height, data: source }: RgbImage, turn: numbe
     const low = Math.round(value * (1 - share))
     const falling = Math.round(value * (1 - share * rest))
     const rising = Math.round(value * (1 - share * (1 - rest)))
-    // the edges of the colour circle; 6 is 0 again. No array for a pixel: it takes ten times as long
+    // the edges of the colour circle; 6 is 0 again. No array for a pixel: that takes a multiple of the time
     data[i] = edge % 5 === 0 || edge === 6 ? value : edge === 1 ? falling : edge === 4 ? rising : low
     data[i + 1] = edge === 1 || edge === 2 ? value : edge === 3 ? falling : edge % 6 === 0 ? rising : low
     data[i + 2] = edge === 3 || edge === 4 ? value : edge === 5 ? falling : edge === 2 ? rising : low

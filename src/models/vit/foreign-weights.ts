@@ -100,17 +100,11 @@ export function refuseOtherSize(
   {
     file,
     field,
-    names = [],
     remedy = name =>
       `the recipe's network has ${own.depth} blocks of width ${own.width}: ${name === undefined ? '' : `--set ${field}=${name}, or `}another file`,
-  }: { file: string; field: string; names?: Iterable<string>; remedy?: (name: string | undefined) => string },
+  }: { file: string; field: string; remedy?: (name: string | undefined) => string },
 ): void {
   if (found.width === own.width && found.depth === own.depth) return
-  if (found.width === undefined)
-    throw new InputError(file, 'holds no class token, as a vision transformer has it', {
-      field,
-      expected: withGuess('weights of a vision transformer, with cls_token, pos_embed and blocks.*', names),
-    })
   throw new InputError(
     file,
     `weights of another architecture: ${found.depth} blocks of width ${found.width}`,

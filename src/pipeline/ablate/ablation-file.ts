@@ -40,7 +40,7 @@ const EXPECTED =
 
 /**
  * Reads an ablation by file or by the name of a bundled one, such as semformer-losses; undefined for anything else, such as a
- * recipe. Throws InputError naming the file and the key that is wrong.
+ * recipe. Throws InputError naming the file and the key that is wrong, or the bundled one that a misspelt name is nearest to.
  */
 export async function readAblationFile(fileOrName: string): Promise<AblationFile | undefined> {
   const bundled = join(packageRoot(), 'recipes', 'ablations', `${fileOrName}.yaml`)

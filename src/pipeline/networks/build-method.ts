@@ -97,6 +97,7 @@ function refuseOtherClasses(
     const there = [...weights.keys()].find(given => given === name || given.endsWith(`.${name}`))
     if (there === undefined) continue
     const [shape, wanted] = [weights.get(there)!, own.get(name)!].map(({ shape }) => `[${shape.join(', ')}]`)
+    if (shape === wanted) continue // of another part, with the end of its name
     throw new InputError(
       file,
       `is of another number of classes: ${there} is ${shape}, the network's ${wanted}`,

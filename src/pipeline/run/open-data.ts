@@ -161,7 +161,6 @@ function demoRoot({ data: { demo } }: Recipe, runs: string): string {
   return resolve(runs, 'demo-data', `${demo.images}x${demo.size}-seed${demo.seed}`)
 }
 
-/** Whether a folder has files, but not demo.json. */
 /** A folder of one's own that is mistyped is no place to generate images in. */
 async function refuseEmpty(root: string): Promise<void> {
   const found = await stat(root).catch(() => undefined)
@@ -180,6 +179,7 @@ async function refuseEmpty(root: string): Promise<void> {
   })
 }
 
+/** Whether a folder has files, but not demo.json. */
 async function holdsOtherThanDemo(root: string): Promise<boolean> {
   const names: readonly string[] = await readdir(root).catch(() => [])
   return names.length > 0 && !names.includes('demo.json')

@@ -111,13 +111,18 @@ function checkBackbone(
   if (vit === undefined) return
   const { depth, embedDim } = vit
   const { weights } = unwrapNames(given, { anchor, file })
+  const found = geometryOf(weights)
+  if (found.width === undefined)
+    throw new InputError(file, 'holds no class token, as a vision transformer has it', {
+      field: key,
+      expected: withGuess('weights of a vision transformer, with cls_token, pos_embed and blocks.*', names),
+    })
   refuseOtherSize(
-    geometryOf(weights),
+    found,
     { depth, width: embedDim },
     {
       file,
       field: key,
-      names,
       remedy: name =>
         `the backbone has ${depth} blocks of width ${embedDim}${name === undefined ? '' : `; the file holds a ${name}`}`,
     },
