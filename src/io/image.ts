@@ -59,6 +59,17 @@ export async function encodeImage(
   return format === 'png' ? sample.png().toBuffer() : sample.jpeg({ quality }).toBuffer()
 }
 
+/** The image with its longer side at most `side` pixels, averaged down; itself where it is no larger. */
+export async function reducedImage(image: RgbImage, side: number): Promise<RgbImage> {
+  const ratio = side / Math.max(image.width, image.height)
+  if (ratio >= 1) return image
+  const width = Math.max(1, Math.round(image.width * ratio))
+  const height = Math.max(1, Math.round(image.height * ratio))
+  const raw = { width: image.width, height: image.height, channels: 3 as const }
+  const data = await sharp(image.data, { raw }).resize(width, height, { fit: 'fill' }).raw().toBuffer()
+  return { width, height, data }
+}
+
 function formatOf(path: string): 'png' | 'jpeg' {
   const ending = extname(path).toLowerCase()
   if (ending === '.png') return 'png'

@@ -27,7 +27,7 @@ export class NotFiniteError extends TagmaskError {
   override readonly name = 'NotFiniteError'
 }
 
-export { checkpointFiles } from './checkpoint-files.ts'
+export { checkpointFiles, hasOnlyWeights } from './checkpoint-files.ts'
 
 const NOT_AS_WRITTEN = 'does not have the bytes that were written'
 const HASH = 'stateSha256'

@@ -111,6 +111,20 @@ test('images that fail in mid-epoch end the training with its state; the same ca
   expect(weightsOf(again)).toEqual(weightsOf(whole))
 })
 
+test('where a finished training has left its last weights alone, they are loaded and no image is asked for', async () => {
+  const trained = newLine()
+  await train(options(trained, { loader: source([2, 2, 2]) }))
+  await rm(checkpointFiles(folder).state)
+  const again = newLine()
+  const fails = (): Error => new Error('asked for an image')
+  await train(options(again, { loader: source([2, 2, 2], { fails }) }))
+  expect(weightsOf(again)).toEqual(weightsOf(trained))
+  await rm(checkpointFiles(folder).last)
+  await expect(train(options(newLine(), { loader: source([2, 2, 2], { fails }) }))).rejects.toThrow(
+    'asked for',
+  )
+})
+
 test('an epoch without an image is an error, not an epoch', async () => {
   await expect(train(options(newLine(), { loader: source([0, 0]) }))).rejects.toThrow(
     new InputError('train', 'no image could be used in epoch 1', {

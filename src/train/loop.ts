@@ -5,10 +5,18 @@ import { setImmediate } from 'node:timers/promises'
 import type { BatchSource, SampleBatch } from '../data/batch-loader.ts'
 import { TagmaskError } from '../errors.ts'
 import { explainWriteError } from '../io/atomic.ts'
+import { readSafetensors } from '../io/safetensors.ts'
 import type { Losses, Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
 import { autocast, backward, type Precision, scope, type Tensor } from '../torch/index.ts'
-import { checkpointFiles, loadState, NotFiniteError, saveState, saveWeights } from './checkpoint.ts'
+import {
+  checkpointFiles,
+  hasOnlyWeights,
+  loadState,
+  NotFiniteError,
+  saveState,
+  saveWeights,
+} from './checkpoint.ts'
 import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
 import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
 import { type Log, silentLog } from './log.ts'
@@ -69,7 +77,7 @@ export class TrainingStopped extends TagmaskError {
 }
 
 /**
- * Trains to the last epoch, from the checkpoint if there is one. Saves the state, then throws TrainingStopped after an
+ * Trains to the last epoch, from the checkpoint if there is one; where the last weights are there alone, loads them. Saves the state, then throws TrainingStopped after an
  * abort, or the loader's error; TagmaskError when a loss or a weight is not finite (the last checkpoint stays); InputError
  * when no image of an epoch could be used.
  */
@@ -103,6 +111,10 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
   const { title = 'train', network, frozen = [], loader, length, checkpoints, signal, log } = options
   const total = stepsOf(length, loader.batches)
   const plan = { epochs: length.count, batches: loader.batches }
+  if (await hasOnlyWeights(checkpoints)) {
+    network.loadStateDict((await readSafetensors(checkpointFiles(checkpoints).last)).tensors)
+    return
+  }
   let at = (await loadState(checkpoints, options, plan)) ?? START
   if (at.step > 0) log.info(`${title}: resumed at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
   const metrics = await openMetrics(options.metrics, { resume: at })

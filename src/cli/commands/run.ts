@@ -70,6 +70,7 @@ export async function runWithFlags(
       if (table !== undefined) log.info(table)
     }
     if (selected.includes('report')) log.info(`report: ${fromHere(run.report)}`)
+    if (selected.includes('result')) log.info(`masks: ${fromHere(run.result)}`)
   } catch (error) {
     if (error instanceof Interrupted) log.info(howToResume({ force }))
     throw error

@@ -33,7 +33,7 @@ test('weights given for the CAMs label images as in the run that trained them', 
   const weights = join(trained.run.checkpoints, 'last.safetensors')
   const published = [...set, `maps.weights=${weights}`]
   const { run, worked } = await runRecipe({ ...options, set: published, name: 'published' })
-  expect(worked).toEqual(['maps', 'evaluate', 'predict', 'report'])
+  expect(worked).toEqual(['maps', 'evaluate', 'predict', 'result', 'report'])
   const image = await readImage(join(data, 'images', '0001.jpg'))
   const [one, other] = await Promise.all(
     [trained.run.root, run.root].map(async root => {

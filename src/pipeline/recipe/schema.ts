@@ -144,10 +144,26 @@ const later = {
     .default(null)
     .describe('the segmentation network trained on the pseudo masks; null: none, and no predictions'),
   predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
+  result: z
+    .strictObject({
+      overlays: z
+        .int()
+        .min(0)
+        .default(2000)
+        .describe('masks are also laid over their images, as JPEG, where there are at most so many images'),
+    })
+    .prefault({})
+    .describe('result/: the final masks'),
   report: z
     .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
     .prefault({})
     .describe('report.html'),
+  keep: z
+    .enum(['needed', 'all'])
+    .default('needed')
+    .describe(
+      'files of a finished stage: needed removes what no stage needs any more, the states of optimisers and the weights of rounds before the last',
+    ),
   seed: z.int().min(0).default(0).describe('seed of weights, order, augmentation and drop-path'),
   precision,
   device: z

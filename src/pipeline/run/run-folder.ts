@@ -70,6 +70,8 @@ export function runFolder(root: string) {
     predictions: at('predictions'),
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),
+    /** The final masks, for people: masks/ID.png, overlays/ID.jpg, labels.txt, areas.csv. */
+    result: at('result'),
     /** PNG files that the report shows. */
     images: at('images'),
     /** Each image that a stage could not use, and why. */

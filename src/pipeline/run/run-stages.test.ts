@@ -63,6 +63,7 @@ function tableWith(
     refine: stage('refine', run => join(run.pseudoMasks, 'a.png')),
     segment: stage('segment', run => join(run.segmentCheckpoints, 'last.safetensors')),
     predict: stage('predict', run => run.predictionScores),
+    result: stage('result', run => join(run.result, 'labels.txt')),
     report: stage('report', run => run.report),
   }
 }
@@ -85,9 +86,9 @@ async function go(
 
 describe('stages', () => {
   it('run in order, once', async () => {
-    expect(await go(recipeWith())).toEqual(['train', 'maps', 'evaluate', 'report'])
+    expect(await go(recipeWith())).toEqual(['train', 'maps', 'evaluate', 'result', 'report'])
     expect(await go(recipeWith())).toEqual([])
-    expect(calls).toEqual(['train', 'maps', 'evaluate', 'report'])
+    expect(calls).toEqual(['train', 'maps', 'evaluate', 'result', 'report'])
   })
 
   it('are skipped when only keys differ that change no result', async () => {
@@ -98,10 +99,10 @@ describe('stages', () => {
   })
 
   it.each([
-    ['evaluate.sweep.step=0.1', ['evaluate', 'report']],
-    ['maps.layers=2', ['maps', 'evaluate', 'report']],
-    ['train.epochs=3', ['train', 'maps', 'evaluate', 'report']],
-    ['seed=3', ['train', 'maps', 'evaluate', 'report']],
+    ['evaluate.sweep.step=0.1', ['evaluate', 'result', 'report']],
+    ['maps.layers=2', ['maps', 'evaluate', 'result', 'report']],
+    ['train.epochs=3', ['train', 'maps', 'evaluate', 'result', 'report']],
+    ['seed=3', ['train', 'maps', 'evaluate', 'result', 'report']],
     ['report.images=3', ['report']],
   ])('%s runs %j again', async (set, again) => {
     await go(recipeWith())
@@ -109,25 +110,25 @@ describe('stages', () => {
   })
 
   it.each([
-    ['segment.epochs=3', ['segment', 'predict', 'report']],
-    ['predict.flip=false', ['predict', 'report']],
+    ['segment.epochs=3', ['segment', 'predict', 'result', 'report']],
+    ['predict.flip=false', ['predict', 'result', 'report']],
     ['segment.logEvery=3', []],
-    ['refine.background=0.5', ['refine', 'segment', 'predict', 'report']],
+    ['refine.background=0.5', ['refine', 'segment', 'predict', 'result', 'report']],
     ['affinity.epochs=3', []],
-    ['seed=3', ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'report']],
+    ['seed=3', ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'result', 'report']],
   ])('with a section segment there are three more, and %s runs %j again', async (set, again) => {
-    const all = ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'report']
+    const all = ['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'result', 'report']
     expect(await go(recipeWith('segment={}'))).toEqual(all)
     expect(await go(recipeWith('segment={}', set))).toEqual(again)
   })
 
   it.each([
-    ['affinity.epochs=3', ['affinity', 'refine', 'report']],
+    ['affinity.epochs=3', ['affinity', 'refine', 'result', 'report']],
     ['affinity.logEvery=3', []],
-    ['refine.walk.beta=4', ['refine', 'report']],
-    ['evaluate.threshold=0.5', ['evaluate', 'refine', 'report']],
+    ['refine.walk.beta=4', ['refine', 'result', 'report']],
+    ['evaluate.threshold=0.5', ['evaluate', 'refine', 'result', 'report']],
   ])('with refine.method affinity there are two more, and %s runs %j again', async (set, again) => {
-    const all = ['train', 'maps', 'evaluate', 'affinity', 'refine', 'report']
+    const all = ['train', 'maps', 'evaluate', 'affinity', 'refine', 'result', 'report']
     expect(await go(recipeWith('refine.method=affinity'))).toEqual(all)
     expect(await go(recipeWith('refine.method=affinity', set))).toEqual(again)
   })
@@ -153,7 +154,7 @@ describe('stages', () => {
       },
     })
     await expect(go(recipeWith(), { table: half })).rejects.toThrow('stopped at image 1')
-    expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'report'])
+    expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'result', 'report'])
     expect(calls).toContain('maps after half')
 
     await expect(go(recipeWith('maps.layers=1'), { table: half })).rejects.toThrow(Interrupted)
@@ -208,7 +209,7 @@ describe('stages', () => {
   it('survive a marker that was cut short', async () => {
     await go(recipeWith())
     await writeFile(join(root, 'stages', 'maps.json'), '{"stage":')
-    expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'report']) // what rests on it is made from it
+    expect(await go(recipeWith())).toEqual(['maps', 'evaluate', 'result', 'report']) // what rests on it is made from it
   })
 })
 

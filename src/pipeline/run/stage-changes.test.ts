@@ -91,6 +91,10 @@ const table: StageTable = {
       await make('predict', context, id => join(context.run.predictions, 'train', way, `${id}.png`))
     await write('predict', context.run.predictionScores)
   },
+  result:
+    async () =>
+    ({ run }) =>
+      write('result', join(run.result, 'labels.txt')),
   report:
     async () =>
     ({ run }) =>
@@ -122,7 +126,7 @@ describe('what a stage rests on', () => {
   it('is what the stage before it has made: trained again by itself, all after it is rerun', async () => {
     await go()
     expect(await go([], { stages: ['train'], force: true })).toEqual(['train'])
-    expect(await go()).toEqual(['maps', 'evaluate', 'report'])
+    expect(await go()).toEqual(['maps', 'evaluate', 'result', 'report'])
     expect(told()).toContain('maps: rerun, since the weights of train have changed\n')
     expect(told()).toContain('evaluate: rerun, since the CAMs have changed\n')
     expect(await go()).toEqual([])
@@ -144,15 +148,15 @@ describe('what a stage rests on', () => {
   it('is the network that published weights are put into', async () => {
     const set = [`maps.weights=${join(folder, 'weights.pth')}`]
     await go(set)
-    expect(await go([...set, 'model.variant=plus'])).toEqual(['maps', 'evaluate', 'report'])
+    expect(await go([...set, 'model.variant=plus'])).toEqual(['maps', 'evaluate', 'result', 'report'])
     expect(told()).toContain('maps: rerun, since model.variant is "plus", was "v2"\n')
   })
 
   it('is the true masks, where it scores or chooses by them; what was made stays where they only score', async () => {
     await go(SEGMENT)
     await writeFile(join(folder, 'b.png'), 'mask B')
-    expect(await go(SEGMENT)).toEqual(['evaluate', 'refine', 'predict', 'report'])
-    expect(made).toEqual(['evaluate', 'refine', 'predict', 'report']) // no pseudo mask, no prediction
+    expect(await go(SEGMENT)).toEqual(['evaluate', 'refine', 'predict', 'result', 'report'])
+    expect(made).toEqual(['evaluate', 'refine', 'predict', 'result', 'report']) // no pseudo mask, no prediction
     expect(told()).toContain('evaluate: rerun, since the ground-truth masks have changed\n')
     expect(told()).toContain(
       'refine: resumed, since the ground-truth masks have changed and evaluate was rerun\n',
@@ -163,7 +167,7 @@ describe('what a stage rests on', () => {
     const sweep = [...SEGMENT, 'refine.background=sweep']
     await go(sweep)
     await writeFile(join(folder, 'b.png'), 'mask b')
-    expect(await go(sweep)).toEqual(['evaluate', 'refine', 'segment', 'predict', 'report'])
+    expect(await go(sweep)).toEqual(['evaluate', 'refine', 'segment', 'predict', 'result', 'report'])
   })
 
   it('is what is in the images, also where size and time are the same', async () => {
@@ -171,7 +175,7 @@ describe('what a stage rests on', () => {
     const { atime, mtime } = await stat(image('b'))
     await writeFile(image('b'), 'photo B')
     await utimes(image('b'), atime, mtime)
-    expect(await go()).toEqual(['train', 'maps', 'evaluate', 'report'])
+    expect(await go()).toEqual(['train', 'maps', 'evaluate', 'result', 'report'])
     expect(told()).toContain('train: rerun, since other images have the names b\n')
   })
 
@@ -195,7 +199,15 @@ describe('an image that could not be read', () => {
     await go(SEGMENT)
     expect(await go(SEGMENT)).toEqual([])
     await writeFile(image('b'), 'photo b')
-    expect(await go(SEGMENT)).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
+    expect(await go(SEGMENT)).toEqual([
+      'maps',
+      'evaluate',
+      'refine',
+      'segment',
+      'predict',
+      'result',
+      'report',
+    ])
     expect(made).toContain('maps b')
     expect(made).not.toContain('maps a')
     expect(told()).toContain('maps: resumed, since b can be read now\n')
@@ -228,8 +240,8 @@ describe('an image that could not be read', () => {
     }
     await expect(go([], { table: half })).rejects.toThrow('killed')
     await writeFile(image('c'), 'photo c')
-    expect(await go()).toEqual(['maps', 'evaluate', 'report'])
-    expect(made).toEqual(['maps c', 'evaluate', 'report'])
+    expect(await go()).toEqual(['maps', 'evaluate', 'result', 'report'])
+    expect(made).toEqual(['maps c', 'evaluate', 'result', 'report'])
     expect(await go()).toEqual([])
   })
 })
@@ -267,7 +279,51 @@ describe('files of a stage that is done', () => {
       `${join(root(), 'maps')}: the stage maps has written nothing here: it is not done; fix what is named above and resume with the same command`,
     )
     expect((await readMarker(runFolder(root()), 'maps'))?.state).toBe('running')
-    expect(await go()).toEqual(['maps', 'evaluate', 'report'])
+    expect(await go()).toEqual(['maps', 'evaluate', 'result', 'report'])
+  })
+
+  it('go where nothing needs them any more: states, and the weights of earlier rounds', async () => {
+    const spent: StageTable = {
+      ...table,
+      train: async () => async context => {
+        await table.train!().then(train => train(context))
+        await writeFile(join(context.run.checkpoints, 'state.safetensors'), 'state')
+      },
+      segment: async () => async context => {
+        const { segmentRounds } = context.run
+        await table.segment!().then(segment => segment(context))
+        await write('round', join(segmentRounds, '1', 'checkpoints', 'last.safetensors'))
+        await write('labels', join(segmentRounds, '1', 'masks', 'a.png'))
+      },
+    }
+    await go(SEGMENT, { table: spent })
+    const { checkpoints, segmentRounds } = runFolder(root())
+    expect(await readdir(checkpoints)).toEqual(['last.safetensors'])
+    expect((await readdir(segmentRounds, { recursive: true })).sort()).toEqual([
+      '1',
+      '1/checkpoints',
+      '1/masks',
+      '1/masks/a.png',
+    ])
+    expect(await go(SEGMENT)).toEqual([]) // none is missed
+    expect(await go([...SEGMENT, 'keep=all', 'seed=3'], { table: spent })).toContain('train')
+    expect((await readdir(checkpoints)).sort()).toEqual(['last.safetensors', 'state.safetensors'])
+  })
+
+  it('that people change stay, also where their stage is rerun', async () => {
+    await go()
+    const { result, root: place } = runFolder(root())
+    await writeFile(join(result, 'labels.txt'), 'corrected by hand')
+    expect(await go()).toEqual([])
+    expect(await go(['evaluate.threshold=0.5'])).toEqual(['evaluate', 'result', 'report'])
+    expect(await readFile(join(place, 'result.old-1', 'labels.txt'), 'utf8')).toBe('corrected by hand')
+    expect(await readFile(join(result, 'labels.txt'), 'utf8')).toBe('result')
+    expect(told()).toContain('kept the old files as ')
+    await go(['evaluate.threshold=0.6'])
+    expect(await readdir(place)).not.toContain('result.old-2') // as the stage left it
+    await writeFile(join(result, 'notes.txt'), 'mine')
+    await go(['evaluate.threshold=0.7'])
+    expect(await readFile(join(place, 'result.old-2', 'notes.txt'), 'utf8')).toBe('mine')
   })
 
   it('of trainings of earlier rounds are kept aside too', async () => {
@@ -293,8 +349,8 @@ it('killed while outputs are cleared, the stage is not done under the old settin
   const killed: RunFolder = { ...run, headWeights: '/proc/version' }
   await expect(go(['maps.layers=2'], { run: killed })).rejects.toThrow('/proc/version')
   expect(await readdir(run.maps)).toEqual([])
-  expect(await go()).toEqual(['maps', 'evaluate', 'report'])
-  expect(made).toEqual(['maps a', 'maps b', 'maps c', 'evaluate', 'report'])
+  expect(await go()).toEqual(['maps', 'evaluate', 'result', 'report'])
+  expect(made).toEqual(['maps a', 'maps b', 'maps c', 'evaluate', 'result', 'report'])
 })
 
 it('a sibling takes over what was made from the same contents, and only that', async () => {

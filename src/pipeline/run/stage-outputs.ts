@@ -11,18 +11,24 @@ import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageDefinition, StageImage } from './stage.ts'
 import type { FileList } from './stage-marker.ts'
 
-/** The state in checkpoints, needed only during a training. */
-const PASSING = /\/state\.[^/]*$/
-
 /** The existing lasting files of a stage. */
 export async function listOutputs(run: RunFolder, stage: StageDefinition): Promise<FileList> {
   const lasting = stage.outputs(run).filter(({ passing }) => passing !== true)
   const lists = await Promise.all(
-    lasting.map(async ({ path, aside }) =>
-      (await filesAt(run.root, path)).filter(([file]) => aside !== true || !PASSING.test(file)),
+    lasting.map(async ({ path, spent }) =>
+      (await filesAt(run.root, path)).filter(([file]) => !spent?.test(file)),
     ),
   )
   return Object.fromEntries(lists.flat())
+}
+
+/** Removes the files that nothing needs once the stage is done. */
+export async function removeSpent(run: RunFolder, stage: StageDefinition): Promise<void> {
+  for (const { path, spent } of stage.outputs(run)) {
+    if (spent === undefined) continue
+    for (const [file] of await filesAt(run.root, path))
+      if (spent.test(file)) await rm(join(run.root, file), { force: true })
+  }
 }
 
 /** Whether two lists are of the same results; scores and tables do not count. */
@@ -32,12 +38,19 @@ export function sameMade(before: FileList, now: FileList): boolean {
   return made(before) === made(now)
 }
 
-/** Files of the list that are gone, and those with another size. */
-export function missingOutputs(before: FileList, now: FileList): { gone: string[]; changed: string[] } {
+/** Files of the list that are gone, and those with another size that nobody but the stage changes. */
+export function missingOutputs(
+  before: FileList,
+  { now, run, stage }: { now: FileList; run: RunFolder; stage: StageDefinition },
+): { gone: string[]; changed: string[] } {
   const files = Object.entries(before)
+  const theirs = stage.outputs(run).flatMap(({ path, theirs }) => (theirs ? [inRun(run.root, path)] : []))
+  const isTheirs = (file: string): boolean => theirs.some(folder => file.startsWith(`${folder}/`))
   return {
     gone: files.filter(([file]) => now[file] === undefined).map(([file]) => file),
-    changed: files.filter(([file, size]) => (now[file] ?? size) !== size).map(([file]) => file),
+    changed: files
+      .filter(([file, size]) => (now[file] ?? size) !== size && !isTheirs(file))
+      .map(([file]) => file),
   }
 }
 
@@ -79,15 +92,39 @@ export function filesOfImage(
   return (stage.filesOfImage?.(image, { run, recipe }) ?? []).map(path => inRun(run.root, path))
 }
 
-/** Removes the files of a stage; those that took hours are set aside. */
-export async function clearOutputs(run: RunFolder, stage: StageDefinition, log: Log): Promise<void> {
-  for (const { path, aside } of stage.outputs(run)) {
+/** The files of a stage when it was last done, none if it never was, and when it last wrote. */
+export interface LeftFiles {
+  readonly files: FileList
+  readonly written: string | undefined
+}
+
+/** Removes the files of a stage; those that took hours, and what people have changed since it `left` them, are set aside. */
+export async function clearOutputs(
+  run: RunFolder,
+  stage: StageDefinition,
+  { left, log }: { left: LeftFiles; log: Log },
+): Promise<void> {
+  for (const { path, aside, theirs } of stage.outputs(run)) {
     const found = await stat(path).catch(() => undefined)
     if (found === undefined) continue
-    if (aside === true) await setAside(path, log)
+    if (aside === true || (theirs === true && (await isChanged(run, path, left)))) await setAside(path, log)
     else await rm(path, { recursive: true })
     if (found.isDirectory()) await mkdir(path, { recursive: true })
   }
+}
+
+const STAMPS = 3000 // ms; file systems stamp times in steps of up to two seconds
+
+/** Whether somebody has added a file, or changed one since the stage was done. */
+async function isChanged(run: RunFolder, path: string, { files, written }: LeftFiles): Promise<boolean> {
+  if (written === undefined || Object.keys(files).length === 0) return false
+  const last = Date.parse(written) + STAMPS
+  for (const [file, size] of await filesAt(run.root, path)) {
+    if (files[file] !== size) return true
+    const { mtimeMs } = await stat(join(run.root, file))
+    if (mtimeMs > last) return true
+  }
+  return false
 }
 
 /** Renames to the first free name "PATH.old-N"; an empty folder is removed. */

@@ -47,7 +47,10 @@ export async function stageState(
   const inputs = stageInputs(stage, sources)
   const others = images.filter(({ key, file }) => notes.images[key] !== sources.contents.of(file))
   const repaired = others.filter(image => lost.has(image) && notes.images[image.key] !== undefined)
-  const missing = marker?.state === 'done' ? missingOutputs(notes.files, files) : { gone: [], changed: [] }
+  const missing =
+    marker?.state === 'done'
+      ? missingOutputs(notes.files, { now: files, run, stage })
+      : { gone: [], changed: [] }
   const common = {
     marker,
     notes,

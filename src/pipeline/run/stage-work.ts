@@ -13,10 +13,18 @@ import {
   readNotes,
   removeNotes,
   type StageMarker,
+  type StageNotes,
   writeMarker,
   writeNotes,
 } from './stage-marker.ts'
-import { clearOutputs, listOutputs, refuseNothingMade, sameMade } from './stage-outputs.ts'
+import {
+  clearOutputs,
+  type LeftFiles,
+  listOutputs,
+  refuseNothingMade,
+  removeSpent,
+  sameMade,
+} from './stage-outputs.ts'
 import { lostImages, type StageState } from './stage-state.ts'
 import { takeOver } from './take-stage.ts'
 
@@ -49,7 +57,7 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
   }
   if (fresh) {
     await writeMarker(run, { ...now, state: 'clearing' })
-    await clearOutputs(run, stage, log)
+    await clearOutputs(run, stage, { left: leftBy(state.marker, state.notes), log })
     await removeNotes(run, name)
     await writeNotes(run, name, { images: contentsNow(stage, sources) })
   }
@@ -100,6 +108,7 @@ async function finish(
   if (id !== now.id) await writeMarker(run, { ...now, id }) // before the list that it is derived from
   await writeNotes(run, name, { images: contents, files, lost: named })
   await writeMarker(run, { ...now, id, state: 'done', finished: new Date().toISOString() })
+  if (recipe.keep === 'needed') await removeSpent(run, stage)
 }
 
 /** Reuses the files of another run on the same inputs. */
@@ -111,14 +120,19 @@ export async function takeFrom(
   const { name } = stage
   const [marker, notes] = [await readMarker(twin, name), await readNotes(twin, name)]
   if (marker === undefined) return
+  const left = leftBy(await readMarker(run, name), await readNotes(run, name))
   await writeMarker(run, { ...marker, state: 'clearing' })
-  await clearOutputs(run, stage, log)
+  await clearOutputs(run, stage, { left, log })
   await removeNotes(run, name)
   const to = stage.outputs(run)
   for (const [i, { path }] of stage.outputs(twin).entries()) await takeOver(path, to[i]!.path)
   await writeNotes(run, name, notes)
   await writeMarker(run, { ...marker, takenFrom: relative(run.root, twin.root) })
   log.info(`${name}: reused from ${fromHere(twin.root)}, which has the same inputs`)
+}
+
+function leftBy(marker: StageMarker | undefined, { files }: StageNotes): LeftFiles {
+  return { files, written: marker?.finished ?? marker?.started }
 }
 
 function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {

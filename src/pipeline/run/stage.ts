@@ -45,6 +45,10 @@ export interface StageOutput {
   readonly aside?: boolean
   /** Needed only while the stage works, or by readers: it may be gone once the stage is done. */
   readonly passing?: boolean
+  /** People work on it: a changed file is no damage, and is set aside when the stage is rerun. */
+  readonly theirs?: boolean
+  /** Files below it, by path in the run folder, that nothing needs once the stage is done: they go, unless the recipe keeps all. */
+  readonly spent?: RegExp
 }
 
 /** One training of a stage, before its data is known. */

@@ -8,10 +8,11 @@ import { maps } from './maps/index.ts'
 import { predict } from './predict/index.ts'
 import { refine } from './refine/index.ts'
 import { reportAfter } from './report/index.ts'
+import { result } from './result/index.ts'
 import { segment } from './segment/index.ts'
 import { train } from './train/index.ts'
 
-const BEFORE_REPORT: readonly StageDefinition[] = [
+const REPORTED: readonly StageDefinition[] = [
   autoencoder,
   train,
   maps,
@@ -23,8 +24,9 @@ const BEFORE_REPORT: readonly StageDefinition[] = [
 ]
 
 export const STAGES: readonly StageDefinition[] = [
-  ...BEFORE_REPORT,
-  reportAfter(recipe => ({ base: BEFORE_REPORT.filter(stage => hasStage(stage, recipe)) })),
+  ...REPORTED,
+  result,
+  reportAfter(recipe => ({ base: REPORTED.filter(stage => hasStage(stage, recipe)) })),
 ]
 
 /** The stages of a recipe, in order. */

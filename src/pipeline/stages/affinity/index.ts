@@ -1,5 +1,6 @@
 /** @file Stage `affinity`: from CAMs to a trained network of affinities. */
 import { onlyTagged } from '../../../data/dataset.ts'
+import { STATES } from '../../../train/checkpoint-files.ts'
 import { walks } from '../../recipe/refine.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
 import { hasStage, type StageDefinition } from '../../run/stage.ts'
@@ -26,7 +27,7 @@ Examples:
   images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics }) => [
     { path: affinityLabels, passing: true },
-    { path: affinityCheckpoints, needed: true, aside: true },
+    { path: affinityCheckpoints, needed: true, aside: true, spent: STATES },
     { path: affinityMetrics, aside: true, passing: true },
   ],
   weights: {

@@ -1,5 +1,6 @@
 /** @file Stage `autoencoder`: from image-level labels to the autoencoder that guides the stage `train`, for methods that have one. */
 import { onlyTagged } from '../../../data/dataset.ts'
+import { STATES } from '../../../train/checkpoint-files.ts'
 import { autoencoderOf } from '../../recipe/method.ts'
 import { randomStart } from '../../run/random-weights.ts'
 import type { StageDefinition } from '../../run/stage.ts'
@@ -25,7 +26,7 @@ Examples:
     return { base: [onlyTagged(dataset), ...(judged && valDataset !== undefined ? [valDataset] : [])] }
   },
   outputs: ({ autoencoderCheckpoints, autoencoderMetrics }) => [
-    { path: autoencoderCheckpoints, needed: true, aside: true },
+    { path: autoencoderCheckpoints, needed: true, aside: true, spent: STATES },
     { path: autoencoderMetrics, aside: true, passing: true },
   ],
   weights: { key: 'autoencoder.weights', flag: '--set autoencoder.weights=FILE', ofAnother: true },

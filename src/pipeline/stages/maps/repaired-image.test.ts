@@ -53,12 +53,21 @@ test('an image repaired after a run gets what is made of images; the classificat
   const whole = await readFile(image)
   await truncate(image, 200)
   const first = await run()
-  expect(first.worked).toEqual(['train', 'maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
+  expect(first.worked).toEqual([
+    'train',
+    'maps',
+    'evaluate',
+    'refine',
+    'segment',
+    'predict',
+    'result',
+    'report',
+  ])
   expect(first.maps).not.toContain('0003.safetensors')
   expect((await run()).worked).toEqual([])
   await writeFile(image, whole)
   const { worked, text, maps } = await run()
-  expect(worked).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'report'])
+  expect(worked).toEqual(['maps', 'evaluate', 'refine', 'segment', 'predict', 'result', 'report'])
   expect(maps).toContain('0003.safetensors')
   expect(text).toContain('maps: resumed, since 0003 can be read now\n')
   expect(text).toContain('train: was run without 0003, which can be read now; it stays (--force reruns it)\n')

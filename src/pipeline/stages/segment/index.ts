@@ -1,5 +1,6 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network. */
 import { onlyTagged } from '../../../data/dataset.ts'
+import { STATES } from '../../../train/checkpoint-files.ts'
 import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
 import { randomBackbone } from '../../run/random-weights.ts'
 import { hasStage, type StageDefinition } from '../../run/stage.ts'
@@ -32,9 +33,9 @@ Examples:
   images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
   outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [
-    { path: segmentCheckpoints, needed: true, aside: true },
+    { path: segmentCheckpoints, needed: true, aside: true, spent: STATES },
     { path: segmentMetrics, aside: true, passing: true },
-    { path: segmentRounds, aside: true, passing: true },
+    { path: segmentRounds, aside: true, passing: true, spent: /\/checkpoints\/[^/]+$/ },
     { path: roundScores, passing: true },
     { path: roundTable, passing: true },
   ],

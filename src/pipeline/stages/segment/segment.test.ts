@@ -214,7 +214,9 @@ describe('segment, then predict', () => {
       expect([...labels].every(label => label === 0 || label === 1)).toBe(true) // no dog
     }
     expect((await readMetrics(metrics)).length).toBeGreaterThan(0)
-    const { scores: found }: RoundScoresFile = JSON.parse(await readFile(run.roundScores, 'utf8'))
+    const scoresOfRound = async (): Promise<RoundScoresFile> =>
+      JSON.parse(await readFile(run.roundScores, 'utf8'))
+    const { scores: found } = await scoresOfRound()
     expect(found).toMatchObject([{ metric: 'mask', split: 'train', threshold: null, images: 8 }])
     expect(found[0]!.classes[1]!.iou).toBeGreaterThan(50)
     expect(await readFile(run.roundTable, 'utf8')).toContain('mask mIoU on train (8 images), no threshold')
@@ -225,6 +227,18 @@ describe('segment, then predict', () => {
     expect((await readdir(roundFiles(run, 1).masks)).length).toBe(3)
     await segmentStage(stage)
     expect(await trained()).toEqual(whole)
+
+    await rm(checkpointFiles(run.segmentCheckpoints).state)
+    await rm(roundFiles(run, 1).checkpoints, { recursive: true })
+    await writeLabelMap(join(roundFiles(run, 1).masks, `${TRAIN[0]}.png`), {
+      ...(await readLabelMap(join(masks, `${TRAIN[0]}.png`))),
+      data: new Uint8Array((await readLabelMap(join(masks, `${TRAIN[0]}.png`))).data.length),
+    })
+    const before = (await scoresOfRound()).scores[0]!.miou
+    await segmentStage(stage) // nothing is trained: the labels are scored
+    expect((await scoresOfRound()).scores[0]!.miou).toBeLessThan(before)
+    expect(await trained()).toEqual(whole)
+    expect(await readdir(join(run.segmentRounds, '1'))).not.toContain('checkpoints')
   })
 
   it('labels with one network and ends with another, where told to', async () => {

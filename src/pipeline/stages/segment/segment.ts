@@ -1,15 +1,17 @@
 /** @file Stage `segment`: from pseudo masks to a trained segmentation network, in one training or several. */
 import { InputError } from '../../../errors.ts'
+import { hasOnlyWeights } from '../../../train/checkpoint-files.ts'
 import { writeLabelNames } from '../../networks/build-segmentation.ts'
 import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
 import type { StageContext } from '../../run/stage.ts'
-import { roundFiles } from './round-scores.ts'
+import { roundFiles, scoreRound } from './round-scores.ts'
 import { labelForNextRound } from './segment-rounds.ts'
 import { trainSegmentation } from './segment-training.ts'
 
 /**
  * Writes segment/ (state, last weights, names of the labels) and segment-metrics.jsonl, for `segment.retrain` also
- * segment-rounds/N/ for each training before the last; resumes from existing states.
+ * segment-rounds/N/ for each training before the last; resumes from existing states. Of a finished training whose states are
+ * gone only the labels of its last round are scored anew.
  */
 export async function segmentStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run } = context
@@ -18,8 +20,12 @@ export async function segmentStage(context: StageContext): Promise<void> {
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
   await writeLabelNames(run.segmentCheckpoints, dataset.classes)
   const unsure = recipe.refine.sure !== null
-  let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
   const { retrain } = settings
+  if (await hasOnlyWeights(run.segmentCheckpoints)) {
+    if (retrain !== null) await scoreRound(context, roundFiles(run, retrain.rounds).masks)
+    return
+  }
+  let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
   for (let round = 1; retrain !== null && round <= retrain.rounds; round++) {
     const { masks: labelled, checkpoints, metrics } = roundFiles(run, round)
     const title = `segment, round ${round} of ${retrain.rounds + 1}`

@@ -1,5 +1,6 @@
 /** @file Stage `train`: from image-level labels to the weights of the recipe's method. */
 import { onlyTagged } from '../../../data/dataset.ts'
+import { STATES } from '../../../train/checkpoint-files.ts'
 import { autoencoderOf, encoderOf, viewsOf } from '../../recipe/method.ts'
 import { randomStart } from '../../run/random-weights.ts'
 import type { StageDefinition } from '../../run/stage.ts'
@@ -36,7 +37,7 @@ Examples:
     base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
   }),
   outputs: ({ checkpoints, metrics, environment }) => [
-    { path: checkpoints, needed: true, aside: true },
+    { path: checkpoints, needed: true, aside: true, spent: STATES },
     { path: metrics, aside: true, passing: true },
     { path: environment, aside: true, passing: true },
   ],
