@@ -11,6 +11,7 @@ export const NEUTRAL_KEYS: readonly string[] = [
   ...['autoencoder', 'train', 'affinity', 'segment'].flatMap(section =>
     Object.keys(checkpointFields).map(key => `${section}.${key}`),
   ),
+  'report.tensorboard',
   'device',
   'threads',
   'strict',

@@ -145,9 +145,17 @@ const later = {
     .describe('the segmentation network trained on the pseudo masks; null: none, and no predictions'),
   predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
   report: z
-    .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
+    .strictObject({
+      images: z.int().min(0).default(12).describe('example images shown'),
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe(
+          'also write what trainings note into tensorboard/TRAINING/ of the run, for tensorboard --logdir: every number of metrics.jsonl at its step, and after each validation, or epoch without one, the CAMs of up to 8 fixed images (at most report.images), each a PNG of about 100 kB for each tag. They cost what the CAMs of 8 images cost at scale 1, and change nothing of the training',
+        ),
+    })
     .prefault({})
-    .describe('report.html'),
+    .describe('report.html, and TensorBoard'),
   seed: z.int().min(0).default(0).describe('seed of weights, order, augmentation and drop-path'),
   precision,
   device: z
