@@ -20,8 +20,8 @@ import {
 import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
 import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
 import { type Log, silentLog } from './log.ts'
-import { type MetricsWriter, openMetrics } from './metrics.ts'
 import { type Position, START } from './position.ts'
+import { openRecords, type Records, type TensorboardOptions } from './records.ts'
 import type { Validation } from './validate.ts'
 
 /** Learning rate from the epoch and the step, both from 0. */
@@ -48,6 +48,8 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Part
   readonly checkpoints: string
   /** What the metadata of the weights says besides, such as their classes. */
   readonly words?: Readonly<Record<string, string>> | undefined
+  /** Events besides the metrics; none. */
+  readonly tensorboard?: TensorboardOptions | undefined
 }
 
 /** Options with defaults. */
@@ -117,15 +119,15 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
   }
   let at = (await loadState(checkpoints, options, plan)) ?? START
   if (at.step > 0) log.info(`${title}: resumed at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
-  const metrics = await openMetrics(options.metrics, { resume: at })
+  const records = await openRecords(options, at)
   const progress = log.progress({ title, total, start: at.step, unit: 'steps' })
   const epochs = length.unit === 'epochs' ? length.count : Math.ceil(total / loader.batches)
   let saved = Date.now()
   try {
     network.train()
     for (const one of frozen) one.eval()
-    at = await validatedAtStep(options, at, metrics) // it may have stopped before this
-    for (; !hasEnded(length, at); at = await endEpoch(options, at, metrics)) {
+    at = await validatedAtStep(options, at, records) // it may have stopped before this
+    for (; !hasEnded(length, at); at = await endEpoch(options, at, records)) {
       const began = { time: Date.now(), images: at.images }
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
       for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
@@ -137,7 +139,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
             `the loss is not finite in epoch ${at.epoch + 1}, step ${at.step}, at learning rate ${lr}`,
           )
         if (at.step % options.logEvery === 0) {
-          await metrics.append({ kind: 'step', step: at.step, epoch: at.epoch, lr, ...losses })
+          await records.append({ kind: 'step', step: at.step, epoch: at.epoch, lr, ...losses })
         }
         at = {
           ...at,
@@ -156,20 +158,21 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
           saved = Date.now()
         }
         if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
-        at = await validatedAtStep(options, at, metrics)
+        at = await validatedAtStep(options, at, records)
         if (length.unit === 'steps' && hasEnded(length, at)) break
       }
       if (at.images === 0) throw nothingSeen(options, at.epoch)
       const seconds = (Date.now() - began.time) / 1000
       const shown = at.images - began.images // none when only the end of the epoch was left
       const means = Object.fromEntries(Object.entries(at.sums).map(([name, sum]) => [name, sum / at.images]))
-      await metrics.append({
+      await records.append({
         kind: 'epoch',
         step: at.step - 1,
         epoch: at.epoch,
         ...means,
         ...(shown > 0 && { 'images/s': shown / seconds }),
       })
+      if (options.validation === undefined) await records.addExamples(at.step - 1)
     }
     await saveWeights(checkpointFiles(checkpoints).last, network, {
       ...options.words,
@@ -177,7 +180,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
     })
   } finally {
     progress.finish()
-    await metrics.close()
+    await records.close()
   }
 }
 
@@ -236,25 +239,25 @@ async function saveReached<B extends SampleBatch>(options: Training<B>, at: Posi
 async function validatedAtStep<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
-  metrics: MetricsWriter,
+  records: Records,
 ): Promise<Position> {
   const { length, validation } = options
   if (validation === undefined || length.unit === 'epochs' || at.step === at.validated) return at
   if (!isValidated(at.step, { ...length, ...validation })) return at
-  return validated(options, at, metrics)
+  return validated(options, at, records)
 }
 
 /** Validates a training by epochs when it is due, and saves the state at the start of the next epoch. */
 async function endEpoch<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
-  metrics: MetricsWriter,
+  records: Records,
 ): Promise<Position> {
   const { length, validation } = options
   const epoch = at.epoch + 1
   const due =
     validation !== undefined && length.unit === 'epochs' && isValidated(epoch, { ...length, ...validation })
-  const { step, best, validated: last } = due ? await validated(options, at, metrics) : at
+  const { step, best, validated: last } = due ? await validated(options, at, records) : at
   const next: Position = { epoch, batch: 0, step, sums: {}, images: 0, best, validated: last }
   await saveState(options.checkpoints, options, next)
   return next
@@ -264,12 +267,13 @@ async function endEpoch<B extends SampleBatch>(
 async function validated<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
-  metrics: MetricsWriter,
+  records: Records,
 ): Promise<Position> {
   const { network, validation, length, checkpoints, log } = options
   await saveState(checkpoints, options, at)
   const { means, decisive } = await validation!.run()
-  await metrics.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
+  await records.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
+  await records.addExamples(at.step - 1)
   const shown = Object.entries(means).map(([name, value]) => `${name} ${value.toFixed(2)}`)
   const place = length.unit === 'epochs' ? `epoch ${at.epoch + 1}` : `step ${at.step}`
   log.info(`${place}: validation ${shown.join(', ')}`)

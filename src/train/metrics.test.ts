@@ -15,7 +15,7 @@ const step = (index: number): MetricsRecord => ({ kind: 'step', step: index, los
 
 async function write(
   records: readonly MetricsRecord[],
-  options?: { resume: { step: number; epoch: number } },
+  options?: { resume: { step: number; epoch: number; validated: number } },
 ) {
   const writer = await openMetrics(path, options)
   for (const record of records) await writer.append(record)
@@ -43,15 +43,22 @@ describe('metrics.jsonl', () => {
 
   it('drops what came after the checkpoint when resuming', async () => {
     await write([step(0), step(1), step(2), step(3)])
-    await write([step(2), step(3), step(4)], { resume: { step: 2, epoch: 0 } })
+    await write([step(2), step(3), step(4)], { resume: { step: 2, epoch: 0, validated: 0 } })
     expect(await readMetrics(path)).toEqual([0, 1, 2, 3, 4].map(step))
   })
 
   it('drops what was written at the end of an epoch that is to be ended again', async () => {
     const end = (epoch: number): MetricsRecord => ({ kind: 'epoch', step: 2 * epoch + 1, epoch, loss: 1 })
     await write([step(0), step(1), end(0), step(2), step(3), end(1)])
-    await write([end(1)], { resume: { step: 4, epoch: 1 } })
+    await write([end(1)], { resume: { step: 4, epoch: 1, validated: 0 } })
     expect(await readMetrics(path)).toEqual([step(0), step(1), end(0), step(2), step(3), end(1)])
+  })
+
+  it('keeps the validations before the checkpoint, also those in the middle of its epoch', async () => {
+    const judged = (index: number): MetricsRecord => ({ kind: 'validation', step: index, epoch: 0, mAP: 50 })
+    await write([step(0), step(1), judged(1), step(2), step(3), judged(3)])
+    await write([judged(3)], { resume: { step: 4, epoch: 0, validated: 2 } })
+    expect(await readMetrics(path)).toEqual([step(0), step(1), judged(1), step(2), step(3), judged(3)])
   })
 
   it('survives a cut at any byte: the resumed file equals the uninterrupted one', async () => {
@@ -63,7 +70,7 @@ describe('metrics.jsonl', () => {
         await writeFile(path, whole.subarray(0, cut))
         const kept = await readMetrics(path)
         expect(kept).toEqual(records.slice(0, kept.length))
-        await write(records.slice(kept.length), { resume: { step: kept.length, epoch: 0 } })
+        await write(records.slice(kept.length), { resume: { step: kept.length, epoch: 0, validated: 0 } })
         expect(await readFile(path)).toEqual(whole)
       }),
       { numRuns: 60 },

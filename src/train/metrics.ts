@@ -2,6 +2,7 @@
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { explainWriteError, writeFileAtomic } from '../io/atomic.ts'
+import { type Position, START } from './position.ts'
 
 /** One line. `kind` says which: "step", "epoch", "validation"; `step` counts optimiser steps from 0. */
 export interface MetricsRecord {
@@ -16,15 +17,18 @@ export interface MetricsWriter {
 }
 
 /**
- * Opens the file for appending. With `resume`, records written after that checkpoint (of that step and later, and of the
- * end of that epoch) and a torn last line are dropped first: a resumed run leaves the same file as one never stopped.
+ * Opens the file for appending. With `resume`, records written after that checkpoint (of that step and later, of the end of
+ * that epoch, of a later validation) and a torn last line are dropped first: a resumed run leaves the same file as one never
+ * stopped.
  */
 export async function openMetrics(
   path: string,
-  { resume = { step: 0, epoch: 0 } }: { resume?: { readonly step: number; readonly epoch: number } } = {},
+  { resume = START }: { resume?: Pick<Position, 'step' | 'epoch' | 'validated'> } = {},
 ): Promise<MetricsWriter> {
   const kept = (await readMetrics(path)).filter(
-    ({ step, kind, epoch }) => step < resume.step && (kind === 'step' || Number(epoch ?? -1) < resume.epoch),
+    ({ step, kind, epoch }) =>
+      step < (kind === 'validation' ? resume.validated : resume.step) &&
+      (kind !== 'epoch' || Number(epoch ?? -1) < resume.epoch),
   )
   await writeFileAtomic(path, kept.map(toLine).join(''))
   const file: FileHandle = await open(path, 'a')

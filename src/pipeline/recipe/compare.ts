@@ -12,6 +12,7 @@ export const NEUTRAL_KEYS: readonly string[] = [
     Object.keys(checkpointFields).map(key => `${section}.${key}`),
   ),
   'keep',
+  'report.tensorboard',
   'device',
   'threads',
   'strict',

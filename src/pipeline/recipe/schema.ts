@@ -155,9 +155,17 @@ const later = {
     .prefault({})
     .describe('result/: the final masks'),
   report: z
-    .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
+    .strictObject({
+      images: z.int().min(0).default(12).describe('example images shown'),
+      tensorboard: z
+        .boolean()
+        .default(false)
+        .describe(
+          'also write what trainings note into tensorboard/TRAINING/ of the run, for tensorboard --logdir: every number of metrics.jsonl at its step, and after each validation, or epoch without one, the CAMs of up to 8 fixed images (at most report.images), each as a PNG for each tag (the longest side 256 pixels, about 140 kB). They cost what the CAMs of 8 images cost at scale 1, and change nothing of the training; a training that is done before is not shown',
+        ),
+    })
     .prefault({})
-    .describe('report.html'),
+    .describe('report.html, and TensorBoard'),
   keep: z
     .enum(['needed', 'all'])
     .default('needed')

@@ -35,8 +35,11 @@ export function runFolder(root: string) {
     /** Images in a row, and below each what the autoencoder makes of it. */
     reconstructions: at('autoencoder/reconstructions.png'),
     autoencoderMetrics: at('autoencoder-metrics.jsonl'),
+    /** For TensorBoard, by report.tensorboard. */
+    autoencoderEvents: at('tensorboard/autoencoder'),
     checkpoints: at('checkpoints'),
     metrics: at('metrics.jsonl'),
+    events: at('tensorboard/train'),
     /** Libtorch, BLAS, threads, GPU: names and texts for the report, written by `train`. */
     environment: at('environment.json'),
     /** One safetensors file for each image: `cam` [K, H, W], metadata `classes`. */
@@ -51,6 +54,7 @@ export function runFolder(root: string) {
     affinityLabels: at('affinity/labels'),
     affinityCheckpoints: at('affinity/checkpoints'),
     affinityMetrics: at('affinity-metrics.jsonl'),
+    affinityEvents: at('tensorboard/affinity'),
     /** CAMs after the random walk, in the form of `maps`. */
     refined: at('refined'),
     /** ID.png: the labels that segmentation is trained on. */
@@ -62,6 +66,8 @@ export function runFolder(root: string) {
     /** Weights and state of the segmentation network, and labels.txt with the names of its labels. */
     segmentCheckpoints: at('segment'),
     segmentMetrics: at('segment-metrics.jsonl'),
+    /** Of the trainings before the last in round-N/. */
+    segmentEvents: at('tensorboard/segment'),
     /** N/: weights, metrics and labels.txt of the trainings before the last, and masks/ID.png, the labels of the next. */
     segmentRounds: at('segment-rounds'),
     roundScores: at('round-scores.json'),

@@ -3,6 +3,7 @@ import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-l
 import type { Optimiser } from '../../optim/index.ts'
 import { stepsOf } from '../../train/length.ts'
 import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
+import type { TensorboardOptions } from '../../train/records.ts'
 import { classWords } from '../networks/weight-classes.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
 import { withCleanUp } from './clean-up.ts'
@@ -29,6 +30,9 @@ export interface RunTraining<B extends SampleBatch>
     TrainOptions<B>,
     'network' | 'frozen' | 'memory' | 'losses' | 'validation' | 'checkpoints' | 'metrics'
   > {
+  /** Folder of its events, where the recipe wants them, and the images that they show. */
+  readonly events: string
+  readonly examples?: TensorboardOptions['examples']
   /** Its name in progress and messages. */
   readonly title: string
   /** The recipe's keys of its learning rate and batch size, for messages. */
@@ -45,10 +49,10 @@ export interface RunTraining<B extends SampleBatch>
  */
 export function runTraining<B extends SampleBatch>(
   context: StageContext,
-  { settings, openLoader, optimiser, learningRate, ...training }: RunTraining<B>,
+  { settings, openLoader, optimiser, learningRate, events, examples, ...training }: RunTraining<B>,
 ): Promise<void> {
   const { recipe, dataset, signal, log } = context
-  const { data, precision, device } = recipe
+  const { data, precision, device, report } = recipe
   const { title } = training
   return withCleanUp(async later => {
     const lost = watchLosses(context, title, later)
@@ -68,6 +72,7 @@ export function runTraining<B extends SampleBatch>(
       loader,
       optimiser: optimiser(),
       words: classWords(dataset.classes),
+      tensorboard: report.tensorboard ? { folder: events, examples } : undefined,
       learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),
       length,
       checkpointMinutes,

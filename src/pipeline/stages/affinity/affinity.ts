@@ -58,5 +58,6 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
     },
     checkpoints,
     metrics: run.affinityMetrics,
+    events: run.affinityEvents,
   })
 }

@@ -25,10 +25,11 @@ Examples:
   before: () => ({ base: [maps] }),
   sections: recipe => (!hasStage(train, recipe) ? ['seed', 'precision', 'affinity'] : ['affinity']),
   images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
-  outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics }) => [
+  outputs: ({ affinityLabels, affinityCheckpoints, affinityMetrics, affinityEvents }) => [
     { path: affinityLabels, passing: true },
     { path: affinityCheckpoints, needed: true, aside: true, spent: STATES },
     { path: affinityMetrics, aside: true, passing: true },
+    { path: affinityEvents, aside: true, passing: true },
   ],
   weights: {
     key: 'affinity.weights',

@@ -83,6 +83,7 @@ async function trainAutoencoder(
     },
     checkpoints: run.autoencoderCheckpoints,
     metrics: run.autoencoderMetrics,
+    events: run.autoencoderEvents,
   })
   await valLosses.conclude()
 }

@@ -25,9 +25,10 @@ Examples:
     const judged = (autoencoderOf(recipe)?.settings.validateEvery ?? 0) > 0
     return { base: [onlyTagged(dataset), ...(judged && valDataset !== undefined ? [valDataset] : [])] }
   },
-  outputs: ({ autoencoderCheckpoints, autoencoderMetrics }) => [
+  outputs: ({ autoencoderCheckpoints, autoencoderMetrics, autoencoderEvents }) => [
     { path: autoencoderCheckpoints, needed: true, aside: true, spent: STATES },
     { path: autoencoderMetrics, aside: true, passing: true },
+    { path: autoencoderEvents, aside: true, passing: true },
   ],
   weights: { key: 'autoencoder.weights', flag: '--set autoencoder.weights=FILE', ofAnother: true },
   trainings(recipe) {

@@ -32,9 +32,17 @@ Examples:
   notKeys: /^predict\.(scales|flip|trainSplit|crf(\..+)?)$/, // segment.retrain has its own
   images: ({ dataset }) => ({ base: [onlyTagged(dataset)] }),
   masks: ({ recipe: { segment }, scored }) => ({ soft: segment?.retrain == null ? [] : [scored] }),
-  outputs: ({ segmentCheckpoints, segmentMetrics, segmentRounds, roundScores, roundTable }) => [
+  outputs: ({
+    segmentCheckpoints,
+    segmentMetrics,
+    segmentRounds,
+    roundScores,
+    roundTable,
+    segmentEvents,
+  }) => [
     { path: segmentCheckpoints, needed: true, aside: true, spent: STATES },
     { path: segmentMetrics, aside: true, passing: true },
+    { path: segmentEvents, aside: true, passing: true },
     { path: segmentRounds, aside: true, passing: true, spent: /\/checkpoints\/[^/]+$/ },
     { path: roundScores, passing: true },
     { path: roundTable, passing: true },

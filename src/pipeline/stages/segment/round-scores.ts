@@ -17,9 +17,14 @@ export interface RoundScoresFile {
 export function roundFiles(
   run: RunFolder,
   round: number,
-): { checkpoints: string; metrics: string; masks: string } {
+): { checkpoints: string; metrics: string; events: string; masks: string } {
   const at = (name: string): string => join(run.segmentRounds, String(round), name)
-  return { checkpoints: at('checkpoints'), metrics: at('metrics.jsonl'), masks: at('masks') }
+  return {
+    checkpoints: at('checkpoints'),
+    metrics: at('metrics.jsonl'),
+    events: join(run.segmentEvents, `round-${round}`),
+    masks: at('masks'),
+  }
 }
 
 /** Writes round-scores.json and round-scores.txt; prints the table. */

@@ -28,6 +28,8 @@ export interface SegmentTraining {
   readonly masks: { readonly folder: string; readonly unsure: boolean }
   readonly checkpoints: string
   readonly metrics: string
+  /** Folder of its events for TensorBoard. */
+  readonly events: string
 }
 
 /**
@@ -52,6 +54,7 @@ async function trainOn(
     masks,
     checkpoints,
     metrics,
+    events,
     then,
     later,
   }: SegmentTraining & {
@@ -100,6 +103,7 @@ async function trainOn(
     },
     checkpoints,
     metrics,
+    events,
   })
   network.eval()
   await then?.(network)

@@ -27,20 +27,24 @@ export async function segmentStage(context: StageContext): Promise<void> {
   }
   let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
   for (let round = 1; retrain !== null && round <= retrain.rounds; round++) {
-    const { masks: labelled, checkpoints, metrics } = roundFiles(run, round)
+    const { masks: labelled, ...files } = roundFiles(run, round)
     const title = `segment, round ${round} of ${retrain.rounds + 1}`
     const keys = {
       batchSize: firstTrainingKey(settings, 'batchSize'),
       lr: `${firstTrainingKey(settings, 'optimiser')}.lr`,
     }
-    const training = { title, keys, masks, checkpoints, metrics }
+    const training = { title, keys, masks, ...files }
     await trainSegmentation(context, firstTraining(settings), training, network =>
       labelForNextRound(context, network, { round, retrain }),
     )
     masks = { folder: labelled, unsure: false }
   }
-  const [checkpoints, metrics] = [run.segmentCheckpoints, run.segmentMetrics]
+  const files = {
+    checkpoints: run.segmentCheckpoints,
+    metrics: run.segmentMetrics,
+    events: run.segmentEvents,
+  }
   const keys = { batchSize: 'segment.batchSize', lr: 'segment.optimiser.lr' }
-  const last = { title: 'segment', keys, masks, checkpoints, metrics }
+  const last = { title: 'segment', keys, masks, ...files }
   await trainSegmentation(context, settings, last)
 }

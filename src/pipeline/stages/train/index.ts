@@ -36,9 +36,10 @@ Examples:
   masks: ({ recipe: { train }, scored }) => ({
     base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
   }),
-  outputs: ({ checkpoints, metrics, environment }) => [
+  outputs: ({ checkpoints, metrics, environment, events }) => [
     { path: checkpoints, needed: true, aside: true, spent: STATES },
     { path: metrics, aside: true, passing: true },
+    { path: events, aside: true, passing: true },
     { path: environment, aside: true, passing: true },
   ],
   weights: { key: 'weights', flag: '--weights' },

@@ -16,6 +16,7 @@ import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { watchLosses } from '../../training/lost-in-training.ts'
 import { runTraining } from '../../training/run-training.ts'
 import { cropsOf, learningRateOf, optimiserOf } from '../../training/train-settings.ts'
+import { openExamples } from './example-cams.ts'
 import { imagesWithMasks, validateSeed } from './validate-seed.ts'
 
 /** Writes checkpoints/ (state, last and best weights) and metrics.jsonl; resumes from an existing state. */
@@ -87,6 +88,8 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     validation: valLoader === undefined && masked === undefined ? undefined : { run: validation, every },
     checkpoints: run.checkpoints,
     metrics: run.metrics,
+    events: run.events,
+    examples: openExamples(context, method),
   })
   for (const warning of method.warnings?.() ?? []) log.warn(`train: ${warning}`)
   await valLosses.conclude()
