@@ -10,6 +10,8 @@ export interface CliContext extends CommandContext {
   readonly log: Log
   /** The log that the flags ask for, from here on also for what Ctrl-C says. */
   openLog(flags: OutputFlags): Log
+  /** Asks on the terminal, y or N; undefined where there is none. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal
 }

@@ -13,7 +13,7 @@ export interface FindRunOptions {
 }
 
 /** NAME or GROUP/NAME. */
-const NAMES = /^(?!\.)[^/\\]+([/\\](?!\.)[^/\\]+)?$/
+const NAMES = /^(?!\.{1,2}([/\\]|$))[^/\\]+([/\\](?!\.{1,2}$)[^/\\]+)?$/
 
 /** Whether the folder holds a recipe as runs do. */
 function isRun(folder: string): Promise<boolean> {
