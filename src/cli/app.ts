@@ -7,6 +7,7 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { inspect } from './commands/inspect.ts'
 import { predict } from './commands/predict.ts'
+import { recipes } from './commands/recipes.ts'
 import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
 import { run, stageCommands } from './commands/run.ts'
@@ -23,6 +24,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   predict,
   report,
   ablate,
+  recipes,
   runs,
   inspect,
   demo,

@@ -1,4 +1,5 @@
 /** @file What a shell may complete a word to: names of recipes and runs, keys of a recipe. */
+import { METHODS } from '../methods/list.ts'
 import { bundledNames } from '../pipeline/recipe/find.ts'
 import { recipeKeys } from '../pipeline/recipe/keys.ts'
 import { runNames } from '../pipeline/run/find-run.ts'
@@ -17,6 +18,13 @@ export async function proposeRecipes(partial: string): Promise<string[]> {
 
 export async function proposeRecipesAndRuns(partial: string): Promise<string[]> {
   return [...(await proposeRecipes(partial)), ...(await proposeRuns(partial))]
+}
+
+export function proposeMethods(partial: string): string[] {
+  return startingWith(
+    partial,
+    METHODS.map(({ name }) => name),
+  )
 }
 
 /** Recipes and files of variants. */

@@ -60,6 +60,7 @@ const SCORE = { image: 3e-3, pixel: 50e-9 }
 const CRF = { image: 15e-3, pixel: 36e-9 } // of an iteration, up to six labels
 const WALK = 2e-6 // a pixel
 const LOSS = 14e-9 // a pixel and label, of the segmentation loss at full size
+const PREDICT = 0.03
 const REPORT = 0.05
 const PARALLEL = 0.7 // of the cores, as a power: parts of such work wait for one another
 
@@ -282,7 +283,10 @@ function predictionOf(recipe: Recipe, { classes, ...size }: WorkSize): Omit<Part
   return {
     network: timesWork(addWork(ways), predict.flip ? 2 : 1),
     seconds:
-      over(READ, size) + 4 * over(SCORE, size) + (predict.crf === null ? 0 : crfSeconds(at, { labels })),
+      over(READ, size) +
+      PREDICT +
+      3 * over(SCORE, size) +
+      (predict.crf === null ? 0 : crfSeconds(at, { labels })),
   }
 }
 
