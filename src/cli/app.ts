@@ -1,5 +1,5 @@
 /** @file The command line as stricli sees it: commands, version, texts. */
-import { type Application, buildApplication, buildRouteMap, type Command } from '@stricli/core'
+import { type Application, buildApplication, buildRouteMap, type Command, type RouteMap } from '@stricli/core'
 import { packageVersion } from '../io/package-root.ts'
 import { STAGES } from '../pipeline/stages/list.ts'
 import { ablate } from './commands/ablate.ts'
@@ -7,21 +7,25 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { inspect } from './commands/inspect.ts'
 import { predict } from './commands/predict.ts'
+import { recipes } from './commands/recipes.ts'
 import { refine } from './commands/refine.ts'
 import { report } from './commands/report.ts'
 import { run, stageCommands } from './commands/run.ts'
+import { runs } from './commands/runs.ts'
 import { setup } from './commands/setup.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
 /** A command for each stage, in the order in which they run, and others. */
-const routes: Readonly<Record<string, Command<CliContext>>> = {
+const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>>> = {
   run,
   ...Object.fromEntries(STAGES.map(({ name }) => [name, stageCommands[name]])),
   refine,
   predict,
   report,
   ablate,
+  recipes,
+  runs,
   inspect,
   demo,
   setup,

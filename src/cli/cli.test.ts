@@ -4,13 +4,12 @@ import { copyFile, mkdir, mkdtemp, readdir, realpath, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { tagmask } from '../../test/command-line.ts'
 import { generateDemo } from '../data/demo/index.ts'
 import { InputError } from '../errors.ts'
 import { packageRoot } from '../io/package-root.ts'
 import { Interrupted } from '../pipeline/run/stage.ts'
-import { createLog } from '../train/log.ts'
 import { abortOnInterrupt } from './interrupt.ts'
-import { runCli } from './main.ts'
 import { errorMessage, exitCodeOf, finalExitCode } from './messages.ts'
 
 let folder = ''
@@ -20,27 +19,6 @@ beforeAll(async () => {
   await mkdir(join(folder, 'empty'))
   await writeFile(join(folder, 'bad.yaml'), 'method: mctformer\ntrain:\n  epochs: none\n  bachSize: 3\n')
 })
-
-async function tagmask(...args: string[]) {
-  const written = { out: '', err: '' }
-  const write = (to: 'out' | 'err') => (text: string) => {
-    written[to] += text
-  }
-  const events = new EventEmitter()
-  const log = createLog({ stream: { write: write('out') }, env: {} })
-  const code = await runCli(args, {
-    log,
-    process: {
-      stdout: { write: write('out') },
-      stderr: { write: write('err') },
-      env: {},
-      on: (signal, listener) => events.on(signal, listener),
-      off: (signal, listener) => events.off(signal, listener),
-      exit: () => {},
-    },
-  })
-  return { code, ...written, listeners: events.listenerCount('SIGINT') }
-}
 
 const COMMANDS =
   'run train maps evaluate affinity refine segment predict ablate inspect report demo setup doctor'.split(' ')
@@ -111,7 +89,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
   it.each([
     [
       ['run', 'mctformer-v2_deit-s_voc'],
-      'error: mctformer-v2_deit-s_voc: there is no such recipe; did you mean mctformer-v2_deit-s_voc12?',
+      'error: mctformer-v2_deit-s_voc: there is no such recipe or run; did you mean mctformer-v2_deit-s_voc12?',
     ],
     [
       ['run', 'mctformer_demo', '--set', 'trian.epochs=3'],

@@ -1,11 +1,17 @@
 /** @file The process as commands see it: streams, environment, exit code. Nothing else in cli/ uses `process`. */
 import type { CommandContext, StricliProcess } from '@stricli/core'
 import type { Log } from '../train/log.ts'
+import type { OutputFlags } from './run-flags.ts'
 
 /** Context of every command. */
 export interface CliContext extends CommandContext {
   readonly process: StricliProcess
+  /** Lines for a person. */
   readonly log: Log
+  /** The log that the flags ask for, from here on also for what Ctrl-C says. */
+  openLog(flags: OutputFlags): Log
+  /** Asks on the terminal, y or N; undefined where there is none. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal
 }

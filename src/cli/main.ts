@@ -1,29 +1,39 @@
 /** @file Entry of bin/tagmask. */
 import { cwd } from 'node:process'
+import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
-import { createLog, type Log } from '../train/log.ts'
+import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
+import type { CliContext } from './context.ts'
 import { abortOnInterrupt, type SignalSource } from './interrupt.ts'
 import { EXIT, finalExitCode } from './messages.ts'
 
+type Terminal = NodeJS.ReadableStream & { readonly isTTY?: boolean }
+type MaybeTerminal = StricliProcess['stdout'] & { readonly isTTY?: boolean }
+
 export interface CliOptions {
-  readonly process: StricliProcess & SignalSource
-  readonly log?: Log
+  readonly process: StricliProcess &
+    SignalSource & { readonly stdin?: Terminal; readonly stdout: MaybeTerminal }
 }
 
 /** Runs one command line and returns its exit code; the codes are in messages.ts. */
-export async function runCli(
-  args: readonly string[],
-  { process, log = createLog() }: CliOptions,
-): Promise<number> {
+export async function runCli(args: readonly string[], { process }: CliOptions): Promise<number> {
   if (!hasWorkingFolder()) {
     process.stderr.write('error: the current folder no longer exists; change to another one (cd)\n')
     return EXIT.input
   }
-  const { signal, dispose } = abortOnInterrupt(process, { tell: text => log.info(text) })
-  const context = {
-    process: { stdout: process.stdout, stderr: process.stderr, env: process.env ?? {} } as StricliProcess,
+  const { stdout, stderr, env = {} } = process
+  const log = createLog({ stream: stdout, env })
+  let current = log
+  const { signal, dispose } = abortOnInterrupt(process, { tell: text => current.tell(text) })
+  const context: CliContext = {
+    process: { stdout, stderr, env } as StricliProcess,
     log,
+    openLog({ quiet = false, json = false }) {
+      current = createLog({ stream: stdout, env, quiet, format: json ? 'json' : 'text' })
+      return current
+    },
+    confirm: process.stdin?.isTTY && stdout.isTTY ? asking(process.stdin, { stdout, signal }) : undefined,
     signal,
   }
   try {
@@ -31,6 +41,25 @@ export async function runCli(
     return finalExitCode(context.process.exitCode)
   } finally {
     dispose()
+  }
+}
+
+/** Asks on a terminal; anything but y or yes, and Ctrl-C, is no. */
+function asking(
+  input: Terminal,
+  { stdout, signal }: { stdout: MaybeTerminal; signal: AbortSignal },
+): (question: string) => Promise<boolean> {
+  return async question => {
+    stdout.write(`${question} [y/N] `)
+    const lines = createInterface({ input, terminal: false })
+    try {
+      const answer = await lines.question('', { signal })
+      return /^y(es)?$/i.test(answer.trim())
+    } catch {
+      return false
+    } finally {
+      lines.close()
+    }
   }
 }
 

@@ -1,10 +1,12 @@
-/** @file The flags shared by `run` and the stages, and the recipe keys that they set. */
+/** @file The flags that commands share, in groups, and the recipe keys that they set. A command has those with an effect on it. */
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
 import { InputError } from '../errors.ts'
 import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
+import type { StageFlag } from '../pipeline/run/stage.ts'
 import type { CliContext } from './context.ts'
+import { proposeKeys } from './proposals.ts'
 
 /** Values of the shared flags. */
 export interface RunFlags {
@@ -24,28 +26,36 @@ export interface RunFlags {
   readonly 'resume-with-changes'?: boolean
 }
 
-const text = (value: string) => value
+/** How a command that works for long tells of it. */
+export interface OutputFlags {
+  readonly quiet?: boolean
+  readonly json?: boolean
+}
 
-/** How the flags are parsed and explained. */
-export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
+type Flags<Values> = FlagParametersForType<Values, CliContext>
+
+const text = (value: string) => value
+const optionalText = { kind: 'parsed', parse: text, optional: true } as const
+const optionalNumber = { kind: 'parsed', parse: numberParser, optional: true, placeholder: 'N' } as const
+const onOff = { kind: 'boolean', optional: true, withNegated: false } as const
+
+export const dataFlags: Flags<Pick<RunFlags, 'data' | 'strict'>> = {
   data: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
+    ...optionalText,
     placeholder: 'DIR',
     brief: 'Folder of images and tags: VOC 2012, or images/ with tags.csv',
   },
+  strict: { ...onOff, brief: 'Fail at the first bad image instead of skipping it' },
+}
+
+export const startFlags: Flags<Pick<RunFlags, 'weights' | 'checkpoint' | 'select'>> = {
   weights: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
+    ...optionalText,
     placeholder: 'FILE',
     brief: 'Weights to start from (.safetensors or .pth), such as DeiT',
   },
   checkpoint: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
+    ...optionalText,
     placeholder: 'FILE',
     brief: 'Trained weights of the whole network, as the authors publish them: nothing is trained',
   },
@@ -55,21 +65,19 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     optional: true,
     brief: 'Weights for CAMs: last, best on tags, or best by masks (then not from tags alone)',
   },
+}
+
+export const setFlag: Flags<Pick<RunFlags, 'set'>> = {
   set: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
+    ...optionalText,
     variadic: true,
     placeholder: 'KEY=VALUE',
     brief: 'Sets a key of the recipe; may be repeated',
+    proposeCompletions: proposeKeys,
   },
-  name: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
-    placeholder: 'NAME',
-    brief: "Name of the run folder; default: the recipe's name",
-  },
+}
+
+export const runsFlag: Flags<Pick<RunFlags, 'runs'>> = {
   runs: {
     kind: 'parsed',
     parse: text,
@@ -77,51 +85,63 @@ export const runFlags: FlagParametersForType<RunFlags, CliContext> = {
     placeholder: 'DIR',
     brief: 'Folder that holds all run folders',
   },
-  device: {
-    kind: 'parsed',
-    parse: text,
-    optional: true,
-    placeholder: 'DEVICE',
-    brief: 'cpu, cuda or cuda:N',
-  },
+}
+
+export const placeFlags: Flags<Pick<RunFlags, 'name' | 'runs'>> = {
+  name: { ...optionalText, placeholder: 'NAME', brief: "Name of the run folder; default: the recipe's name" },
+  ...runsFlag,
+}
+
+export const machineFlags: Flags<Pick<RunFlags, 'device' | 'precision' | 'threads'>> = {
+  device: { ...optionalText, placeholder: 'DEVICE', brief: 'cpu, cuda or cuda:N' },
   precision: {
     kind: 'enum',
     values: ['auto', 'fp32', 'bf16'],
     optional: true,
     brief: 'Number format of matrix products; auto: bf16 where the processor supports it',
   },
-  seed: {
-    kind: 'parsed',
-    parse: numberParser,
-    optional: true,
-    placeholder: 'N',
-    brief: 'Seed of everything random',
-  },
-  threads: {
-    kind: 'parsed',
-    parse: numberParser,
-    optional: true,
-    placeholder: 'N',
-    brief: 'Compute threads',
-  },
-  strict: {
-    kind: 'boolean',
-    optional: true,
-    withNegated: false,
-    brief: 'Fail at the first bad image instead of skipping it',
-  },
-  force: {
-    kind: 'boolean',
-    optional: true,
-    withNegated: false,
-    brief: 'Rerun stages from the start although they are done',
-  },
-  'resume-with-changes': {
-    kind: 'boolean',
-    optional: true,
-    withNegated: false,
-    brief: 'Resume a run folder that was made with another recipe',
-  },
+  threads: { ...optionalNumber, brief: 'Compute threads' },
+}
+
+export const seedFlag: Flags<Pick<RunFlags, 'seed'>> = {
+  seed: { ...optionalNumber, brief: 'Seed of everything random' },
+}
+
+export const forceFlag: Flags<Pick<RunFlags, 'force'>> = {
+  force: { ...onOff, brief: 'Rerun stages from the start although they are done' },
+}
+
+export const changesFlag: Flags<Pick<RunFlags, 'resume-with-changes'>> = {
+  'resume-with-changes': { ...onOff, brief: 'Resume a run folder that was made with another recipe' },
+}
+
+export const outputFlags: Flags<OutputFlags> = {
+  quiet: { ...onOff, brief: 'Only warnings, errors, and the last lines' },
+  json: { ...onOff, brief: 'Each line of the output a JSON object, for programs' },
+}
+
+/** All of them, as `run` has. */
+export const runFlags: Flags<RunFlags & OutputFlags> = {
+  ...dataFlags,
+  ...startFlags,
+  ...setFlag,
+  ...placeFlags,
+  ...machineFlags,
+  ...seedFlag,
+  ...forceFlag,
+  ...changesFlag,
+  ...outputFlags,
+}
+
+const STAGE_FLAGS: ReadonlySet<string> = new Set([
+  ...Object.keys({ ...startFlags, ...machineFlags, ...seedFlag }),
+])
+
+/** Those of a stage: for data, keys, run folder and output, and of the others the ones that it names. */
+export function flagsOfStage(names: readonly StageFlag[]): Flags<RunFlags & OutputFlags> {
+  const own: readonly string[] = names
+  const kept = Object.entries(runFlags).filter(([name]) => !STAGE_FLAGS.has(name) || own.includes(name))
+  return Object.fromEntries(kept) as typeof runFlags // those left out are optional
 }
 
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be resumed from anywhere. */
@@ -135,7 +155,9 @@ export function overridesOf({
   seed,
   threads,
   strict,
-}: RunFlags): Override[] {
+}: Partial<RunFlags>): Override[] {
+  if (checkpoint !== undefined && select !== undefined)
+    throw new InputError('--select', 'has no effect with --checkpoint', { expected: 'leave it out' })
   const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
     [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
@@ -160,7 +182,7 @@ export function overridesOf({
 }
 
 /** Throws InputError for a flag without effect; `why` as in "has no effect with --images". */
-export function refuseFlags<F extends RunFlags>(
+export function refuseFlags<F extends Partial<RunFlags>>(
   flags: F,
   names: readonly (keyof F & string)[],
   why: string,

@@ -1,4 +1,5 @@
 /** @file The encoder that a method trains, for the stages after it. Loads no libtorch. */
+import type { MitOptions } from './mit/sizes.ts'
 import { type VitOptions, type VitWidth, vitSizes } from './vit/widths.ts'
 
 /** A vision transformer as the stages after its training build it. */
@@ -26,6 +27,8 @@ export interface Encoder {
   readonly dropPath: number
   /** For AffinityNet and segmentation to start from; undefined where it is no vision transformer. */
   readonly vit: TrainedVit | undefined
+  /** Sizes of a mix transformer. */
+  readonly mit?: MitOptions
 }
 
 /** The vision transformer of a recipe's `model` section; `key` chooses its width. */

@@ -18,7 +18,7 @@ function surroundings({ isTTY = false, columns = 80 }: { isTTY?: boolean; column
 }
 
 describe('progress without a terminal', () => {
-  it('writes a plain line every five seconds, and one at the end', () => {
+  it('writes plain lines, five seconds apart at first, and one at the end', () => {
     const { written, wait, options } = surroundings()
     const progress = createLog(options).progress({ title: 'train', total: 100 })
     for (let done = 1; done <= 100; done++) {
@@ -31,6 +31,21 @@ describe('progress without a terminal', () => {
       train 100% · 100/100 images · 10.0/s · in 10 s · class loss 0.5000 · lr 1.00e-4
       "
     `)
+  })
+
+  it('writes fewer lines the longer it takes: at most 20 in 12 minutes, one in ten minutes of a day', () => {
+    const linesIn = (seconds: number): number => {
+      const { written, wait, options } = surroundings()
+      const progress = createLog(options).progress({ title: 'train', total: seconds })
+      for (let done = 1; done <= seconds; done++) {
+        wait(1)
+        progress.update(done)
+      }
+      progress.finish()
+      return written.length
+    }
+    expect(linesIn(12 * 60)).toBe(18)
+    expect(linesIn(24 * 3600)).toBe(163)
   })
 
   it('counts what an earlier session did for the share, not for the rate', () => {
@@ -49,7 +64,7 @@ describe('progress without a terminal', () => {
       wait(1)
       progress.update(i) // one a second for a minute
     }
-    for (let i = 1; i <= 40; i++) {
+    for (let i = 1; i <= 70; i++) {
       wait(1)
       progress.update(60 + i * 10) // then ten
     }

@@ -1,6 +1,7 @@
-/** @file One progress line: redrawn in place on a terminal, a plain line every few seconds elsewhere. Imports nothing above src/train. */
+/** @file One progress line: redrawn in place on a terminal, plain lines at growing intervals elsewhere. Imports nothing above src/train. */
 import { printable } from '../io/printable.ts'
 import { formatDuration } from './duration.ts'
+import { ProgressRate } from './progress-rate.ts'
 
 /** The part of a Node stream that is needed. */
 export interface ProgressStream {
@@ -43,8 +44,9 @@ export interface ProgressSurroundings {
 }
 
 const REDRAW_MS = 100
-const PLAIN_MS = 5000
-const WINDOW_MS = 30_000 // the rate is that of the last half minute
+const PLAIN_MS = 5000 // the first plain line, and the shortest time between two
+const PLAIN_GROWTH = 0.3 // of the time so far, between two plain lines: 17 in the first 12 minutes
+const PLAIN_MOST_MS = 600_000
 const BAR = 20
 
 /** A progress line on a stream. Rate and ETA are those of the last 30 s. */
@@ -57,27 +59,18 @@ export function createProgress(
   const began = clock()
   let done = start
   let values: ProgressValues = {}
-  let drawn = Number.NEGATIVE_INFINITY
+  let due = terminal ? began : began + PLAIN_MS
   let shown = -1 // units in the last plain line
   let finished = false
-  const window: { time: number; done: number }[] = [{ time: began, done: start }]
+  const rate = new ProgressRate({ total, start, now: began })
 
-  const rate = () => {
-    const first = done >= total ? { time: began, done: start } : window[0]! // at the end, that of the whole
-    const last = window[window.length - 1]!
-    const seconds = (last.time - first.time) / 1000
-    return seconds > 0 ? (last.done - first.done) / seconds : 0
-  }
   const text = (time: number) => {
     const share = total > 0 ? Math.min(1, done / total) : 1
-    const speed = rate()
     const rest =
-      done >= total
-        ? `in ${formatDuration((time - began) / 1000)}`
-        : `ETA ${formatDuration((total - done) / speed)}`
+      done >= total ? `in ${formatDuration(rate.elapsed(time))}` : `ETA ${formatDuration(rate.left)}`
     const parts = [
       `${done}/${total} ${unit}`,
-      `${formatRate(speed)}/s`,
+      `${formatRate(rate.perSecond)}/s`,
       rest,
       ...Object.entries(values).map(showValue),
     ]
@@ -94,7 +87,8 @@ export function createProgress(
     if (terminal) stream.write(`\r\u001b[2K${text(clock())}`)
   }
   const show = (time: number) => {
-    drawn = time
+    const plain = Math.min(PLAIN_MOST_MS, Math.max(PLAIN_MS, PLAIN_GROWTH * (time - began)))
+    due = time + (terminal ? REDRAW_MS : plain)
     shown = done
     if (terminal) draw()
     else stream.write(`${text(time)}\n`)
@@ -108,12 +102,8 @@ export function createProgress(
       done = now
       values = next
       const time = clock()
-      window.push({ time, done })
-      while (window.length > 2 && time - window[1]!.time >= WINDOW_MS) window.shift()
-      const due =
-        drawn === Number.NEGATIVE_INFINITY ? (terminal ? 0 : PLAIN_MS) : terminal ? REDRAW_MS : PLAIN_MS
-      const since = time - (drawn === Number.NEGATIVE_INFINITY ? began : drawn)
-      if (since >= due) show(time)
+      rate.update(done, time)
+      if (time >= due) show(time)
     },
     drop() {
       if (terminal && !finished) stream.write('\r\u001b[2K')

@@ -6,10 +6,11 @@ import { parseVariant } from '../../pipeline/ablate/ablation-variant.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import { Interrupted } from '../../pipeline/run/stage.ts'
 import type { CliContext } from '../context.ts'
-import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import { proposeAblations } from '../proposals.ts'
+import { type OutputFlags, overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 import { howToResume } from './run.ts'
 
-interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'> {
+interface AblateFlags extends Omit<RunFlags, 'seed' | 'force'>, OutputFlags {
   readonly seeds?: readonly number[]
   readonly 'seeds-of': 'run' | 'segment'
   readonly variants?: readonly string[]
@@ -85,13 +86,15 @@ Examples:
           parse: value => value,
           placeholder: 'RECIPE|FILE',
           brief: 'Recipe or file of variants, or the name of a bundled one',
+          proposeCompletions: proposeAblations,
         },
       ],
     },
   },
   async func(flags, recipe) {
     const { set = [], name, runs, seeds, variants: only, variant: own = [] } = flags
-    const { log, signal } = this
+    const { signal } = this
+    const log = this.openLog(flags)
     try {
       const { folder, ablation } = await runAblation({
         recipe,
@@ -107,9 +110,12 @@ Examples:
         signal,
         log,
       })
-      log.info(`\n${formatAblation(ablation)}\n\nablation: ${fromHere(folder)}`)
+      log.tell(`\n${formatAblation(ablation)}\n\nablation: ${fromHere(folder)}`, {
+        folder: fromHere(folder),
+        ...ablation,
+      })
     } catch (error) {
-      if (error instanceof Interrupted) log.info(howToResume({ force: false }))
+      if (error instanceof Interrupted) log.tell(howToResume({ force: false }))
       throw error
     }
   },

@@ -1,10 +1,15 @@
 /** @file `tagmask demo`: generates images, trains on their tags, draws the masks. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
-import { type RunFlags, runFlags } from '../run-flags.ts'
+import { type OutputFlags, type RunFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
-export const demo: Command<CliContext> = buildCommand<RunFlags, [], CliContext>({
+type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict'> & OutputFlags
+
+// its images are whole, and no published weights fit its network
+const { weights: _weights, checkpoint: _checkpoint, strict: _strict, ...flags } = runFlags
+
+export const demo: Command<CliContext> = buildCommand<DemoFlags, [], CliContext>({
   docs: {
     customUsage: ['[flags]'],
     brief: 'Try it: from generated images to masks in minutes',
@@ -17,7 +22,7 @@ Examples:
   tagmask demo --seed 1 --name demo-seed1
   tagmask demo --set train.epochs=2 --name quick`,
   },
-  parameters: { flags: runFlags },
+  parameters: { flags },
   async func(flags) {
     await runWithFlags(this, flags, 'mctformer_demo')
   },

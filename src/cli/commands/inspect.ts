@@ -3,11 +3,12 @@ import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { inspectTarget } from '../../pipeline/inspect/inspect.ts'
 import { inspectionText } from '../../pipeline/inspect/inspection-text.ts'
 import type { CliContext } from '../context.ts'
+import { proposeRecipesAndRuns } from '../proposals.ts'
+import { type RunFlags, runsFlag, setFlag } from '../run-flags.ts'
 
-interface InspectFlags {
+interface InspectFlags extends Pick<RunFlags, 'set' | 'runs'> {
   readonly size?: number
   readonly classes?: number
-  readonly set?: readonly string[]
   readonly names?: boolean
 }
 
@@ -24,40 +25,40 @@ Of a file (.safetensors, .pth, .npz): how many tensors it holds, and what kind o
 Examples:
   tagmask inspect mctformer-v2_deit-s_voc12
   tagmask inspect mctformer-v2_deit-s_voc12 --size 448 --set refine.method=none --set segment=null
-  tagmask inspect runs/thirty --names
+  tagmask inspect thirty --names
   tagmask inspect deit_small_patch16_224-cd65a155.pth --names`,
   },
   parameters: {
     flags: {
       size: { ...number, brief: 'Side of the images, pixels; default: of the training crop' },
       classes: { ...number, brief: 'Number of classes; default: those of the data set, or 20' },
-      set: {
-        kind: 'parsed',
-        parse: value => value,
-        optional: true,
-        variadic: true,
-        placeholder: 'KEY=VALUE',
-        brief: 'Sets a key of the recipe; may be repeated',
-      },
+      ...setFlag,
       names: {
         kind: 'boolean',
         optional: true,
         withNegated: false,
         brief: 'Also each tensor: name, type, shape',
       },
+      ...runsFlag,
     },
     positional: {
       kind: 'tuple',
       parameters: [
-        { parse: value => value, placeholder: 'TARGET', brief: 'Recipe, run folder or file of weights' },
+        {
+          parse: value => value,
+          placeholder: 'TARGET',
+          brief: 'Recipe, run or file of weights',
+          proposeCompletions: proposeRecipesAndRuns,
+        },
       ],
     },
   },
-  async func({ size, classes, set, names = false }, target) {
+  async func({ size, classes, set, names = false, runs }, target) {
     const inspection = await inspectTarget(target, {
       side: size,
       numClasses: classes,
       ...(set !== undefined && { set }),
+      runs,
       log: this.log,
     })
     this.process.stdout.write(`${inspectionText(inspection, { names })}\n`)

@@ -3,12 +3,14 @@ import { resolve } from 'node:path'
 import { buildCommand, type Command } from '@stricli/core'
 import { InputError } from '../../errors.ts'
 import { loadRecipe } from '../../pipeline/recipe/load.ts'
+import { findRun } from '../../pipeline/run/find-run.ts'
 import { existingRunFolder } from '../../pipeline/run/run-folder.ts'
 import type { CliContext } from '../context.ts'
-import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
+import { proposeRuns } from '../proposals.ts'
+import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, refuseFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
-interface PredictFlags extends RunFlags {
+interface PredictFlags extends RunFlags, OutputFlags {
   readonly images?: string
   readonly out?: string
   readonly crf?: boolean
@@ -21,7 +23,7 @@ const onOff = { kind: 'boolean', optional: true, withNegated: false } as const
 export const predict: Command<CliContext> = buildCommand<PredictFlags, [string], CliContext>({
   docs: {
     brief: 'Masks from the trained segmentation network of a run',
-    customUsage: ['runs/NAME --images DIR --out DIR [--crf] [--overlays] [flags]', 'runs/NAME [flags]'],
+    customUsage: ['RUN --images DIR --out DIR [--crf] [--overlays] [flags]', 'RUN [flags]'],
     fullDescription: `With --images: a mask for every image of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
 the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its image. Names and colours of the
 labels are in DIR/labels.txt and DIR/labels.json.
@@ -33,13 +35,13 @@ CRF, scored as val, val ms and val ms+crf against existing masks.
 Needs the stage segment of the run.
 
 Examples:
-  tagmask predict runs/mctformer_demo --images photos --out masks --crf --overlays
-  tagmask predict runs/mctformer_demo --images photos --out quick --set predict.scales='[1]' --set predict.flip=false
-  tagmask predict runs/mctformer_demo`,
+  tagmask predict mctformer_demo --images photos --out masks --crf --overlays
+  tagmask predict mctformer_demo --images photos --out quick --set predict.scales='[1]' --set predict.flip=false
+  tagmask predict mctformer_demo`,
   },
   parameters: {
     flags: {
-      ...runFlags,
+      ...flagsOfStage(['device', 'precision', 'threads']),
       images: { ...path, brief: 'Folder of images; those in its sub-folders count too' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       crf: { ...onOff, brief: 'Refine borders by the dense CRF; slower' },
@@ -48,7 +50,12 @@ Examples:
     positional: {
       kind: 'tuple',
       parameters: [
-        { parse: value => value, placeholder: 'RUN', brief: 'Run folder; a recipe without --images' },
+        {
+          parse: value => value,
+          placeholder: 'RUN',
+          brief: 'Name or folder of a run; without --images also a recipe',
+          proposeCompletions: proposeRuns,
+        },
       ],
     },
   },
@@ -63,9 +70,9 @@ Examples:
     }
     if (out === undefined)
       throw new InputError('--out', 'is not given', { expected: 'say where the masks go: --out DIR' })
-    const foreign = ['data', 'weights', 'checkpoint', 'select', 'name', 'resume-with-changes'] as const
-    refuseFlags(flags, foreign, 'has no effect with --images')
-    const { run } = await existingRunFolder(target)
+    refuseFlags(flags, ['data', 'name', 'resume-with-changes'], 'has no effect with --images')
+    const { run } = await existingRunFolder(await findRun(target, flags))
+    const log = this.openLog(flags)
     const { recipe } = await loadRecipe(run.recipe, { set: flags.set ?? [], overrides: overridesOf(flags) })
     const { predictFolder } = await import('../../pipeline/out/predict-folder.ts')
     await predictFolder({
@@ -77,7 +84,7 @@ Examples:
       overlays,
       force: flags.force ?? false,
       signal: this.signal,
-      log: this.log,
+      log,
     })
   },
 })

@@ -8,7 +8,8 @@ import { fromHere } from '../../pipeline/run/run-folder.ts'
 import * as sets from '../../refine/crf-parameters.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import type { CliContext } from '../context.ts'
-import { overridesOf, type RunFlags, refuseFlags, runFlags } from '../run-flags.ts'
+import { proposeRuns } from '../proposals.ts'
+import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, refuseFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
@@ -29,7 +30,7 @@ function parseParameters(name: string): sets.CrfParameters {
   throw new Error(`expected ${Object.keys(PARAMETERS).join(', ')}`)
 }
 
-interface RefineFlags extends RunFlags {
+interface RefineFlags extends RunFlags, OutputFlags {
   readonly method?: CamRefinement['method']
   readonly images?: string
   readonly out?: string
@@ -43,7 +44,7 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
   docs: {
     brief: 'Pseudo masks from CAMs',
     customUsage: [
-      'runs/NAME [flags]',
+      'RUN [flags]',
       'MAPS --method crf --images DIR --out DIR [--alpha N] [--parameters SET]',
       'MAPS --method par --images DIR --out DIR [--alpha N]',
     ],
@@ -57,14 +58,14 @@ unless their CAMs or images have changed; those of other settings are refused, o
 Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 
 Examples:
-  tagmask refine runs/mctformer_demo
+  tagmask refine mctformer_demo
   tagmask refine runs/mctformer_demo/maps --method crf --images photos --out masks
   tagmask refine runs/mctformer_demo/maps --method par --images photos --out par-masks
   tagmask refine runs/thirty/maps --method crf --images VOC2012/JPEGImages --out masks --alpha 8 --parameters afa-masks`,
   },
   parameters: {
     flags: {
-      ...runFlags,
+      ...flagsOfStage(['device', 'precision', 'threads']),
       method: {
         kind: 'enum',
         values: ['crf', 'par'],
@@ -91,7 +92,12 @@ Examples:
     positional: {
       kind: 'tuple',
       parameters: [
-        { parse: value => value, placeholder: 'RUN', brief: 'Run folder or recipe, or a folder of maps' },
+        {
+          parse: value => value,
+          placeholder: 'RUN',
+          brief: 'Name or folder of a run, a recipe, or a folder of CAMs',
+          proposeCompletions: proposeRuns,
+        },
       ],
     },
   },
@@ -115,21 +121,13 @@ Examples:
           expected: `--method ${method} needs --${name} DIR`,
         })
     }
-    const foreign = [
-      'data',
-      'weights',
-      'checkpoint',
-      'select',
-      'name',
-      'device',
-      'precision',
-      'seed',
-    ] as const
-    refuseFlags(flags, [...foreign, 'resume-with-changes'], 'has no effect on a folder of CAMs')
+    const foreign = ['data', 'name', 'device', 'precision', 'resume-with-changes'] as const
+    refuseFlags(flags, foreign, 'has no effect on a folder of CAMs')
     if (method === 'par' && parameters !== undefined)
       throw new InputError('--parameters', 'is for the dense CRF', { expected: 'add --method crf' })
     overridesOf(flags) // checks --threads
     const folder = resolve(out!)
+    const log = this.openLog(flags)
     await refineCamFolder({
       maps: target,
       images: images!,
@@ -144,9 +142,10 @@ Examples:
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
-      log: this.log,
+      log,
     })
-    this.log.info(`masks in ${fromHere(folder)}; names and colours of their labels in labels.txt`)
+    const text = `masks in ${fromHere(folder)}; names and colours of their labels in labels.txt`
+    log.tell(text, { out: fromHere(folder) })
   },
 })
 

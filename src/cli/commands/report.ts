@@ -1,34 +1,56 @@
 /** @file `tagmask report`: rewrites the report of a run. */
 import { buildCommand, type Command } from '@stricli/core'
+import { findRun } from '../../pipeline/run/find-run.ts'
 import { existingRunFolder, fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
 import type { CliContext } from '../context.ts'
+import { proposeRuns } from '../proposals.ts'
+import {
+  dataFlags,
+  type OutputFlags,
+  outputFlags,
+  overridesOf,
+  type RunFlags,
+  runsFlag,
+} from '../run-flags.ts'
 
-export const report: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [string], CliContext>(
-  {
-    docs: {
-      brief: 'Rewrite the report of a run',
-      fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
+type ReportFlags = Pick<RunFlags, 'data' | 'runs'> & OutputFlags
+
+export const report: Command<CliContext> = buildCommand<ReportFlags, [string], CliContext>({
+  docs: {
+    brief: 'Rewrite the report of a run',
+    fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
 
 Examples:
-  tagmask report runs/mctformer_demo`,
-    },
-    parameters: {
-      positional: {
-        kind: 'tuple',
-        parameters: [{ parse: value => value, placeholder: 'RUN', brief: 'Folder of the run, as runs/NAME' }],
-      },
-    },
-    async func(_, folder) {
-      const { run } = await existingRunFolder(folder)
-      await runRecipe({
-        recipe: run.root,
-        stages: ['report'],
-        force: true,
-        signal: this.signal,
-        log: this.log,
-      })
-      this.log.info(`report: ${fromHere(run.report)}`)
+  tagmask report mctformer_demo
+  tagmask report other-runs/thirty --data /mnt/voc-mini`,
+  },
+  parameters: {
+    flags: { data: dataFlags.data, ...runsFlag, ...outputFlags },
+    positional: {
+      kind: 'tuple',
+      parameters: [
+        {
+          parse: value => value,
+          placeholder: 'RUN',
+          brief: 'Name or folder of a run',
+          proposeCompletions: proposeRuns,
+        },
+      ],
     },
   },
-)
+  async func(flags, target) {
+    const log = this.openLog(flags)
+    const { run } = await existingRunFolder(await findRun(target, flags))
+    await runRecipe({
+      recipe: run.root,
+      stages: ['report'],
+      overrides: overridesOf(flags),
+      force: true,
+      signal: this.signal,
+      log,
+    })
+    const report = fromHere(run.report)
+    log.tell(`report: ${report}`, { run: fromHere(run.root), report })
+  },
+})

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
-import { Interrupted, type StageName } from '../../pipeline/run/stage.ts'
+import { Interrupted, type StageFlag, type StageName } from '../../pipeline/run/stage.ts'
+import { readRunScores, scoreLines } from '../../pipeline/runs/run-scores.ts'
 import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
-import { overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import { proposeRecipesAndRuns } from '../proposals.ts'
+import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
 
 interface StageCommandOptions {
   /** All stages of the recipe when not given. */
@@ -14,24 +16,32 @@ interface StageCommandOptions {
   readonly brief: string
   /** Paragraphs and examples under --help. */
   readonly description: string
+  /** Without, it has every flag. */
+  readonly flags?: readonly StageFlag[]
 }
 
-const RECIPE_TEXT = `RECIPE is a recipe file, the name of a bundled recipe (ls recipes/), or the folder of a run to resume.
-docs/recipes.md explains every key; --set sets any of them.`
+const RECIPE_TEXT = `RECIPE is a recipe file, the name of a bundled recipe (tagmask recipes), or a run to resume: its folder, or its name (tagmask
+runs). docs/recipes.md explains every key; --set sets any of them.`
 
-function stageCommand({ stages, brief, description }: StageCommandOptions): Command<CliContext> {
-  return buildCommand<RunFlags, [string], CliContext>({
+function stageCommand({ stages, brief, description, flags: own }: StageCommandOptions): Command<CliContext> {
+  const weights = own === undefined || own.includes('weights') ? ' [--weights FILE]' : ''
+  return buildCommand<RunFlags & OutputFlags, [string], CliContext>({
     docs: {
       brief,
-      customUsage: ['RECIPE --data DIR [--weights FILE] [--set KEY=VALUE]... [flags]', 'runs/NAME [flags]'],
+      customUsage: [`RECIPE --data DIR${weights} [--set KEY=VALUE]... [flags]`, 'RUN [flags]'],
       fullDescription: `${description}\n\n${RECIPE_TEXT}`,
     },
     parameters: {
-      flags: runFlags,
+      flags: own === undefined ? runFlags : flagsOfStage(own),
       positional: {
         kind: 'tuple',
         parameters: [
-          { parse: value => value, placeholder: 'RECIPE', brief: 'Recipe file, bundled name, or run folder' },
+          {
+            parse: value => value,
+            placeholder: 'RECIPE',
+            brief: 'Recipe file, bundled name, or run',
+            proposeCompletions: proposeRecipesAndRuns,
+          },
         ],
       },
     },
@@ -41,13 +51,14 @@ function stageCommand({ stages, brief, description }: StageCommandOptions): Comm
   })
 }
 
-/** Runs stages by the flags; ends with the table and the report, or says how to resume after Ctrl-C. */
+/** Runs stages by the flags; ends with the scores and the report, or says how to resume after Ctrl-C. */
 export async function runWithFlags(
-  { log, signal }: CliContext,
-  flags: RunFlags,
+  { openLog, signal }: CliContext,
+  flags: RunFlags & OutputFlags,
   recipe: string,
   stages?: readonly StageName[],
 ): Promise<void> {
+  const log = openLog(flags)
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
   try {
     const overrides = overridesOf(flags)
@@ -69,10 +80,18 @@ export async function runWithFlags(
       const table = await readFile(tableOf(run), 'utf8').catch(() => undefined) // refine may have scored nothing
       if (table !== undefined) log.info(table)
     }
-    if (selected.includes('report')) log.info(`report: ${fromHere(run.report)}`)
-    if (selected.includes('result')) log.info(`masks: ${fromHere(run.result)}`)
+    const scores = await readRunScores(run)
+    const report = selected.includes('report') ? fromHere(run.report) : null
+    const masks = selected.includes('result') ? fromHere(run.result) : null
+    const lines = [
+      ...scoreLines(scores),
+      ...(report === null ? [] : [`report: ${report}`]),
+      ...(masks === null ? [] : [`masks: ${masks}`]),
+    ]
+    if (lines.length === 0) lines.push(`run folder: ${fromHere(run.root)}`)
+    log.tell(lines.join('\n'), { run: fromHere(run.root), stages: selected, worked, scores, report, masks })
   } catch (error) {
-    if (error instanceof Interrupted) log.info(howToResume({ force }))
+    if (error instanceof Interrupted) log.tell(howToResume({ force }))
     throw error
   }
 }
@@ -93,7 +112,7 @@ interrupted one resumes where it stopped.
 Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
   tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
-  tagmask run runs/thirty                      (resume an interrupted run)
+  tagmask run thirty                           (resume an interrupted run)
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
 })
 

@@ -23,6 +23,14 @@ export const afa = defineMethod({
     maps: spread ? 'spread along the learned affinity' : 'the classifier on every place',
   }),
   variants: () => AFA_VARIANTS,
+  /** The labels of a step: CAMs of the crop at each scale, forward alone. */
+  furtherPasses({ train: { labels } }) {
+    const area = labels.scales.reduce(
+      (sum, scale) => sum + (scale === 1 ? 0 : scale ** 2),
+      labels.flip ? 0.5 : 0,
+    )
+    return (area * (labels.flip ? 2 : 1)) / 3
+  },
   camViews: () => ({ scales: [1] }), // it resizes the image itself, as published
   encoder: afaEncoderShape,
   mapsMemory: ({ model }, look) => afaMemory(model, look),

@@ -181,7 +181,16 @@ export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  const shared = { name, key, size, imageSize, patchSize: mitStrides(sizes)[3], dropPath, vit: undefined }
+  const shared = {
+    name,
+    key,
+    size,
+    imageSize,
+    patchSize: mitStrides(sizes)[3],
+    dropPath,
+    vit: undefined,
+    mit: sizes,
+  }
   if (name === undefined) return shared
   const file = `${name.replace('-', '_')}.pth`
   return { ...shared, source: `download ${file}, linked from https://github.com/NVlabs/SegFormer` }

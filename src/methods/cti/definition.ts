@@ -1,6 +1,7 @@
 /** @file CTI as a method (Yoon et al., CVPR 2024: Class Tokens Infusion). Loads no libtorch. */
 import { vitEncoder } from '../../models/encoder.ts'
 import { vitMemory } from '../../models/encoder-memory.ts'
+import { vitSizes } from '../../models/vit/widths.ts'
 import { defineMethod } from '../definition.ts'
 import {
   checkCti,
@@ -27,6 +28,12 @@ export const cti = defineMethod({
   views({ train: { augment } }) {
     const first = augment.kind === 'padded-crop' ? augment : { ...augment, randAugment: false as const }
     return [first, augment]
+  },
+  /** Infused passes begin after the block of infusion; the background loss reads and refines the maps of each layer. */
+  furtherPasses({ model, train: { infusion, losses } }) {
+    const rest = 1 - (infusion + 1) / vitSizes(model.width).depth
+    const infused = (losses.intra > 0 ? 1 : 0) + (losses.cross > 0 ? 1 : 0)
+    return infused * rest + (losses.background > 0 ? 1 : 0)
   },
   threshold: ({ maps }) => (maps.background === 'token' ? 0.5 : undefined),
   encoder: model => vitEncoder(model, { tokenPerClass: false }),

@@ -1,6 +1,7 @@
 /** @file SemFormer as a method (Chen et al., 2022: Semantic Guided Activation Transformer). Loads libtorch only to build networks. */
 import { vitEncoder } from '../../models/encoder.ts'
 import { vitMemory } from '../../models/encoder-memory.ts'
+import { vitSizes } from '../../models/vit/widths.ts'
 import { defineMethod } from '../definition.ts'
 import {
   autoencoderRecipe,
@@ -40,6 +41,16 @@ export const semformer = defineMethod({
     network: 'semformer',
     maps: `${cra ? `${cra === 'alone' ? '' : 'times '}the class-relative attention of the last ${craLayers} layers` : 'the classifier alone'}, ${merge}`,
   }),
+  /** Two images for each class pass the frozen autoencoder, forward and back to their pixels alone. */
+  furtherPasses({ model, autoencoder, train: { losses } }, { tags }) {
+    if (losses.foreground === 0 && losses.background === 0) return 0
+    const size = (width: typeof model.width, patch: number): number => {
+      const { embedDim, depth } = vitSizes(width)
+      return (embedDim ** 2 * depth) / patch ** 2
+    }
+    const ratio = size(autoencoder.width, autoencoder.patchSize) / size(model.width, model.patchSize)
+    return (2 / 3) * 2 * tags * ratio
+  },
   variants: () => SEMFORMER_VARIANTS,
   camViews: ({ model }) => ({ unit: model.patchSize, rounding: 'up' }),
   encoder: encoderOf,

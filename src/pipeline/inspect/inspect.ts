@@ -1,12 +1,12 @@
 /** @file `tagmask inspect`: what a recipe, a run or a file of weights is. Loads libtorch for networks alone. */
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { openDataset } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
 import { type Log, silentLog } from '../../train/log.ts'
 import { isFile } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { findRecipeOrRun } from '../run/find-run.ts'
 import { existingRunFolder, fromHere } from '../run/run-folder.ts'
 import { inspectFile } from './inspect-file.ts'
 import type { Inspection } from './inspection.ts'
@@ -18,6 +18,8 @@ export interface InspectTargetOptions {
   readonly numClasses?: number | undefined
   /** `key=value` texts, as after --set. */
   readonly set?: readonly string[]
+  /** Folder of all runs, one of which `target` may name. */
+  readonly runs?: string
   readonly log?: Log
 }
 
@@ -25,12 +27,12 @@ export interface InspectTargetOptions {
 const CLASSES = 20
 
 /**
- * `target` is a file of weights, a run folder, a recipe file, or the name of a bundled recipe. Throws InputError for anything
- * else, and where an option has no effect.
+ * `target` is a file of weights, a run folder, a recipe file, or the name of a bundled recipe or a run. Throws InputError for
+ * anything else, and where an option has no effect.
  */
 export async function inspectTarget(
   target: string,
-  { side, numClasses, set = [], log = silentLog() }: InspectTargetOptions = {},
+  { side, numClasses, set = [], runs = 'runs', log = silentLog() }: InspectTargetOptions = {},
 ): Promise<Inspection> {
   for (const [name, value, [least, most]] of [
     ['--size', side, [16, 4096]],
@@ -47,7 +49,7 @@ export async function inspectTarget(
       throw new InputError(flag, 'has no effect on a file of weights', { expected: 'leave it out' })
     return inspectFile(target)
   }
-  const recipe = await recipeAt(target, set)
+  const recipe = await recipeAt(target, { set, runs })
   const classes = numClasses ?? (await classesOf(recipe, log))
   const { inspectRecipe } = await import('./inspect-recipe.ts')
   return inspectRecipe(recipe, { numClasses: classes, side })
@@ -64,16 +66,17 @@ async function isWeightFile(target: string): Promise<boolean> {
 }
 
 /** On the CPU, whatever the recipe says. */
-async function recipeAt(target: string, set: readonly string[]): Promise<Recipe> {
-  const folder = await stat(target).then(
-    found => found.isDirectory(),
-    () => false,
-  )
-  if (folder && !(await isFile(join(target, 'recipe.yaml'))))
+async function recipeAt(
+  target: string,
+  { set, runs }: { set: readonly string[]; runs: string },
+): Promise<Recipe> {
+  const found = await findRecipeOrRun(target, { runs }).catch(async (error: unknown) => {
+    if (!(await stat(target).catch(() => undefined))?.isDirectory()) throw error
     throw new InputError(target, 'is a folder without a recipe.yaml', {
       expected: 'a run folder, a recipe or a file of weights',
     })
-  const file = folder ? (await existingRunFolder(target)).run.recipe : target
+  })
+  const file = 'run' in found ? (await existingRunFolder(found.run)).run.recipe : found.recipe
   return (await loadRecipe(file, { set: [...set, 'device=cpu'] })).recipe
 }
 

@@ -83,9 +83,8 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
     network.dispose()
   }
   const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
-  log.info(
-    `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`,
-  )
+  const words = `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`
+  log.tell(words, { out: fromHere(out), images: samples.length - lost.length, lost })
   return samples.length - lost.length
 }
 

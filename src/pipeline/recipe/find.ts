@@ -10,23 +10,36 @@ export interface FoundRecipe {
   readonly name: string
 }
 
-/** `file.yaml`, `folder/file.yaml`, `recipes/NAME.yaml` of the package, or `NAME` of a bundled recipe. Throws InputError
- * naming the nearest bundled recipe, or all of them. */
-export async function findRecipe(fileOrName: string): Promise<FoundRecipe> {
-  const name = basename(fileOrName, extname(fileOrName) === '.yml' ? '.yml' : '.yaml')
+const LIKE_A_FILE = /[/\\]|\.ya?ml$/
+
+/** `file.yaml`, `folder/file.yaml`, `recipes/NAME.yaml` of the package, or `NAME` of a bundled recipe; undefined when there
+ * is none. */
+export async function lookUpRecipe(fileOrName: string): Promise<FoundRecipe | undefined> {
+  const name = nameOf(fileOrName)
   const bundled = join(packageRoot(), 'recipes', `${name}.yaml`)
   const asFile = resolve(fileOrName)
-  const looksLikeFile = /[/\\]|\.ya?ml$/.test(fileOrName)
+  const looksLikeFile = LIKE_A_FILE.test(fileOrName)
   if (looksLikeFile && (await isFile(asFile))) return { file: asFile, name }
   const mayBeBundled =
     !looksLikeFile || fileOrName === `${name}.yaml` || fileOrName === `recipes/${name}.yaml`
-  if (mayBeBundled && (await isFile(bundled))) return { file: bundled, name }
+  return mayBeBundled && (await isFile(bundled)) ? { file: bundled, name } : undefined
+}
+
+/** The same. Throws InputError naming the nearest bundled recipe, or all of them, when there is none. */
+export async function findRecipe(fileOrName: string): Promise<FoundRecipe> {
+  const found = await lookUpRecipe(fileOrName)
+  if (found !== undefined) return found
   const names = await bundledNames()
-  const near = nearestName(name, names)
-  throw new InputError(fileOrName, looksLikeFile ? 'there is no such file' : 'there is no such recipe', {
+  const near = nearestName(nameOf(fileOrName), names)
+  const what = LIKE_A_FILE.test(fileOrName) ? 'file' : 'recipe'
+  throw new InputError(fileOrName, `there is no such ${what}`, {
     expected:
       near === undefined ? `give a .yaml file, or one of: ${names.join(', ')}` : `did you mean ${near}?`,
   })
+}
+
+function nameOf(fileOrName: string): string {
+  return basename(fileOrName, extname(fileOrName) === '.yml' ? '.yml' : '.yaml')
 }
 
 /** Short names of the recipes that come with the package, or of what lies in a folder of them, sorted. */

@@ -34,12 +34,20 @@ const FEW = { ours: 8, theirs: 2 }
  */
 export function fitRecipe(recipe: Recipe, { dataset, chosen, log }: FitOptions): Recipe {
   const images = tagged(dataset).length
-  const changes = trainingsOf(recipe).flatMap(training => fitted(training, { images, chosen, log }))
-  const fit = applyOverrides(recipe, changes) as Recipe
+  const fit = fitBatches(recipe, { images, chosen, log })
   for (const training of trainingsOf(fit)) check(training, images)
   checkLabels(fit, dataset.classes.length)
   if (chosen !== undefined && hasStage(train, fit)) checkLength(fit, images)
   return fit
+}
+
+/** The batches alone, for so many images; nothing is checked. */
+export function fitBatches(
+  recipe: Recipe,
+  { images, chosen, log }: Omit<FitOptions, 'dataset'> & { readonly images: number },
+): Recipe {
+  const changes = trainingsOf(recipe).flatMap(training => fitted(training, { images, chosen, log }))
+  return applyOverrides(recipe, changes) as Recipe
 }
 
 /** The steps of the stage train must suffice for its method. */

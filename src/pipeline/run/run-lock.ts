@@ -38,6 +38,12 @@ export async function lockRun(run: RunFolder): Promise<Release> {
   })
 }
 
+/** The process that works in the run folder; undefined when there is none, or it has ended. Changes nothing. */
+export async function workerOf(run: RunFolder): Promise<ProcessIdentity | undefined> {
+  const holder = await readHolder(join(run.root, 'lock'))
+  return holder === undefined || holder === 'unknown' || (await isGone(holder)) ? undefined : holder
+}
+
 function held(run: RunFolder, path: string, { pid, host }: ProcessIdentity): InputError {
   return new InputError(fromHere(run.root), `process ${pid} on ${host} is working in this run folder`, {
     expected: `wait for it or use another --name; if it is gone, delete ${fromHere(path)}`,

@@ -48,7 +48,7 @@ export async function refuseForeignFolder(root: string): Promise<void> {
 }
 
 /** Has the mark or, of older versions, all files that a run writes at its start. */
-async function isOurs(root: string, names: readonly string[]): Promise<boolean> {
+export async function isOurs(root: string, names: readonly string[]): Promise<boolean> {
   if (names.includes(RUN_MARK)) {
     const text = await readFile(join(root, RUN_MARK), 'utf8').catch(() => '')
     return /"kind":\s*"tagmask run"/.test(text)

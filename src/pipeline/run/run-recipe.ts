@@ -5,11 +5,11 @@ import { explainWriteError } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
-import { isFile } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, stagesOf } from '../stages/list.ts'
+import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
@@ -28,7 +28,7 @@ import { runStages } from './run-stages.ts'
 import type { StageName } from './stage.ts'
 
 export interface RunRecipeOptions {
-  /** A recipe file, the name of a bundled recipe, or a run folder to resume. */
+  /** A recipe file, the name of a bundled recipe, or a run to resume: its folder, or its name in `runs`. */
   readonly recipe: string
   /** Folder of the data set: data.root. */
   readonly data?: string
@@ -74,22 +74,24 @@ export async function runRecipe({
   log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
   const overrides = [...pathOverrides({ data, weights }), ...others]
-  const taken = await isFile(join(recipeName, 'recipe.yaml'))
-  if (taken) await refuseOlderRun(resolve(recipeName))
-  const loaded = await loadRecipe(taken ? join(recipeName, 'recipe.yaml') : recipeName, { set, overrides })
+  const found = await findRecipeOrRun(recipeName, { runs })
+  const taken = 'run' in found ? found.run : undefined
+  if (taken !== undefined) await refuseOlderRun(taken)
+  const file = 'run' in found ? join(found.run, 'recipe.yaml') : found.recipe
+  const loaded = await loadRecipe(file, { set, overrides })
   const root =
-    taken && name === undefined
-      ? resolve(recipeName)
+    taken !== undefined && name === undefined
+      ? taken
       : placeOfRun(
           group === undefined ? runs : placeOfRun(runs, group),
-          name ?? (taken ? basename(resolve(recipeName)) : loaded.name),
+          name ?? (taken === undefined ? loaded.name : basename(taken)),
         )
   await refuseForeignFolder(root)
   checkAllThreads(loaded.recipe)
   const { chosen } = loaded
   const opened = await openRunData(loaded.recipe, { runs, log, named: chosen.set })
   const { dataset, valDataset } = opened
-  const fit = { dataset, chosen: taken ? undefined : chosen, log }
+  const fit = { dataset, chosen: taken === undefined ? chosen : undefined, log }
   const recipe = fitRecipe(opened.recipe, fit)
   const fitted = fitRecipe(loaded.recipe, { ...fit, log: silentLog() })
   // splits are chosen at each start, batches are not

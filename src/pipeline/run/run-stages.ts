@@ -57,14 +57,20 @@ export async function runStages({
     const { todo, marker } = state
     if (!stages.includes(name)) {
       if (todo !== 'done') throw notDone(run, name, state)
-    } else if (todo === 'done' && !force) sayDone(name, state, log)
-    else {
+    } else if (todo === 'done' && !force) {
+      sayDone(name, state, log)
+      log.stage({ stage: name, state: 'skipped' })
+    } else {
       if (signal.aborted) throw new Interrupted(`the start of the stage ${name}`)
       const mended = todo === 'resume' && marker?.state === 'done'
       const twin = force || mended ? undefined : await doneElsewhere(siblings, stage, sources)
-      if (twin !== undefined) await takeFrom(twin, stage, context)
-      else {
-        await workOn(stage, { state, context, sources, work: await load(stage), force })
+      if (twin !== undefined) {
+        await takeFrom(twin, stage, context)
+        log.stage({ stage: name, state: 'reused' })
+      } else {
+        await sayingTime(name, log, async () =>
+          workOn(stage, { state, context, sources, work: await load(stage), force }),
+        )
         worked.push(name)
       }
     }
@@ -72,6 +78,20 @@ export async function runStages({
     if (done !== undefined) made.set(name, done)
   }
   return worked
+}
+
+/** Says when the stage begins, and how long it took. */
+async function sayingTime(stage: StageName, log: Log, work: () => Promise<void>): Promise<void> {
+  const began = performance.now()
+  const seconds = (): number => Math.round(performance.now() - began) / 1000
+  log.stage({ stage, state: 'begins' })
+  try {
+    await work()
+  } catch (error) {
+    log.stage({ stage, state: 'stopped', seconds: seconds() })
+    throw error
+  }
+  log.stage({ stage, state: 'done', seconds: seconds() })
 }
 
 /** The inputs of all stages; the files that the requested ones depend on are hashed. */

@@ -76,12 +76,20 @@ export interface WeightKey {
   readonly ofAnother?: true
 }
 
+/** Flags that have an effect on some stages only. */
+export type StageFlag = 'weights' | 'checkpoint' | 'select' | 'seed' | 'device' | 'precision' | 'threads'
+
 export interface StageDefinition {
   readonly name: StageName
   /** What it makes, in the plural: "the CAMs". */
   readonly product: string
   /** For `--help` of its command; undefined where a command of another kind runs it. */
-  readonly command?: { readonly brief: string; readonly description: string }
+  readonly command?: {
+    readonly brief: string
+    readonly description: string
+    /** What it has beside the flags of every stage, for data, keys and the run folder. */
+    readonly flags: readonly StageFlag[]
+  }
   /** Whether a recipe has it; default: every recipe. */
   has?(recipe: Recipe): boolean
   /** The stages that its result depends on. */

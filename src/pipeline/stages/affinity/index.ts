@@ -20,6 +20,7 @@ Examples:
   tagmask affinity runs/thirty
   tagmask affinity runs/voc --set affinity.backbone=resnet38 --set affinity.weights=res38_cls.pth --device cuda
   tagmask affinity runs/voc --set affinity.network=edge --set affinity.backbone=resnet50 --set affinity.weights=resnet50-19c8e357.pth`,
+    flags: ['seed', 'device', 'precision', 'threads'],
   },
   has: ({ refine }) => walks(refine),
   before: () => ({ base: [maps] }),

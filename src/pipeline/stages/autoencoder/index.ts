@@ -16,6 +16,7 @@ same command resumes. A recipe has this stage where its method has an autoencode
 Examples:
   tagmask autoencoder semformer_deit-ti_voc-mini --data voc-mini --set autoencoder.weights=deit_tiny.safetensors
   tagmask autoencoder my.yaml --data images --set autoencoder.epochs=50`,
+    flags: ['seed', 'device', 'precision', 'threads'],
   },
   has: recipe => recipe.maps.weights === null && autoencoderOf(recipe) !== undefined,
   before: () => ({}),

@@ -13,6 +13,7 @@ Needs the stage maps of the same run, and masks in the data set.
 Examples:
   tagmask evaluate runs/thirty
   tagmask evaluate runs/thirty --set evaluate.split=val --resume-with-changes`,
+    flags: [],
   },
   before: () => ({ base: [maps] }),
   sections: () => ['evaluate'],

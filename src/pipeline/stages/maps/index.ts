@@ -13,7 +13,9 @@ export const maps: StageDefinition = {
 
 Examples:
   tagmask maps runs/mctformer-v2_deit-ti_voc-mini
-  tagmask maps runs/thirty --set maps.layers=6 --resume-with-changes`,
+  tagmask maps thirty --set maps.layers=6 --resume-with-changes
+  tagmask maps mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --checkpoint MCTformer_v2.pth`,
+    flags: ['checkpoint', 'select', 'device', 'precision', 'threads'],
   },
   before: () => ({ base: [train] }),
   // without the stage train, the network depends on these keys alone

@@ -20,6 +20,7 @@ Examples:
   tagmask segment runs/mctformer_demo
   tagmask segment runs/thirty --set segment.epochs=20 --resume-with-changes
   tagmask segment runs/voc --set segment.backbone=resnet38 --set segment.weights=res38_cls.pth --device cuda`,
+    flags: ['seed', 'device', 'precision', 'threads'],
   },
   has: ({ segment }) => segment !== null,
   before: () => ({ base: [train, refine] }),

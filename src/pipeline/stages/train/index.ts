@@ -17,6 +17,7 @@ command resumes and ends with the same weights as an uninterrupted run.
 Examples:
   tagmask train mctformer-v2_deit-ti_voc-mini --data voc-mini --weights deit_tiny.safetensors
   tagmask train my.yaml --data photos --device cuda --precision bf16 --seed 1 --name seed1`,
+    flags: ['weights', 'select', 'seed', 'device', 'precision', 'threads'],
   },
   has: ({ maps }) => maps.weights === null,
   before: () => ({ base: [autoencoder] }),

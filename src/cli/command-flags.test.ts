@@ -1,0 +1,55 @@
+import type { Command } from '@stricli/core'
+import { describe, expect, it } from 'vitest'
+import { tagmask } from '../../test/command-line.ts'
+import { app } from './app.ts'
+import type { CliContext } from './context.ts'
+
+/** Names of the flags of every command, but --help. */
+function flagsOf(...path: string[]): string[] {
+  let target: typeof app.root | undefined = app.root
+  for (const name of path)
+    target = 'getRoutingTargetForInput' in target! ? target.getRoutingTargetForInput(name) : undefined
+  return Object.keys((target as Command<CliContext>).parameters.flags ?? {})
+}
+
+const [DATA, PLACE, REDO] = ['data strict', 'name runs', 'force resume-with-changes']
+const MACHINE = 'device precision threads'
+const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
+
+describe('a command has the flags with an effect on it, and no others', () => {
+  it.each([
+    ['run', `${STAGE} weights checkpoint select ${MACHINE} seed`],
+    ['autoencoder', `${STAGE} ${MACHINE} seed`],
+    ['train', `${STAGE} weights select ${MACHINE} seed`],
+    ['maps', `${STAGE} checkpoint select ${MACHINE}`],
+    ['evaluate', STAGE],
+    ['affinity', `${STAGE} ${MACHINE} seed`],
+    ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
+    ['segment', `${STAGE} ${MACHINE} seed`],
+    ['predict', `${STAGE} ${MACHINE} images out crf overlays`],
+    ['report', 'data runs quiet json'],
+    [
+      'ablate',
+      `${DATA} set ${PLACE} ${MACHINE} weights checkpoint select resume-with-changes quiet json seeds seeds-of variants variant`,
+    ],
+    ['inspect', 'size classes set names runs'],
+    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed quiet json`],
+    ['setup', 'libtorch'],
+    ['doctor', ''],
+  ])('%s', (name, flags) => {
+    expect(flagsOf(...name.split(' ')).sort()).toEqual(flags.split(' ').filter(Boolean).sort())
+  })
+})
+
+it('others are refused as unknown', async () => {
+  const { code, err } = await tagmask('evaluate', 'x', '--weights', 'deit.pth')
+  expect({ code, err }).toEqual({ code: 2, err: 'there is no flag --weights (--help lists all)\n' })
+  expect((await tagmask('report', 'x', '--force')).err).toBe('there is no flag --force (--help lists all)\n')
+})
+
+it('--select is for weights of a training', async () => {
+  expect(await tagmask('maps', 'mctformer_demo', '--checkpoint', 'a.pth', '--select', 'tags')).toMatchObject({
+    code: 1,
+    err: 'error: --select: has no effect with --checkpoint; leave it out\n',
+  })
+})
