@@ -17,6 +17,7 @@ pseudo mask or the seed; of a validation image the prediction. Files that you ch
 Examples:
   tagmask result runs/photos_cpu
   tagmask result runs/photos_cpu --force`,
+    flags: [],
   },
   before: () => ({ base: [evaluate, refine, segment, predict] }),
   sections: () => ['result'],
