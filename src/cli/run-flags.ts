@@ -24,6 +24,7 @@ export interface RunFlags {
   readonly strict?: boolean
   readonly force?: boolean
   readonly 'resume-with-changes'?: boolean
+  readonly 'dry-run'?: boolean
 }
 
 /** How a command that works for long tells of it. */
@@ -115,6 +116,10 @@ export const changesFlag: Flags<Pick<RunFlags, 'resume-with-changes'>> = {
   'resume-with-changes': { ...onOff, brief: 'Resume a run folder that was made with another recipe' },
 }
 
+export const dryRunFlag: Flags<Pick<RunFlags, 'dry-run'>> = {
+  'dry-run': { ...onOff, brief: 'Only say what would be done: images, classes, trainings, time, disk' },
+}
+
 export const outputFlags: Flags<OutputFlags> = {
   quiet: { ...onOff, brief: 'Only warnings, errors, and the last lines' },
   json: { ...onOff, brief: 'Each line of the output a JSON object, for programs' },
@@ -130,6 +135,7 @@ export const runFlags: Flags<RunFlags & OutputFlags> = {
   ...seedFlag,
   ...forceFlag,
   ...changesFlag,
+  ...dryRunFlag,
   ...outputFlags,
 }
 

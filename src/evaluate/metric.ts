@@ -17,6 +17,7 @@ export type ThresholdChoice =
   | { readonly how: 'chosen on split'; readonly split: string }
   | { readonly how: 'given' }
   | { readonly how: 'what the CAMs are made for' }
+  | { readonly how: 'from the CAMs alone' }
 
 /** A background threshold and its origin. */
 export interface ChosenThreshold {

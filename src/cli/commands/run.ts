@@ -1,6 +1,8 @@
 /** @file `tagmask run` over all stages, and a command for each of them. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
+import { planText } from '../../pipeline/plan/plan-text.ts'
+import type { RunPlan } from '../../pipeline/plan/run-plan.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
 import { Interrupted, type StageFlag, type StageName } from '../../pipeline/run/stage.ts'
@@ -60,6 +62,9 @@ export async function runWithFlags(
 ): Promise<void> {
   const log = openLog(flags)
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
+  const dryRun = flags['dry-run'] ?? false
+  const tellPlan = (plan: RunPlan): void =>
+    dryRun ? log.tell(planText(plan), { plan }) : log.info(planText(plan))
   try {
     const overrides = overridesOf(flags)
     const options = {
@@ -71,10 +76,13 @@ export async function runWithFlags(
       stages,
       force,
       withChanges,
+      ...((dryRun || stages === undefined) && { onPlan: tellPlan }),
+      dryRun,
       signal,
       log,
     }
     const { run, stages: selected, worked } = await runRecipe(options)
+    if (dryRun) return
     for (const { name: stage, table: tableOf } of STAGES) {
       if (tableOf === undefined || !selected.includes(stage) || worked.includes(stage)) continue
       const table = await readFile(tableOf(run), 'utf8').catch(() => undefined) // refine may have scored nothing
@@ -112,6 +120,7 @@ interrupted one resumes where it stopped.
 Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
   tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
+  tagmask run photos_cpu --data photos --weights deit_tiny.safetensors --dry-run      (what it would do, how long, how large)
   tagmask run thirty                           (resume an interrupted run)
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
 })

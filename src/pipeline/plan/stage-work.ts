@@ -61,6 +61,7 @@ const CRF = { image: 15e-3, pixel: 36e-9 } // of an iteration, up to six labels
 const WALK = 2e-6 // a pixel
 const LOSS = 14e-9 // a pixel and label, of the segmentation loss at full size
 const PREDICT = 0.03
+const RESULT = { image: 3e-3, pixel: 90e-9 } // read, drawn over, encoded
 const REPORT = 0.05
 const PARALLEL = 0.7 // of the cores, as a power: parts of such work wait for one another
 
@@ -75,6 +76,7 @@ export function estimateWork(recipe: Recipe, size: WorkSize): readonly StageWork
     refine: () => [fixed(size.images, refineSeconds(recipe, size))],
     segment: () => segmentParts(recipe, size),
     predict: () => [{ images: size.valImages, ...predictionOf(recipe, size) }],
+    result: () => [fixed(size.images + size.valImages, over(RESULT, size))],
     report: () => [fixed(recipe.report.images, REPORT)],
   }
   return stageNames(recipe).map(stage => summed(stage, parts[stage]?.() ?? []))

@@ -102,13 +102,11 @@ const sweep = z
 const evaluate = z.strictObject({
   split: optionalText('images whose CAMs are scored; null: data.split'),
   threshold: z
-    .number()
-    .min(0)
-    .max(1)
+    .union([z.number().min(0).max(1), z.literal('cams')])
     .nullable()
     .default(null)
     .describe(
-      'background threshold; null: the one that the CAMs are made for, if any; else the best of the sweep, or 0.4 without masks',
+      'background threshold; cams: chosen from the CAMs alone, without masks; null: the one that the CAMs are made for, if any; else the best of the sweep, which uses the masks and is an upper bound, or cams where there are none',
     ),
   sweep: sweep.prefault({}).describe('background thresholds to try'),
   erosion: z

@@ -111,7 +111,7 @@ describe('before the first step', () => {
     const samples = ['a', 'b', 'c'].map(id => sample(id, { mask: undefined }))
     await look(['refine.method=crf', 'refine.background=sweep'], samples)
     expect(lines).toEqual([
-      'warning: refine.background is sweep, and no image of train has a mask to choose it by: a constant is used\n',
+      'refine.background is sweep, and no image of train has a mask to choose it by: it is chosen from the CAMs alone\n',
     ])
   })
 })

@@ -51,8 +51,8 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
   }
   const sweeps = recipe.refine.method !== 'none' && recipe.refine.background === 'sweep'
   if (masked.length === 0 && sweeps && stages.includes('refine'))
-    log.warn(
-      `refine.background is sweep, and no image of ${split} has a mask to choose it by: a constant is used`,
+    log.info(
+      `refine.background is sweep, and no image of ${split} has a mask to choose it by: it is chosen from the CAMs alone`,
     )
 }
 

@@ -5,6 +5,7 @@ import { explainWriteError } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
+import { planRun, type RunPlan } from '../plan/run-plan.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -49,6 +50,10 @@ export interface RunRecipeOptions {
   readonly withChanges?: boolean
   /** Run folders whose stages are reused where their inputs are the same. */
   readonly siblings?: readonly string[]
+  /** Receives what the run will do, before its first step; the machine's speed is measured for it. */
+  readonly onPlan?: (plan: RunPlan) => void
+  /** Return after the plan: nothing is run and no run folder made. */
+  readonly dryRun?: boolean
   /** Stops the run, which can be resumed. */
   readonly signal?: AbortSignal
   /** Receives what is guessed, reduced and done; createLog() writes it to the terminal. */
@@ -70,6 +75,8 @@ export async function runRecipe({
   force = false,
   withChanges = false,
   siblings = [],
+  onPlan,
+  dryRun = false,
   signal = new AbortController().signal,
   log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
@@ -100,6 +107,11 @@ export async function runRecipe({
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
   await preflight({ recipe, dataset, run: runFolder(root), stages, log })
+  if (onPlan !== undefined)
+    onPlan(
+      await planRun({ recipe, dataset, valDataset, run: runFolder(root), stages, force, lookAtAll: dryRun }),
+    )
+  if (dryRun) return { run: runFolder(root), stages, worked: [] }
   const release = await lockRun(runFolder(root))
   try {
     await refuseForeignFolder(root) // it may have become another's

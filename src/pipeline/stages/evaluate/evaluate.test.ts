@@ -88,7 +88,7 @@ describe('stage evaluate', () => {
     const { scores, threshold } = await evaluate('evaluate.threshold=0.25', 'evaluate.sweep.step=0.5')
     expect(threshold).toBe(0.25)
     expect(scores[0]?.threshold).toEqual({ value: 0.25, choice: { how: 'given' } })
-    expect(scores[0]?.curve?.map(point => point.threshold)).toEqual([0, 0.25, 0.5, 1])
+    expect(scores[0]?.curve?.map(point => point.threshold)).toEqual([0, 0.25, 0.5, 0.67, 1])
     expect(scores[0]?.miou).toBeCloseTo(25, 6)
     expect(scores[0]?.warnings).toEqual([])
   })
@@ -109,19 +109,34 @@ describe('stage evaluate', () => {
     const { scores, threshold } = await evaluate(...own, 'evaluate.sweep.step=0.4')
     expect(threshold).toBe(0.5)
     expect(scores[0]?.threshold).toEqual({ value: 0.5, choice: { how: 'what the CAMs are made for' } })
-    expect(scores[0]?.curve?.map(point => point.threshold)).toEqual([0, 0.4, 0.5, 0.8])
+    expect(scores[0]?.curve?.map(point => point.threshold)).toEqual([0, 0.4, 0.5, 0.67, 0.8])
     expect(scores[0]?.warnings).toEqual([])
     expect((await evaluate(...own, 'evaluate.threshold=0.25')).threshold).toBe(0.25)
     await rm(join(folder, 'data', 'masks'), { recursive: true })
     expect(await evaluate(...own)).toMatchObject({ scores: [], threshold: 0.5 })
   })
 
+  it('says what the threshold from the CAMs alone would be worth, and takes it where told to', async () => {
+    const { ofCams, choice, threshold } = await evaluate()
+    expect([threshold, choice, ofCams]).toEqual([
+      0.3,
+      { how: 'swept on the same masks it is scored on' },
+      { threshold: 0.67, miou: expect.closeTo(100, 6) },
+    ])
+    const line = 'Without masks the threshold would be 0.67, from the CAMs alone: seed 100.00.'
+    expect(await readFile(run.scoresTable, 'utf8')).toContain(line)
+    const alone = await evaluate('evaluate.threshold=cams')
+    expect(alone.scores[0]?.threshold).toEqual({ value: 0.67, choice: { how: 'from the CAMs alone' } })
+    expect(alone.scores[0]?.warnings).toEqual([])
+    expect(lines.join('')).toContain('threshold 0.67, from the CAMs alone')
+  })
+
   it('makes masks and no score without masks to score on', async () => {
     await rm(join(folder, 'data', 'masks'), { recursive: true })
-    expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+    expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.67 })
     expect((await readdir(run.masks)).length).toBe(4)
     expect(lines.join('')).toContain(
-      'No image of train has a mask: nothing is scored. Masks were made at threshold 0.40.',
+      'No image of train has a mask: nothing is scored. Masks were made at threshold 0.67, from the CAMs alone.',
     )
   })
 
@@ -157,7 +172,7 @@ describe('stage evaluate', () => {
     const filled = (value: number) =>
       encodeLabelMap({ width: WIDTH, height: HEIGHT, data: new Uint8Array(WIDTH * HEIGHT).fill(value) })
 
-    it('none of them can be used: named in one line, masks at 0.40, and the stage is done', async () => {
+    it('none of them can be used: named in one line, the masks by the CAMs alone, and the stage is done', async () => {
       const rgb = encode({
         width: WIDTH,
         height: HEIGHT,
@@ -165,14 +180,14 @@ describe('stage evaluate', () => {
         data: Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (i * 37) % 251),
       })
       for (const id of IDS) await put(id, rgb)
-      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.67 })
       const left = log.warnings.filter(text => text.includes('left out of the scores'))
       expect(left).toHaveLength(1)
       expect(left[0]).toMatch(
         /^4 images are left out of the scores for one cause \(a, b, c and 1 more\): .*a\.png: has colours, and nothing says/,
       )
       expect(await readFile(run.scoresTable, 'utf8')).toBe(
-        'None of 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.40.\n',
+        'None of 4 masks of train can be used: nothing is scored. Masks were made at threshold 0.67, from the CAMs alone.\n',
       )
       expect((await readdir(run.masks)).length).toBe(4)
       expect(JSON.parse(await readFile(run.imageScores, 'utf8'))).toEqual([])
@@ -181,16 +196,16 @@ describe('stage evaluate', () => {
 
     it('all of them are 255: no threshold is chosen by them', async () => {
       for (const id of IDS) await put(id, filled(255))
-      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.67 })
       expect(await readFile(run.scoresTable, 'utf8')).toBe(
-        'The masks of train hold only 255, which is ignored: nothing is scored. Masks were made at threshold 0.40.\n',
+        'The masks of train hold only 255, which is ignored: nothing is scored. Masks were made at threshold 0.67, from the CAMs alone.\n',
       )
       expect(JSON.parse(await readFile(run.imageScores, 'utf8'))).toEqual([])
     })
 
     it('none holds a class: no threshold is chosen by them, and the tag is warned of', async () => {
       for (const id of IDS) await put(id, filled(0))
-      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.4 })
+      expect(await evaluate()).toMatchObject({ scores: [], threshold: 0.67 })
       expect(lines.join('')).toContain('No mask of train holds a pixel of a class: nothing is scored.')
       expect(log.warnings).toContain(
         'no mask of train holds a pixel of "cat" (4 images), although images with masks have that tag: are the masks numbered differently?',

@@ -8,6 +8,7 @@ import {
   bestPoint,
   type ChosenThreshold,
   createSweep,
+  describeChoice,
   formatScore,
   formatThreshold,
   meanIou,
@@ -17,6 +18,7 @@ import {
   scoreRecord,
   sweepConfusions,
   sweepCurve,
+  type ThresholdChoice,
   type ThresholdSweep,
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
@@ -31,46 +33,74 @@ import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { writeMasks } from './masks.ts'
+import { thresholdOfCams } from './threshold-of-cams.ts'
 
 /** Content of scores.json; `scores` is empty when the images have no masks. */
 export interface ScoresFile {
   readonly scores: readonly ScoreRecord[]
-  /** Background threshold of masks/. */
+  /** Background threshold of masks/, and how it was chosen. */
   readonly threshold: number
+  readonly choice: ThresholdChoice
+  /** The threshold that the CAMs suggest by themselves, and its mIoU where there are masks. */
+  readonly ofCams: { readonly threshold: number; readonly miou?: number | undefined } | null
   readonly classes: readonly string[]
 }
 
-/** The threshold without masks: near the best value of MCTformer (0.37 to 0.43). */
-const BLIND_THRESHOLD = 0.4
+/** Of CAMs that cannot be read: near the best value of MCTformer. */
+const LAST_RESORT = 0.4
 
 /** Writes scores.json, scores.txt, image-scores.json and masks/; prints the table. An image that cannot be
- * read is named and left out, or ends the stage under `strict`; masks without a class leave the threshold at 0.40. */
+ * read is named and left out, or ends the stage under `strict`; without masks that hold a class the threshold is chosen from the CAMs alone. */
 export async function evaluateStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log } = context
   const { classes } = dataset
   const scored = await openScoredSplit(context)
   const { split } = scored
   const erosion = recipe.evaluate.erosion ?? undefined
+  const ofCams = await thresholdOfCams(run.maps, context)
+  const known = knownThreshold(recipe, ofCams)
   const { sweep, count, unscored, maskTags } = await sweepImages(context, scored, {
     folder: run.maps,
     erosion,
+    thresholds: [known?.value, ofCams],
   })
   maskTags.tell(log, split)
-  const score = unscored === undefined ? pickScore(recipe, { sweep, count, split }) : undefined
-  const threshold = score?.score.threshold?.value ?? knownThreshold(recipe)?.value ?? BLIND_THRESHOLD
+  const score = unscored === undefined ? pickScore(recipe, { sweep, count, split, known }) : undefined
+  const chosen = score?.score.threshold ?? known ?? blindThreshold(ofCams)
+  const threshold = chosen.value
   await writeMasks(context, { threshold, scored })
   const file: ScoresFile = {
     scores: score === undefined ? [] : [scoreRecord(score.score, classes, { curve: score.curve })],
     threshold,
+    choice: chosen.choice,
+    ofCams: ofCams === undefined ? null : { threshold: ofCams, miou: score && miouAt(score.curve, ofCams) },
     classes,
   }
   const table =
     score === undefined
-      ? `${unscored}: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}.`
-      : formatScore(score.score, classes)
+      ? `${unscored}: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}, ${describeChoice(chosen.choice)}.`
+      : [formatScore(score.score, classes), ...comparedWith(file.ofCams, score.score)].join('\n')
   await writeFileAtomic(run.scoresTable, `${table}\n`)
   await writeFileAtomic(run.scores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${table}\n`)
+}
+
+/** "Without masks the threshold would be 0.31, from the CAMs alone: seed 49.21." */
+function comparedWith(ofCams: ScoresFile['ofCams'], { threshold, metric }: Score): string[] {
+  if (ofCams?.miou === undefined || ofCams.threshold === threshold?.value) return []
+  return [
+    `Without masks the threshold would be ${formatThreshold(ofCams.threshold)}, from the CAMs alone: ${metric} ${ofCams.miou.toFixed(2)}.`,
+  ]
+}
+
+function miouAt(curve: readonly SweepPoint[], threshold: number): number | undefined {
+  return curve.find(point => point.threshold === threshold)?.miou
+}
+
+function blindThreshold(ofCams: number | undefined): ChosenThreshold {
+  return ofCams === undefined
+    ? { value: LAST_RESORT, choice: { how: 'given' } }
+    : { value: ofCams, choice: { how: 'from the CAMs alone' } }
 }
 
 /** The result of one pass over the masks and CAMs of a split. */
@@ -90,6 +120,8 @@ export interface SweepOptions {
   readonly told?: boolean
   /** As addMaps takes it. */
   readonly erosion?: number | undefined
+  /** Tried besides those of the recipe. */
+  readonly thresholds?: readonly (number | undefined)[]
 }
 
 /**
@@ -99,11 +131,11 @@ export interface SweepOptions {
 export async function sweepImages(
   { recipe, dataset, run, log, signal }: StageContext,
   scored: Dataset,
-  { folder, told = false, erosion }: SweepOptions,
+  { folder, told = false, erosion, thresholds = [] }: SweepOptions,
 ): Promise<Swept> {
   const { split } = scored
   const samples = scored.samples.filter(({ mask }) => mask !== undefined)
-  const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe) })
+  const sweep = createSweep(dataset.classes.length + 1, { thresholds: thresholdsOf(recipe, thresholds) })
   const maskTags = compareMaskTags(dataset.classes)
   const leftOut = collectLeftOut(recipe)
   const progress = log.progress({ title: 'evaluate', total: samples.length })
@@ -194,8 +226,9 @@ function whyUnscored({
 }
 
 /** The recipe's threshold, or that of its CAMs; undefined where masks choose it. */
-function knownThreshold(recipe: Recipe): ChosenThreshold | undefined {
+function knownThreshold(recipe: Recipe, ofCams: number | undefined): ChosenThreshold | undefined {
   const given = recipe.evaluate.threshold
+  if (given === 'cams') return blindThreshold(ofCams)
   if (given !== null) return { value: given, choice: { how: 'given' } }
   const own = methodOf(recipe).threshold?.(recipe)
   return own === undefined ? undefined : { value: own, choice: { how: 'what the CAMs are made for' } }
@@ -204,11 +237,16 @@ function knownThreshold(recipe: Recipe): ChosenThreshold | undefined {
 /** The score at the known threshold, or at the best of the curve. */
 function pickScore(
   recipe: Recipe,
-  { sweep, count, split }: { sweep: ThresholdSweep; count: number; split: string },
+  {
+    sweep,
+    count,
+    split,
+    known,
+  }: { sweep: ThresholdSweep; count: number; split: string; known: ChosenThreshold | undefined },
 ): { score: Score; curve: readonly SweepPoint[] } {
   const { absent } = recipe.evaluate
   const curve = sweepCurve(sweep, { absent })
-  const threshold: ChosenThreshold = knownThreshold(recipe) ?? {
+  const threshold: ChosenThreshold = known ?? {
     value: bestPoint(curve).threshold,
     choice: { how: 'swept on the same masks it is scored on' },
   }
@@ -224,12 +262,11 @@ function pickScore(
   return { score, curve }
 }
 
-/** The sweep's thresholds in ascending order, a known one among them. */
-function thresholdsOf(recipe: Recipe): number[] {
+/** The sweep's thresholds in ascending order, the others among them. */
+function thresholdsOf(recipe: Recipe, others: readonly (number | undefined)[]): number[] {
   const { start, stop, step } = recipe.evaluate.sweep
-  const known = knownThreshold(recipe)?.value
   const count = Math.floor((stop - start) / step + 1e-9) + 1
   const decimals = 10 // 0.1 + 0.2 must be 0.3
   const all = Array.from({ length: count }, (_, i) => Number((start + i * step).toFixed(decimals)))
-  return [...new Set(known === undefined ? all : [...all, known])].sort((a, b) => a - b)
+  return [...new Set([...all, ...others.filter(value => value !== undefined)])].sort((a, b) => a - b)
 }

@@ -2,6 +2,7 @@
 import {
   bestPoint,
   type ChosenThreshold,
+  describeChoice,
   formatScore,
   formatThreshold,
   type MetricName,
@@ -16,6 +17,7 @@ import { openScoredSplit } from '../../run/open-data.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { sweepImages } from '../evaluate/evaluate.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
+import { thresholdOfCams } from '../evaluate/threshold-of-cams.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
 /** Content of refine-scores.json; `scores` is empty when the images have no masks. */
@@ -34,8 +36,8 @@ const METRICS = {
   'affinity+crf': 'mask',
 } as const satisfies Record<RefineRecipe['method'], MetricName>
 
-/** Where there are no masks to choose by and the CAMs are made for no threshold: the published constant. */
-const BLIND_BACKGROUND = 0.39
+/** Of CAMs that cannot be read: the published constant. */
+const LAST_RESORT = 0.39
 
 /** The recipe's background score; to sweep, the threshold at which the maps of the folder meet the masks best. */
 export async function chooseBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
@@ -43,20 +45,33 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   const { background } = recipe.refine
   if (background !== 'sweep') return { value: background, choice: { how: 'given' } }
   const scored = await openScoredSplit(context)
-  const blind = methodOf(recipe).threshold?.(recipe) ?? BLIND_BACKGROUND
   if (scored.samples.every(({ mask }) => mask === undefined)) {
-    log.warn(
-      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${blind}`,
+    const blind = await blindBackground(context, maps)
+    log.info(
+      `refine: no image of ${scored.split} has a mask to choose the background score by: it is ${blind.value}, ${describeChoice(blind.choice)}`,
     )
-    return { value: blind, choice: { how: 'given' } }
+    return blind
   }
   const { sweep, unscored } = await sweepImages(context, scored, { folder: maps, told: true })
   if (unscored !== undefined) {
-    log.warn(`refine: ${unscored}: the background score cannot be chosen by them, it is ${blind}`)
-    return { value: blind, choice: { how: 'given' } }
+    const blind = await blindBackground(context, maps)
+    log.warn(
+      `refine: ${unscored}: the background score cannot be chosen by them, it is ${blind.value}, ${describeChoice(blind.choice)}`,
+    )
+    return blind
   }
   const { threshold } = bestPoint(sweepCurve(sweep, { absent: recipe.evaluate.absent }))
   return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }
+}
+
+/** Without masks: what the CAMs are made for, or what the maps of the folder suggest. */
+async function blindBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
+  const own = methodOf(context.recipe).threshold?.(context.recipe)
+  if (own !== undefined) return { value: own, choice: { how: 'what the CAMs are made for' } }
+  const ofCams = await thresholdOfCams(maps, context)
+  return ofCams === undefined
+    ? { value: LAST_RESORT, choice: { how: 'given' } }
+    : { value: ofCams, choice: { how: 'from the CAMs alone' } }
 }
 
 /** Writes refine-scores.json and refine-scores.txt; prints the table. An image that cannot be scored is named and left out. */

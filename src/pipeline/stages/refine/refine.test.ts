@@ -19,6 +19,7 @@ import { parseSet } from '../../recipe/overrides.ts'
 import { openRunFolder, type RunFolder } from '../../run/run-folder.ts'
 import { Interrupted, type Stage, type StageContext } from '../../run/stage.ts'
 import { affinityStage } from '../affinity/affinity.ts'
+import { thresholdOfCams } from '../evaluate/threshold-of-cams.ts'
 import { refineStage } from './refine.ts'
 import type { RefineScoresFile } from './refine-scores.ts'
 
@@ -189,14 +190,16 @@ describe('stage refine', () => {
     expect((await scores()).scores[0]!.images).toBe(5)
   })
 
-  it('without masks nothing is scored, and a sweep falls back to the published constant', async () => {
+  it('without masks nothing is scored, and a sweep falls back to the threshold from the CAMs alone', async () => {
     const context = await prepare(IDS, 'refine.method=crf', 'refine.background=sweep')
     await rm(join(folder, 'data', 'masks'), { recursive: true })
     await go({ ...context, dataset: await openDataset(join(folder, 'data')) }, refineStage)
+    const background = await thresholdOfCams(run.maps, context)
+    expect(background).toBeGreaterThan(0)
     expect(lines.join('')).toContain(
-      'no image of train has a mask to choose the background score by: it is 0.39',
+      `no image of train has a mask to choose the background score by: it is ${background}, from the CAMs alone`,
     )
-    expect(await scores()).toMatchObject({ scores: [], background: 0.39 })
+    expect(await scores()).toMatchObject({ scores: [], background })
     expect((await readdir(run.pseudoMasks)).length).toBe(8)
   })
 

@@ -1,0 +1,193 @@
+/** @file What a run will do, before its first step: images, classes, trainings, time and disk. Loads libtorch to measure its speed. */
+import { type Dataset, tagged } from '../../data/dataset.ts'
+import type { Sample } from '../../data/sample.ts'
+import { InputError } from '../../errors.ts'
+import { readImage } from '../../io/image.ts'
+import { imageSize } from '../../io/image-size.ts'
+import { silentLog } from '../../train/log.ts'
+import { inParallel } from '../images/in-parallel.ts'
+import type { Recipe } from '../recipe/schema.ts'
+import type { RunFolder } from '../run/run-folder.ts'
+import type { StageName } from '../run/stage.ts'
+import { readMarker } from '../run/stage-marker.ts'
+import { weightFiles } from '../run/weight-files.ts'
+import { stagesOf, trainingsOf } from '../stages/list.ts'
+import { lengthOf } from '../training/training-length.ts'
+import { estimateDisk } from './disk-use.ts'
+import { estimateWork, type Machine, secondsOf } from './stage-work.ts'
+
+export interface RunPlan {
+  readonly train: PlannedSet
+  readonly val: PlannedSet | undefined
+  /** Images that cannot be read, and why. */
+  readonly unreadable: readonly { readonly id: string; readonly why: string }[]
+  /** Whether every image was looked at; else some, for their size. */
+  readonly lookedAtAll: boolean
+  /** Mean size of the images, pixels. */
+  readonly width: number
+  readonly height: number
+  /** Images of each class in the training split. */
+  readonly classes: readonly { readonly name: string; readonly images: number }[]
+  /** Files of weights that are read; empty: all networks start from random weights. */
+  readonly weights: readonly { readonly key: string; readonly file: string }[]
+  readonly stages: readonly PlannedStage[]
+  /** Undefined on a GPU, whose speed is not measured. */
+  readonly machine: (Machine & { readonly precision: string }) | undefined
+  readonly result: string
+}
+
+interface PlannedSet {
+  readonly split: string
+  readonly images: number
+  /** Images with a tag. */
+  readonly tagged: number
+  /** Images with a ground-truth mask. */
+  readonly masks: number
+}
+
+export interface PlannedStage {
+  readonly name: StageName
+  /** Trainings: "120 steps, 8 epochs of 15, batches of 4". */
+  readonly trainings: readonly string[]
+  readonly done: boolean
+  /** 0 where it is done; undefined where the machine is not measured. */
+  readonly seconds: number | undefined
+  readonly bytes: number
+}
+
+export interface RunPlanOptions {
+  readonly recipe: Recipe
+  readonly dataset: Dataset
+  readonly valDataset: Dataset | undefined
+  readonly run: RunFolder
+  readonly stages: readonly StageName[]
+  /** Done stages run again. */
+  readonly force: boolean
+  /** Look at every image, to name those that cannot be read. */
+  readonly lookAtAll: boolean
+}
+
+const LOOKED_AT = 200 // images, where not all are
+
+/** Measures the machine for about half a second. Changes nothing. */
+export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
+  const { recipe, dataset, valDataset, run, lookAtAll } = options
+  const samples = [...dataset.samples, ...(valDataset?.samples ?? [])]
+  const { width, height, unreadable } = await lookAt(samples, { lookAtAll })
+  const images = tagged(dataset).length
+  const tags = images === 0 ? 1 : tagged(dataset).reduce((sum, { tags }) => sum + tags.length, 0) / images
+  const counts = dataset.classes.map((_, k) => dataset.samples.filter(({ tags }) => tags.includes(k)).length)
+  const size = {
+    images,
+    valImages: valDataset?.samples.length ?? dataset.samples.length,
+    classes: dataset.classes.length,
+    width,
+    height,
+    tags,
+  }
+  const machine = await measureMachine(recipe)
+  return {
+    train: setOf(dataset),
+    val: valDataset && setOf(valDataset),
+    unreadable,
+    lookedAtAll: lookAtAll,
+    width,
+    height,
+    classes: dataset.classes.map((name, k) => ({ name, images: counts[k]! })),
+    weights: (await weightFiles(recipe)).map(({ key, file }) => ({ key, file })),
+    stages: await planStages(options, { size, machine }),
+    machine,
+    result: run.result,
+  }
+}
+
+async function planStages(
+  { recipe, run, stages, force }: RunPlanOptions,
+  { size, machine }: { size: Parameters<typeof estimateDisk>[1]; machine: Machine | undefined },
+): Promise<PlannedStage[]> {
+  const work = new Map(estimateWork(recipe, size).map(stage => [stage.stage, stage]))
+  const disk = estimateDisk(recipe, size)
+  const trainings = trainingsOf(recipe)
+  return Promise.all(
+    stagesOf(recipe)
+      .filter(({ name }) => stages.includes(name))
+      .map(async stage => {
+        const { name } = stage
+        const done = !force && (await readMarker(run, name))?.state === 'done'
+        const load = work.get(name)
+        const own = new Set((stage.trainings?.(recipe) ?? []).map(({ section }) => section))
+        return {
+          name,
+          trainings: trainings
+            .filter(({ section }) => own.has(section))
+            .map(training => trainingWords(recipe, training, size.images)),
+          done,
+          seconds: done || load === undefined ? 0 : machine && secondsOf(load, machine),
+          bytes: disk.get(name) ?? 0,
+        }
+      }),
+  )
+}
+
+/** "120 steps: 8 epochs of 15, batches of 4" */
+function trainingWords(
+  recipe: Recipe,
+  { section, batchSize, dropLast }: { section: string; batchSize: number; dropLast: boolean },
+  images: number,
+): string {
+  const settings = section
+    .split('.')
+    .reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], recipe)
+  const { epochs, steps } = settings as { epochs?: number | null; steps?: number | null }
+  const batches = Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
+  const own = { epochs: epochs ?? (steps == null ? 1 : null), steps: steps ?? null }
+  const length = lengthOf(own, { batches, title: section, log: silentLog() })
+  const all = length.unit === 'steps' ? length.count : length.count * batches
+  const inEpochs = length.unit === 'steps' ? '' : `: ${length.count} x ${batches}`
+  return `${all.toLocaleString('en-US')} steps${inEpochs}, batches of ${batchSize}`
+}
+
+function setOf(set: Dataset): PlannedSet {
+  const { split, samples } = set
+  const masks = samples.filter(({ mask }) => mask !== undefined).length
+  return { split, images: samples.length, tagged: tagged(set).length, masks }
+}
+
+/** The mean size by the headers; the reason of an unreadable image by reading it. */
+async function lookAt(
+  samples: readonly Sample[],
+  { lookAtAll }: { lookAtAll: boolean },
+): Promise<{ width: number; height: number; unreadable: { id: string; why: string }[] }> {
+  const step = lookAtAll ? 1 : Math.max(1, Math.floor(samples.length / LOOKED_AT))
+  const looked = samples.filter((_, i) => i % step === 0)
+  const unreadable: { id: string; why: string }[] = []
+  let [width, height, found] = [0, 0, 0]
+  await inParallel(looked, async ({ id, image }) => {
+    const size = await imageSize(image)
+    if (size !== undefined) {
+      width += size.width
+      height += size.height
+      found++
+      return
+    }
+    const error: unknown = await readImage(image).then(
+      () => undefined,
+      (cause: unknown) => cause,
+    )
+    if (error instanceof InputError) unreadable.push({ id, why: error.message.replace(`${image}: `, '') })
+  })
+  const order = new Map(looked.map(({ id }, i) => [id, i]))
+  unreadable.sort((a, b) => order.get(a.id)! - order.get(b.id)!)
+  const mean = (sum: number): number => (found === 0 ? 1 : Math.max(1, Math.round(sum / found)))
+  return { width: mean(width), height: mean(height), unreadable }
+}
+
+/** With the recipe's threads and number format. */
+async function measureMachine({ threads, precision, device }: Recipe): Promise<RunPlan['machine']> {
+  if (device !== 'cpu') return undefined
+  const { setThreads } = await import('../../torch/index.ts')
+  const { measureProducts } = await import('../../torch/measure.ts')
+  if (threads !== null) setThreads(threads)
+  const speed = measureProducts()
+  return { gflops: speed[precision], cores: speed.threads, precision }
+}
