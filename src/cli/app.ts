@@ -3,6 +3,7 @@ import { type Application, buildApplication, buildRouteMap, type Command, type R
 import { packageVersion } from '../io/package-root.ts'
 import { STAGES } from '../pipeline/stages/list.ts'
 import { ablate } from './commands/ablate.ts'
+import { completion } from './commands/completion.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { inspect } from './commands/inspect.ts'
@@ -30,6 +31,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   demo,
   setup,
   doctor,
+  completion,
 }
 
 /** The application `tagmask`. */

@@ -21,7 +21,9 @@ beforeAll(async () => {
 })
 
 const COMMANDS =
-  'run train maps evaluate affinity refine segment predict ablate inspect report demo setup doctor'.split(' ')
+  'run train maps evaluate affinity refine segment predict ablate recipes runs inspect report demo setup doctor completion'.split(
+    ' ',
+  )
 
 describe('--help', () => {
   it('lists every command with a sentence', async () => {
@@ -52,7 +54,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, report, ablate, inspect, demo, setup, doctor',
+      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, report, ablate, recipes, runs, inspect, demo, setup, doctor, completion',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'unexpected b: only 1 name is expected (--help lists all)'],

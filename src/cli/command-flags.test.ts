@@ -34,7 +34,12 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ],
     ['inspect', 'size classes set names runs'],
     ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed quiet json`],
+    ['runs list', 'runs json'],
+    ['runs compare', 'runs json'],
+    ['runs remove', 'runs yes'],
+    ['recipes', 'method json'],
     ['setup', 'libtorch'],
+    ['completion', ''],
     ['doctor', ''],
   ])('%s', (name, flags) => {
     expect(flagsOf(...name.split(' ')).sort()).toEqual(flags.split(' ').filter(Boolean).sort())

@@ -4,6 +4,8 @@ import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
 import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
+import { COMPLETE } from './complete-word.ts'
+import { completions } from './completion.ts'
 import type { CliContext } from './context.ts'
 import { abortOnInterrupt, type SignalSource } from './interrupt.ts'
 import { EXIT, finalExitCode } from './messages.ts'
@@ -37,6 +39,11 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
     signal,
   }
   try {
+    if (args[0] === COMPLETE) {
+      const found = await completions(args.slice(1), context)
+      stdout.write(found.map(word => `${word}\n`).join(''))
+      return EXIT.done
+    }
     await run(app, args, context)
     return finalExitCode(context.process.exitCode)
   } finally {

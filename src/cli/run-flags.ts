@@ -58,13 +58,13 @@ export const startFlags: Flags<Pick<RunFlags, 'weights' | 'checkpoint' | 'select
   checkpoint: {
     ...optionalText,
     placeholder: 'FILE',
-    brief: 'Trained weights of the whole network, as the authors publish them: nothing is trained',
+    brief: 'Trained weights of the whole network, as published: nothing is trained',
   },
   select: {
     kind: 'enum',
     values: ['last', 'tags', 'gt-miou'],
     optional: true,
-    brief: 'Weights for CAMs: last, best on tags, or best by masks (then not from tags alone)',
+    brief: 'Weights for CAMs: last, best on tags, or best by masks (not tags alone)',
   },
 }
 
@@ -99,7 +99,7 @@ export const machineFlags: Flags<Pick<RunFlags, 'device' | 'precision' | 'thread
     kind: 'enum',
     values: ['auto', 'fp32', 'bf16'],
     optional: true,
-    brief: 'Number format of matrix products; auto: bf16 where the processor supports it',
+    brief: 'Number format of matrix products; auto: bf16 where the processor has it',
   },
   threads: { ...optionalNumber, brief: 'Compute threads' },
 }

@@ -115,7 +115,8 @@ export const run = stageCommand({
   brief: 'All stages of a recipe: tags in, masks out',
   description: `Trains on image tags, makes CAMs, scores them where masks exist, and writes a report.
 Everything goes into runs/NAME/; the resolved recipe is written first. Stages that are done are skipped, an
-interrupted one resumes where it stopped.
+interrupted one resumes where it stopped. With --json each line of the output is an object with its time and one of
+{level, text}, {stage, state} at the begin and the end of a stage, {progress} at most every 10 s, and at the end {result}.
 
 Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors

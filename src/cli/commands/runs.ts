@@ -23,6 +23,8 @@ interface RemoveFlags extends PlaceFlags {
   readonly yes?: boolean
 }
 
+const COMMANDS = ['list', 'compare', 'remove']
+
 const json = {
   json: { kind: 'boolean', optional: true, withNegated: false, brief: 'As one JSON object, for programs' },
 } as const
@@ -52,7 +54,12 @@ Examples:
     flags: { ...runsFlag, ...json },
     positional: {
       kind: 'array',
-      parameter: { ...names.parameter, placeholder: 'BEGINNING', brief: 'Only runs whose names begin so' },
+      parameter: {
+        parse: value => value,
+        placeholder: 'BEGINNING',
+        brief: 'Only runs whose names begin so',
+        proposeCompletions: proposeRunsCommand,
+      },
     },
   },
   async func({ runs, json = false }, ...beginnings) {
@@ -122,11 +129,16 @@ Examples:
   },
 })
 
+/** A command of `runs`, whose place a beginning takes, or a run. */
+async function proposeRunsCommand(partial: string): Promise<string[]> {
+  return [...COMMANDS.filter(name => name.startsWith(partial)), ...(await proposeRuns(partial))]
+}
+
 /** Throws InputError for a beginning of no run, which may be a slip of the fingers. */
 async function refuseNothing(beginning: string, runs: string): Promise<void> {
   const there = await runNames(runs)
   if (there.some(name => name.startsWith(beginning))) return
-  const near = nearestName(beginning, ['list', 'compare', 'remove', ...there])
+  const near = nearestName(beginning, [...COMMANDS, ...there])
   throw new InputError(beginning, 'no run has a name that begins so, and no command of runs is called so', {
     expected: near === undefined ? 'tagmask runs lists them' : `did you mean ${near}?`,
   })

@@ -188,7 +188,7 @@ describe('what is wrong is said', () => {
       'nothing.pth: there is no such file; a file of weights, a run or a recipe',
     )
     await refused('mctformer_dem').toThrow(
-      'mctformer_dem: there is no such recipe; did you mean mctformer_demo?',
+      'mctformer_dem: there is no such recipe or run; did you mean mctformer_demo?',
     )
     await refused(folder).toThrow(
       `${folder}: is a folder without a recipe.yaml; a run folder, a recipe or a file of weights`,

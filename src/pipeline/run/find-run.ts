@@ -82,7 +82,7 @@ async function nearRun(
     .split(/[/\\]/)
     .at(-1)!
     .replace(/\.ya?ml$/, '')
-  return nearestName(last, [...others, ...names])
+  return nearestName(target, names) ?? nearestName(last, [...others, ...names])
 }
 
 /** Names of the runs in a folder of runs, also GROUP/NAME, sorted; none where there is no such folder. */

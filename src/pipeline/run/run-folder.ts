@@ -111,7 +111,8 @@ export async function refuseOtherRecipe(
   throw new InputError(
     fromHere(run.root),
     `this run was started with another recipe:\n${lines.join('')}` +
-      'use --name for a new run, or --resume-with-changes to rerun the stages concerned',
+      'give the folder of the run to go on as it was, use --name for a new one, or --resume-with-changes to rerun the ' +
+      'stages concerned',
   )
 }
 

@@ -229,7 +229,7 @@ describe('the run folder', () => {
       `${root}: this run was started with another recipe:
   maps.scales: [1] there, [1,2] now
   train.epochs: 3 there, 4 now
-use --name for a new run, or --resume-with-changes to rerun the stages concerned`,
+give the folder of the run to go on as it was, use --name for a new one, or --resume-with-changes to rerun the stages concerned`,
     )
     expect((await existingRunFolder(root)).recipe.train.epochs).toBe(3)
   })
