@@ -18,11 +18,12 @@ const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
 
 describe('a command has the flags with an effect on it, and no others', () => {
   it.each([
-    ['run', `${STAGE} weights checkpoint select ${MACHINE} seed`],
+    ['run', `${STAGE} weights checkpoint select ${MACHINE} seed dry-run`],
     ['autoencoder', `${STAGE} ${MACHINE} seed`],
     ['train', `${STAGE} weights select ${MACHINE} seed`],
     ['maps', `${STAGE} checkpoint select ${MACHINE}`],
     ['evaluate', STAGE],
+    ['result', STAGE],
     ['affinity', `${STAGE} ${MACHINE} seed`],
     ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
     ['segment', `${STAGE} ${MACHINE} seed`],
@@ -33,7 +34,7 @@ describe('a command has the flags with an effect on it, and no others', () => {
       `${DATA} set ${PLACE} ${MACHINE} weights checkpoint select resume-with-changes quiet json seeds seeds-of variants variant`,
     ],
     ['inspect', 'size classes set names runs'],
-    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed quiet json`],
+    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run quiet json`],
     ['runs list', 'runs json'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],

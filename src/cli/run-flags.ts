@@ -24,6 +24,10 @@ export interface RunFlags {
   readonly strict?: boolean
   readonly force?: boolean
   readonly 'resume-with-changes'?: boolean
+}
+
+/** Of commands that run all stages. */
+export interface PlanFlags {
   readonly 'dry-run'?: boolean
 }
 
@@ -116,7 +120,7 @@ export const changesFlag: Flags<Pick<RunFlags, 'resume-with-changes'>> = {
   'resume-with-changes': { ...onOff, brief: 'Resume a run folder that was made with another recipe' },
 }
 
-export const dryRunFlag: Flags<Pick<RunFlags, 'dry-run'>> = {
+export const dryRunFlag: Flags<PlanFlags> = {
   'dry-run': { ...onOff, brief: 'Only say what would be done: images, classes, trainings, time, disk' },
 }
 
@@ -125,7 +129,7 @@ export const outputFlags: Flags<OutputFlags> = {
   json: { ...onOff, brief: 'Each line of the output a JSON object, for programs' },
 }
 
-/** All of them, as `run` has. */
+/** All that a run of stages has; `run` and `demo`, which run them all, have `dryRunFlag` too. */
 export const runFlags: Flags<RunFlags & OutputFlags> = {
   ...dataFlags,
   ...startFlags,
@@ -135,7 +139,6 @@ export const runFlags: Flags<RunFlags & OutputFlags> = {
   ...seedFlag,
   ...forceFlag,
   ...changesFlag,
-  ...dryRunFlag,
   ...outputFlags,
 }
 
@@ -144,10 +147,10 @@ const STAGE_FLAGS: ReadonlySet<string> = new Set([
 ])
 
 /** Those of a stage: for data, keys, run folder and output, and of the others the ones that it names. */
-export function flagsOfStage(names: readonly StageFlag[]): Flags<RunFlags & OutputFlags> {
+export function flagsOfStage(names: readonly StageFlag[]): Flags<RunFlags & PlanFlags & OutputFlags> {
   const own: readonly string[] = names
   const kept = Object.entries(runFlags).filter(([name]) => !STAGE_FLAGS.has(name) || own.includes(name))
-  return Object.fromEntries(kept) as typeof runFlags // those left out are optional
+  return Object.fromEntries(kept) as Flags<RunFlags & PlanFlags & OutputFlags> // those left out are optional
 }
 
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be resumed from anywhere. */

@@ -119,18 +119,18 @@ describe('a run', { timeout: 120_000 }, () => {
       .filter(({ stage }) => stage !== undefined)
       .map(({ stage, state }) => `${stage} ${state}`)
     expect(stages).toEqual(
-      ['train', 'maps', 'evaluate', 'report'].flatMap(name => [`${name} begins`, `${name} done`]),
+      ['train', 'maps', 'evaluate', 'result', 'report'].flatMap(name => [`${name} begins`, `${name} done`]),
     )
     expect(lines.at(-1)).toMatchObject({
       result: {
-        worked: ['train', 'maps', 'evaluate', 'report'],
+        worked: ['train', 'maps', 'evaluate', 'result', 'report'],
         scores: [{ metric: 'seed', split: 'train' }],
       },
     })
     const again = await tagmask('run', 'tiny', '--runs', runs, '--quiet')
     expect(again).toMatchObject({ code: 0, err: '' })
     expect(again.out).toMatch(
-      /^warning: 6 classes .*\nmIoU: seed \(train\) \d+\.\d\d\nreport: .*report\.html\n$/,
+      /^warning: 6 classes .*\nmIoU: seed \(train\) \d+\.\d\d\nreport: .*report\.html\nmasks: .*result\n$/,
     )
     const rewritten = await tagmask('report', 'tiny', '--runs', runs)
     expect(rewritten.out).toMatch(/report: done in \d+ s\nreport: .*report\.html\n$/)

@@ -1,13 +1,18 @@
 /** @file `tagmask demo`: generates images, trains on their tags, draws the masks. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
-import { type OutputFlags, type RunFlags, runFlags } from '../run-flags.ts'
+import { dryRunFlag, type OutputFlags, type PlanFlags, type RunFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
-type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict'> & OutputFlags
+type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict'> & PlanFlags & OutputFlags
 
 // its images are whole, and no published weights fit its network
-const { weights: _weights, checkpoint: _checkpoint, strict: _strict, ...flags } = runFlags
+const {
+  weights: _weights,
+  checkpoint: _checkpoint,
+  strict: _strict,
+  ...flags
+} = { ...runFlags, ...dryRunFlag }
 
 export const demo: Command<CliContext> = buildCommand<DemoFlags, [], CliContext>({
   docs: {

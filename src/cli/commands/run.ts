@@ -10,7 +10,15 @@ import { readRunScores, scoreLines } from '../../pipeline/runs/run-scores.ts'
 import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRecipesAndRuns } from '../proposals.ts'
-import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, runFlags } from '../run-flags.ts'
+import {
+  dryRunFlag,
+  flagsOfStage,
+  type OutputFlags,
+  overridesOf,
+  type PlanFlags,
+  type RunFlags,
+  runFlags,
+} from '../run-flags.ts'
 
 interface StageCommandOptions {
   /** All stages of the recipe when not given. */
@@ -27,14 +35,14 @@ runs). docs/recipes.md explains every key; --set sets any of them.`
 
 function stageCommand({ stages, brief, description, flags: own }: StageCommandOptions): Command<CliContext> {
   const weights = own === undefined || own.includes('weights') ? ' [--weights FILE]' : ''
-  return buildCommand<RunFlags & OutputFlags, [string], CliContext>({
+  return buildCommand<RunFlags & PlanFlags & OutputFlags, [string], CliContext>({
     docs: {
       brief,
       customUsage: [`RECIPE --data DIR${weights} [--set KEY=VALUE]... [flags]`, 'RUN [flags]'],
       fullDescription: `${description}\n\n${RECIPE_TEXT}`,
     },
     parameters: {
-      flags: own === undefined ? runFlags : flagsOfStage(own),
+      flags: own === undefined ? { ...runFlags, ...dryRunFlag } : flagsOfStage(own),
       positional: {
         kind: 'tuple',
         parameters: [
@@ -56,7 +64,7 @@ function stageCommand({ stages, brief, description, flags: own }: StageCommandOp
 /** Runs stages by the flags; ends with the scores and the report, or says how to resume after Ctrl-C. */
 export async function runWithFlags(
   { openLog, signal }: CliContext,
-  flags: RunFlags & OutputFlags,
+  flags: RunFlags & PlanFlags & OutputFlags,
   recipe: string,
   stages?: readonly StageName[],
 ): Promise<void> {

@@ -37,7 +37,7 @@ test('one recipe: its file, and a row for each stage; a file of the user too', a
   expect(text).toMatch(
     /^# For my cats\.\nmethod: cam\n\nweights to give: deit-s\n\nstage +100 images +500 images/,
   )
-  expect(text).toMatch(/\nmaps .*\nevaluate .*\nreport .*\nall /)
+  expect(text).toMatch(/\nmaps .*\nevaluate .*\nresult .*\nreport .*\nall /)
 })
 
 test.each([
