@@ -74,7 +74,7 @@ function stageRows(stages: readonly PlannedStage[]): [string, string][] {
     [
       done ? 'done before' : (seconds === undefined ? '' : formatDuration(seconds)).padEnd(12),
       `${formatBytes(bytes).padStart(7)}`,
-      ...(done ? [] : trainings),
+      ...(done || trainings.length === 0 ? [] : [trainings.join('; then ')]),
     ].join('  '),
   ])
 }

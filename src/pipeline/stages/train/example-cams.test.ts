@@ -27,6 +27,7 @@ const SMALL = [
   'train.validateEvery=1',
   'train.checkpointSteps=1',
   'train.logEvery=1',
+  'keep=all',
   'precision=fp32',
   'threads=1',
 ]
