@@ -1,4 +1,4 @@
-/** @file README's commands, unchanged, in an empty folder: with generated images and random weights. */
+/** @file The commands of README and of the page for people with photos, unchanged, in an empty folder: with generated images and random weights. */
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -15,9 +15,9 @@ import { installIn, programsOf, runProgram } from './documented-programs.ts'
 import { repository } from './source-files.ts'
 
 const readme = await readFile(join(repository, 'README.md'), 'utf8')
-const blocks = [...readme.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, text]) => text!)
-const lines = blocks.flatMap(text => text.split('\n')).map(line => line.replace(/\s+#.*$/, '').trim())
-const commands = lines.filter(line => line.startsWith('npx tagmask '))
+const ownPhotos = await readFile(join(repository, 'docs/your-own-photos.md'), 'utf8')
+const commands = commandsOf(readme)
+const furtherCommands = commandsOf(ownPhotos).filter(command => !commands.includes(command))
 
 const [program] = programsOf(readme)
 
@@ -46,6 +46,12 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }))
 
+function commandsOf(page: string): string[] {
+  const blocks = [...page.matchAll(/^```\n([\s\S]*?)^```$/gm)].map(([, text]) => text!)
+  const lines = blocks.flatMap(text => text.split('\n')).map(line => line.replace(/\s+#.*$/, '').trim())
+  return lines.filter(line => line.startsWith('npx tagmask '))
+}
+
 /** A file of the name that README downloads, with random weights: a network of one class has a DeiT's shapes. */
 async function writePretrained(): Promise<void> {
   const [name] = /deit_tiny_patch16_224[\w-]*\.pth/.exec(readme) ?? []
@@ -62,16 +68,36 @@ async function writePretrained(): Promise<void> {
   network.dispose()
 }
 
+async function run(command: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], {
+    cwd: folder,
+    env: { ...process.env, TAGMASK_THREADS: '2' },
+    maxBuffer: 1e8,
+  })
+  return stdout
+}
+
+describe('docs/your-own-photos.md', () => {
+  test('its last line names the folder with the masks', { timeout: 900_000 }, async () => {
+    const whole = furtherCommands.find(command => command.endsWith('--dry-run'))!.replace(' --dry-run', '')
+    const stdout = await run(whole)
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('masks: runs/photos_cpu/result')
+    expect((await readdir(join(folder, 'runs/photos_cpu/result'))).sort()).toEqual(
+      ['areas.csv', 'labels.json', 'labels.txt', 'masks', 'overlays'].sort(),
+    )
+    expect(await readdir(join(folder, 'runs/photos_cpu/result/masks'))).toHaveLength(8)
+  })
+
+  test.each(furtherCommands)('%s', { timeout: 900_000 }, async command => {
+    expect(await run(command)).not.toContain('unexpected error')
+  })
+})
+
 describe('README', () => {
   test('has commands', () => expect(commands.length).toBeGreaterThan(3))
 
   test.each(commands)('%s', { timeout: 900_000 }, async command => {
-    const { stdout } = await promisify(execFile)('sh', ['-c', command], {
-      cwd: folder,
-      env: { ...process.env, TAGMASK_THREADS: '2' },
-      maxBuffer: 1e8,
-    })
-    expect(stdout).not.toContain('unexpected error')
+    expect(await run(command)).not.toContain('unexpected error')
   })
 
   test('its program ends with a mask, that of the command line', { timeout: 900_000 }, async () => {
