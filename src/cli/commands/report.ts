@@ -8,7 +8,8 @@ export const report: Command<CliContext> = buildCommand<Readonly<Record<never, n
   {
     docs: {
       brief: 'Rewrite the report of a run',
-      fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
+      fullDescription: `Makes report.html, and the small images that it shows in report/, from the files of the run folder: all images with their
+masks, by class, score and certainty; a slider for the threshold; scores, curves, examples stage by stage.
 
 Examples:
   tagmask report runs/mctformer_demo`,

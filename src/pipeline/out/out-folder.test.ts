@@ -175,7 +175,7 @@ describe('what tagmask did not write', () => {
     await make()
     await symlink(at('photos'), at('out', 'overlays'))
     await expect(open({ overlays: true })).rejects.toThrow(
-      `${at('out', 'overlays')}: is a link or a file, where a folder of overlays would be; nothing was changed; give a new or empty folder`,
+      `${at('out', 'overlays')}: is a link or a file, where a folder would be; nothing was changed; give a new or empty folder`,
     )
     await rm(at('out', 'overlays'))
     await rm(at('out', 'a.png'))

@@ -145,7 +145,13 @@ const later = {
     .describe('the segmentation network trained on the pseudo masks; null: none, and no predictions'),
   predict: predictRecipe.prefault({}).describe('predictions of the segmentation network'),
   report: z
-    .strictObject({ images: z.int().min(0).default(12).describe('example images shown') })
+    .strictObject({
+      images: z
+        .int()
+        .min(0)
+        .default(12)
+        .describe('examples that the report shows stage by stage; it shows all images anyway'),
+    })
     .prefault({})
     .describe('report.html'),
   seed: z.int().min(0).default(0).describe('seed of weights, order, augmentation and drop-path'),

@@ -70,7 +70,7 @@ export function runFolder(root: string) {
     predictions: at('predictions'),
     predictionScores: at('prediction-scores.json'),
     predictionTable: at('prediction-scores.txt'),
-    /** PNG files that the report shows. */
+    /** PNG files that reports of earlier versions show. */
     images: at('images'),
     /** Each image that a stage could not use, and why. */
     lostImages: at('lost-images.txt'),
@@ -79,6 +79,8 @@ export function runFolder(root: string) {
     /** mIoU of each scored image, percent. */
     imageScores: at('image-scores.json'),
     report: at('report.html'),
+    /** The images that the report shows. */
+    reportFiles: at('report'),
   }
 }
 
