@@ -27,7 +27,7 @@ export function gallerySection(
   }
   const scored = images.some(({ miou }) => miou !== undefined)
   return html`<section id="gallery"><h2>All images</h2>
-<noscript><p class="warnings">Scripts are off in this browser: all images, the filters and the threshold need them. What follows below needs none.</p></noscript>
+<p class="warnings offline">Scripts are off in this browser, or blocked: all images, the filters and the threshold need them. What follows below needs none.</p>
 <div class="keys">${classKey(classes)}${has('scores') && mapKey()}${has('mistakes') && errorKey()}</div>
 ${slider && thresholdControl(slider)}
 <form id="controls" aria-label="Which images are shown, and how">

@@ -3,7 +3,7 @@ import { markup } from './html.ts'
 
 /** Uses the colours of the whole page's style sheet. */
 export const GALLERY_STYLE = markup(`
-#gallery:not(.live) > :not(h2, noscript) { display: none; }
+#gallery:not(.live) > :not(h2, .offline), #gallery.live .offline { display: none; }
 .filters { position: absolute; }
 .small { font-size: 14px; margin: 12px 0 18px; max-width: none; }
 button, select, input[type=search] { font: inherit; font-size: 14.5px; color: var(--ink); background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 6px 12px; min-height: 36px; }
@@ -29,7 +29,7 @@ fieldset legend { float: left; padding: 0; margin: 8px 10px 0 0; color: var(--so
 .slide button { min-height: 30px; padding: 2px 12px; white-space: nowrap; }
 .sticky { position: sticky; top: 0; z-index: 2; background: var(--card); border: 1px solid var(--line); border-radius: 0 0 12px 12px; padding: 12px 22px; margin-bottom: 12px; box-shadow: 0 4px 14px rgb(0 0 0 / .07); }
 .threshold-miou { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nums; }
-code { font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; background: var(--track); border-radius: 5px; padding: 2px 6px; overflow-wrap: anywhere; }
+code { font: 13.5px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; color: var(--ink); background: var(--track); border-radius: 5px; padding: 2px 6px; overflow-wrap: anywhere; }
 .bar { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 8px 20px; margin-bottom: 14px; }
 .bar.end { justify-content: flex-end; margin: 18px 0 0; }
 .bar p { margin: 0; font-size: 14.5px; }
