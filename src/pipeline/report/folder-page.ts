@@ -26,7 +26,7 @@ export async function writeFolderPage(
 ): Promise<void> {
   const onBad = (): void => undefined // named when its mask was made
   const page = await writeGallery(gallery, { classes: classes.length, write, onBad, signal, log })
-  const body = html`<p class="lead">Each mask is a PNG whose numbers are the labels (0: background) listed in <a href="labels.txt">labels.txt</a>; here it is laid over its photo.</p>
+  const body = html`<p class="lead first">Each mask is a PNG whose numbers are the labels (0: background) listed in <a href="labels.txt">labels.txt</a>; here it is laid over its photo.</p>
 ${gallerySection(classes, gallery, page)}`
   const footer =
     'Made by tagmask. The images of this page are in the folder report/ beside it. It loads nothing from the network.'

@@ -39,7 +39,12 @@ ${select('order', 'Sort by', [['name', 'name'], ...(scored ? SCORED : []), ...(h
 <label>Name<input id="name" type="search" placeholder="part of a name" autocomplete="off"></label>
 <label>Strength<input id="opacity" type="range" min="10" max="100" value="65"></label>
 </div></form>
-<p class="lead small">${explain({ scored, unsure: has('seed'), mistakes: has('mistakes') })}</p>
+<p class="lead small">${explain({
+    scored,
+    unsure: has('seed'),
+    mistakes: has('mistakes'),
+    several: views.length > 2,
+  })}</p>
 <div class="bar"><p id="shown" role="status"></p>${pager()}</div>
 <ul id="images"></ul>
 <div class="bar end">${pager()}</div>
@@ -73,11 +78,8 @@ function explain({
   scored,
   unsure,
   mistakes,
-}: {
-  scored: boolean
-  unsure: boolean
-  mistakes: boolean
-}): string {
+  several,
+}: Readonly<Record<'scored' | 'unsure' | 'mistakes' | 'several', boolean>>): string {
   return [
     ...(scored
       ? ['mIoU is that of the last mask of an image, over the labels in it or in the ground truth.']
@@ -88,7 +90,7 @@ function explain({
         ]
       : []),
     ...(mistakes ? ['Mistakes are those of the last mask.'] : []),
-    'Percentages beside classes are the shares of the image that its last mask gives to them. Enter or a click enlarges an image.',
+    `Percentages beside classes are the shares of the image that its ${several ? 'last ' : ''}mask gives to them. Enter or a click enlarges an image.`,
   ].join(' ')
 }
 

@@ -5,6 +5,7 @@ import { markup } from './html.ts'
 export const GALLERY_STYLE = markup(`
 #gallery:not(.live) > :not(h2, .offline), #gallery.live .offline { display: none; }
 .filters { position: absolute; }
+.lead.first { margin-top: 20px; }
 .small { font-size: 14px; margin: 12px 0 18px; max-width: none; }
 button, select, input[type=search] { font: inherit; font-size: 14.5px; color: var(--ink); background: var(--card); border: 1px solid var(--edge); border-radius: 8px; padding: 6px 12px; min-height: 36px; }
 button { cursor: pointer; }
