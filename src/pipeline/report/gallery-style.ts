@@ -66,9 +66,11 @@ dialog .moves { margin-left: auto; display: flex; align-items: center; gap: 8px;
 #viewer-views .frame { margin-bottom: 4px; }
 .hint { color: var(--soft); font-size: 13px; margin: 6px 0 0; text-align: center; }
 .results, .weak { margin: 0; padding-left: 38px; } .results li, .weak li { margin: 4px 0; overflow-wrap: anywhere; }
+.weak ul { list-style: none; padding: 0; margin: 2px 0 10px; display: flex; flex-wrap: wrap; gap: 2px 22px; } .weak ul li { margin: 0; }
 .use { display: inline-block; background: var(--accent); color: var(--on-accent); border-radius: 999px; padding: 0 9px; font-size: 12.5px; font-weight: 600; }
 a { color: var(--accent); }
 @media (max-width: 640px) {
+  html { scroll-padding-top: 132px; }
   dialog { padding: 10px 12px; width: 100vw; max-height: 100vh; border-radius: 0; }
   #images { gap: 8px; } .image { padding: 5px 5px 8px; } .hint { display: none; } .slide { flex-wrap: wrap; } .slide input { order: 9; flex-basis: 100%; } .sticky { padding: 8px 14px; }
   #viewer-views { justify-content: flex-start; } #viewer-views button { width: 92px; }

@@ -29,8 +29,8 @@ it('with ground truth: below 30, or half of the mean, by the last score; never t
     { ...row('gnu', 0), absent: true },
   ])
   const weak = findWeakClasses(['cat', 'dog', 'elk', 'fox', 'gnu'], { scores: [earlier, last], images: [] })
-  expect(weak.map(({ name, problem }) => [name, problem])).toEqual([['fox', 'IoU 25.0 (mask on train)']])
-  expect(weak[0]!.remedy).toContain('painted where it is not')
+  expect(weak.map(({ name, problem }) => [name, problem])).toEqual([['fox', 'mask on train: IoU 25.0']])
+  expect(weak[0]!.remedy).toContain('Painted where it is not')
   const high = record([row('background', 90), row('cat', 90), row('dog', 90), row('elk', 34)])
   expect(findWeakClasses(['cat', 'dog', 'elk'], { scores: [high], images: [] })[0]?.remedy).toContain(
     'missed',
@@ -62,7 +62,7 @@ it('without: empty or covering nearly everything in most of the images tagged wi
       problem,
     ]),
   ).toEqual([
-    ['dog', 'its mask is empty in 2 of its 3 images'],
-    ['elk', 'its mask covers nearly all of 2 of its 2 images'],
+    ['dog', 'mask empty in 2 of its 3 images'],
+    ['elk', 'mask covers nearly all of 2 of its 2 images'],
   ])
 })

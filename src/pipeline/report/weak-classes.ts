@@ -3,7 +3,7 @@ import type { ScoreRecord } from '../../evaluate/index.ts'
 import { count } from '../../io/count.ts'
 import type { PageImage } from './browser/page-data.ts'
 
-/** A class without success: what is wrong, as in "its IoU is 12.3", and what to do, a sentence. */
+/** A class without success: what is wrong, as in "IoU 12.3", and what to do, a sentence that several may share. */
 export interface WeakClass {
   readonly name: string
   readonly problem: string
@@ -33,9 +33,9 @@ function weakByScore({ classes, metric, split }: ScoreRecord): WeakClass[] {
     if (iou >= LOW_IOU && iou >= LOW_SHARE * mean) return []
     const remedy =
       fp > fn
-        ? 'It is painted where it is not: add images with the same surroundings and without it, and check that every image that shows it has its tag.'
-        : 'Much of it is missed: add images of it, large and in varied surroundings, and check its tags.'
-    return [{ name, problem: `IoU ${iou.toFixed(1)} (${metric} on ${split})`, remedy }]
+        ? 'Painted where it is not: add images with the same surroundings and without it, and check that every image that shows it has its tag.'
+        : 'Mostly missed: add images of it, large and in varied surroundings, and check its tags.'
+    return [{ name, problem: `${metric} on ${split}: IoU ${iou.toFixed(1)}`, remedy }]
   })
 }
 
@@ -48,13 +48,14 @@ function weakByMasks(classes: readonly string[], images: readonly PageImage[]): 
     const whole = shares.filter(share => share > WHOLE).length
     const of = `of its ${count(shares.length, 'image')}`
     if (2 * empty > shares.length) {
-      const remedy = 'Add images that show it clearly, and check that the images tagged with it do show it.'
-      return [{ name, problem: `its mask is empty in ${empty} ${of}`, remedy }]
+      const remedy =
+        'Not found: add images that show it clearly, and check that the images tagged with it do show it.'
+      return [{ name, problem: `mask empty in ${empty} ${of}`, remedy }]
     }
     if (2 * whole > shares.length) {
       const remedy =
-        'Add images of the same surroundings without it, and images in which it is small: nothing tells it from its background yet.'
-      return [{ name, problem: `its mask covers nearly all of ${whole} ${of}`, remedy }]
+        'Not told from its surroundings: add images of the same surroundings without it, and images in which it is small.'
+      return [{ name, problem: `mask covers nearly all of ${whole} ${of}`, remedy }]
     }
     return []
   })
