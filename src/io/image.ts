@@ -29,78 +29,23 @@ const READABLE = 'a JPEG, PNG or WebP image is needed (TIFF, GIF and AVIF are re
  * foreign or too large file, and on one that is no regular file.
  */
 export async function readImage(path: string): Promise<RgbImage> {
-  const bytes = await readBytes(path)
-  try {
-    const metadata = await open(bytes).metadata()
-    checkMetadata(path, metadata)
-    return metadata.space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
-  } catch (cause) {
-    if (cause instanceof InputError) throw cause
-    throw new InputError(path, `cannot be decoded (${textOf(cause)})`, { expected: READABLE, cause })
-  }
+  return decodeFile(path, (bytes, { space }) => (space === 'cmyk' ? decodeCmyk(bytes) : decodeRgb(bytes)))
 }
 
-/** A small image, encoded as WebP. */
-export interface Thumbnail {
-  readonly webp: Uint8Array
-  /** Of the image itself, upright. */
-  readonly own: { readonly width: number; readonly height: number }
-}
-
-/**
- * An image with its longer side reduced to `side` pixels, as WebP. Much faster than `readImage`, since JPEG is decoded at a
- * reduced size; it is for looking at, not byte for byte that of Pillow. Throws as `readImage`.
- */
-export async function readThumbnail(
+/** What `decode` makes of a file that is an image of a usable kind and size. Throws as `readImage`. */
+export async function decodeFile<T>(
   path: string,
-  { side, quality = 72 }: { side: number; quality?: number },
-): Promise<Thumbnail> {
+  decode: (bytes: Uint8Array, metadata: Metadata) => Promise<T>,
+): Promise<T> {
   const bytes = await readBytes(path)
   try {
-    const metadata = await open(bytes).metadata()
+    const metadata = await openImage(bytes).metadata()
     checkMetadata(path, metadata)
-    const { width, height } = metadata.autoOrient
-    const webp = await (metadata.space === 'cmyk' ? rawSharp(await decodeCmyk(bytes)) : open(bytes))
-      .resize(side, side, { fit: 'inside', withoutEnlargement: true })
-      .removeAlpha()
-      .toColourspace('srgb')
-      .webp({ quality })
-      .toBuffer()
-    return { webp, own: { width, height } }
+    return await decode(bytes, metadata)
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     throw new InputError(path, `cannot be decoded (${textOf(cause)})`, { expected: READABLE, cause })
   }
-}
-
-/** Encodes 8-bit RGBA [height, width, 4] as lossless WebP; colours of clear pixels are lost. */
-export async function encodeClear({
-  width,
-  height,
-  data,
-}: {
-  width: number
-  height: number
-  data: Uint8Array
-}): Promise<Uint8Array> {
-  return sharp(data, { raw: { width, height, channels: 4 } })
-    .webp({ lossless: true, effort: 2 })
-    .toBuffer()
-}
-
-/** Encodes an image as lossy WebP with its longer side reduced to `side` pixels, at most. */
-export async function encodeSmall(
-  image: RgbImage,
-  { side, quality = 80 }: { side: number; quality?: number },
-): Promise<Uint8Array> {
-  return rawSharp(image)
-    .resize(side, side, { fit: 'inside', withoutEnlargement: true })
-    .webp({ quality })
-    .toBuffer()
-}
-
-function rawSharp({ width, height, data }: RgbImage): Sharp {
-  return sharp(data, { raw: { width, height, channels: 3 } })
 }
 
 /** Writes an image as PNG or JPEG, by the ending of `path`, atomically. `quality` (1 to 100) is JPEG's. */
@@ -173,13 +118,14 @@ function checkMetadata(path: string, { width, height, depth, channels, space }: 
   }
 }
 
-function open(bytes: Uint8Array): Sharp {
+/** A decoder that refuses what is truncated and turns images upright. */
+export function openImage(bytes: Uint8Array): Sharp {
   // failOn error: a truncated file is refused, as Pillow does; stray bytes between markers are not
   return sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true, autoOrient: true })
 }
 
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
-  const { data, info } = await open(bytes)
+  const { data, info } = await openImage(bytes)
     .removeAlpha()
     .toColourspace('srgb')
     .raw()
@@ -195,8 +141,8 @@ function rgbOf(data: Buffer, channels: number): Uint8Array {
 }
 
 /** Pillow's CMYK to RGB: v * (1 - k) in rounded 8-bit arithmetic (Convert.c, cmyk2rgb). */
-async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
-  const { data, info } = await open(bytes)
+export async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
+  const { data, info } = await openImage(bytes)
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw()

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
-import { encodeClear, encodeSmall, readImage, readThumbnail } from './image.ts'
+import { readImage } from './image.ts'
+import { encodeClear, encodeSmall, readThumbnail } from './thumbnail.ts'
 
 /** Red above, blue below. */
 const photo = () => {

@@ -1,9 +1,9 @@
 /** @file The files of all images of a page, report/KIND/NUMBER.webp, and what the page says of them. */
 import { InputError } from '../../errors.ts'
 import { addImage, createConfusion, imageMiou, isEmpty, type LabelGrid } from '../../evaluate/index.ts'
-import { encodeClear, readThumbnail } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { printable } from '../../io/printable.ts'
+import { encodeClear, readThumbnail } from '../../io/thumbnail.ts'
 import type { Log } from '../../train/log.ts'
 import { readCams } from '../images/cam-file.ts'
 import { inParallel } from '../images/in-parallel.ts'
