@@ -45,7 +45,7 @@ const focus = (page: Page, name: string): Promise<unknown> =>
     wanted => document.activeElement?.getAttribute('aria-label')?.startsWith(`enlarge ${wanted}`),
     name,
   )
-const SIDE = 256 // pixels of the 1,100 images
+const SIDE = 192 // pixels of the 1,100 images
 const shown = (page: Page): Promise<string[]> => page.locator('#images .name').allTextContents()
 const setThreshold = (page: Page, value: number): Promise<void> =>
   page.locator('#threshold').evaluate((slider, to) => {

@@ -1,4 +1,5 @@
 /** @file All images of the page: its controls, the filters that colour score maps, the dialog, the data of the script. */
+import { formatThreshold } from '../../evaluate/index.ts'
 import { shortName } from '../../io/printable.ts'
 import type { PageData } from './browser/page-data.ts'
 import { classKey, errorKey, mapKey } from './colour-keys.ts'
@@ -111,9 +112,10 @@ function select(
 }
 
 function thresholdControl({ value, choice, command, curve }: GalleryThreshold): Markup {
-  return html`<div class="slide sticky"><label for="threshold">Threshold of the seed</label><input id="threshold" type="range" min="0" max="1" step="0.005" value="${value}"><output class="threshold-value" for="threshold"></output><span class="threshold-miou"></span><button type="button" class="threshold-reset">Back to ${value}</button></div>
-<div class="lead small"><p>Pixels whose best score is above the threshold are painted; move it, and every seed below changes. This run used <strong>${value}</strong>, ${choice}.${curve.length > 0 && ' The mIoU beside the value is that of the seed over all scored images.'}</p>
-<p>To make the run's masks at the value you chose, and what follows from them: <code>${command.map((part, i) => html`${i > 0 && html`<span class="threshold-value">${value}</span>`}${part}`)}</code></p></div>`
+  const text = formatThreshold(value)
+  return html`<div class="slide sticky"><label for="threshold">Threshold of the seed</label><input id="threshold" type="range" min="0" max="1" step="0.005" value="${value}"><output class="threshold-value" for="threshold"></output><span class="threshold-miou"></span><button type="button" class="threshold-reset">Back to ${text}</button></div>
+<div class="lead small"><p>Pixels whose best score is above the threshold are painted; move it, and every seed below changes. This run used <strong>${text}</strong>, ${choice}.${curve.length > 0 && ' The mIoU beside the value is that of the seed over all scored images.'}</p>
+<p>To make the run's masks at the value you chose, and what follows from them: <code>${command.map((part, i) => html`${i > 0 && html`<span class="threshold-value">${text}</span>`}${part}`)}</code></p></div>`
 }
 
 function pager(): Markup {
