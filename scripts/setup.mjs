@@ -27,7 +27,10 @@ const SOURCES = [
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
+  'tsconfig.browser.json',
 ]
+/** The library, and the script of its report, which runs in browsers. */
+const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
 
 async function main() {
   const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
@@ -184,10 +187,11 @@ function compile() {
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   say('compiling TypeScript')
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], {
-    encoding: 'utf8',
-  })
-  if (status !== 0) {
+  for (const project of PROJECTS) {
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, project)], {
+      encoding: 'utf8',
+    })
+    if (status === 0) continue
     console.error(stdout)
     throw new SetupError('the TypeScript sources have errors: see above')
   }

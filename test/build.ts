@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 export default function build(): void {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-    cwd: join(import.meta.dirname, '..'),
-    stdio: 'inherit',
-  })
+  for (const project of ['tsconfig.build.json', 'tsconfig.browser.json'])
+    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], {
+      cwd: join(import.meta.dirname, '..'),
+      stdio: 'inherit',
+    })
 }

@@ -48,6 +48,7 @@ describe('the packed package', () => {
       'bin/tagmask',
       'native/torch/binding.gyp',
       'scripts/setup.mjs',
+      'dist/src/pipeline/report/browser/gallery.js',
     ])
       expect(files).toContain(name)
     expect(

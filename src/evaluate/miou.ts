@@ -64,3 +64,13 @@ export function meanIou(confusion: Confusion, { absent = 'zero' }: { absent?: Ab
 function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
 }
+
+/** Mean IoU over the labels in truth or prediction of one image, percent. */
+export function imageMiou(confusion: Confusion): number {
+  const { truth, predicted, both } = labelCounts(confusion)
+  const unions = Array.from(both, (hit, k) => ({ hit, union: truth[k]! + predicted[k]! - hit })).filter(
+    ({ union }) => union > 0,
+  )
+  const sum = unions.reduce((total, { hit, union }) => total + hit / union, 0)
+  return unions.length === 0 ? 0 : (100 * sum) / unions.length
+}

@@ -29,11 +29,19 @@ const READABLE = 'a JPEG, PNG or WebP image is needed (TIFF, GIF and AVIF are re
  * foreign or too large file, and on one that is no regular file.
  */
 export async function readImage(path: string): Promise<RgbImage> {
+  return decodeFile(path, (bytes, { space }) => (space === 'cmyk' ? decodeCmyk(bytes) : decodeRgb(bytes)))
+}
+
+/** What `decode` makes of a file that is an image of a usable kind and size. Throws as `readImage`. */
+export async function decodeFile<T>(
+  path: string,
+  decode: (bytes: Uint8Array, metadata: Metadata) => Promise<T>,
+): Promise<T> {
   const bytes = await readBytes(path)
   try {
-    const metadata = await open(bytes).metadata()
+    const metadata = await openImage(bytes).metadata()
     checkMetadata(path, metadata)
-    return metadata.space === 'cmyk' ? await decodeCmyk(bytes) : await decodeRgb(bytes)
+    return await decode(bytes, metadata)
   } catch (cause) {
     if (cause instanceof InputError) throw cause
     throw new InputError(path, `cannot be decoded (${textOf(cause)})`, { expected: READABLE, cause })
@@ -121,13 +129,14 @@ function checkMetadata(path: string, { width, height, depth, channels, space }: 
   }
 }
 
-function open(bytes: Uint8Array): Sharp {
+/** A decoder that refuses what is truncated and turns images upright. */
+export function openImage(bytes: Uint8Array): Sharp {
   // failOn error: a truncated file is refused, as Pillow does; stray bytes between markers are not
   return sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true, autoOrient: true })
 }
 
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
-  const { data, info } = await open(bytes)
+  const { data, info } = await openImage(bytes)
     .removeAlpha()
     .toColourspace('srgb')
     .raw()
@@ -143,8 +152,8 @@ function rgbOf(data: Buffer, channels: number): Uint8Array {
 }
 
 /** Pillow's CMYK to RGB: v * (1 - k) in rounded 8-bit arithmetic (Convert.c, cmyk2rgb). */
-async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
-  const { data, info } = await open(bytes)
+export async function decodeCmyk(bytes: Uint8Array): Promise<RgbImage> {
+  const { data, info } = await openImage(bytes)
     .pipelineColourspace('cmyk')
     .toColourspace('cmyk')
     .raw()

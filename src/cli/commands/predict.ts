@@ -26,7 +26,8 @@ export const predict: Command<CliContext> = buildCommand<PredictFlags, [string],
     customUsage: ['RUN --images DIR --out DIR [--crf] [--overlays] [flags]', 'RUN [flags]'],
     fullDescription: `With --images: a mask for every image of a folder, which needs no tags: DIR/ID.png, a PNG whose palette indices are
 the labels (0 background), and with --overlays DIR/overlays/ID.png, the mask laid over its image. Names and colours of the
-labels are in DIR/labels.txt and DIR/labels.json.
+labels are in DIR/labels.txt and DIR/labels.json; DIR/report.html shows all images with their masks, by class and by how much
+of an image a class covers.
 DIR is a new or empty folder, or one that this command has written: your files are never overwritten. Existing masks stay
 unless their images have changed; those of another run or other settings are refused, or recomputed with --force. Fails
 when more images than data.maxLost cannot be used.

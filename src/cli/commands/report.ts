@@ -19,7 +19,8 @@ type ReportFlags = Pick<RunFlags, 'data' | 'runs'> & OutputFlags
 export const report: Command<CliContext> = buildCommand<ReportFlags, [string], CliContext>({
   docs: {
     brief: 'Rewrite the report of a run',
-    fullDescription: `Makes report.html and images/ from the files of the run folder: curves, scores, maps and masks of example images.
+    fullDescription: `Makes report.html, and the small images that it shows in report/, from the files of the run folder: all images with their
+masks, by class, score and certainty; a slider for the threshold; scores, curves, examples stage by stage.
 
 Examples:
   tagmask report mctformer_demo

@@ -175,7 +175,7 @@ describe('what tagmask did not write', () => {
     await make()
     await symlink(at('photos'), at('out', 'overlays'))
     await expect(open({ overlays: true })).rejects.toThrow(
-      `${at('out', 'overlays')}: is a link or a file, where a folder of overlays would be; nothing was changed; give a new or empty folder`,
+      `${at('out', 'overlays')}: is a link or a file, where a folder would be; nothing was changed; give a new or empty folder`,
     )
     await rm(at('out', 'overlays'))
     await rm(at('out', 'a.png'))
@@ -230,5 +230,47 @@ describe('where masks may go', () => {
     )
     expect(await refusal(at('classes'), at('classes', 'cat'))).toBe('holds the data set /classes/cat')
     expect((await stat(at('set'))).isDirectory()).toBe(true)
+  })
+})
+
+describe('the page of a folder', () => {
+  const page = ['report/photos/0.webp', 'report/photos/1.webp', 'report.html']
+  const write = async (change: Parameters<typeof open>[0] = {}): Promise<boolean> => {
+    const out = await open({ page, ...change })
+    await out.begin()
+    for (const id of out.open) await out.write({ id, from: [at('photos', `${id}.jpg`)] }, { mask: mask(id) })
+    if (out.pageOpen) for (const file of change.page ?? page) await out.writePage(file, Buffer.from(file))
+    return out.pageOpen
+  }
+
+  it('is made again with any mask, or where a file of it is gone; what it no longer needs is removed', async () => {
+    expect(await write()).toBe(true)
+    expect(await write()).toBe(false)
+    await rm(at('out', 'report', 'photos', '1.webp'))
+    expect(await write()).toBe(true)
+    await rm(at('out', 'b.png'))
+    expect(await write({ page: page.slice(1) })).toBe(true)
+    expect(await readdir(at('out', 'report', 'photos'))).toEqual(['1.webp'])
+    expect(await make()).toEqual([]) // without a page
+    expect(await readFile(at('out', 'report.html'), 'utf8')).toBe('report.html')
+  })
+
+  it('never takes the place of a file that is not ours', async () => {
+    await make()
+    await writeFile(at('out', 'report.html'), 'mine')
+    await expect(write()).rejects.toThrow(
+      `${at('out')} (--out): holds files that tagmask did not write: report.html; nothing was changed; move them away, or give another --out`,
+    )
+    await rm(at('out', 'report.html'))
+    await write()
+    await writeFile(at('out', 'report.html'), 'with notes')
+    expect(await write()).toBe(false)
+    await rm(at('out', 'a.png'))
+    await expect(write()).rejects.toThrow('were changed since tagmask wrote them: report.html')
+    expect(await readFile(at('out', 'report.html'), 'utf8')).toBe('with notes')
+    await mkdir(at('elsewhere'))
+    await rm(at('out', 'report'), { recursive: true })
+    await symlink(at('elsewhere'), at('out', 'report'))
+    await expect(write()).rejects.toThrow('is a link or a file, where a folder would be')
   })
 })

@@ -29,6 +29,8 @@ export interface OutFolderOptions {
   readonly overlays: boolean
   /** Texts that explain the masks, by file name. */
   readonly texts: ReadonlyMap<string, string>
+  /** Files of the page that shows the masks, report.html and report/FOLDER/NAME; default: none. */
+  readonly page?: readonly string[]
   /** Recompute masks that are there, also those of another maker. */
   readonly force: boolean
   readonly log: Log
@@ -42,6 +44,10 @@ export interface OutFolder {
   begin(): Promise<void>
   /** Writes ID.png and overlays/ID.png. */
   write(image: OutImage, files: { readonly mask: Uint8Array; readonly overlay?: Uint8Array }): Promise<void>
+  /** Whether the page has to be made: masks are, or files of it are not there. */
+  readonly pageOpen: boolean
+  /** Writes a file of the page. */
+  writePage(file: string, data: Uint8Array): Promise<void>
 }
 
 /** What a system leaves in folders, and what a killed process of ours does. */
@@ -53,10 +59,10 @@ type State = 'absent' | 'ours' | 'changed'
  * that were made by another run or with other settings (unless `force`), and for files that were changed since.
  */
 export async function openOutFolder(options: OutFolderOptions): Promise<OutFolder> {
-  const { out, maker, images, overlays, texts, force } = options
+  const { out, maker, images, overlays, texts, page = [], force } = options
   const found = await namesIn(out)
   const record: OutRecord = (await readRecord(out)) ?? refuseForeign(out, found)
-  await refuseStrange(join(out, 'overlays'))
+  for (const folder of foldersOf({ overlays, page })) await refuseStrange(join(out, folder))
   const states = await statesOf(out, record)
   const made = (file: string): Made | undefined =>
     states.get(file) === 'absent' ? undefined : record.made.get(file)
@@ -88,15 +94,19 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   })
   const writes = images.filter(({ id }) => open.has(id)).flatMap(targets)
   const differing = await differingTexts(out, texts)
-  await refuseTheirs(out, [...writes, ...differing], states)
+  const isAbsent = (file: string): boolean => (states.get(file) ?? 'absent') === 'absent'
+  const pageOpen = page.length > 0 && (force || open.size > 0 || page.some(isAbsent))
+  const pages = pageOpen ? pagesBefore(record, page) : []
+  await refuseTheirs(out, [...writes, ...differing, ...pages], states)
   tell(options, { open, renewed, states })
 
   return {
     open,
+    pageOpen,
     async begin() {
-      await makeOut(overlays ? join(out, 'overlays') : out)
+      for (const folder of ['', ...foldersOf({ overlays, page })]) await makeOut(join(out, folder))
       await removeLeftoversBelow(out)
-      const gone = new Set([...writes, ...differing].filter(file => states.get(file) === 'ours'))
+      const gone = new Set([...writes, ...differing, ...pages].filter(file => states.get(file) === 'ours'))
       await inParallel([...gone], file => rm(join(out, file), { force: true }))
       const kept = [...record.made].filter(([file]) => made(file) !== undefined && !gone.has(file))
       const used = new Set(kept.map(([, { by }]) => by))
@@ -110,12 +120,25 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
       if (overlay !== undefined) await put(`overlays/${id}.png`, overlay, origins)
       await put(`${id}.png`, mask, origins)
     },
+    writePage: (file, data) => put(file, data, []),
   }
 
   async function put(file: string, data: Uint8Array, from: readonly Origin[]): Promise<void> {
     await appendMade(out, { file, hash: hashOf(data), by: maker.key, from })
     await writeFileAtomic(join(out, file), data)
   }
+}
+
+/** The folders inside the folder, each after the one that it lies in. */
+function foldersOf({ overlays, page }: { overlays: boolean; page: readonly string[] }): string[] {
+  const folders = new Set(page.map(file => dirname(file)).filter(folder => folder !== '.'))
+  return [...(overlays ? ['overlays'] : []), ...(folders.size > 0 ? ['report'] : []), ...folders]
+}
+
+/** The files of the page, and those that an earlier one with more images has left. */
+function pagesBefore({ made }: OutRecord, page: readonly string[]): string[] {
+  const before = [...made.keys()].filter(file => file.startsWith('report/'))
+  return [...new Set([...before, ...page])]
 }
 
 async function makeOut(folder: string): Promise<void> {
@@ -161,11 +184,11 @@ function refuseForeign(out: string, found: readonly string[]): OutRecord {
   })
 }
 
-/** overlays/ must be a folder of ours, not a link to somewhere else. */
+/** It must be a folder of ours, not a link to somewhere else. */
 async function refuseStrange(folder: string): Promise<void> {
   const found = await lstat(folder).catch(() => undefined)
   if (found === undefined || found.isDirectory()) return
-  throw new InputError(folder, 'is a link or a file, where a folder of overlays would be', {
+  throw new InputError(folder, 'is a link or a file, where a folder would be', {
     expected: 'nothing was changed; give a new or empty folder',
   })
 }

@@ -9,8 +9,8 @@ import { explainWriteError, writeFileAtomic } from '../../io/atomic.ts'
 import { hashOf, type Origin } from '../run/file-origin.ts'
 
 export const RECORD = 'tagmask-masks.jsonl'
-/** Names in the folder and in overlays/, never elsewhere. */
-const PLACES = /^(overlays\/)?(?!\.{1,2}$)[^/\0]+$/
+/** Names in the folder, in overlays/ and in the folders of report/, never elsewhere. */
+const PLACES = /^(overlays\/|report\/[a-z-]+\/)?(?!\.{1,2}$)[^/\0]+$/
 const KIND = { kind: 'tagmask masks', format: 1 }
 
 /** What made masks: everything in `settings` decides the result. */

@@ -1,17 +1,19 @@
 /** @file `tagmask predict RUN --images FOLDER`: masks of any images with the segmentation network of a run. */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { openImages } from '../../data/folder.ts'
 import type { Sample } from '../../data/sample.ts'
 import { InputError } from '../../errors.ts'
+import { count } from '../../io/count.ts'
 import { encodeImage } from '../../io/image.ts'
 import { encodeLabelMap } from '../../io/indexed-png.ts'
 import { legendFiles, legendSvg } from '../../io/label-legend.ts'
 import { printable } from '../../io/printable.ts'
 import type { Log } from '../../train/log.ts'
+import { exists } from '../images/image-pass.ts'
 import { labelImages } from '../images/label-images.ts'
 import { labelWeights, loadLabelNetwork, readLabelNames, shownTo } from '../networks/build-segmentation.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { drawMask } from '../report/index.ts'
+import { drawMask, type FolderPage, folderPageFiles, photoAddress, writeFolderPage } from '../report/index.ts'
 import { hashOfFile } from '../run/file-origin.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
 import type { Way } from '../stages/predict/prediction-file.ts'
@@ -36,7 +38,7 @@ export interface PredictFolderOptions {
 }
 
 /**
- * Writes out/ID.png and out/overlays/ID.png; returns how many there are. Throws InputError, also when too many images
+ * Writes out/ID.png, out/overlays/ID.png and out/report.html, which shows them; returns how many there are. Throws InputError, also when too many images
  * could not be used, or Interrupted after an abort. Nothing is written over what it did not write.
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
@@ -52,6 +54,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
   const classes = await readLabelNames(recipe, run)
   const names = ['background', ...classes]
   const targets = new Map(samples.map(({ id, image }) => [id, { id, from: [image] }]))
+  const page = folderPage(options, { samples, classes })
   const folder = await openOutFolder({
     out,
     maker: await makerOfMasks(options),
@@ -61,6 +64,7 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
       ...legendFiles(names),
       ...(overlays ? [['overlays/legend.svg', legendSvg(names)] as const] : []),
     ]),
+    page: folderPageFiles(page),
     force,
     log,
   })
@@ -82,10 +86,43 @@ export async function predictFolder(options: PredictFolderOptions): Promise<numb
   } finally {
     network.dispose()
   }
+  if (folder.pageOpen) await writeFolderPage(page, { write: folder.writePage, signal, log })
   const labels = names.map((name, k) => `${k} ${printable(name, { oneLine: true })}`)
-  const words = `masks in ${fromHere(out)}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`
+  const words = `masks in ${fromHere(out)}, to look through in ${fromHere(join(out, 'report.html'))}; labels, with their colours in labels.txt: ${labels.slice(0, 30).join(', ')}${labels.length > 30 ? ` and ${labels.length - 30} more` : ''}`
   log.tell(words, { out: fromHere(out), images: samples.length - lost.length, lost })
   return samples.length - lost.length
+}
+
+/** The page that shows the masks of all images. */
+function folderPage(
+  { run, images, out, crf }: PredictFolderOptions,
+  { samples, classes }: { samples: readonly Sample[]; classes: readonly string[] },
+): FolderPage {
+  const file = ({ id }: { readonly id: string }): string => join(out, `${id}.png`)
+  return {
+    title: basename(out),
+    subtitle: `${count(samples.length, 'image')} of ${fromHere(images)}, labelled by the run ${run.name}${crf ? ', borders refined by the dense CRF' : ''}`,
+    classes,
+    gallery: {
+      sets: ['images'],
+      images: samples.map(({ id, image }) => ({
+        id,
+        image,
+        set: 0,
+        tags: [],
+        photo: photoAddress(out, image),
+      })),
+      tagged: false,
+      masks: [
+        {
+          title: 'mask',
+          folder: 'masks',
+          whole: [''],
+          file: async image => ((await exists(file(image))) ? file(image) : undefined),
+        },
+      ],
+    },
+  }
 }
 
 /** All that decides what a mask looks like. */

@@ -154,7 +154,11 @@ const later = {
     .describe('result/: the final masks'),
   report: z
     .strictObject({
-      images: z.int().min(0).default(12).describe('example images shown'),
+      images: z
+        .int()
+        .min(0)
+        .default(12)
+        .describe('examples that the report shows stage by stage; it shows all images anyway'),
       tensorboard: z
         .boolean()
         .default(false)

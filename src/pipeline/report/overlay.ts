@@ -3,6 +3,7 @@ import { InputError } from '../../errors.ts'
 import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
+import { mistakeColour } from './overlay-pixels.ts'
 import { classColour, ERROR_COLOURS, mixColours, type Rgb, scoreColour } from './palette.ts'
 import type { CamColumn, Column } from './report-data.ts'
 
@@ -61,13 +62,8 @@ function drawErrors(
   assertSize(photo, prediction, id)
   assertSize(photo, truth, id)
   return drawOver(photo, (i, grey) => {
-    const want = truth.data[i]!
-    const got = prediction.data[i]!
-    if (want === IGNORE) return mixColours(grey, ERROR_COLOURS.ignored.colour, 0.75)
-    if (want === 0 && got === 0) return grey
-    const { correct, extra, missed, confused } = ERROR_COLOURS
-    const { colour } = want === got ? correct : want === 0 ? extra : got === 0 ? missed : confused
-    return mixColours(grey, colour, 0.75)
+    const colour = mistakeColour(prediction.data[i]!, truth.data[i]!)
+    return colour === undefined ? grey : mixColours(grey, colour, 0.75)
   })
 }
 

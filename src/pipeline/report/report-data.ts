@@ -4,6 +4,7 @@ import type { RgbImage } from '../../io/image.ts'
 import type { LabelMap } from '../../io/indexed-png.ts'
 import type { HeadWeights } from '../../methods/head-weights.ts'
 import type { MetricsRecord } from '../../train/metrics.ts'
+import type { Gallery } from './gallery.ts'
 import type { TokenPlots } from './token-plots-section.ts'
 
 /** Everything that a report shows; an empty list leaves its section out. */
@@ -14,7 +15,14 @@ export interface ReportData {
   /** Foreground class names; class k is label k + 1 and has its own colour throughout. */
   readonly classes: readonly string[]
   readonly scores: readonly ScoreRecord[]
-  readonly examples: readonly Example[]
+  /** Why there is no score, a sentence or two. */
+  readonly unscored?: string | undefined
+  /** The folders that a run has made, the one to use first. */
+  readonly results: readonly ResultLink[]
+  /** All images. */
+  readonly gallery?: Gallery | undefined
+  /** Read one after another, since each is large. */
+  readonly examples: Iterable<Example> | AsyncIterable<Example>
   /** In the order of the pipeline. */
   readonly trainings: readonly Training[]
   /** Images above what an autoencoder makes of them, for methods that have one. */
@@ -31,6 +39,13 @@ export interface ReportData {
   readonly warnings: readonly string[]
 }
 
+/** A file or folder beside the page, and what it is, in words that follow its title. */
+export interface ResultLink {
+  readonly href: string
+  readonly title: string
+  readonly words: string
+}
+
 /** Rows of metrics.jsonl of one training: losses, lr and mAP are drawn. */
 export interface Training {
   /** Name of the network, as in "classification network". */
@@ -40,7 +55,7 @@ export interface Training {
 
 /** One image and the results of the stages, in the order of the pipeline. */
 export interface Example {
-  readonly id: string // safe as a file name
+  readonly id: string
   readonly image: RgbImage
   readonly tags: readonly string[]
   readonly columns: readonly Column[]
@@ -48,7 +63,7 @@ export interface Example {
   readonly note?: string
 }
 
-/** One view of an example; all have the size of its image. `title` heads it and names its PNG file. */
+/** One view of an example; all have the size of its image. `title` heads it. */
 export type Column =
   | { readonly kind: 'photo'; readonly title: string }
   | CamColumn

@@ -1,14 +1,16 @@
-/** @file Writes report.html, one file with everything in it, and its images as PNG. Imports no torch. */
-import { createHash } from 'node:crypto'
+/** @file Writes report.html and the images that it shows, in report/. Imports no torch. */
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import sharp from 'sharp'
+import { dirname, join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { encodeImage, type RgbImage, writeImage } from '../../io/image.ts'
-import type { EmbeddedExample, EmbeddedImage, EmbeddedView } from './examples-section.ts'
+import type { RgbImage } from '../../io/image.ts'
+import { encodeSmall } from '../../io/thumbnail.ts'
+import type { Log } from '../../train/log.ts'
+import type { WrittenExample, WrittenView } from './examples-section.ts'
+import { FILES, type GalleryImage, type WriteFile, writeGallery } from './gallery.ts'
 import { drawColumn } from './overlay.ts'
-import { renderPage } from './page.ts'
+import { reducedSize } from './overlay-pixels.ts'
+import { renderPage, type WrittenImage } from './page.ts'
 import type { Example, ReportData } from './report-data.ts'
 
 /** The written files: absolute or relative as `runDir`. */
@@ -17,96 +19,74 @@ export interface WrittenReport {
   readonly images: readonly string[]
 }
 
-const LONGEST_NAME = 200 // bytes, without the ending: file systems take 255, and a name is longer while it is written
-const EMBEDDED_SIDE = 360 // pixels of an embedded view's longer side, at most: two to a screen pixel
-const EMBEDDED_WIDTH = 1800 // of an image as wide as the page
+export interface WriteReportOptions {
+  /** Told of images that cannot be used, which are left out; without it the InputError is thrown. */
+  readonly onBad?: ((image: Example | GalleryImage, error: InputError) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly log?: Log | undefined
+}
+
+const VIEW_SIDE = 360 // pixels of an example's longer side, at most: two to a screen pixel
+const WIDE_SIDE = 1800 // of an image as wide as the page
 
 /**
- * Writes `runDir/report.html` and, in full size, `runDir/images/ID-VIEW.png`. An example with a view that differs in size from
- * its image, or that cannot be written, is left out and passed to `onBadExample`; without that InputError is thrown.
+ * Writes `runDir/report.html` and images in `runDir/report/`, the page last. Parts of the data that are empty have no section,
+ * so that a run that has only begun has a report, too. Throws Interrupted after an abort.
  */
 export async function writeReport(
   runDir: string,
   data: ReportData,
-  { onBadExample }: { onBadExample?: ((example: Example, error: InputError) => void) | undefined } = {},
+  { onBad, signal, log }: WriteReportOptions = {},
 ): Promise<WrittenReport> {
-  const folder = join(runDir, 'images')
-  await mkdir(folder, { recursive: true })
   const images: string[] = []
-  const examples: EmbeddedExample[] = []
-  for (const example of data.examples) {
+  const write: WriteFile = async (file, bytes) => {
+    const path = join(runDir, file)
+    await mkdir(dirname(path), { recursive: true })
+    await writeFileAtomic(path, bytes)
+    images.push(path)
+  }
+  const examples: WrittenExample[] = []
+  for await (const example of data.examples) {
     try {
-      const { views, paths } = await writeExample(folder, example)
-      images.push(...paths)
-      examples.push({ example, views })
+      const views = await writeExample(example, { number: examples.length, write })
+      const { id, tags, note, columns } = example
+      examples.push({ id, tags, note, kinds: columns.map(({ kind }) => kind), views })
     } catch (error) {
-      if (onBadExample === undefined || !(error instanceof InputError)) throw error
-      onBadExample(example, error)
+      if (onBad === undefined || !(error instanceof InputError)) throw error
+      onBad(example, error)
     }
   }
+  const { gallery: all, reconstructions: wide, classes } = data
+  const gallery =
+    all === undefined
+      ? { views: [], images: [] }
+      : await writeGallery(all, { classes: classes.length, write, onBad, signal, log })
+  const reconstructions =
+    wide && (await writeImage(wide, { file: `${FILES}/reconstructions.webp`, side: WIDE_SIDE, write }))
   const html = join(runDir, 'report.html')
-  const { reconstructions: wide } = data
-  const reconstructions = wide && (await embed(wide, { side: EMBEDDED_WIDTH }))
-  await writeFileAtomic(html, renderPage(data, { examples, reconstructions }))
+  await mkdir(runDir, { recursive: true })
+  await writeFileAtomic(html, renderPage(data, { examples, gallery, reconstructions }))
   return { html, images }
 }
 
+/** Every view of one example, all drawn before the first is written. */
 async function writeExample(
-  folder: string,
-  example: Example,
-): Promise<{ views: EmbeddedView[]; paths: string[] }> {
-  const views: EmbeddedView[] = []
-  const paths: string[] = []
-  const { id, image, columns } = example
-  const drawn = columns.map(column => [column.title, drawColumn(image, column, id)] as const) // before the first is written
-  for (const [title, view] of drawn) {
-    const word = fileWord(title)
-    const taken = views.filter(view => fileWord(view.title) === word).length
-    const name = fittingName(`${id}-${word}${taken === 0 ? '' : `-${taken + 1}`}`)
-    const path = join(folder, `${name}.png`)
-    await writeImage(path, view)
-    paths.push(path)
-    views.push({ title, ...(await embed(view)) })
+  { id, image, columns }: Example,
+  { number, write }: { number: number; write: WriteFile },
+): Promise<WrittenView[]> {
+  const drawn = columns.map(column => ({ title: column.title, view: drawColumn(image, column, id) }))
+  const views: WrittenView[] = []
+  for (const [i, { title, view }] of drawn.entries()) {
+    const file = `${FILES}/examples/${number}-${i}.webp`
+    views.push({ title, ...(await writeImage(view, { file, side: VIEW_SIDE, write })) })
   }
-  return { views, paths }
+  return views
 }
 
-/** Names that a file system would not take are cut; a hash of the whole keeps them apart. */
-function fittingName(name: string): string {
-  const bytes = Buffer.from(name)
-  if (bytes.length <= LONGEST_NAME) return name
-  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8)
-  return `${bytes
-    .subarray(0, LONGEST_NAME - 12)
-    .toString()
-    .replaceAll('\uFFFD', '')}-${hash}`
-}
-
-/** A data URI of the image, reduced if large. */
-async function embed(image: RgbImage, { side = EMBEDDED_SIDE } = {}): Promise<EmbeddedImage> {
-  const ratio = Math.min(1, side / Math.max(image.width, image.height))
-  const width = Math.max(1, Math.round(image.width * ratio))
-  const height = Math.max(1, Math.round(image.height * ratio))
-  const raw = { width: image.width, height: image.height, channels: 3 as const }
-  const small =
-    ratio === 1
-      ? image
-      : {
-          width,
-          height,
-          data: await sharp(image.data, { raw }).resize(width, height, { fit: 'fill' }).raw().toBuffer(),
-        }
-  const jpeg = await encodeImage(small, { format: 'jpeg', quality: 88 })
-  return { uri: `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`, width, height }
-}
-
-/** A view's title as a part of a file name. */
-function fileWord(title: string): string {
-  return (
-    title
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N}]+/gu, '-')
-      .slice(0, 60)
-      .replace(/^-|-$/g, '') || 'view'
-  )
+async function writeImage(
+  image: RgbImage,
+  { file, side, write }: { file: string; side: number; write: WriteFile },
+): Promise<WrittenImage> {
+  await write(file, await encodeSmall(image, { side, quality: 82 }))
+  return { file, ...reducedSize(image, side) }
 }

@@ -10,11 +10,10 @@ import { html, type Markup } from './html.ts'
 import { classColour, cssColour } from './palette.ts'
 import type { Chart } from './svg-chart.ts'
 
-/** A card for the first and the last score: what it is, its value, and everything needed to compare it with another. */
-export function scoreCards(scores: readonly ScoreRecord[]): Markup {
-  if (scores.length === 0) {
-    return html`<div class="card score"><p class="name">Not scored</p><p class="lead">There were no ground-truth masks to score against. CAMs and masks were computed nevertheless.</p></div>`
-  }
+/** A card for the first and the last score, or why there is none: what it is, its value, and everything needed to compare it with another. */
+export function scoreCards(scores: readonly ScoreRecord[], unscored?: string | undefined): Markup {
+  if (scores.length === 0)
+    return html`${unscored !== undefined && html`<div class="card score"><p class="name">Not scored</p><p class="lead">${unscored}</p></div>`}`
   return html`${scores
     .filter((_, i) => i === 0 || i === scores.length - 1)
     .map(

@@ -6,13 +6,13 @@ export const STYLE = markup(`
 :root {
   color-scheme: light dark;
   --page: #f8f7f3; --card: #fffefb; --ink: #22252a; --soft: #686c73; --line: #e4e1d8; --track: #ece9e1;
-  --accent: #11697c; --warn: #8a5300; --warn-page: #fdf3dc; --warn-line: #ecd39c;
+  --accent: #11697c; --on-accent: #fff; --edge: #8f8c84; --warn: #8a5300; --warn-page: #fdf3dc; --warn-line: #ecd39c;
   --c0: #1f77b4; --c1: #d9741a; --c2: #2a9266; --c3: #b8457f; --c4: #7b5fc4; --c5: #8a6d3b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #15171a; --card: #1c1f23; --ink: #e7e5df; --soft: #9a9ea6; --line: #2e3238; --track: #2a2e34;
-    --accent: #67c3d5; --warn: #f0c26b; --warn-page: #2b2415; --warn-line: #54431d;
+    --accent: #67c3d5; --on-accent: #10181b; --edge: #70757d; --warn: #f0c26b; --warn-page: #2b2415; --warn-line: #54431d;
     --c0: #5aa9e0; --c1: #f09a4a; --c2: #55bd90; --c3: #e07eb0; --c4: #a793e6; --c5: #c4a46c;
   }
 }

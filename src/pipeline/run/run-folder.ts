@@ -78,7 +78,7 @@ export function runFolder(root: string) {
     predictionTable: at('prediction-scores.txt'),
     /** The final masks, for people: masks/ID.png, overlays/ID.jpg, labels.txt, areas.csv. */
     result: at('result'),
-    /** PNG files that the report shows. */
+    /** PNG files that reports of earlier versions show. */
     images: at('images'),
     /** Each image that a stage could not use, and why. */
     lostImages: at('lost-images.txt'),
@@ -87,6 +87,8 @@ export function runFolder(root: string) {
     /** mIoU of each scored image, percent. */
     imageScores: at('image-scores.json'),
     report: at('report.html'),
+    /** The images that the report shows. */
+    reportFiles: at('report'),
   }
 }
 

@@ -1,5 +1,5 @@
 /** @file Reads a JSON file of an earlier stage. Imports no torch. */
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { InputError } from '../../errors.ts'
 import type { StageName } from './stage.ts'
 
@@ -13,4 +13,10 @@ export async function readStageFile<T>(path: string, stage: StageName): Promise<
       cause,
     })
   }
+}
+
+/** Undefined for a file that no stage has made yet. Throws InputError for a damaged one. */
+export async function readMadeFile<T>(path: string, stage: StageName): Promise<T | undefined> {
+  const there = await stat(path).catch(() => undefined)
+  return there === undefined ? undefined : readStageFile<T>(path, stage)
 }

@@ -40,9 +40,9 @@ export interface ScoresFile {
   readonly scores: readonly ScoreRecord[]
   /** Background threshold of masks/, and how it was chosen. */
   readonly threshold: number
-  readonly choice: ThresholdChoice
+  readonly choice?: ThresholdChoice // not in files of earlier versions
   /** The threshold that the CAMs suggest by themselves, and its mIoU where there are masks. */
-  readonly ofCams: { readonly threshold: number; readonly miou?: number | undefined } | null
+  readonly ofCams?: { readonly threshold: number; readonly miou?: number | undefined } | null
   readonly classes: readonly string[]
 }
 
@@ -69,17 +69,19 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   const chosen = score?.score.threshold ?? known ?? blindThreshold(ofCams)
   const threshold = chosen.value
   await writeMasks(context, { threshold, scored })
+  const ofCamsScore =
+    ofCams === undefined ? null : { threshold: ofCams, miou: score && miouAt(score.curve, ofCams) }
   const file: ScoresFile = {
     scores: score === undefined ? [] : [scoreRecord(score.score, classes, { curve: score.curve })],
     threshold,
     choice: chosen.choice,
-    ofCams: ofCams === undefined ? null : { threshold: ofCams, miou: score && miouAt(score.curve, ofCams) },
+    ofCams: ofCamsScore,
     classes,
   }
   const table =
     score === undefined
       ? `${unscored}: nothing is scored. Masks were made at threshold ${formatThreshold(threshold)}, ${describeChoice(chosen.choice)}.`
-      : [formatScore(score.score, classes), ...comparedWith(file.ofCams, score.score)].join('\n')
+      : [formatScore(score.score, classes), ...comparedWith(ofCamsScore, score.score)].join('\n')
   await writeFileAtomic(run.scoresTable, `${table}\n`)
   await writeFileAtomic(run.scores, `${JSON.stringify(file, null, 2)}\n`)
   log.info(`\n${table}\n`)

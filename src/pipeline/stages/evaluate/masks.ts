@@ -6,11 +6,10 @@ import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
 import {
   addImage,
-  type Confusion,
   createConfusion,
+  imageMiou,
   isEmpty,
   type LabelGrid,
-  labelCounts,
   predictLabels,
 } from '../../../evaluate/index.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
@@ -71,14 +70,4 @@ async function scoreImage(
     throw error
   }
   return isEmpty(confusion) ? [] : [{ id: sample.id, miou: imageMiou(confusion) }]
-}
-
-/** Mean IoU over the labels in truth or prediction of one image, percent. */
-export function imageMiou(confusion: Confusion): number {
-  const { truth, predicted, both } = labelCounts(confusion)
-  const unions = Array.from(both, (hit, k) => ({ hit, union: truth[k]! + predicted[k]! - hit })).filter(
-    ({ union }) => union > 0,
-  )
-  const sum = unions.reduce((total, { hit, union }) => total + hit / union, 0)
-  return unions.length === 0 ? 0 : (100 * sum) / unions.length
 }

@@ -4,6 +4,7 @@ import { readTruth } from '../../../data/truth.ts'
 import {
   addImage,
   createConfusion,
+  imageMiou,
   isEmpty,
   meanIou,
   mergeConfusion,
@@ -15,7 +16,7 @@ import { exists } from '../../images/image-pass.ts'
 import { collectLeftOut } from '../../images/left-out.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'
-import { type ImageScore, imageMiou } from './masks.ts'
+import type { ImageScore } from './masks.ts'
 
 export interface ScoreLabelsOptions extends Pick<Score, 'metric' | 'threshold'> {
   /** The label PNG of an image; images without one, or without a mask, are not scored. */

@@ -1,7 +1,7 @@
 /** @file The example images of the report: good, typical and bad ones over all classes, the same every time. */
 import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { openScoredSplit } from '../../run/open-data.ts'
-import { readStageFile } from '../../run/score-file.ts'
+import { readMadeFile } from '../../run/score-file.ts'
 import type { StageContext } from '../../run/stage.ts'
 import type { ImageScore } from '../evaluate/masks.ts'
 import { stageNames } from '../list.ts'
@@ -22,7 +22,7 @@ export interface ChosenSet {
 /** From the images whose CAMs are scored. */
 export async function trainingExamples(context: StageContext): Promise<ChosenSet> {
   const { recipe, run } = context
-  const scores = await readStageFile<readonly ImageScore[]>(run.imageScores, 'evaluate')
+  const scores = (await readMadeFile<readonly ImageScore[]>(run.imageScores, 'evaluate')) ?? []
   const set = await openScoredSplit(context)
   return { set, choices: chooseExamples(set.samples, { scores, count: recipe.report.images }) }
 }
@@ -34,9 +34,9 @@ export async function validationExamples({
   run,
 }: StageContext): Promise<ChosenSet[]> {
   if (set === undefined || !stageNames(recipe).includes('predict')) return []
-  const { samples } = await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
+  const file = await readMadeFile<PredictionScoresFile>(run.predictionScores, 'predict')
   const count = Math.ceil(recipe.report.images / 2)
-  const choices = chooseExamples(set.samples, { scores: samples, count })
+  const choices = chooseExamples(set.samples, { scores: file?.samples ?? [], count })
   const noted = choices.map(({ sample, note }) => ({
     sample,
     note: `${set.split}, not trained on${note === undefined ? '' : `: ${note}`}`,

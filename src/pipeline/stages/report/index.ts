@@ -13,7 +13,11 @@ export function reportAfter(before: StageDefinition['before']): StageDefinition 
       base: valDataset === undefined ? [scored] : [scored, valDataset],
     }),
     masks: ({ scored, valDataset }) => ({ base: valDataset === undefined ? [scored] : [scored, valDataset] }),
-    outputs: ({ report, images }) => [{ path: report, needed: true }, { path: images }],
+    outputs: ({ report, reportFiles, images }) => [
+      { path: report, needed: true },
+      { path: reportFiles },
+      { path: images },
+    ],
     load: async () => (await import('./report.ts')).reportStage,
   }
 }

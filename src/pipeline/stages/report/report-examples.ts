@@ -1,9 +1,7 @@
 /** @file The example images of the report: the results of every stage, side by side. Imports no torch. */
 import { join } from 'node:path'
-import type { Sample } from '../../../data/sample.ts'
-import { readTruth } from '../../../data/truth.ts'
 import { InputError } from '../../../errors.ts'
-import { type RgbImage, readImage } from '../../../io/image.ts'
+import { readImage } from '../../../io/image.ts'
 import { type LabelMap, readLabelMap } from '../../../io/indexed-png.ts'
 import { camFile, readCams } from '../../images/cam-file.ts'
 import { exists } from '../../images/image-pass.ts'
@@ -13,36 +11,38 @@ import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { predictionFile } from '../predict/prediction-file.ts'
 import { pseudoMaskFile } from '../refine/pseudo-masks.ts'
 import type { Choice, ChosenSet } from './examples.ts'
+import { readableTruth } from './readable-truth.ts'
 
-/** Reads them; unreadable ones are left out and added to `lost`, or thrown under `strict`. */
-export async function readExamples(
+/** Reads one after another; unreadable ones are left out and added to `lost`, or thrown under `strict`. */
+export async function* readExamples(
   context: StageContext,
   chosen: readonly ChosenSet[],
-  { threshold, lost }: { threshold: number; lost: LostImages },
-): Promise<Example[]> {
+  { threshold, lost }: { threshold: number | undefined; lost: LostImages },
+): AsyncGenerator<Example> {
   const { recipe, log, signal } = context
   const all = chosen.flatMap(({ set, choices }) => choices.map(choice => ({ choice, split: set.split })))
   const progress = log.progress({ title: 'report', total: all.length })
-  const examples: Example[] = []
-  for (const [i, { choice, split }] of all.entries()) {
-    if (signal.aborted) throw new Interrupted('the report')
-    try {
-      examples.push(await readExample(context, choice, { split, threshold }))
-    } catch (error) {
-      if (recipe.strict || !(error instanceof InputError)) throw error
-      lost.add(choice.sample, error)
+  try {
+    for (const [i, { choice, split }] of all.entries()) {
+      if (signal.aborted) throw new Interrupted('the report')
+      try {
+        yield await readExample(context, choice, { split, threshold })
+      } catch (error) {
+        if (recipe.strict || !(error instanceof InputError)) throw error
+        lost.add(choice.sample, error)
+      }
+      progress.update(i + 1)
     }
-    progress.update(i + 1)
+  } finally {
+    progress.finish()
   }
-  progress.finish()
-  return examples
 }
 
 /** Photo, CAMs, seed, pseudo mask, prediction, as far as they exist, and with a ground-truth mask also that and the mistakes of the last. */
 async function readExample(
   context: StageContext,
   { sample, note }: Choice,
-  { split, threshold }: { split: string; threshold: number },
+  { split, threshold }: { split: string; threshold: number | undefined },
 ): Promise<Example> {
   const { id, tags } = sample
   const image = await readImage(sample.image)
@@ -71,27 +71,20 @@ async function readExample(
   }
 }
 
-/** Undefined without a usable one; the scores have named it. */
-async function readableTruth(sample: Sample, image: RgbImage): Promise<LabelMap | undefined> {
-  if (sample.mask === undefined) return undefined
-  try {
-    const truth = await readTruth(sample, image)
-    return truth.width === image.width && truth.height === image.height ? truth : undefined
-  } catch (error) {
-    if (error instanceof InputError) return undefined
-    throw error
-  }
-}
-
 async function camColumns(
   { run }: StageContext,
   id: string,
-  { names, threshold }: { names: (k: number) => string; threshold: number },
+  { names, threshold }: { names: (k: number) => string; threshold: number | undefined },
 ): Promise<Column[]> {
   const file = camFile(run.maps, { id })
   if (!(await exists(file))) return [] // images without tags have none
   const { maps } = await readCams(file)
-  return [...maps].map(([k, map]) => ({ kind: 'CAM', title: `map of ${names(k)}`, map, threshold }))
+  return [...maps].map(([k, map]) => ({
+    kind: 'CAM',
+    title: `map of ${names(k)}`,
+    map,
+    ...(threshold !== undefined && { threshold }),
+  }))
 }
 
 /** The masks that the stages made of an image, in their order. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -11,6 +11,7 @@ import { openMetrics } from '../../../train/metrics.ts'
 import { writeCams } from '../../images/cam-file.ts'
 import { parseRecipe } from '../../recipe/load.ts'
 import { parseSet } from '../../recipe/overrides.ts'
+import type { PageData } from '../../report/browser/page-data.ts'
 import { openRunFolder } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { evaluateStage } from '../evaluate/evaluate.ts'
@@ -25,6 +26,8 @@ const sample = (id: string, ...tags: number[]): Sample => ({
   tags,
   mask: undefined,
 })
+
+const dataOf = (html: string): PageData => JSON.parse(/id="page-data">(.*?)<\/script>/s.exec(html)![1]!)
 
 it('shows good, typical and bad images, spread over the classes', () => {
   const samples = Array.from({ length: 90 }, (_, i) =>
@@ -102,21 +105,27 @@ it('writes a report from the files of a run', async () => {
   expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
   expect(html).toContain('among the best')
   expect(html.match(/<article/g)?.length).toBe(4)
-  const seeds = (await readdir(run.images)).filter(name => name.endsWith('-seed.png'))
-  expect(seeds.length).toBe(4)
+  const page = dataOf(html)
+  expect(page.images.map(({ name, views }) => [name, views.map(view => page.views[view]!.title)])).toEqual(
+    dataset.samples.map(({ id }) => [id, ['seed', 'scores', 'ground truth', 'mistakes']]),
+  )
+  expect((await readdir(join(run.reportFiles, 'scores'))).length).toBe(8)
+  expect(await readdir(run.root)).not.toContain('images')
 
-  const [id = ''] = seeds.map(name => name.slice(0, -'-seed.png'.length))
+  const id = /alt="([^"]*): seed"/.exec(html)![1]
   const { tags } = dataset.samples.find(sample => sample.id === id)!
   await writeCams(join(run.maps, `${id}.safetensors`), {
     cam: fromFloat32(new Float32Array(tags.length * 9), [tags.length, 3, 3]),
     classes: tags,
   })
   await reportStage(context) // maps of another size, as of maps.scales [0.1]
-  expect((await readFile(run.report, 'utf8')).match(/<article/g)?.length).toBe(3)
+  const without = await readFile(run.report, 'utf8')
+  expect(without.match(/<article/g)?.length).toBe(3)
+  expect(dataOf(without).images).toHaveLength(7)
   expect(context.log.warnings).toEqual([
     expect.stringMatching(
       new RegExp(
-        `^report: 1 image could not be used: ${id}: its map of .* has 9 values; the image has 32x32 pixels$`,
+        `^report: 1 image could not be used: ${id}: its CAM has 3x3 pixels; the image has 32x32 pixels$`,
       ),
     ),
   ])
@@ -173,33 +182,87 @@ it('shows pseudo masks and predictions after the CAMs, and images that were not 
   const unseen = valDataset!.samples.filter(({ id }) => titles(id).length > 0)
   expect(unseen).toHaveLength(1)
   expect(titles(unseen[0]!.id)).toEqual(['photo', ...after])
-  const text = html.replace(/<style>.*?<\/style>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
+  const text = html.replace(/<(style|script)\b.*?<\/\1>|<[^>]+>/gs, ' ').replace(/\s+/g, ' ')
   expect(text).toContain('val, not trained on: mIoU 100.0, among the best')
   for (const score of ['seed train 4', 'seed+crf train 4', 'val val 2', 'val ms val 2', 'val ms+crf val 2'])
     expect(text).toContain(score)
   for (const training of ['classification network', 'segmentation'])
     expect(text).toContain(`Training loss, ${training}`)
   expect(text).not.toContain('Training loss, AffinityNet')
-  await rm(run.predictionScores)
+  const page = dataOf(html)
+  expect(page.sets).toEqual(['train', 'val'])
+  expect(page.views.map(({ title }) => title)).toEqual([
+    'photo',
+    'seed',
+    'scores',
+    'pseudo mask',
+    'prediction',
+    'ground truth',
+    'mistakes',
+  ])
+  expect(page.images.map(({ miou }) => miou)).toEqual(Array(6).fill(100))
+  const links = [...html.matchAll(/<li>.*?<a href="([^"]*)"/g)].map(([, href]) => href)
+  expect(links.slice(0, 4)).toEqual([
+    'pseudo-masks',
+    'masks',
+    'predictions/train/ms-crf',
+    'predictions/val/ms-crf',
+  ])
+  await mkdir(join(run.root, 'result', 'masks'), { recursive: true })
+  await writeLabelMap(
+    join(run.root, 'result', 'masks', `${trained[0]!.id}.png`),
+    await readLabelMap(trained[0]!.mask!),
+  )
+  await reportStage(context)
+  const final = await readFile(run.report, 'utf8')
+  expect(/<a href="([^"]*)"/.exec(final)![1]).toBe('result/masks')
+  expect(dataOf(final).views[dataOf(final).firstView]).toMatchObject({
+    title: 'final mask',
+    whole: ['result/masks/', null],
+  })
+  await writeFile(run.predictionScores, '{')
   await expect(reportStage(context)).rejects.toThrow(
     `${run.predictionScores}: is missing or damaged; rerun the stage predict: tagmask predict RUN --force`,
   )
 })
 
-it('says what to do when the scores are missing', async () => {
+it('of a run that has only begun, shows what there is', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
-  await generateDemo(join(folder, 'demo'), { images: 1, valImages: 1, size: 32 })
-  const recipe = parseRecipe('method: mctformer\n', 'x')
+  await generateDemo(join(folder, 'demo'), { images: 2, valImages: 1, size: 32 })
+  const recipe = parseRecipe('method: mctformer\n', 'x', ['segment={}', 'data.valSplit=val'].map(parseSet))
   const run = await openRunFolder(join(folder, 'run'), recipe)
-  const context = {
+  const metrics = await openMetrics(run.metrics)
+  await metrics.append({ kind: 'step', step: 0, loss: 1 })
+  await metrics.close()
+  await reportStage({
     recipe,
     run,
     dataset: await openDataset(join(folder, 'demo')),
-    valDataset: undefined,
+    valDataset: await openDataset(join(folder, 'demo'), { split: 'val' }),
     signal: new AbortController().signal,
     log: silentLog(),
+  })
+  const html = await readFile(run.report, 'utf8')
+  expect(html).toContain('The run has not come to its scores yet.')
+  expect(html).toContain('Training loss, classification network')
+  expect(dataOf(html).images).toHaveLength(3)
+  expect(dataOf(html).threshold).toBeUndefined()
+})
+
+it('stops at Ctrl-C, without a page', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tagmask-'))
+  await generateDemo(join(folder, 'demo'), { images: 2, valImages: 1, size: 32 })
+  const recipe = parseRecipe('method: mctformer\n', 'x')
+  const run = await openRunFolder(join(folder, 'run'), recipe)
+  const dataset = await openDataset(join(folder, 'demo'))
+  const context = {
+    recipe,
+    run,
+    dataset,
+    valDataset: undefined,
+    signal: AbortSignal.abort(),
+    log: silentLog(),
   }
-  await expect(reportStage(context)).rejects.toThrow(
-    `${run.scores}: is missing or damaged; rerun the stage evaluate: tagmask evaluate RUN --force`,
-  )
+  await expect(reportStage(context)).rejects.toThrow('stopped at the ')
+  expect(await readdir(run.root)).not.toContain('report.html')
 })

@@ -1,12 +1,13 @@
 /** @file Stage `report`: gathers what the stages left in the run folder into report.html. Imports no torch. */
+import { rmdir } from 'node:fs/promises'
 import type { ScoreRecord } from '../../../evaluate/index.ts'
 import { readImage } from '../../../io/image.ts'
 import type { HeadWeights } from '../../../methods/index.ts'
 import { readMetrics } from '../../../train/metrics.ts'
 import { exists } from '../../images/image-pass.ts'
 import { collectLost } from '../../images/lost-images.ts'
-import { type TokenPlots, type Training, writeReport } from '../../report/index.ts'
-import { readStageFile } from '../../run/score-file.ts'
+import { type ReportData, type TokenPlots, type Training, writeReport } from '../../report/index.ts'
+import { readMadeFile, readStageFile } from '../../run/score-file.ts'
 import { hasStage, type StageContext } from '../../run/stage.ts'
 import { autoencoder } from '../autoencoder/index.ts'
 import type { ScoresFile } from '../evaluate/evaluate.ts'
@@ -17,25 +18,31 @@ import { type RoundScoresFile, roundFiles } from '../segment/round-scores.ts'
 import { trainingExamples, validationExamples } from './examples.ts'
 import { readExamples } from './report-examples.ts'
 import { factsOf, settingsOf, subtitleOf } from './report-facts.ts'
+import { runGallery } from './run-gallery.ts'
+import { resultLinks } from './run-results.ts'
 import { readTokenPlots } from './token-plots.ts'
 
-/** Writes report.html and images/. An image that cannot be read is named and left out, or ends the stage
- * under `strict`. */
+/** Writes report.html and report/. An image that cannot be read is named and left out, or ends the stage under `strict`; of a
+ * run that is still going, it shows what is there. */
 export async function reportStage(context: StageContext): Promise<void> {
-  const { recipe, dataset, run, log } = context
-  const file = await readStageFile<ScoresFile>(run.scores, 'evaluate')
+  const { recipe, dataset, run, signal, log } = context
+  const file = await readMadeFile<ScoresFile>(run.scores, 'evaluate')
   const chosen = [await trainingExamples(context), ...(await validationExamples(context))]
   const environment = await readStageFile<Record<string, string>>(run.environment, 'train').catch(() => ({}))
   const lost = collectLost({ title: 'report', list: run.lostImages, log })
-  const examples = await readExamples(context, chosen, { threshold: file.threshold, lost })
-  await lost.tell()
   const drawn = hasStage(autoencoder, recipe) && (await exists(run.reconstructions)) // none where none is learned
-  const written = {
+  const data: ReportData = {
     title: run.name,
     subtitle: subtitleOf(context),
     classes: dataset.classes,
-    scores: [...file.scores, ...(await laterScores(context))],
-    examples,
+    scores: [...(file?.scores ?? []), ...(await laterScores(context))],
+    unscored:
+      file === undefined
+        ? 'The run has not come to its scores yet.'
+        : 'There were no ground-truth masks to score against. CAMs and masks were computed nevertheless: look at them below.',
+    results: await resultLinks(context),
+    gallery: await runGallery(context, file),
+    examples: readExamples(context, chosen, { threshold: file?.threshold, lost }),
     trainings: await readTrainings(context),
     reconstructions: drawn ? await readImage(run.reconstructions) : undefined,
     headWeights: await readStageFile<HeadWeights>(run.headWeights, 'maps').catch(() => undefined),
@@ -44,8 +51,9 @@ export async function reportStage(context: StageContext): Promise<void> {
     facts: await factsOf(recipe, run, environment),
     warnings: [...new Set([...dataset.warnings, ...log.warnings])],
   }
-  await writeReport(run.root, written, { onBadExample: recipe.strict ? undefined : lost.add })
-  await lost.tell()
+  const onBad = recipe.strict ? undefined : lost.add
+  await writeReport(run.root, data, { onBad, signal, log }).finally(() => lost.tell())
+  await rmdir(run.images).catch(() => undefined) // of a report of an earlier version, emptied when this stage began
 }
 
 /**
@@ -56,13 +64,13 @@ async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]
   const stages = stageNames(recipe)
   const refined =
     stages.includes('refine') && recipe.refine.method !== 'none'
-      ? await readStageFile<RefineScoresFile>(run.refineScores, 'refine')
+      ? await readMadeFile<RefineScoresFile>(run.refineScores, 'refine')
       : undefined
   const relabelled = recipe.segment?.retrain
-    ? await readStageFile<RoundScoresFile>(run.roundScores, 'segment')
+    ? await readMadeFile<RoundScoresFile>(run.roundScores, 'segment')
     : undefined
   const predicted = stages.includes('predict')
-    ? await readStageFile<PredictionScoresFile>(run.predictionScores, 'predict')
+    ? await readMadeFile<PredictionScoresFile>(run.predictionScores, 'predict')
     : undefined
   return [...(refined?.scores ?? []), ...(relabelled?.scores ?? []), ...(predicted?.scores ?? [])]
 }

@@ -374,6 +374,8 @@ describe('predict on any folder', () => {
       'labels.txt',
       'one.png',
       'overlays',
+      'report',
+      'report.html',
       'tagmask-masks.jsonl',
       'trip__wide.png',
     ])
