@@ -18,7 +18,7 @@ const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
 
 describe('a command has the flags with an effect on it, and no others', () => {
   it.each([
-    ['run', `${STAGE} weights checkpoint select ${MACHINE} seed dry-run`],
+    ['run', `${STAGE} weights checkpoint select ${MACHINE} seed dry-run report`],
     ['autoencoder', `${STAGE} ${MACHINE} seed`],
     ['train', `${STAGE} weights select ${MACHINE} seed`],
     ['maps', `${STAGE} checkpoint select ${MACHINE}`],
@@ -28,13 +28,13 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
     ['segment', `${STAGE} ${MACHINE} seed`],
     ['predict', `${STAGE} ${MACHINE} images out crf overlays`],
-    ['report', 'data runs quiet json'],
+    ['report', 'data runs watch quiet json'],
     [
       'ablate',
       `${DATA} set ${PLACE} ${MACHINE} weights checkpoint select resume-with-changes quiet json seeds seeds-of variants variant`,
     ],
     ['inspect', 'size classes set names runs'],
-    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run quiet json`],
+    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run report quiet json`],
     ['runs list', 'runs json'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],

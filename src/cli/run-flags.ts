@@ -29,6 +29,7 @@ export interface RunFlags {
 /** Of commands that run all stages. */
 export interface PlanFlags {
   readonly 'dry-run'?: boolean
+  readonly report?: boolean
 }
 
 /** How a command that works for long tells of it. */
@@ -120,8 +121,9 @@ export const changesFlag: Flags<Pick<RunFlags, 'resume-with-changes'>> = {
   'resume-with-changes': { ...onOff, brief: 'Resume a run folder that was made with another recipe' },
 }
 
-export const dryRunFlag: Flags<PlanFlags> = {
+export const planFlags: Flags<PlanFlags> = {
   'dry-run': { ...onOff, brief: 'Only say what would be done: images, classes, trainings, time, disk' },
+  report: { ...onOff, brief: 'Write report.html from the start, with losses and CAMs as they come' },
 }
 
 export const outputFlags: Flags<OutputFlags> = {
@@ -129,7 +131,7 @@ export const outputFlags: Flags<OutputFlags> = {
   json: { ...onOff, brief: 'Each line of the output a JSON object, for programs' },
 }
 
-/** All that a run of stages has; `run` and `demo`, which run them all, have `dryRunFlag` too. */
+/** All that a run of stages has; `run` and `demo`, which run them all, have `planFlags` too. */
 export const runFlags: Flags<RunFlags & OutputFlags> = {
   ...dataFlags,
   ...startFlags,

@@ -21,7 +21,7 @@ import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failu
 import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
 import { type Log, silentLog } from './log.ts'
 import { type Position, START } from './position.ts'
-import { openRecords, type Records, type TensorboardOptions } from './records.ts'
+import { openRecords, type RecordOptions, type Records } from './records.ts'
 import type { Validation } from './validate.ts'
 
 /** Learning rate from the epoch and the step, both from 0. */
@@ -49,7 +49,8 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Part
   /** What the metadata of the weights says besides, such as their classes. */
   readonly words?: Readonly<Record<string, string>> | undefined
   /** Events besides the metrics; none. */
-  readonly tensorboard?: TensorboardOptions | undefined
+  readonly tensorboard?: RecordOptions['tensorboard']
+  readonly examples?: RecordOptions['examples']
 }
 
 /** Options with defaults. */

@@ -63,9 +63,8 @@ async function run({ folder, length, every, stop = {}, tensorboard = true }: Run
       length,
       checkpoints: folder,
       signal: signal.signal,
-      tensorboard: tensorboard
-        ? { folder: join(folder, 'events'), examples: async () => [{ tag: 'CAMs/a', image }] }
-        : undefined,
+      tensorboard: tensorboard ? join(folder, 'events') : undefined,
+      examples: { draw: async () => [{ tag: 'CAMs/a', image }] },
     })
   } finally {
     network.dispose()

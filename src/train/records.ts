@@ -1,15 +1,25 @@
-/** @file What a training notes while it runs: metrics.jsonl, and TensorBoard's events where they are wanted. */
+/** @file What a training notes while it runs: metrics.jsonl, and, where they are wanted, TensorBoard's events and example images. */
 import { type MetricsWriter, openMetrics, readMetrics } from './metrics.ts'
 import type { Position } from './position.ts'
 import type { NamedImage } from './tensorboard/event.ts'
 import { openEvents } from './tensorboard/events-file.ts'
 
-/** Events for TensorBoard. */
-export interface TensorboardOptions {
-  /** Folder of the events of this training; created when missing. */
-  readonly folder: string
-  /** Images after each validation, or each epoch without one; must leave the network, random numbers and memory as they were. */
-  readonly examples?: (() => Promise<readonly NamedImage[]>) | undefined
+/** Images after each validation, or each epoch without one. */
+export interface ExampleImages {
+  /** Must leave the network, random numbers and memory as they were. */
+  readonly draw: () => Promise<readonly NamedImage[]>
+  /** Shows them elsewhere than in TensorBoard. */
+  readonly show?:
+    | ((images: readonly NamedImage[], at: { readonly step: number }) => Promise<void>)
+    | undefined
+}
+
+export interface RecordOptions {
+  /** File of the metrics. */
+  readonly metrics: string
+  /** Folder of TensorBoard's events of this training, created when missing; none when not given. */
+  readonly tensorboard?: string | undefined
+  readonly examples?: ExampleImages | undefined
 }
 
 export interface Records extends MetricsWriter {
@@ -19,12 +29,17 @@ export interface Records extends MetricsWriter {
 
 /** Opens the files for appending, without what came after the position. Throws InputError where they cannot be written. */
 export async function openRecords(
-  { metrics: path, tensorboard }: { metrics: string; tensorboard?: TensorboardOptions | undefined },
+  { metrics: path, tensorboard: folder, examples }: RecordOptions,
   at: Position,
 ): Promise<Records> {
   const metrics = await openMetrics(path, { resume: at })
-  if (tensorboard === undefined) return { ...metrics, addExamples: async () => undefined }
-  const { folder, examples } = tensorboard
+  if (folder === undefined)
+    return {
+      ...metrics,
+      async addExamples(step) {
+        if (examples?.show !== undefined) await examples.show(await examples.draw(), { step })
+      },
+    }
   try {
     const events = await openEvents(folder, { resume: at, rows: await readMetrics(path) })
     return {
@@ -33,7 +48,10 @@ export async function openRecords(
         await events.append(record)
       },
       async addExamples(step) {
-        if (examples !== undefined) await events.addImages(await examples(), { step })
+        if (examples === undefined) return
+        const images = await examples.draw()
+        await events.addImages(images, { step })
+        await examples.show?.(images, { step })
       },
       async close() {
         await metrics.close()

@@ -1,7 +1,7 @@
 /** @file `tagmask demo`: generates images, trains on their tags, draws the masks. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
-import { dryRunFlag, type OutputFlags, type PlanFlags, type RunFlags, runFlags } from '../run-flags.ts'
+import { type OutputFlags, type PlanFlags, planFlags, type RunFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
 type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict'> & PlanFlags & OutputFlags
@@ -12,7 +12,7 @@ const {
   checkpoint: _checkpoint,
   strict: _strict,
   ...flags
-} = { ...runFlags, ...dryRunFlag }
+} = { ...runFlags, ...planFlags }
 
 export const demo: Command<CliContext> = buildCommand<DemoFlags, [], CliContext>({
   docs: {

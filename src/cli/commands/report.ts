@@ -3,6 +3,7 @@ import { buildCommand, type Command } from '@stricli/core'
 import { findRun } from '../../pipeline/run/find-run.ts'
 import { existingRunFolder, fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
+import { watchRun } from '../../pipeline/stages/report/live-report.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRuns } from '../proposals.ts'
 import {
@@ -14,7 +15,9 @@ import {
   runsFlag,
 } from '../run-flags.ts'
 
-type ReportFlags = Pick<RunFlags, 'data' | 'runs'> & OutputFlags
+interface ReportFlags extends Pick<RunFlags, 'data' | 'runs'>, OutputFlags {
+  readonly watch?: boolean
+}
 
 export const report: Command<CliContext> = buildCommand<ReportFlags, [string], CliContext>({
   docs: {
@@ -24,10 +27,21 @@ masks, by class, score and certainty; a slider for the threshold; scores, curves
 
 Examples:
   tagmask report mctformer_demo
+  tagmask report mctformer_demo --watch      (from another terminal, while it is trained)
   tagmask report other-runs/thirty --data /mnt/voc-mini`,
   },
   parameters: {
-    flags: { data: dataFlags.data, ...runsFlag, ...outputFlags },
+    flags: {
+      data: dataFlags.data,
+      ...runsFlag,
+      watch: {
+        kind: 'boolean',
+        optional: true,
+        withNegated: false,
+        brief: 'Rewrite it while the run goes on, until that is done',
+      },
+      ...outputFlags,
+    },
     positional: {
       kind: 'tuple',
       parameters: [
@@ -43,6 +57,14 @@ Examples:
   async func(flags, target) {
     const log = this.openLog(flags)
     const { run } = await existingRunFolder(await findRun(target, flags))
+    if (flags.watch) {
+      const onPage = (): void =>
+        log.info(`live report: ${fromHere(run.report)} (Ctrl-C ends this, not the run)`)
+      const done = await watchRun(run.root, { signal: this.signal, onPage })
+      if (done)
+        log.tell(`report: ${fromHere(run.report)}`, { run: fromHere(run.root), report: fromHere(run.report) })
+      return
+    }
     await runRecipe({
       recipe: run.root,
       stages: ['report'],

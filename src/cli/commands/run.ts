@@ -11,11 +11,11 @@ import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRecipesAndRuns } from '../proposals.ts'
 import {
-  dryRunFlag,
   flagsOfStage,
   type OutputFlags,
   overridesOf,
   type PlanFlags,
+  planFlags,
   type RunFlags,
   runFlags,
 } from '../run-flags.ts'
@@ -42,7 +42,7 @@ function stageCommand({ stages, brief, description, flags: own }: StageCommandOp
       fullDescription: `${description}\n\n${RECIPE_TEXT}`,
     },
     parameters: {
-      flags: own === undefined ? { ...runFlags, ...dryRunFlag } : flagsOfStage(own),
+      flags: own === undefined ? { ...runFlags, ...planFlags } : flagsOfStage(own),
       positional: {
         kind: 'tuple',
         parameters: [
@@ -86,6 +86,7 @@ export async function runWithFlags(
       withChanges,
       ...((dryRun || stages === undefined) && { onPlan: tellPlan }),
       dryRun,
+      live: flags.report ?? false,
       signal,
       log,
     }
@@ -130,6 +131,7 @@ Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
   tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
   tagmask run photos_cpu --data photos --weights deit_tiny.safetensors --dry-run      (what it would do, how long, how large)
+  tagmask run mctformer_demo --report          (open runs/mctformer_demo/report.html and see it learn)
   tagmask run thirty                           (resume an interrupted run)
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,
 })

@@ -13,6 +13,7 @@ export const NEUTRAL_KEYS: readonly string[] = [
   ),
   'keep',
   'report.tensorboard',
+  'report.live',
   'device',
   'threads',
   'strict',

@@ -163,7 +163,13 @@ const later = {
         .boolean()
         .default(false)
         .describe(
-          'also write what trainings note into tensorboard/TRAINING/ of the run, for tensorboard --logdir: every number of metrics.jsonl at its step, and after each validation, or epoch without one, the CAMs of up to 8 fixed images (at most report.images), each as a PNG for each tag (the longest side 256 pixels, about 140 kB). They cost what the CAMs of 8 images cost at scale 1, and change nothing of the training; a training that is done before is not shown',
+          'also write what trainings note into tensorboard/TRAINING/ of the run, for tensorboard --logdir: every number of metrics.jsonl at its step, and after each validation, or epoch without one, the CAMs of up to 12 fixed images (at most report.images), each as a PNG for each tag (the longest side 256 pixels, about 140 kB). They cost what the CAMs of 12 images cost at scale 1, and change nothing of the training; a training that is done before is not shown',
+        ),
+      live: z
+        .boolean()
+        .default(false)
+        .describe(
+          'also keep the CAMs of the same images, as small files, after each validation or epoch, for tagmask report RUN --watch; tagmask run --report sets it',
         ),
     })
     .prefault({})

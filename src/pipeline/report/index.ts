@@ -7,6 +7,7 @@ export type {
   GalleryMasks,
   GalleryThreshold,
 } from './gallery.ts'
+export { type LivePage, type LiveStage, renderLivePage } from './live-page.ts'
 export { drawColumn, drawMask } from './overlay.ts'
 export { type WrittenReport, writeReport } from './report.ts'
 export type {

@@ -35,6 +35,8 @@ export function runFolder(root: string) {
     /** Images in a row, and below each what the autoencoder makes of it. */
     reconstructions: at('autoencoder/reconstructions.png'),
     autoencoderMetrics: at('autoencoder-metrics.jsonl'),
+    /** CAMs of some images as training goes on, by report.live. */
+    live: at('live'),
     /** For TensorBoard, by report.tensorboard. */
     autoencoderEvents: at('tensorboard/autoencoder'),
     checkpoints: at('checkpoints'),

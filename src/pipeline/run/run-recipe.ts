@@ -3,6 +3,7 @@ import { appendFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { explainWriteError } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
+import { textOf } from '../../io/printable.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
 import { planRun, type RunPlan } from '../plan/run-plan.ts'
@@ -10,6 +11,7 @@ import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, stagesOf } from '../stages/list.ts'
+import { watchRun } from '../stages/report/live-report.ts'
 import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
@@ -52,6 +54,8 @@ export interface RunRecipeOptions {
   readonly siblings?: readonly string[]
   /** Receives what the run will do, before its first step; the machine's speed is measured for it. */
   readonly onPlan?: (plan: RunPlan) => void
+  /** Write report.html while the run goes on, and keep example CAMs of its training for it. */
+  readonly live?: boolean
   /** Return after the plan: nothing is run and no run folder made. */
   readonly dryRun?: boolean
   /** Stops the run, which can be resumed. */
@@ -77,10 +81,15 @@ export async function runRecipe({
   siblings = [],
   onPlan,
   dryRun = false,
+  live = false,
   signal = new AbortController().signal,
   log = silentLog(),
 }: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
-  const overrides = [...pathOverrides({ data, weights }), ...others]
+  const overrides = [
+    ...pathOverrides({ data, weights }),
+    ...(live ? [{ path: ['report', 'live'], value: true, source: '--report' }] : []),
+    ...others,
+  ]
   const found = await findRecipeOrRun(recipeName, { runs })
   const taken = 'run' in found ? found.run : undefined
   if (taken !== undefined) await refuseOlderRun(taken)
@@ -125,10 +134,30 @@ export async function runRecipe({
       log,
     })
     const options = { recipe, run, dataset, valDataset, stages, signal, log, force, siblings }
-    const worked = await runStages(options)
-    return { run, stages, worked }
+    const page = live ? watchInBackground(run, log) : undefined
+    try {
+      const worked = await runStages(options)
+      return { run, stages, worked }
+    } finally {
+      await page?.stop()
+    }
   } finally {
     await release()
+  }
+}
+
+/** A page that cannot be written is warned of, and the run goes on. */
+function watchInBackground(run: RunFolder, log: Log): { stop(): Promise<void> } {
+  const end = new AbortController()
+  const onPage = (): void => log.info(`live report: ${fromHere(run.report)}`)
+  const watching = watchRun(run.root, { signal: end.signal, onPage }).catch((error: unknown) =>
+    log.warn(`live report: ${textOf(error)}`),
+  )
+  return {
+    async stop() {
+      end.abort()
+      await watching
+    },
   }
 }
 

@@ -3,11 +3,12 @@ import type { BatchSource, LoaderOptions, SampleBatch } from '../../data/batch-l
 import type { Optimiser } from '../../optim/index.ts'
 import { stepsOf } from '../../train/length.ts'
 import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
-import type { TensorboardOptions } from '../../train/records.ts'
+import type { ExampleImages } from '../../train/records.ts'
 import { classWords } from '../networks/weight-classes.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
 import { withCleanUp } from './clean-up.ts'
 import { watchLosses } from './lost-in-training.ts'
+import { addSnapshot } from './snapshots.ts'
 import { type LengthSettings, lengthOf } from './training-length.ts'
 
 /** The settings of every section that trains. */
@@ -30,9 +31,10 @@ export interface RunTraining<B extends SampleBatch>
     TrainOptions<B>,
     'network' | 'frozen' | 'memory' | 'losses' | 'validation' | 'checkpoints' | 'metrics'
   > {
-  /** Folder of its events, where the recipe wants them, and the images that they show. */
+  /** Folder of its events, where the recipe wants them. */
   readonly events: string
-  readonly examples?: TensorboardOptions['examples']
+  /** Draws example images, where the recipe wants any. */
+  readonly examples?: ExampleImages['draw']
   /** Its name in progress and messages. */
   readonly title: string
   /** The recipe's keys of its learning rate and batch size, for messages. */
@@ -72,7 +74,8 @@ export function runTraining<B extends SampleBatch>(
       loader,
       optimiser: optimiser(),
       words: classWords(dataset.classes),
-      tensorboard: report.tensorboard ? { folder: events, examples } : undefined,
+      tensorboard: report.tensorboard ? events : undefined,
+      examples: examples && examplesOf(context, examples),
       learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),
       length,
       checkpointMinutes,
@@ -87,4 +90,13 @@ export function runTraining<B extends SampleBatch>(
     })
     await lost.conclude()
   })
+}
+
+/** Undefined where nobody looks at them. */
+function examplesOf(
+  { recipe: { report }, run }: StageContext,
+  draw: ExampleImages['draw'],
+): ExampleImages | undefined {
+  if (!report.tensorboard && !report.live) return undefined
+  return { draw, show: report.live ? (images, at) => addSnapshot(run.live, images, at) : undefined }
 }

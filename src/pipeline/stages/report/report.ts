@@ -3,10 +3,9 @@ import { rmdir } from 'node:fs/promises'
 import type { ScoreRecord } from '../../../evaluate/index.ts'
 import { readImage } from '../../../io/image.ts'
 import type { HeadWeights } from '../../../methods/index.ts'
-import { readMetrics } from '../../../train/metrics.ts'
 import { exists } from '../../images/image-pass.ts'
 import { collectLost } from '../../images/lost-images.ts'
-import { type ReportData, type TokenPlots, type Training, writeReport } from '../../report/index.ts'
+import { type ReportData, type TokenPlots, writeReport } from '../../report/index.ts'
 import { readMadeFile, readStageFile } from '../../run/score-file.ts'
 import { hasStage, type StageContext } from '../../run/stage.ts'
 import { autoencoder } from '../autoencoder/index.ts'
@@ -14,13 +13,14 @@ import type { ScoresFile } from '../evaluate/evaluate.ts'
 import { stageNames } from '../list.ts'
 import type { PredictionScoresFile } from '../predict/prediction-scores.ts'
 import type { RefineScoresFile } from '../refine/refine-scores.ts'
-import { type RoundScoresFile, roundFiles } from '../segment/round-scores.ts'
+import type { RoundScoresFile } from '../segment/round-scores.ts'
 import { trainingExamples, validationExamples } from './examples.ts'
 import { readExamples } from './report-examples.ts'
 import { factsOf, settingsOf, subtitleOf } from './report-facts.ts'
 import { runGallery } from './run-gallery.ts'
 import { resultLinks } from './run-results.ts'
 import { readTokenPlots } from './token-plots.ts'
+import { readTrainings } from './trainings.ts'
 
 /** Writes report.html and report/. An image that cannot be read is named and left out, or ends the stage under `strict`; of a
  * run that is still going, it shows what is there. */
@@ -78,22 +78,4 @@ async function laterScores({ recipe, run }: StageContext): Promise<ScoreRecord[]
 /** Undefined for a method without class tokens, and a run whose CAMs were made before they were kept. */
 async function tokenPlots({ run: { classTokens } }: StageContext): Promise<TokenPlots | undefined> {
   return (await exists(classTokens)) ? readTokenPlots(classTokens) : undefined
-}
-
-async function readTrainings({ recipe, run }: StageContext): Promise<Training[]> {
-  const rounds = Array.from({ length: recipe.segment?.retrain?.rounds ?? 0 }, (_, i) => i + 1)
-  const files = [
-    { of: 'autoencoder', path: run.autoencoderMetrics },
-    { of: 'classification network', path: run.metrics },
-    { of: 'AffinityNet', path: run.affinityMetrics },
-    ...rounds.map(round => ({
-      of: `segmentation, round ${round}`,
-      path: roundFiles(run, round).metrics,
-    })),
-    { of: 'segmentation', path: run.segmentMetrics },
-  ]
-  const trainings = await Promise.all(
-    files.map(async ({ of, path }) => ({ of, rows: await readMetrics(path) })),
-  )
-  return trainings.filter(({ rows }) => rows.length > 0)
 }

@@ -72,7 +72,7 @@ async function masksOf(
   const finalMasks: GalleryMasks = {
     title: 'final mask',
     folder: 'final',
-    whole: sets.map(() => 'result/masks/'),
+    whole: await Promise.all(sets.map(async set => ((await hasMask(final, set)) ? 'result/masks/' : null))),
     file: async ({ id }) => existing(join(final, `${id}.png`)),
   }
   const kinds: [there: boolean, masks: GalleryMasks][] = [
@@ -102,6 +102,12 @@ function thresholdOf(
       ' --resume-with-changes',
     ],
   }
+}
+
+/** Whether any image of the set has a mask in the folder. */
+async function hasMask(folder: string, { samples }: Dataset): Promise<boolean> {
+  for (const { id } of samples) if (await exists(join(folder, `${id}.png`))) return true
+  return false
 }
 
 async function existing(path: string): Promise<string | undefined> {

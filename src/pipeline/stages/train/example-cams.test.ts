@@ -80,7 +80,7 @@ test.each<[string, readonly string[]]>([
     const events = await readEvents(shown.events)
     const cams = events.filter(({ image }) => image !== undefined)
     const images = new Set(cams.map(({ tag }) => /^CAMs\/(.+), .+$/.exec(tag)![1]))
-    expect(images.size).toBe(8)
+    expect(images.size).toBe(12)
     const rows = await readMetrics(shown.metrics)
     const end = set.includes('train.validateEvery=0') ? 'epoch' : 'validation'
     const ends = rows.filter(({ kind }) => kind === end).map(({ step }) => step)

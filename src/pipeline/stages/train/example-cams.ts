@@ -1,4 +1,4 @@
-/** @file The CAMs of a few fixed images while their network trains, for TensorBoard. */
+/** @file The CAMs of a few fixed images while their network trains, for TensorBoard and the live report. */
 import { onlyTagged } from '../../../data/dataset.ts'
 import type { Sample } from '../../../data/sample.ts'
 import { resize } from '../../../data/transforms/resize.ts'
@@ -12,7 +12,7 @@ import { collectLost, type LostImages } from '../../images/lost-images.ts'
 import { drawColumn } from '../../report/index.ts'
 import type { StageContext } from '../../run/stage.ts'
 
-const MOST = 8 // images
+const MOST = 12 // images
 const SIDE = 256 // the longest of an image as it is shown, pixels
 
 /**

@@ -37,10 +37,11 @@ Examples:
   masks: ({ recipe: { train }, scored }) => ({
     base: train.validateEvery > 0 && train.select === 'gt-miou' ? [scored] : [],
   }),
-  outputs: ({ checkpoints, metrics, environment, events }) => [
+  outputs: ({ checkpoints, metrics, environment, events, live }) => [
     { path: checkpoints, needed: true, aside: true, spent: STATES },
     { path: metrics, aside: true, passing: true },
     { path: events, aside: true, passing: true },
+    { path: live, passing: true },
     { path: environment, aside: true, passing: true },
   ],
   weights: { key: 'weights', flag: '--weights' },
