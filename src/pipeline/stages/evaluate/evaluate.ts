@@ -33,7 +33,7 @@ import { openScoredSplit } from '../../run/open-data.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 import { compareMaskTags, type MaskTags } from './mask-tags.ts'
 import { writeMasks } from './masks.ts'
-import { thresholdOfCams } from './threshold-of-cams.ts'
+import { chosenByCams, thresholdOfCams } from './threshold-of-cams.ts'
 
 /** Content of scores.json; `scores` is empty when the images have no masks. */
 export interface ScoresFile {
@@ -45,9 +45,6 @@ export interface ScoresFile {
   readonly ofCams?: { readonly threshold: number; readonly miou?: number | undefined } | null
   readonly classes: readonly string[]
 }
-
-/** Of CAMs that cannot be read: near the best value of MCTformer. */
-const LAST_RESORT = 0.4
 
 /** Writes scores.json, scores.txt, image-scores.json and masks/; prints the table. An image that cannot be
  * read is named and left out, or ends the stage under `strict`; without masks that hold a class the threshold is chosen from the CAMs alone. */
@@ -66,7 +63,7 @@ export async function evaluateStage(context: StageContext): Promise<void> {
   })
   maskTags.tell(log, split)
   const score = unscored === undefined ? pickScore(recipe, { sweep, count, split, known }) : undefined
-  const chosen = score?.score.threshold ?? known ?? blindThreshold(ofCams)
+  const chosen = score?.score.threshold ?? known ?? chosenByCams(ofCams)
   const threshold = chosen.value
   await writeMasks(context, { threshold, scored })
   const ofCamsScore =
@@ -97,12 +94,6 @@ function comparedWith(ofCams: ScoresFile['ofCams'], { threshold, metric }: Score
 
 function miouAt(curve: readonly SweepPoint[], threshold: number): number | undefined {
   return curve.find(point => point.threshold === threshold)?.miou
-}
-
-function blindThreshold(ofCams: number | undefined): ChosenThreshold {
-  return ofCams === undefined
-    ? { value: LAST_RESORT, choice: { how: 'given' } }
-    : { value: ofCams, choice: { how: 'from the CAMs alone' } }
 }
 
 /** The result of one pass over the masks and CAMs of a split. */
@@ -230,7 +221,7 @@ function whyUnscored({
 /** The recipe's threshold, or that of its CAMs; undefined where masks choose it. */
 function knownThreshold(recipe: Recipe, ofCams: number | undefined): ChosenThreshold | undefined {
   const given = recipe.evaluate.threshold
-  if (given === 'cams') return blindThreshold(ofCams)
+  if (given === 'cams') return chosenByCams(ofCams)
   if (given !== null) return { value: given, choice: { how: 'given' } }
   const own = methodOf(recipe).threshold?.(recipe)
   return own === undefined ? undefined : { value: own, choice: { how: 'what the CAMs are made for' } }

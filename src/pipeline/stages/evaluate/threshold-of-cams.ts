@@ -3,11 +3,17 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scaledSize } from '../../../data/transforms/views.ts'
 import { InputError } from '../../../errors.ts'
-import { addBestScores, camThreshold, createScoreHistogram } from '../../../evaluate/index.ts'
+import {
+  addBestScores,
+  type ChosenThreshold,
+  camThreshold,
+  createScoreHistogram,
+} from '../../../evaluate/index.ts'
 import { readCams } from '../../images/cam-file.ts'
 import { Interrupted, type StageContext } from '../../run/stage.ts'
 
 const ENOUGH = 400 // images: the threshold of more is the same
+const LAST_RESORT = 0.4 // of CAMs that cannot be read: near the best value of MCTformer
 const SIDE = 256 // pixels: larger CAMs are averaged down
 
 /** Undefined where no CAM can be read; the stages that need them name those. */
@@ -30,4 +36,11 @@ export async function thresholdOfCams(
     }
   }
   return camThreshold(histogram)
+}
+
+/** The threshold that the CAMs suggest, as a choice; a constant where they suggest none. */
+export function chosenByCams(ofCams: number | undefined): ChosenThreshold {
+  return ofCams === undefined
+    ? { value: LAST_RESORT, choice: { how: 'given' } }
+    : { value: ofCams, choice: { how: 'from the CAMs alone' } }
 }

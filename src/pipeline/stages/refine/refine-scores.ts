@@ -17,7 +17,7 @@ import { openScoredSplit } from '../../run/open-data.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { sweepImages } from '../evaluate/evaluate.ts'
 import { scoreLabels } from '../evaluate/score-labels.ts'
-import { thresholdOfCams } from '../evaluate/threshold-of-cams.ts'
+import { chosenByCams, thresholdOfCams } from '../evaluate/threshold-of-cams.ts'
 import { pseudoMaskFile } from './pseudo-masks.ts'
 
 /** Content of refine-scores.json; `scores` is empty when the images have no masks. */
@@ -35,9 +35,6 @@ const METRICS = {
   affinity: 'mask',
   'affinity+crf': 'mask',
 } as const satisfies Record<RefineRecipe['method'], MetricName>
-
-/** Of CAMs that cannot be read: the published constant. */
-const LAST_RESORT = 0.39
 
 /** The recipe's background score; to sweep, the threshold at which the maps of the folder meet the masks best. */
 export async function chooseBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
@@ -68,10 +65,7 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
 async function blindBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
   const own = methodOf(context.recipe).threshold?.(context.recipe)
   if (own !== undefined) return { value: own, choice: { how: 'what the CAMs are made for' } }
-  const ofCams = await thresholdOfCams(maps, context)
-  return ofCams === undefined
-    ? { value: LAST_RESORT, choice: { how: 'given' } }
-    : { value: ofCams, choice: { how: 'from the CAMs alone' } }
+  return chosenByCams(await thresholdOfCams(maps, context))
 }
 
 /** Writes refine-scores.json and refine-scores.txt; prints the table. An image that cannot be scored is named and left out. */
