@@ -28,7 +28,7 @@ export function abortOnInterrupt(
       if (again && name !== 'SIGHUP' && (name === 'SIGINT' || !hungUp)) source.exit(INTERRUPTED)
       hungUp ||= name === 'SIGHUP'
       if (again) return
-      tell('stopping: the current step is finished and saved; Ctrl-C again stops at once')
+      tell('stopping once what is begun is finished and saved; Ctrl-C again stops at once')
       controller.abort()
     }
     return { name, listener }

@@ -34,7 +34,7 @@ describe('tagmask runs', () => {
   it('compares', async () => {
     const runs = await runsWith('a', 'b')
     expect((await tagmask('runs', 'compare', 'a', 'b', '--runs', runs)).out).toBe(
-      'the recipes have the same keys\n\nno scores\n',
+      'the recipes are the same\n\nno scores\n',
     )
     expect((await tagmask('runs', 'compare', 'a', 'c', '--runs', runs)).err).toContain('there is no such run')
   })

@@ -130,7 +130,8 @@ interrupted one resumes where it stopped. With --json each line of the output is
 Examples:
   tagmask run mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --weights deit_small_patch16_224.safetensors
   tagmask run recipes/mctformer-v2_deit-ti_voc-mini.yaml --data voc-mini --weights deit_tiny.safetensors --set train.epochs=30 --name thirty
-  tagmask run photos_cpu --data photos --weights deit_tiny.safetensors --dry-run      (what it would do, how long, how large)
+  tagmask run photos_cpu --data photos --weights deit_tiny.safetensors --dry-run      (what it would do, how long, how large; a
+                                               demo's images are made all the same)
   tagmask run mctformer_demo --report          (open runs/mctformer_demo/report.html and see it learn)
   tagmask run thirty                           (resume an interrupted run)
   tagmask run my.yaml --data photos --set model.width='{embedDim: 96, depth: 3, heads: 3}' --set maps.scales='[1, 0.5]'`,

@@ -17,7 +17,24 @@ const OTHERS = 1e6 // metrics, scores, lists
 const RESNET = { resnet38: 420e6, resnet50: 100e6 } // their weights
 const MIT = 55e6
 
-/** Bytes of each stage of the recipe once it is done. */
+/** Weights, their gradients' averages, and the file of before while a new one is written. */
+const STATE = 6.2
+
+/** Bytes at the most while the recipe runs: beside what stays, the states of the largest training, or of all that are kept. */
+export function peakDisk(recipe: Recipe, size: Parameters<typeof estimateDisk>[1]): number {
+  const { segment, refine, affinity, keep } = recipe
+  const weights = [
+    encoderBytes(recipe),
+    ...(walks(refine) ? [backboneBytes(affinity.backbone, recipe)] : []),
+    ...(segment === null ? [] : [backboneBytes(segment.backbone, recipe)]),
+    weightsOf(autoencoderOf(recipe)?.encoder.vit),
+  ]
+  const states = weights.map(bytes => STATE * bytes)
+  const stays = [...estimateDisk(recipe, size).values()].reduce((sum, bytes) => sum + bytes, 0)
+  return stays + (keep === 'all' ? states.reduce((sum, bytes) => sum + bytes, 0) : Math.max(...states))
+}
+
+/** Bytes of each stage of the recipe once it is done, without states that are kept. */
 export function estimateDisk(
   recipe: Recipe,
   { images, valImages, ...size }: WorkSize & { readonly tags?: number },

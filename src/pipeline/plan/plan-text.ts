@@ -20,7 +20,12 @@ export function planText(plan: RunPlan): string {
     ...stageRows(stages),
     ['in all', totalText(plan)],
     ...(stages.some(({ name }) => name === 'result')
-      ? [['masks', `will be in ${fromHere(result)}`] as [string, string]]
+      ? [
+          ['masks', `${stages.every(({ done }) => done) ? 'are' : 'will be'} in ${fromHere(result)}`] as [
+            string,
+            string,
+          ],
+        ]
       : []),
   ]
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
@@ -79,10 +84,13 @@ function stageRows(stages: readonly PlannedStage[]): [string, string][] {
   ])
 }
 
-function totalText({ stages, machine }: RunPlan): string {
-  const bytes = formatBytes(stages.reduce((sum, stage) => sum + stage.bytes, 0))
+function totalText({ stages, machine, peak, free }: RunPlan): string {
+  if (stages.every(({ done }) => done)) return 'nothing to do'
+  const stays = formatBytes(stages.reduce((sum, stage) => sum + stage.bytes, 0))
+  const room = free !== undefined && free < peak ? `, of which ${formatBytes(free)} are free` : ''
+  const bytes = `${stays}, while it runs up to ${formatBytes(peak)}${room}`
   if (machine === undefined) return `${bytes}; the time on a GPU is not estimated`
   const seconds = stages.reduce((sum, stage) => sum + (stage.seconds ?? 0), 0)
   const speed = `${Math.round(machine.gflops)} GFLOP/s in ${machine.precision}, measured now`
-  return `about ${formatDuration(seconds)} and ${bytes}, by the speed of ${count(machine.cores, 'thread')} here (${speed})`
+  return `about ${formatDuration(seconds)}; ${bytes}; by the speed of ${count(machine.cores, 'thread')} here (${speed})`
 }

@@ -62,7 +62,7 @@ describe('the plan of a run', () => {
     expect(row('start')).toBe('  start     random weights')
     expect(row('train')).toMatch(/^ {2}train {5}\d+ s +\d+ MB {2}10 steps: 5 x 2, batches of 4$/)
     expect(row('in all')).toMatch(
-      /^ {2}in all {4}about \d+ s and \d+ MB, by the speed of \d+ threads? here \(\d+ GFLOP\/s in (fp32|bf16), measured now\)$/,
+      /^ {2}in all {4}about \d+ s; \d+ MB, while it runs up to \d+ MB; by the speed of \d+ threads? here \(\d+ GFLOP\/s in (fp32|bf16), measured now\)$/,
     )
     expect(row('masks')).toMatch(/planned\/result$/)
   })

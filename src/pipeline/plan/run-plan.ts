@@ -2,18 +2,21 @@
 import { type Dataset, tagged } from '../../data/dataset.ts'
 import type { Sample } from '../../data/sample.ts'
 import { InputError } from '../../errors.ts'
+import { count } from '../../io/count.ts'
 import { readImage } from '../../io/image.ts'
 import { imageSize } from '../../io/image-size.ts'
 import { silentLog } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
+import { encoderOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { freeBytes } from '../run/preflight.ts'
 import type { RunFolder } from '../run/run-folder.ts'
+import { stagesToDo } from '../run/run-stages.ts'
 import type { StageName } from '../run/stage.ts'
-import { readMarker } from '../run/stage-marker.ts'
 import { weightFiles } from '../run/weight-files.ts'
 import { stagesOf, trainingsOf } from '../stages/list.ts'
 import { lengthOf } from '../training/training-length.ts'
-import { estimateDisk } from './disk-use.ts'
+import { estimateDisk, peakDisk } from './disk-use.ts'
 import { estimateWork, type Machine, secondsOf } from './stage-work.ts'
 
 export interface RunPlan {
@@ -31,6 +34,9 @@ export interface RunPlan {
   /** Files of weights that are read; empty: all networks start from random weights. */
   readonly weights: readonly { readonly key: string; readonly file: string }[]
   readonly stages: readonly PlannedStage[]
+  /** Bytes at the most while it runs, and those that are free; undefined where unknown. */
+  readonly peak: number
+  readonly free: number | undefined
   /** Undefined on a GPU, whose speed is not measured. */
   readonly machine: (Machine & { readonly precision: string }) | undefined
   readonly result: string
@@ -71,9 +77,16 @@ const LOOKED_AT = 200 // images, where not all are
 
 /** Measures the machine for about half a second. Changes nothing. */
 export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
-  const { recipe, dataset, valDataset, run, lookAtAll } = options
-  const samples = [...dataset.samples, ...(valDataset?.samples ?? [])]
-  const { width, height, unreadable } = await lookAt(samples, { lookAtAll })
+  const { recipe, run, lookAtAll } = options
+  const all = [...options.dataset.samples, ...(options.valDataset?.samples ?? [])]
+  const { width, height, unreadable } = await lookAt(all, { lookAtAll, least: encoderOf(recipe).patchSize })
+  const lost = new Set(unreadable.map(({ id }) => id))
+  const usable = (set: Dataset): Dataset => ({
+    ...set,
+    samples: set.samples.filter(({ id }) => !lost.has(id)),
+  })
+  const dataset = usable(options.dataset)
+  const valDataset = options.valDataset && usable(options.valDataset)
   const images = tagged(dataset).length
   const tags = images === 0 ? 1 : tagged(dataset).reduce((sum, { tags }) => sum + tags.length, 0) / images
   const counts = dataset.classes.map((_, k) => dataset.samples.filter(({ tags }) => tags.includes(k)).length)
@@ -96,37 +109,39 @@ export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
     classes: dataset.classes.map((name, k) => ({ name, images: counts[k]! })),
     weights: (await weightFiles(recipe)).map(({ key, file }) => ({ key, file })),
     stages: await planStages(options, { size, machine }),
+    peak: peakDisk(recipe, size),
+    free: await freeBytes(run.root),
     machine,
     result: run.result,
   }
 }
 
 async function planStages(
-  { recipe, run, stages, force }: RunPlanOptions,
+  options: RunPlanOptions,
   { size, machine }: { size: Parameters<typeof estimateDisk>[1]; machine: Machine | undefined },
 ): Promise<PlannedStage[]> {
+  const { recipe, stages } = options
+  const toDo = await stagesToDo({ ...options, signal: new AbortController().signal, log: silentLog() })
   const work = new Map(estimateWork(recipe, size).map(stage => [stage.stage, stage]))
   const disk = estimateDisk(recipe, size)
   const trainings = trainingsOf(recipe)
-  return Promise.all(
-    stagesOf(recipe)
-      .filter(({ name }) => stages.includes(name))
-      .map(async stage => {
-        const { name } = stage
-        const done = !force && (await readMarker(run, name))?.state === 'done'
-        const load = work.get(name)
-        const own = new Set((stage.trainings?.(recipe) ?? []).map(({ section }) => section))
-        return {
-          name,
-          trainings: trainings
-            .filter(({ section }) => own.has(section))
-            .map(training => trainingWords(recipe, training, size.images)),
-          done,
-          seconds: done || load === undefined ? 0 : machine && secondsOf(load, machine),
-          bytes: disk.get(name) ?? 0,
-        }
-      }),
-  )
+  return stagesOf(recipe)
+    .filter(({ name }) => stages.includes(name))
+    .map(stage => {
+      const { name } = stage
+      const done = !toDo.has(name)
+      const load = work.get(name)
+      const own = new Set((stage.trainings?.(recipe) ?? []).map(({ section }) => section))
+      return {
+        name,
+        trainings: trainings
+          .filter(({ section }) => own.has(section))
+          .map(training => trainingWords(recipe, training, size.images)),
+        done,
+        seconds: done || load === undefined ? 0 : machine && secondsOf(load, machine),
+        bytes: disk.get(name) ?? 0,
+      }
+    })
 }
 
 /** "120 steps: 8 epochs of 15, batches of 4" */
@@ -144,7 +159,7 @@ function trainingWords(
   const length = lengthOf(own, { batches, title: section, log: silentLog() })
   const all = length.unit === 'steps' ? length.count : length.count * batches
   const inEpochs = length.unit === 'steps' ? '' : `: ${length.count} x ${batches}`
-  return `${all.toLocaleString('en-US')} steps${inEpochs}, batches of ${batchSize}`
+  return `${count(all, 'step')}${inEpochs}, batches of ${batchSize}`
 }
 
 function setOf(set: Dataset): PlannedSet {
@@ -156,7 +171,7 @@ function setOf(set: Dataset): PlannedSet {
 /** The mean size by the headers; the reason of an unreadable image by reading it. */
 async function lookAt(
   samples: readonly Sample[],
-  { lookAtAll }: { lookAtAll: boolean },
+  { lookAtAll, least }: { lookAtAll: boolean; least: number },
 ): Promise<{ width: number; height: number; unreadable: { id: string; why: string }[] }> {
   const step = lookAtAll ? 1 : Math.max(1, Math.floor(samples.length / LOOKED_AT))
   const looked = samples.filter((_, i) => i % step === 0)
@@ -164,6 +179,10 @@ async function lookAt(
   let [width, height, found] = [0, 0, 0]
   await inParallel(looked, async ({ id, image }) => {
     const size = await imageSize(image)
+    if (size !== undefined && Math.min(size.width, size.height) < least) {
+      unreadable.push({ id, why: `smaller than a patch of ${least} pixels` })
+      return
+    }
     if (size !== undefined) {
       width += size.width
       height += size.height

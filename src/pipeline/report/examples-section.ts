@@ -24,7 +24,7 @@ export function examplesSection(examples: readonly WrittenExample[], classes: re
   if (examples.length === 0) return html``
   const kinds = new Set(examples.flatMap(example => example.kinds))
   return html`<section id="examples"><h2>Examples, stage by stage</h2>
-<p class="lead">Good, typical and bad images. Every view is laid over its photo; the white line in a map is the threshold. Classes have one colour throughout, also in the mask PNGs (labels.txt).</p>
+<p class="lead">Some images, stage by stage. Every view is laid over its photo; the white line in a map is the threshold. Classes have one colour throughout, also in the mask PNGs (labels.txt).</p>
 <div class="keys">${classKey(classes)}${kinds.has('CAM') && mapKey()}${kinds.has('errors') && errorKey()}</div>
 ${examples.map(
   ({ id, tags, note, views }) => html`<article class="card example">

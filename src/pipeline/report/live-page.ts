@@ -8,7 +8,7 @@ import { lineChart } from './svg-chart.ts'
 
 export interface LiveStage {
   readonly name: string
-  readonly state: 'to do' | 'running' | 'done'
+  readonly state: 'to do' | 'running' | 'stopped' | 'done'
   /** Since it began, or that it took. */
   readonly seconds: number | undefined
 }

@@ -40,7 +40,7 @@ ${weakClassesSection(weak)}
 ${data.gallery !== undefined && gallerySection(classes, data.gallery, gallery)}
 ${scoreTable(scores)}
 ${examplesSection(examples, classes)}
-${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps. In the sweep, a low threshold paints too much (FP), a high one too little (FN).</p><div class="charts">${charts}</div></section>`}
+${charts.length > 0 && html`<section><h2>Curves</h2><p class="lead">In training, bold lines are means of an epoch and faint ones single steps.${sweepCharts(scores).length > 0 && ' In the sweep, a low threshold paints too much (FP), a high one too little (FN).'}</p><div class="charts">${charts}</div></section>`}
 ${reconstructionsSection(reconstructions)}
 ${headWeightsSection(data.headWeights)}
 ${tokenPlotsSection(data.tokenPlots, classes)}

@@ -24,6 +24,8 @@ export interface PreflightOptions {
   readonly run: RunFolder
   /** The requested stages. */
   readonly stages: readonly StageName[]
+  /** Read every file of weights now, also one that its stage would read at once. */
+  readonly readAll?: boolean
   readonly log: Log
 }
 
@@ -61,17 +63,20 @@ const RESNET_ANCHORS = { ResNet38: 'conv1a.weight', ResNet50: 'layer1.0.conv1.we
 
 /** Weight files are read whole, which finds truncated ones; names and sizes must be those of the stage's backbone. */
 async function checkWeights(
-  { recipe, run, stages }: PreflightOptions,
+  { recipe, run, stages, readAll = false }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
 ): Promise<void> {
   for (const { file, key, stage, backbone: backboneOf, ofAnother } of weights) {
     if (!stages.includes(stage) || ofAnother) continue
     const marker = await readMarker(run, stage)
-    const first = stages[0] === stage // it reads the file at once
+    const first = !readAll && stages[0] === stage // it reads the file at once
     if (first || marker?.state === 'done') continue
     const backbone = backboneOf?.(recipe) ?? 'model'
     const vit = backboneShape(backbone, recipe)
-    if (vit === undefined && backbone === 'model') continue // its method says what fits when it loads them
+    if (vit === undefined && backbone === 'model') {
+      if (readAll) await readWeights(file)
+      continue // its method says what fits when it loads them
+    }
     checkBackbone(await readWeights(file), {
       file,
       key,
@@ -155,7 +160,7 @@ async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promi
 }
 
 /** On the disk of a folder or of its nearest existing parent; undefined where unknown. */
-async function freeBytes(path: string): Promise<number | undefined> {
+export async function freeBytes(path: string): Promise<number | undefined> {
   try {
     const { bavail, bsize } = await statfs(path)
     return bavail * bsize

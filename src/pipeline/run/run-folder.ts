@@ -131,8 +131,7 @@ export async function openRunFolder(root: string, recipe: Recipe): Promise<RunFo
   await writeFileAtomic(join(run.root, RUN_MARK), `${JSON.stringify(mark, null, 2)}\n`)
   await removeLeftoversBelow(run.root)
   await writeFileAtomic(run.recipe, formatRecipe(recipe))
-  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks, run.images])
-    await makeFolder(folder)
+  for (const folder of [run.stages, run.checkpoints, run.maps, run.masks]) await makeFolder(folder)
   return run
 }
 

@@ -115,12 +115,16 @@ export async function runRecipe({
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
-  await preflight({ recipe, dataset, run: runFolder(root), stages, log })
+  await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, log })
   if (onPlan !== undefined)
     onPlan(
       await planRun({ recipe, dataset, valDataset, run: runFolder(root), stages, force, lookAtAll: dryRun }),
     )
-  if (dryRun) return { run: runFolder(root), stages, worked: [] }
+  if (dryRun) {
+    const planned = stagesOf(recipe).filter(({ name }) => stages.includes(name))
+    await warnOfRandomStarts(recipe, { stages: planned, run: runFolder(root), force, log })
+    return { run: runFolder(root), stages, worked: [] }
+  }
   const release = await lockRun(runFolder(root))
   try {
     await refuseForeignFolder(root) // it may have become another's

@@ -80,6 +80,34 @@ export async function runStages({
   return worked
 }
 
+/**
+ * The stages among the requested ones that have work to do; a stage whose inputs a stage before it will make anew counts. Changes
+ * nothing, but may note hashes of files in an existing run folder.
+ */
+export async function stagesToDo({
+  recipe,
+  run,
+  dataset,
+  valDataset,
+  stages = stageNames(recipe),
+  signal,
+  log,
+  force = false,
+}: RunStagesOptions): Promise<ReadonlySet<StageName>> {
+  const markers = await Promise.all(stages.map(name => readMarker(run, name)))
+  if (force || markers.every(marker => marker === undefined)) return new Set(stages)
+  const made = new Map<StageName, StageMarker>()
+  const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
+  const sources = await openSources(context, { stages, made })
+  const toDo = new Set<StageName>()
+  for (const stage of withStagesBefore(stages, recipe)) {
+    const { todo, marker } = await stageState(run, stage, sources)
+    if (todo === 'done' && marker !== undefined) made.set(stage.name, marker)
+    else toDo.add(stage.name)
+  }
+  return toDo
+}
+
 /** Says when the stage begins, and how long it took. */
 async function sayingTime(stage: StageName, log: Log, work: () => Promise<void>): Promise<void> {
   const began = performance.now()
@@ -130,6 +158,7 @@ async function doneElsewhere(
   stage: StageDefinition,
   sources: InputSources,
 ): Promise<RunFolder | undefined> {
+  if (stage.outputs(runFolder('.')).some(({ theirs }) => theirs)) return undefined // people may have changed them
   for (const run of siblings.map(runFolder))
     if ((await stageState(run, stage, sources)).todo === 'done') return run
   return undefined

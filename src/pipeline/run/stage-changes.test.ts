@@ -324,6 +324,17 @@ describe('files of a stage that is done', () => {
     await writeFile(join(result, 'notes.txt'), 'mine')
     await go(['evaluate.threshold=0.7'])
     expect(await readFile(join(place, 'result.old-2', 'notes.txt'), 'utf8')).toBe('mine')
+
+    await writeFile(join(result, 'masks.txt'), 'added')
+    await rm(join(result, 'labels.txt'))
+    expect(await go(['evaluate.threshold=0.7'])).toEqual(['result']) // repaired
+    await go(['evaluate.threshold=0.8'])
+    expect(await readFile(join(place, 'result.old-3', 'masks.txt'), 'utf8')).toBe('added')
+
+    await writeFile(join(result, 'labels.txt'), 'RESULT') // as long as what was there, and older
+    await utimes(join(result, 'labels.txt'), 0, 0)
+    await go(['evaluate.threshold=0.9'])
+    expect(await readFile(join(place, 'result.old-4', 'labels.txt'), 'utf8')).toBe('RESULT')
   })
 
   it('of trainings of earlier rounds are kept aside too', async () => {
@@ -358,7 +369,7 @@ it('a sibling takes over what was made from the same contents, and only that', a
   await go(set)
   const recipe = parseRecipe('method: mctformer\n', 'x')
   const two = await openRunFolder(root('two'), recipe)
-  expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
+  expect(await go(set, { run: two, siblings: [root()] })).toEqual(['result']) // people may have changed it there
   expect(told()).toContain('train: reused from /runs/one, which has the same inputs\n')
   expect(await go(set, { run: two, siblings: [root()] })).toEqual([])
   await mkdir(join(folder, 'other'))

@@ -92,39 +92,19 @@ export function filesOfImage(
   return (stage.filesOfImage?.(image, { run, recipe }) ?? []).map(path => inRun(run.root, path))
 }
 
-/** The files of a stage when it was last done, none if it never was, and when it last wrote. */
-export interface LeftFiles {
-  readonly files: FileList
-  readonly written: string | undefined
-}
-
-/** Removes the files of a stage; those that took hours, and what people have changed since it `left` them, are set aside. */
+/** Removes the files of a stage; those that took hours are set aside, and with `changed` those that people work on. */
 export async function clearOutputs(
   run: RunFolder,
   stage: StageDefinition,
-  { left, log }: { left: LeftFiles; log: Log },
+  { changed, log }: { changed: boolean; log: Log },
 ): Promise<void> {
   for (const { path, aside, theirs } of stage.outputs(run)) {
     const found = await stat(path).catch(() => undefined)
     if (found === undefined) continue
-    if (aside === true || (theirs === true && (await isChanged(run, path, left)))) await setAside(path, log)
+    if (aside === true || (theirs === true && changed)) await setAside(path, log)
     else await rm(path, { recursive: true })
     if (found.isDirectory()) await mkdir(path, { recursive: true })
   }
-}
-
-const STAMPS = 3000 // ms; file systems stamp times in steps of up to two seconds
-
-/** Whether somebody has added a file, or changed one since the stage was done. */
-async function isChanged(run: RunFolder, path: string, { files, written }: LeftFiles): Promise<boolean> {
-  if (written === undefined || Object.keys(files).length === 0) return false
-  const last = Date.parse(written) + STAMPS
-  for (const [file, size] of await filesAt(run.root, path)) {
-    if (files[file] !== size) return true
-    const { mtimeMs } = await stat(join(run.root, file))
-    if (mtimeMs > last) return true
-  }
-  return false
 }
 
 /** Renames to the first free name "PATH.old-N"; an empty folder is removed. */
@@ -143,7 +123,7 @@ async function setAside(path: string, log: Log): Promise<void> {
 }
 
 /** Paths in the run folder and sizes, sorted; a file itself, or all below a folder. */
-async function filesAt(root: string, path: string): Promise<[string, number][]> {
+export async function filesAt(root: string, path: string): Promise<[string, number][]> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) return []
   if (!found.isDirectory()) return [[inRun(root, path), found.size]]

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { packageVersion } from '../../io/package-root.ts'
 import type { Log } from '../../train/log.ts'
+import { changedByPeople, filesOfPeople, noteMade } from './made-files.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { Stage, StageContext, StageDefinition, StageName } from './stage.ts'
 import { type InputSources, imagesOf } from './stage-inputs.ts'
@@ -13,18 +14,10 @@ import {
   readNotes,
   removeNotes,
   type StageMarker,
-  type StageNotes,
   writeMarker,
   writeNotes,
 } from './stage-marker.ts'
-import {
-  clearOutputs,
-  type LeftFiles,
-  listOutputs,
-  refuseNothingMade,
-  removeSpent,
-  sameMade,
-} from './stage-outputs.ts'
+import { clearOutputs, listOutputs, refuseNothingMade, removeSpent, sameMade } from './stage-outputs.ts'
 import { lostImages, type StageState } from './stage-state.ts'
 import { takeOver } from './take-stage.ts'
 
@@ -57,7 +50,7 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
   }
   if (fresh) {
     await writeMarker(run, { ...now, state: 'clearing' })
-    await clearOutputs(run, stage, { left: leftBy(state.marker, state.notes), log })
+    await clearOutputs(run, stage, { changed: (await changedByPeople(run, stage)).length > 0, log })
     await removeNotes(run, name)
     await writeNotes(run, name, { images: contentsNow(stage, sources) })
   }
@@ -66,6 +59,7 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
     if (stage.filesOfImage !== undefined) await writeNotes(run, name, { images: contentsNow(stage, sources) })
     for (const file of state.damaged) await rm(join(run.root, file), { force: true })
   }
+  const before = new Set(await filesOfPeople(run, stage))
   const lost = new Set<string>()
   await work({
     ...context,
@@ -74,6 +68,7 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
       lost.add(id)
     },
   })
+  await noteMade(run, stage, before)
   await finish(stage, { ...options, now, fresh, lost })
 }
 
@@ -120,19 +115,14 @@ export async function takeFrom(
   const { name } = stage
   const [marker, notes] = [await readMarker(twin, name), await readNotes(twin, name)]
   if (marker === undefined) return
-  const left = leftBy(await readMarker(run, name), await readNotes(run, name))
   await writeMarker(run, { ...marker, state: 'clearing' })
-  await clearOutputs(run, stage, { left, log })
+  await clearOutputs(run, stage, { changed: false, log })
   await removeNotes(run, name)
   const to = stage.outputs(run)
   for (const [i, { path }] of stage.outputs(twin).entries()) await takeOver(path, to[i]!.path)
   await writeNotes(run, name, notes)
   await writeMarker(run, { ...marker, takenFrom: relative(run.root, twin.root) })
   log.info(`${name}: reused from ${fromHere(twin.root)}, which has the same inputs`)
-}
-
-function leftBy(marker: StageMarker | undefined, { files }: StageNotes): LeftFiles {
-  return { files, written: marker?.finished ?? marker?.started }
 }
 
 function sayWhy(name: StageName, { todo, why }: StageState, log: Log): void {

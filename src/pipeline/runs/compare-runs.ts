@@ -76,7 +76,7 @@ export function comparisonText({ runs, keys, neutral, scores }: RunComparison): 
   const columns = runs.map(title => ({ title, most: WIDEST }))
   const sections = [
     keys.length === 0
-      ? 'the recipes have the same keys'
+      ? 'the recipes are the same'
       : textTable(
           [{ title: 'key' }, ...columns],
           keys.map(({ key, values }) => [key, ...values.map(show)]),

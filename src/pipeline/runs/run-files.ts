@@ -2,6 +2,7 @@
 import { type Dirent, lstatSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { changedByPeople } from '../run/made-files.ts'
 import { RUN_MARK, type RunFolder } from '../run/run-folder.ts'
 import { readMarker, readNotes } from '../run/stage-marker.ts'
 import { STAGES } from '../stages/list.ts'
@@ -56,12 +57,14 @@ export async function splitFiles(
   const single = new Set([recipe, sessions, contents, lostImages, environment].map(inRun))
   for (const name of [RUN_MARK, ...LEGEND]) single.add(name)
   const listed = new Set<string>()
+  const theirs = new Set<string>() // what people have changed or added
   const open: string[] = [] // outputs without a complete list
   for (const stage of STAGES) {
-    for (const ending of ['json', 'files.json', 'images.json', 'lost'])
+    for (const ending of ['json', 'files.json', 'images.json', 'made.json', 'lost'])
       single.add(inRun(join(run.stages, `${stage.name}.${ending}`)))
     const [marker, notes] = [await readMarker(run, stage.name), await readNotes(run, stage.name)]
     for (const file of Object.keys(notes.files)) listed.add(file)
+    for (const file of await changedByPeople(run, stage)) theirs.add(file)
     for (const { path, passing, aside } of stage.outputs(run))
       if (marker?.state !== 'done' || passing === true || aside === true) open.push(inRun(path))
   }
@@ -69,6 +72,7 @@ export async function splitFiles(
     KINDS.test(file) && open.some(place => isAt(file, place) || isSetAside(file, place))
   const ours = (file: FoundFile): boolean =>
     !file.link &&
+    !theirs.has(file.path) &&
     (single.has(file.path) || listed.has(file.path) || LEFTOVER.test(file.path) || isOpen(file.path))
   return { ours: files.filter(ours), others: files.filter(file => !ours(file)) }
 }

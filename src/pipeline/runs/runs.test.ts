@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../../../test/temporary-folder.ts'
 import { parseRecipe } from '../recipe/load.ts'
+import { noteMade } from '../run/made-files.ts'
 import { openRunFolder, type RunFolder } from '../run/run-folder.ts'
 import { lockRun } from '../run/run-lock.ts'
 import { writeMarker, writeNotes } from '../run/stage-marker.ts'
@@ -50,7 +51,7 @@ const folder = () => temporaryFolder([])
 
 test('a list has every run, newest first, with state, data and scores', async () => {
   const runs = await folder()
-  await makeRun(join(runs, 'old'), { done: ['train', 'maps', 'evaluate', 'report'] })
+  await makeRun(join(runs, 'old'), { done: ['train', 'maps', 'evaluate', 'result', 'report'] })
   const busy = await makeRun(join(runs, 'ablate-x', 'base-seed0'), {
     done: ['train'],
     running: 'maps',
@@ -145,6 +146,7 @@ test('a removal takes all that stages made, and the folder', async () => {
   const runs = await folder()
   const run = await makeRun(join(runs, 'x'), { done: ['train', 'maps', 'evaluate'], running: 'report' })
   await mkdir(`${run.checkpoints}.old-1`)
+  await mkdir(run.images)
   for (const file of ['checkpoints/last.safetensors', 'checkpoints.old-1/state.safetensors', 'metrics.jsonl'])
     await writeFile(join(run.root, file), 'x')
   for (const file of ['report.html', 'images/a-seed.png', 'labels.txt', 'lost-images.txt'])
@@ -160,6 +162,7 @@ test('a removal keeps and names what is not ours, and leaves a folder that has i
   const run = await makeRun(join(runs, 'x'), { done: ['train', 'maps', 'evaluate'] })
   const precious = await temporaryFolder({ 'photo.png': 'photo' })
   const others = ['masks/drawn-by-hand.png', 'notes.txt', 'maps/notes.csv']
+  await mkdir(run.images)
   for (const file of others) await writeFile(join(run.root, file), file)
   await symlink(precious, join(run.root, 'images', 'link'))
   const removal = await planRemoval(run.root)
@@ -172,6 +175,21 @@ test('a removal keeps and names what is not ours, and leaves a folder that has i
   await expect(planRemoval(run.root)).rejects.toThrow(
     "x: is not removed: it has no tagmask-run.json, tagmask's mark; delete it yourself if it is yours",
   )
+})
+
+test('a removal keeps what people have changed in the result', async () => {
+  const runs = await folder()
+  const run = await makeRun(join(runs, 'x'), { done: ['train', 'maps', 'evaluate'] })
+  const { result } = await import('../stages/result/index.ts')
+  await mkdir(join(run.result, 'masks'), { recursive: true })
+  for (const name of ['a', 'b']) await writeFile(join(run.result, 'masks', `${name}.png`), name)
+  await noteMade(run, result, new Set())
+  await writeNotes(run, 'result', { files: { 'result/masks/a.png': 1, 'result/masks/b.png': 1 } })
+  await writeFile(join(run.result, 'masks', 'b.png'), 'B') // of the same size
+  const { ours, others } = await planRemoval(run.root)
+  expect(others.map(({ path }) => path)).toEqual(['result/masks/b.png'])
+  expect(ours.map(({ path }) => path)).toContain('result/masks/a.png')
+  expect(ours.map(({ path }) => path)).toContain('stages/result.made.json')
 })
 
 test('a folder without the mark, or with another, is not removed', async () => {

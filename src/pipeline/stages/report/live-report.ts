@@ -62,14 +62,16 @@ async function writeLivePage(run: RunFolder, recipe: Recipe, stages: readonly Li
 
 /** By their markers. A stage whose inputs have changed since counts as done. */
 async function liveStages(run: RunFolder, recipe: Recipe): Promise<LiveStage[]> {
+  const going = (await workerOf(run)) === undefined ? ('stopped' as const) : ('running' as const)
   return Promise.all(
     stageNames(recipe).map(async name => {
       const marker = await readMarker(run, name)
       if (marker === undefined) return { name, state: 'to do' as const, seconds: undefined }
       const { state, started, finished } = marker
+      if (state !== 'done' && going === 'stopped') return { name, state: going, seconds: undefined }
       const end = finished === null ? Date.now() : Date.parse(finished)
       const seconds = Math.max(0, (end - Date.parse(started)) / 1000)
-      return { name, state: state === 'done' ? ('done' as const) : ('running' as const), seconds }
+      return { name, state: state === 'done' ? ('done' as const) : going, seconds }
     }),
   )
 }

@@ -79,7 +79,7 @@ async function masksOf(
     [await holdsSomething(run.masks), { ...flat('seed mask', 'masks', 'masks'), inScores: true }],
     [await holdsSomething(run.pseudoMasks), flat('pseudo mask', 'pseudo-masks', 'pseudo-masks')],
     [ways.some(way => way !== undefined), predictions],
-    [round !== undefined, flat('second network', 'rounds', `segment-rounds/${round}/masks`)],
+    [round !== undefined, flat('labels of the last round', 'rounds', `segment-rounds/${round}/masks`)],
     [await holdsSomething(final), finalMasks],
   ]
   return kinds.flatMap(([there, masks]) => (there ? [masks] : []))
@@ -97,7 +97,7 @@ function thresholdOf(
     choice: how === undefined ? 'a usual value' : describeChoice(how),
     curve: (score?.curve ?? []).map(point => [point.threshold, Number(point.miou.toFixed(2))] as const),
     command: [
-      `npx tagmask run ${fromHere(run.root)} --set evaluate.threshold=`,
+      `npx tagmask run ${shellWord(fromHere(run.root))} --set evaluate.threshold=`,
       ...(refined ? [' --set refine.background='] : []),
       ' --resume-with-changes',
     ],
@@ -108,6 +108,11 @@ function thresholdOf(
 async function hasMask(folder: string, { samples }: Dataset): Promise<boolean> {
   for (const { id } of samples) if (await exists(join(folder, `${id}.png`))) return true
   return false
+}
+
+/** As a POSIX shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 async function existing(path: string): Promise<string | undefined> {

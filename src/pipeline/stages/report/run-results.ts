@@ -22,8 +22,13 @@ export async function resultLinks(context: StageContext): Promise<ResultLink[]> 
     link('result/labels.txt', 'the numbers, names and colours of the labels'),
     ...(round === undefined
       ? []
-      : [link(`segment-rounds/${round}/masks`, 'masks that the second network drew of the tagged photos')]),
-    link('pseudo-masks', 'pseudo masks of the tagged photos, from which the second network learned'),
+      : [
+          link(
+            `segment-rounds/${round}/masks`,
+            'labels of the last round: masks that the segmentation network drew of the tagged photos',
+          ),
+        ]),
+    link('pseudo-masks', 'pseudo masks of the tagged photos, from which the segmentation network learned'),
     link('masks', 'seeds of the tagged photos, at the threshold named below'),
     ...predicted.filter(found => found !== undefined),
     link('labels.txt', 'the numbers, names and colours of the labels in all masks'),

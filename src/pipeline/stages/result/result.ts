@@ -1,7 +1,8 @@
 /** @file Stage `result`: copies the final masks into one folder, with overlays and areas. Imports no torch. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sample as listed } from '../../../data/listing.ts'
+import { InputError } from '../../../errors.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import { count } from '../../../io/count.ts'
 import { encodeImage, readImage, reducedImage } from '../../../io/image.ts'
@@ -10,6 +11,7 @@ import { legendFiles } from '../../../io/label-legend.ts'
 import { exists, limitsOf, passOver } from '../../images/image-pass.ts'
 import { inParallel } from '../../images/in-parallel.ts'
 import { drawMask } from '../../report/index.ts'
+import { makeFolder } from '../../run/run-folder.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { type AreaRow, areasOf, areasTable } from './areas.ts'
 import { type FinalMask, finalMasks, resultFiles, sourcesInWords } from './final-masks.ts'
@@ -27,8 +29,8 @@ export async function resultStage(context: StageContext): Promise<void> {
   const files = resultFiles(run)
   const most = recipe.result.overlays
   const overlays = masks.length <= most
-  await mkdir(files.masks, { recursive: true })
-  if (overlays) await mkdir(files.overlays, { recursive: true })
+  await makeFolder(files.masks)
+  if (overlays) await makeFolder(files.overlays)
   for (const [name, text] of legendFiles(['background', ...dataset.classes])) {
     const file = join(run.result, name)
     if (!(await exists(file))) await writeFileAtomic(file, text)
@@ -75,10 +77,16 @@ async function writeFinalMasks(
         }
         pass.done()
       } catch (error) {
+        if (isOfResult(error, run.result)) throw error
         pass.lose(entry, error)
       }
     }
     await inParallel(pass.open, one, { atOnce: AT_ONCE })
   })
   return masks.flatMap(({ name }) => rows.get(name) ?? [])
+}
+
+/** A file that cannot be written is no fault of its image. */
+function isOfResult(error: unknown, folder: string): boolean {
+  return error instanceof InputError && error.file.startsWith(folder)
 }
