@@ -170,6 +170,14 @@ describe('what a stage rests on', () => {
     expect(await go(sweep)).toEqual(['evaluate', 'refine', 'segment', 'predict', 'result', 'report'])
   })
 
+  it('is not the true masks where the threshold is given: they only score', async () => {
+    const given = [...SEGMENT, 'evaluate.threshold=0.4']
+    await go(given)
+    await writeFile(join(folder, 'b.png'), 'mask B')
+    expect(await go(given)).toEqual(['evaluate', 'refine', 'predict', 'report'])
+    expect(told()).toContain('evaluate: resumed, since the ground-truth masks have changed\n')
+  })
+
   it('is what is in the images, also where size and time are the same', async () => {
     await go()
     const { atime, mtime } = await stat(image('b'))

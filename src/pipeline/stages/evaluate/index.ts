@@ -1,4 +1,6 @@
 /** @file Stage `evaluate`: scores of the CAMs at every threshold, and their masks at the best one. */
+import { methodOf } from '../../recipe/method.ts'
+import type { Recipe } from '../../recipe/schema.ts'
 import type { StageDefinition } from '../../run/stage.ts'
 import { maps } from '../maps/index.ts'
 
@@ -17,7 +19,7 @@ Examples:
   },
   before: () => ({ base: [maps] }),
   sections: () => ['evaluate'],
-  masks: ({ scored }) => ({ base: [scored] }),
+  masks: ({ recipe, scored }) => (choosesByMasks(recipe) ? { base: [scored] } : { soft: [scored] }),
   outputs: ({ scores, scoresTable, imageScores, masks }) => [
     { path: scores, needed: true },
     { path: scoresTable },
@@ -26,4 +28,9 @@ Examples:
   ],
   table: ({ scoresTable }) => scoresTable,
   load: async () => (await import('./evaluate.ts')).evaluateStage,
+}
+
+/** Whether the threshold is the best of a sweep. */
+function choosesByMasks(recipe: Recipe): boolean {
+  return recipe.evaluate.threshold === null && methodOf(recipe).threshold?.(recipe) === undefined
 }
