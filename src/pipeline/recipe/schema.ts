@@ -169,7 +169,7 @@ const later = {
         .boolean()
         .default(false)
         .describe(
-          'also keep the CAMs of the same images, as small files, after each validation or epoch, for tagmask report RUN --watch; tagmask run --report sets it',
+          'also keep the CAMs of the same images, as small files, after validations or epochs, as often as a tenth of the time allows, for tagmask report RUN --watch; tagmask run --report sets it',
         ),
     })
     .prefault({})

@@ -92,11 +92,27 @@ export function runTraining<B extends SampleBatch>(
   })
 }
 
+const LIVE_SHARE = 0.1 // of the time, at most, spent on the images of the live report
+
 /** Undefined where nobody looks at them. */
 function examplesOf(
   { recipe: { report }, run }: StageContext,
   draw: ExampleImages['draw'],
 ): ExampleImages | undefined {
-  if (!report.tensorboard && !report.live) return undefined
-  return { draw, show: report.live ? (images, at) => addSnapshot(run.live, images, at) : undefined }
+  if (report.tensorboard)
+    return { draw, show: report.live ? (images, at) => addSnapshot(run.live, images, at) : undefined }
+  if (!report.live) return undefined
+  let due = 0
+  return {
+    async draw() {
+      const began = Date.now()
+      if (began < due) return []
+      const images = await draw()
+      due = Date.now() + (Date.now() - began) / LIVE_SHARE
+      return images
+    },
+    async show(images, at) {
+      if (images.length > 0) await addSnapshot(run.live, images, at)
+    },
+  }
 }
