@@ -1,4 +1,5 @@
 /** @file A background threshold from the CAMs alone, for images without ground truth; docs/adr/0004-threshold-without-masks.md. */
+import { type ContourEdges, contourThreshold } from './cam-contours.ts'
 import type { Cams } from './threshold-sweep.ts'
 
 const BINS = 256
@@ -26,18 +27,22 @@ export function addBestScores({ bins }: ScoreHistogram, { width, height, maps }:
 
 /** 1.2 and 1.3 cost the same on the runs that it was measured on. */
 const FACTOR = 1.25
+const SALIENT = 1.35 // times the mean difference of colours two pixels apart
+const CUT = 0.5 // share of pixels without a score, above which the CAMs are cut off already
 
 /**
- * 1.25 m min(1, m / o), at most half way from o to the mean of the scores above it; m is the mean score, o Otsu's threshold.
- * With two equal peaks that is near Otsu's; where few pixels stand out of a dark ground, which Otsu's cuts too high, it is lower.
- * Undefined for an empty histogram.
+ * From the histogram 1.25 m min(1, m / o), at most half way from o to the mean of the scores above it; m is the mean score, o Otsu's
+ * threshold. Raised to where the contours of the CAMs lie on edges of the images, if that is not above o. Undefined for an empty histogram.
  */
-export function camThreshold({ bins }: ScoreHistogram): number | undefined {
+export function camThreshold({ bins }: ScoreHistogram, contours?: ContourEdges): number | undefined {
   const total = bins.reduce((sum, share) => sum + share, 0)
   if (total === 0) return undefined
   const { threshold, mean, above } = otsu(bins)
-  const value = Math.min(FACTOR * mean * Math.min(1, mean / threshold), (threshold + above) / 2)
-  return Math.round(100 * value) / 100
+  const low = Math.min(FACTOR * mean * Math.min(1, mean / threshold), (threshold + above) / 2)
+  const salient = contours && contourThreshold(contours, SALIENT)
+  const isCut = bins.subarray(0, 3).reduce((sum, share) => sum + share, 0) > CUT * total
+  const raised = salient !== undefined && !isCut && salient <= threshold ? Math.max(low, salient) : low
+  return Math.round(100 * raised) / 100
 }
 
 /** Otsu's threshold, between the means of the pixels below and above it, the mean of all, and that of those above. */

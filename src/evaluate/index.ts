@@ -1,5 +1,6 @@
 /** @file Scoring, the public way in: confusion, mIoU, threshold sweep, average precision, names and tables. */
 export * from './average-precision.ts'
+export * from './cam-contours.ts'
 export * from './cam-threshold.ts'
 export * from './confusion.ts'
 export * from './erosion.ts'

@@ -67,12 +67,19 @@ export async function encodeImage(
   return format === 'png' ? sample.png().toBuffer() : sample.jpeg({ quality }).toBuffer()
 }
 
+/** A size with its longer side at most `side` pixels; itself where it is no larger. */
+export function reducedSize(
+  { width, height }: { readonly width: number; readonly height: number },
+  side: number,
+): { width: number; height: number } {
+  const ratio = Math.min(1, side / Math.max(width, height))
+  return { width: Math.max(1, Math.round(width * ratio)), height: Math.max(1, Math.round(height * ratio)) }
+}
+
 /** The image with its longer side at most `side` pixels, averaged down; itself where it is no larger. */
 export async function reducedImage(image: RgbImage, side: number): Promise<RgbImage> {
-  const ratio = side / Math.max(image.width, image.height)
-  if (ratio >= 1) return image
-  const width = Math.max(1, Math.round(image.width * ratio))
-  const height = Math.max(1, Math.round(image.height * ratio))
+  const { width, height } = reducedSize(image, side)
+  if (width === image.width && height === image.height) return image
   const raw = { width: image.width, height: image.height, channels: 3 as const }
   const data = await sharp(image.data, { raw }).resize(width, height, { fit: 'fill' }).raw().toBuffer()
   return { width, height, data }

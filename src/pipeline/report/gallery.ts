@@ -1,6 +1,8 @@
 /** @file The files of all images of a page, report/KIND/NUMBER.webp, and what the page says of them. */
+
 import { InputError } from '../../errors.ts'
 import { addImage, createConfusion, imageMiou, isEmpty, type LabelGrid } from '../../evaluate/index.ts'
+import { reducedSize } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { printable } from '../../io/printable.ts'
 import { encodeClear, readThumbnail } from '../../io/thumbnail.ts'
@@ -10,7 +12,7 @@ import { inParallel } from '../images/in-parallel.ts'
 import { Interrupted } from '../run/stage.ts'
 import { addressOf } from './address.ts'
 import type { PageImage, PageThreshold, PageView } from './browser/page-data.ts'
-import { drawLabels, drawMistakes, drawScores, reducedSize, type Size } from './overlay-pixels.ts'
+import { drawLabels, drawMistakes, drawScores, type Size } from './overlay-pixels.ts'
 
 /** An image of the gallery, before anything of it is read. */
 export interface GalleryImage {

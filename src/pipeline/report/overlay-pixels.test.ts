@@ -1,14 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { predictLabels } from '../../evaluate/index.ts'
-import {
-  drawLabels,
-  drawMistakes,
-  drawScores,
-  LEAST_ALPHA,
-  reducedSize,
-  SCORE_LEVELS,
-} from './overlay-pixels.ts'
+import { reducedSize } from '../../io/image.ts'
+import { drawLabels, drawMistakes, drawScores, LEAST_ALPHA, SCORE_LEVELS } from './overlay-pixels.ts'
 import { classColour, ERROR_COLOURS } from './palette.ts'
 
 const pixels = ({ data }: { data: Uint8Array }): number[][] =>

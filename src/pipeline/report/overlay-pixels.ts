@@ -19,15 +19,6 @@ export interface Size {
 export const SCORE_LEVELS = 200
 export const LEAST_ALPHA = 55
 
-/** The size with its longer side reduced to `side`, at most. */
-export function reducedSize({ width, height }: Size, side: number): Size {
-  const ratio = Math.min(1, side / Math.max(width, height))
-  return {
-    width: Math.max(1, Math.round(width * ratio)),
-    height: Math.max(1, Math.round(height * ratio)),
-  }
-}
-
 /** A mask in the colours of its classes, the background clear, each pixel the nearest of the mask. */
 export function drawLabels(mask: LabelGrid, size: Size): ClearImage {
   return draw(size, at => {
