@@ -77,6 +77,7 @@ test('a bundled recipe fits itself to twelve images; the same command takes the 
   expect(heard('train:')).toEqual([
     'train: batches of 2 instead of 32, since there are 12 images; none is left out of an epoch',
     'train: 3 epochs of 6 steps, to have 13 steps or more',
+    expect.stringMatching(/^train: done in \d+ s$/),
   ])
   expect(heard('warning: TRAINING STARTS FROM RANDOM WEIGHTS')).toHaveLength(1)
   const { recipe: file, metrics, root: run } = runFolder(join(root, 'fitted'))
