@@ -5,6 +5,7 @@ import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import { readImage } from '../../io/image.ts'
 import { imageSize } from '../../io/image-size.ts'
+import { stepsOf } from '../../train/length.ts'
 import { silentLog } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { encoderOf } from '../recipe/method.ts'
@@ -12,10 +13,10 @@ import type { Recipe } from '../recipe/schema.ts'
 import { freeBytes } from '../run/preflight.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { stagesToDo } from '../run/run-stages.ts'
-import type { StageName } from '../run/stage.ts'
+import type { StageName, TrainingPlan } from '../run/stage.ts'
 import { weightFiles } from '../run/weight-files.ts'
-import { stagesOf, trainingsOf } from '../stages/list.ts'
-import { lengthOf } from '../training/training-length.ts'
+import { stagesOf } from '../stages/list.ts'
+import { batchesOf, lengthOf } from '../training/training-length.ts'
 import { estimateDisk, peakDisk } from './disk-use.ts'
 import { estimateWork, type Machine, secondsOf } from './stage-work.ts'
 
@@ -24,8 +25,6 @@ export interface RunPlan {
   readonly val: PlannedSet | undefined
   /** Images that cannot be read, and why. */
   readonly unreadable: readonly { readonly id: string; readonly why: string }[]
-  /** Whether every image was looked at; else some, for their size. */
-  readonly lookedAtAll: boolean
   /** Mean size of the images, pixels. */
   readonly width: number
   readonly height: number
@@ -103,7 +102,6 @@ export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
     train: setOf(dataset),
     val: valDataset && setOf(valDataset),
     unreadable,
-    lookedAtAll: lookAtAll,
     width,
     height,
     classes: dataset.classes.map((name, k) => ({ name, images: counts[k]! })),
@@ -124,19 +122,15 @@ async function planStages(
   const toDo = await stagesToDo({ ...options, signal: new AbortController().signal, log: silentLog() })
   const work = new Map(estimateWork(recipe, size).map(stage => [stage.stage, stage]))
   const disk = estimateDisk(recipe, size)
-  const trainings = trainingsOf(recipe)
   return stagesOf(recipe)
     .filter(({ name }) => stages.includes(name))
     .map(stage => {
       const { name } = stage
       const done = !toDo.has(name)
       const load = work.get(name)
-      const own = new Set((stage.trainings?.(recipe) ?? []).map(({ section }) => section))
       return {
         name,
-        trainings: trainings
-          .filter(({ section }) => own.has(section))
-          .map(training => trainingWords(recipe, training, size.images)),
+        trainings: (stage.trainings?.(recipe) ?? []).map(training => trainingWords(training, size.images)),
         done,
         seconds: done || load === undefined ? 0 : machine && secondsOf(load, machine),
         bytes: disk.get(name) ?? 0,
@@ -144,22 +138,12 @@ async function planStages(
     })
 }
 
-/** "120 steps: 8 epochs of 15, batches of 4" */
-function trainingWords(
-  recipe: Recipe,
-  { section, batchSize, dropLast }: { section: string; batchSize: number; dropLast: boolean },
-  images: number,
-): string {
-  const settings = section
-    .split('.')
-    .reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], recipe)
-  const { epochs, steps } = settings as { epochs?: number | null; steps?: number | null }
-  const batches = Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
-  const own = { epochs: epochs ?? (steps == null ? 1 : null), steps: steps ?? null }
-  const length = lengthOf(own, { batches, title: section, log: silentLog() })
-  const all = length.unit === 'steps' ? length.count : length.count * batches
+/** "120 steps: 20 x 6, batches of 10" */
+function trainingWords(training: TrainingPlan, images: number): string {
+  const batches = batchesOf(images, training)
+  const length = lengthOf(training, { batches, title: training.section, log: silentLog() })
   const inEpochs = length.unit === 'steps' ? '' : `: ${length.count} x ${batches}`
-  return `${count(all, 'step')}${inEpochs}, batches of ${batchSize}`
+  return `${count(stepsOf(length, batches), 'step')}${inEpochs}, batches of ${training.batchSize}`
 }
 
 function setOf(set: Dataset): PlannedSet {

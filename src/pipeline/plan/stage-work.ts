@@ -9,6 +9,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { firstTraining } from '../recipe/segment.ts'
 import type { StageName } from '../run/stage.ts'
 import { stageNames } from '../stages/list.ts'
+import { batchesOf } from '../training/training-length.ts'
 import {
   addWork,
   headWork,
@@ -126,7 +127,7 @@ export function imagesSeen(
   images: number,
 ): number {
   const { epochs, steps, batchSize, dropLast } = length
-  const batches = Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
+  const batches = batchesOf(images, length)
   const inEpoch = dropLast ? batches * batchSize : images
   if (epochs === null) return (steps ?? 0) * Math.min(batchSize, images)
   return inEpoch * Math.max(epochs, Math.ceil((steps ?? 0) / batches))

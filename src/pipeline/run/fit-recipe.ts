@@ -12,7 +12,7 @@ import { applyOverrides, type Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { trainingsOf } from '../stages/list.ts'
 import { train } from '../stages/train/index.ts'
-import { lengthOf } from '../training/training-length.ts'
+import { batchesOf, lengthOf } from '../training/training-length.ts'
 import { hasStage, type TrainingPlan } from './stage.ts'
 
 export interface FitOptions {
@@ -52,8 +52,7 @@ export function fitBatches(
 
 /** The steps of the stage train must suffice for its method. */
 function checkLength(recipe: Recipe, images: number): void {
-  const { batchSize, dropLast } = recipe.train
-  const batches = Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
+  const batches = batchesOf(images, recipe.train)
   const { unit, count } = lengthOf(recipe.train, { batches, title: 'train', log: silentLog() })
   const steps = unit === 'steps' ? count : count * batches
   const [problem] = methodOf(recipe).checkLength?.(recipe, steps) ?? []

@@ -55,6 +55,8 @@ export interface StageOutput {
 export interface TrainingPlan {
   /** Section of its settings, its name in messages. */
   readonly section: string
+  readonly epochs: number | null
+  readonly steps: number | null
   readonly batchSize: number
   readonly dropLast: boolean
   /** Side of the images it sees, pixels, and the key that says so. */

@@ -9,6 +9,14 @@ export interface LengthSettings {
   readonly steps: number | null
 }
 
+/** Batches in an epoch of so many images, at least one. */
+export function batchesOf(
+  images: number,
+  { batchSize, dropLast }: { readonly batchSize: number; readonly dropLast: boolean },
+): number {
+  return Math.max(1, dropLast ? Math.floor(images / batchSize) : Math.ceil(images / batchSize))
+}
+
 /**
  * Epochs of `batches` steps, more where `steps` needs them, which is then logged; steps where the section has no epochs.
  */

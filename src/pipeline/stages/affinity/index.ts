@@ -37,8 +37,8 @@ Examples:
     flag: '--set affinity.weights=FILE',
     backbone: ({ affinity }) => affinity.backbone,
   },
-  trainings: ({ affinity: { batchSize, dropLast, cropSize } }) => [
-    { section: 'affinity', batchSize, dropLast, side: cropSize, sideKey: 'affinity.cropSize' },
+  trainings: ({ affinity: { epochs, steps, batchSize, dropLast, cropSize } }) => [
+    { section: 'affinity', epochs, steps, batchSize, dropLast, side: cropSize, sideKey: 'affinity.cropSize' },
   ],
   randomStart: ({ affinity }) => randomBackbone('affinity', affinity),
   load: async () => (await import('./affinity.ts')).affinityStage,

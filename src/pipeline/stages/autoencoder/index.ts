@@ -35,9 +35,9 @@ Examples:
   trainings(recipe) {
     const found = autoencoderOf(recipe)
     if (found === undefined) return []
-    const { batchSize, dropLast } = found.settings
+    const { epochs, steps, batchSize, dropLast } = found.settings
     const [side, sideKey] = [found.encoder.imageSize, 'autoencoder.imageSize']
-    return [{ section: 'autoencoder', batchSize, dropLast, side, sideKey }]
+    return [{ section: 'autoencoder', epochs, steps, batchSize, dropLast, side, sideKey }]
   },
   randomStart(recipe) {
     const found = autoencoderOf(recipe)

@@ -28,12 +28,13 @@ export async function watchRun(root: string, { signal, onPage }: WatchOptions): 
   const { run, recipe } = await existingRunFolder(root)
   let [before, told] = ['', false]
   for (;;) {
-    const states = await liveStages(run, recipe)
+    const working = (await workerOf(run)) !== undefined
+    const states = await liveStages(run, recipe, { working })
     const report = states.find(({ name }) => name === 'report')
     if (states.every(({ state }) => state === 'done')) return true
-    const now = await stateOf(run, states)
+    const now = await stateOf(run, states, { working })
     if (report?.state !== 'running' && now !== before) {
-      await writeLivePage(run, recipe, states)
+      await writeLivePage({ run, recipe }, states, { working })
       before = now
       if (!told) onPage?.()
       told = true
@@ -43,8 +44,11 @@ export async function watchRun(root: string, { signal, onPage }: WatchOptions): 
   }
 }
 
-async function writeLivePage(run: RunFolder, recipe: Recipe, stages: readonly LiveStage[]): Promise<void> {
-  const working = (await workerOf(run)) !== undefined
+async function writeLivePage(
+  { run, recipe }: { run: RunFolder; recipe: Recipe },
+  stages: readonly LiveStage[],
+  { working }: { working: boolean },
+): Promise<void> {
   const snapshots = (await readSnapshots(run.live)).map(({ step, images }) => ({
     step,
     images: images.map(({ name, file }) => ({ name, file: `live/${file}` })),
@@ -61,8 +65,12 @@ async function writeLivePage(run: RunFolder, recipe: Recipe, stages: readonly Li
 }
 
 /** By their markers. A stage whose inputs have changed since counts as done. */
-async function liveStages(run: RunFolder, recipe: Recipe): Promise<LiveStage[]> {
-  const going = (await workerOf(run)) === undefined ? ('stopped' as const) : ('running' as const)
+async function liveStages(
+  run: RunFolder,
+  recipe: Recipe,
+  { working }: { working: boolean },
+): Promise<LiveStage[]> {
+  const going = working ? ('running' as const) : ('stopped' as const)
   return Promise.all(
     stageNames(recipe).map(async name => {
       const marker = await readMarker(run, name)
@@ -77,7 +85,11 @@ async function liveStages(run: RunFolder, recipe: Recipe): Promise<LiveStage[]> 
 }
 
 /** Changes when the page would. */
-async function stateOf(run: RunFolder, stages: readonly LiveStage[]): Promise<string> {
+async function stateOf(
+  run: RunFolder,
+  stages: readonly LiveStage[],
+  { working }: { working: boolean },
+): Promise<string> {
   const files = [run.autoencoderMetrics, run.metrics, run.affinityMetrics, run.segmentMetrics, run.live]
   const times = await Promise.all(
     files.map(file =>
@@ -87,6 +99,5 @@ async function stateOf(run: RunFolder, stages: readonly LiveStage[]): Promise<st
       ),
     ),
   )
-  const working = (await workerOf(run)) !== undefined
   return JSON.stringify([times, stages.map(({ name, state }) => [name, state]), working])
 }

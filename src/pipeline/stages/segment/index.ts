@@ -56,8 +56,8 @@ Examples:
   trainings({ segment }) {
     if (segment === null) return []
     const crop = { side: segment.cropSize, sideKey: 'segment.cropSize' }
-    const plan = (section: string, { batchSize, dropLast }: typeof segment) => [
-      { section, batchSize, dropLast, ...crop },
+    const plan = (section: string, { epochs, steps, batchSize, dropLast }: typeof segment) => [
+      { section, epochs, steps, batchSize, dropLast, ...crop },
     ]
     const first = firstTrainingKey(segment, 'batchSize') !== 'segment.batchSize'
     return [

@@ -48,6 +48,8 @@ Examples:
   trainings: recipe => [
     {
       section: 'train',
+      epochs: recipe.train.epochs,
+      steps: recipe.train.steps,
       batchSize: recipe.train.batchSize,
       dropLast: recipe.train.dropLast,
       side: encoderOf(recipe).imageSize,
