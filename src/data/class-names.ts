@@ -46,10 +46,16 @@ export function oddNames(names: readonly string[]): string[] {
 
 const FEW = 5
 
-/** One warning about classes of too few images; none when there are none. */
-export function smallClasses({ classes, samples }: Dataset): string[] {
+/** Images of each class. */
+export function classCounts({ classes, samples }: Pick<Dataset, 'classes' | 'samples'>): Uint32Array {
   const counts = new Uint32Array(classes.length)
   for (const { tags } of samples) for (const tag of tags) counts[tag]!++
+  return counts
+}
+
+/** One warning about classes of too few images; none when there are none. */
+export function smallClasses({ classes, samples }: Dataset): string[] {
+  const counts = classCounts({ classes, samples })
   const small = classes.flatMap((name, k) => (counts[k]! < FEW ? [`${name} (${counts[k]})`] : []))
   return small.length === 0
     ? []

@@ -1,4 +1,5 @@
 /** @file What a run will do, before its first step: images, classes, trainings, time and disk. Loads libtorch to measure its speed. */
+import { classCounts } from '../../data/class-names.ts'
 import { type Dataset, tagged } from '../../data/dataset.ts'
 import type { Sample } from '../../data/sample.ts'
 import { InputError } from '../../errors.ts'
@@ -88,7 +89,7 @@ export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
   const valDataset = options.valDataset && usable(options.valDataset)
   const images = tagged(dataset).length
   const tags = images === 0 ? 1 : tagged(dataset).reduce((sum, { tags }) => sum + tags.length, 0) / images
-  const counts = dataset.classes.map((_, k) => dataset.samples.filter(({ tags }) => tags.includes(k)).length)
+  const counts = classCounts(dataset)
   const size = {
     images,
     valImages: valDataset?.samples.length ?? dataset.samples.length,
