@@ -12,7 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['optim'],
   ['data'],
   ['models'],
-  ['refine', 'evaluate'],
+  ['refine', 'evaluate', 'export'],
   ['methods'],
   ['train'],
   ['pipeline'],
@@ -21,7 +21,16 @@ const LAYERS: readonly (readonly string[])[] = [
 ]
 
 /** Folders whose files must load without libtorch. */
-const TORCH_FREE = ['io', 'data', 'evaluate', 'cli', 'pipeline/recipe', 'pipeline/report']
+const TORCH_FREE = [
+  'io',
+  'data',
+  'evaluate',
+  'export',
+  'cli',
+  'pipeline/recipe',
+  'pipeline/report',
+  'pipeline/export',
+]
 
 /** Files that load libtorch on demand only. */
 const TORCH_FREE_FILES = [

@@ -6,6 +6,7 @@ import { ablate } from './commands/ablate.ts'
 import { completion } from './commands/completion.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { exportCommand } from './commands/export.ts'
 import { inspect } from './commands/inspect.ts'
 import { predict } from './commands/predict.ts'
 import { recipes } from './commands/recipes.ts'
@@ -24,6 +25,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   refine,
   predict,
   report,
+  export: exportCommand,
   ablate,
   recipes,
   runs,

@@ -58,7 +58,7 @@ export async function findMasks(root: string, files: readonly string[]): Promise
 }
 
 /** The images that a mask may belong to: one, or none, or several of one name in different folders. */
-function maskOwners(files: readonly string[]): (mask: string) => readonly string[] {
+export function maskOwners(files: readonly string[]): (mask: string) => readonly string[] {
   const known = new Map<string, Set<string>>()
   const add = (key: string, file: string): void =>
     void known.set(key, (known.get(key) ?? new Set()).add(file))

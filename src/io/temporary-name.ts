@@ -13,14 +13,14 @@ const NAME = /^\.tagmask-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/
 /** No file takes a day to write: an older one is abandoned, also on another machine. */
 const DEAD_AFTER_MS = 24 * 60 * 60 * 1000
 
-/** A new name, in the folder of the file that it becomes. */
+/** A new name, in the folder of the file or folder that it becomes. */
 export function temporaryName(): string {
   const start = startOf(process.pid) ?? '0'
   return `.tagmask-${place()}-${process.pid}-${start}-${randomBytes(4).toString('hex')}.tmp`
 }
 
 /**
- * Removes the files that killed processes left in a folder (not below it), and returns their names. Files that another
+ * Removes the files and folders that killed processes left in a folder (not below it), and returns their names. Files that another
  * process is writing stay, and so do all other names. An absent folder holds none.
  */
 export async function removeLeftovers(folder: string): Promise<string[]> {
@@ -28,7 +28,7 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
   const removed: string[] = []
   for (const name of names) {
     if (!(await isLeftover(join(folder, name), NAME.exec(name)))) continue
-    const gone = await rm(join(folder, name)).then(
+    const gone = await rm(join(folder, name), { recursive: true }).then(
       () => true,
       () => false,
     )

@@ -1,0 +1,159 @@
+/** @file `tagmask export`: the masks of a run or of a folder in the files of another tool. Imports no torch. */
+import { InputError } from '../../errors.ts'
+import { type ExportFormat, type ExportImage, FORMATS, type FormatName } from '../../export/index.ts'
+import { count } from '../../io/count.ts'
+import { nearestName } from '../../nearest-name.ts'
+import type { Log } from '../../train/log.ts'
+import { collectLost } from '../images/lost-images.ts'
+import { readAhead } from '../images/read-ahead.ts'
+import { refuseOutPlace } from '../out/out-place.ts'
+import { findRun } from '../run/find-run.ts'
+import { fromHere } from '../run/run-folder.ts'
+import { Interrupted } from '../run/stage.ts'
+import { openExportPlace } from './export-place.ts'
+import { folderMasks } from './folder-masks.ts'
+import type { MaskSource, SourceMask } from './mask-source.ts'
+import { readMask } from './read-masks.ts'
+import { runMasks } from './run-masks.ts'
+
+export interface ExportMasksOptions {
+  /** Name or folder of a run, or a folder of masks. */
+  readonly target: string
+  readonly format: FormatName
+  /** The folder, or the file of a format of one file. */
+  readonly out: string
+  /** Folder of all runs. */
+  readonly runs?: string
+  /** Of a run: its data set, where it has moved. */
+  readonly data?: string | undefined
+  /** Of a folder of masks: the images, the class names, the CAMs. */
+  readonly images?: string | undefined
+  readonly labels?: string | undefined
+  readonly maps?: string | undefined
+  /** Only these classes, renumbered in this order; the pixels of others become background. */
+  readonly classes?: readonly string[] | undefined
+  /** Labels whose score in an image is lower become void. */
+  readonly minScore?: number | undefined
+  readonly polygons?: boolean
+  /** Pixels. */
+  readonly tolerance?: number
+  readonly colour?: boolean
+  /** Also copy the images. */
+  readonly copyImages?: boolean
+  readonly force?: boolean
+  readonly strict?: boolean
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+const MOST_LOST = 0.5 // a share: more are a wrong folder
+const AHEAD = 4 // masks in memory
+
+/** Returns how many masks were written. Throws InputError, Interrupted after an abort; then nothing is left at `out`. */
+export async function exportMasks(options: ExportMasksOptions): Promise<number> {
+  const { format: formatName, out, minScore, force = false, strict = false, signal, log } = options
+  const format: ExportFormat = FORMATS[formatName]
+  checkOptions(options)
+  const source = await openSource(options)
+  const kept = keptClasses(source, options)
+  if (format.needs === 'images') refuseWithoutImages(source, formatName)
+  await refuseOutPlace(out, { places: source.places })
+  const place = await openExportPlace(out, { format, force })
+  const lost = collectLost({ title: 'export', log })
+  const { masks } = source
+  const progress = log.progress({ title: `export ${formatName}`, total: masks.length })
+  const unscored = { images: 0 }
+  let done = 0
+  async function* images(): AsyncGenerator<ExportImage> {
+    const read = async (mask: SourceMask): Promise<ExportImage | undefined> => {
+      if (signal.aborted) throw new Interrupted('export')
+      try {
+        return await readMask(mask, source, { kept, minScore })
+      } catch (error) {
+        if (strict || !(error instanceof InputError)) throw error
+        lost.add(mask, error)
+        return undefined
+      }
+    }
+    for await (const image of readAhead(masks, read, { ahead: AHEAD })) {
+      if (image !== undefined) yield image
+      if (image?.scores === undefined) unscored.images++
+      progress.update(++done)
+    }
+  }
+  try {
+    await format.write(images(), place.files, {
+      classes: kept.map(k => source.classes[k]!),
+      name: source.name,
+      total: masks.length,
+      polygons: options.polygons ?? false,
+      tolerance: options.tolerance ?? 0.5,
+      colour: options.colour ?? false,
+      images: options.copyImages ?? false,
+      tell: sentence => log.info(sentence),
+    })
+    progress.finish()
+    await lost.conclude({ lost: lost.ids.length, total: masks.length, maxLost: MOST_LOST })
+    if (minScore !== undefined && unscored.images > 0)
+      log.info(`${count(unscored.images, 'mask')} have no score (no CAMs) and are kept whole`)
+    await place.finish()
+  } catch (error) {
+    progress.finish()
+    await place.discard()
+    throw error
+  }
+  const written = masks.length - lost.ids.length
+  log.tell(`${count(written, 'mask')} as ${formatName}: ${fromHere(place.path)}`, {
+    format: formatName,
+    out: fromHere(place.path),
+    masks: written,
+    lost: lost.ids,
+  })
+  return written
+}
+
+function checkOptions({ minScore, tolerance = 0.5 }: ExportMasksOptions): void {
+  if (minScore !== undefined && !(minScore >= 0 && minScore <= 1))
+    throw new InputError('--min-score', `is ${minScore}`, { expected: 'expected a number from 0 to 1' })
+  if (!(tolerance >= 0 && tolerance <= 100))
+    throw new InputError('--tolerance', `is ${tolerance}`, { expected: 'expected pixels, from 0 to 100' })
+}
+
+/** The target as a run, else as a folder of masks. */
+async function openSource(options: ExportMasksOptions): Promise<MaskSource> {
+  const { target, runs = 'runs', data, images, labels, maps, log } = options
+  const run = await findRun(target, { runs }).catch((error: unknown) => error)
+  const forMasks = Object.entries({ images, labels, maps }).find(([, value]) => value !== undefined)
+  if (typeof run === 'string') {
+    if (forMasks !== undefined)
+      throw new InputError(`--${forMasks[0]}`, 'is for a folder of masks', { expected: 'leave it out' })
+    return runMasks(run, { data, runs, log })
+  }
+  const isFolder = run instanceof InputError && run.problem.startsWith('is not a run folder')
+  if (!isFolder) throw run
+  if (data !== undefined)
+    throw new InputError('--data', 'is for a run', { expected: 'give the images of masks with --images' })
+  return folderMasks(target, { images, labels, maps, log })
+}
+
+/** Indices of the classes that are kept. Throws InputError for a name of none. */
+function keptClasses({ classes }: MaskSource, { classes: named }: ExportMasksOptions): number[] {
+  if (named === undefined) return classes.map((_, k) => k)
+  const found = named.map(name => {
+    const k = classes.indexOf(name)
+    if (k >= 0) return k
+    const near = nearestName(name, classes)
+    throw new InputError('--classes', `names "${name}", which is no class of these masks`, {
+      expected: near === undefined ? `one of ${classes.join(', ')}` : `did you mean ${near}?`,
+    })
+  })
+  return [...new Set(found)]
+}
+
+function refuseWithoutImages({ masks }: MaskSource, format: string): void {
+  const without = masks.filter(({ image }) => image === undefined)
+  if (without.length === 0) return
+  throw new InputError('--images', 'is not given', {
+    expected: `${format} needs the images of the masks: --images DIR`,
+  })
+}

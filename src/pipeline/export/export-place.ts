@@ -1,0 +1,140 @@
+/** @file Where an export goes: written beside its place under a temporary name, and moved there whole once it has ended. Imports no torch. */
+import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { sample } from '../../data/listing.ts'
+import { InputError } from '../../errors.ts'
+import type { ExportFiles, ExportFormat } from '../../export/index.ts'
+import { explainWriteError, removeLeftovers, writeFileAtomic } from '../../io/atomic.ts'
+import { temporaryName } from '../../io/temporary-name.ts'
+import { inParallel } from '../images/in-parallel.ts'
+import { hashOfFile } from '../run/file-origin.ts'
+import { makeFolder } from '../run/run-folder.ts'
+
+/** In a folder of an export: the hash of each file, so that a later one replaces nothing that was changed. */
+const RECORD = 'tagmask-export.json'
+const KIND = 'tagmask export'
+
+export interface ExportPlace {
+  /** Where it will be. */
+  readonly path: string
+  readonly files: ExportFiles
+  /** Moves what was written to its place. Throws InputError when something has come there since. */
+  finish(): Promise<void>
+  /** Removes what was written. */
+  discard(): Promise<void>
+}
+
+/**
+ * Opens `out`: the folder, or the file of a format of one file when it has its ending. Throws InputError when something is
+ * there: with `force` a folder that an export has made and nobody has changed is replaced, nothing else.
+ */
+export async function openExportPlace(
+  out: string,
+  { format: { file }, force }: { format: Pick<ExportFormat, 'file'>; force: boolean },
+): Promise<ExportPlace> {
+  const place = resolve(out)
+  const isFile = file !== undefined && place.toLowerCase().endsWith(endingOf(file))
+  await refuseTheirs(out, place, { isFile, force })
+  await makeFolder(dirname(place))
+  await removeLeftovers(dirname(place))
+  const temporary = join(dirname(place), temporaryName())
+  await mkdir(temporary).catch((error: unknown) => {
+    throw explainWriteError(place, error)
+  })
+  const at = async (name: string): Promise<string> => {
+    const target = join(temporary, name)
+    if (!target.startsWith(temporary)) throw new InputError(name, 'leads out of the folder of the export')
+    await makeFolder(dirname(target))
+    return target
+  }
+  return {
+    path: place,
+    files: {
+      put: async (name, data) => writeFileAtomic(await at(name), data),
+      copy: async (name, from) => {
+        await copyFile(from, await at(name), constants.COPYFILE_FICLONE)
+      },
+      async write(name, pieces) {
+        const target = await at(name)
+        const handle = await open(target, 'wx')
+        try {
+          for await (const piece of pieces) await handle.appendFile(piece)
+        } catch (error) {
+          throw explainWriteError(target, error)
+        } finally {
+          await handle.close()
+        }
+      },
+    },
+    async finish() {
+      await refuseTheirs(out, place, { isFile, force })
+      if (isFile) await rename(join(temporary, file), place)
+      else {
+        await writeFileAtomic(join(temporary, RECORD), JSON.stringify(await recordOf(temporary)))
+        const before = join(dirname(place), temporaryName())
+        const wasThere = await rename(place, before).then(
+          () => true,
+          () => false,
+        )
+        await rename(temporary, place)
+        if (wasThere) await rm(before, { recursive: true, force: true })
+      }
+      await rm(temporary, { recursive: true, force: true })
+    },
+    discard: () => rm(temporary, { recursive: true, force: true }),
+  }
+}
+
+const endingOf = (file: string): string => file.slice(file.lastIndexOf('.'))
+
+async function refuseTheirs(
+  out: string,
+  place: string,
+  { isFile, force }: { isFile: boolean; force: boolean },
+): Promise<void> {
+  const refuse = (problem: string, expected: string): never => {
+    throw new InputError(out, problem, { field: '--out', expected: `nothing was changed; ${expected}` })
+  }
+  const found = await stat(place).catch(() => undefined)
+  if (found === undefined) return
+  if (isFile || !found.isDirectory()) refuse('is there already', 'give another name, or move it away')
+  const names = await filesBelow(place)
+  if (names.length === 0) return
+  const made = await readRecord(place)
+  if (made === undefined) return refuse('holds files that are not of an export', 'give a new or empty folder')
+  if (!force) return refuse('holds an export already', 'give another folder, or --force to replace it')
+  const theirs: string[] = []
+  await inParallel(names, async name => {
+    if (name !== RECORD && made[name] !== (await hashOfFile(join(place, name)))) theirs.push(name)
+  })
+  if (theirs.length > 0)
+    refuse(
+      `holds files that you changed or added: ${sample(theirs.sort())}`,
+      'move them away, or give another folder',
+    )
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .filter(entry => !entry.isDirectory())
+    .map(entry => join(entry.parentPath, entry.name).slice(folder.length + 1))
+}
+
+async function recordOf(folder: string): Promise<{ kind: string; files: Record<string, string> }> {
+  const files: Record<string, string> = {}
+  await inParallel(await filesBelow(folder), async name => {
+    files[name] = await hashOfFile(join(folder, name))
+  })
+  return { kind: KIND, files }
+}
+
+async function readRecord(folder: string): Promise<Record<string, string> | undefined> {
+  try {
+    const value: unknown = JSON.parse(await readFile(join(folder, RECORD), 'utf8'))
+    const isRecord = typeof value === 'object' && value !== null && 'files' in value && 'kind' in value
+    return isRecord && value.kind === KIND ? (value.files as Record<string, string>) : undefined
+  } catch {
+    return undefined
+  }
+}
