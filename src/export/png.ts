@@ -1,5 +1,5 @@
 /** @file `png`: a PNG for each mask, of indices with the VOC palette or, with `colour`, of colours. */
-import { encode } from 'fast-png'
+import { encodeImage } from '../io/image.ts'
 import { encodeLabelMap } from '../io/indexed-png.ts'
 import { labelColour, legendFiles } from '../io/label-legend.ts'
 import type { ExportFormat } from './export-format.ts'
@@ -10,13 +10,13 @@ export const png: ExportFormat = {
   async write(images, files, { classes, colour }) {
     for (const [name, text] of legendFiles(['background', ...classes])) await files.put(name, text)
     for await (const image of images)
-      await files.put(`${image.id}.png`, colour ? encodeColours(image) : encodeLabelMap(image))
+      await files.put(`${image.id}.png`, colour ? await encodeColours(image) : encodeLabelMap(image))
   },
 }
 
 /** RGB, each label in its colour of the palette. */
-function encodeColours({ width, height, data }: ExportImage): Uint8Array {
+function encodeColours({ width, height, data }: ExportImage): Promise<Uint8Array> {
   const pixels = new Uint8Array(data.length * 3)
   for (let i = 0; i < data.length; i++) pixels.set(labelColour(data[i]!), 3 * i)
-  return encode({ width, height, data: pixels, channels: 3, depth: 8 })
+  return encodeImage({ width, height, data: pixels })
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readImage } from '../../io/image.ts'
 import { readLabelMap, writeLabelMap } from '../../io/indexed-png.ts'
-import { legendFiles } from '../../io/label-legend.ts'
+import { labelColour, legendFiles } from '../../io/label-legend.ts'
 import { fromFloat32 } from '../../io/tensor-data.ts'
 import { createLog } from '../../train/log.ts'
 import { writeCams } from '../images/cam-file.ts'
@@ -64,6 +65,12 @@ describe('an export', () => {
     ])
     expect(await rowOf('b')).toEqual(ROW)
     expect(lines.at(-1)).toMatch(/^3 masks as png: .*out\n$/)
+  })
+
+  it('is in colours where that is asked for', async () => {
+    await run({ colour: true })
+    const { data } = await readImage(at('out', 'a.png'))
+    expect([...data.subarray(0, 12)]).toEqual([0, 1, 2, 255].flatMap(label => [...labelColour(label)]))
   })
 
   it('keeps the classes that are named, in that order; the pixels of others are background', async () => {
