@@ -19,6 +19,9 @@ const COPY_RATIO = 8
 /** Inflated bytes per byte of the archive: masks and zeros pack well; deflate's own limit is 1032. */
 const INFLATE_RATIO = 100
 
+/** Bytes of pixels per byte of an image: PNG and JPEG reach a thousand, on blank paper. */
+const PIXEL_RATIO = 2000
+
 const EXPECTED = 'a file that is neither damaged nor made to fill the memory'
 
 /** The bytes that one file may still claim. */
@@ -42,6 +45,11 @@ export class Budget {
   /** For what its packed entries hold: 64 MiB and a hundred times its size. */
   static forInflating(file: string, fileBytes: number): Budget {
     return new Budget(file, fileBytes, INFLATE_RATIO)
+  }
+
+  /** For the pixels of an image: 64 MiB (22 megapixels) and two thousand times its size. */
+  static forPixels(file: string, fileBytes: number): Budget {
+    return new Budget(file, fileBytes, PIXEL_RATIO)
   }
 
   /** Throws InputError when these bytes exceed the limit of the file. */

@@ -13,6 +13,8 @@ import { readThumbnail } from '../../../src/io/thumbnail.ts'
 import { type Dice, pick } from '../dice.ts'
 import type { FuzzedReader } from '../reader.ts'
 
+const DECODED = 200 // src/io/budget.ts: 64 MiB of pixels are any image's; libvips holds them up to three times
+
 const [WIDTH, HEIGHT] = [40, 30]
 const pixels = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * i) % 251)
 const labels = new Uint8Array(WIDTH * HEIGHT).map((_, i) => i % 21)
@@ -133,7 +135,7 @@ const photos = (format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff', inputs: number
       throw new RangeError(`${size.width} x ${size.height} before, ${image.width} x ${image.height} after`)
   },
   inputs, // libvips takes milliseconds
-  spare: 80,
+  spare: DECODED,
 })
 
 export const imageReaders: readonly FuzzedReader[] = [
@@ -169,6 +171,6 @@ export const imageReaders: readonly FuzzedReader[] = [
       await readThumbnail(path, { side: 16 })
     },
     inputs: 500,
-    spare: 80,
+    spare: DECODED,
   },
 ]
