@@ -7,8 +7,11 @@ export const MAX_DEPTH = 1000
 /** Axes of an array: PyTorch's own limit, and numpy's. */
 export const MAX_AXES = 64
 
-/** Entries of an archive: twice the images of the largest sets that people keep in one. */
+/** Entries of an archive, rows of a table: twice the images of the largest sets that people keep in one. */
 export const MAX_ENTRIES = 1_000_000
+
+/** Cells of a table: a million rows of twenty columns. */
+export const MAX_CELLS = 20_000_000
 
 /** Bytes that any file may claim, however small it is. */
 const FREE_BYTES = 64 * 2 ** 20
