@@ -4,10 +4,11 @@
  */
 import { copyFileSync, linkSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { memoryGauge } from './memory.ts'
 import type { FuzzedReader } from './reader.ts'
-import { type ChildTask, type Failure, keptPath } from './task.ts'
-import { attempt, makeInput, type Trial } from './trial.ts'
+import { type ChildTask, type Failure, keptPath, type Tally } from './task.ts'
+import { attempt, makeInput, mostMemory, type Trial } from './trial.ts'
 
 const MOST_KINDS = 20
 const TELL_EVERY = 250 // ms
@@ -32,16 +33,17 @@ async function main(task: ChildTask): Promise<void> {
     }
   }
 
-  const tally = {
-    inputs: 0,
-    accepted: 0,
-    cpu: 0,
-    slowest: { input: 0, seconds: 0 },
-    largest: { input: 0, bytes: 0, size: 0 },
-    failures: [] as Failure[],
+  const { tally, note } = newTally(task, path)
+  const large = task.first === 0 ? await reader.large?.() : undefined
+  if (large !== undefined) {
+    write(large)
+    const trial = await confirmed(await read(large.length), () => read(large.length))
+    const [most, { problem, ...rest }] = [mostMemory(reader, large.length), trial]
+    const used = Math.max(trial.resident, trial.buffers) // of time there is no bar for megabytes
+    note(-1, /^took/.test(problem ?? '') && used <= most ? rest : trial)
+    tally.large = { bytes: trial.resident, size: large.length }
   }
   const most = { resident: 2 ** 18, seconds: 0.002 } // as measured at first
-  const kinds = new Set<string>()
   const started = cpuSeconds()
   const end = Date.now() + 1000 * task.seconds
   let told = Date.now()
@@ -63,15 +65,8 @@ async function main(task: ChildTask): Promise<void> {
     if (trial.seconds > tally.slowest.seconds) tally.slowest = { input, seconds: trial.seconds }
     if (trial.resident > tally.largest.bytes)
       tally.largest = { input, bytes: trial.resident, size: bytes.length }
-    const { problem } = trial
-    const kind = problem?.split('\n').slice(0, 2).join('\n').replaceAll(/\d+/g, 'n')
-    if (problem !== undefined && kind !== undefined && !kinds.has(kind)) {
-      kinds.add(kind)
-      const kept = keptPath(task, input)
-      copyFileSync(path, kept)
-      tally.failures.push({ input, problem, kept })
-      if (kinds.size === MOST_KINDS) break
-    }
+    note(input, trial)
+    if (tally.failures.length === MOST_KINDS) break
     if (Date.now() - told > TELL_EVERY) {
       told = Date.now()
       process.send?.(tally)
@@ -79,6 +74,29 @@ async function main(task: ChildTask): Promise<void> {
     }
   }
   process.send?.(tally, () => process.disconnect())
+}
+
+/** `note` keeps the file of the first failure of each kind. */
+function newTally(task: ChildTask, path: string) {
+  const tally = {
+    inputs: 0,
+    accepted: 0,
+    cpu: 0,
+    slowest: { input: 0, seconds: 0 },
+    largest: { input: 0, bytes: 0, size: 0 },
+    large: undefined as Tally['large'],
+    failures: [] as Failure[],
+  }
+  const kinds = new Set<string>()
+  const note = (input: number, { problem }: Trial): void => {
+    const kind = problem?.split('\n').slice(0, 2).join('\n').replaceAll(/\d+/g, 'n')
+    if (problem === undefined || kind === undefined || kinds.has(kind)) return
+    kinds.add(kind)
+    const kept = keptPath(task, input)
+    copyFileSync(path, kept)
+    tally.failures.push({ input, problem, kept })
+  }
+  return { tally, note }
 }
 
 function cpuSeconds(): number {
@@ -90,7 +108,10 @@ function cpuSeconds(): number {
 async function confirmed(first: Trial, again: () => Promise<Trial>): Promise<Trial> {
   const trials = [first]
   while (trials.length <= AGAIN) {
-    global.gc?.()
+    for (let swept = 0; swept < 2; swept++) {
+      global.gc?.()
+      await setTimeout(5) // what it frees goes back a little later
+    }
     trials.push(await again())
   }
   const least = (of: (trial: Trial) => number): number => Math.min(...trials.map(of))

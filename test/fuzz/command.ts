@@ -77,16 +77,20 @@ export function reportTable(reports: readonly FuzzReport[]): string {
       { title: 'slowest', align: 'right' },
       { title: 'most memory', align: 'right' },
       { title: 'of a file of', align: 'right' },
+      { title: 'of a large file', align: 'right' },
       { title: 'failures', align: 'right' },
       { title: 'inputs a CPU second', align: 'right' },
     ],
-    reports.map(({ reader, inputs, accepted, slowest, largest, failures, cpu }) => [
+    reports.map(({ reader, inputs, accepted, slowest, largest, large, failures, cpu }) => [
       reader,
       String(inputs),
       share(accepted, inputs),
       `${(1000 * slowest.seconds).toFixed()} ms`,
       `${(largest.bytes / 2 ** 20).toFixed(1)} MiB`,
       `${(largest.size / 1024).toFixed(1)} KiB`,
+      large === undefined
+        ? ''
+        : `${(large.bytes / large.size).toFixed(1)} times ${(large.size / 2 ** 20).toFixed(1)} MiB`,
       String(failures.length),
       (inputs / Math.max(0.001, cpu)).toFixed(),
     ]),

@@ -28,7 +28,12 @@ export interface FuzzReport extends Tally {
 const MOST_DEATHS = 5
 
 /** A hang shows, and a heap that grows. One arena, and large blocks are given back: a peak is one of this input. */
-const NODE_FLAGS = ['--expose-gc', '--max-old-space-size=512', '--max-semi-space-size=4']
+const NODE_FLAGS = [
+  '--expose-gc',
+  '--max-old-space-size=512',
+  '--max-semi-space-size=4',
+  '--single-threaded-gc',
+]
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '131072', VIPS_CONCURRENCY: '1' }
 
 /** Reads `inputs` mutated files, or as many as `seconds` allow. A process that died goes on behind the input it died of. */
@@ -117,6 +122,7 @@ const NOTHING: Tally = {
   cpu: 0,
   slowest: { input: 0, seconds: 0 },
   largest: { input: 0, bytes: 0, size: 0 },
+  large: undefined,
   failures: [],
 }
 
@@ -128,6 +134,7 @@ function united(parts: readonly Tally[]): Tally {
       cpu: all.cpu + part.cpu,
       slowest: part.slowest.seconds > all.slowest.seconds ? part.slowest : all.slowest,
       largest: part.largest.bytes > all.largest.bytes ? part.largest : all.largest,
+      large: all.large ?? part.large,
       failures: [...all.failures, ...part.failures],
     }),
     NOTHING,

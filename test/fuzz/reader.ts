@@ -7,7 +7,7 @@ export const INPUTS = 20_000
 /** Seconds of processor time that one input may take. */
 export const MOST_SECONDS = 1
 
-/** Memory that one input may take: this many times its size, and `spare` of its reader. */
+/** Memory that one input may take: so many times its size, and `spare` of its reader. */
 export const MOST_FACTOR = 10
 
 export interface FuzzedReader {
@@ -26,8 +26,12 @@ export interface FuzzedReader {
   readonly words?: readonly string[]
   /** Makes the file out of mutated bytes, such as with checksums that fit, so that damage gets deeper. */
   readonly wrap?: (bytes: Buffer, roll: Dice) => Uint8Array
+  /** A good file of megabytes, beside which `spare` is little: read once, for the factor alone. */
+  readonly large?: () => Promise<Uint8Array> | Uint8Array
   /** Fewer where each takes long, and why. */
   readonly inputs?: number
+  /** Where it must be more than MOST_FACTOR, and why. */
+  readonly factor?: number
   /** MiB beside the factor. */
   readonly spare?: number
 }

@@ -31,7 +31,9 @@ export interface Tally {
   readonly slowest: { readonly input: number; readonly seconds: number }
   /** The input that took most memory beyond its size, by the kernel's count. */
   readonly largest: { readonly input: number; readonly bytes: number; readonly size: number }
-  /** The first of each kind. */
+  /** Memory of the reader's large file, where it has one. */
+  readonly large: { readonly bytes: number; readonly size: number } | undefined
+  /** The first of each kind; input -1 is the large file. */
   readonly failures: readonly Failure[]
 }
 

@@ -28,8 +28,8 @@ export function makeInput(
 }
 
 /** Bytes that an input of this size may take. */
-export function mostMemory({ spare = SPARE }: FuzzedReader, size: number): number {
-  return MOST_FACTOR * size + spare * 2 ** 20
+export function mostMemory({ factor = MOST_FACTOR, spare = SPARE }: FuzzedReader, size: number): number {
+  return factor * size + spare * 2 ** 20
 }
 
 /** Reads once and says whether all was well. */

@@ -10,7 +10,7 @@ import { imageSize } from '../../../src/io/image-size.ts'
 import { encodeLabelMap, readLabelMap } from '../../../src/io/indexed-png.ts'
 import { readOrientation, rotateUpright } from '../../../src/io/orientation.ts'
 import { readThumbnail } from '../../../src/io/thumbnail.ts'
-import { type Dice, pick } from '../dice.ts'
+import { type Dice, dice, pick } from '../dice.ts'
 import type { FuzzedReader } from '../reader.ts'
 
 const DECODED = 200 // src/io/budget.ts: 64 MiB of pixels are any image's; libvips holds them up to three times
@@ -18,6 +18,12 @@ const DECODED = 200 // src/io/budget.ts: 64 MiB of pixels are any image's; libvi
 const [WIDTH, HEIGHT] = [40, 30]
 const pixels = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * i) % 251)
 const labels = new Uint8Array(WIDTH * HEIGHT).map((_, i) => i % 21)
+
+/** What no compression shortens. */
+const noise = (length: number): Uint8Array => {
+  const roll = dice(1)
+  return new Uint8Array(length).map(() => roll(256))
+}
 
 const photo = () => sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
 const turned = () => photo().withMetadata({ orientation: 6 })
@@ -141,6 +147,7 @@ const photos = (format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff', inputs: number
 export const imageReaders: readonly FuzzedReader[] = [
   {
     name: 'png of labels',
+    large: () => encodeLabelMap({ width: 2000, height: 2000, data: noise(4_000_000) }),
     seeds: pngs,
     wrap: withFittingChecksums,
     async read(path) {

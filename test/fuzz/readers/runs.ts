@@ -158,6 +158,17 @@ export const runReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'jsonl of metrics',
+    large: () =>
+      Buffer.from(
+        lines(
+          ...Array.from({ length: 50_000 }, (_, step) => ({
+            kind: 'step',
+            step,
+            loss: 1 / step,
+            rate: 0.001,
+          })),
+        ),
+      ),
     file: 'metrics.jsonl',
     links: ['snapshots.jsonl'],
     ...texts(

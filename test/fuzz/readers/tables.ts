@@ -20,6 +20,12 @@ async function readTags(path: string): Promise<void> {
         throw new Error(`the tag ${JSON.stringify(tag)}`)
 }
 
+/** A row of thirty bytes becomes objects of a thousand: MAX_ENTRIES and MAX_CELLS (src/io/budget.ts) are their bound. */
+const ROWS = 45
+
+const many = (length: number, line: (i: number) => string): string =>
+  Array.from({ length }, (_, i) => line(i)).join('')
+
 const TABLE_WORDS =
   'file tags a.jpg b.png cat Dog none ; | , x yes split train val sep=; images/ \\ 1 0 image label tag2 []'.split(
     ' ',
@@ -45,6 +51,8 @@ const VOC_IMAGES = [
 export const tableReaders: readonly FuzzedReader[] = [
   {
     name: 'csv of tags',
+    factor: ROWS,
+    large: () => Buffer.from(`file,tags\n${many(100_000, i => `image-${i}.jpg,"cat;dog ${i % 200}"\n`)}`),
     file: 'tags.csv',
     ...seeds(
       'file,tags,split\na.jpg,cat;dog,train\n"b.jpg","dog small",train\nc.jpg,,val\n',
@@ -58,6 +66,9 @@ export const tableReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'json of tags',
+    factor: ROWS,
+    large: () =>
+      Buffer.from(`{${many(100_000, i => `"image-${i}.jpg":["cat","dog ${i % 200}"],`)}"x.jpg":[]}`),
     file: 'tags.json',
     ...json(
       { 'a.jpg': ['cat', 'dog'], 'b.jpg': 'cat, dog', 'c.jpg': null },
@@ -73,6 +84,19 @@ export const tableReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'json of coco',
+    large: () =>
+      Buffer.from(
+        JSON.stringify({
+          images: Array.from({ length: 20_000 }, (_, id) => ({ id, file_name: `${id}.jpg`, width: 640 })),
+          annotations: Array.from({ length: 40_000 }, (_, id) => ({
+            id,
+            image_id: id >> 1,
+            category_id: 1,
+            bbox: [1, 2, 3, 4],
+          })),
+          categories: [{ id: 1, name: 'cat' }],
+        }),
+      ),
     file: 'instances.json',
     ...json({
       images: [
@@ -103,6 +127,8 @@ export const tableReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'xml of voc',
+    large: () =>
+      Buffer.from(`<annotation>${many(60_000, () => '<object><name>cat</name></object>\n')}</annotation>`),
     file: 'a.xml',
     ...seeds(ANNOTATION, '<annotation><object><name>cat</name></object></annotation>', '<annotation/>'),
     words:

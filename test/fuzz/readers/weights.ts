@@ -55,6 +55,9 @@ const STORAGES = Object.fromEntries(
   Array.from({ length: 12 }, (_, i) => [String(i), new Uint8Array(256).fill(i)]),
 )
 
+/** Transposed, of 8 MiB. */
+const LARGE = p.tensor({ count: 2 ** 21, shape: [1024, 2048], strides: [1, 1024] })
+
 /** Strided, expanded and transposed views; protocols 0, 4 and 5. */
 const HAND_MADE = [
   p.dictionary([
@@ -103,6 +106,11 @@ const NAMED = 'w.safetensors'
 export const weightReaders: readonly FuzzedReader[] = [
   {
     name: 'pickle',
+    large: () =>
+      p.checkpoint(
+        `\x80\x02}(${p.text('w')}${p.tensor({ count: 4, shape: [4], strides: [1] })}${p.text('names')}](${Array.from({ length: 200_000 }, (_, i) => p.text(`layer ${i}`)).join('')}eu.`,
+        { 0: new Uint8Array(16) },
+      ),
     seeds: async () => [
       ...(await picklesOf('zip_model_key.pth', 'zip_parameters.pth', 'zip_dataparallel.pth')),
       ...HAND_MADE,
@@ -113,6 +121,7 @@ export const weightReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'zip',
+    large: () => p.checkpoint(p.dictionary([[p.text('w'), LARGE]]), { 0: new Uint8Array(8 * 2 ** 20) }),
     ...fixtures('zip_model_key.pth', 'zip_parameters.pth', 'zip_state_dict.pth'),
     read: readTensors,
     spare: BUDGET,
@@ -146,6 +155,11 @@ export const weightReaders: readonly FuzzedReader[] = [
   },
   {
     name: 'npy',
+    large: () =>
+      npyHeader(
+        "{'descr': '>f4', 'fortran_order': True, 'shape': (1024, 2048), }\n",
+        new Uint8Array(8 * 2 ** 20),
+      ),
     seeds: async () => [
       await fixture('fortran.npy'),
       ...(await written('a.npy', path => writeNpy(path, wave(2, 3)))),
@@ -163,6 +177,8 @@ export const weightReaders: readonly FuzzedReader[] = [
   {
     name: 'safetensors',
     file: NAMED,
+    large: async () =>
+      (await written('a', path => writeSafetensors(path, new Map([['flags', wave(2 ** 20)]]))))[0]!,
     seeds: () => written('a', path => writeSafetensors(path, tensors, { epoch: '3', classes: '["cat"]' })),
     wrap: withFittingHeader,
     read: async path => {
