@@ -29,7 +29,8 @@ export function jsonRows(path: string, text: string, context: TableContext): Tag
   const { tags } = splitCells(texts, { file: path, known: context.known })
   const split = new Map(texts.map((cell, i) => [cell, tags[i]!]))
   const byRow = entries.map((): string[] => [])
-  for (const cell of words) byRow[cell.row]!.push(...(split.get(cell) ?? [cleanWord(cell.text)]))
+  for (const cell of words)
+    for (const tag of split.get(cell) ?? [cleanWord(cell.text)]) byRow[cell.row]!.push(tag) // perhaps many
   const rows = entries.map(
     ({ file, split: part, where }, row): TagRow => ({
       file,
