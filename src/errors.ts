@@ -18,15 +18,23 @@ export class InputError extends TagmaskError {
     problem: string,
     { field, expected, cause }: { field?: string; expected?: string; cause?: unknown } = {},
   ) {
+    const [where, what, remedy] = [shortened(field, 400), shortened(problem, 4000), shortened(expected, 2000)]
     super(
-      `${file}${field === undefined ? '' : ` (${field})`}: ${problem}${expected === undefined ? '' : `; ${expected}`}`,
+      `${file}${where === undefined ? '' : ` (${where})`}: ${what}${remedy === undefined ? '' : `; ${remedy}`}`,
       { cause },
     )
     this.file = file
-    this.field = field
-    this.problem = problem
-    this.expected = expected
+    this.field = where
+    this.problem = what
+    this.expected = remedy
   }
+}
+
+/** Without its middle where it is longer: names in a damaged file may have any length. */
+function shortened<T extends string | undefined>(text: T, most: number): T | string {
+  if (text === undefined || text.length <= most) return text
+  const half = Math.floor(most / 2) - 2
+  return `${text.slice(0, half)} ... ${text.slice(-half)}`
 }
 
 /** libtorch refused an operation: names the operator and the shapes it was given. */

@@ -27,3 +27,12 @@ test('the edit distance is a symmetric distance', () => {
     }),
   )
 })
+
+test('a name of any length is compared at once', () => {
+  const candidates = Array.from({ length: 500 }, (_, i) => `class ${i}`)
+  const before = process.cpuUsage()
+  expect(nearestName('x'.repeat(500_000), candidates)).toBeUndefined()
+  expect(nearestName('epoch', ['e'.repeat(500_000), 'epochs'])).toBe('epochs')
+  const { user, system } = process.cpuUsage(before)
+  expect(user + system).toBeLessThan(500_000) // microseconds
+})

@@ -1,15 +1,19 @@
 /** @file The nearest of several names, for error messages ("did you mean ..."). Imports nothing. */
+const LONGEST = 300 // the distance takes the product of the lengths
+
 /**
  * The candidate with the smallest edit distance to `name` (case and `-`/`_` ignored), or undefined
  * when none is near enough to be a slip of the fingers (more than a third of its letters differ).
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > LONGEST) return undefined
   const wanted = fold(name)
   let best: string | undefined
   let bestDistance = Number.POSITIVE_INFINITY
   for (const candidate of candidates) {
     const folded = fold(candidate)
     const allowed = Math.max(1, Math.floor(Math.max(wanted.length, folded.length) / 3))
+    if (Math.abs(wanted.length - folded.length) > allowed) continue // at least so many insertions
     const distance = editDistance(wanted, folded)
     if (distance <= allowed && distance < bestDistance) {
       best = candidate

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { InputError } from '../errors.ts'
+import { MAX_ENTRIES } from '../io/budget.ts'
 import { parseCsv } from './csv.ts'
 
 test('what is written is read back, whatever is in it', () => {
@@ -16,4 +18,19 @@ test('what is written is read back, whatever is in it', () => {
 
 test('lines are counted through quoted line breaks', () => {
   expect(parseCsv('a,b\n"x\ny",1\n\nz,2', 'x.csv').map(({ line }) => line)).toEqual([1, 2, 5])
+})
+
+test('a field of any length is read', () => {
+  const long = 'a'.repeat(20_000_000)
+  expect(parseCsv(`file,tags\n"${long}",cat`, 'x.csv')[1]!.fields).toEqual([long, 'cat'])
+  expect(() => parseCsv(`file,tags\n"${long}`, 'x.csv')).toThrow('x.csv (line 2): a quote is not closed')
+  expect(() => parseCsv(`file,tags\n"${'""'.repeat(20_000_000)}`, 'x.csv')).toThrow(InputError)
+})
+
+test('more rows than fit into memory are refused before they fill it', () => {
+  const rows = 'a,b\n'.repeat(MAX_ENTRIES + 1)
+  expect(parseCsv(rows, 'x.csv')).toHaveLength(MAX_ENTRIES + 1) // and a header
+  expect(() => parseCsv(`${rows}a,b\n`, 'x.csv')).toThrow(
+    'x.csv (line 1000002): has more rows than fit into memory; at most 1000000 rows and 20000000 cells are read: make several data sets of it',
+  )
 })

@@ -9,7 +9,7 @@ import { nearestName } from '../nearest-name.ts'
 import { cleanWord, foldWord } from './tag-words.ts'
 import { type DecodedText, decodeText } from './text-encoding.ts'
 
-const MOST_BYTES = 200e6 // of a table: a million images have a tenth of it
+const MOST_BYTES = 100e6 // of a table: a million images have a fifth of it
 
 /** Names in a folder; empty when there is none. */
 export async function listFolder(path: string): Promise<string[]> {

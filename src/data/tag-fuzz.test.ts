@@ -112,3 +112,12 @@ test('an image is found by its own path, whatever else is there', () => {
     { numRuns: 500 },
   )
 })
+
+test('any number of tags may be those of one image', () => {
+  const list = 'a;'.repeat(300_000)
+  for (const [reader, text] of [
+    [tableRows, `file,tags\na.jpg,"${list}"\n`],
+    [jsonRows, JSON.stringify({ 'a.jpg': list })],
+  ] as const)
+    expect(reader('tags', text, context).rows[0]!.tags).toHaveLength(300_000)
+})

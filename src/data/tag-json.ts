@@ -1,5 +1,6 @@
 /** @file Tags in JSON: {"a.jpg": ["cat"]}, [{"file": "a.jpg", "tags": ["cat"]}], {"cat": ["a.jpg"]}, one object a line. */
 import { InputError } from '../errors.ts'
+import { MAX_ENTRIES } from '../io/budget.ts'
 import { textOf } from '../io/printable.ts'
 import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns.ts'
 import type { TableContext, TagRow, TagRows } from './tag-table.ts'
@@ -17,6 +18,10 @@ interface Entry {
 /** Throws InputError for what is no JSON, has another form, or names one image twice as a key. */
 export function jsonRows(path: string, text: string, context: TableContext): TagRows {
   const entries = entriesOf(path, parse(path, text), context)
+  if (entries.length > MAX_ENTRIES)
+    throw new InputError(path, `has ${entries.length} entries`, {
+      expected: `at most ${MAX_ENTRIES} are read`,
+    })
   const words = entries.flatMap(({ tags, where }, row) =>
     tagWords(path, tags, where).map(cell => ({ ...cell, row })),
   )
@@ -24,7 +29,8 @@ export function jsonRows(path: string, text: string, context: TableContext): Tag
   const { tags } = splitCells(texts, { file: path, known: context.known })
   const split = new Map(texts.map((cell, i) => [cell, tags[i]!]))
   const byRow = entries.map((): string[] => [])
-  for (const cell of words) byRow[cell.row]!.push(...(split.get(cell) ?? [cleanWord(cell.text)]))
+  for (const cell of words)
+    for (const tag of split.get(cell) ?? [cleanWord(cell.text)]) byRow[cell.row]!.push(tag) // perhaps many
   const rows = entries.map(
     ({ file, split: part, where }, row): TagRow => ({
       file,
@@ -63,7 +69,7 @@ function parse(path: string, text: string): unknown {
 function repeatedKey(text: string): string | undefined {
   const seen = new Set<string>()
   let depth = 0
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"\s*:?|[[\]{}]/gs)) {
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"\s*:?|[[\]{}]/gs)) {
     if (token === '{' || token === '[') depth++
     else if (token === '}' || token === ']') depth--
     else if (depth === 1 && token.endsWith(':')) {

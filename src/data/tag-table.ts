@@ -148,6 +148,6 @@ function tagsOf(
   )
   const { tags, separator } = splitCells(placed, { file: path, known: context.known })
   const byRow: string[][] = records.map(() => [])
-  for (const [i, { row }] of placed.entries()) byRow[row]!.push(...tags[i]!)
+  for (const [i, { row }] of placed.entries()) for (const tag of tags[i]!) byRow[row]!.push(tag) // perhaps many
   return { tags: byRow, separator }
 }

@@ -112,11 +112,15 @@ async function entryOf(
   return loose ?? (pairs[0] ?? whole)[0]
 }
 
+const MOST_CHARACTERS = 8192 // two paths; each blank of a line is tried with all that is before and behind it
+const MOST_BLANKS = 64
+
 type Columns = readonly [name: string, mask: string | undefined]
 
 /** The whole line, then its split at each blank before a possible mask. */
 function columnsOf(line: string): [Columns, ...Columns[]] {
-  const pairs = [...line.matchAll(/\s+/g)].flatMap(({ index, 0: blank }) => {
+  if (line.length > MOST_CHARACTERS) return [[line, undefined]]
+  const pairs = [...line.matchAll(/\s+/g)].slice(0, MOST_BLANKS).flatMap(({ index, 0: blank }) => {
     const mask = line.slice(index + blank.length)
     return /\.png$/i.test(mask) || mask.includes('/') ? [[line.slice(0, index), mask] as const] : []
   })

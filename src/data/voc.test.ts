@@ -118,6 +118,14 @@ describe('names of a list', () => {
     )
   })
 
+  test('of any length and with any number of blanks are read at once', async () => {
+    const before = process.cpuUsage()
+    await expect(voc(['a.jpg'], `a\n${' / x'.repeat(20_000)}\n`)).rejects.toThrow('names 1 absent image')
+    await expect(voc(['a.jpg'], `a\n${' / x'.repeat(2000)}\n`)).rejects.toThrow('names 1 absent image')
+    const { user, system } = process.cpuUsage(before)
+    expect((user + system) / 1e6).toBeLessThan(1)
+  })
+
   test('that lead out of the data set are refused', async () => {
     for (const line of ['../../etc/passwd.jpg', 'a ../../x.png', '..\\a.jpg'])
       expect(await refusal(voc(['a.jpg'], `a\n${line}`))).toBe(

@@ -7,8 +7,11 @@ export const MAX_DEPTH = 1000
 /** Axes of an array: PyTorch's own limit, and numpy's. */
 export const MAX_AXES = 64
 
-/** Entries of an archive: twice the images of the largest sets that people keep in one. */
+/** Entries of an archive, rows of a table: twice the images of the largest sets that people keep in one. */
 export const MAX_ENTRIES = 1_000_000
+
+/** Cells of a table: a million rows of twenty columns. */
+export const MAX_CELLS = 20_000_000
 
 /** Bytes that any file may claim, however small it is. */
 const FREE_BYTES = 64 * 2 ** 20
@@ -18,6 +21,9 @@ const COPY_RATIO = 8
 
 /** Inflated bytes per byte of the archive: masks and zeros pack well; deflate's own limit is 1032. */
 const INFLATE_RATIO = 100
+
+/** Bytes of pixels per byte of an image: PNG and JPEG reach a thousand, on blank paper. */
+const PIXEL_RATIO = 2000
 
 const EXPECTED = 'a file that is neither damaged nor made to fill the memory'
 
@@ -42,6 +48,11 @@ export class Budget {
   /** For what its packed entries hold: 64 MiB and a hundred times its size. */
   static forInflating(file: string, fileBytes: number): Budget {
     return new Budget(file, fileBytes, INFLATE_RATIO)
+  }
+
+  /** For the pixels of an image: 64 MiB (22 megapixels) and two thousand times its size. */
+  static forPixels(file: string, fileBytes: number): Budget {
+    return new Budget(file, fileBytes, PIXEL_RATIO)
   }
 
   /** Throws InputError when these bytes exceed the limit of the file. */

@@ -216,6 +216,22 @@ test('of several pages or frames the first is read', async () => {
   expect((await readImage(at('pages.tif'))).data).toEqual(RAW)
 })
 
+test('a header that claims more pixels than its file can hold is refused before they are decoded', async () => {
+  const gif = await sharp(RAW, { raw: { width: 6, height: 4, channels: 3 } })
+    .gif()
+    .toBuffer()
+  const frame = gif.indexOf(Buffer.of(0x2c, 0, 0, 0, 0, 6, 0, 4, 0))
+  for (const offset of [5, 7]) gif.writeUInt16LE(14_000, frame + offset) // width and height
+  await writeFile(at('claims.gif'), gif)
+  const megabytes = (gif.length / 1e6).toPrecision(1)
+  expect(await failure(at('claims.gif'))).toBe(
+    `${at('claims.gif')} (pixels): asks for 588 MB of memory, which a file of ${megabytes} MB cannot need; a file that is neither damaged nor made to fill the memory`,
+  )
+  const paper = { width: 5000, height: 5000, channels: 3, background: 'white' } as const
+  await sharp({ create: paper }).jpeg().toFile(at('paper.jpg'))
+  expect(await readImage(at('paper.jpg'))).toMatchObject({ width: 5000, height: 5000 })
+})
+
 async function failure(path: string): Promise<string> {
   const error = await readImage(path).catch((caught: unknown) => caught)
   expect(error).toBeInstanceOf(InputError)

@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import sharp, { type Metadata, type Sharp } from 'sharp'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
-import { megabytes } from './budget.ts'
+import { Budget, megabytes } from './budget.ts'
 import { imageKind } from './image-kind.ts'
 import { MAX_PIXELS } from './image-size.ts'
 import { checkPixelBytes } from './pixel-bytes.ts'
@@ -41,6 +41,7 @@ export async function decodeFile<T>(
   try {
     const metadata = await openImage(bytes).metadata()
     checkMetadata(path, metadata)
+    Budget.forPixels(path, bytes.byteLength).spend(3 * metadata.width * metadata.height, 'pixels')
     return await decode(bytes, metadata)
   } catch (cause) {
     if (cause instanceof InputError) throw cause

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { encodeLabelMap } from './indexed-png.ts'
-import { hexColour, labelColour, legendJson, legendSvg, legendText } from './label-legend.ts'
+import { hexColour, labelColour, legendJson, legendNames, legendSvg, legendText } from './label-legend.ts'
 
 const NAMES = ['background', 'cat', 'a\nb\u001b[2J', '</text><script>', 'x'.repeat(300)]
 
@@ -34,4 +34,12 @@ it('draws names as text, never as elements, and cuts long ones', () => {
   expect(svg.match(/<text /g)).toHaveLength(5)
   expect(svg).toContain('>2 a\\nb\\u001b[2J<')
   expect(svg).not.toContain('x'.repeat(30))
+})
+
+it('refuses a damaged list of names, and names the file', () => {
+  expect(legendNames(legendJson(NAMES))).toEqual(NAMES)
+  for (const text of ['', '[{"name": "cat"', 'null', '{}', '[null]', '[{"name": 3}]'])
+    expect(() => legendNames(text, 'run/labels.json')).toThrow(
+      'run/labels.json: is damaged; a list of {"index": 0, "name": "background"}',
+    )
 })

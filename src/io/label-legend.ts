@@ -1,4 +1,5 @@
 /** @file Names and colours of the labels of masks: labels.txt, labels.json, legend.svg. One palette for all. */
+import { InputError } from '../errors.ts'
 import { VOC_PALETTE } from './indexed-png.ts'
 import { printable, shortName } from './printable.ts'
 
@@ -38,9 +39,20 @@ export function legendJson(names: readonly string[]): string {
   return `[\n${lines.map(line => `  ${line}`).join(',\n')}\n]\n`
 }
 
-/** The names in such a text. */
-export function legendNames(json: string): string[] {
-  return (JSON.parse(json) as { readonly name: string }[]).map(({ name }) => name)
+/** The names in such a text. Throws InputError when it is damaged. */
+export function legendNames(json: string, file = 'labels.json'): string[] {
+  try {
+    const labels = JSON.parse(json) as { readonly name: unknown }[]
+    return labels.map(({ name }) => {
+      if (typeof name !== 'string') throw new TypeError('a label without a name')
+      return name
+    })
+  } catch (cause) {
+    throw new InputError(file, 'is damaged', {
+      expected: 'a list of {"index": 0, "name": "background"}',
+      cause,
+    })
+  }
 }
 
 const COLUMN = { width: 260, rows: 20, row: 26 }

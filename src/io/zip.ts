@@ -17,6 +17,9 @@ export interface ZipEntry {
 
 const CHUNK_BYTES = 1024 * 1024
 
+/** Read at once where less is asked for: yauzl reads the directory in two small pieces an entry. */
+const BLOCK_BYTES = 64 * 1024
+
 const EXPECTED = 'an archive that was copied or downloaded completely'
 
 /**
@@ -105,6 +108,8 @@ class BoundedReader extends yauzl.RandomAccessReader {
   readonly #path: string
   readonly #file: FileHandle
   readonly #size: number
+  /** The last block, and its offset. */
+  #block: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) }
 
   constructor(path: string, file: FileHandle, size: number) {
     super()
@@ -136,7 +141,13 @@ class BoundedReader extends yauzl.RandomAccessReader {
 
   async #range(start: number, end: number): Promise<Buffer> {
     if (start < 0 || end > this.#size) throw new InputError(this.#path, 'is cut off', { expected: EXPECTED })
-    return readRange(this.#path, this.#file, start, end)
+    if (end - start >= BLOCK_BYTES) return readRange(this.#path, this.#file, start, end)
+    const { start: from, bytes } = this.#block
+    if (start >= from && end <= from + bytes.length) return bytes.subarray(start - from, end - from)
+    const most = Math.min(this.#size, start + BLOCK_BYTES)
+    const block = { start, bytes: await readRange(this.#path, this.#file, start, most) }
+    this.#block = block
+    return block.bytes.subarray(0, end - start)
   }
 }
 

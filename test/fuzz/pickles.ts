@@ -1,4 +1,4 @@
-/** @file Hand-written pickles and archives for tests: opcodes as Latin-1 text. */
+/** @file Hand-written pickles, archives and safetensors for tests; opcodes as Latin-1 text. */
 import { deflateRawSync } from 'node:zlib'
 import { crc32 } from '../../src/io/checksum.ts'
 
@@ -97,6 +97,14 @@ export function archive(entries: readonly ArchiveEntry[]): Buffer {
   end.writeUInt32LE(central.byteLength, 12)
   end.writeUInt32LE(offset, 16)
   return Buffer.concat([...locals, central, end])
+}
+
+/** A safetensors file of that header and so many zeros. */
+export function safetensors(header: string | Uint8Array, dataBytes = 0): Buffer {
+  const text = Buffer.from(header)
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(text.length))
+  return Buffer.concat([length, text, Buffer.alloc(dataBytes)])
 }
 
 function uint32(value: number): string {

@@ -120,7 +120,7 @@ export async function readLabelNames(recipe: Recipe, run: RunFolder): Promise<st
 /** The foreground classes of the run's masks, where nothing is trained. */
 async function readLegendNames(run: RunFolder): Promise<string[]> {
   const text = await readFile(join(run.root, 'labels.json'), 'utf8').catch(() => undefined)
-  if (text !== undefined) return legendNames(text).slice(1)
+  if (text !== undefined) return legendNames(text, join(run.root, 'labels.json')).slice(1)
   const expected = `make its masks first: tagmask evaluate ${fromHere(run.root)}`
   throw new InputError(fromHere(run.root), 'has no labels.json, the names of its labels', { expected })
 }

@@ -5,6 +5,7 @@ import type { Ablation } from '../ablate/ablation-table.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { isTree } from '../recipe/tree.ts'
 import { runNames } from '../run/find-run.ts'
 import { type RunFolder, runFolder } from '../run/run-folder.ts'
 import { workerOf } from '../run/run-lock.ts'
@@ -127,14 +128,15 @@ async function countImages(run: RunFolder, recipe: Recipe | undefined): Promise<
 }
 
 interface Session {
-  readonly time?: string
-  readonly command?: readonly string[]
+  readonly time?: unknown
+  readonly command?: unknown
 }
 
 function sessionsOf(text: string): Session[] {
   return text.split('\n').flatMap(line => {
     try {
-      return line === '' ? [] : [JSON.parse(line) as Session]
+      const value: unknown = line === '' ? undefined : JSON.parse(line)
+      return isTree(value) ? [value] : []
     } catch {
       return []
     }
@@ -142,14 +144,16 @@ function sessionsOf(text: string): Session[] {
 }
 
 function lastSession(text: string): string | undefined {
-  return sessionsOf(text).at(-1)?.time
+  const time = sessionsOf(text).at(-1)?.time
+  return typeof time === 'string' ? time : undefined
 }
 
 /** What followed the command when the run was started; null where a program or a run folder started it. */
 function recipeOfCommand(text: string): string | null {
-  const [command, target] = sessionsOf(text)[0]?.command ?? []
+  const words = sessionsOf(text)[0]?.command
+  const [command, target] = Array.isArray(words) ? (words as unknown[]) : []
   if (command === 'demo') return 'mctformer_demo'
-  if (target === undefined || target.startsWith('-')) return null
+  if (typeof target !== 'string' || target.startsWith('-')) return null
   return basename(target).replace(/\.ya?ml$/, '')
 }
 

@@ -30,6 +30,7 @@ export async function readRunScores(run: RunFolder): Promise<RunScore[]> {
 async function readScores(file: string, stage: StageName): Promise<RunScore[]> {
   try {
     const { scores } = JSON.parse(await readFile(file, 'utf8')) as { scores: readonly ScoreRecord[] }
+    if (!scores.every(isScore)) return []
     return scores.map(({ metric, split, threshold, images, miou }) => ({
       stage,
       metric,
@@ -41,6 +42,15 @@ async function readScores(file: string, stage: StageName): Promise<RunScore[]> {
   } catch {
     return []
   }
+}
+
+function isScore({ metric, split, images, miou }: ScoreRecord): boolean {
+  return (
+    typeof metric === 'string' &&
+    typeof split === 'string' &&
+    typeof images === 'number' &&
+    typeof miou === 'number'
+  )
 }
 
 /** Metric and split as one name: "seed (train)"; the labels of a second training are "mask, retrained (train)". */

@@ -227,3 +227,20 @@ test.each([
 ])('%d bytes are %s', (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text)
 })
+
+test('a run whose small files are damaged is listed all the same', async () => {
+  const runs = await folder()
+  const run = await makeRun(join(runs, 'damaged'), { done: ['train', 'evaluate'] })
+  for (const [sessions, scores] of [
+    ['null\n', 'null'],
+    ['{"command":5,"time":{}}\n', '{"scores":[{"metric":"seed","split":"train","images":2}]}'],
+    ['{"command":["run",5]}\n', '{"scores":[null]}'],
+    ['[]\n{"ti', '{"scores":{}}'],
+  ] as const) {
+    await writeFile(run.sessions, sessions)
+    await writeFile(run.scores, scores)
+    const list = await listRuns(runs)
+    expect(list.runs).toMatchObject([{ name: 'damaged', recipe: null, scores: [] }])
+    expect(runsText(list, { where: 'runs/' })).toContain('damaged')
+  }
+})

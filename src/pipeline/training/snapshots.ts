@@ -52,9 +52,14 @@ export async function readSnapshots(folder: string): Promise<Snapshot[]> {
 }
 
 function parsed(line: string): Snapshot | undefined {
+  if (!line.startsWith('{')) return undefined // an exception for each line takes long
   try {
     const value = JSON.parse(line) as Partial<Snapshot>
-    return typeof value.step === 'number' && Array.isArray(value.images) ? (value as Snapshot) : undefined
+    const isWhole =
+      typeof value.step === 'number' &&
+      Array.isArray(value.images) &&
+      value.images.every(image => typeof image?.name === 'string' && typeof image?.file === 'string')
+    return isWhole ? (value as Snapshot) : undefined
   } catch {
     return undefined
   }

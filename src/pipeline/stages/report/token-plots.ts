@@ -14,9 +14,16 @@ const SEED = 1
 export async function readTokenPlots(path: string): Promise<TokenPlots | undefined> {
   const { tensors, metadata } = await readSafetensors(path)
   const tokens = tensors.get('tokens')
-  const classes = JSON.parse(metadata.classes ?? 'null') as readonly number[] | null
+  const classes = parseClasses(metadata.classes)
   const [count, layers, width] = tokens?.shape ?? []
-  if (tokens === undefined || !count || !layers || !width || classes?.length !== count)
+  if (
+    tokens === undefined ||
+    !count ||
+    !layers ||
+    !width ||
+    tokens.shape.length !== 3 ||
+    classes?.length !== count
+  )
     throw new InputError(path, 'holds no class tokens', { expected: 'run the stage maps again' })
   if (count < 8 || new Set(classes).size < 2) return undefined
   const values = toFloat32Array(tokens)
@@ -41,4 +48,13 @@ export async function readTokenPlots(path: string): Promise<TokenPlots | undefin
 
 function inPlane(points: readonly (readonly number[])[]): Point[] {
   return points.map(([x, y]) => [x!, y!])
+}
+
+function parseClasses(text: string | undefined): number[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text ?? '')
+    return Array.isArray(value) && value.every(Number.isInteger) ? value : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -1,0 +1,21 @@
+/** @file The fuzzer as tests: so many inputs of each reader, the same each time. */
+import { expect, test } from 'vitest'
+import { failureLines, reportTable } from './command.ts'
+import { fuzz } from './fuzz.ts'
+import { type FuzzedReader, INPUTS } from './reader.ts'
+
+const LONGEST = 600_000 // ms, where other work takes the processor
+
+export function testReaders(readers: readonly FuzzedReader[]): void {
+  test.each(readers)(
+    '$name',
+    async ({ name, inputs = INPUTS }) => {
+      const report = await fuzz(name, { inputs })
+      if (process.env.TAGMASK_FUZZ_TABLE !== undefined) console.log(reportTable([report]))
+      expect(failureLines(report)).toEqual([])
+      expect(report.inputs).toBe(inputs)
+      expect(report.accepted).toBeGreaterThan(0)
+    },
+    LONGEST,
+  )
+}

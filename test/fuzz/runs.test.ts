@@ -1,0 +1,4 @@
+import { testReaders } from './in-tests.ts'
+import { runReaders } from './readers/runs.ts'
+
+testReaders(runReaders)
