@@ -175,14 +175,14 @@ function withoutRow(
       )
 }
 
-/** The chosen images without tags. */
+/** The chosen images without tags; one whose tags are no classes is named by those. */
 function untaggedFaults(
   { base, rows, source }: TaggedImages,
   chosen: readonly string[],
   { tags, classFolders }: { tags: ReadonlyMap<string, readonly number[]>; classFolders: boolean },
 ): Fault[] {
   return chosen
-    .filter(file => (tags.get(file) ?? []).length === 0)
+    .filter(file => (tags.get(file) ?? []).length === 0 && (rows.get(file)?.tags ?? []).length === 0)
     .map(file =>
       rows.has(file) || classFolders
         ? untaggedFault(join(base, file))

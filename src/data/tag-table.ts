@@ -34,8 +34,8 @@ export function tableRows(path: string, whole: string, context: TableContext): T
   const text = whole.replace(/^sep=.\r?\n/i, match => match.replace(/[^\r\n]/g, '')) // Excel's word for its delimiter
   const { records, columns, delimiter } = findDialect(path, text, context)
   const header = columns.headless ? undefined : records[0]
-  const body = (columns.headless ? records : records.slice(1)).flatMap(
-    record => fitted(path, record, { header, delimiter, problems: context.problems ?? FIRST }) ?? [],
+  const body = (columns.headless ? records : records.slice(1)).map(record =>
+    fitted(path, record, { header, delimiter, problems: context.problems ?? FIRST }),
   )
   const notes: string[] = []
   if (delimiter !== ',') notes.push(`${path}: columns are separated by ${DELIMITER_WORDS[delimiter]}`)
@@ -121,20 +121,19 @@ function fitted(
     delimiter,
     problems,
   }: { header: CsvRecord | undefined; delimiter: Delimiter; problems: Problems },
-): CsvRecord | undefined {
+): CsvRecord {
   if (header === undefined) return record
   const { line, fields } = record
   const most = header.fields.length
-  if (fields.slice(most).every(field => cleanWord(field) === ''))
-    return { line, fields: fields.slice(0, most) }
-  problems.fault(
-    'bad-row',
-    new InputError(path, `has ${fields.length} fields where the header has ${most}`, {
-      field: `line ${line}`,
-      expected: `separate tags by "${delimiter === ';' ? ',' : ';'}", and quote a name that holds a ${FIELD_ENDS[delimiter]}`,
-    }),
-  )
-  return undefined
+  if (!fields.slice(most).every(field => cleanWord(field) === ''))
+    problems.fault(
+      'bad-row',
+      new InputError(path, `has ${fields.length} fields where the header has ${most}`, {
+        field: `line ${line}`,
+        expected: `separate tags by "${delimiter === ';' ? ',' : ';'}", and quote a name that holds a ${FIELD_ENDS[delimiter]}`,
+      }),
+    )
+  return { line, fields: fields.slice(0, most) }
 }
 
 /** Tags of each record. */

@@ -86,7 +86,13 @@ export async function openVoc(
   const untagged = samples.filter(({ tags }) => tags.length === 0)
   const untaggedWords = untaggedWarning(
     untagged.map(({ id }) => id),
-    { problems, each: () => untagged.map(({ image }) => untaggedFault(image)) },
+    {
+      problems,
+      each: () =>
+        untagged
+          .filter(({ id }) => (source.tags.get(id)?.names ?? []).length === 0) // others are named by unknown classes
+          .map(({ image }) => untaggedFault(image)),
+    },
   )
   return withMaskReading({
     name: basename(root),

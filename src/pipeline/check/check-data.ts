@@ -29,10 +29,12 @@ export interface CheckDataOptions {
 export interface CheckedSplit {
   readonly split: string
   readonly images: number
-  /** Images that cannot be read, or are smaller than a patch. */
-  readonly leftOut: number
-  /** Of the others, those with a tag. */
-  readonly tagged: number
+  /** Left out: cannot be read; smaller than a patch; of the others, without a tag. */
+  readonly unreadable: number
+  readonly small: number
+  readonly untagged: number
+  /** The rest, which is trained on where the split is. */
+  readonly usable: number
   readonly masks: number
   /** Masks that fit an image and hold labels of classes alone. */
   readonly scored: number
@@ -90,7 +92,11 @@ export async function checkData(
   nameWeakClasses(root, splits, problems)
   const found = problems.all()
   const small = problems.files('small-image')
-  const isUsed = ({ image }: Sample): boolean => seen.get(image) !== undefined && !small.has(image)
+  const stateOf = ({ image, tags }: Sample): State => {
+    if (seen.get(image) === undefined) return 'unreadable'
+    if (small.has(image)) return 'small'
+    return tags.length === 0 ? 'untagged' : 'usable'
+  }
   return {
     root,
     layout: layout ?? null,
@@ -100,7 +106,7 @@ export async function checkData(
     warnings: found.filter(({ severity }) => severity === 'warning').length,
     problems: found,
     table: countClasses(splits),
-    splits: splits.map(dataset => splitOf(dataset, { isUsed, scorable })),
+    splits: splits.map(dataset => splitOf(dataset, { stateOf, scorable })),
     notes: [...new Set(splits.flatMap(({ notes = [] }) => notes))],
   }
 }
@@ -144,20 +150,27 @@ async function lookAtAll(
   return { seen, scorable }
 }
 
+type State = 'unreadable' | 'small' | 'untagged' | 'usable'
+
 function splitOf(
   { split, samples }: Dataset,
-  { isUsed, scorable }: { isUsed: (sample: Sample) => boolean; scorable: ReadonlyMap<string, boolean> },
+  { stateOf, scorable }: { stateOf: (sample: Sample) => State; scorable: ReadonlyMap<string, boolean> },
 ): CheckedSplit {
-  const used = samples.filter(isUsed)
+  const states = samples.map(stateOf)
+  const number = (state: State): number => states.filter(other => other === state).length
   const masked = samples.filter(({ mask }) => mask !== undefined)
   const [first] = masked
   return {
     split,
     images: samples.length,
-    leftOut: samples.length - used.length,
-    tagged: used.filter(({ tags }) => tags.length > 0).length,
+    unreadable: number('unreadable'),
+    small: number('small'),
+    untagged: number('untagged'),
+    usable: number('usable'),
     masks: masked.length,
-    scored: masked.filter(sample => isUsed(sample) && scorable.get(sample.image)).length,
+    scored: masked.filter(
+      sample => ['usable', 'untagged'].includes(stateOf(sample)) && scorable.get(sample.image),
+    ).length,
     maskReading: first === undefined ? null : (first.maskReading?.rule ?? 'the numbers are labels'),
   }
 }

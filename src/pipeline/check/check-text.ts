@@ -65,9 +65,14 @@ function groupText(
 
 function caseText({ file, where, problem }: Problem, root: string): string {
   const inside = relative(root, file)
-  const words = problem.replaceAll(`${root}/`, '')
+  const words = inRoot(problem, root)
   if (inside === '') return words // of the data set as a whole
   return `${inside.startsWith('..') ? file : inside}${where === null ? '' : ` (${where})`}: ${words}`
+}
+
+/** Paths from the data set's folder on. */
+function inRoot(sentence: string, root: string): string {
+  return sentence.replaceAll(`${root}/`, '').replaceAll(`${root}: `, '')
 }
 
 function planLines({ splits, notes, problems, root }: DataCheck): string[] {
@@ -75,24 +80,26 @@ function planLines({ splits, notes, problems, root }: DataCheck): string[] {
   return [
     ...splits.map(splitText),
     ...(unread === 0 ? [] : [`${count(unread, 'file', 'is')} in none of them, see the warnings`]),
-    ...notes.map(note => note.replaceAll(`${root}/`, '')),
+    ...notes.map(note => inRoot(note, root)),
   ]
 }
 
-/** "train: 80 images, 2 left out (...), 76 trained on; 74 of 75 masks scored: the numbers are labels" */
-function splitText({ split, images, leftOut, tagged, masks, scored, maskReading }: CheckedSplit): string {
-  const used = images - leftOut
-  const parts = [
-    count(images, 'image'),
-    ...(leftOut === 0 ? [] : [`${leftOut} left out (cannot be read, or smaller than a patch)`]),
-    ...(tagged === used ? [] : [`${used - tagged} without a tag`]),
-    `${tagged.toLocaleString('en-US')} usable with tags`,
+/** "train: 80 images, of which 2 cannot be read; 78 usable; 74 of 75 masks can be scored (the numbers are labels)" */
+function splitText(split: CheckedSplit): string {
+  const { images, unreadable, small, untagged, usable, masks, scored, maskReading } = split
+  const number = (n: number): string => n.toLocaleString('en-US')
+  const skipped = [
+    ...(unreadable === 0 ? [] : [`${number(unreadable)} cannot be read`]),
+    ...(small === 0 ? [] : [`${number(small)} smaller than a patch`]),
+    ...(untagged === 0 ? [] : [`${number(untagged)} without tags`]),
   ]
-  const scores =
+  return [
+    `${split.split}: ${count(images, 'image')}${skipped.length === 0 ? '' : `, of which ${skipped.join(', ')}`}`,
+    ...(skipped.length === 0 ? [] : [`${number(usable)} usable`]),
     masks === 0
       ? 'no masks, so nothing is scored'
-      : `${scored.toLocaleString('en-US')} of ${count(masks, 'mask')} can be scored; ${maskReading}`
-  return `${split}: ${parts.join(', ')}; ${scores}`
+      : `${number(scored)} of ${count(masks, 'mask')} can be scored (${maskReading})`,
+  ].join('; ')
 }
 
 function verdict({ errors, warnings, images, masks, root, splits }: DataCheck): string {

@@ -1,6 +1,7 @@
 /** @file Classes of a data set in numbers: images of each in every split, alone, and together with others. */
 import { classCounts } from '../../data/class-names.ts'
 import { type Dataset, type Sample, tagged } from '../../data/dataset.ts'
+import { sample as some } from '../../data/listing.ts'
 import { count } from '../../io/count.ts'
 import { shortName } from '../../io/printable.ts'
 import { textTable } from '../../io/text-table.ts'
@@ -59,13 +60,22 @@ const FEW = 5 // images; from so many on a class that is never without another i
 export function nameWeakClasses(root: string, splits: readonly Dataset[], problems: ProblemList): void {
   const [first] = splits
   if (first === undefined) return
-  for (const { name, images, alone, with: others } of countClasses([first]).classes) {
+  const rows = countClasses([first]).classes
+  const empty = rows.filter(({ images }) => images[first.split] === 0).map(({ name }) => name)
+  const expected = 'tag more images with it, or leave it out'
+  if (empty.length > 0)
+    problems.add('small-class', {
+      file: root,
+      problem: `${count(empty.length, 'class', 'has')} no image in ${first.split}: ${some(empty, 8)}`,
+      expected,
+    })
+  for (const { name, images, alone, with: others } of rows) {
     const n = images[first.split]!
-    if (n < FEW)
+    if (n > 0 && n < FEW)
       problems.add('small-class', {
         file: root,
-        problem: `"${name}" has ${n === 0 ? 'no image' : `only ${count(n, 'image')}`} in ${first.split}`,
-        expected: 'tag more images with it, or leave it out',
+        problem: `"${name}" has only ${count(n, 'image')} in ${first.split}`,
+        expected,
       })
     const [other, shared] = Object.entries(others)[0] ?? []
     if (n >= FEW && alone === 0 && shared === n)
@@ -84,7 +94,8 @@ const SHOWN_CLASSES = 30
 export function classText({ classes, untagged }: ClassTable, { all }: { all: boolean }): string {
   const splits = Object.keys(untagged)
   const sum = ({ images }: ClassRow): number => Object.values(images).reduce((a, b) => a + b, 0)
-  const ordered = [...classes].sort((a, b) => sum(b) - sum(a))
+  const ordered = classes.filter(row => sum(row) > 0).sort((a, b) => sum(b) - sum(a))
+  const empty = classes.length - ordered.length
   const shown = all ? ordered : ordered.slice(0, SHOWN_CLASSES)
   const number = (n: number): string => n.toLocaleString('en-US')
   const rows = shown.map(row => [
@@ -106,5 +117,9 @@ export function classText({ classes, untagged }: ClassTable, { all }: { all: boo
     { title: 'most often with' },
   ]
   const more = ordered.length - shown.length
-  return `${textTable(columns, [...rows, ...none])}${more > 0 ? `\nand ${count(more, 'class')} more (--all)` : ''}`
+  return [
+    textTable(columns, [...rows, ...none]),
+    ...(more > 0 ? [`and ${count(more, 'class')} more (--all)`] : []),
+    ...(empty > 0 ? [`and ${count(empty, 'class')} without images`] : []),
+  ].join('\n')
 }

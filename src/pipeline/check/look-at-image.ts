@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Metadata } from 'sharp'
 import { InputError } from '../../errors.ts'
-import { decodeFile, openImage } from '../../io/image.ts'
+import { decodeFile, decodeToEnd } from '../../io/image.ts'
 import type { MemoryGate } from '../images/memory-gate.ts'
 import type { FileKind } from './problem-kinds.ts'
 import type { ProblemList } from './problem-list.ts'
@@ -36,14 +36,16 @@ export async function lookAtImage(
     const seen = await decodeFile(file, async (bytes, metadata): Promise<SeenImage> => {
       const release = await gate.enter(metadata.width * metadata.height * WORK_CHANNELS)
       try {
-        const { info } = await openImage(bytes).raw().toBuffer({ resolveWithObject: true })
+        await decodeToEnd(bytes, metadata)
         noteKinds(file, metadata, problems)
+        const { width, height, orientation = 1 } = metadata
+        const turned = orientation >= 5
         return {
           content: createHash('sha256').update(bytes).digest('base64'),
-          width: info.width,
-          height: info.height,
-          orientation: metadata.orientation ?? 1,
-          stored: { width: metadata.width, height: metadata.height },
+          width: turned ? height : width,
+          height: turned ? width : height,
+          orientation,
+          stored: { width, height },
         }
       } finally {
         release()

@@ -1,9 +1,9 @@
 /** @file One ground-truth mask: whether it can be read, fits its image, holds labels of classes, and agrees with the tags. */
 import type { Sample } from '../../data/dataset.ts'
 import { sample as some } from '../../data/listing.ts'
-import { colourOf, countCodes, type MaskPixels, readMaskPixels } from '../../data/mask-pixels.ts'
+import { colourOf, distinctCodes, type MaskPixels, readMaskPixels } from '../../data/mask-pixels.ts'
 import { labelOf } from '../../data/truth.ts'
-import { InputError } from '../../errors.ts'
+import { codeOf, InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import { INDEXED } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
@@ -25,7 +25,7 @@ export async function lookAtMask(
     pixels = await readMaskPixels(file)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    problems.add('unreadable-mask', error)
+    if (codeOf(error.cause) !== 'ENOENT') problems.add('unreadable-mask', error) // an absent one is named by the reader of the list
     return false
   }
   const fits = seen === undefined || fitsImage(pixels, seen)
@@ -62,7 +62,7 @@ function labelsOf(
   if (pixels.coloured && !byColour) return { held: new Set(), strange: ['colours'] }
   const held = new Set<number>()
   const strange: string[] = []
-  for (const code of countCodes(pixels.codes).keys()) {
+  for (const code of distinctCodes(pixels.codes)) {
     const key = byColour ? colourOf(pixels, code) : code
     const label = labelOf(reading, key, tags)
     if (label === 0 || label === IGNORE) continue

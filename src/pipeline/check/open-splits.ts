@@ -79,15 +79,15 @@ function isMask(file: string): boolean {
   return /(^|\/)(masks?|labels?|SegmentationClass\w*|SegmentationObject)\//i.test(file)
 }
 
-/** Images of a plain folder that no list names, unless they have no tags either. */
+/** Images of a plain folder that no list names, unless another problem does. */
 async function nameUnlisted(root: string, splits: readonly Dataset[], problems: ProblemList): Promise<void> {
   const { base } = await imageFolder(root)
   const listed = new Set(splits.flatMap(({ samples }) => samples.map(({ image }) => image)))
-  const [untagged, splitless] = [problems.files('untagged'), problems.files('no-split')]
+  const named = (['untagged', 'no-split', 'same-name'] as const).map(kind => problems.files(kind))
   for (const file of await filesBelow(base)) {
     const image = join(base, file)
     if (!isReadImage(file) || (base === root && isBeside(file.split('/')[0]!))) continue
-    if (listed.has(image) || untagged.has(image) || splitless.has(image)) continue
+    if (listed.has(image) || named.some(files => files.has(image))) continue
     problems.add('no-split', {
       file: image,
       problem: `is in none of the splits ${splits.map(({ split }) => split).join(', ')}`,
