@@ -1,7 +1,9 @@
 /** @file The check of a data set: every split is opened, every image and mask read to its end once, and all problems are kept. Imports no torch. */
 import { availableParallelism } from 'node:os'
 import type { Dataset, Layout, Sample } from '../../data/dataset.ts'
+import { sample } from '../../data/listing.ts'
 import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
+import { count } from '../../io/count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { memoryGate } from '../images/memory-gate.ts'
@@ -88,6 +90,7 @@ export async function checkData(
     log,
     signal,
   })
+  doubtClassOrder(root, splits, { masks: scorable.size, problems })
   nameTwins(splits, { seen, problems })
   nameWeakClasses(root, splits, problems)
   const found = problems.all()
@@ -111,6 +114,29 @@ export async function checkData(
   }
 }
 
+const MANY = 0.25 // of the masks, above which the order of the classes is in doubt, not single tags
+
+/** Says how labels are read where many masks disagree with the tags. */
+function doubtClassOrder(
+  root: string,
+  [first]: readonly Dataset[],
+  { masks, problems }: { masks: number; problems: ReturnType<typeof createProblemList> },
+): void {
+  const disagreeing = problems.files('mask-tags').size
+  if (first === undefined || disagreeing < MANY * masks || disagreeing < 3) return
+  const order = sample(
+    first.classes.map((name, k) => `${k + 1} ${name}`),
+    6,
+  )
+  const reading = first.samples.find(({ maskReading }) => maskReading !== undefined)?.maskReading?.rule
+  problems.add('remark', {
+    file: root,
+    problem: `${disagreeing} of ${count(masks, 'mask')} disagree with the tags, read as ${order}${reading === undefined ? '' : ` (${reading})`}`,
+    expected:
+      'if the labels have another order, list the classes in theirs in classes.txt, or with --classes',
+  })
+}
+
 interface LookAtAllOptions {
   readonly patchSize: number
   readonly log: Log
@@ -132,12 +158,12 @@ async function lookAtAll(
   try {
     await inParallel(
       unique,
-      async sample => {
+      async one => {
         if (signal?.aborted) throw new Interrupted(`image ${seen.size} of ${unique.length}`)
-        const { image, mask } = sample
+        const { image, mask } = one
         const looked = await lookAtImage(image, { patchSize, gate, problems })
         if (mask !== undefined)
-          scorable.set(image, await lookAtMask({ ...sample, mask }, { classes, seen: looked, problems }))
+          scorable.set(image, await lookAtMask({ ...one, mask }, { classes, seen: looked, problems }))
         seen.set(image, looked)
         progress.update(seen.size)
       },

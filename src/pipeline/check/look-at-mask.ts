@@ -4,7 +4,6 @@ import { sample as some } from '../../data/listing.ts'
 import { colourOf, distinctCodes, type MaskPixels, readMaskPixels } from '../../data/mask-pixels.ts'
 import { labelOf } from '../../data/truth.ts'
 import { codeOf, InputError } from '../../errors.ts'
-import { count } from '../../io/count.ts'
 import { INDEXED } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
 import type { SeenImage } from './look-at-image.ts'
@@ -36,14 +35,14 @@ export async function lookAtMask(
       expected: 'make it again for this image; resize it without smoothing (nearest neighbour)',
     })
   const { held, strange } = labelsOf(pixels, sample, classes)
-  if (strange.length > 0)
+  if (strange !== '')
     problems.add('mask-labels', {
       file,
-      problem: `holds ${some(strange, 5)}, which ${strange.length === 1 ? 'names' : 'name'} no class`,
+      problem: `holds ${strange}`,
       expected: expectedLabels(pixels, sample, classes),
     })
   else tellOfTags(sample, { held, classes, problems })
-  return fits && strange.length === 0
+  return fits && strange === ''
 }
 
 /** As readTruth: a mask may be stored without the EXIF rotation of its image. */
@@ -52,24 +51,36 @@ function fitsImage({ width, height }: MaskPixels, { orientation, stored, ...size
   return orientation > 1 && width === stored.width && height === stored.height
 }
 
-/** Classes in the mask, and names of the numbers or colours that are none. */
+/** Classes in the mask, and in words the numbers or colours that are none: "9, 17, which name no class". */
 function labelsOf(
   pixels: MaskPixels,
   { maskReading: reading, tags }: Sample,
   classes: readonly string[],
-): { held: Set<number>; strange: string[] } {
+): { held: Set<number>; strange: string } {
   const byColour = reading?.by === 'colour'
-  if (pixels.coloured && !byColour) return { held: new Set(), strange: ['colours'] }
   const held = new Set<number>()
-  const strange: string[] = []
+  if (pixels.coloured && !byColour)
+    return { held, strange: 'colours, and nothing says which classes they stand for' }
+  const none: string[] = []
+  const several: string[] = []
   for (const code of distinctCodes(pixels.codes)) {
     const key = byColour ? colourOf(pixels, code) : code
     const label = labelOf(reading, key, tags)
     if (label === 0 || label === IGNORE) continue
-    if (label !== undefined && label <= classes.length) held.add(label - 1)
-    else strange.push(byColour ? `#${key.toString(16).padStart(6, '0')}` : String(key)) // NaN: several classes
+    const name = byColour ? `#${key.toString(16).padStart(6, '0')}` : String(key)
+    if (Number.isNaN(label)) several.push(name)
+    else if (label !== undefined && label <= classes.length) held.add(label - 1)
+    else none.push(name)
   }
-  return { held, strange }
+  const words = [
+    ...(none.length === 0
+      ? []
+      : [`${some(none, 5)}, which ${none.length === 1 ? 'names' : 'name'} no class`]),
+    ...(several.length === 0
+      ? []
+      : [`${some(several, 5)}, which may be several classes, and the tags do not say which`]),
+  ]
+  return { held, strange: words.join('; ') }
 }
 
 function expectedLabels(
@@ -95,17 +106,15 @@ function tellOfTags(
   const untagged = [...held].filter(k => !tags.includes(k)).map(name)
   const absent = tags.filter(k => !held.has(k)).map(name)
   const words = [
-    ...(untagged.length === 0 ? [] : [`shows ${some(untagged)}, not among the tags`]),
+    ...(untagged.length === 0 ? [] : [`shows ${some(untagged)}, not tagged`]),
     ...(absent.length === 0
       ? []
-      : [
-          `does not show ${some(absent)}, ${count(absent.length, 'tag').replace('1 tag', 'a tag')} of its image`,
-        ]),
+      : [`lacks ${some(absent)}, which ${absent.length === 1 ? 'is' : 'are'} tagged`]),
   ]
   if (words.length > 0)
     problems.add('mask-tags', {
       file: mask,
-      problem: words.join(', and '),
+      problem: words.join('; '),
       expected: 'correct the tags or the mask',
     })
 }
