@@ -38,6 +38,8 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['runs list', 'runs json'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],
+    ['data check', 'layout split classes recipe all json'],
+    ['data demo', 'out images val size seed'],
     ['recipes', 'method json'],
     ['setup', 'libtorch'],
     ['completion', ''],

@@ -8,6 +8,7 @@ import { listTree } from './file-tree.ts'
 import { isReadImage } from './image-endings.ts'
 import { listImages, withoutRuns } from './image-listing.ts'
 import { listFolder, reasonOf, sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { canonicalSplit, USUAL_SPLITS } from './split-names.ts'
 import { findTagFiles } from './tag-file.ts'
 import { cleanRows } from './tag-rows.ts'
@@ -48,14 +49,14 @@ export async function classFolderSplits(root: string): Promise<string[]> {
 /** Every image with the tags that its folders name. Throws InputError when there is no class folder. */
 export async function readClassFolders(
   root: string,
-  { known }: { known: readonly string[] },
+  { known, problems = FIRST }: { known: readonly string[]; problems?: Problems },
 ): Promise<TaggedImages> {
   const found = await place(root)
   if (found === undefined || found.placed.every(({ name }) => name === undefined))
     throw new InputError(root, 'holds no folder for each class', { expected: CLASS_FOLDERS })
   const { base, placed } = found
   await refuseDataSets(base, placed)
-  const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isBeside })
+  const listing = await listImages(base, { expected: CLASS_FOLDERS, skip: isBeside, problems })
   const { files, tags, shared } = await uniteCopies(base, placed)
   const splits = placed.some(({ split }) => split !== undefined)
   const rows = files.flatMap(({ file, name, split }): TagRow[] =>
@@ -63,7 +64,7 @@ export async function readClassFolders(
       ? []
       : [{ file, tags: tags.get(file) ?? [], split, where: `${name ?? split}/` }],
   )
-  const cleaned = cleanRows(base, rows, known)
+  const cleaned = cleanRows(base, rows, { known, problems })
   const loose = placed.filter(({ name }) => name === undefined).map(({ file }) => file)
   const below = [
     ...new Set(placed.flatMap(({ name, rest }) => (rest.includes('/') ? [`${name}/${topOf(rest)}`] : []))),

@@ -7,16 +7,27 @@ import { foldWord } from './tag-words.ts'
 
 /** Counts of images by class to one warning about names that differ in a letter; none when there are none. */
 export function twinNames(counts: ReadonlyMap<string, number>): string[] {
-  const names = [...counts.keys()]
   const images = (name: string): string => `${name} (${counts.get(name)})`
-  const pairs = names.flatMap((a, i) =>
-    names
-      .slice(i + 1)
-      .flatMap(b => (areTwins(foldWord(a), foldWord(b)) ? [`${images(a)} and ${images(b)}`] : [])),
-  )
+  const pairs = twinPairs(counts).map(({ names: [a, b] }) => `${images(a)} and ${images(b)}`)
   return pairs.length === 0
     ? []
     : [`classes with nearly the same name, images of each; is one a slip?: ${sample(pairs, 5)}`]
+}
+
+/** Names that differ in a letter; `rarer` is probably a slip for `other`. */
+export function twinPairs(
+  counts: ReadonlyMap<string, number>,
+): { names: readonly [string, string]; rarer: string; other: string }[] {
+  const names = [...counts.keys()]
+  return names.flatMap((a, i) =>
+    names
+      .slice(i + 1)
+      .filter(b => areTwins(foldWord(a), foldWord(b)))
+      .map(b => {
+        const [rarer, other] = counts.get(a)! < counts.get(b)! ? [a, b] : [b, a]
+        return { names: [a, b] as const, rarer, other }
+      }),
+  )
 }
 
 /** One warning about names that may be several tags, or numbers; none when there are none. */

@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { foldWord } from './tag-words.ts'
 
 /** The parts that are read. `file_name` has forward slashes and stays inside the folder. */
@@ -33,28 +34,34 @@ interface CocoCategory {
 
 const MAX_BYTES = 500 * 2 ** 20 // a string of Node holds 512 MiB; COCO's own largest has 450
 
-/** Throws InputError naming the list and the first wrong entry; harmless ones are left out with a warning. */
-export async function readInstances(file: string): Promise<Instances> {
+/** Throws InputError for what is no list; wrong entries are faults, harmless ones are left out with a warning. */
+export async function readInstances(file: string, problems: Problems = FIRST): Promise<Instances> {
   const value = await parse(file)
   const images = listOf(value, 'images', {
     file,
     check: ({ id, file_name }) => Number.isSafeInteger(id) && typeof file_name === 'string',
     needed: '{"id": 1, "file_name": "a.jpg"}',
+    problems,
   }) as readonly CocoImage[]
   const annotations = listOf(value, 'annotations', {
     file,
     check: ({ image_id, category_id }) => Number.isSafeInteger(image_id) && Number.isSafeInteger(category_id),
     needed: '{"image_id": 1, "category_id": 1}',
+    problems,
   }) as readonly CocoAnnotation[]
   const categories = listOf(value, 'categories', {
     file,
     check: ({ id, name }) => Number.isSafeInteger(id) && typeof name === 'string',
     needed: '{"id": 1, "name": "cat"}',
+    problems,
   }) as readonly CocoCategory[]
   const warnings: string[] = []
-  const plain = images.map(({ id, file_name }) => ({ id, file_name: insidePath(file, { id, file_name }) }))
+  const plain = images.flatMap(({ id, file_name }) => {
+    const inside = insidePath(file, { id, file_name }, problems)
+    return inside === undefined ? [] : [{ id, file_name: inside }]
+  })
   return {
-    images: uniqueImages(file, plain, warnings),
+    images: uniqueImages(file, plain, { warnings, problems }),
     categories: uniqueCategories(file, categories, warnings),
     annotations: ofListedImages(file, { images, annotations }, warnings),
     warnings,
@@ -85,7 +92,13 @@ function listOf(
     file,
     check,
     needed,
-  }: { file: string; check: (entry: Record<string, unknown>) => boolean; needed: string },
+    problems,
+  }: {
+    file: string
+    check: (entry: Record<string, unknown>) => boolean
+    needed: string
+    problems: Problems
+  },
 ): readonly object[] {
   const list: unknown = (value as Record<string, unknown>)[field]
   if (!Array.isArray(list))
@@ -93,27 +106,40 @@ function listOf(
       expected:
         'images {id, file_name}, annotations {image_id, category_id} and categories {id, name} are needed',
     })
-  const wrong = list.findIndex(entry => typeof entry !== 'object' || entry === null || !check(entry))
-  if (wrong < 0) return list
-  throw new InputError(file, `is not a list of instances: ${field}[${wrong}] is not of the form ${needed}`, {
-    field,
-    expected: 'ids are whole numbers, names are texts',
+  return list.filter((entry: unknown, i) => {
+    if (typeof entry === 'object' && entry !== null && check(entry as Record<string, unknown>)) return true
+    problems.fault(
+      'bad-annotation',
+      new InputError(file, `is not a list of instances: ${field}[${i}] is not of the form ${needed}`, {
+        field,
+        expected: 'ids are whole numbers, names are texts',
+      }),
+    )
+    return false
   })
 }
 
-/** Forward slashes, and nothing before the first name. Throws InputError where it leads out of the data set. */
-function insidePath(file: string, { id, file_name }: CocoImage): string {
+/** Forward slashes, and nothing before the first name. Where it leads out of the data set is a fault. */
+function insidePath(file: string, { id, file_name }: CocoImage, problems: Problems): string | undefined {
   const path = file_name.replaceAll('\\', '/').replace(/^(?:\.\/)+/, '')
   const outside =
     leadsOutside(path) || path.startsWith('/') || /^[A-Za-z]:\//.test(path) || path.includes('\0')
   if (!outside) return path
-  throw new InputError(file, `image ${id} has the file_name "${file_name}"`, {
-    field: 'images',
-    expected: 'file_name is a path inside the folder of the images, without ".." and not from the root',
-  })
+  problems.fault(
+    'unclear-name',
+    new InputError(file, `image ${id} has the file_name "${file_name}"`, {
+      field: 'images',
+      expected: 'file_name is a path inside the folder of the images, without ".." and not from the root',
+    }),
+  )
+  return undefined
 }
 
-function uniqueImages(file: string, images: readonly CocoImage[], warnings: string[]): CocoImage[] {
+function uniqueImages(
+  file: string,
+  images: readonly CocoImage[],
+  { warnings, problems }: { warnings: string[]; problems: Problems },
+): CocoImage[] {
   const byId = new Map<number, string>()
   const byFile = new Map<string, number>()
   const same: number[] = []
@@ -124,17 +150,27 @@ function uniqueImages(file: string, images: readonly CocoImage[], warnings: stri
       same.push(id)
       continue
     }
-    if (name !== undefined)
-      throw new InputError(file, `the id ${id} is that of ${name} and of ${file_name}`, {
-        field: 'images',
-        expected: 'give each image an id of its own, and its annotations the same',
-      })
+    if (name !== undefined) {
+      problems.fault(
+        'same-name',
+        new InputError(file, `the id ${id} is that of ${name} and of ${file_name}`, {
+          field: 'images',
+          expected: 'give each image an id of its own, and its annotations the same',
+        }),
+      )
+      continue
+    }
     const other = byFile.get(file_name)
-    if (other !== undefined)
-      throw new InputError(file, `${file_name} is listed as image ${other} and as image ${id}`, {
-        field: 'images',
-        expected: 'list each file once, and give its annotations that id',
-      })
+    if (other !== undefined) {
+      problems.fault(
+        'same-name',
+        new InputError(file, `${file_name} is listed as image ${other} and as image ${id}`, {
+          field: 'images',
+          expected: 'list each file once, and give its annotations that id',
+        }),
+      )
+      continue
+    }
     byId.set(id, file_name)
     byFile.set(file_name, id)
     kept.push({ id, file_name })

@@ -7,9 +7,10 @@ import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
 import { imageId } from './image-listing.ts'
 import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile } from './image-path.ts'
-import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
+import { checkClasses, listFolder, sample, untaggedFault, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { splitSpellings } from './split-names.ts'
 
@@ -54,11 +55,15 @@ export async function listCocoSplits(root: string): Promise<Part[]> {
  */
 export async function openCoco(
   root: string,
-  { split, classes }: { split: string; classes?: readonly string[] | undefined },
+  {
+    split,
+    classes,
+    problems = FIRST,
+  }: { split: string; classes?: readonly string[] | undefined; problems?: Problems },
 ): Promise<Dataset> {
   const part = await findSplit(root, split)
   const { file } = part
-  const instances = await readInstances(file)
+  const instances = await readInstances(file, problems)
   const { images, categories } = instances
   const ordered = [...categories].sort((a, b) => a.id - b.id)
   const names = ordered.map(({ name }) => name)
@@ -70,20 +75,21 @@ export async function openCoco(
     })
   }
   const indexOf = new Map(ordered.map(({ id }, index) => [id, index]))
-  const tags = tagsOf(instances, { indexOf, file })
-  const places = await imageFiles(root, part, images)
-  const ids = idsOf(file, images)
+  const tags = tagsOf(instances, { indexOf, file, problems })
+  const places = await imageFiles(root, part, { images, file, problems })
+  const ids = idsOf(file, images, problems)
   const maskOf = await findMasks(root, part, images)
-  const samples = images.map(
-    (image): Sample => ({
-      id: ids.get(image)!,
-      image: places.get(image)!,
-      tags: tags.get(image.id)!,
-      mask: maskOf(image),
-    }),
+  const samples = images.flatMap((image): Sample[] => {
+    const [id, place] = [ids.get(image), places.get(image)]
+    if (id === undefined || place === undefined) return []
+    return [{ id, image: place, tags: tags.get(image.id)!, mask: maskOf(image) }]
+  })
+  const untagged = samples.filter(sample => sample.tags.length === 0)
+  const untaggedWords = untaggedWarning(
+    untagged.map(({ id }) => id),
+    { problems, each: () => untagged.map(({ image }) => untaggedFault(image)) },
   )
-  const untagged = samples.filter(sample => sample.tags.length === 0).map(({ id }) => id)
-  const warnings = [...instances.warnings, ...untaggedWarning(untagged)]
+  const warnings = [...instances.warnings, ...untaggedWords]
   if (classes === undefined) warnings.push(...unusedCategories(names, samples))
   const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
   return withMaskReading(
@@ -120,17 +126,20 @@ async function findSplit(root: string, split: string): Promise<Part> {
 
 function tagsOf(
   { images, annotations }: Pick<Instances, 'images' | 'annotations'>,
-  { indexOf, file }: { indexOf: ReadonlyMap<number, number>; file: string },
+  { indexOf, file, problems }: { indexOf: ReadonlyMap<number, number>; file: string; problems: Problems },
 ): Map<number, number[]> {
   const found = new Map(images.map(({ id }) => [id, new Set<number>()]))
   for (const { image_id, category_id } of annotations) {
     const index = indexOf.get(category_id)
     if (index === undefined)
-      throw new InputError(file, `an annotation of image ${image_id} has the category ${category_id}`, {
-        field: 'annotations',
-        expected: 'every category must be listed under categories',
-      })
-    found.get(image_id)?.add(index)
+      problems.fault(
+        'bad-annotation',
+        new InputError(file, `an annotation of image ${image_id} has the category ${category_id}`, {
+          field: 'annotations',
+          expected: 'every category must be listed under categories',
+        }),
+      )
+    else found.get(image_id)?.add(index)
   }
   return new Map([...found].map(([id, classes]) => [id, [...classes].sort((a, b) => a - b)]))
 }
@@ -150,7 +159,7 @@ function unusedCategories(names: readonly string[], samples: readonly Sample[]):
 async function imageFiles(
   root: string,
   { name, folders }: Part,
-  images: readonly CocoImage[],
+  { images, file: list, problems }: { images: readonly CocoImage[]; file: string; problems: Problems },
 ): Promise<Map<CocoImage, string>> {
   let best: { folder: string; found: Map<CocoImage, string> } | undefined
   for (const folder of folders) {
@@ -170,29 +179,44 @@ async function imageFiles(
     })
   }
   const absent = images.filter(image => !best!.found.has(image)).map(({ file_name }) => file_name)
-  if (absent.length === 0) return best?.found ?? new Map()
-  throw new InputError(
-    best!.folder,
-    `lacks ${absent.length} of ${count(images.length, 'image')}: ${sample(absent)}`,
-    { expected: 'every image of the annotations must be there' },
-  )
+  if (absent.length > 0)
+    problems.fault(
+      'absent-image',
+      new InputError(
+        best!.folder,
+        `lacks ${absent.length} of ${count(images.length, 'image')}: ${sample(absent)}`,
+        { expected: 'every image of the annotations must be there' },
+      ),
+      absent.map(image => ({
+        file: list,
+        field: 'images',
+        problem: `names ${image}, which is not in ${basename(best!.folder)}/`,
+        expected: 'add the image, or take it out of the list',
+      })),
+    )
+  return best?.found ?? new Map()
 }
 
-/** Folders become part of the name. Throws InputError when two images would have one. */
-function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, string> {
+/** Folders become part of the name. Two images that would have one are a fault; the second has none. */
+function idsOf(file: string, images: readonly CocoImage[], problems: Problems): Map<CocoImage, string> {
   const seen = new Map<string, string>()
   return new Map(
-    images.map(image => {
+    images.flatMap((image): [CocoImage, string][] => {
       const { file_name } = image
       const id = imageId(file_name)
       const twin = seen.get(id)
-      if (twin !== undefined)
-        throw new InputError(file, `${file_name} has the name of ${twin}`, {
-          field: 'images',
-          expected: 'images are told apart by their names without the ending: rename one of them',
-        })
+      if (twin !== undefined) {
+        problems.fault(
+          'same-name',
+          new InputError(file, `${file_name} has the name of ${twin}`, {
+            field: 'images',
+            expected: 'images are told apart by their names without the ending: rename one of them',
+          }),
+        )
+        return []
+      }
       seen.set(id, file_name)
-      return [image, id]
+      return [[image, id]]
     }),
   )
 }

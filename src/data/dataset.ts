@@ -8,6 +8,7 @@ import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
 import { isReadImage, unreadFormat } from './image-endings.ts'
 import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
@@ -22,9 +23,11 @@ export interface OpenDatasetOptions {
   readonly layout?: 'auto' | Layout
   /** Class names in order; else classes.txt, else the VOC classes (VOC) or the sorted tags (plain folder). */
   readonly classes?: readonly string[] | undefined
+  /** What is done with entries that cannot be used; the first is thrown. */
+  readonly problems?: Problems
 }
 
-interface Place {
+export interface Place {
   readonly layout: Layout
   readonly root: string
 }
@@ -32,23 +35,23 @@ interface Place {
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout: given = 'auto', classes }: OpenDatasetOptions = {},
+  { split = 'train', layout: given = 'auto', classes, problems = FIRST }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
   const { layout, root: folder } = await findLayout(root, given)
   switch (layout) {
     case 'coco':
-      return openCoco(folder, { split, classes })
+      return openCoco(folder, { split, classes, problems })
     case 'voc':
-      return openVoc(folder, { split, classes })
+      return openVoc(folder, { split, classes, problems })
     default:
-      return openFolder(folder, { split, classes, classFolders: layout === 'class-folders' })
+      return openFolder(folder, { split, classes, classFolders: layout === 'class-folders', problems })
   }
 }
 
 /** Names of the splits that a data set has; none when all of it is one. Throws InputError when it is no data set. */
 export async function listSplits(
   root: string,
-  { layout: given = 'auto' }: Pick<OpenDatasetOptions, 'layout'> = {},
+  { layout: given = 'auto', problems = FIRST }: Pick<OpenDatasetOptions, 'layout' | 'problems'> = {},
 ): Promise<string[]> {
   const { layout, root: folder } = await findLayout(root, given)
   switch (layout) {
@@ -59,12 +62,12 @@ export async function listSplits(
         /\.txt$/i.test(name) ? [parse(name).name] : [],
       )
     default:
-      return folderSplits(folder, { classFolders: layout === 'class-folders' })
+      return folderSplits(folder, { classFolders: layout === 'class-folders', problems })
   }
 }
 
-/** The layout given or found, and its folder. */
-async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
+/** The layout given or found, and its folder. Throws InputError when it is no data set. */
+export async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
   const folder = absolute(root)
   const found = await statOf(folder, LAYOUTS)
   if (found === undefined) throw new InputError(root, 'no such folder', { expected: LAYOUTS })

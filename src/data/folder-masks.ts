@@ -4,8 +4,9 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { listTree } from './file-tree.ts'
 import { stemOf } from './image-endings.ts'
-import { imageId } from './image-listing.ts'
+import { imageId, leftOutFaults } from './image-listing.ts'
 import { listFolder, sample } from './listing.ts'
+import { type DoubtKind, type Fault, FIRST, type Problems } from './problems.ts'
 import { foldWord } from './tag-words.ts'
 
 export interface FolderMasks {
@@ -16,8 +17,12 @@ export interface FolderMasks {
 
 const BEHIND = /[ _.-]?(mask|masks|seg|segmentation|label|labels|gt|groundtruth)$/
 
-/** Throws InputError when two masks are those of one image. */
-export async function findMasks(root: string, files: readonly string[]): Promise<FolderMasks> {
+/** Two masks of one image are a fault; the first is used. */
+export async function findMasks(
+  root: string,
+  files: readonly string[],
+  { problems = FIRST }: { problems?: Problems } = {},
+): Promise<FolderMasks> {
   const folders = await listFolder(root)
   const name = folders.includes('masks') ? 'masks' : folders.find(other => other.toLowerCase() === 'masks')
   if (name === undefined) return { masks: new Map(), warnings: [] }
@@ -35,24 +40,51 @@ export async function findMasks(root: string, files: readonly string[]): Promise
       continue
     }
     const other = masks.get(owner)
-    if (other !== undefined)
-      throw new InputError(join(folder, mask), `and ${other} are both masks of ${owner}`, {
-        expected: 'an image has one mask: take the other one out',
-      })
-    masks.set(owner, mask)
+    if (other === undefined) masks.set(owner, mask)
+    else
+      problems.fault(
+        'two-masks',
+        new InputError(join(folder, mask), `and ${other} are both masks of ${owner}`, {
+          expected: 'an image has one mask: take the other one out',
+        }),
+      )
   }
   const foreign = tree.files.filter(file => !/\.png$/i.test(file))
-  const sentence = (list: readonly string[], is: string): string[] =>
-    list.length === 0 ? [] : [`${folder}: ${count(list.length, 'file', 'is')} ${is}: ${sample(list)}`]
+  const sentence = (
+    list: readonly string[],
+    { kind, is, faults = [] }: { kind: DoubtKind; is: string; faults?: readonly Fault[] },
+  ): string[] =>
+    list.length === 0
+      ? []
+      : problems.doubt(
+          kind,
+          `${folder}: ${count(list.length, 'file', 'is')} ${is}: ${sample(list)}`,
+          () => faults,
+        )
+  const each = (list: readonly string[], problem: string, expected: string): Fault[] =>
+    list.map(file => ({ file: join(folder, file), problem, expected }))
   return {
     masks: new Map([...masks].map(([file, mask]) => [file, join(folder, mask)])),
     warnings: [
-      ...sentence(stray, 'the mask of no image, or of several'),
-      ...sentence(
-        foreign,
-        'no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG',
-      ),
-      ...sentence(tree.leftOut, 'left out'),
+      ...sentence(stray, {
+        kind: 'stray-mask',
+        is: 'the mask of no image, or of several',
+        faults: each(stray, 'is the mask of no image, or of several', 'name it as its image, with .png'),
+      }),
+      ...sentence(foreign, {
+        kind: 'unread-mask',
+        is: 'no PNG and not read as masks; convert them without loss, and export JPEGs again as PNG',
+        faults: each(
+          foreign,
+          'is no PNG and not read as a mask',
+          'convert it without loss, or export a JPEG again as PNG',
+        ),
+      }),
+      ...sentence(tree.leftOut, {
+        kind: 'left-out-file',
+        is: 'left out',
+        faults: leftOutFaults(folder, tree.leftOut),
+      }),
     ],
   }
 }

@@ -4,6 +4,7 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { findAll, imageNames } from './image-names.ts'
 import { nonEmptyLines, readText, sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { canonicalSplit, splitSpellings, USUAL_SPLITS } from './split-names.ts'
 import type { TaggedImages } from './tagged-images.ts'
 
@@ -32,14 +33,19 @@ export async function listedSplits(root: string): Promise<string[]> {
   return lists.filter(({ list }) => list !== undefined).map(({ name }) => name)
 }
 
-/** The images of a split, in the order of its list. Throws InputError for an unknown split, and absent images. */
+/** The images of a split, in the order of its list. Throws InputError for an unknown split; absent images are faults. */
 export async function chooseSplit(
   root: string,
-  { split, images, roots }: { split: string; images: TaggedImages; roots: readonly string[] },
+  {
+    split,
+    images,
+    roots,
+    problems = FIRST,
+  }: { split: string; images: TaggedImages; roots: readonly string[]; problems?: Problems },
 ): Promise<readonly string[]> {
   const { listing, rows, source } = images
   const list = await findList(root, split)
-  if (list !== undefined) return listedImages(list, listing.files, roots)
+  if (list !== undefined) return listedImages(list, listing.files, { roots, problems })
   if (images.splits) {
     const names = splitSpellings(split).map(canonicalSplit)
     const chosen = listing.files.filter(file => names.includes(canonicalSplit(rows.get(file)?.split ?? '')))
@@ -65,21 +71,32 @@ export function rowSplits(rows: Iterable<{ readonly split: string | undefined }>
 function listedImages(
   { path, text }: SplitList,
   files: readonly string[],
-  roots: readonly string[],
+  { roots, problems }: { roots: readonly string[]; problems: Problems },
 ): string[] {
   const known = imageNames(files, { roots })
   const lines = nonEmptyLines(text)
   const found = findAll(known, lines)
-  const unclear = lines.findIndex((_, i) => found[i]!.twins.length > 0)
-  if (unclear >= 0)
-    throw new InputError(path, `${lines[unclear]} can be ${found[unclear]!.twins.slice(0, 2).join(' or ')}`, {
-      expected: 'write the path below the folder of images, with the ending',
-    })
-  const absent = lines.filter((_, i) => found[i]!.file === undefined)
+  for (const [i, { twins }] of found.entries())
+    if (twins.length > 0)
+      problems.fault(
+        'unclear-name',
+        new InputError(path, `${lines[i]} can be ${twins.slice(0, 2).join(' or ')}`, {
+          expected: 'write the path below the folder of images, with the ending',
+        }),
+      )
+  const absent = lines.filter((_, i) => found[i]!.file === undefined && found[i]!.twins.length === 0)
   if (absent.length > 0)
-    throw new InputError(path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
-      expected: 'every line must name an image in images/',
-    })
+    problems.fault(
+      'absent-image',
+      new InputError(path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
+        expected: 'every line must name an image in images/',
+      }),
+      absent.map(line => ({
+        file: path,
+        problem: `names ${line}, which is not there`,
+        expected: 'add the image, correct the line, or take it out',
+      })),
+    )
   if (lines.length === 0) throw new InputError(path, 'names no image', { expected: 'one image a line' })
-  return [...new Set(found.map(({ file }) => file!))]
+  return [...new Set(found.flatMap(({ file }) => file ?? []))]
 }

@@ -3,12 +3,21 @@ import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { CLASS_FOLDERS, classFolderSplits, readClassFolders } from './class-folders.ts'
-import { oddNames, twinNames } from './class-names.ts'
+import { oddNames, twinNames, twinPairs } from './class-names.ts'
 import { findMasks } from './folder-masks.ts'
 import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
-import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
+import {
+  checkClasses,
+  classIndices,
+  maskWarning,
+  readClassFile,
+  sample,
+  untaggedFault,
+  untaggedWarning,
+} from './listing.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { type Fault, FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { canonicalSplit } from './split-names.ts'
 import { findTagFiles, findWorkbook } from './tag-file.ts'
@@ -24,32 +33,33 @@ export interface OpenFolderOptions {
   readonly classes?: readonly string[] | undefined
   /** A folder for each class in place of a table of tags. */
   readonly classFolders?: boolean
+  readonly problems?: Problems
 }
 
-/** Opens one split. Throws InputError on missing or absent images, a bad tag file, or an unknown class. */
+/** Opens one split. Throws InputError on missing images or a bad tag file; absent images and unknown classes are faults. */
 export async function openFolder(
   root: string,
-  { split, classes, classFolders = false }: OpenFolderOptions,
+  { split, classes, classFolders = false, problems = FIRST }: OpenFolderOptions,
 ): Promise<Dataset> {
   const listed = classes ?? (await readClassFile(root))
   const known = listed ?? []
   const images = classFolders
-    ? await readClassFolders(root, { known })
-    : await readTaggedImages(root, { known })
+    ? await readClassFolders(root, { known, problems })
+    : await readTaggedImages(root, { known, problems })
   if (images === undefined) throw await withoutTags(root)
   const { base, listing, rows, source } = images
   const names = listed ?? sortedTags(images)
   checkClasses(classes === undefined ? source : 'classes', names)
   const indices = new Map(names.map((name, index) => [name, index]))
   const { roots } = classFolders ? { roots: [base, basename(base)] } : await imageFolder(root)
-  const chosen = await chooseSplit(root, { split, images, roots })
+  const chosen = await chooseSplit(root, { split, images, roots, problems })
   const tags = new Map(
     [...rows].map(([file, row]) => [
       file,
-      classIndices(row.tags, { classes: indices, file: source, field: row.where }),
+      classIndices(row.tags, { classes: indices, file: source, field: row.where, problems }),
     ]),
   )
-  const { masks, warnings: maskWarnings } = await findMasks(root, listing.files)
+  const { masks, warnings: maskWarnings } = await findMasks(root, listing.files, { problems })
   const samples = chosen.map(
     (file): Sample => ({
       id: imageId(file),
@@ -66,17 +76,22 @@ export async function openFolder(
     samples,
     warnings: [
       ...images.warnings,
-      ...(classFolders ? [] : withoutRow(images, chosen)),
-      ...withoutSplit(images, chosen),
+      ...(classFolders ? [] : withoutRow(images, chosen, problems)),
+      ...withoutSplit(images, chosen, problems),
       ...untaggedWarning(
         chosen.filter(file => (tags.get(file) ?? []).length === 0),
-        classFolders
-          ? {}
-          : { rowless: chosen.filter(file => !rows.has(file)).length, source: basename(source) },
+        {
+          ...(!classFolders && {
+            rowless: chosen.filter(file => !rows.has(file)).length,
+            source: basename(source),
+          }),
+          problems,
+          each: () => untaggedFaults(images, chosen, { tags, classFolders }),
+        },
       ),
-      ...(listed === undefined ? [...twinNames(imagesOf(rows.values())), ...oddNames(names)] : []),
+      ...(listed === undefined ? [...slips(images, problems), ...oddNames(names)] : []),
       ...maskWarnings,
-      ...withoutMask(samples),
+      ...withoutMask(samples, problems),
     ],
     notes: images.notes,
   })
@@ -85,11 +100,11 @@ export async function openFolder(
 /** The splits that the folder names; none when all of it is one. */
 export async function folderSplits(
   root: string,
-  { classFolders = false }: { classFolders?: boolean } = {},
+  { classFolders = false, problems = FIRST }: Pick<OpenFolderOptions, 'classFolders' | 'problems'> = {},
 ): Promise<string[]> {
   const listed = await listedSplits(root)
   if (classFolders) return [...listed, ...(await classFolderSplits(root))]
-  const images = await readTaggedImages(root, { known: (await readClassFile(root)) ?? [] })
+  const images = await readTaggedImages(root, { known: (await readClassFile(root)) ?? [], problems })
   return [...new Set([...listed, ...rowSplits(images?.rows.values() ?? []).map(canonicalSplit)])]
 }
 
@@ -144,31 +159,82 @@ function imagesOf(rows: Iterable<{ readonly tags: readonly string[] }>): Map<str
 }
 
 /** Warns of images without a row, but for the chosen ones, which are named as untagged. */
-function withoutRow({ listing, rows, source }: TaggedImages, chosen: readonly string[]): string[] {
+function withoutRow(
+  { base, listing, rows, source }: TaggedImages,
+  chosen: readonly string[],
+  problems: Problems,
+): string[] {
   const told = new Set(chosen)
   const without = listing.files.filter(file => !rows.has(file) && !told.has(file))
   return without.length === 0
     ? []
-    : [`${count(without.length, 'image', 'has')} no row in ${basename(source)}: ${sample(without)}`]
+    : problems.doubt(
+        'untagged',
+        `${count(without.length, 'image', 'has')} no row in ${basename(source)}: ${sample(without)}`,
+        () => without.map(file => untaggedFault(join(base, file), `has no row in ${basename(source)}`)),
+      )
+}
+
+/** The chosen images without tags; one whose tags are no classes is named by those. */
+function untaggedFaults(
+  { base, rows, source }: TaggedImages,
+  chosen: readonly string[],
+  { tags, classFolders }: { tags: ReadonlyMap<string, readonly number[]>; classFolders: boolean },
+): Fault[] {
+  return chosen
+    .filter(file => (tags.get(file) ?? []).length === 0 && (rows.get(file)?.tags ?? []).length === 0)
+    .map(file =>
+      rows.has(file) || classFolders
+        ? untaggedFault(join(base, file))
+        : untaggedFault(join(base, file), `has no row in ${basename(source)}`),
+    )
+}
+
+/** Warns of class names that differ in a letter; the rows of the rarer one are named. */
+function slips({ rows, source }: TaggedImages, problems: Problems): string[] {
+  const counts = imagesOf(rows.values())
+  return twinNames(counts).flatMap(sentence =>
+    problems.doubt('slip', sentence, () =>
+      twinPairs(counts).flatMap(({ rarer, other }) =>
+        [...rows.values()]
+          .filter(row => row.tags.includes(rarer))
+          .map(({ file, where }) => ({
+            file: source,
+            field: where,
+            problem: `tags ${file} with "${rarer}" (${count(counts.get(rarer)!, 'image')}), nearly "${other}" (${count(counts.get(other)!, 'image')})`,
+            expected: `write "${other}" if it is a slip; else list the classes in classes.txt`,
+          })),
+      ),
+    ),
+  )
 }
 
 /** Warns of rows without a split where others have one. */
-function withoutSplit({ rows, splits }: TaggedImages, chosen: readonly string[]): string[] {
+function withoutSplit(
+  { base, rows, source, splits }: TaggedImages,
+  chosen: readonly string[],
+  problems: Problems,
+): string[] {
   const there = new Set(chosen)
   const blank = [...rows].filter(([file, row]) => !there.has(file) && (row.split ?? '') === '')
   return !splits || blank.length === 0
     ? []
-    : [
+    : problems.doubt(
+        'no-split',
         `${count(blank.length, 'image', 'has')} no split and are in none: ${sample(blank.map(([file]) => file))}`.replace(
           'has no split and are',
           'has no split and is',
         ),
-      ]
+        () =>
+          blank.map(([file, { where }]) => ({
+            file: join(base, file),
+            problem: `has no split in ${basename(source)} (${where}) and is in none`,
+            expected: 'write its split, or take it out',
+          })),
+      )
 }
 
-function withoutMask(samples: readonly Sample[]): string[] {
-  const ids = samples.filter(({ mask }) => mask === undefined).map(({ id }) => id)
-  return ids.length === 0 || ids.length === samples.length
-    ? []
-    : [`${count(ids.length, 'image', 'has')} no mask (left out of scores): ${sample(ids)}`]
+function withoutMask(samples: readonly Sample[], problems: Problems): string[] {
+  const without = samples.filter(({ mask }) => mask === undefined)
+  return without.length === 0 || without.length === samples.length ? [] : maskWarning(without, problems)
 }

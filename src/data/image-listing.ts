@@ -6,6 +6,7 @@ import { count } from '../io/count.ts'
 import { listTree } from './file-tree.ts'
 import { isPaged, isReadImage, stemOf, unreadFormat } from './image-endings.ts'
 import { sample } from './listing.ts'
+import { type Fault, FIRST, type Problems } from './problems.ts'
 
 export interface ImageListing {
   /** Paths below the folder with forward slashes, sorted. */
@@ -21,24 +22,34 @@ export interface ImageListingOptions {
   readonly expected: string
   /** Paths below the folder that do not belong to it. */
   readonly skip?: (path: string) => boolean
+  readonly problems?: Problems
 }
 
-/** Throws InputError when there is no folder, no image in it, or two images have one name but for the ending. */
+/** Throws InputError when there is no folder or no image in it. Two images of one name but for the ending are a fault. */
 export async function listImages(
   folder: string,
-  { expected, skip }: ImageListingOptions,
+  { expected, skip, problems = FIRST }: ImageListingOptions,
 ): Promise<ImageListing> {
   const tree = await listTree(folder, { expected, ...(skip && { skip }) })
   const own = withoutRuns(tree.files)
-  const files = own.filter(isReadImage)
+  const images = own.filter(isReadImage)
   const unread = own.filter(name => unreadFormat(name) !== undefined)
   const others = own.filter(name => !isReadImage(name) && unreadFormat(name) === undefined)
-  const unreadWords = unread.length === 0 ? [] : [`${folder}: ${unreadSentence(unread)}`]
-  if (files.length === 0)
+  if (images.length === 0)
     throw new InputError(folder, 'holds no images', {
-      expected: [...unreadWords.map(() => unreadSentence(unread)), expected].join('; '),
+      expected: [...(unread.length === 0 ? [] : [unreadSentence(unread)]), expected].join('; '),
     })
-  refuseTwins(folder, files)
+  const unreadWords =
+    unread.length === 0
+      ? []
+      : problems.doubt('unread-format', `${folder}: ${unreadSentence(unread)}`, () =>
+          unread.map(file => ({
+            file: join(folder, file),
+            problem: `is not read (${unreadFormat(file)})`,
+            expected: `convert it to JPEG or PNG${unreadFormat(file) === 'HEIC' ? HOW_HEIC : ''}`,
+          })),
+        )
+  const files = withoutTwins(folder, images, problems)
   const paged = files.filter(isPaged)
   const long = files.filter(file => isShortened(file))
   const notes = [
@@ -61,7 +72,11 @@ export async function listImages(
   const leftOut =
     tree.leftOut.length === 0
       ? []
-      : [`${folder}: ${count(tree.leftOut.length, 'file', 'is')} left out: ${sample(tree.leftOut)}`]
+      : problems.doubt(
+          'left-out-file',
+          `${folder}: ${count(tree.leftOut.length, 'file', 'is')} left out: ${sample(tree.leftOut)}`,
+          () => leftOutFaults(folder, tree.leftOut),
+        )
   return { files, unread, warnings: [...unreadWords, ...leftOut], notes }
 }
 
@@ -73,25 +88,39 @@ export function withoutRuns(files: readonly string[]): string[] {
   return files.filter(file => !runs.some(run => file.startsWith(run)))
 }
 
+const HOW_HEIC = ', as with heif-convert, ImageMagick or the export of a photo program'
+
 /** "2 images are not read (HEIC): a.heic, b.heic; convert them to JPEG or PNG, ..." */
 export function unreadSentence(files: readonly string[]): string {
   const formats = [...new Set(files.map(file => unreadFormat(file) ?? ''))].filter(name => name !== '')
-  const how = formats.includes('HEIC')
-    ? ', as with heif-convert, ImageMagick or the export of a photo program'
-    : ''
+  const how = formats.includes('HEIC') ? HOW_HEIC : ''
   return `${count(files.length, 'image', 'is')} not read (${formats.join(', ')}): ${sample(files)}; convert ${files.length === 1 ? 'it' : 'them'} to JPEG or PNG${how}`
 }
 
-function refuseTwins(folder: string, files: readonly string[]): void {
+/** The first of each name. */
+function withoutTwins(folder: string, files: readonly string[], problems: Problems): string[] {
   const seen = new Map<string, string>()
   for (const file of files) {
     const twin = seen.get(imageId(file))
-    if (twin !== undefined)
-      throw new InputError(join(folder, file), `has the same name as ${twin}`, {
-        expected: 'images are told apart by their names without the ending: rename one of them',
-      })
-    seen.set(imageId(file), file)
+    if (twin === undefined) seen.set(imageId(file), file)
+    else
+      problems.fault(
+        'same-name',
+        new InputError(join(folder, file), `has the same name as ${twin}`, {
+          expected: 'images are told apart by their names without the ending: rename one of them',
+        }),
+      )
   }
+  return [...seen.values()]
+}
+
+/** Of "pipe.jpg (a pipe)". */
+export function leftOutFaults(folder: string, leftOut: readonly string[]): Fault[] {
+  return leftOut.map(entry => {
+    const at = entry.lastIndexOf(' (')
+    const problem = `is left out: ${entry.slice(at + 2, -1)}`
+    return { file: join(folder, entry.slice(0, at)), problem, expected: 'mend it, or take it out' }
+  })
 }
 
 const MOST_BYTES = 200 // with .safetensors and the name of a temporary file below a file system's 255

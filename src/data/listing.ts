@@ -6,6 +6,8 @@ import { count } from '../io/count.ts'
 import { MOST_CLASSES } from '../io/label-values.ts'
 import { textOf } from '../io/printable.ts'
 import { nearestName } from '../nearest-name.ts'
+import { type Fault, FIRST, type Problems } from './problems.ts'
+import type { Sample } from './sample.ts'
 import { cleanWord, foldWord } from './tag-words.ts'
 import { type DecodedText, decodeText } from './text-encoding.ts'
 
@@ -108,20 +110,24 @@ export function checkClasses(file: string, classes: readonly string[]): void {
   }
 }
 
-/** Names to sorted indices, also in other case. Throws InputError with the nearest name on one that is not in `classes`. */
+/** Names to sorted indices, also in other case; one that is not in `classes` is a fault, with the nearest name. */
 export function classIndices(
   names: readonly string[],
-  { classes, file, field }: { classes: ReadonlyMap<string, number>; file: string; field: string },
+  {
+    classes,
+    file,
+    field,
+    problems = FIRST,
+  }: { classes: ReadonlyMap<string, number>; file: string; field: string; problems?: Problems },
 ): number[] {
-  const indices = names.map(name => {
+  const indices = names.flatMap(name => {
     const index = classes.get(name) ?? indexInOtherCase(name, classes)
-    if (index !== undefined) return index
+    if (index !== undefined) return [index]
     const near = nearestName(name, classes.keys())
-    throw new InputError(file, `unknown class "${name}"`, {
-      field,
-      expected:
-        near === undefined ? `the classes are ${sample([...classes.keys()], 25)}` : `did you mean "${near}"?`,
-    })
+    const expected =
+      near === undefined ? `the classes are ${sample([...classes.keys()], 25)}` : `did you mean "${near}"?`
+    problems.fault('unknown-class', new InputError(file, `unknown class "${name}"`, { field, expected }))
+    return []
   })
   return [...new Set(indices)].sort((a, b) => a - b)
 }
@@ -132,19 +138,46 @@ function indexInOtherCase(name: string, classes: ReadonlyMap<string, number>): n
   return found.length === 1 ? found[0]![1] : undefined
 }
 
+/** One warning about images without a mask among others that have one. */
+export function maskWarning(without: readonly Pick<Sample, 'id' | 'image'>[], problems: Problems): string[] {
+  const names = sample(without.map(({ id }) => id))
+  return problems.doubt(
+    'no-mask',
+    `${count(without.length, 'image', 'has')} no mask (left out of scores): ${names}`,
+    () =>
+      without.map(({ image }) => ({
+        file: image,
+        problem: 'has no mask, as others have',
+        expected: 'add one to have it scored',
+      })),
+  )
+}
+
+/** An image without tags. */
+export function untaggedFault(file: string, problem = 'has no tags'): Fault {
+  return { file, problem, expected: 'give it tags: it is not trained on and gets no pseudo mask' }
+}
+
 /** One warning about images without tags; none when there are none. `rowless` of them have no row in the table. */
 export function untaggedWarning(
   names: readonly string[],
-  { rowless = 0, source = '' }: { rowless?: number; source?: string } = {},
+  {
+    rowless = 0,
+    source = '',
+    problems = FIRST,
+    each,
+  }: { rowless?: number; source?: string; problems?: Problems; each: () => Fault[] },
 ): string[] {
   const of = names.length === 1 ? 'it' : 'them'
   const rows =
     rowless === names.length ? `row in ${source}, so no tags` : `tags, ${rowless} of them no row in ${source}`
   return names.length === 0
     ? []
-    : [
+    : problems.doubt(
+        'untagged',
         `${count(names.length, 'image', 'has')} no ${rowless === 0 ? 'tags' : rows} (not trained on; no CAM and no pseudo mask is made of ${of}): ${sample(names)}`,
-      ]
+        each,
+      )
 }
 
 /** "a, b, c and 4 more" */

@@ -52,6 +52,21 @@ export function colourOf({ coloured, depth, palette }: MaskPixels, code: number)
   return grey * 0x010101
 }
 
+/** The codes of a mask; of a photo's thousands of colours the first `most`. Four bytes are compared at once where codes have one. */
+export function distinctCodes(codes: MaskPixels['codes'], most = 1024): number[] {
+  if (!(codes instanceof Uint8Array) || codes.byteOffset % 4 !== 0) return [...countCodes(codes, most).keys()]
+  const held = new Uint8Array(256)
+  const quads = new Int32Array(codes.buffer, codes.byteOffset, codes.length >> 2)
+  let last: number | undefined
+  for (let i = 0; i < quads.length; i++) {
+    if (quads[i] === last) continue
+    last = quads[i]!
+    for (let j = 4 * i; j < 4 * i + 4; j++) held[codes[j]!] = 1
+  }
+  for (let j = 4 * quads.length; j < codes.length; j++) held[codes[j]!] = 1
+  return [...held.keys()].filter(code => held[code] === 1)
+}
+
 /** How many pixels have each code; of a photo's thousands of colours the first `most`. */
 export function countCodes(codes: MaskPixels['codes'], most = 1024): Map<number, number> {
   const counts = new Map<number, number>()

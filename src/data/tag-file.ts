@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { hasImageEnding } from './image-endings.ts'
 import { listFolder, readDecoded, sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { jsonRows } from './tag-json.ts'
 import { cleanRows, uniteRows } from './tag-rows.ts'
 import { type TableContext, type TagRow, tableRows } from './tag-table.ts'
@@ -25,6 +26,7 @@ export interface TagFileOptions {
   readonly isImage?: (name: string) => boolean
   /** Known class names: they are never split, and their spelling is used. */
   readonly known?: readonly string[] | undefined
+  readonly problems?: Problems
 }
 
 const NAMES = [
@@ -52,21 +54,21 @@ export async function findWorkbook(root: string): Promise<string | undefined> {
   return (await listFolder(root)).find(name => /^(tags|labels)\.(xlsx?|xlsm|ods|numbers)$/i.test(name))
 }
 
-/** Reads the first tag file; undefined when the folder has none. Throws InputError naming the line. */
+/** Reads the first tag file; undefined when the folder has none. Faults name the line. */
 export async function readTagFile(
   root: string,
-  { isImage = hasImageEnding, known = [] }: TagFileOptions = {},
+  { isImage = hasImageEnding, known = [], problems = FIRST }: TagFileOptions = {},
 ): Promise<TagFile | undefined> {
   const [name, ...others] = await findTagFiles(root)
   if (name === undefined) return undefined
   const path = join(root, name)
   const decoded = await readDecoded(path)
   if (decoded === undefined) return undefined
-  const context: TableContext = { isImage, known: new Set(known.map(foldWord)) }
+  const context: TableContext = { isImage, known: new Set(known.map(foldWord)), problems }
   const read = /\.jsonl?$/i.test(name) ? jsonRows : tableRows
   const { rows, exclusive, notes } = read(path, decoded.text, context)
-  const cleaned = cleanRows(path, rows, known)
-  const united = uniteRows(path, cleaned.rows, { exclusive })
+  const cleaned = cleanRows(path, rows, { known, problems })
+  const united = uniteRows(path, cleaned.rows, { exclusive, problems })
   const isCertain = decoded.encoding === undefined || decoded.encoding === 'UTF-16'
   const encoding = `${path}: is not UTF-8; it is read as ${decoded.encoding}`
   return {

@@ -14,7 +14,7 @@ const context = { isImage: hasImageEnding, known: new Set(['cat']) }
 function read(bytes: Uint8Array, reader: typeof tableRows): boolean {
   try {
     const { rows, exclusive } = reader('tags', decodeText(bytes, 'tags').text, context)
-    const cleaned = cleanRows('tags', rows, ['cat'])
+    const cleaned = cleanRows('tags', rows, { known: ['cat'] })
     const united = uniteRows('tags', cleaned.rows, { exclusive })
     for (const { tags } of united.rows.values())
       for (const tag of tags) expect(tag).toMatch(/^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$/u)

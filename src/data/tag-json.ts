@@ -26,7 +26,7 @@ export function jsonRows(path: string, text: string, context: TableContext): Tag
     tagWords(path, tags, where).map(cell => ({ ...cell, row })),
   )
   const texts = words.filter(({ whole }) => !whole)
-  const { tags } = splitCells(texts, { file: path, known: context.known })
+  const { tags } = splitCells(texts, { file: path, ...context })
   const split = new Map(texts.map((cell, i) => [cell, tags[i]!]))
   const byRow = entries.map((): string[] => [])
   for (const cell of words)

@@ -2,15 +2,16 @@
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { hasControls, sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { HEADER } from './tag-columns.ts'
 import type { TagRow } from './tag-table.ts'
 import { foldWord, meansNoTag } from './tag-words.ts'
 
-/** Rows with one spelling for each class, without words that mean no tag. Throws InputError for a tag of several lines. */
+/** Rows with one spelling for each class, without words that mean no tag. A tag of several lines, or with a lost letter, is a fault. */
 export function cleanRows(
   path: string,
   rows: readonly TagRow[],
-  known: readonly string[],
+  { known, problems = FIRST }: { known: readonly string[]; problems?: Problems },
 ): { rows: TagRow[]; warnings: string[] } {
   const spellings = new Map<string, Map<string, number>>()
   for (const tag of rows.flatMap(({ tags }) => tags)) {
@@ -24,16 +25,11 @@ export function cleanRows(
   const dropped = new Map<string, number>()
   const cleaned = rows.map(row => {
     const tags = row.tags.flatMap(tag => {
-      if (hasControls(tag))
-        throw new InputError(path, `has the tag ${JSON.stringify(tag)}`, {
-          field: row.where,
-          expected: 'a tag is one line, without line breaks or control characters; separate tags by ";"',
-        })
-      if (tag.includes('\ufffd'))
-        throw new InputError(path, `has the tag "${tag}", of which a letter was lost`, {
-          field: row.where,
-          expected: 'save the table again as text in UTF-8',
-        })
+      const fault = tagFault(path, tag, row)
+      if (fault !== undefined) {
+        problems.fault('bad-row', fault)
+        return []
+      }
       const folded = foldWord(tag)
       if (!meansNoTag(tag) || given.has(folded)) return [chosen.get(folded)!]
       dropped.set(folded, (dropped.get(folded) ?? 0) + 1)
@@ -56,6 +52,20 @@ export function cleanRows(
   }
 }
 
+function tagFault(path: string, tag: string, { where }: TagRow): InputError | undefined {
+  if (hasControls(tag))
+    return new InputError(path, `has the tag ${JSON.stringify(tag)}`, {
+      field: where,
+      expected: 'a tag is one line, without line breaks or control characters; separate tags by ";"',
+    })
+  if (tag.includes('\ufffd'))
+    return new InputError(path, `has the tag "${tag}", of which a letter was lost`, {
+      field: where,
+      expected: 'save the table again as text in UTF-8',
+    })
+  return undefined
+}
+
 /** The spelling of most rows; lower case when two are equally frequent. */
 function mostUsed(counts: ReadonlyMap<string, number>): string {
   return [...counts].sort(([a, n], [b, m]) => m - n || (a > b ? -1 : 1))[0]![0]
@@ -69,13 +79,17 @@ export interface UnitedRows {
 }
 
 /**
- * One row for each image, with the tags of all of its rows; `imageOf` names the image of a row. Throws InputError for rows
- * without a file, and for rows of one image that contradict: other splits, or other tags where they are `exclusive`.
+ * One row for each image, with the tags of all of its rows; `imageOf` names the image of a row. Faults are rows
+ * without a file, and rows of one image that contradict: other splits, or other tags where they are `exclusive`.
  */
 export function uniteRows(
   path: string,
   list: readonly TagRow[],
-  { exclusive, imageOf = plainName }: { exclusive: boolean; imageOf?: (row: TagRow) => string },
+  {
+    exclusive,
+    imageOf = plainName,
+    problems = FIRST,
+  }: { exclusive: boolean; imageOf?: (row: TagRow) => string; problems?: Problems },
 ): UnitedRows {
   const rows = new Map<string, TagRow>()
   const same = new Set<string>()
@@ -84,7 +98,10 @@ export function uniteRows(
   const respelt = new Map<string, string>()
   for (const row of list) {
     const file = imageOf(row)
-    if (file === '') throw new InputError(path, 'names no file', { field: row.where, expected: HEADER })
+    if (file === '') {
+      problems.fault('bad-row', new InputError(path, 'names no file', { field: row.where, expected: HEADER }))
+      continue
+    }
     const before = rows.get(file)
     if (before === undefined) {
       rows.set(file, { ...row, file })
@@ -93,15 +110,17 @@ export function uniteRows(
     }
     const differs = !sameTags(before, row)
     const split = before.split === row.split || row.split === undefined || row.split === ''
-    if ((differs && exclusive) || !(split || (before.split ?? '') === ''))
-      throw new InputError(
-        path,
-        `${file} stands here and at ${before.where} with ${split ? 'other tags' : 'another split'}`,
-        {
+    if ((differs && exclusive) || !(split || (before.split ?? '') === '')) {
+      const other = split ? 'other tags' : 'another split'
+      problems.fault(
+        'bad-row',
+        new InputError(path, `${file} stands here and at ${before.where} with ${other}`, {
           field: row.where,
           expected: 'give each image one row',
-        },
+        }),
       )
+      continue
+    }
     if (differs) united.add(file)
     else same.add(file)
     const other = spelt.get(file)!

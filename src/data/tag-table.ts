@@ -2,6 +2,7 @@
 import { InputError } from '../errors.ts'
 import { type CsvRecord, DELIMITERS, type Delimiter, parseCsv } from './csv.ts'
 import { sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { type Columns, findColumns, HEADER } from './tag-columns.ts'
 import { cleanWord, splitCells, yesOrNo } from './tag-words.ts'
 
@@ -25,15 +26,16 @@ export interface TableContext {
   readonly isImage: (name: string) => boolean
   /** Folded names of the known classes. */
   readonly known: ReadonlySet<string>
+  readonly problems?: Problems
 }
 
-/** Reads the rows of a table. Throws InputError naming line and column of a fault or an ambiguity. */
+/** Reads the rows of a table. Faults, and the InputErrors of what is no table, name line and column. */
 export function tableRows(path: string, whole: string, context: TableContext): TagRows {
   const text = whole.replace(/^sep=.\r?\n/i, match => match.replace(/[^\r\n]/g, '')) // Excel's word for its delimiter
   const { records, columns, delimiter } = findDialect(path, text, context)
   const header = columns.headless ? undefined : records[0]
   const body = (columns.headless ? records : records.slice(1)).map(record =>
-    fitted(path, record, { header, delimiter }),
+    fitted(path, record, { header, delimiter, problems: context.problems ?? FIRST }),
   )
   const notes: string[] = []
   if (delimiter !== ',') notes.push(`${path}: columns are separated by ${DELIMITER_WORDS[delimiter]}`)
@@ -110,21 +112,28 @@ function findDialect(path: string, text: string, { isImage }: TableContext): Dia
   throw broken ?? new InputError(path, `begins with "${shown}"`, { field: 'header', expected: HEADER })
 }
 
-/** Fields beyond the header's must be blank; missing ones are blank. */
+/** Fields beyond the header's must be blank, else the line is a fault; missing ones are blank. */
 function fitted(
   path: string,
   record: CsvRecord,
-  { header, delimiter }: { header: CsvRecord | undefined; delimiter: Delimiter },
+  {
+    header,
+    delimiter,
+    problems,
+  }: { header: CsvRecord | undefined; delimiter: Delimiter; problems: Problems },
 ): CsvRecord {
   if (header === undefined) return record
   const { line, fields } = record
   const most = header.fields.length
-  if (fields.slice(most).every(field => cleanWord(field) === ''))
-    return { line, fields: fields.slice(0, most) }
-  throw new InputError(path, `has ${fields.length} fields where the header has ${most}`, {
-    field: `line ${line}`,
-    expected: `separate tags by "${delimiter === ';' ? ',' : ';'}", and quote a name that holds a ${FIELD_ENDS[delimiter]}`,
-  })
+  if (!fields.slice(most).every(field => cleanWord(field) === ''))
+    problems.fault(
+      'bad-row',
+      new InputError(path, `has ${fields.length} fields where the header has ${most}`, {
+        field: `line ${line}`,
+        expected: `separate tags by "${delimiter === ';' ? ',' : ';'}", and quote a name that holds a ${FIELD_ENDS[delimiter]}`,
+      }),
+    )
+  return { line, fields: fields.slice(0, most) }
 }
 
 /** Tags of each record. */
@@ -146,7 +155,7 @@ function tagsOf(
   const placed = records.flatMap(({ line, fields }, row) =>
     columnsOf(fields).map(column => ({ row, text: fields[column] ?? '', where: `line ${line}` })),
   )
-  const { tags, separator } = splitCells(placed, { file: path, known: context.known })
+  const { tags, separator } = splitCells(placed, { file: path, ...context })
   const byRow: string[][] = records.map(() => [])
   for (const [i, { row }] of placed.entries()) for (const tag of tags[i]!) byRow[row]!.push(tag) // perhaps many
   return { tags: byRow, separator }

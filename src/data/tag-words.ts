@@ -1,5 +1,6 @@
 /** @file The words of a tag table: cells cleaned and split into tags, yes and no, words that mean no tag. Imports errors only. */
 import { InputError } from '../errors.ts'
+import { FIRST, type Problems } from './problems.ts'
 
 /** Text of a table and its place, for messages. */
 export interface Cell {
@@ -55,12 +56,12 @@ export interface SplitCells {
 }
 
 /**
- * Splits cells at `;`, `|` or `,`, whichever the table uses; a cell that is a class of `known` is one tag. Throws InputError
- * for an ambiguous table.
+ * Splits cells at `;`, `|` or `,`, whichever the table uses; a cell that is a class of `known` is one tag. An ambiguous cell
+ * is a fault.
  */
 export function splitCells(
   cells: readonly Cell[],
-  { file, known }: { file: string; known: ReadonlySet<string> },
+  { file, known, problems = FIRST }: { file: string; known: ReadonlySet<string>; problems?: Problems },
 ): SplitCells {
   const isKnown = (text: string): boolean => known.has(foldWord(text))
   const used = SEPARATORS.filter(mark =>
@@ -83,10 +84,14 @@ export function splitCells(
       .map(cleanWord)
       .filter(part => part !== '')
     if (parts.every(part => certain.has(foldWord(part)) || isKnown(part))) return parts
-    throw new InputError(file, `"${tag}" can be one tag or several`, {
-      field: where,
-      expected: `other rows separate tags by "${separator}": write ${parts.join(separator)} for several, or list the name in classes.txt`,
-    })
+    problems.fault(
+      'bad-row',
+      new InputError(file, `"${tag}" can be one tag or several`, {
+        field: where,
+        expected: `other rows separate tags by "${separator}": write ${parts.join(separator)} for several, or list the name in classes.txt`,
+      }),
+    )
+    return []
   }
   return { tags: tags.map((list, i) => list.flatMap(tag => splitMore(tag, cells[i]!.where))), separator }
 }

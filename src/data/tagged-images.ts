@@ -1,10 +1,11 @@
 /** @file Images and their rows, shared by plain folders and class folders; and images with a table of tags. */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { type ImageListing, listImages, unreadSentence } from './image-listing.ts'
 import { findAll, imageNames } from './image-names.ts'
 import { listFolder, sample } from './listing.ts'
+import { type Fault, FIRST, type Problems } from './problems.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
@@ -36,7 +37,8 @@ export async function imageFolder(root: string): Promise<{ base: string; roots: 
 }
 
 async function hasImages(root: string): Promise<boolean> {
-  return listImages(root, { expected: IMAGES, skip: isBeside }).then(
+  const problems: Problems = { ...FIRST, fault() {} } // whoever reads the images names them
+  return listImages(root, { expected: IMAGES, skip: isBeside, problems }).then(
     () => true,
     (error: unknown) => {
       if (error instanceof InputError) return false
@@ -53,10 +55,14 @@ export function isBeside(path: string): boolean {
 /** The images of a folder with its table of tags; undefined when there is no table. Throws InputError as its parts do. */
 export async function readTaggedImages(
   root: string,
-  { known }: { known: readonly string[] },
+  { known, problems = FIRST }: { known: readonly string[]; problems?: Problems },
 ): Promise<TaggedImages | undefined> {
   const { base, roots } = await imageFolder(root)
-  const listing = await listImages(base, { expected: IMAGES, ...(base === root && { skip: isBeside }) })
+  const listing = await listImages(base, {
+    expected: IMAGES,
+    ...(base === root && { skip: isBeside }),
+    problems,
+  })
   const names = imageNames(listing.files, { roots })
   const unread = imageNames(listing.unread, { roots })
   const isImage = (name: string): boolean =>
@@ -64,9 +70,9 @@ export async function readTaggedImages(
       const { file, twins } = images.find(name)
       return file !== undefined || twins.length > 0
     }) || /\.(jpe?g|png|webp|tiff?|gif|avif|hei[cf]|bmp)\s*$/i.test(name)
-  const table = await readTagFile(root, { isImage, known })
+  const table = await readTagFile(root, { isImage, known, problems })
   if (table === undefined) return undefined
-  const matched = matchRows(table, { names, unread, listing, base })
+  const matched = matchRows(table, { names, unread, listing, base, problems })
   return {
     base,
     source: table.path,
@@ -83,12 +89,13 @@ interface MatchContext {
   readonly unread: ReturnType<typeof imageNames>
   readonly listing: ImageListing
   readonly base: string
+  readonly problems: Problems
 }
 
 /** The rows by image. A loose match counts only when no row fits that image better. */
 function matchRows(
   table: TagFile,
-  { names, unread, listing, base }: MatchContext,
+  { names, unread, listing, base, problems }: MatchContext,
 ): { rows: ReadonlyMap<string, TagRow>; warnings: string[]; notes: string[] } {
   const rows = [...table.rows.values()]
   const all = findAll(
@@ -96,37 +103,58 @@ function matchRows(
     rows.map(({ file }) => file),
   )
   const matched: { row: TagRow; file: string; loosely: boolean }[] = []
-  const absent: string[] = []
+  const absentRows: TagRow[] = []
   let unreadRows = 0
   for (const [i, row] of rows.entries()) {
     const { file, twins, loosely } = all[i]!
     if (twins.length > 0)
-      throw new InputError(table.path, `${row.file} can be ${twins.slice(0, 2).join(' or ')}`, {
-        field: row.where,
-        expected: 'write the path below the folder of images, with the ending',
-      })
-    if (file !== undefined) matched.push({ row, file, loosely })
+      problems.fault(
+        'unclear-name',
+        new InputError(table.path, `${row.file} can be ${twins.slice(0, 2).join(' or ')}`, {
+          field: row.where,
+          expected: 'write the path below the folder of images, with the ending',
+        }),
+      )
+    else if (file !== undefined) matched.push({ row, file, loosely })
     else if (unread.find(row.file).file !== undefined)
       unreadRows++ // the listing has already named it
-    else absent.push(row.file)
+    else absentRows.push(row)
   }
   const fileOf = new Map(matched.map(({ row, file }) => [row, file]))
   const united = uniteRows(
     table.path,
     matched.map(({ row }) => row),
-    { exclusive: table.exclusive, imageOf: row => fileOf.get(row)! },
+    { exclusive: table.exclusive, imageOf: row => fileOf.get(row)!, problems },
   )
   const warnings = [...united.warnings]
+  const absent = absentRows.map(({ file }) => file)
+  const absentFaults = (): Fault[] =>
+    absentRows.map(({ file, where }) => ({
+      file: table.path,
+      field: where,
+      problem: `names ${file}, which is not in ${basename(base)}/`,
+      expected: 'add the image, correct the name, or take the row out',
+    }))
   if (absent.length > 0 && absent.length >= matched.length)
-    throw new InputError(table.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
-      expected: `most rows must name an image in ${base}, which holds ${sample(listing.files)}`,
-    })
+    problems.fault(
+      'absent-image',
+      new InputError(table.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
+        expected: `most rows must name an image in ${base}, which holds ${sample(listing.files)}`,
+      }),
+      absentFaults(),
+    )
+  else if (absent.length > 0)
+    warnings.push(
+      ...problems.doubt(
+        'absent-image',
+        `${table.path}: names ${count(absent.length, 'absent image')}, left out: ${sample(absent)}`,
+        absentFaults,
+      ),
+    )
   if (matched.length === 0 && unreadRows > 0)
     throw new InputError(table.path, `names only images in formats that are not read`, {
       expected: unreadSentence(listing.unread),
     })
-  if (absent.length > 0)
-    warnings.push(`${table.path}: names ${count(absent.length, 'absent image')}, left out: ${sample(absent)}`)
   const loose = matched.filter(({ loosely }) => loosely).map(({ row, file }) => `${row.file} is ${file}`)
   const notes = [...united.notes]
   if (loose.length > 0)

@@ -20,7 +20,7 @@ test('UTF-16 that was cut short is refused, not read with a lost letter', () => 
 
 test('a tag of which a letter was lost is refused', () => {
   const row = { file: 'a.jpg', tags: ['B\ufffdr'], split: undefined, where: 'line 2' }
-  expect(() => cleanRows('tags.csv', [row], [])).toThrow(
+  expect(() => cleanRows('tags.csv', [row], { known: [] })).toThrow(
     'tags.csv (line 2): has the tag "B\ufffdr", of which a letter was lost; save the table again as text in UTF-8',
   )
 })

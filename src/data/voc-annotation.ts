@@ -1,13 +1,17 @@
 /** @file The classes of Annotations/ID.xml: the <name> of each <object>. */
 import { InputError } from '../errors.ts'
+import { FIRST, type Problems } from './problems.ts'
 
-/** Throws InputError naming `file` when the text does not end as it should. */
-export function annotatedClasses(xml: string, file: string): string[] {
+/** A text that does not end as it should is a fault of `file`. */
+export function annotatedClasses(xml: string, file: string, problems: Problems = FIRST): string[] {
   if (!/<\/annotation\s*>\s*$|<annotation\s*\/>\s*$/.test(xml.slice(-200)))
-    throw new InputError(file, 'is cut short', {
-      field: 'annotation',
-      expected: 'it must end with </annotation>: write it again',
-    })
+    problems.fault(
+      'bad-annotation',
+      new InputError(file, 'is cut short', {
+        field: 'annotation',
+        expected: 'it must end with </annotation>: write it again',
+      }),
+    )
   return objectNames(xml)
 }
 

@@ -7,6 +7,7 @@ import { imageId } from './image-listing.ts'
 import type { ImageNames } from './image-names.ts'
 import { imageStem, isFile, leadsOutside, preferJpeg } from './image-path.ts'
 import { listFolder, readText, sample } from './listing.ts'
+import type { Problems } from './problems.ts'
 import { splitSpellings } from './split-names.ts'
 
 export const SPLITS = join('ImageSets', 'Segmentation')
@@ -16,6 +17,7 @@ export const IMAGES = 'JPEGImages'
 export interface VocImages {
   readonly files: readonly string[]
   readonly names: ImageNames
+  readonly problems: Problems
 }
 
 /** One image of a list. `mask` is the path in the line, below the root; it need not exist. */
@@ -26,7 +28,7 @@ export interface Entry {
   readonly mask: string | undefined
 }
 
-/** Throws InputError naming the list, and the line of an image that is absent, unclear, or outside the data set. */
+/** Faults name the list, and the line of an image that is absent, unclear, or outside the data set. */
 export async function readVocList(
   root: string,
   split: string,
@@ -39,21 +41,37 @@ export async function readVocList(
   let repeated = 0
   for (const { line, text } of lines) {
     const entry = await entryOf(text, { root, images, path, line })
+    if (entry === undefined) continue
     if (typeof entry === 'string') {
       absent.push({ line, name: entry })
       continue
     }
     const known = entries.get(entry.id)
-    if (known !== undefined && known.image !== entry.image)
-      throw new InputError(path, `${entry.image} has the name of ${known.image}`, {
-        field: `line ${line}`,
-        expected: 'images are told apart by their names without the ending: rename one of them',
-      })
+    if (known !== undefined && known.image !== entry.image) {
+      images.problems.fault(
+        'same-name',
+        new InputError(path, `${entry.image} has the name of ${known.image}`, {
+          field: `line ${line}`,
+          expected: 'images are told apart by their names without the ending: rename one of them',
+        }),
+      )
+      continue
+    }
     if (known !== undefined) repeated++
     else if (entry.loosely) loose.push(`${text} is ${entry.image}`)
     entries.set(entry.id, entry)
   }
-  if (absent.length > 0) throw absentError(path, absent, images)
+  if (absent.length > 0)
+    images.problems.fault(
+      'absent-image',
+      absentError(path, absent, images),
+      absent.map(({ line, name }) => ({
+        file: path,
+        field: `line ${line}`,
+        problem: `names ${whereOf(name)}, which is not there`,
+        expected: 'add the image, correct the line, or take it out',
+      })),
+    )
   const warnings = repeated === 0 ? [] : [`${path}: ${count(repeated, 'repeated line')} left out`]
   const notes =
     loose.length === 0
@@ -86,23 +104,29 @@ async function readSplit(
 
 /**
  * `2007_000032`, `IMG (1)`, `a.rf.0123.jpg`, or `/JPEGImages/2007_000032.jpg /SegmentationClassAug/2007_000032.png`: the
- * whole line is one name if such an image exists. Returns the name when none does.
+ * whole line is one name if such an image exists. Returns the name when none does; undefined after a fault.
  */
 async function entryOf(
   text: string,
   context: { root: string; images: VocImages; path: string; line: number },
-): Promise<(Entry & { loosely: boolean }) | string> {
+): Promise<(Entry & { loosely: boolean }) | string | undefined> {
   const [whole, ...pairs] = columnsOf(text.replaceAll('\\', '/'))
   for (const part of [whole, ...pairs].flatMap(([name, mask]) => [name, mask ?? '']))
-    if (leadsOutside(part))
-      throw new InputError(context.path, `"${text}" leads outside the data set`, {
-        field: `line ${context.line}`,
-        expected: `name images in ${IMAGES}/, without ".."`,
-      })
+    if (leadsOutside(part)) {
+      context.images.problems.fault(
+        'unclear-name',
+        new InputError(context.path, `"${text}" leads outside the data set`, {
+          field: `line ${context.line}`,
+          expected: `name images in ${IMAGES}/, without ".."`,
+        }),
+      )
+      return undefined
+    }
   let loose: (Entry & { loosely: boolean }) | undefined
   for (const [name, mask] of [whole, ...pairs]) {
     const found = await imageOf(name, context)
     if (found === undefined) continue
+    if (found === 'unclear') return undefined
     const { image, loosely } = found
     const inside = image.startsWith(`${IMAGES}/`) ? image.slice(IMAGES.length + 1) : basename(image)
     const entry = { id: imageId(inside), image, mask: mask?.replace(/^\/+/, ''), loosely }
@@ -131,17 +155,22 @@ function columnsOf(line: string): [Columns, ...Columns[]] {
 async function imageOf(
   name: string,
   { root, images, path, line }: { root: string; images: VocImages; path: string; line: number },
-): Promise<{ image: string; loosely: boolean } | undefined> {
+): Promise<{ image: string; loosely: boolean } | 'unclear' | undefined> {
   const at = name.lastIndexOf(`${IMAGES}/`)
   const inside = at < 0 ? name.replace(/^\/+/, '') : name.slice(at + IMAGES.length + 1)
   if (at < 0 && inside.includes('/') && (await isFile(join(root, inside))))
     return { image: inside, loosely: false }
   const { file, twins, loosely } = preferJpeg(images.names.find(inside))
-  if (twins.length > 1)
-    throw new InputError(path, `"${name}" may be ${twins.join(' or ')}`, {
-      field: `line ${line}`,
-      expected: 'write the name with its ending',
-    })
+  if (twins.length > 1) {
+    images.problems.fault(
+      'unclear-name',
+      new InputError(path, `"${name}" may be ${twins.join(' or ')}`, {
+        field: `line ${line}`,
+        expected: 'write the name with its ending',
+      }),
+    )
+    return 'unclear'
+  }
   return file === undefined ? undefined : { image: `${IMAGES}/${file}`, loosely }
 }
 

@@ -6,6 +6,7 @@ import { nearestName } from '../nearest-name.ts'
 import type { ImageNames } from './image-names.ts'
 import { imageStem, isFolder, preferJpeg } from './image-path.ts'
 import { listFolder, readText, sample } from './listing.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { readTagFile, type TagFile } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
 import { foldWord } from './tag-words.ts'
@@ -30,37 +31,60 @@ export interface VocTagSource {
 
 const TOGETHER = 64 // annotations read at the same time
 
-/** Throws InputError when there are no tags at all, rows name absent images, or an annotation is cut short. */
+/** Throws InputError when there are no tags at all; rows of absent images and annotations that are cut short are faults. */
 export async function readVocTags(
   root: string,
   entries: readonly Entry[],
-  { names, known }: { names: ImageNames; known: readonly string[] },
+  { names, known, problems = FIRST }: { names: ImageNames; known: readonly string[]; problems?: Problems },
 ): Promise<VocTagSource> {
   const isImage = (name: string): boolean => {
     const { file, twins } = names.find(name)
     return file !== undefined || twins.length > 0 || imageStem(name) !== name
   }
-  const file = await readTagFile(root, { isImage, known })
-  return file === undefined ? fromAnnotations(root, entries) : fromTable(file, entries, names)
+  const file = await readTagFile(root, { isImage, known, problems })
+  return file === undefined
+    ? fromAnnotations(root, entries, problems)
+    : fromTable(file, entries, { names, problems })
 }
 
-function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames): VocTagSource {
+function fromTable(
+  file: TagFile,
+  entries: readonly Entry[],
+  { names, problems }: { names: ImageNames; problems: Problems },
+): VocTagSource {
   const rows = [...file.rows.values()].map(row => ({ row, ...preferJpeg(names.find(row.file)) }))
-  const unclear = rows.find(({ twins }) => twins.length > 0)
-  if (unclear !== undefined)
-    throw new InputError(file.path, `"${unclear.row.file}" may be ${unclear.twins.join(' or ')}`, {
-      field: unclear.row.where,
-      expected: 'write the name with its ending',
-    })
-  const absent = rows.filter(row => row.file === undefined).map(({ row }) => row.file)
+  for (const { row, twins } of rows)
+    if (twins.length > 0)
+      problems.fault(
+        'unclear-name',
+        new InputError(file.path, `"${row.file}" may be ${twins.join(' or ')}`, {
+          field: row.where,
+          expected: 'write the name with its ending',
+        }),
+      )
+  const absent = rows.filter(row => row.file === undefined && row.twins.length === 0).map(({ row }) => row)
   if (absent.length > 0)
-    throw new InputError(file.path, `names ${count(absent.length, 'absent image')}: ${sample(absent)}`, {
-      expected: `every row must name an image in ${IMAGES}/`,
-    })
-  const imageOf = new Map(rows.map(({ row, file: image }) => [row, image!]))
+    problems.fault(
+      'absent-image',
+      new InputError(
+        file.path,
+        `names ${count(absent.length, 'absent image')}: ${sample(absent.map(row => row.file))}`,
+        { expected: `every row must name an image in ${IMAGES}/` },
+      ),
+      absent.map(row => ({
+        file: file.path,
+        field: row.where,
+        problem: `names ${row.file}, which is not in ${IMAGES}/`,
+        expected: 'add the image, correct the name, or take the row out',
+      })),
+    )
+  const imageOf = new Map(
+    rows.flatMap(({ row, file: image }) => (image === undefined ? [] : [[row, image] as const])),
+  )
   const united = uniteRows(file.path, [...imageOf.keys()], {
     exclusive: file.exclusive,
     imageOf: row => imageOf.get(row)!,
+    problems,
   })
   const tags = new Map<string, VocTags>()
   const without: string[] = []
@@ -72,7 +96,11 @@ function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames):
   const warnings = [...file.warnings, ...united.warnings]
   if (without.length > 0)
     warnings.push(
-      `${count(without.length, 'image', 'has')} no row in ${basename(file.path)}: ${sample(without)}`,
+      ...problems.doubt(
+        'untagged',
+        `${count(without.length, 'image', 'has')} no row in ${basename(file.path)}: ${sample(without)}`,
+        () => [], // they are named as untagged
+      ),
     )
   return {
     tags,
@@ -83,7 +111,11 @@ function fromTable(file: TagFile, entries: readonly Entry[], names: ImageNames):
   }
 }
 
-async function fromAnnotations(root: string, entries: readonly Entry[]): Promise<VocTagSource> {
+async function fromAnnotations(
+  root: string,
+  entries: readonly Entry[],
+  problems: Problems,
+): Promise<VocTagSource> {
   const folder = join(root, 'Annotations')
   if (!(await isFolder(folder)))
     throw new InputError(root, 'has neither tags.csv nor Annotations/', {
@@ -91,7 +123,7 @@ async function fromAnnotations(root: string, entries: readonly Entry[]): Promise
     })
   const pathOf = ({ image }: Entry): string =>
     join(folder, `${imageStem(image.replace(`${IMAGES}/`, ''))}.xml`)
-  const read = await readAnnotations(entries.map(pathOf))
+  const read = await readAnnotations(entries.map(pathOf), problems)
   const tags = new Map<string, VocTags>()
   const without: string[] = []
   for (const [i, { id }] of entries.entries()) {
@@ -100,16 +132,30 @@ async function fromAnnotations(root: string, entries: readonly Entry[]): Promise
     else tags.set(id, found)
   }
   const warnings =
-    without.length === 0 ? [] : [`${count(without.length, 'image', 'has')} no annotation: ${sample(without)}`]
+    without.length === 0
+      ? []
+      : problems.doubt(
+          'untagged',
+          `${count(without.length, 'image', 'has')} no annotation: ${sample(without)}`,
+          () => [], // they are named as untagged
+        )
   const all = async (): Promise<VocTags[]> => {
     const names = (await listFolder(folder)).filter(name => name.toLowerCase().endsWith('.xml'))
-    return (await readAnnotations(names.map(name => join(folder, name)))).filter(row => row !== undefined)
+    return (
+      await readAnnotations(
+        names.map(name => join(folder, name)),
+        problems,
+      )
+    ).filter(row => row !== undefined)
   }
   return { tags, all, warnings, notes: [] }
 }
 
-/** In the order of the paths; undefined where there is no file. */
-async function readAnnotations(paths: readonly string[]): Promise<(VocTags | undefined)[]> {
+/** In the order of the paths; undefined where there is no file. One that is cut short is a fault. */
+async function readAnnotations(
+  paths: readonly string[],
+  problems: Problems,
+): Promise<(VocTags | undefined)[]> {
   const read: (VocTags | undefined)[] = []
   for (let first = 0; first < paths.length; first += TOGETHER)
     read.push(
@@ -118,7 +164,7 @@ async function readAnnotations(paths: readonly string[]): Promise<(VocTags | und
           const xml = await readText(path)
           return xml === undefined
             ? undefined
-            : { names: annotatedClasses(xml, path), file: path, where: 'object' }
+            : { names: annotatedClasses(xml, path, problems), file: path, where: 'object' }
         }),
       )),
     )
@@ -126,11 +172,12 @@ async function readAnnotations(paths: readonly string[]): Promise<(VocTags | und
 }
 
 /**
- * VOC's classes, or the sorted tags when none is VOC's. Throws InputError when only some are.
+ * VOC's classes, or the sorted tags when none is VOC's. It is a fault when only some are; each row with such a class is one.
  */
 export async function chooseVocClasses(
   source: VocTagSource,
   voc: readonly string[],
+  problems: Problems = FIRST,
 ): Promise<{ names: readonly string[]; words: string[] }> {
   const isKnown = (name: string): boolean => voc.includes(name) || voc.includes(name.toLowerCase())
   const foreign = (rows: Iterable<VocTags>): Map<string, VocTags> =>
@@ -150,8 +197,13 @@ export async function chooseVocClasses(
   const [name, row] = [...strange][0]!
   const near = nearestName(name, voc)
   const hint = near === undefined ? `it is none of VOC's 20 classes.` : `did you mean "${near}"?`
-  throw new InputError(row.file, `unknown class "${name}"`, {
-    field: row.where,
-    expected: `${hint} If the classes are your own, list them in classes.txt, one a line`,
-  })
+  problems.fault(
+    'unknown-class',
+    new InputError(row.file, `unknown class "${name}"`, {
+      field: row.where,
+      expected: `${hint} If the classes are your own, list them in classes.txt, one a line`,
+    }),
+    [], // the rows are named when their classes are looked up
+  )
+  return { names: voc, words: [] }
 }

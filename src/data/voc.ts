@@ -3,9 +3,18 @@ import { basename, join } from 'node:path'
 import { count } from '../io/count.ts'
 import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile, isFolder } from './image-path.ts'
-import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
+import {
+  checkClasses,
+  classIndices,
+  maskWarning,
+  readClassFile,
+  sample,
+  untaggedFault,
+  untaggedWarning,
+} from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { type Entry, IMAGES, readVocList, SPLITS } from './voc-list.ts'
 import { chooseVocClasses, readVocTags } from './voc-tags.ts'
@@ -47,35 +56,51 @@ export async function findVocRoot(root: string): Promise<string | undefined> {
   return undefined
 }
 
-/** Opens one split. Throws InputError on a missing list, absent images, or a class that is not in `classes`. */
+/** Opens one split. Throws InputError on a missing list; absent images, and classes that are not in `classes`, are faults. */
 export async function openVoc(
   root: string,
-  { split, classes }: { split: string; classes?: readonly string[] | undefined },
+  {
+    split,
+    classes,
+    problems = FIRST,
+  }: { split: string; classes?: readonly string[] | undefined; problems?: Problems },
 ): Promise<Dataset> {
   const files = await filesBelow(join(root, IMAGES))
   const names = imageNames(files, { roots: [IMAGES] })
-  const { path, entries, warnings, notes } = await readVocList(root, split, { files, names })
+  const { path, entries, warnings, notes } = await readVocList(root, split, { files, names, problems })
   const given = classes ?? (await readClassFile(root))
-  const source = await readVocTags(root, entries, { names, known: given ?? VOC_CLASSES })
+  const source = await readVocTags(root, entries, { names, known: given ?? VOC_CLASSES, problems })
   const chosen =
-    given === undefined ? await chooseVocClasses(source, VOC_CLASSES) : { names: given, words: [] }
+    given === undefined ? await chooseVocClasses(source, VOC_CLASSES, problems) : { names: given, words: [] }
   checkClasses(root, chosen.names)
   const indices = new Map(chosen.names.map((name, index) => [name, index]))
-  const { maskOf, words } = await findMasks(root, path, entries)
+  const { maskOf, words } = await findMasks(root, path, { entries, problems })
   const samples = entries.map((entry): Sample => {
     const row = source.tags.get(entry.id)
     const tags =
-      row === undefined ? [] : classIndices(row.names, { classes: indices, file: row.file, field: row.where })
+      row === undefined
+        ? []
+        : classIndices(row.names, { classes: indices, file: row.file, field: row.where, problems })
     return { id: entry.id, image: join(root, entry.image), tags, mask: maskOf.get(entry.id) }
   })
-  const untagged = samples.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
+  const untagged = samples.filter(({ tags }) => tags.length === 0)
+  const untaggedWords = untaggedWarning(
+    untagged.map(({ id }) => id),
+    {
+      problems,
+      each: () =>
+        untagged
+          .filter(({ id }) => (source.tags.get(id)?.names ?? []).length === 0) // others are named by unknown classes
+          .map(({ image }) => untaggedFault(image)),
+    },
+  )
   return withMaskReading({
     name: basename(root),
     root,
     split,
     classes: [...chosen.names],
     samples,
-    warnings: [...source.warnings, ...untaggedWarning(untagged), ...warnings, ...words],
+    warnings: [...source.warnings, ...untaggedWords, ...warnings, ...words],
     notes: [...notes, ...source.notes, ...chosen.words],
   })
 }
@@ -87,7 +112,7 @@ export async function openVoc(
 async function findMasks(
   root: string,
   list: string,
-  entries: readonly Entry[],
+  { entries, problems }: { entries: readonly Entry[]; problems: Problems },
 ): Promise<{ maskOf: ReadonlyMap<string, string>; words: string[] }> {
   const folders = await Promise.all(
     MASK_FOLDERS.map(async folder => ({ folder, masks: await listMasks(join(root, folder)) })),
@@ -99,13 +124,13 @@ async function findMasks(
   ]
   const found = new Map<string, string>()
   const absent: { mask: string; elsewhere: string | undefined }[] = []
-  const bare: string[] = []
+  const bare: Entry[] = []
   for (const entry of entries) {
     const of = folders.flatMap(({ folder, masks }) =>
       namesOf(entry).flatMap(name => (masks.has(name) ? [{ folder, path: masks.get(name)! }] : [])),
     )
     if (entry.mask === undefined || !entry.mask.includes('/')) {
-      if (of[0] === undefined) bare.push(entry.id)
+      if (of[0] === undefined) bare.push(entry)
       else found.set(entry.id, of[0].path)
       continue
     }
@@ -121,11 +146,25 @@ async function findMasks(
         ? ''
         : `; ${elsewhere}/ has masks of these names, which a list of ids alone would take`
     words.push(
-      `${list} names ${count(absent.length, 'mask')} not there (left out of scores): ${sample(absent.map(({ mask }) => mask))}${hint}`,
+      ...problems.doubt(
+        'absent-mask',
+        `${list} names ${count(absent.length, 'mask')} not there (left out of scores): ${sample(absent.map(({ mask }) => mask))}${hint}`,
+        () =>
+          absent.map(({ mask }) => ({
+            file: list,
+            problem: `names the mask ${mask}, which is not there${hint}`,
+            expected: 'add it, or correct the line',
+          })),
+      ),
     )
   }
   if (bare.length > 0 && bare.length < entries.length)
-    words.push(`${count(bare.length, 'image', 'has')} no mask (left out of scores): ${sample(bare)}`)
+    words.push(
+      ...maskWarning(
+        bare.map(({ id, image }) => ({ id, image: join(root, image) })),
+        problems,
+      ),
+    )
   return { maskOf: found, words }
 }
 

@@ -143,6 +143,16 @@ export function openImage(bytes: Uint8Array): Sharp {
   return sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true, autoOrient: true })
 }
 
+/**
+ * Decodes an image to its end and keeps no pixels. Rejects where readImage would. The last row needs all before it, but
+ * in TIFF, whose tiles and strips are independent.
+ */
+export async function decodeToEnd(bytes: Uint8Array, { format, height }: Metadata): Promise<void> {
+  const whole = sharp(bytes, { failOn: 'error', limitInputPixels: false, ignoreIcc: true })
+  const last = { left: 0, top: height - 1, width: 1, height: 1 }
+  await (format === 'tiff' ? whole : whole.extract(last)).raw().toBuffer()
+}
+
 async function decodeRgb(bytes: Uint8Array): Promise<RgbImage> {
   const { data, info } = await openImage(bytes)
     .removeAlpha()

@@ -72,7 +72,7 @@ export async function runWithFlags(
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
   const dryRun = flags['dry-run'] ?? false
   const tellPlan = (plan: RunPlan): void =>
-    dryRun ? log.tell(planText(plan), { plan }) : log.info(planText(plan))
+    dryRun ? log.tell(planText(plan, { alone: true }), { plan }) : log.info(planText(plan))
   try {
     const overrides = overridesOf(flags)
     const options = {

@@ -9,8 +9,8 @@ import type { PlannedStage, RunPlan } from './run-plan.ts'
 
 const SHOWN = { classes: 12, images: 3 }
 
-/** Lines under "plan", as `tagmask run --dry-run` prints them. */
-export function planText(plan: RunPlan): string {
+/** Lines under "plan". `alone`, as `tagmask run --dry-run` prints them: the last names the thorough check of the data. */
+export function planText(plan: RunPlan, { alone = false }: { alone?: boolean } = {}): string {
   const { weights, stages, result } = plan
   const rows: [string, string][] = [
     ['images', imagesText(plan)],
@@ -28,6 +28,8 @@ export function planText(plan: RunPlan): string {
         ]
       : []),
   ]
+  if (alone)
+    rows.push(['check', `tagmask data check ${fromHere(plan.data)} reads every image and mask to its end`])
   const width = Math.max(...rows.map(([name]) => name.length)) + 2
   return ['plan', ...rows.map(([name, text]) => `  ${name.padEnd(width)}${text}`)].join('\n')
 }

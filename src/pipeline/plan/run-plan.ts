@@ -22,6 +22,8 @@ import { estimateDisk, peakDisk } from './disk-use.ts'
 import { estimateWork, type Machine, secondsOf } from './stage-work.ts'
 
 export interface RunPlan {
+  /** The folder of the data set. */
+  readonly data: string
   readonly train: PlannedSet
   readonly val: PlannedSet | undefined
   /** Images that cannot be read, and why. */
@@ -100,6 +102,7 @@ export async function planRun(options: RunPlanOptions): Promise<RunPlan> {
   }
   const machine = await measureMachine(recipe)
   return {
+    data: dataset.root,
     train: setOf(dataset),
     val: valDataset && setOf(valDataset),
     unreadable,
