@@ -4,6 +4,8 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
+import type { Crowds } from './coco-mask.ts'
+import { drawnMasks, NO_MASKS } from './coco-regions.ts'
 import { imageId } from './image-listing.ts'
 import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile } from './image-path.ts'
@@ -47,6 +49,13 @@ export async function listCocoSplits(root: string): Promise<Part[]> {
   return folders.flat()
 }
 
+export interface OpenCocoOptions {
+  readonly split: string
+  readonly classes?: readonly string[] | undefined
+  /** Regions of crowds in masks that are drawn from the JSON. */
+  readonly crowds?: Crowds
+}
+
 /**
  * Opens one split: `train2014`, or `train` where there is one year. The classes are the categories in the order of their
  * ids, without the gaps: 80 of COCO's ids 1 to 90. Throws InputError on a missing list, absent images, or another
@@ -54,7 +63,7 @@ export async function listCocoSplits(root: string): Promise<Part[]> {
  */
 export async function openCoco(
   root: string,
-  { split, classes }: { split: string; classes?: readonly string[] | undefined },
+  { split, classes, crowds = 'ignore' }: OpenCocoOptions,
 ): Promise<Dataset> {
   const part = await findSplit(root, split)
   const { file } = part
@@ -74,20 +83,31 @@ export async function openCoco(
   const places = await imageFiles(root, part, images)
   const ids = idsOf(file, images)
   const maskOf = await findMasks(root, part, images)
-  const samples = images.map(
-    (image): Sample => ({
+  const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
+  const { drawn, words } = maskOf === undefined ? drawnMasks(instances, { labels, crowds, file }) : NO_MASKS
+  const samples = images.map((image): Sample => {
+    const own = drawn.get(image.id)
+    return {
       id: ids.get(image)!,
       image: places.get(image)!,
       tags: tags.get(image.id)!,
-      mask: maskOf(image),
-    }),
-  )
+      mask: own === undefined ? maskOf?.(image) : file,
+      ...(own !== undefined && { drawn: own }),
+    }
+  })
   const untagged = samples.filter(sample => sample.tags.length === 0).map(({ id }) => id)
-  const warnings = [...instances.warnings, ...untaggedWarning(untagged)]
+  const warnings = [...instances.warnings, ...untaggedWarning(untagged), ...words.warnings]
   if (classes === undefined) warnings.push(...unusedCategories(names, samples))
-  const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
   return withMaskReading(
-    { name: basename(root), root, split, classes: names, samples, warnings },
+    {
+      name: basename(root),
+      root,
+      split,
+      classes: names,
+      samples,
+      warnings,
+      ...(words.notes.length > 0 && { notes: words.notes }),
+    },
     { ids: labels },
   )
 }
@@ -197,12 +217,12 @@ function idsOf(file: string, images: readonly CocoImage[]): Map<CocoImage, strin
   )
 }
 
-/** Masks carry the image's path or name, or only the number at its end; an ambiguous one is not used. */
+/** Masks carry the image's path or name, or only the number at its end; an ambiguous one is not used. Undefined without a folder of masks. */
 async function findMasks(
   root: string,
   { name: part }: Part,
   images: readonly CocoImage[],
-): Promise<(image: CocoImage) => string | undefined> {
+): Promise<((image: CocoImage) => string | undefined) | undefined> {
   const namesOf = ({ file_name }: CocoImage): string[] => {
     const stem = imageStem(file_name)
     const number = /\d+$/.exec(stem)?.[0]
@@ -222,5 +242,5 @@ async function findMasks(
         .find(mask => mask !== undefined)
     }
   }
-  return () => undefined
+  return undefined
 }

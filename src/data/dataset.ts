@@ -3,6 +3,7 @@ import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
 import { isCocoLayout, listCocoSplits, openCoco } from './coco.ts'
+import type { Crowds } from './coco-mask.ts'
 import { listTree, statOf } from './file-tree.ts'
 import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
 import { isReadImage, unreadFormat } from './image-endings.ts'
@@ -22,6 +23,8 @@ export interface OpenDatasetOptions {
   readonly layout?: 'auto' | Layout
   /** Class names in order; else classes.txt, else the VOC classes (VOC) or the sorted tags (plain folder). */
   readonly classes?: readonly string[] | undefined
+  /** Regions of crowds in masks that are drawn from a COCO JSON. */
+  readonly crowds?: Crowds
 }
 
 interface Place {
@@ -32,12 +35,12 @@ interface Place {
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout: given = 'auto', classes }: OpenDatasetOptions = {},
+  { split = 'train', layout: given = 'auto', classes, crowds = 'ignore' }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
   const { layout, root: folder } = await findLayout(root, given)
   switch (layout) {
     case 'coco':
-      return openCoco(folder, { split, classes })
+      return openCoco(folder, { split, classes, crowds })
     case 'voc':
       return openVoc(folder, { split, classes })
     default:

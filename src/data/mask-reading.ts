@@ -48,7 +48,7 @@ export async function withMaskReading(
 async function lookAt(
   samples: readonly Sample[],
 ): Promise<{ looked: MaskSample[]; rotated: string[]; upright: number }> {
-  const masked = samples.filter(({ mask }) => mask !== undefined)
+  const masked = samples.filter(({ mask, drawn }) => mask !== undefined && drawn === undefined)
   const count = Math.min(TRIED, masked.length)
   const looked: MaskSample[] = []
   const rotated: string[] = []
