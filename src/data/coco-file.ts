@@ -86,6 +86,12 @@ export async function readInstances(file: string): Promise<Instances> {
   }
 }
 
+/** Whether a JSON value has the three lists. */
+export function isCocoJson(value: unknown): boolean {
+  const fields = fieldsOf(value)
+  return ['images', 'annotations', 'categories'].every(key => Array.isArray(fields[key]))
+}
+
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }

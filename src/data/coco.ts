@@ -5,6 +5,7 @@ import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
 import type { Crowds } from './coco-mask.ts'
+import { outsideTags } from './coco-outside-tags.ts'
 import { drawnMasks, NO_MASKS } from './coco-regions.ts'
 import { imageId } from './image-listing.ts'
 import { imageNames } from './image-names.ts'
@@ -12,8 +13,10 @@ import { filesBelow, imageStem, isFile } from './image-path.ts'
 import { checkClasses, listFolder, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { tagsFromMasks } from './mask-tags.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { splitSpellings } from './split-names.ts'
+import type { TagSource } from './tags/tag-options.ts'
 
 const ANNOTATIONS = 'annotations'
 const ROBOFLOW = '_annotations.coco.json'
@@ -54,6 +57,8 @@ export interface OpenCocoOptions {
   readonly classes?: readonly string[] | undefined
   /** Regions of crowds in masks that are drawn from the JSON. */
   readonly crowds?: Crowds
+  /** Where the tags come from; by itself from the annotations. */
+  readonly tags?: TagSource
 }
 
 /**
@@ -63,7 +68,7 @@ export interface OpenCocoOptions {
  */
 export async function openCoco(
   root: string,
-  { split, classes, crowds = 'ignore' }: OpenCocoOptions,
+  { split, classes, crowds = 'ignore', tags: tagSource = 'auto' }: OpenCocoOptions,
 ): Promise<Dataset> {
   const part = await findSplit(root, split)
   const { file } = part
@@ -79,8 +84,11 @@ export async function openCoco(
     })
   }
   const indexOf = new Map(ordered.map(({ id }, index) => [id, index]))
-  const tags = tagsOf(instances, { indexOf, file })
   const places = await imageFiles(root, part, images)
+  const fromMasks = tagSource === 'masks'
+  const outside = await outsideTags(root, tagSource, { images, places, classes: names })
+  const tags =
+    outside?.tags ?? (fromMasks ? new Map<number, number[]>() : tagsOf(instances, { indexOf, file }))
   const ids = idsOf(file, images)
   const maskOf = await findMasks(root, part, images)
   const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
@@ -90,15 +98,21 @@ export async function openCoco(
     return {
       id: ids.get(image)!,
       image: places.get(image)!,
-      tags: tags.get(image.id)!,
+      tags: tags.get(image.id) ?? [],
       mask: own === undefined ? maskOf?.(image) : file,
       ...(own !== undefined && { drawn: own }),
     }
   })
-  const untagged = samples.filter(sample => sample.tags.length === 0).map(({ id }) => id)
-  const warnings = [...instances.warnings, ...untaggedWarning(untagged), ...words.warnings]
-  if (classes === undefined) warnings.push(...unusedCategories(names, samples))
-  return withMaskReading(
+  const untagged = fromMasks ? [] : samples.filter(one => one.tags.length === 0).map(({ id }) => id)
+  const warnings = [
+    ...instances.warnings,
+    ...(outside?.warnings ?? []),
+    ...untaggedWarning(untagged),
+    ...words.warnings,
+  ]
+  const notes = [...words.notes, ...(outside?.notes ?? [])]
+  if (classes === undefined && !fromMasks) warnings.push(...unusedCategories(names, samples))
+  const read = await withMaskReading(
     {
       name: basename(root),
       root,
@@ -106,10 +120,11 @@ export async function openCoco(
       classes: names,
       samples,
       warnings,
-      ...(words.notes.length > 0 && { notes: words.notes }),
+      ...(notes.length > 0 && { notes }),
     },
     { ids: labels },
   )
+  return fromMasks ? tagsFromMasks(read) : read
 }
 
 /** The split of the name, of the name and a year, or Roboflow's `valid` for `val`. */

@@ -10,6 +10,7 @@ import { isReadImage, unreadFormat } from './image-endings.ts'
 import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
 import type { Dataset, Sample } from './sample.ts'
+import type { TagSource } from './tags/tag-options.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
 export type { Dataset, Sample } from './sample.ts'
@@ -25,6 +26,8 @@ export interface OpenDatasetOptions {
   readonly classes?: readonly string[] | undefined
   /** Regions of crowds in masks that are drawn from a COCO JSON. */
   readonly crowds?: Crowds
+  /** auto: what the layout has; masks, annotations, keywords, or the path of a file of tags. */
+  readonly tags?: TagSource
 }
 
 interface Place {
@@ -35,25 +38,31 @@ interface Place {
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout: given = 'auto', classes, crowds = 'ignore' }: OpenDatasetOptions = {},
+  {
+    split = 'train',
+    layout: given = 'auto',
+    classes,
+    crowds = 'ignore',
+    tags = 'auto',
+  }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
-  const { layout, root: folder } = await findLayout(root, given)
+  const { layout, root: folder } = await findLayout(root, { layout: given, tags })
   switch (layout) {
     case 'coco':
-      return openCoco(folder, { split, classes, crowds })
+      return openCoco(folder, { split, classes, crowds, tags })
     case 'voc':
-      return openVoc(folder, { split, classes })
+      return openVoc(folder, { split, classes, tags })
     default:
-      return openFolder(folder, { split, classes, classFolders: layout === 'class-folders' })
+      return openFolder(folder, { split, classes, crowds, tags, classFolders: layout === 'class-folders' })
   }
 }
 
 /** Names of the splits that a data set has; none when all of it is one. Throws InputError when it is no data set. */
 export async function listSplits(
   root: string,
-  { layout: given = 'auto' }: Pick<OpenDatasetOptions, 'layout'> = {},
+  { layout: given = 'auto', tags = 'auto' }: Pick<OpenDatasetOptions, 'layout' | 'tags'> = {},
 ): Promise<string[]> {
-  const { layout, root: folder } = await findLayout(root, given)
+  const { layout, root: folder } = await findLayout(root, { layout: given, tags })
   switch (layout) {
     case 'coco':
       return (await listCocoSplits(folder)).map(({ name }) => name)
@@ -62,12 +71,15 @@ export async function listSplits(
         /\.txt$/i.test(name) ? [parse(name).name] : [],
       )
     default:
-      return folderSplits(folder, { classFolders: layout === 'class-folders' })
+      return folderSplits(folder, { classFolders: layout === 'class-folders', tags })
   }
 }
 
-/** The layout given or found, and its folder. */
-async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
+/** The layout given or found, and its folder. Images whose tags come from elsewhere are a plain folder, whatever folders they are in. */
+async function findLayout(
+  root: string,
+  { layout, tags }: { layout: 'auto' | Layout; tags: TagSource },
+): Promise<Place> {
   const folder = absolute(root)
   const found = await statOf(folder, LAYOUTS)
   if (found === undefined) throw new InputError(root, 'no such folder', { expected: LAYOUTS })
@@ -86,6 +98,7 @@ async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place>
         'JPEGImages/ and ImageSets/Segmentation/ are needed, here or in VOC2012/ or VOCdevkit/VOC2012/',
     })
   if (layout !== 'auto') return { layout, root: folder }
+  if (tags !== 'auto') return { layout: 'folder', root: folder }
   if (await isFolderLayout(folder)) return { layout: 'folder', root: folder }
   if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
   if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))

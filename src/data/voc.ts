@@ -5,12 +5,13 @@ import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile, isFolder } from './image-path.ts'
 import { checkClasses, classIndices, readClassFile, sample, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
+import { findLegend } from './mask-legend.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { tagsFromMasks } from './mask-tags.ts'
 import type { Dataset, Sample } from './sample.ts'
+import type { TagSource } from './tags/tag-options.ts'
 import { type Entry, IMAGES, readVocList, SPLITS } from './voc-list.ts'
-import { chooseVocClasses, readVocTags } from './voc-tags.ts'
-
-export { objectNames } from './voc-annotation.ts'
+import { chooseVocClasses, MASK_FOLDERS, readVocTags } from './voc-tags.ts'
 
 /** The 20 classes in the order of the labels (class k is label k + 1). */
 export const VOC_CLASSES = [
@@ -36,8 +37,6 @@ export const VOC_CLASSES = [
   'tvmonitor',
 ] as const
 
-const MASK_FOLDERS = ['SegmentationClassAug', 'SegmentationClass'] as const
-
 /** The folder that holds JPEGImages: the one given, its VOC2012, or its VOCdevkit/VOC2012. */
 export async function findVocRoot(root: string): Promise<string | undefined> {
   for (const candidate of [root, join(root, 'VOC2012'), join(root, 'VOCdevkit', 'VOC2012')]) {
@@ -47,16 +46,28 @@ export async function findVocRoot(root: string): Promise<string | undefined> {
   return undefined
 }
 
+export interface OpenVocOptions {
+  readonly split: string
+  readonly classes?: readonly string[] | undefined
+  /** Where the tags come from. */
+  readonly tags?: TagSource
+}
+
 /** Opens one split. Throws InputError on a missing list, absent images, or a class that is not in `classes`. */
 export async function openVoc(
   root: string,
-  { split, classes }: { split: string; classes?: readonly string[] | undefined },
+  { split, classes, tags: tagSource = 'auto' }: OpenVocOptions,
 ): Promise<Dataset> {
   const files = await filesBelow(join(root, IMAGES))
   const names = imageNames(files, { roots: [IMAGES] })
   const { path, entries, warnings, notes } = await readVocList(root, split, { files, names })
   const given = classes ?? (await readClassFile(root))
-  const source = await readVocTags(root, entries, { names, known: given ?? VOC_CLASSES })
+  const source = await readVocTags(root, entries, {
+    names,
+    files,
+    known: given ?? VOC_CLASSES,
+    tags: tagSource,
+  })
   const chosen =
     given === undefined ? await chooseVocClasses(source, VOC_CLASSES) : { names: given, words: [] }
   checkClasses(root, chosen.names)
@@ -68,16 +79,20 @@ export async function openVoc(
       row === undefined ? [] : classIndices(row.names, { classes: indices, file: row.file, field: row.where })
     return { id: entry.id, image: join(root, entry.image), tags, mask: maskOf.get(entry.id) }
   })
-  const untagged = samples.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
-  return withMaskReading({
-    name: basename(root),
-    root,
-    split,
-    classes: [...chosen.names],
-    samples,
-    warnings: [...source.warnings, ...untaggedWarning(untagged), ...warnings, ...words],
-    notes: [...notes, ...source.notes, ...chosen.words],
-  })
+  const untagged = source.isMasks ? [] : samples.filter(({ tags }) => tags.length === 0).map(({ id }) => id)
+  const read = await withMaskReading(
+    {
+      name: basename(root),
+      root,
+      split,
+      classes: [...chosen.names],
+      samples,
+      warnings: [...source.warnings, ...untaggedWarning(untagged), ...warnings, ...words],
+      notes: [...notes, ...source.notes, ...chosen.words],
+    },
+    { legend: await findLegend(root), comparesTags: true },
+  )
+  return source.isMasks ? tagsFromMasks(read) : read
 }
 
 /**
