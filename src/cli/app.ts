@@ -4,6 +4,7 @@ import { packageVersion } from '../io/package-root.ts'
 import { STAGES } from '../pipeline/stages/list.ts'
 import { ablate } from './commands/ablate.ts'
 import { completion } from './commands/completion.ts'
+import { data } from './commands/data.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { inspect } from './commands/inspect.ts'
@@ -27,6 +28,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   ablate,
   recipes,
   runs,
+  data,
   inspect,
   demo,
   setup,

@@ -12,7 +12,7 @@ function flagsOf(...path: string[]): string[] {
   return Object.keys((target as Command<CliContext>).parameters.flags ?? {})
 }
 
-const [DATA, PLACE, REDO] = ['data strict', 'name runs', 'force resume-with-changes']
+const [DATA, PLACE, REDO] = ['data tags strict', 'name runs', 'force resume-with-changes']
 const MACHINE = 'device precision threads'
 const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
 
@@ -36,6 +36,7 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['inspect', 'size classes set names runs'],
     ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run report quiet json`],
     ['runs list', 'runs json'],
+    ['data tags', 'out tags split'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],
     ['recipes', 'method json'],

@@ -216,7 +216,9 @@ describe('the layout of VOC', () => {
     const empty = await folder({ ...VOC, 'ImageSets/Segmentation/train.txt': '\n' })
     await expect(openDataset(empty)).rejects.toThrow(/names no image/)
     const { 'Annotations/2007_1.xml': _, 'Annotations/2007_2.xml': __, ...bare } = VOC
-    await expect(openDataset(await folder(bare))).rejects.toThrow(/neither tags\.csv, cls_labels\.npy, Annotations\/ nor masks/)
+    await expect(openDataset(await folder(bare))).rejects.toThrow(
+      /neither tags\.csv, cls_labels\.npy, Annotations\/ nor masks/,
+    )
     await expect(openDataset(await folder(THREE), { layout: 'voc' })).rejects.toThrow(
       /not have the layout of VOC/,
     )

@@ -11,6 +11,7 @@ const {
   weights: _weights,
   checkpoint: _checkpoint,
   strict: _strict,
+  tags: _tags,
   ...flags
 } = { ...runFlags, ...planFlags }
 
