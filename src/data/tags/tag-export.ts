@@ -1,7 +1,7 @@
 /** @file A file of tags of any kind, told by what it is and not by its name: tables, JSON, and the exports of tagging tools. */
 
 import { stat } from 'node:fs/promises'
-import { dirname, extname } from 'node:path'
+import { basename, dirname, extname } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { isCocoJson } from '../coco-file.ts'
 import { readDecoded } from '../listing.ts'
@@ -87,7 +87,8 @@ async function labelArray(path: string, context: ExportReading): Promise<TagRows
 }
 
 async function yolo(path: string): Promise<TagRows> {
-  const rows = await yoloRows(dirname(path))
+  const folder = dirname(path)
+  const rows = await yoloRows(basename(folder) === 'labels' ? dirname(folder) : folder)
   if (rows !== undefined) return rows
   throw new InputError(path, 'has no label files beside it', {
     expected: 'labels/ with a .txt for each image, or train/labels/',
@@ -104,7 +105,7 @@ async function recognise(path: string): Promise<Recognised | undefined> {
     })
   }
   if (ending === '.npy') return of('array')
-  if (/^\.ya?ml$/.test(ending) || ending === '.names') return of('yolo')
+  if (/\.(?:ya?ml|names)$|^classes\.txt$/i.test(basename(path))) return of('yolo')
   if (/^\.jsonl?$/.test(ending) && found.size > LARGE) return of('coco')
   const decoded = await readDecoded(path)
   if (decoded === undefined) return undefined
