@@ -6,6 +6,7 @@ import { listTree } from './file-tree.ts'
 import { stemOf } from './image-endings.ts'
 import { imageId } from './image-listing.ts'
 import { listFolder, sample } from './listing.ts'
+import { isLegend } from './mask-legend.ts'
 import { foldWord } from './tag-words.ts'
 
 export interface FolderMasks {
@@ -41,7 +42,7 @@ export async function findMasks(root: string, files: readonly string[]): Promise
       })
     masks.set(owner, mask)
   }
-  const foreign = tree.files.filter(file => !/\.png$/i.test(file))
+  const foreign = tree.files.filter(file => !/\.png$/i.test(file) && !isLegend(file))
   const sentence = (list: readonly string[], is: string): string[] =>
     list.length === 0 ? [] : [`${folder}: ${count(list.length, 'file', 'is')} ${is}: ${sample(list)}`]
   return {

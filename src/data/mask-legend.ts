@@ -17,6 +17,11 @@ const NAMES = [
   'labelmap.csv',
 ]
 
+/** Whether a file in masks/ explains them: a legend, or the JSON of our own results. */
+export function isLegend(name: string): boolean {
+  return NAMES.includes(name.toLowerCase()) || name === 'labels.json'
+}
+
 /** One of its lines: a name with its colour (0xRRGGBB) or its number. */
 interface LegendEntry {
   readonly name: string
@@ -113,8 +118,10 @@ function parseLegend(path: string, text: string): LegendEntry[] {
 function entryOf(line: string): LegendEntry | undefined {
   const [, label, ...rgb] = CVAT.exec(line) ?? []
   if (label !== undefined) return entry([label], colourOf(rgb.map(Number)))
-  const words =
-    line.split(/[\t,;]/).length > 1 ? line.split(/[\t,;]/).map(word => word.trim()) : line.split(/\s+/)
+  const cells = line.split(/[\t,;]/)
+  const words = (cells.length > 1 ? cells : line.split(/\s+/)).flatMap(cell =>
+    /^[\d\s]+$/.test(cell.trim()) ? cell.trim().split(/\s+/) : [cell.trim()],
+  )
   const hex = words.findIndex(word => /^#[0-9a-f]{6}$/i.test(word))
   if (hex >= 0) return entry(without(words, hex, 1), Number.parseInt(words[hex]!.slice(1), 16))
   const isByte = (word: string | undefined): boolean => /^\d{1,3}$/.test(word ?? '') && Number(word) < 256
