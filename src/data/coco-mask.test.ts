@@ -1,6 +1,6 @@
 /** @file Tests of masks drawn from COCO's regions against pycocotools 2.0.11: polygons, run lengths, crowds, order, sizes. */
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
@@ -176,5 +176,33 @@ describe('a mask drawn from regions', () => {
     ]
     const { data } = await truthOf(await openDataset(await coco({ annotations })))
     expect([1, 2].map(label => data.filter(one => one === label).length)).toEqual([40, 0])
+  })
+})
+
+describe('tags of COCO', () => {
+  const namesOf = ({ samples, classes }: Dataset) =>
+    samples.map(({ tags }) => tags.map(k => classes[k]).join())
+
+  it('from a file of tags, whatever the annotations say', async () => {
+    const root = await coco()
+    await writeFile(join(root, 'own.csv'), 'file,tags\ntrain2014/a.jpg,toothbrush\nb.jpg,Stop sign\n')
+    const dataset = await openDataset(root, { tags: 'own.csv' })
+    expect(namesOf(dataset)).toEqual(['toothbrush', 'stop sign'])
+    expect(dataset.notes?.some(note => note === `the tags are those of ${join(root, 'own.csv')}`)).toBe(true)
+    await writeFile(join(root, 'own.csv'), 'file,tags\na.jpg,toothbrsh\n')
+    await expect(openDataset(root, { tags: 'own.csv' })).rejects.toThrow(
+      'unknown class "toothbrsh"; did you mean "toothbrush"?',
+    )
+  })
+
+  it('from its masks: the classes that are drawn, crowds as data.crowds says', async () => {
+    const crowd = [{ image_id: 1, category_id: 1, segmentation: CROWD, iscrowd: 1 }, ANNOTATIONS[0]!]
+    const root = await coco({ annotations: crowd })
+    expect(namesOf(await openDataset(root))).toEqual(['person,toothbrush', ''])
+    expect(namesOf(await openDataset(root, { tags: 'masks' }))).toEqual(['toothbrush', ''])
+    expect(namesOf(await openDataset(root, { tags: 'masks', crowds: 'class' }))).toEqual([
+      'person,toothbrush',
+      '',
+    ])
   })
 })

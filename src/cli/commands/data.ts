@@ -59,7 +59,7 @@ Examples:
     await writeTags(file, found.rows)
     const tagged = found.rows.filter(row => row.tags.length > 0).length
     this.log.tell(
-      `${fromHere(file)}: ${count(found.rows.length, 'image')}, ${tagged} with tags of ${count(found.classes.length, 'class')}`,
+      `${fromHere(file)}: ${count(found.rows.length, 'image')}, ${tagged.toLocaleString('en')} with tags of ${count(found.classes.length, 'class')}`,
       { file, images: found.rows.length, tagged, classes: found.classes },
     )
   },
