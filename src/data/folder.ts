@@ -30,8 +30,8 @@ import type { TagSource } from './tags/tag-options.ts'
 
 /** Whether the folder has a table of tags, the export of a tagging tool, or the workbook that it should be saved from. */
 export async function isFolderLayout(root: string): Promise<boolean> {
-  const found = [await findTagFiles(root), await findExports(root)].flat()
-  return found.length > 0 || (await findWorkbook(root)) !== undefined
+  if ((await findTagFiles(root)).length > 0 || (await findWorkbook(root)) !== undefined) return true
+  return (await findExports(root)).length > 0
 }
 
 export interface OpenFolderOptions {
