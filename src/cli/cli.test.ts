@@ -206,7 +206,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     const demo = ['--data', join(folder, 'demo'), '--set', 'data.layout=folder', '--runs', runs]
     const weights = await tagmask('run', 'mctformer_demo', ...demo, '--weights', join(folder, 'no.pth'))
     expect(weights.err).toBe(
-      `error: ${join(folder, 'no.pth')} (weights): there is no such weight file; give a .safetensors or .pth file with --weights\n`,
+      `error: ${join(folder, 'no.pth')} (weights): there is no such weight file; give a .safetensors or .pth file with --weights, or a name of published weights (tagmask weights list)\n`,
     )
     expect(await readdir(folder)).not.toContain('runs')
   })

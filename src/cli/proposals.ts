@@ -1,4 +1,5 @@
 /** @file What a shell may complete a word to: names of recipes and runs, keys of a recipe. */
+import { NAMED_WEIGHTS } from '../models/named-weights.ts'
 import { METHODS } from '../methods/list.ts'
 import { bundledNames } from '../pipeline/recipe/find.ts'
 import { recipeKeys } from '../pipeline/recipe/keys.ts'
@@ -24,6 +25,14 @@ export function proposeMethods(partial: string): string[] {
   return startingWith(
     partial,
     METHODS.map(({ name }) => name),
+  )
+}
+
+/** Names of published weights; for files the shell completes. */
+export function proposeWeights(partial: string): string[] {
+  return startingWith(
+    partial,
+    NAMED_WEIGHTS.map(({ name }) => name),
   )
 }
 

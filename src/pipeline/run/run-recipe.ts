@@ -11,12 +11,14 @@ import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, stagesOf } from '../stages/list.ts'
+import { weightsPath } from '../weights/weight-cache.ts'
 import { watchRun } from '../stages/report/live-report.ts'
 import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
+import { fetchNamedWeights } from './weight-files.ts'
 import {
   fromHere,
   openRunFolder,
@@ -35,7 +37,7 @@ export interface RunRecipeOptions {
   readonly recipe: string
   /** Folder of the data set: data.root. */
   readonly data?: string
-  /** File of the weights that training starts from. */
+  /** File of the weights that training starts from, or their name (NAMED_WEIGHTS). */
   readonly weights?: string
   /** `key=value` texts, as after --set: `train.epochs=5`. */
   readonly set?: readonly string[]
@@ -115,6 +117,7 @@ export async function runRecipe({
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
+  await fetchNamedWeights(recipe, { log, signal })
   await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, log })
   if (onPlan !== undefined)
     onPlan(
@@ -168,8 +171,8 @@ function watchInBackground(run: RunFolder, log: Log): { stop(): Promise<void> } 
 /** Absolute, so that the run can be resumed from anywhere. */
 function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
   const of = (path: string[], value: string | undefined): Override[] =>
-    value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
-  return [...of(['data', 'root'], data), ...of(['weights'], weights)]
+    value === undefined ? [] : [{ path, value, source: path.join('.') }]
+  return [...of(['data', 'root'], data && resolve(data)), ...of(['weights'], weights && weightsPath(weights))]
 }
 
 /** Checks the numbers of threads before any work. Throws InputError. */
