@@ -1,6 +1,7 @@
 /** @file What a shell may complete a word to: names of recipes and runs, keys of a recipe. */
-import { NAMED_WEIGHTS } from '../models/named-weights.ts'
+
 import { METHODS } from '../methods/list.ts'
+import { NAMED_WEIGHTS } from '../models/named-weights.ts'
 import { bundledNames } from '../pipeline/recipe/find.ts'
 import { recipeKeys } from '../pipeline/recipe/keys.ts'
 import { runNames } from '../pipeline/run/find-run.ts'

@@ -39,7 +39,8 @@ export async function fetchFile(address: string, path: string, options: FetchOpt
   const { signal, onWait } = options
   const folder = dirname(path)
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    if (codeOf(error) === 'EEXIST') throw new InputError(folder, 'is not a folder', { expected: 'move it elsewhere' })
+    if (codeOf(error) === 'EEXIST')
+      throw new InputError(folder, 'is not a folder', { expected: 'move it elsewhere' })
     throw explainWriteError(folder, error)
   })
   let waits = false

@@ -40,7 +40,7 @@ test.for([
   ['layers.0.blocks.0.norm1.weight', 'a Swin transformer'],
   [
     'vit.encoder.layer.0.attention.attention.query.weight',
-    "Hugging Face's vision transformer, whose names are others",
+    "a transformer under Hugging Face's names",
   ],
   ['module.patch_embed.proj.weight', 'a vision transformer'],
   ['module.encoder.patch_embed1.proj.weight', 'a mix transformer (SegFormer)'],

@@ -74,7 +74,7 @@ const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)stages\.0\.(blocks\.)?0\./, 'a ConvNeXt'],
   [/(^|\.)features\.0\.(0\.)?weight$/, 'a VGG, DenseNet or MobileNet of torchvision'],
   [/(^|\.)encoder\.layers\.encoder_layer_0\./, "torchvision's vision transformer, whose names are others"],
-  [/(^|\.)encoder\.layer\.0\.attention\./, "Hugging Face's vision transformer, whose names are others"],
+  [/(^|\.)encoder\.layer\.0\.attention\./, "a transformer under Hugging Face's names"],
   [/resblocks\.0\./, 'a CLIP'],
   [/embedding\/kernel$/, "Google's vision transformer (augreg)"],
   [/(^|\.)blocks_token_only\.0\./, 'a CaiT'],

@@ -4,6 +4,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../adapted-weights.ts'
 import { withGuess } from '../vit/index.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
+import { knownMitNames } from './known-names.ts'
 import type { MixTransformer } from './mix-transformer.ts'
 import { mit } from './sizes.ts'
 
@@ -18,7 +19,8 @@ export function adaptMit(
   given: ReadonlyMap<string, TensorData>,
   { file }: { file: string },
 ): AdaptedWeights {
-  const { weights, prefix } = unwrapNames(given, { anchor: ANCHOR, file })
+  const known = knownMitNames(given)
+  const { weights, prefix } = unwrapNames(known.weights, { anchor: ANCHOR, file })
   if (!weights.has(ANCHOR)) {
     throw new InputError(file, 'these are not the weights of a mix transformer', {
       field: ANCHOR,
@@ -38,7 +40,7 @@ export function adaptMit(
       expected: 'a complete file; what it lacks would be drawn at random',
     })
   }
-  return { weights, folded: prefix === '' ? [] : [`names without ${prefix}`] }
+  return { weights, folded: [...known.changed, ...(prefix === '' ? [] : [`names without ${prefix}`])] }
 }
 
 /** '2, 2, 2, 2 blocks of width 64, 128, 320, 512', by the names and shapes of weights. */

@@ -8,6 +8,7 @@ import { readWeights } from '../../io/weights.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
 import { torchvisionName } from '../../models/resnet50/weight-names.ts'
 import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
+import { fromHuggingFace } from '../../models/vit/hugging-face.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
 import { backboneShape } from '../recipe/backbone.ts'
@@ -102,7 +103,8 @@ function checkBackbone(
   },
 ): void {
   const anchor = vit === undefined ? RESNET_ANCHORS[resnet] : 'patch_embed.proj.weight'
-  const names = [...given.keys()].map(name => (vit === undefined ? (torchvisionName(name) ?? name) : name))
+  const weights = vit === undefined ? given : fromHuggingFace(given)
+  const names = [...weights.keys()].map(name => (vit === undefined ? (torchvisionName(name) ?? name) : name))
   if (vit !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
   if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
     throw new InputError(
@@ -115,8 +117,7 @@ function checkBackbone(
     )
   if (vit === undefined) return
   const { depth, embedDim } = vit
-  const { weights } = unwrapNames(given, { anchor, file })
-  const found = geometryOf(weights)
+  const found = geometryOf(unwrapNames(weights, { anchor, file }).weights)
   if (found.width === undefined)
     throw new InputError(file, 'holds no class token, as a vision transformer has it', {
       field: key,

@@ -11,14 +11,13 @@ import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, stagesOf } from '../stages/list.ts'
-import { weightsPath } from '../weights/weight-cache.ts'
 import { watchRun } from '../stages/report/live-report.ts'
+import { weightsPath } from '../weights/weight-cache.ts'
 import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
-import { fetchNamedWeights } from './weight-files.ts'
 import {
   fromHere,
   openRunFolder,
@@ -31,6 +30,7 @@ import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runStages } from './run-stages.ts'
 import type { StageName } from './stage.ts'
+import { fetchNamedWeights } from './weight-files.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run to resume: its folder, or its name in `runs`. */

@@ -34,7 +34,9 @@ export async function fetchNamed(
       expected: `fetch ${weight.file} by hand, as ${weight.page} links it, and put it at ${path}`,
     })
   }
-  log.info(`weights: fetching ${weight.name} from ${address} (${sizeWords(weight)}; licence: ${weight.licence})`)
+  log.info(
+    `weights: fetching ${weight.name} from ${address} (${sizeWords(weight)}; licence: ${weight.licence})`,
+  )
   let progress: Progress | undefined
   try {
     await fetchFile(address, path, {
@@ -49,7 +51,8 @@ export async function fetchNamed(
       },
     })
   } catch (error) {
-    if (signal?.aborted) throw new Interrupted(`the weights ${weight.name}, which the same command goes on fetching`)
+    if (signal?.aborted)
+      throw new Interrupted(`the weights ${weight.name}, which the same command goes on fetching`)
     throw error
   } finally {
     progress?.finish()
@@ -63,7 +66,10 @@ export async function fetchNamed(
 }
 
 /** Undefined for weights that have none. */
-export function addressOf({ address, file }: NamedWeight, env: Environment = process.env): string | undefined {
+export function addressOf(
+  { address, file }: NamedWeight,
+  env: Environment = process.env,
+): string | undefined {
   const mirror = env.TAGMASK_MIRROR
   if (address === undefined || mirror === undefined || mirror === '') return address
   return `${mirror.replace(/\/$/, '')}/${file}`
