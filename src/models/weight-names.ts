@@ -59,6 +59,15 @@ function preferred(prefixes: readonly string[], file: string): string | undefine
   })
 }
 
+/** The wrappers' prefix that all names begin with: 'module.', 'module.model.'; empty for none. */
+export function wrapperOf(names: Iterable<string>): string {
+  const all = [...names]
+  const [first] = all
+  const prefix =
+    /^(?:(?:module|model|backbone|network|net|teacher|student|_orig_mod)\.)+/.exec(first ?? '')?.[0] ?? ''
+  return all.every(name => name.startsWith(prefix)) ? prefix : ''
+}
+
 const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)fc_edge6\.weight$/, 'an edge network (IRN)'],
   [/(^|\.)f9\.weight$/, 'an AffinityNet'],

@@ -118,7 +118,8 @@ export async function runRecipe({
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
   await fetchNamedWeights(recipe, { log, signal })
-  await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, log })
+  const isChosen = (key: string): boolean => chosen.written.has(key) || chosen.set.has(key)
+  await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, isChosen, log })
   if (onPlan !== undefined)
     onPlan(
       await planRun({ recipe, dataset, valDataset, run: runFolder(root), stages, force, lookAtAll: dryRun }),
