@@ -29,8 +29,9 @@ export function proposeMethods(partial: string): string[] {
   )
 }
 
-/** Names of published weights; for files the shell completes. */
+/** Names of published weights; none for nothing, so that the shell completes files. */
 export function proposeWeights(partial: string): string[] {
+  if (partial === '') return []
   return startingWith(
     partial,
     NAMED_WEIGHTS.map(({ name }) => name),

@@ -155,13 +155,12 @@ function known(name: string) {
 
 export const weights: RouteMap<CliContext> = buildRouteMap({
   routes: { list, fetch: fetchCommand, inspect, convert },
-  defaultCommand: 'list',
   docs: {
     brief: 'List, fetch, inspect and convert weights',
-    fullDescription: `Without a command: list. docs/weights.md has every form of file that is read.
+    fullDescription: `docs/weights.md has every form of file that is read.
 
 Examples:
-  tagmask weights
+  tagmask weights list
   tagmask weights fetch deit-s
   tagmask weights inspect deit_small_patch16_224-cd65a155.pth
   tagmask weights convert pytorch_model.bin deit_small.safetensors`,
