@@ -5,8 +5,9 @@ import { InputError } from '../errors.ts'
 import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { StageFlag } from '../pipeline/run/stage.ts'
+import { weightsPath } from '../pipeline/weights/weight-cache.ts'
 import type { CliContext } from './context.ts'
-import { proposeKeys } from './proposals.ts'
+import { proposeKeys, proposeWeights } from './proposals.ts'
 
 /** Values of the shared flags. */
 export interface RunFlags {
@@ -57,8 +58,9 @@ export const dataFlags: Flags<Pick<RunFlags, 'data' | 'strict'>> = {
 export const startFlags: Flags<Pick<RunFlags, 'weights' | 'checkpoint' | 'select'>> = {
   weights: {
     ...optionalText,
-    placeholder: 'FILE',
-    brief: 'Weights to start from (.safetensors or .pth), such as DeiT',
+    placeholder: 'FILE|NAME',
+    brief: 'Weights to start from: a file, or a name to fetch, such as deit-s (tagmask weights list)',
+    proposeCompletions: proposeWeights,
   },
   checkpoint: {
     ...optionalText,
@@ -171,7 +173,7 @@ export function overridesOf({
     throw new InputError('--select', 'has no effect with --checkpoint', { expected: 'leave it out' })
   const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
-    [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
+    [['weights'], weights === undefined ? undefined : weightsPath(weights), `--weights ${weights}`],
     [
       ['maps', 'weights'],
       checkpoint === undefined ? undefined : resolve(checkpoint),

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { readInstances } from '../../../src/data/coco-file.ts'
 import { imageNames } from '../../../src/data/image-names.ts'
 import { readClassFile, readText } from '../../../src/data/listing.ts'
+import { FIRST } from '../../../src/data/problems.ts'
 import { readTagFile } from '../../../src/data/tag-file.ts'
 import { annotatedClasses } from '../../../src/data/voc-annotation.ts'
 import { readVocList } from '../../../src/data/voc-list.ts'
@@ -154,6 +155,7 @@ export const tableReaders: readonly FuzzedReader[] = [
       readVocList(dirname(dirname(dirname(path))), 'train', {
         files: VOC_IMAGES,
         names: imageNames(VOC_IMAGES),
+        problems: FIRST,
       }),
   },
   {
