@@ -1,6 +1,8 @@
 /** @file A polygon with holes as one ring ("keyhole"), for formats that have no holes. */
 import type { Points } from './arcs.ts'
 
+const SLACK = 0.05 // pixels: rings that touch may have been drawn into one another by less (inset.ts)
+
 /** A cut from a hole to what is left of it. */
 interface Cut {
   /** The point after which the ring is cut open. */
@@ -70,11 +72,24 @@ export function bridgedRing({ outer, holes }: { outer: Points; holes: readonly P
       const [ay, by] = [ys[a]!, ys[b]!]
       if (Math.min(ay, by) > y || Math.max(ay, by) < y || ay === by) continue
       const at = y === ay ? xs[a]! : y === by ? xs[b]! : xs[a]! + ((y - ay) * (xs[b]! - xs[a]!)) / (by - ay)
-      if (at > x || (best !== undefined && at <= best.x)) continue
+      if (at > x + SLACK || (best !== undefined && at <= best.x)) continue
       best = { host: a, x: at, y, to, distance: Math.hypot(at - xs[a]!, y - ay) }
     }
-    if (best === undefined) throw new RangeError('a hole outside of its ring')
-    return best
+    return best ?? nearestCorner(to, hole)
+  }
+
+  /** Where rings that touch have been drawn into one another, a hole may begin outside of its part. */
+  function nearestCorner(to: number, hole: { first: number; end: number }): Cut {
+    let host = -1
+    let least = Number.POSITIVE_INFINITY
+    for (let a = 0; a < xs.length; a++) {
+      if (a >= hole.first && a < hole.end) continue
+      const distance = Math.hypot(xs[a]! - xs[to]!, ys[a]! - ys[to]!)
+      if (distance >= least) continue
+      host = a
+      least = distance
+    }
+    return { host, x: xs[host]!, y: ys[host]!, to, distance: 0 }
   }
 
   /** ..., host, cut, hole from `to` around to `to`, cut, what came after host. */
