@@ -44,7 +44,7 @@ export function outlinesOf(labels: LabelPixels, { tolerance = 0 }: OutlineOption
   const lines = simplifyAll(arcs, [...ofPart.values()].flat(), list, tolerance)
   return [...ofPart]
     .map(([part, rings]) => {
-      const [outer, ...holes] = rings.map(ring => withoutStraightCorners(pointsOf(ring, lines)))
+      const [outer, ...holes] = rings.map(ring => cornersOf(pointsOf(ring, lines)))
       const { label, area, box } = list[part]!
       return { label, area, box, outer: outer!, holes }
     })
@@ -103,14 +103,18 @@ function pointsOf(ring: readonly Step[], lines: ReadonlyMap<Arc, Simplified>): n
   return points
 }
 
-/** Nodes where another part meets a straight line are no corners. */
-function withoutStraightCorners(ring: readonly number[]): Ring {
+/** Nodes where another part meets a straight line are no corners. The first point is the uppermost, of these the leftmost. */
+function cornersOf(ring: readonly number[]): Ring {
   const n = ring.length
   const kept: number[] = []
+  let first = 0
   for (let i = 0; i < n; i += 2) {
     const [x, y] = [ring[i]!, ring[i + 1]!]
     const [dx, dy] = [x - ring[(i + n - 2) % n]!, y - ring[(i + n - 1) % n]!]
-    if (dx * (ring[(i + 3) % n]! - y) !== dy * (ring[(i + 2) % n]! - x)) kept.push(x, y)
+    if (dx * (ring[(i + 3) % n]! - y) === dy * (ring[(i + 2) % n]! - x)) continue
+    if (kept.length > 0 && (y < kept[first + 1]! || (y === kept[first + 1] && x < kept[first]!)))
+      first = kept.length
+    kept.push(x, y)
   }
-  return kept
+  return [...kept.slice(first), ...kept.slice(0, first)]
 }
