@@ -196,7 +196,7 @@ describe('outlines', () => {
         for (const outline of outlines.flatMap(ringsOf)) points.simplified += outline.length
         for (const outline of outlinesOf(mask).flatMap(ringsOf)) points.exact += outline.length
       }
-      expect(points.simplified).toBeLessThan(points.exact / 2)
+      expect(points.simplified).toBeLessThan(0.6 * points.exact)
       const before = process.cpuUsage()
       for (const mask of masks) outlinesOf(mask, { tolerance: 0.5 })
       const { user, system } = process.cpuUsage(before)

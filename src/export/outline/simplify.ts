@@ -41,7 +41,10 @@ interface Candidates {
   readonly at: Int32Array
 }
 
-/** The corners, and between two turns in opposite directions one pixel apart the middle of that step. */
+/**
+ * The corners, and the middles of stairs: of the treads of a slope, and of its risers where they are not shorter. A line through
+ * either is the slope; tools that round points to whole pixels (inset.ts) find the treads' in the right ones.
+ */
 function candidatesOf(corners: Points): Candidates {
   const n = corners.length / 2
   const xs = new Float64Array(2 * n)
@@ -54,19 +57,29 @@ function candidatesOf(corners: Points): Candidates {
     at[m++] = corner
   }
   for (let k = 0; k < n; k++) {
+    add(corners[2 * k]!, corners[2 * k + 1]!, k)
+    if (!isStep(corners, k)) continue
     const [x, y] = [corners[2 * k]!, corners[2 * k + 1]!]
-    add(x, y, k)
-    if (k === 0 || k + 2 >= n) continue
-    const dx = corners[2 * k + 2]! - x
-    const dy = corners[2 * k + 3]! - y
-    if (dx * dx + dy * dy !== 1) continue
-    const inX = x - corners[2 * k - 2]!
-    const inY = y - corners[2 * k - 1]!
-    const outX = corners[2 * k + 4]! - x - dx
-    const outY = corners[2 * k + 5]! - y - dy
-    if (inX * outX + inY * outY > 0) add(x + dx / 2, y + dy / 2, k)
+    const [dx, dy] = [corners[2 * k + 2]! - x, corners[2 * k + 3]! - y]
+    const isRiser = [k - 1, k + 1].every(other => isStep(corners, other) && lengthOf(corners, other) > 1)
+    if (lengthOf(corners, k) === 1 && isRiser) continue
+    add(x + dx / 2, y + dy / 2, k)
   }
   return { xs: xs.subarray(0, m), ys: ys.subarray(0, m), at: at.subarray(0, m) }
+}
+
+function lengthOf(corners: Points, k: number): number {
+  return Math.abs(corners[2 * k + 2]! - corners[2 * k]! + corners[2 * k + 3]! - corners[2 * k + 1]!)
+}
+
+/** Whether the edge after a corner lies between turns in opposite directions. */
+function isStep(corners: Points, k: number): boolean {
+  if (k < 1 || 2 * k + 5 >= corners.length) return false
+  const inX = corners[2 * k]! - corners[2 * k - 2]!
+  const inY = corners[2 * k + 1]! - corners[2 * k - 1]!
+  const outX = corners[2 * k + 4]! - corners[2 * k + 2]!
+  const outY = corners[2 * k + 5]! - corners[2 * k + 3]!
+  return inX * outX + inY * outY > 0
 }
 
 /**
