@@ -62,8 +62,5 @@ export function yoloLines(image: ExportImage, { tolerance }: { tolerance: number
 function dataYaml(classes: readonly string[], found: ReadonlySet<YoloSplit>): string {
   const splits = SPLITS.filter(split => split !== 'test' || found.has(split))
   const paths = splits.map(split => [split, `images/${found.has(split) ? split : 'train'}`])
-  return stringify(
-    { ...Object.fromEntries(paths), names: Object.fromEntries(classes.entries()) },
-    { lineWidth: 0 },
-  )
+  return stringify({ ...Object.fromEntries(paths), names: new Map(classes.entries()) }, { lineWidth: 0 })
 }

@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { temporaryFolder } from '../../../test/temporary-folder.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
+import { fromFloat32 } from '../../io/tensor-data.ts'
 import { createLog } from '../../train/log.ts'
+import { writeCams } from '../images/cam-file.ts'
 import { type ExportMasksOptions, exportMasks } from './export-masks.ts'
 
 // 4 x 2 pixels: background, cat, dog, void from left to right
@@ -20,6 +22,7 @@ async function exported(change: Partial<ExportMasksOptions>) {
     ),
     'masks/trip/x': '',
     'photos/trip/x': '',
+    'maps/x': '',
   })
   for (const name of NAMES) {
     const data = Uint8Array.from(name === 'plain' ? new Array(8).fill(0) : [...ROW, ...ROW])
@@ -29,12 +32,18 @@ async function exported(change: Partial<ExportMasksOptions>) {
       .toFile(join(folder, 'photos', `${name}.jpg`))
   }
   await writeFile(join(folder, 'photos', 'été 夏.jgw'), '2\n0\n0\n-2\n11\n99\n')
+  const cam = fromFloat32(
+    Float32Array.from({ length: 16 }, (_, i) => (i < 8 ? 0.8 : 0.2)),
+    [2, HEIGHT, WIDTH],
+  )
+  await writeCams(join(folder, 'maps', 'trip__beach.safetensors'), { cam, classes: [0, 1] })
   const lines: string[] = []
   const count = await exportMasks({
     target: join(folder, 'masks'),
     format: 'labelme',
     out: join(folder, 'out'),
     images: join(folder, 'photos'),
+    maps: join(folder, 'maps'),
     signal: new AbortController().signal,
     log: createLog({ stream: { write: text => lines.push(text) }, env: {} }),
     ...change,
@@ -87,12 +96,27 @@ describe('an export as yolo', () => {
       '1',
       '',
     ])
+    expect(await read('data.yaml')).toContain('\n  0: cat\n')
     expect(parse(await read('data.yaml'))).toEqual({
       train: 'images/train',
       val: 'images/train',
       names: { 0: 'cat', 1: 'dog: "big"' },
     })
     expect(text).toContain('no image is of a val split')
+  })
+})
+
+describe('an export of polygons', () => {
+  it('leaves out what is less certain, and has the score of the rest', async () => {
+    const labelme = await exported({ minScore: 0.5 }) // cat has 0.8, the other 0.2
+    const { shapes } = JSON.parse(await labelme.read('trip/beach.json'))
+    expect(shapes.map(({ description }: { description: string }) => description)).toEqual(['score 0.8000'])
+    const yolo = await exported({ format: 'yolo', minScore: 0.5 })
+    expect(await yolo.read('labels/train/trip/beach.txt')).toMatch(/^0 [^\n]*\n$/)
+    const geojson = await exported({ format: 'geojson', minScore: 0.5 })
+    const { features } = JSON.parse(await geojson.read('trip__beach.geojson'))
+    expect(features).toHaveLength(1)
+    expect(features[0].properties).toMatchObject({ class: 'cat', score: 0.8 })
   })
 })
 
