@@ -6,6 +6,8 @@ export interface ExportImage {
   readonly id: string
   /** Path of the image below the folder of the images, with its ending: `trip/beach.jpg`. */
   readonly fileName: string
+  /** Split of the data set that the image is in; undefined where there are none. */
+  readonly split: string | undefined
   /** The image itself, absolute; undefined where only its mask is there. */
   readonly image: string | undefined
   readonly width: number

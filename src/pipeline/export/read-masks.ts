@@ -38,11 +38,12 @@ export async function readMask(
     throw new InputError(source.mask, `has the label ${wrong}, and there are ${classes.length} classes`, {
       expected: 'give the class names that belong to these masks: --labels FILE',
     })
-  const { id, fileName, image, cams } = source
+  const { id, fileName, image, split, cams } = source
   const hasCams = cams !== undefined && (await exists(cams))
   return {
     id,
     fileName,
+    split,
     image,
     width: map.width,
     height: map.height,
