@@ -2,8 +2,8 @@
 import type { ExportFormat } from './export-format.ts'
 import { png } from './png.ts'
 
-export type { ExportFiles, ExportFormat, ExportOptions } from './export-format.ts'
-export type { ExportCams, ExportImage } from './export-image.ts'
+export type { AsideText, ExportFiles, ExportFormat, ExportOptions } from './export-format.ts'
+export type { ExportCams, ExportImage, ExportSize } from './export-image.ts'
 
 export const FORMATS = { png } as const satisfies Record<string, ExportFormat>
 
