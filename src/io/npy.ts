@@ -3,26 +3,15 @@ import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { brief, briefName } from './brief.ts'
 import { decodeNumpy, findNumpyGlobal, NumpyArray } from './numpy-pickle.ts'
+import { numpyDescr, picklePieces } from './numpy-pickler.ts'
 import type { PickleValue } from './pickle-value.ts'
 import { readWhole } from './read-range.ts'
-import { type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
+import { elementCount, itemSize, type TensorData } from './tensor-data.ts'
 import { unpickle } from './unpickler.ts'
 import { withZip } from './zip.ts'
 
 const MAGIC = '\x93NUMPY'
 const MAX_HEADER_BYTES = 1024 * 1024
-
-const DESCR: Readonly<Partial<Record<DType, string>>> = {
-  float16: '<f2',
-  float32: '<f4',
-  float64: '<f8',
-  int64: '<i8',
-  int32: '<i4',
-  int16: '<i2',
-  int8: '|i1',
-  uint8: '|u1',
-  bool: '|b1',
-}
 
 /** Reads one array, in C order and little-endian; u2 and u4 widen to int32 and int64. Throws InputError. */
 export async function readNpy(path: string): Promise<TensorData> {
@@ -72,13 +61,27 @@ export function readNpz(path: string): Promise<Map<string, TensorData>> {
   })
 }
 
+/**
+ * The bytes of np.save(file, dictionary): np.load(file, allow_pickle=True).item() gives the dictionary. Whole-number keys are int
+ * there, names str. Throws RangeError for an array without a numpy type.
+ */
+export function encodeNpyDictionary(entries: ReadonlyMap<string | number, TensorData>): Uint8Array {
+  return Buffer.concat([npyHeader('|O', []), ...picklePieces(entries)])
+}
+
 /** Writes one array atomically, as np.save does. numpy has no bfloat16: convert it first. */
 export async function writeNpy(path: string, { dtype, shape, data }: TensorData): Promise<void> {
-  const descr = DESCR[dtype]
+  const descr = numpyDescr(dtype)
   if (descr === undefined) throw new InputError(path, `numpy has no ${dtype}`, { expected: 'float32' })
   if (data.byteLength !== elementCount(shape) * itemSize(dtype)) {
     throw new InputError(path, `${dtype} [${shape.join(', ')}] does not fit ${data.byteLength} bytes`)
   }
+  const header = npyHeader(descr, shape)
+  await writeFileAtomic(path, [header, data])
+}
+
+/** Magic, version 1.0 and a description; the data begin after it, on a multiple of 64. */
+function npyHeader(descr: string, shape: readonly number[]): Buffer {
   const extents = shape.length === 1 ? `${shape[0]},` : shape.join(', ')
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${extents}), }`
   const length = Math.ceil((10 + text.length + 1) / 64) * 64
@@ -88,7 +91,7 @@ export async function writeNpy(path: string, { dtype, shape, data }: TensorData)
   header.writeUInt16LE(length - 10, 8)
   header.write(text, 10, 'latin1')
   header.write('\n', length - 1)
-  await writeFileAtomic(path, [header, data])
+  return header
 }
 
 function parseNpy(path: string, field: string | undefined, bytes: Uint8Array): TensorData {
