@@ -6,7 +6,7 @@ import { decodeNumpy, findNumpyGlobal, NumpyArray } from './numpy-pickle.ts'
 import { numpyDescr, picklePieces } from './numpy-pickler.ts'
 import type { PickleValue } from './pickle-value.ts'
 import { readWhole } from './read-range.ts'
-import { elementCount, itemSize, type TensorData } from './tensor-data.ts'
+import { elementCount, itemSize, type TensorData, toFloat64Array } from './tensor-data.ts'
 import { unpickle } from './unpickler.ts'
 import { withZip } from './zip.ts'
 
@@ -39,7 +39,8 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
     })
   }
   return new Map(
-    [...dictionary].map(([key, item]) => {
+    [...dictionary].map(([written, item]) => {
+      const key = scalarOf(written)
       if (typeof key !== 'string' && typeof key !== 'number') {
         throw new InputError(path, `has the key ${brief(key)}`, { expected: 'names or whole numbers' })
       }
@@ -135,6 +136,13 @@ function parseHeader(path: string, field: string | undefined, bytes: Uint8Array)
   const shape = (extents.match(/\d+/g) ?? []).map(Number)
   if (!shape.every(Number.isSafeInteger)) throw fail('its header is damaged')
   return { descr, fortranOrder: order === 'True', shape, start }
+}
+
+/** The number of a key that is a numpy scalar, which scripts use unawares. */
+function scalarOf(key: PickleValue): PickleValue {
+  const content = key instanceof NumpyArray ? key.content : undefined
+  const isScalar = content !== undefined && 'dtype' in content && content.shape.length === 0
+  return isScalar ? toFloat64Array(content)[0]! : key
 }
 
 function dictionaryArray(path: string, key: string, item: PickleValue): TensorData {
