@@ -29,7 +29,9 @@ const SCORES = new Map([
 
 export const CASES: readonly ExportImage[] = Object.entries(DRAWINGS).map(([fileName, drawing], i) => {
   const rows = drawing.split('|')
-  const values = rows.flatMap(row => [...row].map(letter => (letter === '.' ? 0 : letter === 'x' ? 255 : +letter)))
+  const values = rows.flatMap(row =>
+    [...row].map(letter => (letter === '.' ? 0 : letter === 'x' ? 255 : +letter)),
+  )
   return {
     id: fileName.replace(/\.[^.]+$/, '').replaceAll('/', '__'),
     fileName,
@@ -66,7 +68,10 @@ export interface ExportedCases {
 export async function exportCases(
   format: ExportFormat,
   out: string,
-  { images = CASES, ...options }: Partial<Omit<ExportOptions, 'images'>> & { images?: Iterable<ExportImage> } = {},
+  {
+    images = CASES,
+    ...options
+  }: Partial<Omit<ExportOptions, 'images'>> & { images?: Iterable<ExportImage> } = {},
 ): Promise<ExportedCases> {
   const told: string[] = []
   const place = await openExportPlace(out, { format, force: false })

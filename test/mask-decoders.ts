@@ -27,7 +27,10 @@ export function decodeCocoCounts(text: string, [height, width]: readonly [number
 export function decodeBrush(packed: readonly number[], pixels: number): number[] {
   const bits = packed.map(byte => byte.toString(2).padStart(8, '0')).join('')
   let at = 0
-  const read = (length: number): number => Number.parseInt(bits.slice(at, (at += length)), 2)
+  const read = (length: number): number => {
+    at += length
+    return Number.parseInt(bits.slice(at - length, at), 2)
+  }
   const total = read(32)
   if (total !== 4 * pixels) throw new Error(`${total} values for ${pixels} pixels`)
   const word = read(5) + 1
@@ -45,7 +48,11 @@ export function decodeBrush(packed: readonly number[], pixels: number): number[]
 
 /** The colours of an image, 0xRRGGBB, by libpng. */
 export async function decodeColours(png: string | Uint8Array): Promise<number[]> {
-  const { data, info } = await sharp(png).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+  const { data, info } = await sharp(png)
+    .removeAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
   if (info.channels !== 3) throw new Error(`${info.channels} channels`)
   return Array.from({ length: info.width * info.height }, (_, i) => data.readUIntBE(3 * i, 3))
 }

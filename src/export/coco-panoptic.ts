@@ -27,7 +27,7 @@ export const cocoPanoptic: ExportFormat = {
       ],
       annotate: async (image, imageId) => {
         const name = `${image.id}.png`
-        await files.put(`panoptic/${name}`, encodeColours(image, segmentColour))
+        await files.put(`panoptic/${name}`, await encodeColours(image, segmentColour))
         const segments = [...labelAreas(image)]
           .filter(([label]) => label !== IGNORE)
           .map(([label, { area, box }]) => ({

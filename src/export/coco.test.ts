@@ -47,9 +47,7 @@ it('gives back every mask but for void, by a decoder of its own', async () => {
     }
     expect(drawn).toEqual(data.map(label => (label === 255 ? 0 : label)))
   }
-  expect(told).toEqual([
-    'void pixels (255) of 6 masks are in no annotation: COCO has no place for them',
-  ])
+  expect(told).toEqual(['void pixels (255) of 6 masks are in no annotation: COCO has no place for them'])
 })
 
 it('names classes from id 1, one annotation for each class of an image, with its score where it is known', async () => {

@@ -38,8 +38,8 @@ async function* entries(
         expected: 'CVAT tells images apart by their names without the ending: rename one of them',
       })
     names.add(name)
-    yield { name: `SegmentationClass/${name}.png`, data: encodeColours(image, labelColour) }
-    yield { name: `SegmentationObject/${name}.png`, data: encodeColours(image, objectColour) }
+    yield { name: `SegmentationClass/${name}.png`, data: await encodeColours(image, labelColour) }
+    yield { name: `SegmentationObject/${name}.png`, data: await encodeColours(image, objectColour) }
   }
   if (unlisted.length > 0)
     tell(

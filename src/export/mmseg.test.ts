@@ -35,8 +35,12 @@ it('gives back every mask beside its image, by split', async () => {
   expect(text.match(/^\w+_dataset = dict\(type='\w+'/gm)).toEqual([
     "train_dataset = dict(type='ConcatDataset'",
   ])
-  expect(text).toContain('val_dataset = dict(\n    type=\'BaseSegDataset\'')
-  expect(text.match(/img_suffix="[^"]+"/g)).toEqual(['img_suffix=".jpg"', 'img_suffix=".png"', 'img_suffix=".JPG"'])
+  expect(text).toContain("val_dataset = dict(\n    type='BaseSegDataset'")
+  expect(text.match(/img_suffix="[^"]+"/g)).toEqual([
+    'img_suffix=".jpg"',
+    'img_suffix=".png"',
+    'img_suffix=".JPG"',
+  ])
 })
 
 it('puts all images of a folder of masks into train, and says so', async () => {

@@ -24,7 +24,7 @@ export const npy: ExportFormat = {
         await files.put(`${image.id}.npy`, encodeNpyDictionary(content))
       }
     }
-    if (without > 0) tell(`${count(without, 'mask')} left out: no CAMs of them`)
+    if (without > 0) tell(`${count(without, 'mask')} left out, without CAMs`)
   },
 }
 

@@ -8,7 +8,9 @@ export const png: ExportFormat = {
   brief: 'ID.png of label indices with the VOC palette, 255 void; --colour: of colours',
   async write(images, files, { classes, colour }) {
     for (const [name, text] of legendFiles(['background', ...classes])) await files.put(name, text)
-    for await (const image of images)
-      await files.put(`${image.id}.png`, colour ? encodeColours(image, labelColour) : encodeLabelMap(image))
+    for await (const image of images) {
+      const bytes = colour ? await encodeColours(image, labelColour) : encodeLabelMap(image)
+      await files.put(`${image.id}.png`, bytes)
+    }
   },
 }

@@ -1,15 +1,13 @@
 /** @file Label maps as RGB PNGs: a colour for each label, for programs that would lose a palette's indices. */
-import { encode } from 'fast-png'
+import { encodeImage } from './image.ts'
 import type { LabelMap } from './indexed-png.ts'
 import type { LabelColour } from './label-legend.ts'
-import { checkPixelBytes } from './pixel-bytes.ts'
 
 /** The bytes of an RGB PNG of 8 bits, each label in the colour that `colourOf` gives it. */
 export function encodeColours(
   { width, height, data }: LabelMap,
   colourOf: (label: number) => LabelColour,
-): Uint8Array {
-  checkPixelBytes({ width, height, data }, { what: 'label map', channels: 1 })
+): Promise<Uint8Array> {
   const palette = new Uint8Array(3 * 256)
   for (let label = 0; label < 256; label++) palette.set(colourOf(label), 3 * label)
   const pixels = new Uint8Array(data.length * 3)
@@ -19,5 +17,5 @@ export function encodeColours(
     pixels[at++] = palette[from + 1]!
     pixels[at++] = palette[from + 2]!
   }
-  return encode({ width, height, data: pixels, channels: 3, depth: 8 })
+  return encodeImage({ width, height, data: pixels })
 }
