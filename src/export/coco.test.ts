@@ -21,9 +21,11 @@ interface Coco {
   }[]
 }
 
-async function exported(): Promise<{ told: readonly string[]; json: Coco }> {
+async function exported(
+  options: Parameters<typeof exportCases>[2] = {},
+): Promise<{ told: readonly string[]; json: Coco }> {
   const out = join(await temporaryFolder([]), 'masks.json')
-  const { told } = await exportCases(coco, out)
+  const { told } = await exportCases(coco, out, options)
   return { told, json: JSON.parse(await readFile(out, 'utf8')) as Coco }
 }
 
@@ -64,3 +66,24 @@ it('names classes from id 1, one annotation for each class of an image, with its
   ])
   expect(of(CASES.findIndex(({ fileName }) => fileName === 'empty.jpg') + 1)).toEqual([])
 })
+
+it('has polygons whose areas are those of the masks, at tolerance 0', async () => {
+  const { json } = await exported({ polygons: true, tolerance: 0 })
+  const runs = await exported()
+  expect(json.annotations).toHaveLength(runs.json.annotations.length)
+  for (const { area, segmentation } of json.annotations) {
+    const polygons = segmentation as unknown as number[][]
+    expect(polygons.reduce((sum, polygon) => sum + areaOf(polygon), 0)).toBe(area)
+  }
+})
+
+/** Of a polygon x0, y0, x1, y1, ... (the shoelace formula). */
+function areaOf(polygon: readonly number[]): number {
+  let twice = 0
+  for (let i = 0; i < polygon.length; i += 2) {
+    const [x, y] = [polygon[i]!, polygon[i + 1]!]
+    const [nextX, nextY] = [polygon[(i + 2) % polygon.length]!, polygon[(i + 3) % polygon.length]!]
+    twice += x * nextY - nextX * y
+  }
+  return Math.abs(twice) / 2
+}
