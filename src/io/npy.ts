@@ -2,7 +2,9 @@
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { brief, briefName } from './brief.ts'
-import { decodeNumpy, findNumpyGlobal, NumpyArray } from './numpy-pickle.ts'
+import { Budget } from './budget.ts'
+import { findNestedGlobal, nestedTensor } from './nested-tensor.ts'
+import { decodeNumpy, NumpyArray } from './numpy-pickle.ts'
 import { numpyDescr, picklePieces } from './numpy-pickler.ts'
 import type { PickleValue } from './pickle-value.ts'
 import { readWhole } from './read-range.ts'
@@ -19,8 +21,8 @@ export async function readNpy(path: string): Promise<TensorData> {
 }
 
 /**
- * Reads a pickled dictionary of arrays (np.save of a dict: image name to label vector); whole-number keys become
- * text. Nothing in the file is run. Throws InputError when it is something else.
+ * Reads a pickled dictionary of arrays (np.save of a dict: image name to label vector, class to CAM), also of PyTorch's tensors;
+ * whole-number keys become text. Nothing in the file is run. Throws InputError when it is something else.
  */
 export async function readNpyDictionary(path: string): Promise<Map<string, TensorData>> {
   const bytes = await readWhole(path)
@@ -30,7 +32,8 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
       expected: 'a pickled dictionary of arrays',
     })
   }
-  const { value } = unpickle(path, bytes, { start, findGlobal: findNumpyGlobal })
+  const budget = Budget.forCopies(path, bytes.byteLength)
+  const { value } = unpickle(path, bytes, { start, budget, findGlobal: findNestedGlobal(path) })
   const content = value instanceof NumpyArray ? value.content : undefined
   const dictionary = Array.isArray(content) ? content[0] : undefined
   if (!(dictionary instanceof Map)) {
@@ -44,7 +47,7 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
       if (typeof key !== 'string' && typeof key !== 'number') {
         throw new InputError(path, `has the key ${brief(key)}`, { expected: 'names or whole numbers' })
       }
-      return [String(key), dictionaryArray(path, String(key), item)]
+      return [String(key), nestedTensor(item, budget) ?? dictionaryArray(path, String(key), item)]
     }),
   )
 }

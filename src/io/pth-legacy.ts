@@ -27,6 +27,22 @@ export async function withLegacyCheckpoint<T>(
 ): Promise<T> {
   const bytes = await readWhole(path)
   const budget = Budget.forCopies(path, bytes.byteLength)
+  const { root, storages } = parseLegacyCheckpoint(path, bytes, budget)
+  const readStorage = async (key: string) => {
+    const storage = storages.get(key)
+    if (storage === undefined)
+      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
+    return storage
+  }
+  return use({ root, readStorage, budget })
+}
+
+/** The same of bytes: the object, and the bytes of each storage by its key, views of them. `path` is for messages. */
+export function parseLegacyCheckpoint(
+  path: string,
+  bytes: Buffer,
+  budget: Budget,
+): { readonly root: PickleValue; readonly storages: ReadonlyMap<string, Uint8Array> } {
   let position = 0
   const storages = new Map<string, TorchStorage>()
   const next = () => {
@@ -73,11 +89,5 @@ export async function withLegacyCheckpoint<T>(
     data.set(storage.key, bytes.subarray(start, end))
     position = end
   }
-  const readStorage = async (key: string) => {
-    const storage = data.get(key)
-    if (storage === undefined)
-      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
-    return storage
-  }
-  return use({ root, readStorage, budget })
+  return { root, storages: data }
 }

@@ -54,3 +54,9 @@ it('is refused in a sentence when it is another dictionary', async () => {
       `a.npy: ${problem}; a dictionary {class from 0: scores [H, W]} saved by np.save, or IRN's {'keys', 'high_res'}`,
     )
 })
+
+it("is read where IRN's scripts have put PyTorch's tensors into it", async () => {
+  const fixture = join(import.meta.dirname, '../../../test/fixtures/checkpoints/irn_cam.npy')
+  const { maps, width, height } = await readCams(fixture)
+  expect([width, height, [...maps.keys()], maps.get(14)![23]]).toEqual([6, 4, [3, 14], 47 / 64])
+})
