@@ -124,6 +124,9 @@ describe('imports', () => {
       sharp: /^src\/(io|data|pipeline)\//,
       'fast-png': /^src\/io\//,
       yauzl: /^src\/io\//,
+      yazl: /^src\/io\//,
+      '@thi.ng/rle-pack': /^src\/export\//,
+      'fast-xml-builder': /^src\/export\//,
       zod: /^src\/(pipeline|data|methods\/([^/]+\/)?(train-|autoencoder-)?recipe\.ts)/,
     }
     const wrong = files.flatMap(file =>

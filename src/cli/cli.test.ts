@@ -156,7 +156,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     ],
     [
       ['refine', '/no/such/maps', '--method', 'crf', '--images', '.', '--out', '/tmp/masks'],
-      'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors), such as maps/ of a run',
+      'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors or ID.npy), such as maps/ of a run',
     ],
     [
       ['report', '/no/such/run'],

@@ -37,6 +37,22 @@ export async function withLegacyCheckpoint<T>(
 ): Promise<T> {
   const bytes = await readWhole(path, { alignEnd: 8 })
   const budget = Budget.forCopies(path, bytes.byteLength)
+  const { root, storages } = parseLegacyCheckpoint(path, bytes, budget)
+  const readStorage = async ({ key }: TorchStorage): Promise<StoredBytes> => {
+    const storage = storages.get(key)
+    if (storage === undefined)
+      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
+    return { bytes: storage }
+  }
+  return use({ root, readStorage, budget })
+}
+
+/** The same of bytes: the object, and the bytes of each storage by its key, views of them. `path` is for messages. */
+export function parseLegacyCheckpoint(
+  path: string,
+  bytes: Buffer,
+  budget: Budget,
+): { readonly root: PickleValue; readonly storages: ReadonlyMap<string, Uint8Array> } {
   let position = 0
   const storages = new Map<string, TorchStorage>()
   const next = () => {
@@ -83,11 +99,5 @@ export async function withLegacyCheckpoint<T>(
     data.set(storage.key, bytes.subarray(start, end))
     position = end
   }
-  const readStorage = async ({ key }: TorchStorage): Promise<StoredBytes> => {
-    const stored = data.get(key)
-    if (stored === undefined)
-      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
-    return { bytes: stored }
-  }
-  return use({ root, readStorage, budget })
+  return { root, storages: data }
 }
