@@ -6,12 +6,12 @@ export { type DemoSet, generateDemo, type OpenDatasetOptions, openDataset } from
 export type { Dataset, Sample } from './data/sample.ts'
 export { InputError, TagmaskError, TorchError } from './errors.ts'
 export * from './io/index.ts'
+export { NAMED_WEIGHTS, type NamedWeight, namedWeight } from './models/named-weights.ts'
 export { readCams, writeCams } from './pipeline/images/cam-file.ts'
 export type { LabelScores } from './pipeline/images/predict-images.ts'
 export { type InspectTargetOptions, inspectTarget } from './pipeline/inspect/inspect.ts'
 export type {
   FileInspection,
-  Inspection,
   NetworkInspection,
   RecipeInspection,
 } from './pipeline/inspect/inspection.ts'
@@ -22,6 +22,9 @@ export type { Recipe } from './pipeline/recipe/schema.ts'
 export type { RunFolder } from './pipeline/run/run-folder.ts'
 export { type RunRecipeOptions, runRecipe } from './pipeline/run/run-recipe.ts'
 export { Interrupted } from './pipeline/run/stage.ts'
+export { type ConvertOptions, convertWeights } from './pipeline/weights/convert-weights.ts'
+export { type FetchNamedOptions, fetchNamed } from './pipeline/weights/fetch-named.ts'
+export { inspectWeights } from './pipeline/weights/inspect-weights.ts'
 export {
   type BilateralTerm,
   CAM_CRF,

@@ -16,6 +16,7 @@ import { report } from './commands/report.ts'
 import { run, stageCommands } from './commands/run.ts'
 import { runs } from './commands/runs.ts'
 import { setup } from './commands/setup.ts'
+import { weights } from './commands/weights.ts'
 import type { CliContext } from './context.ts'
 import { applicationText, exitCodeOf } from './messages.ts'
 
@@ -32,6 +33,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   recipes,
   runs,
   inspect,
+  weights,
   demo,
   setup,
   doctor,

@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 
 const COMMANDS =
-  'run train maps evaluate affinity refine segment predict ablate recipes runs inspect report demo setup doctor completion'.split(
+  'run train maps evaluate affinity refine segment predict ablate recipes runs inspect weights report demo setup doctor completion'.split(
     ' ',
   )
 
@@ -54,7 +54,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, result, report, export, ablate, data, recipes, runs, inspect, demo, setup, doctor, completion',
+      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, result, report, export, ablate, data, recipes, runs, inspect, weights, demo, setup, doctor, completion',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'unexpected b: only 1 name is expected (--help lists all)'],
@@ -156,7 +156,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     ],
     [
       ['refine', '/no/such/maps', '--method', 'crf', '--images', '.', '--out', '/tmp/masks'],
-      'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors), such as maps/ of a run',
+      'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors or ID.npy), such as maps/ of a run',
     ],
     [
       ['report', '/no/such/run'],
@@ -206,7 +206,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     const demo = ['--data', join(folder, 'demo'), '--set', 'data.layout=folder', '--runs', runs]
     const weights = await tagmask('run', 'mctformer_demo', ...demo, '--weights', join(folder, 'no.pth'))
     expect(weights.err).toBe(
-      `error: ${join(folder, 'no.pth')} (weights): there is no such weight file; give a .safetensors or .pth file with --weights\n`,
+      `error: ${join(folder, 'no.pth')} (weights): there is no such weight file; give a .safetensors or .pth file with --weights, or a name of published weights (tagmask weights list)\n`,
     )
     expect(await readdir(folder)).not.toContain('runs')
   })

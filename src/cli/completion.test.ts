@@ -13,6 +13,15 @@ test.each([
   [['ru'], ['run', 'runs']],
   [['runs', 'co'], ['compare']],
   [
+    ['weights', ''],
+    ['list', 'fetch', 'inspect', 'convert'],
+  ],
+  [
+    ['train', 'x', '--weights', 'mit-b'],
+    ['mit-b0', 'mit-b1', 'mit-b2', 'mit-b3', 'mit-b4', 'mit-b5'],
+  ],
+  [['train', 'x', '--weights', ''], []],
+  [
     ['run', 'photos'],
     ['photos_cpu', 'photos_gpu'],
   ],

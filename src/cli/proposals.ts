@@ -1,5 +1,7 @@
 /** @file What a shell may complete a word to: names of recipes and runs, keys of a recipe. */
+
 import { METHODS } from '../methods/list.ts'
+import { NAMED_WEIGHTS } from '../models/named-weights.ts'
 import { bundledNames } from '../pipeline/recipe/find.ts'
 import { recipeKeys } from '../pipeline/recipe/keys.ts'
 import { runNames } from '../pipeline/run/find-run.ts'
@@ -24,6 +26,15 @@ export function proposeMethods(partial: string): string[] {
   return startingWith(
     partial,
     METHODS.map(({ name }) => name),
+  )
+}
+
+/** Names of published weights; none for nothing, so that the shell completes files. */
+export function proposeWeights(partial: string): string[] {
+  if (partial === '') return []
+  return startingWith(
+    partial,
+    NAMED_WEIGHTS.map(({ name }) => name),
   )
 }
 

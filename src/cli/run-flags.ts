@@ -7,8 +7,9 @@ import { InputError } from '../errors.ts'
 import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { StageFlag } from '../pipeline/run/stage.ts'
+import { weightsPath } from '../pipeline/weights/weight-cache.ts'
 import type { CliContext } from './context.ts'
-import { proposeKeys } from './proposals.ts'
+import { proposeKeys, proposeWeights } from './proposals.ts'
 
 /** Values of the shared flags. */
 export interface RunFlags {
@@ -69,8 +70,9 @@ export const dataFlags: Flags<Pick<RunFlags, 'data' | 'tags' | 'strict'>> = {
 export const startFlags: Flags<Pick<RunFlags, 'weights' | 'checkpoint' | 'select'>> = {
   weights: {
     ...optionalText,
-    placeholder: 'FILE',
-    brief: 'Weights to start from (.safetensors or .pth), such as DeiT',
+    placeholder: 'FILE|NAME',
+    brief: 'Weights to start from: a file, or a name to fetch, such as deit-s (tagmask weights list)',
+    proposeCompletions: proposeWeights,
   },
   checkpoint: {
     ...optionalText,
@@ -185,7 +187,7 @@ export function overridesOf({
   const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
     [['data', 'tags'], tags === undefined ? undefined : tagsOfFlag(tags), `--tags ${tags}`],
-    [['weights'], weights === undefined ? undefined : resolve(weights), `--weights ${weights}`],
+    [['weights'], weights === undefined ? undefined : weightsPath(weights), `--weights ${weights}`],
     [
       ['maps', 'weights'],
       checkpoint === undefined ? undefined : resolve(checkpoint),

@@ -10,6 +10,7 @@ export {
   openTrainLoader,
   type TrainLoaderOptions,
 } from './loader.ts'
+export type { DoubtKind, Fault, FaultKind, Problems } from './problems.ts'
 export { type Random, randomStream, sampleRandom, shuffledIndices } from './random.ts'
 export type { Dataset, Sample } from './sample.ts'
 export type { CropTransform } from './samples.ts'

@@ -17,11 +17,15 @@ export interface ExportOptions {
   readonly colour: boolean
   /** Also the images themselves, where a format can hold them. */
   readonly images: boolean
+  /** What stands before the path of an image in its address, for tools that fetch images; undefined for the tool's usual one. */
+  readonly imageAddress: string | undefined
+  /** CAMs as IRN's scripts keep them, not as PSA's. */
+  readonly irn: boolean
   /** Says what is left out or guessed, in one line. */
   readonly tell: (sentence: string) => void
 }
 
-/** Files below `--out`. They appear all together once the format has ended, or not at all. */
+/** Files below `--out`, each written once (else InputError). They appear all together once the format has ended, or not at all. */
 export interface ExportFiles {
   /** Writes a file; folders in its path are made. */
   put(name: string, data: string | Uint8Array): Promise<void>
@@ -29,6 +33,15 @@ export interface ExportFiles {
   copy(name: string, from: string): Promise<void>
   /** Writes a file piece by piece: memory stays flat. */
   write(name: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void>
+  /** Text that comes too early for its file: it waits on the disk and is in no folder. */
+  putAside(): Promise<AsideText>
+}
+
+export interface AsideText {
+  add(text: string): Promise<void>
+  /** All of it, once. */
+  pieces(): AsyncIterable<Uint8Array>
+  close(): Promise<void>
 }
 
 export interface ExportFormat {

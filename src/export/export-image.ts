@@ -6,6 +6,8 @@ export interface ExportImage {
   readonly id: string
   /** Path of the image below the folder of the images, with its ending: `trip/beach.jpg`. */
   readonly fileName: string
+  /** Split of the data set that the image is in; undefined where there are none. */
+  readonly split: string | undefined
   /** The image itself, absolute; undefined where only its mask is there. */
   readonly image: string | undefined
   readonly width: number
@@ -14,13 +16,17 @@ export interface ExportImage {
   readonly data: Uint8Array
   /** How certain each label of the mask is, 0 to 1: the mean of its CAM over its pixels; undefined where it is not known. */
   readonly scores: ReadonlyMap<number, number> | undefined
-  /** The CAMs of the image, for formats of them; undefined where there are none. */
-  readonly cams: (() => Promise<ExportCams>) | undefined
+  /** The CAMs of the image, averaged down to the size that `sizeOf` returns; undefined where there are none. */
+  readonly cams: ((sizeOf?: (own: ExportSize) => ExportSize) => Promise<ExportCams>) | undefined
+}
+
+/** Pixels. */
+export interface ExportSize {
+  readonly width: number
+  readonly height: number
 }
 
 /** Scores of classes (from 0), each height * width. */
-export interface ExportCams {
-  readonly width: number
-  readonly height: number
+export interface ExportCams extends ExportSize {
   readonly maps: ReadonlyMap<number, Float32Array>
 }

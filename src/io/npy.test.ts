@@ -4,8 +4,17 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InputError } from '../errors.ts'
-import { readNpy, readNpyDictionary, readNpz, writeNpy } from './npy.ts'
-import { type DType, elementCount, fromFloat32, itemSize, toFloat64Array } from './tensor-data.ts'
+import { encodeNpyDictionary, readNpy, readNpyDictionary, readNpz, writeNpy } from './npy.ts'
+import {
+  type DType,
+  elementCount,
+  fromFloat32,
+  fromInt64,
+  itemSize,
+  type TensorData,
+  toFloat32Array,
+  toFloat64Array,
+} from './tensor-data.ts'
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures/checkpoints')
 let folder: string
@@ -122,25 +131,58 @@ describe('bad files', () => {
     await expect(writeNpy(path, brain)).rejects.toThrow(/no bfloat16/)
   })
 
-  test('changed bytes give an InputError or an array', async () => {
-    const original = await readFile(join(fixtures, 'labels_object.npy'))
-    const path = join(folder, 'fuzz.npy')
-    const change = fc.array(fc.tuple(fc.nat(original.byteLength - 1), fc.nat(255)), {
-      minLength: 1,
-      maxLength: 4,
-    })
-    await fc.assert(
-      fc.asyncProperty(change, async changes => {
-        const bytes = Buffer.from(original)
-        for (const [at, value] of changes) bytes[at] = value
-        await writeFile(path, bytes)
-        try {
-          await readNpyDictionary(path)
-        } catch (error) {
-          if (!(error instanceof InputError)) throw error
-        }
-      }),
-      { numRuns: 400 },
-    )
-  })
+  test.each(['labels_object.npy', 'irn_cam.npy'])(
+    'changed bytes of %s give an InputError or an array',
+    async name => {
+      const original = await readFile(join(fixtures, name))
+      const path = join(folder, 'fuzz.npy')
+      const change = fc.array(fc.tuple(fc.nat(original.byteLength - 1), fc.nat(255)), {
+        minLength: 1,
+        maxLength: 4,
+      })
+      await fc.assert(
+        fc.asyncProperty(change, async changes => {
+          const bytes = Buffer.from(original)
+          for (const [at, value] of changes) bytes[at] = value
+          await writeFile(path, bytes)
+          try {
+            await readNpyDictionary(path)
+          } catch (error) {
+            if (!(error instanceof InputError)) throw error
+          }
+        }),
+        { numRuns: 400 },
+      )
+    },
+  )
+})
+
+test("reads a dictionary with PyTorch's tensors, strided ones too (IRN's step/make_cam.py, torch 1.13)", async () => {
+  const dictionary = await readNpyDictionary(join(fixtures, 'irn_cam.npy'))
+  const numbers = (key: string) => [...toFloat32Array(dictionary.get(key)!)]
+  expect([...dictionary.keys()]).toEqual(['keys', 'cam', 'high_res'])
+  expect(dictionary.get('keys')).toMatchObject({ dtype: 'int64', shape: [2] })
+  expect(numbers('keys')).toEqual([3, 14])
+  expect(dictionary.get('cam')!.shape).toEqual([2, 1, 2])
+  expect(numbers('cam')).toEqual([0, 4, 24, 28].map(n => n / 64))
+  expect(numbers('high_res')).toEqual(Array.from({ length: 48 }, (_, i) => i / 64))
+})
+
+test('a dictionary comes back as it was written, whatever its arrays', async () => {
+  const arrays = new Map<string | number, TensorData>([
+    ['keys', fromInt64(BigInt64Array.of(-1n, 2n ** 60n))],
+    [254, fromFloat32(Float32Array.of(0, 0.5, 1), [1, 3])],
+    ['ünï "q"', { dtype: 'bool', shape: [2], data: Uint8Array.of(1, 0) }],
+    ['empty', fromFloat32(new Float32Array(0), [0, 4])],
+  ])
+  await writeFile(join(folder, 'dictionary.npy'), encodeNpyDictionary(arrays))
+  const back = await readNpyDictionary(join(folder, 'dictionary.npy'))
+  expect([...back.keys()]).toEqual(['keys', '254', 'ünï "q"', 'empty'])
+  for (const [key, { dtype, shape, data }] of arrays) {
+    const array = back.get(String(key))!
+    expect([array.dtype, array.shape, [...array.data]]).toEqual([dtype, shape, [...data]])
+  }
+  expect(() =>
+    encodeNpyDictionary(new Map([[0, { dtype: 'bfloat16', shape: [1], data: new Uint8Array(2) }]])),
+  ).toThrow('numpy has no bfloat16')
 })

@@ -2,27 +2,18 @@
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { brief, briefName } from './brief.ts'
-import { decodeNumpy, findNumpyGlobal, NumpyArray } from './numpy-pickle.ts'
+import { Budget } from './budget.ts'
+import { findNestedGlobal, nestedTensor } from './nested-tensor.ts'
+import { decodeNumpy, NumpyArray } from './numpy-pickle.ts'
+import { numpyDescr, picklePieces } from './numpy-pickler.ts'
 import type { PickleValue } from './pickle-value.ts'
 import { readWhole } from './read-range.ts'
-import { type DType, elementCount, itemSize, type TensorData } from './tensor-data.ts'
+import { elementCount, itemSize, type TensorData, toFloat64Array } from './tensor-data.ts'
 import { unpickle } from './unpickler.ts'
 import { withZip } from './zip.ts'
 
 const MAGIC = '\x93NUMPY'
 const MAX_HEADER_BYTES = 1024 * 1024
-
-const DESCR: Readonly<Partial<Record<DType, string>>> = {
-  float16: '<f2',
-  float32: '<f4',
-  float64: '<f8',
-  int64: '<i8',
-  int32: '<i4',
-  int16: '<i2',
-  int8: '|i1',
-  uint8: '|u1',
-  bool: '|b1',
-}
 
 /** Reads one array, in C order and little-endian; u2 and u4 widen to int32 and int64. Throws InputError. */
 export async function readNpy(path: string): Promise<TensorData> {
@@ -30,8 +21,8 @@ export async function readNpy(path: string): Promise<TensorData> {
 }
 
 /**
- * Reads a pickled dictionary of arrays (np.save of a dict: image name to label vector); whole-number keys become
- * text. Nothing in the file is run. Throws InputError when it is something else.
+ * Reads a pickled dictionary of arrays (np.save of a dict: image name to label vector, class to CAM), also of PyTorch's tensors;
+ * whole-number keys become text. Nothing in the file is run. Throws InputError when it is something else.
  */
 export async function readNpyDictionary(path: string): Promise<Map<string, TensorData>> {
   const bytes = await readWhole(path)
@@ -41,7 +32,8 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
       expected: 'a pickled dictionary of arrays',
     })
   }
-  const { value } = unpickle(path, bytes, { start, findGlobal: findNumpyGlobal })
+  const budget = Budget.forCopies(path, bytes.byteLength)
+  const { value } = unpickle(path, bytes, { start, budget, findGlobal: findNestedGlobal(path) })
   const content = value instanceof NumpyArray ? value.content : undefined
   const dictionary = Array.isArray(content) ? content[0] : undefined
   if (!(dictionary instanceof Map)) {
@@ -50,11 +42,12 @@ export async function readNpyDictionary(path: string): Promise<Map<string, Tenso
     })
   }
   return new Map(
-    [...dictionary].map(([key, item]) => {
+    [...dictionary].map(([written, item]) => {
+      const key = scalarOf(written)
       if (typeof key !== 'string' && typeof key !== 'number') {
         throw new InputError(path, `has the key ${brief(key)}`, { expected: 'names or whole numbers' })
       }
-      return [String(key), dictionaryArray(path, String(key), item)]
+      return [String(key), nestedTensor(item, budget) ?? dictionaryArray(path, String(key), item)]
     }),
   )
 }
@@ -72,13 +65,27 @@ export function readNpz(path: string): Promise<Map<string, TensorData>> {
   })
 }
 
+/**
+ * The bytes of np.save(file, dictionary): np.load(file, allow_pickle=True).item() gives the dictionary. Whole-number keys are int
+ * there, names str. Throws RangeError for an array without a numpy type.
+ */
+export function encodeNpyDictionary(entries: ReadonlyMap<string | number, TensorData>): Uint8Array {
+  return Buffer.concat([npyHeader('|O', []), ...picklePieces(entries)])
+}
+
 /** Writes one array atomically, as np.save does. numpy has no bfloat16: convert it first. */
 export async function writeNpy(path: string, { dtype, shape, data }: TensorData): Promise<void> {
-  const descr = DESCR[dtype]
+  const descr = numpyDescr(dtype)
   if (descr === undefined) throw new InputError(path, `numpy has no ${dtype}`, { expected: 'float32' })
   if (data.byteLength !== elementCount(shape) * itemSize(dtype)) {
     throw new InputError(path, `${dtype} [${shape.join(', ')}] does not fit ${data.byteLength} bytes`)
   }
+  const header = npyHeader(descr, shape)
+  await writeFileAtomic(path, [header, data])
+}
+
+/** Magic, version 1.0 and a description; the data begin after it, on a multiple of 64. */
+function npyHeader(descr: string, shape: readonly number[]): Buffer {
   const extents = shape.length === 1 ? `${shape[0]},` : shape.join(', ')
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${extents}), }`
   const length = Math.ceil((10 + text.length + 1) / 64) * 64
@@ -88,7 +95,7 @@ export async function writeNpy(path: string, { dtype, shape, data }: TensorData)
   header.writeUInt16LE(length - 10, 8)
   header.write(text, 10, 'latin1')
   header.write('\n', length - 1)
-  await writeFileAtomic(path, [header, data])
+  return header
 }
 
 function parseNpy(path: string, field: string | undefined, bytes: Uint8Array): TensorData {
@@ -132,6 +139,13 @@ function parseHeader(path: string, field: string | undefined, bytes: Uint8Array)
   const shape = (extents.match(/\d+/g) ?? []).map(Number)
   if (!shape.every(Number.isSafeInteger)) throw fail('its header is damaged')
   return { descr, fortranOrder: order === 'True', shape, start }
+}
+
+/** The number of a key that is a numpy scalar, which scripts use unawares. */
+function scalarOf(key: PickleValue): PickleValue {
+  const content = key instanceof NumpyArray ? key.content : undefined
+  const isScalar = content !== undefined && 'dtype' in content && content.shape.length === 0
+  return isScalar ? toFloat64Array(content)[0]! : key
 }
 
 function dictionaryArray(path: string, key: string, item: PickleValue): TensorData {

@@ -11,22 +11,48 @@ import { unpickle } from './unpickler.ts'
 /** A checkpoint: the unpickled object, and the raw bytes its tensors refer to. */
 export interface Checkpoint {
   readonly root: PickleValue
-  readonly readStorage: (key: string) => Promise<Uint8Array>
+  readonly readStorage: (storage: TorchStorage) => Promise<StoredBytes>
   /** Pays for copies of what it holds. */
   readonly budget: Budget
+}
+
+/** The raw bytes of a storage. */
+export interface StoredBytes {
+  readonly bytes: Uint8Array
+  /** All of its values were seen to be finite; undefined: nobody has looked. */
+  readonly finite?: boolean
 }
 
 const MAGIC = 0x1950a86a20f9469cfc6cn
 const PROTOCOL = 1001
 const EXPECTED = 'a file made by torch.save that was copied or downloaded completely'
 
-/** Reads the whole file with one read; storages are views of it, perhaps unaligned. */
+/**
+ * Reads the whole file with one read; storages are views of it. They lie one after another up to the end of the file, so that
+ * in a buffer whose end is aligned they are, too; copied where not, as after an odd number of shorter values.
+ */
 export async function withLegacyCheckpoint<T>(
   path: string,
   use: (checkpoint: Checkpoint) => Promise<T>,
 ): Promise<T> {
-  const bytes = await readWhole(path)
+  const bytes = await readWhole(path, { alignEnd: 8 })
   const budget = Budget.forCopies(path, bytes.byteLength)
+  const { root, storages } = parseLegacyCheckpoint(path, bytes, budget)
+  const readStorage = async ({ key }: TorchStorage): Promise<StoredBytes> => {
+    const storage = storages.get(key)
+    if (storage === undefined)
+      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
+    return { bytes: storage }
+  }
+  return use({ root, readStorage, budget })
+}
+
+/** The same of bytes: the object, and the bytes of each storage by its key, views of them. `path` is for messages. */
+export function parseLegacyCheckpoint(
+  path: string,
+  bytes: Buffer,
+  budget: Budget,
+): { readonly root: PickleValue; readonly storages: ReadonlyMap<string, Uint8Array> } {
   let position = 0
   const storages = new Map<string, TorchStorage>()
   const next = () => {
@@ -73,11 +99,5 @@ export async function withLegacyCheckpoint<T>(
     data.set(storage.key, bytes.subarray(start, end))
     position = end
   }
-  const readStorage = async (key: string) => {
-    const storage = data.get(key)
-    if (storage === undefined)
-      throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
-    return storage
-  }
-  return use({ root, readStorage, budget })
+  return { root, storages: data }
 }

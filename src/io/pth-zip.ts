@@ -2,10 +2,12 @@
 import { InputError } from '../errors.ts'
 import { briefName } from './brief.ts'
 import { Budget } from './budget.ts'
-import type { Checkpoint } from './pth-legacy.ts'
-import { findTorchGlobal, loadStorage } from './torch-pickle.ts'
+import { finiteCheck } from './finite-values.ts'
+import type { Checkpoint, StoredBytes } from './pth-legacy.ts'
+import type { DType } from './tensor-data.ts'
+import { findTorchGlobal, loadStorage, type TorchStorage } from './torch-pickle.ts'
 import { unpickle } from './unpickler.ts'
-import { withZip } from './zip.ts'
+import { withZip, type ZipEntry } from './zip.ts'
 
 /** Opens the archive, passes its contents, closes. Storages are read on first use, each once. */
 export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint) => Promise<T>): Promise<T> {
@@ -30,15 +32,28 @@ export function withZipCheckpoint<T>(path: string, use: (checkpoint: Checkpoint)
       persistentLoad: loadStorage,
       budget,
     })
-    const read = new Map<string, Promise<Uint8Array>>()
-    const readStorage = (key: string) => {
-      const entry = entries.get(`${folder}data/${key}`)
-      if (entry === undefined)
-        throw new InputError(path, 'is missing from the archive', { field: `data/${briefName(key)}` })
-      const bytes = read.get(key) ?? entry.read()
-      read.set(key, bytes)
+    const stored = new Map<string, Promise<StoredBytes>>()
+    const readStorage = ({ key, dtype }: TorchStorage): Promise<StoredBytes> => {
+      const as = `${dtype} ${key}` // a damaged file may read the same bytes as two types
+      const bytes = stored.get(as) ?? readEntry(entries.get(`${folder}data/${key}`), dtype, { path, key })
+      stored.set(as, bytes)
       return bytes
     }
     return use({ root, readStorage, budget })
   })
+}
+
+async function readEntry(
+  entry: ZipEntry | undefined,
+  dtype: DType,
+  { path, key }: { path: string; key: string },
+): Promise<StoredBytes> {
+  if (entry === undefined)
+    throw new InputError(path, 'is missing from the archive', { field: `data/${briefName(key)}` })
+  const check = finiteCheck(dtype)
+  let finite = true
+  const bytes = await entry.read((words, count) => {
+    finite &&= check?.(words, count) ?? true
+  })
+  return { bytes, finite }
 }

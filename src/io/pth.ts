@@ -18,6 +18,8 @@ export interface PthFile {
   readonly tensors: Map<string, TensorData>
   /** The key the state dict was found under ('model', ...); empty when it is the whole file. */
   readonly foundUnder: string
+  /** Tensors whose values were seen to be finite while they were read; of others nothing is known. */
+  readonly finite: ReadonlySet<string>
 }
 
 /** Keys under which training scripts keep the weights, the likeliest first. */
@@ -34,6 +36,9 @@ const STATE_DICT_KEYS = [
   'state_dict_ema',
 ]
 
+/** Storages that are read while one is checked. */
+const AHEAD = 4
+
 type Dictionary = ReadonlyMap<PickleValue, PickleValue>
 
 /**
@@ -43,13 +48,23 @@ type Dictionary = ReadonlyMap<PickleValue, PickleValue>
 export async function readPth(path: string, { key }: { key?: string } = {}): Promise<PthFile> {
   const read = async ({ root, ...from }: Checkpoint): Promise<PthFile> => {
     const { found, under } = findStateDict(path, root, key)
+    const entries = [...found]
     const tensors = new Map<string, TensorData>()
-    for (const [name, value] of found) {
+    const finite = new Set<string>()
+    for (const [i, [name, value]] of entries.entries()) {
+      const [, ahead] = entries[i + AHEAD] ?? []
+      if (ahead instanceof TorchTensor) from.readStorage(ahead.storage).catch(() => undefined) // thrown when it is needed
       const key = typeof name === 'string' ? name : brief(name)
-      const tensor = await toTensorData(path, key, value, from)
+      const { tensor, isClean } = await toTensorData(path, key, value, from)
       if (tensor !== undefined) tensors.set(key, tensor)
+      if (isClean === true) finite.add(key)
     }
-    return { tensors: stripPrefix(tensors, 'module.'), foundUnder: under }
+    const strip = prefixOf(tensors.keys(), 'module.')
+    return {
+      tensors: new Map([...tensors].map(([name, tensor]) => [strip(name), tensor])),
+      foundUnder: under,
+      finite: new Set([...finite].map(strip)),
+    }
   }
   const start = await withFile(path, (file, size) => readRange(path, file, 0, Math.min(4, size)))
   const isZip = start.toString('latin1').startsWith('PK')
@@ -99,13 +114,14 @@ async function toTensorData(
   name: string,
   value: PickleValue,
   { readStorage, budget }: { readStorage: Checkpoint['readStorage']; budget: Budget },
-): Promise<TensorData | undefined> {
+): Promise<{ tensor?: TensorData; isClean?: boolean | undefined }> {
   if (value instanceof NumpyArray && value.content !== undefined && 'dtype' in value.content)
-    return value.content
-  if (!(value instanceof TorchTensor)) return undefined
+    return { tensor: value.content }
+  if (!(value instanceof TorchTensor)) return {}
   const { storage, offset, shape, strides } = value
   const view = { itemSize: itemSize(storage.dtype), offset, shape, strides }
-  const data = gather(await readStorage(storage.key), view, bytes => budget.spend(bytes, briefName(name)))
+  const { bytes, finite } = await readStorage(storage)
+  const data = gather(bytes, view, copied => budget.spend(copied, briefName(name)))
   if (data === undefined) {
     const problem = `its shape [${shape.join(', ')}] and strides [${strides.join(', ')}] reach outside the stored data`
     throw new InputError(path, problem, {
@@ -113,11 +129,11 @@ async function toTensorData(
       expected: 'a checkpoint that is not damaged',
     })
   }
-  return { dtype: storage.dtype, shape, data }
+  return { tensor: { dtype: storage.dtype, shape, data }, isClean: finite }
 }
 
-/** DataParallel puts `module.` before every name. */
-function stripPrefix(tensors: Map<string, TensorData>, prefix: string): Map<string, TensorData> {
-  const all = [...tensors.keys()].every(name => name.startsWith(prefix) && name.length > prefix.length)
-  return all ? new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])) : tensors
+/** Removes the prefix where every name has it: DataParallel puts `module.` before them. */
+function prefixOf(names: Iterable<string>, prefix: string): (name: string) => string {
+  const all = [...names].every(name => name.startsWith(prefix) && name.length > prefix.length)
+  return name => (all ? name.slice(prefix.length) : name)
 }

@@ -26,19 +26,33 @@ export async function withFile<T>(
   }
 }
 
+export interface ReadOptions {
+  /** The end of the bytes, in place of their start, is at a multiple of so many. */
+  readonly alignEnd?: number
+  /** Room of this length, in place of a new buffer. */
+  readonly into?: Buffer | undefined
+}
+
 /** All bytes of a file, in a buffer of their own that starts aligned. Throws InputError. */
-export function readWhole(path: string): Promise<Buffer> {
-  return withFile(path, (file, size) => readRange(path, file, 0, size))
+export function readWhole(path: string, options: ReadOptions = {}): Promise<Buffer> {
+  return withFile(path, (file, size) => readRange(path, file, 0, size, options))
 }
 
 /** The bytes [begin, end) of the file, in a buffer of their own that starts aligned. */
-export async function readRange(path: string, file: FileHandle, begin: number, end: number): Promise<Buffer> {
+export async function readRange(
+  path: string,
+  file: FileHandle,
+  begin: number,
+  end: number,
+  { alignEnd = 1, into }: ReadOptions = {},
+): Promise<Buffer> {
   if (end - begin > constants.MAX_LENGTH) {
     const problem = `has ${megabytes(end - begin)} in one piece, and this Node holds ${megabytes(constants.MAX_LENGTH)}`
     throw new InputError(path, problem, { expected: 'use Node 22 or later' })
   }
   // Slow: not from Node's pool, so the buffer starts at offset 0 and typed views of it are aligned
-  const buffer = Buffer.allocUnsafeSlow(end - begin)
+  const spare = (alignEnd - ((end - begin) % alignEnd)) % alignEnd
+  const buffer = into ?? Buffer.allocUnsafeSlow(spare + end - begin).subarray(spare)
   for (let done = 0; done < buffer.byteLength; ) {
     const { bytesRead } = await file
       .read(buffer, done, Math.min(CHUNK_BYTES, buffer.byteLength - done), begin + done)

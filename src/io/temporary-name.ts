@@ -8,15 +8,30 @@ import { readdir, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 
-const NAME = /^\.tagmask-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp$/
+const WRITER = /^tagmask-([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}$/
+const NAME = /^\.(tagmask-[0-9a-f]{8}-\d+-\d+-[0-9a-f]{8})\.tmp$/
 
 /** No file takes a day to write: an older one is abandoned, also on another machine. */
 const DEAD_AFTER_MS = 24 * 60 * 60 * 1000
 
 /** A new name, in the folder of the file or folder that it becomes. */
 export function temporaryName(): string {
+  return `.${writerName()}.tmp`
+}
+
+/** This process, and a random number: `tagmask-PLACE-PID-START-RANDOM`. */
+export function writerName(): string {
   const start = startOf(process.pid) ?? '0'
-  return `.tagmask-${place()}-${process.pid}-${start}-${randomBytes(4).toString('hex')}.tmp`
+  return `tagmask-${place()}-${process.pid}-${start}-${randomBytes(4).toString('hex')}`
+}
+
+/** Whether the writer of a file, by its name, has ended; of another machine: whether the file is a day old. */
+export async function isAbandoned(path: string, writer: string): Promise<boolean> {
+  const [, at, pid, start] = WRITER.exec(writer) ?? []
+  if (at === undefined) return false
+  if (at === place()) return !isAlive(Number(pid), start ?? '0')
+  const found = await stat(path).catch(() => undefined)
+  return found !== undefined && Date.now() - found.mtimeMs > DEAD_AFTER_MS
 }
 
 /**
@@ -27,7 +42,8 @@ export async function removeLeftovers(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   const removed: string[] = []
   for (const name of names) {
-    if (!(await isLeftover(join(folder, name), NAME.exec(name)))) continue
+    const [, writer] = NAME.exec(name) ?? []
+    if (writer === undefined || !(await isAbandoned(join(folder, name), writer))) continue
     const gone = await rm(join(folder, name), { recursive: true }).then(
       () => true,
       () => false,
@@ -42,14 +58,6 @@ export async function removeLeftoversBelow(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   const below = entries.filter(entry => entry.isDirectory()).map(({ name }) => join(folder, name))
   await Promise.all([removeLeftovers(folder), ...below.map(removeLeftoversBelow)])
-}
-
-async function isLeftover(path: string, name: RegExpExecArray | null): Promise<boolean> {
-  const [, at, pid, start] = name ?? []
-  if (at === undefined) return false
-  if (at === place()) return !isAlive(Number(pid), start ?? '0')
-  const found = await stat(path).catch(() => undefined)
-  return found !== undefined && Date.now() - found.mtimeMs > DEAD_AFTER_MS
 }
 
 /** Whether a process of that number that began at that time runs; without the time, any of that number. */

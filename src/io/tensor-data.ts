@@ -93,29 +93,6 @@ export function alignedBytes(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes)
 }
 
-/** Whether no value is NaN or infinite: in those all bits of the exponent are set. */
-export function holdsNumbers({ dtype, data }: TensorData): boolean {
-  const size = itemSize(dtype)
-  const exponent = EXPONENTS[dtype]
-  if (exponent === undefined) return true
-  const { buffer, byteOffset, byteLength } = alignedBytes(data, size)
-  const words =
-    size === 2
-      ? new Uint16Array(buffer, byteOffset, byteLength / 2)
-      : new Uint32Array(buffer, byteOffset, byteLength / 4)
-  const step = size === 8 ? 2 : 1 // the upper half of a float64
-  for (let i = step - 1; i < words.length; i += step)
-    if ((words[i]! & exponent) >>> 0 === exponent) return false
-  return true
-}
-
-const EXPONENTS: Partial<Readonly<Record<DType, number>>> = {
-  float16: 0x7c00,
-  bfloat16: 0x7f80,
-  float32: 0x7f800000,
-  float64: 0x7ff00000,
-}
-
 function wrap(dtype: DType, values: ArrayBufferView, shape: readonly number[]): TensorData {
   const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   if (elementCount(shape) * itemSize(dtype) !== data.byteLength) {

@@ -1,4 +1,5 @@
 /** @file Zip archives by name, for .pth and .npz: stored entries are read by offset, deflated ones inflated, each checked. */
+import { constants } from 'node:buffer'
 import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import yauzl from 'yauzl'
@@ -6,19 +7,19 @@ import { InputError } from '../errors.ts'
 import { briefName } from './brief.ts'
 import { Budget, MAX_ENTRIES } from './budget.ts'
 import { crc32 } from './checksum.ts'
+import { eachBlock } from './finite-values.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
 export interface ZipEntry {
   /** Bytes once inflated, as the archive claims. */
   readonly size: number
-  readonly read: () => Promise<Uint8Array>
+  /** `look` sees the bytes in blocks, as eachBlock passes them, while they are compared with the checksum. */
+  readonly read: (look?: (words: Int32Array, count: number) => void) => Promise<Uint8Array>
 }
 
 const CHUNK_BYTES = 1024 * 1024
-
-/** Read at once where less is asked for: yauzl reads the directory in two small pieces an entry. */
-const BLOCK_BYTES = 64 * 1024
+const WINDOW_BYTES = 64 * 1024
 
 const EXPECTED = 'an archive that was copied or downloaded completely'
 
@@ -35,7 +36,8 @@ export function withZip<T>(
     const options = { lazyEntries: true, autoClose: false }
     const zip = await explained(path, () => yauzl.fromRandomAccessReaderPromise(reader, size, options))
     try {
-      const entries = await explained(path, () => listEntries({ path, file, size, zip }))
+      const entries = await explained(path, () => listEntries({ path, file, size, zip, room: roomOf(size) }))
+      reader.listed()
       return await use(entries, size)
     } finally {
       zip.close()
@@ -48,6 +50,17 @@ interface Archive {
   readonly file: FileHandle
   readonly size: number
   readonly zip: yauzl.ZipFile
+  /** Room for what is stored, each entry at its place in the file, whose alignment it keeps; made when first needed. */
+  readonly room: () => Buffer | undefined
+}
+
+/** One buffer: many make the collector run. Pages that nothing is read into take no memory. */
+function roomOf(size: number): () => Buffer | undefined {
+  let room: Buffer | undefined
+  return () => {
+    if (size <= constants.MAX_LENGTH) room ??= Buffer.allocUnsafeSlow(size)
+    return room
+  }
 }
 
 async function listEntries(archive: Archive): Promise<Map<string, ZipEntry>> {
@@ -66,11 +79,16 @@ async function listEntries(archive: Archive): Promise<Map<string, ZipEntry>> {
       throw new InputError(path, 'is damaged: it has two entries of this name', { field })
     entries.set(entry.fileName, {
       size: entry.uncompressedSize,
-      read: async () => {
+      read: async look => {
         const stored = entry.compressionMethod === 0 && !entry.isEncrypted()
         const bytes = stored ? await readStored(archive, entry) : await inflate(archive, entry, budget)
+        let sum = 0
+        eachBlock(bytes, (block, words, count) => {
+          sum = crc32(block, sum)
+          look?.(words, count)
+        })
         // 0 is what writers leave that keep no checksum
-        if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32) {
+        if (entry.crc32 !== 0 && sum !== entry.crc32) {
           const problem = 'is damaged: what it holds does not fit its checksum'
           throw new InputError(path, problem, { field, expected: 'copy or download it again' })
         }
@@ -81,14 +99,15 @@ async function listEntries(archive: Archive): Promise<Map<string, ZipEntry>> {
   return entries
 }
 
-async function readStored({ path, file, zip }: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
+async function readStored({ path, file, zip, room }: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
   const { fileDataStart } = await explained(path, () =>
     zip.readLocalFileHeaderPromise(entry, { minimal: true }),
   )
   if (fileDataStart + entry.compressedSize > zip.fileSize) {
     throw new InputError(path, 'is cut off', { field: briefName(entry.fileName), expected: EXPECTED })
   }
-  return readRange(path, file, fileDataStart, fileDataStart + entry.compressedSize)
+  const end = fileDataStart + entry.compressedSize
+  return readRange(path, file, fileDataStart, end, { into: room()?.subarray(fileDataStart, end) })
 }
 
 function inflate({ path, zip }: Archive, entry: yauzl.Entry, budget: Budget): Promise<Uint8Array> {
@@ -108,14 +127,20 @@ class BoundedReader extends yauzl.RandomAccessReader {
   readonly #path: string
   readonly #file: FileHandle
   readonly #size: number
-  /** The last block, and its offset. */
-  #block: { readonly start: number; readonly bytes: Buffer } = { start: 0, bytes: Buffer.alloc(0) }
+  /** While the entries are listed, which takes several small reads for each: the part of the directory around the last one. */
+  #window: { readonly start: number; readonly bytes: Buffer } | undefined
+  #lists = true
 
   constructor(path: string, file: FileHandle, size: number) {
     super()
     this.#path = path
     this.#file = file
     this.#size = size
+  }
+
+  listed(): void {
+    this.#lists = false
+    this.#window = undefined
   }
 
   override read(
@@ -141,13 +166,14 @@ class BoundedReader extends yauzl.RandomAccessReader {
 
   async #range(start: number, end: number): Promise<Buffer> {
     if (start < 0 || end > this.#size) throw new InputError(this.#path, 'is cut off', { expected: EXPECTED })
-    if (end - start >= BLOCK_BYTES) return readRange(this.#path, this.#file, start, end)
-    const { start: from, bytes } = this.#block
-    if (start >= from && end <= from + bytes.length) return bytes.subarray(start - from, end - from)
-    const most = Math.min(this.#size, start + BLOCK_BYTES)
-    const block = { start, bytes: await readRange(this.#path, this.#file, start, most) }
-    this.#block = block
-    return block.bytes.subarray(0, end - start)
+    if (!this.#lists || end - start > WINDOW_BYTES) return readRange(this.#path, this.#file, start, end)
+    const known = this.#window
+    if (known !== undefined && start >= known.start && end <= known.start + known.bytes.byteLength)
+      return known.bytes.subarray(start - known.start, end - known.start)
+    const until = Math.min(this.#size, start + WINDOW_BYTES)
+    const bytes = await readRange(this.#path, this.#file, start, until)
+    this.#window = { start, bytes }
+    return bytes.subarray(0, end - start)
   }
 }
 

@@ -8,10 +8,12 @@ import {
   geometryOf,
   type Positions,
   plainWeights,
+  positionWords,
   pretrainedPositions,
   pretrainedTensor,
   refuseOtherSize,
   resizePositions,
+  tokenWords,
   unwrapVit,
   withGuess,
 } from '../models/vit/index.ts'
@@ -38,14 +40,19 @@ export function loadClassTokenWeights(
         /^head\b/.test(name) && plain.get(name)?.shape.join() !== own.get(name)?.shape.join()
       if (foreignHead || /^(head_dist\b|dist_token$|pos_embed)/.test(name)) source.delete(name)
     }
-    source.set('cls_token', fitTokens(pretrainedTensor(plain, 'cls_token')!, network.clsToken.size(1)))
+    const token = pretrainedTensor(plain, 'cls_token')!
+    const changes = tokenWords(token.size(1), network.clsToken.size(1))
+    source.set('cls_token', fitTokens(token, network.clsToken.size(1)))
     const positions = pretrainedPositions(plain, file)
-    if (positions !== undefined)
+    if (positions !== undefined) {
+      changes.push(...positionWords(positions.patches.size(1), network.side))
       for (const [name, value] of adaptPositions(network, positions)) source.set(name, value)
+    }
     const unused = plain.get('pos_embed') // of MCTformer+, whose files include DeiT's
     if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
       source.set('pos_embed', unused)
-    return loadAdapted(network, { weights: source, folded }, { file, expected: patchRemedy(network, plain) })
+    const adapted = { weights: source, folded: [...folded, ...changes] }
+    return loadAdapted(network, adapted, { file, expected: patchRemedy(network, plain) })
   })
 }
 

@@ -4,6 +4,7 @@ import type { Normalisation } from '../data/transforms/normalise.ts'
 import type { UnitRounding } from '../data/transforms/views.ts'
 import type { Encoder } from '../models/encoder.ts'
 import type { EncoderLook } from '../models/encoder-memory.ts'
+import type { Recognised, Shapes } from '../models/recognised.ts'
 import type { AutoencoderSettings } from './autoencoder-recipe.ts'
 import type { Autoencoder, Method } from './method.ts'
 import type { AugmentRecipe } from './train-recipe.ts'
@@ -25,6 +26,14 @@ export interface AblationVariant {
 /** One look at an image for its CAMs: a batch of it alone, or of it and its flip. */
 export interface MapsLook extends EncoderLook {
   readonly classes: number
+}
+
+/** A file of weights before it is loaded. */
+export interface WeightFileFacts {
+  readonly file: string
+  readonly weights: Shapes
+  readonly metadata: Readonly<Record<string, string>>
+  readonly isChosen: (key: string) => boolean
 }
 
 /** The autoencoder of a method: the stage autoencoder trains it, with the settings of its section. */
@@ -85,6 +94,12 @@ export interface Definition<
   threshold?(recipe: Pick<Own<Model, Train, Maps, More>, 'maps'>): number | undefined
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */
   encoder(model: z.output<Model>): Encoder
+  /** What a file is, by names and shapes, where it holds this method's whole network; `metadata`: of a safetensors file. */
+  recognise(weights: Shapes, metadata: Readonly<Record<string, string>>): Recognised | undefined
+  /** Throws InputError for a file that its names do not tell from another. `isChosen`: whether a key was written by somebody, not defaulted. */
+  checkFile?(recipe: Pick<Own<Model, Train, Maps, More>, 'model'>, file: WeightFileFacts): void
+  /** What the names of its weights do not tell, for the metadata of their file. */
+  metadata?(recipe: Pick<Own<Model, Train, Maps, More>, 'model'>): Readonly<Record<string, string>>
   /** Bytes that one look for CAMs takes beside the network and the images. */
   mapsMemory(recipe: Pick<Own<Model, Train, Maps, More>, 'model' | 'maps'>, look: MapsLook): number
   /** Whether the network that the stage `train` trains labels images by a head of its own (Method.labeller). */

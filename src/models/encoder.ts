@@ -12,12 +12,10 @@ export interface TrainedVit extends VitOptions {
 
 /** The encoder that a method trains. */
 export interface Encoder {
-  /** Name of a published geometry. */
+  /** Name of a published geometry, which its weights have, too (named-weights.ts). */
   readonly name: string | undefined
   /** The recipe's key that chooses its size. */
   readonly key: string
-  /** How to get its published weights, where it is no DeiT. */
-  readonly source?: string
   /** Its size, for reports. */
   readonly size: string
   /** Side of the training crop, pixels. */

@@ -38,10 +38,7 @@ test.for([
   ['backbone.layer1.0.conv1.weight', 'a ResNet'],
   ['conv1a.weight', 'a ResNet38'],
   ['layers.0.blocks.0.norm1.weight', 'a Swin transformer'],
-  [
-    'vit.encoder.layer.0.attention.attention.query.weight',
-    "Hugging Face's vision transformer, whose names are others",
-  ],
+  ['vit.encoder.layer.0.attention.attention.query.weight', "a transformer under Hugging Face's names"],
   ['module.patch_embed.proj.weight', 'a vision transformer'],
   ['module.encoder.patch_embed1.proj.weight', 'a mix transformer (SegFormer)'],
   ['embedding/kernel', "Google's vision transformer (augreg)"],

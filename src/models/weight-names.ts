@@ -59,6 +59,15 @@ function preferred(prefixes: readonly string[], file: string): string | undefine
   })
 }
 
+/** The wrappers' prefix that all names begin with: 'module.', 'module.model.'; empty for none. */
+export function wrapperOf(names: Iterable<string>): string {
+  const all = [...names]
+  const [first] = all
+  const prefix =
+    /^(?:(?:module|model|backbone|network|net|teacher|student|_orig_mod)\.)+/.exec(first ?? '')?.[0] ?? ''
+  return all.every(name => name.startsWith(prefix)) ? prefix : ''
+}
+
 const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)fc_edge6\.weight$/, 'an edge network (IRN)'],
   [/(^|\.)f9\.weight$/, 'an AffinityNet'],
@@ -74,7 +83,7 @@ const SEEMS: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)stages\.0\.(blocks\.)?0\./, 'a ConvNeXt'],
   [/(^|\.)features\.0\.(0\.)?weight$/, 'a VGG, DenseNet or MobileNet of torchvision'],
   [/(^|\.)encoder\.layers\.encoder_layer_0\./, "torchvision's vision transformer, whose names are others"],
-  [/(^|\.)encoder\.layer\.0\.attention\./, "Hugging Face's vision transformer, whose names are others"],
+  [/(^|\.)encoder\.layer\.0\.attention\./, "a transformer under Hugging Face's names"],
   [/resblocks\.0\./, 'a CLIP'],
   [/embedding\/kernel$/, "Google's vision transformer (augreg)"],
   [/(^|\.)blocks_token_only\.0\./, 'a CaiT'],

@@ -17,6 +17,8 @@ interface ExportFlags extends OutputFlags, Pick<RunFlags, 'runs'> {
   readonly tolerance?: number
   readonly colour?: boolean
   readonly 'copy-images'?: boolean
+  readonly 'image-address'?: string
+  readonly irn?: boolean
   readonly data?: string
   readonly images?: string
   readonly labels?: string
@@ -61,6 +63,12 @@ Examples:
       tolerance: { ...number, brief: 'Most pixels between an outline and its polygon; default 0.5' },
       colour: { ...onOff, brief: 'Colours instead of label indices (png)' },
       'copy-images': { ...onOff, brief: 'Also copy the images, where the format has a place for them' },
+      'image-address': {
+        ...text,
+        placeholder: 'URL',
+        brief: 'What stands before the path of an image in its address (label-studio)',
+      },
+      irn: { ...onOff, brief: "Dictionaries of IRN's form, not PSA's (npy)" },
       data: { ...text, placeholder: 'DIR', brief: 'Of a run: its data set, where it has moved' },
       images: { ...text, placeholder: 'DIR', brief: 'Of a folder of masks: the images' },
       labels: { ...text, placeholder: 'FILE', brief: 'Of a folder of masks: class names, one a line' },
@@ -103,6 +111,8 @@ Examples:
       tolerance: flags.tolerance ?? 0.5,
       colour: flags.colour ?? false,
       copyImages: flags['copy-images'] ?? false,
+      imageAddress: flags['image-address'],
+      irn: flags.irn ?? false,
       force: flags.force ?? false,
       strict: flags.strict ?? false,
       signal: this.signal,

@@ -1,4 +1,4 @@
-/** @file `tagmask inspect`: parameters, FLOPs and memory of a recipe's networks; names and shapes of a file of weights. */
+/** @file `tagmask inspect`: parameters, FLOPs and memory of the networks of a recipe or a run. */
 import { buildCommand, type Command, numberParser } from '@stricli/core'
 import { inspectTarget } from '../../pipeline/inspect/inspect.ts'
 import { inspectionText } from '../../pipeline/inspect/inspection-text.ts'
@@ -16,17 +16,16 @@ const number = { kind: 'parsed', parse: numberParser, optional: true, placeholde
 
 export const inspect: Command<CliContext> = buildCommand<InspectFlags, [string], CliContext>({
   docs: {
-    brief: 'Parameters, FLOPs and memory of networks; names and shapes of weights',
+    brief: 'Parameters, FLOPs and memory of the networks of a recipe or a run',
     fullDescription: `Of a recipe or a run: each of its networks, built with random weights on the CPU. FLOPs are multiply-adds of matrix products
 and convolutions for one image, counted as they run from the shapes of each operator. The memory of a training step is the
 peak of steps that are run, on one image and on two of one tag each, with gradients and the optimiser's state. Nothing is written.
-Of a file (.safetensors, .pth, .npz): how many tensors it holds, and what kind of network they seem to be of.
+Files of weights: tagmask weights inspect.
 
 Examples:
   tagmask inspect mctformer-v2_deit-s_voc12
   tagmask inspect mctformer-v2_deit-s_voc12 --size 448 --set refine.method=none --set segment=null
-  tagmask inspect thirty --names
-  tagmask inspect deit_small_patch16_224-cd65a155.pth --names`,
+  tagmask inspect thirty --names`,
   },
   parameters: {
     flags: {
@@ -47,7 +46,7 @@ Examples:
         {
           parse: value => value,
           placeholder: 'TARGET',
-          brief: 'Recipe, run or file of weights',
+          brief: 'Recipe or run',
           proposeCompletions: proposeRecipesAndRuns,
         },
       ],

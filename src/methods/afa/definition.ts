@@ -10,6 +10,7 @@ import {
   checkAfa,
   checkAfaLength,
 } from './recipe.ts'
+import { recogniseAfa } from './recognise.ts'
 
 export const afa = defineMethod({
   name: 'afa',
@@ -35,6 +36,7 @@ export const afa = defineMethod({
   encoder: afaEncoderShape,
   mapsMemory: ({ model }, look) => afaMemory(model, look),
   labels: true,
+  recognise: recogniseAfa,
   async build({ model, train: { losses, labels, headFactor, norms }, maps, normalise }, { numClasses }) {
     const { buildAfa } = await import('./index.ts')
     return buildAfa({ model, numClasses, losses, labels, maps, normalise, groups: { headFactor, norms } })

@@ -181,7 +181,7 @@ export function afaEncoderShape(model: AfaModelRecipe): Encoder {
   const name = typeof backbone === 'string' ? backbone : undefined
   const size =
     name ?? `a mix transformer of ${sizes.embedDims.join(', ')} channels, ${sizes.depths.join(', ')} blocks`
-  const shared = {
+  return {
     name,
     key,
     size,
@@ -191,9 +191,6 @@ export function afaEncoderShape(model: AfaModelRecipe): Encoder {
     vit: undefined,
     mit: sizes,
   }
-  if (name === undefined) return shared
-  const file = `${name.replace('-', '_')}.pth`
-  return { ...shared, source: `download ${file}, linked from https://github.com/NVlabs/SegFormer` }
 }
 
 /** What does not fit together, as path and message (problem; what would be right). */

@@ -4,6 +4,7 @@ import { vitEncoder } from '../../models/encoder.ts'
 import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
 import { camMapsFields, camModelRecipe, checkCam } from './recipe.ts'
+import { recogniseCam } from './recognise.ts'
 
 export const cam = defineMethod({
   name: 'cam',
@@ -26,6 +27,7 @@ export const cam = defineMethod({
     const affinity = maps.refine ? tokens ** 2 + patches ** 2 : 0 // the mean over the heads, and its sum over the layers
     return bytes + 4 * look.batch * (affinity + 3 * classes * patches)
   },
+  recognise: recogniseCam,
   async build({ model, maps }, { numClasses }) {
     const { buildCam } = await import('./index.ts')
     return buildCam({ model, numClasses, maps })

@@ -11,6 +11,7 @@ import {
   ctiTrainFields,
   ctiVariants,
 } from './recipe.ts'
+import { recogniseCti } from './recognise.ts'
 
 export const cti = defineMethod({
   name: 'cti',
@@ -42,6 +43,7 @@ export const cti = defineMethod({
     const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes + 1, read: true })
     return bytes + 4 * look.batch * (tokens ** 2 + 2 * patches ** 2) // the mean over the heads, its sums over the layers
   },
+  recognise: recogniseCti,
   async build({ model, train: { infusion, losses, cross }, maps }, { numClasses }) {
     const { buildCti } = await import('./index.ts')
     return buildCti({ model, numClasses, infusion, losses, cross, maps })

@@ -10,6 +10,7 @@ import {
   mctformerModelRecipe,
   mctformerVariants,
 } from './recipe.ts'
+import { recogniseMctformer } from './recognise.ts'
 
 const UNET = 2.5 // bytes a pixel and channel of its finest level, as measured
 
@@ -33,6 +34,7 @@ export const mctformer = defineMethod({
     const unet = model.unet === null ? 0 : UNET * batch * model.unet.width * size.width * size.height
     return Math.max(bytes, unet) + affinity
   },
+  recognise: recogniseMctformer,
   async build({ model, train: { losses }, maps }, { numClasses }) {
     const { buildMctformer } = await import('./index.ts')
     return buildMctformer({ model, numClasses, losses, maps })

@@ -12,6 +12,7 @@ import {
   semformerModelRecipe,
   semformerTrainFields,
 } from './recipe.ts'
+import { recogniseSemformer } from './recognise.ts'
 
 /** For later stages, which take one class token, the mean of all. */
 function encoderOf(model: SemformerModelRecipe) {
@@ -52,6 +53,7 @@ export const semformer = defineMethod({
     return (2 / 3) * 2 * tags * ratio
   },
   variants: () => SEMFORMER_VARIANTS,
+  recognise: recogniseSemformer,
   camViews: ({ model }) => ({ unit: model.patchSize, rounding: 'up' }),
   encoder: encoderOf,
   mapsMemory({ model }, { classes, ...look }) {

@@ -62,7 +62,7 @@ describe('a DeiT', () => {
     const wrapped = new Map([...stateOf(deit)].map(([name, value]) => [`module.${name}`, value]))
     const network = caae()
     const { missing, folded } = loadCaae(network, wrapped, FILE)
-    expect(folded).toEqual(['names without module.'])
+    expect(folded).toEqual(['names without module.', 'positions resized from 6 x 6 to 4 x 4'])
     expect(missing.filter(name => name.startsWith('encoder.'))).toEqual([])
     expect(valuesOf(network, 'encoder.vit_backbone.model.norm.weight')).toEqual(valuesOf(deit, 'norm.weight'))
     const wide = made(new VisionTransformer({ ...SIZES, embedDim: 24, imageSize: 24 }))

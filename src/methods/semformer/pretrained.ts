@@ -7,10 +7,12 @@ import {
   fitTokens,
   geometryOf,
   plainWeights,
+  positionWords,
   pretrainedPositions,
   pretrainedTensor,
   refuseOtherSize,
   resizePositions,
+  tokenWords,
   unwrapVit,
   withGuess,
 } from '../../models/vit/index.ts'
@@ -65,7 +67,12 @@ function load(network: Module, given: Weights, options: LoadOptions): LoadedWeig
       ? { weights: ofOtherClasses(network, whole.weights), folded: words(whole.prefix) }
       : fromDeit(given, options)
     const source: Source = new Map(weights)
-    if (own) source.set(grid, resizePositions(float(whole.weights.get(grid)!), backbone.side))
+    const changes: string[] = []
+    if (own) {
+      const positions = float(whole.weights.get(grid)!)
+      changes.push(...positionWords(positions.size(1), backbone.side))
+      source.set(grid, resizePositions(positions, backbone.side))
+    }
     const shapes = network.stateDict()
     for (const name of unused(prefix))
       if (source.has(name) && source.get(name)!.shape.join() !== shapes.get(name)?.shape.join())
@@ -73,7 +80,7 @@ function load(network: Module, given: Weights, options: LoadOptions): LoadedWeig
     const expected = own
       ? 'weights of the same network'
       : `weights of the same ${options.widthKey} and patchSize`
-    return loadAdapted(network, { weights: source, folded }, { file, expected })
+    return loadAdapted(network, { weights: source, folded: [...folded, ...changes] }, { file, expected })
   })
 }
 
@@ -112,12 +119,15 @@ function fromDeit(
   for (const [name, value] of weights) source.set(known.has(name) ? `${prefix}model.${name}` : name, value)
   for (const name of ['cls_token', 'pos_embed', 'dist_token']) source.delete(name)
   const { classes, patches } = pretrainedPositions(weights, file)!
+  const changes = positionWords(patches.size(1), backbone.side)
   source.set(`${prefix}grid_posembed`, resizePositions(patches, backbone.side))
   if (tokens !== undefined) {
-    source.set(tokens.token, fitTokens(pretrainedTensor(weights, 'cls_token')!, tokens.count))
+    const token = pretrainedTensor(weights, 'cls_token')!
+    changes.push(...tokenWords(token.size(1), tokens.count))
+    source.set(tokens.token, fitTokens(token, tokens.count))
     source.set(tokens.positions, fitTokens(classes, tokens.count))
   }
-  return { weights: source, folded }
+  return { weights: source, folded: [...folded, ...changes] }
 }
 
 function checkGeometry(

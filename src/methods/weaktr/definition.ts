@@ -3,7 +3,9 @@
 import { vitEncoder } from '../../models/encoder.ts'
 import { vitMemory } from '../../models/encoder-memory.ts'
 import { defineMethod } from '../definition.ts'
+import { checkGeneration, GENERATION_KEY } from './generation.ts'
 import { checkWeaktr, weaktrMapsFields, weaktrModelRecipe, weaktrVariants } from './recipe.ts'
+import { recogniseWeaktr } from './recognise.ts'
 
 export const weaktr = defineMethod({
   name: 'weaktr',
@@ -26,6 +28,11 @@ export const weaktr = defineMethod({
     const projections = maps.refine ? 2 * tokens * vit.embedDim : 0 // queries and keys of a layer
     return bytes + 4 * look.batch * vit.depth * (projections + vit.heads * classes * patches)
   },
+  recognise: recogniseWeaktr,
+  checkFile({ model: { fusion } }, { isChosen, ...file }) {
+    if (fusion.kind === 'aaf') checkGeneration(file, { generation: fusion.generation, isChosen })
+  },
+  metadata: ({ model: { fusion } }) => (fusion.kind === 'aaf' ? { [GENERATION_KEY]: fusion.generation } : {}),
   async build({ model, maps }, { numClasses }) {
     const { buildWeaktr } = await import('./index.ts')
     return buildWeaktr({ model, numClasses, maps })

@@ -4,8 +4,9 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import type { AdaptedWeights } from '../adapted-weights.ts'
 import { withGuess } from '../vit/index.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
+import { knownMitNames } from './known-names.ts'
 import type { MixTransformer } from './mix-transformer.ts'
-import { mit } from './sizes.ts'
+import { type MitSizes, mitSizes } from './sizes.ts'
 
 const ANCHOR = 'patch_embed1.proj.weight'
 
@@ -18,16 +19,16 @@ export function adaptMit(
   given: ReadonlyMap<string, TensorData>,
   { file }: { file: string },
 ): AdaptedWeights {
-  const { weights, prefix } = unwrapNames(given, { anchor: ANCHOR, file })
+  const known = knownMitNames(given)
+  const { weights, prefix } = unwrapNames(known.weights, { anchor: ANCHOR, file })
   if (!weights.has(ANCHOR)) {
     throw new InputError(file, 'these are not the weights of a mix transformer', {
       field: ANCHOR,
       expected: withGuess("SegFormer's ImageNet weights, such as mit_b1.pth", given.keys()),
     })
   }
-  const found = sizesOf(weights)
-  const own = sizesOf(network.stateDict())
-  if (found !== own) {
+  const [found, own] = [weights, network.stateDict()].map(mitSizes) as [MitSizes, MitSizes]
+  if (found.words !== own.words) {
     throw new InputError(file, `weights of another architecture: ${named(found)}`, {
       expected: `the encoder is ${named(own)}`,
     })
@@ -38,28 +39,9 @@ export function adaptMit(
       expected: 'a complete file; what it lacks would be drawn at random',
     })
   }
-  return { weights, folded: prefix === '' ? [] : [`names without ${prefix}`] }
+  return { weights, folded: [...known.changed, ...(prefix === '' ? [] : [`names without ${prefix}`])] }
 }
 
-/** '2, 2, 2, 2 blocks of width 64, 128, 320, 512', by the names and shapes of weights. */
-function sizesOf(weights: ReadonlyMap<string, { readonly shape: readonly number[] }>): string {
-  const stages = [1, 2, 3, 4]
-  const widths = stages.map(stage => weights.get(`patch_embed${stage}.proj.weight`)?.shape[0] ?? 'no')
-  const depths = stages.map(stage => {
-    const own = [...weights.keys()].map(name => new RegExp(`^block${stage}\\.(\\d+)\\.`).exec(name)?.[1])
-    return Math.max(0, ...own.map(index => (index === undefined ? 0 : Number(index) + 1)))
-  })
-  return described(depths, widths)
-}
-
-function described(depths: readonly number[], widths: readonly (number | string)[]): string {
-  return `${depths.join(', ')} blocks of width ${widths.join(', ')}`
-}
-
-/** With the name of a published geometry. */
-function named(sizes: string): string {
-  const known = Object.entries(mit).find(
-    ([, { depths, embedDims }]) => described(depths, embedDims) === sizes,
-  )
-  return known === undefined ? sizes : `${known[0]} (${sizes})`
+function named({ name, words }: MitSizes): string {
+  return name === undefined ? words : `${name} (${words})`
 }

@@ -37,3 +37,28 @@ export const mit = {
 } as const satisfies Record<string, MitOptions>
 
 export type MitName = keyof typeof mit
+
+/** The sizes of a file's encoder. */
+export interface MitSizes {
+  /** '2, 2, 2, 2 blocks of width 64, 128, 320, 512' */
+  readonly words: string
+  /** Of a published geometry. */
+  readonly name: MitName | undefined
+}
+
+/** By the names and shapes of weights under SegFormer's names. */
+export function mitSizes(weights: ReadonlyMap<string, { readonly shape: readonly number[] }>): MitSizes {
+  const stages = [1, 2, 3, 4]
+  const widths = stages.map(stage => weights.get(`patch_embed${stage}.proj.weight`)?.shape[0] ?? 'no')
+  const depths = stages.map(stage => {
+    const own = [...weights.keys()].map(name => new RegExp(`^block${stage}\\.(\\d+)\\.`).exec(name)?.[1])
+    return Math.max(0, ...own.map(index => (index === undefined ? 0 : Number(index) + 1)))
+  })
+  const words = described(depths, widths)
+  const names = Object.keys(mit) as MitName[]
+  return { words, name: names.find(name => described(mit[name].depths, mit[name].embedDims) === words) }
+}
+
+function described(depths: readonly number[], widths: readonly (number | string)[]): string {
+  return `${depths.join(', ')} blocks of width ${widths.join(', ')}`
+}

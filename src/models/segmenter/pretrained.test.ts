@@ -93,7 +93,11 @@ test('a classification network fills the encoder: its class tokens become their 
 
 test('a Segmenter fills both parts, also at another crop', () => {
   const [network, weights] = [build(), weightsOf(build({ imageSize: 8 }, 5))]
-  expect(loadSegmenter(network, weights, { file: 'checkpoint.pth' })).toEqual({ missing: [], unexpected: [] })
+  expect(loadSegmenter(network, weights, { file: 'checkpoint.pth' })).toEqual({
+    missing: [],
+    unexpected: [],
+    folded: ['positions resized from 2 x 2 to 4 x 4'],
+  })
   expect(values(network.decoder.projPatch)).toEqual(values(weights.get('decoder.proj_patch')!))
 })
 
@@ -107,6 +111,7 @@ test('a wrapped Segmenter is one, and LayerScale is folded into the encoder', ()
   const scaled = deitWeights().set('blocks.0.gamma_1', ramp(8))
   expect(loadSegmenter(build(), scaled, { file: 'beit.pth' }).folded).toEqual([
     'blocks.0.gamma_1 folded into attn.proj',
+    'positions resized from 2 x 2 to 4 x 4',
   ])
 })
 

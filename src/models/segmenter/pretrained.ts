@@ -48,14 +48,16 @@ function adaptEncoder(
     { file },
   )
   const patches = adapted.get('patch_embed.proj.weight')
-  if (patches !== undefined)
-    adapted.set('patch_embed.proj.weight', resizePatches(patches, encoder.patchEmbed.proj.stride))
+  const side = encoder.patchEmbed.proj.stride
+  const from = patches?.shape.at(-1)
+  if (patches !== undefined) adapted.set('patch_embed.proj.weight', resizePatches(patches, side))
   const head = encoder.head.weight.shape.join()
   if (adapted.get('head.weight')?.shape.join() !== head) {
     adapted.delete('head.weight')
     adapted.delete('head.bias')
   }
-  return { weights: adapted, folded }
+  const words = from === undefined || from === side ? [] : [`patches resized from ${from} to ${side} pixels`]
+  return { weights: adapted, folded: [...folded, ...words] }
 }
 
 /** Patch filters for another side of the patch, bicubic (checkpoint_filter_fn). [D, 3, p, p] */

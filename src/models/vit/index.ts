@@ -24,9 +24,11 @@ export {
   adaptVisionTransformer,
   fitTokens,
   type Positions,
+  positionWords,
   pretrainedPositions,
   pretrainedTensor,
   resizePositions,
+  tokenWords,
 } from './pretrained.ts'
 export { type BlockVisitor, type Recorded, runBlocks, tokensOfBlocks } from './trunk.ts'
 export { VisionTransformer, type VisionTransformerOptions } from './vision-transformer.ts'

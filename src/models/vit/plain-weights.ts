@@ -3,7 +3,9 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, type Tensor } from '../../torch/index.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
+import { fromAugreg, isAugreg } from './augreg.ts'
 import { refuseForeign, refuseGaps } from './foreign-weights.ts'
+import { fromHuggingFace } from './hugging-face.ts'
 
 export interface PlainWeights {
   readonly weights: ReadonlyMap<string, TensorData>
@@ -13,12 +15,14 @@ export interface PlainWeights {
 
 type Weights = Map<string, TensorData>
 
-/** Removes wrappers' prefixes. Throws InputError where the file holds several networks. */
+/** Under DeiT's names, without wrappers' prefixes. Throws InputError where the file holds several networks. */
 export function unwrapVit(given: ReadonlyMap<string, TensorData>, { file }: { file: string }): PlainWeights {
-  const { weights, prefix, others } = unwrapNames(given, { anchor: 'patch_embed.proj.weight', file })
+  const named = isAugreg(given) ? fromAugreg(given, { file }) : fromHuggingFace(given)
+  const { weights, prefix, others } = unwrapNames(named, { anchor: 'patch_embed.proj.weight', file })
   return {
     weights,
     folded: [
+      ...(named === given ? [] : [isAugreg(given) ? "augreg's arrays" : "Hugging Face's names"]),
       ...(prefix === '' ? [] : [`names without ${prefix}`]),
       ...(others.length === 0 ? [] : [`left out: ${others.map(other => `${other}*`).join(', ')}`]),
     ],

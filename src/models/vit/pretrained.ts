@@ -2,7 +2,7 @@
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, type Tensor } from '../../torch/index.ts'
-import { fromAugreg, isAugreg } from './augreg.ts'
+import { isAugreg } from './augreg.ts'
 import { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
 import { fromGridPositions, hasGridPositions } from './grid-positions.ts'
 import { plainWeights, unwrapVit } from './plain-weights.ts'
@@ -68,6 +68,18 @@ export function fitTokens(tokens: Tensor, count: number): Tensor {
   return count === 1 ? tokens.mean(1, { keepdim: true }) : tokens.expand(1, count, -1).contiguous()
 }
 
+/** What fitTokens does, in words. */
+export function tokenWords(found: number, count: number): string[] {
+  if (found === count) return []
+  return [count === 1 ? `${found} class tokens averaged to one` : `class token repeated ${count} times`]
+}
+
+/** What resizePositions does to so many positions, in words. */
+export function positionWords(count: number, side: number): string[] {
+  const from = Math.round(Math.sqrt(count))
+  return from === side ? [] : [`positions resized from ${from} x ${from} to ${side} x ${side}`]
+}
+
 export interface AdaptedVit {
   readonly weights: Map<string, Tensor | TensorData>
   /** What was folded into other weights, in words. */
@@ -83,23 +95,25 @@ export function adaptVisionTransformer(
   given: ReadonlyMap<string, TensorData>,
   { file }: { file: string },
 ): AdaptedVit {
-  const augreg = isAugreg(given)
   const named = hasGridPositions(given) ? fromGridPositions(given, { file }) : given
-  const unwrapped = unwrapVit(augreg ? fromAugreg(named, { file }) : named, { file })
-  const filter = augreg ? 'bicubic' : network.resample
+  const unwrapped = unwrapVit(named, { file })
+  const filter = isAugreg(given) ? 'bicubic' : network.resample
   checkTokens(network, unwrapped.weights, file)
   const { weights, folded } = plainWeights(unwrapped, { own: network.stateDict(), file })
   const count = network.clsToken.size(1)
   const adapted = new Map<string, Tensor | TensorData>(weights)
   for (const name of ['dist_token', 'pos_embed', 'pos_embed_cls', 'pos_embed_pat']) adapted.delete(name)
-  adapted.set('cls_token', fitTokens(pretrainedTensor(weights, 'cls_token')!, count))
+  const token = pretrainedTensor(weights, 'cls_token')!
+  const changes = tokenWords(token.size(1), count)
+  adapted.set('cls_token', fitTokens(token, count))
   const positions = pretrainedPositions(weights, file)
   if (positions !== undefined) {
     const { classes, patches } = positions
+    changes.push(...positionWords(patches.size(1), network.side))
     const parts = [fitTokens(classes, count), resizePositions(patches, network.side, { filter })]
     adapted.set('pos_embed', ops.cat(parts, { dim: 1 }))
   }
-  return { weights: adapted, folded }
+  return { weights: adapted, folded: [...folded, ...changes] }
 }
 
 function checkTokens(

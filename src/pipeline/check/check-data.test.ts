@@ -278,6 +278,23 @@ describe('other layouts', () => {
     ])
   })
 
+  it('doubts the order of the classes where many masks disagree with the tags', async () => {
+    const files: Record<string, string | Uint8Array> = {}
+    const rows: string[] = []
+    for (let i = 0; i < 8; i++) {
+      files[`images/${i}.jpg`] = await jpeg(i)
+      files[`masks/${i}.png`] = mask([i < 4 ? 1 : 2]) // cat, dog
+      rows.push(`${i}.jpg,${i === 0 ? 'Aca' : i < 4 ? 'cat' : 'dog'}`)
+    }
+    const table = { 'tags.csv': `file,tags\n${rows.join('\n')}\n` }
+    const kinds = async (more: Files): Promise<string[]> => {
+      const { problems } = await checkData(await temporaryFolder({ ...files, ...table, ...more }))
+      return problems.filter(({ kind }) => kind === 'remark').map(({ problem }) => problem)
+    }
+    expect(await kinds({})).toEqual(['7 of 8 masks disagree with the tags, read as 1 Aca, 2 cat, 3 dog'])
+    expect(await kinds({ 'classes.txt': 'cat\ndog\n' })).toEqual([])
+  })
+
   it('reads the images also where the tags cannot be read', async () => {
     const root = await temporaryFolder({
       'images/a.jpg': await jpeg(1),

@@ -75,11 +75,17 @@ function inRoot(sentence: string, root: string): string {
   return sentence.replaceAll(`${root}/`, '').replaceAll(`${root}: `, '')
 }
 
+/** Files that are in no split. */
+const SKIPPED = ['unread-format', 'left-out-file', 'same-name', 'no-split'] as const
+
 function planLines({ splits, notes, problems, root }: DataCheck): string[] {
-  const unread = problems.filter(({ kind }) => kind === 'unread-format' || kind === 'left-out-file').length
+  const skipped = SKIPPED.flatMap(kind => {
+    const n = problems.filter(problem => problem.kind === kind).length
+    return n === 0 ? [] : [`${KINDS[kind].title} ${n.toLocaleString('en-US')}`]
+  })
   return [
     ...splits.map(splitText),
-    ...(unread === 0 ? [] : [`${count(unread, 'file', 'is')} in none of them, see the warnings`]),
+    ...(skipped.length === 0 ? [] : [`skipped besides: ${skipped.join(', ')}`]),
     ...notes.map(note => inRoot(note, root)),
   ]
 }

@@ -63,7 +63,7 @@ export async function lookAtImage(
     const isDamaged = error.cause !== undefined && error.problem.startsWith('cannot be decoded')
     problems.add('unreadable-image', {
       file,
-      problem: error.problem,
+      problem: error.problem.replace(' (Unknown error)', ''), // libvips' errors of several threads are mixed
       expected: isDamaged
         ? 'it is damaged or cut short: copy it again from where it came from, or take it out'
         : error.expected,

@@ -4,6 +4,7 @@ import { type ExportFormat, type ExportImage, FORMATS, type FormatName } from '.
 import { count } from '../../io/count.ts'
 import { nearestName } from '../../nearest-name.ts'
 import type { Log } from '../../train/log.ts'
+import { exists } from '../images/image-pass.ts'
 import { collectLost } from '../images/lost-images.ts'
 import { readAhead } from '../images/read-ahead.ts'
 import { refuseOutPlace } from '../out/out-place.ts'
@@ -38,6 +39,9 @@ export interface ExportMasksOptions {
   /** Pixels. */
   readonly tolerance?: number
   readonly colour?: boolean
+  readonly imageAddress?: string | undefined
+  /** CAMs in IRN's form. */
+  readonly irn?: boolean
   /** Also copy the images. */
   readonly copyImages?: boolean
   readonly force?: boolean
@@ -57,6 +61,7 @@ export async function exportMasks(options: ExportMasksOptions): Promise<number> 
   const source = await openSource(options)
   const kept = keptClasses(source, options)
   if (format.needs === 'images') refuseWithoutImages(source, formatName)
+  if (format.needs === 'cams') await refuseWithoutCams(source, formatName)
   await refuseOutPlace(out, { places: source.places })
   const place = await openExportPlace(out, { format, force })
   const lost = collectLost({ title: 'export', log })
@@ -90,6 +95,8 @@ export async function exportMasks(options: ExportMasksOptions): Promise<number> 
       tolerance: options.tolerance ?? 0.5,
       colour: options.colour ?? false,
       images: options.copyImages ?? false,
+      imageAddress: options.imageAddress,
+      irn: options.irn ?? false,
       tell: sentence => log.info(sentence),
     })
     progress.finish()
@@ -155,5 +162,12 @@ function refuseWithoutImages({ masks }: MaskSource, format: string): void {
   if (without.length === 0) return
   throw new InputError('--images', 'is not given', {
     expected: `${format} needs the images of the masks: --images DIR`,
+  })
+}
+
+async function refuseWithoutCams({ masks }: MaskSource, format: string): Promise<void> {
+  for (const { cams } of masks) if (cams !== undefined && (await exists(cams))) return
+  throw new InputError('--maps', 'is not given', {
+    expected: `${format} needs the CAMs of the masks: a run that has made maps, or --maps DIR`,
   })
 }

@@ -3,7 +3,7 @@ import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm, stat }
 import { dirname, join, resolve } from 'node:path'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
-import type { ExportFiles, ExportFormat } from '../../export/index.ts'
+import type { AsideText, ExportFiles, ExportFormat } from '../../export/index.ts'
 import { explainWriteError, removeLeftovers, writeFileAtomic } from '../../io/atomic.ts'
 import { temporaryName } from '../../io/temporary-name.ts'
 import { inParallel } from '../images/in-parallel.ts'
@@ -41,9 +41,16 @@ export async function openExportPlace(
   await mkdir(temporary).catch((error: unknown) => {
     throw explainWriteError(place, error)
   })
+  const written = new Set<string>()
   const at = async (name: string): Promise<string> => {
     const target = join(temporary, name)
     if (!target.startsWith(temporary)) throw new InputError(name, 'leads out of the folder of the export')
+    if (written.has(target))
+      throw new InputError(name, 'would be the file of two images of one name', {
+        field: '--out',
+        expected: 'rename one of the images, or take it out',
+      })
+    written.add(target)
     await makeFolder(dirname(target))
     return target
   }
@@ -65,6 +72,7 @@ export async function openExportPlace(
           await handle.close()
         }
       },
+      putAside: () => putAside(temporary),
     },
     async finish() {
       await refuseTheirs(out, place, { isFile, force })
@@ -82,6 +90,22 @@ export async function openExportPlace(
       await rm(temporary, { recursive: true, force: true })
     },
     discard: () => rm(temporary, { recursive: true, force: true }),
+  }
+}
+
+/** A file without a name: its bytes go with its handle. */
+async function putAside(folder: string): Promise<AsideText> {
+  const path = join(folder, temporaryName())
+  const handle = await open(path, 'wx+')
+  await rm(path)
+  return {
+    add: async text => {
+      await handle.appendFile(text).catch((error: unknown) => {
+        throw explainWriteError(folder, error)
+      })
+    },
+    pieces: () => handle.createReadStream({ start: 0, autoClose: false }),
+    close: () => handle.close(),
   }
 }
 

@@ -10,6 +10,7 @@ import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import { legendNames } from '../../io/label-legend.ts'
 import type { Log } from '../../train/log.ts'
+import { camFileId } from '../images/cam-file.ts'
 import { readRecord } from '../out/out-record.ts'
 import { fileNames, type MaskSource, type SourceMask } from './mask-source.ts'
 
@@ -18,7 +19,7 @@ export interface FolderMasksOptions {
   readonly images?: string | undefined
   /** File of the class names; default: labels.json or classes.txt in the folder or above it. */
   readonly labels?: string | undefined
-  /** Folder of CAMs, ID.safetensors. */
+  /** Folder of CAMs, ID.safetensors or ID.npy. */
   readonly maps?: string | undefined
   readonly log: Log
 }
@@ -48,6 +49,7 @@ export async function folderMasks(
     throw new InputError(images ?? folder, 'has no image of these masks', {
       expected: 'give the folder of the images that the masks were made of: --images DIR',
     })
+  const cams = maps === undefined ? new Map<string, string>() : await camsOf(maps)
   const known = kept.flatMap(file => found.get(file) ?? [])
   const names = new Map(fileNames(known).map((name, i) => [known[i]!, name]))
   return {
@@ -61,7 +63,7 @@ export async function folderMasks(
         mask: join(root, file),
         image,
         fileName: image === undefined ? `${stemOf(file)}.jpg` : names.get(image)!,
-        cams: maps === undefined ? undefined : join(resolve(maps), `${id}.safetensors`),
+        cams: cams.get(id),
       }
     }),
     places: [
@@ -69,6 +71,16 @@ export async function folderMasks(
       ...(images === undefined ? [] : [{ path: resolve(images), what: 'the folder of the images' }]),
     ],
   }
+}
+
+/** The files of CAMs of a folder, by image. */
+async function camsOf(folder: string): Promise<Map<string, string>> {
+  const { files } = await listTree(folder, { expected: 'a folder of CAMs, ID.safetensors or ID.npy' })
+  const byId = files.flatMap(file => {
+    const id = camFileId(file)
+    return id === undefined ? [] : [[imageId(`${id}.npy`), join(resolve(folder), file)] as const]
+  })
+  return new Map(byId.reverse()) // the first of two
 }
 
 /** The images of a folder, by mask. */

@@ -10,6 +10,8 @@ export interface SourceMask {
   readonly image: string | undefined
   /** Path of the image below the folder of the images. */
   readonly fileName: string
+  /** Split of the data set; undefined where there are none. */
+  readonly split?: string
   /** File of the image's CAMs, which need not exist. */
   readonly cams: string | undefined
 }

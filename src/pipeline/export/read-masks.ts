@@ -1,6 +1,6 @@
 /** @file Reads the masks of a source one after another as formats take them, with certain classes and scores alone. Imports no torch. */
 import { InputError } from '../../errors.ts'
-import type { ExportImage } from '../../export/index.ts'
+import type { ExportCams, ExportImage } from '../../export/index.ts'
 import { imageSize } from '../../io/image-size.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
@@ -27,10 +27,12 @@ export async function readMask(
   const labels = new Uint8Array(256).fill(0)
   labels[IGNORE] = IGNORE
   const shown = new Map<number, number>()
+  const sure: (readonly [from: number, to: number])[] = []
   for (const [i, k] of kept.entries()) {
     const score = scores?.get(k + 1)
     const unsure = minScore !== undefined && score !== undefined && score < minScore
     labels[k + 1] = unsure ? IGNORE : i + 1
+    if (!unsure) sure.push([k, i])
     if (!unsure && score !== undefined) shown.set(i + 1, score)
   }
   const wrong = map.data.find(label => label > classes.length && label !== IGNORE)
@@ -38,17 +40,18 @@ export async function readMask(
     throw new InputError(source.mask, `has the label ${wrong}, and there are ${classes.length} classes`, {
       expected: 'give the class names that belong to these masks: --labels FILE',
     })
-  const { id, fileName, image, cams } = source
+  const { id, fileName, image, split, cams } = source
   const hasCams = cams !== undefined && (await exists(cams))
   return {
     id,
     fileName,
+    split,
     image,
     width: map.width,
     height: map.height,
     data: map.data.map(label => labels[label]!),
     scores: scores === undefined ? undefined : shown,
-    cams: hasCams ? () => keptCams(cams, kept) : undefined,
+    cams: hasCams ? sizeOf => keptCams(cams, { kept: sure, sizeOf }) : undefined,
   }
 }
 
@@ -83,11 +86,20 @@ async function scoresOf(
   return new Map(labels.map(label => [label, sums[label]! / pixels[label]!]))
 }
 
-async function keptCams(file: string, kept: readonly number[]) {
-  const { width, height, maps } = await readCams(file)
+/** The CAMs of the classes that are kept, under their new numbers. */
+async function keptCams(
+  file: string,
+  {
+    kept,
+    sizeOf = size => size,
+  }: { kept: readonly (readonly [from: number, to: number])[]; sizeOf: Parameters<ReadExportCams>[0] },
+): Promise<ExportCams> {
+  const { width, height, maps } = await readCams(file, { sizeOf })
   return {
     width,
     height,
-    maps: new Map(kept.flatMap((k, i) => (maps.has(k) ? [[i, maps.get(k)!] as const] : []))),
+    maps: new Map(kept.flatMap(([k, i]) => (maps.has(k) ? [[i, maps.get(k)!] as const] : []))),
   }
 }
+
+type ReadExportCams = NonNullable<ExportImage['cams']>

@@ -36,13 +36,14 @@ export async function runMasks(root: string, { data, runs, log }: RunMasksOption
     name: run.name,
     classes: dataset.classes,
     masks: await Promise.all(
-      masks.map(async ({ sample, name, file, source }, i) => {
+      masks.map(async ({ sample, name, file, source, split }, i) => {
         const corrected = join(result, `${name}.png`)
         return {
           id: name,
           mask: (await exists(corrected)) ? corrected : file,
           image: sample.image,
           fileName: names[i]!,
+          split,
           cams: source === 'prediction' ? undefined : camFile(run.maps, sample),
         }
       }),

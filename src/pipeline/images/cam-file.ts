@@ -1,4 +1,5 @@
-/** @file maps/ID.safetensors: the CAMs of one image. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". */
+/** @file maps/ID.safetensors: the CAMs of one image. Tensor `cam` [K, H, W], metadata `classes` "[0,3]". Others' ID.npy are read too. */
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import type { Cams } from '../../evaluate/index.ts'
@@ -6,7 +7,17 @@ import { formatBytes, memoryBudget } from '../../io/available-memory.ts'
 import { readRange, withFile } from '../../io/read-range.ts'
 import { readSafetensorsHeader, writeSafetensors } from '../../io/safetensors.ts'
 import { type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
+import { readNpyCams } from './npy-cams.ts'
 import type { Size } from './step-memory.ts'
+
+/** Endings of files of CAMs: ours, and others' dictionaries. */
+const ENDINGS = ['.safetensors', '.npy'] as const
+
+/** The image's name in that of a file of CAMs; undefined for other files. */
+export function camFileId(name: string): string | undefined {
+  const ending = ENDINGS.find(one => name.endsWith(one) && !name.startsWith('.'))
+  return ending === undefined ? undefined : name.slice(0, -ending.length)
+}
 
 /** The CAMs of one image, maps/ID.safetensors or refined/ID.safetensors. */
 export function camFile(folder: string, { id }: { readonly id: string }): string {
@@ -27,6 +38,7 @@ export async function writeCams(
 
 /** The classes (from 0) of the CAMs in a file, without reading the CAMs. Throws InputError for another kind of file. */
 export async function readCamClasses(path: string): Promise<readonly number[]> {
+  if (isNpy(path)) return [...(await readNpyCams(path)).maps.keys()]
   const { metadata } = await readSafetensorsHeader(path)
   const classes = parseClasses(metadata.classes)
   if (classes === undefined) throw noCams(path)
@@ -49,6 +61,7 @@ export async function readCams(
   path: string,
   { sizeOf = size => size }: { sizeOf?: (own: Size) => Size } = {},
 ): Promise<Cams & { readonly own: Size }> {
+  if (isNpy(path)) return fromNpy(path, sizeOf)
   const { entries, metadata, dataStart } = await readSafetensorsHeader(path)
   const cam = entries.get('cam')
   const classes = parseClasses(metadata.classes)
@@ -79,16 +92,29 @@ export async function readCams(
   return { ...size, maps, own }
 }
 
+const isNpy = (path: string): boolean => path.endsWith('.npy')
+
+async function fromNpy(path: string, sizeOf: (own: Size) => Size): Promise<Cams & { readonly own: Size }> {
+  const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
+  refuseLarge(path, 3 * bytes, `its arrays of ${formatBytes(bytes)} need`) // the file, its arrays, their copies
+  const { width, height, maps } = await readNpyCams(path)
+  const own = { width, height }
+  const size = sizeOf(own)
+  return { ...size, maps: new Map([...maps].map(([k, map]) => [k, shrunk(map, own, size)])), own }
+}
+
 function refuseLargeCams(path: string, { own, size, count }: { own: Size; size: Size; count: number }): void {
   const needed = 4 * count * size.width * size.height + 8 * own.width * own.height
+  refuseLarge(path, needed, `${count} CAMs of ${own.width} x ${own.height} pixels need`)
+}
+
+function refuseLarge(path: string, needed: number, what: string): void {
   if (needed < NEGLIGIBLE) return
   const there = memoryBudget()
   if (needed <= there) return
-  throw new InputError(
-    path,
-    `${count} CAMs of ${own.width} x ${own.height} pixels need about ${formatBytes(needed)}`,
-    { expected: `${formatBytes(there)} of memory may be used; free memory` },
-  )
+  throw new InputError(path, `${what} about ${formatBytes(needed)}`, {
+    expected: `${formatBytes(there)} of memory may be used; free memory`,
+  })
 }
 
 /** The mean of the pixels that fall into each pixel of the smaller size. */

@@ -2,8 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { writeSafetensors } from '../../io/safetensors.ts'
-import { fromFloat32, type TensorData } from '../../io/tensor-data.ts'
 import { METHODS } from '../../methods/list.ts'
 import { memory } from '../../torch/index.ts'
 import { createLog } from '../../train/log.ts'
@@ -119,88 +117,33 @@ describe('a recipe', () => {
   })
 })
 
-describe('a file of weights', () => {
-  const tensors = (...names: readonly (readonly [string, readonly number[]])[]): Map<string, TensorData> =>
-    new Map(
-      names.map(([name, shape]) => [
-        name,
-        fromFloat32(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape),
-      ]),
-    )
-
-  test('has names and shapes, and seems to be of a network', async () => {
-    const file = join(folder, 'deit.safetensors')
-    const blocks = Array.from({ length: 12 }, (_, i) => [`module.blocks.${i}.norm1.weight`, [192]] as const)
-    const weights = tensors(
-      ['module.cls_token', [1, 1, 192]],
-      ['module.patch_embed.proj.weight', [192, 3, 16, 16]],
-      ...blocks,
-    )
-    await writeSafetensors(file, weights)
-    const found = await inspectTarget(file)
-    const text = inspectionText(found, { names: true })
-    expect(text).toContain(
-      '14 tensors, 0.15 M values; the file seems to hold a vision transformer, 12 blocks of width 192 (deit-ti)\n',
-    )
-    expect(text).toContain('  module.blocks       2,304\n')
-    expect(text).toContain('  module.blocks.11.norm1.weight   float32 [192]')
-    expect(inspectionText(found, { names: false })).not.toContain('norm1')
-  })
-
-  test.each([
-    ['fc_edge6.weight', 'an edge network (IRN)'],
-    ['segmentor.cls_token', "SemFormer's segmentation network"],
-    ['crs.0.weight', "SemFormer's class-aware autoencoder"],
-    ['conv1a.weight', 'a ResNet38'],
-  ])('%s is of %s', async (name, network) => {
-    const file = join(folder, 'one.safetensors')
-    await writeSafetensors(file, tensors([name, [2]]))
-    expect(inspectionText(await inspectTarget(file), { names: false })).toContain(
-      `1 tensor, 2 values; the file seems to hold ${network}\n`,
-    )
-  })
-
-  test('of names that nobody knows', async () => {
-    const file = join(folder, 'strange.safetensors')
-    await writeSafetensors(file, tensors(['a', [2]], ['b', [3]]))
-    expect(inspectionText(await inspectTarget(file), { names: false })).toBe(
-      '2 tensors, 5 values; of no network that is known here\n  a  2\n  b  3',
-    )
-  })
-
-  test('modules are the first part that differs', () => {
-    const sizes = moduleSizes([
-      { name: 'net.a.x', shape: [2, 3] },
-      { name: 'net.a.y', shape: [4] },
-      { name: 'net.b', shape: [] },
-    ])
-    expect(sizes).toEqual([
-      { name: 'net.a', values: 10 },
-      { name: 'net.b', values: 1 },
-    ])
-  })
+test('modules are the first part that differs', () => {
+  const sizes = moduleSizes([
+    { name: 'net.a.x', shape: [2, 3] },
+    { name: 'net.a.y', shape: [4] },
+    { name: 'net.b', shape: [] },
+  ])
+  expect(sizes).toEqual([
+    { name: 'net.a', values: 10 },
+    { name: 'net.b', values: 1 },
+  ])
 })
 
 describe('what is wrong is said', () => {
   const refused = (...args: Parameters<typeof inspectTarget>) => expect(inspectTarget(...args)).rejects
   test('targets and options', async () => {
-    await refused('nothing.pth').toThrow(
-      'nothing.pth: there is no such file; a file of weights, a run or a recipe',
-    )
+    await refused('nothing.pth').toThrow('nothing.pth: there is no such file; a run or a recipe')
     await refused('mctformer_dem').toThrow(
       'mctformer_dem: there is no such recipe or run; did you mean mctformer_demo?',
     )
-    await refused(folder).toThrow(
-      `${folder}: is a folder without a recipe.yaml; a run folder, a recipe or a file of weights`,
-    )
+    await refused(folder).toThrow(`${folder}: is a folder without a recipe.yaml; a run folder or a recipe`)
     await refused('cam_demo', { side: 8 }).toThrow('--size: is 8; expected a whole number from 16 to 4096')
     await refused('cam_demo', { numClasses: 1.5 }).toThrow(
       '--classes: is 1.5; expected a whole number from 1 to 253',
     )
     await refused('cam_demo', { set: ['train.epohcs=3'] }).toThrow('train.epochs')
     const file = join(folder, 'strange.safetensors')
-    await refused(file, { side: 96 }).toThrow('--size: has no effect on a file of weights; leave it out')
-    await writeFile(join(folder, 'page.pth'), '<html>')
-    await refused(join(folder, 'page.pth')).toThrow('is a web page, not weights')
+    await writeFile(file, '')
+    await refused(file).toThrow(`${file}: is a file of weights; tagmask weights inspect ${file}`)
   })
 })

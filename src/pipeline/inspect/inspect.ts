@@ -1,4 +1,4 @@
-/** @file `tagmask inspect`: what a recipe, a run or a file of weights is. Loads libtorch for networks alone. */
+/** @file `tagmask inspect`: what the networks of a recipe or a run are. Loads libtorch for networks alone. */
 import { stat } from 'node:fs/promises'
 import { openDataset } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
@@ -8,8 +8,7 @@ import { loadRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { findRecipeOrRun } from '../run/find-run.ts'
 import { existingRunFolder, fromHere } from '../run/run-folder.ts'
-import { inspectFile } from './inspect-file.ts'
-import type { Inspection } from './inspection.ts'
+import type { RecipeInspection } from './inspection.ts'
 
 export interface InspectTargetOptions {
   /** Side of the images, pixels; default: of the training crop. */
@@ -27,13 +26,13 @@ export interface InspectTargetOptions {
 const CLASSES = 20
 
 /**
- * `target` is a file of weights, a run folder, a recipe file, or the name of a bundled recipe or a run. Throws InputError for
- * anything else, and where an option has no effect.
+ * `target` is a run folder, a recipe file, or the name of a bundled recipe or a run. Throws InputError for anything else; a file
+ * of weights is for inspectWeights.
  */
 export async function inspectTarget(
   target: string,
   { side, numClasses, set = [], runs = 'runs', log = silentLog() }: InspectTargetOptions = {},
-): Promise<Inspection> {
+): Promise<RecipeInspection> {
   for (const [name, value, [least, most]] of [
     ['--size', side, [16, 4096]],
     ['--classes', numClasses, [1, 253]],
@@ -42,12 +41,8 @@ export async function inspectTarget(
       throw new InputError(name, `is ${value}`, {
         expected: `expected a whole number from ${least} to ${most}`,
       })
-  const given = { '--size': side, '--classes': numClasses, '--set': set[0] }
   if (await isWeightFile(target)) {
-    const [flag] = Object.entries(given).find(([, value]) => value !== undefined) ?? []
-    if (flag !== undefined)
-      throw new InputError(flag, 'has no effect on a file of weights', { expected: 'leave it out' })
-    return inspectFile(target)
+    throw new InputError(target, 'is a file of weights', { expected: `tagmask weights inspect ${target}` })
   }
   const recipe = await recipeAt(target, { set, runs })
   const classes = numClasses ?? (await classesOf(recipe, log))
@@ -60,7 +55,7 @@ async function isWeightFile(target: string): Promise<boolean> {
   if (await isFile(target)) return true
   if (/\.(safetensors|pth|pt|bin|npz)$/.test(target))
     throw new InputError(target, 'there is no such file', {
-      expected: 'a file of weights, a run or a recipe',
+      expected: 'a run or a recipe',
     })
   return false
 }
@@ -73,7 +68,7 @@ async function recipeAt(
   const found = await findRecipeOrRun(target, { runs }).catch(async (error: unknown) => {
     if (!(await stat(target).catch(() => undefined))?.isDirectory()) throw error
     throw new InputError(target, 'is a folder without a recipe.yaml', {
-      expected: 'a run folder, a recipe or a file of weights',
+      expected: 'a run folder or a recipe',
     })
   })
   const file = 'run' in found ? (await existingRunFolder(found.run)).run.recipe : found.recipe

@@ -1,27 +1,55 @@
 /** @file An inspection as the lines of a terminal. Imports no torch. */
 import { count } from '../../io/count.ts'
 import type {
-  Inspection,
+  FileInspection,
   ModuleSize,
   NamedTensor,
   NetworkInspection,
+  RecipeInspection,
   StepMemory,
   Work,
 } from './inspection.ts'
 
 /** Lines without an end of line; `names`: also each tensor's name, type and shape. */
-export function inspectionText(inspection: Inspection, { names }: { names: boolean }): string {
+export function inspectionText(
+  inspection: RecipeInspection | FileInspection,
+  { names }: { names: boolean },
+): string {
   const blocks =
     inspection.kind === 'file'
-      ? [
-          [
-            `${count(inspection.tensors.length, 'tensor')}, ${millions(inspection.values)} values${inspection.guess === undefined ? '; of no network that is known here' : `; ${inspection.guess}`}`,
-            ...moduleLines(inspection.modules),
-          ],
-          ...(names ? [tensorLines(inspection.tensors)] : []),
-        ]
+      ? fileBlocks(inspection, { names })
       : [[inspection.words], ...inspection.networks.map(network => networkLines(network, { names }))]
   return blocks.map(lines => lines.join('\n')).join('\n\n')
+}
+
+function fileBlocks(
+  { recognised, guess, normalisation, tensors, values, modules }: FileInspection,
+  { names }: { names: boolean },
+): string[][] {
+  const what = recognised?.network ?? guess ?? 'of no network that is known here'
+  const { method, settings = [], classes, patch, open, notes = [] } = recognised ?? {}
+  const grid = patch?.grid
+  const facts: [string, string][] = [
+    ...(method === undefined ? [] : [['method', method] as [string, string]]),
+    ...(settings.length === 0 ? [] : [['recipe', settings.join(', ')] as [string, string]]),
+    ...(classes === undefined ? [] : [['classes', String(classes)] as [string, string]]),
+  ]
+  if (patch !== undefined) {
+    const whole = grid === undefined ? '' : `, ${grid} x ${grid} of them (images of ${grid * patch.side})`
+    facts.push(['patches', `${patch.side} pixels${whole}`])
+  }
+  if (normalisation !== undefined) {
+    const { mean, std, words, doubtful } = normalisation
+    const doubt = doubtful === undefined ? '' : `; ${doubtful}`
+    facts.push(['pixels', `mean [${mean.join(', ')}], std [${std.join(', ')}]: ${words}${doubt}`])
+  }
+  if (open !== undefined) facts.push(['open', open.problem])
+  for (const note of notes) facts.push(['note', note])
+  return [
+    [`${count(tensors.length, 'tensor')}, ${millions(values)} values; ${what}`, ...columns(facts)],
+    moduleLines(modules),
+    ...(names ? [tensorLines(tensors)] : []),
+  ]
 }
 
 function networkLines(

@@ -1,4 +1,6 @@
 /** @file What `tagmask inspect` finds: plain values. Imports no torch. */
+import type { ProposedNormalisation, Recognised } from '../../models/recognised.ts'
+
 /** A parameter or buffer. */
 export interface NamedTensor {
   readonly name: string
@@ -56,12 +58,14 @@ export interface RecipeInspection {
 /** A file of weights. */
 export interface FileInspection {
   readonly kind: 'file'
-  /** What it seems to hold, by its names; undefined for unknown names. */
+  /** What it is; undefined for unknown names. */
+  readonly recognised: Recognised | undefined
+  /** What it seems to hold where nothing here has it, by single names. */
   readonly guess: string | undefined
+  /** Of the pixels that the weights expect. */
+  readonly normalisation: ProposedNormalisation | undefined
   /** Of floating-point tensors. */
   readonly values: number
   readonly modules: readonly ModuleSize[]
   readonly tensors: readonly NamedTensor[]
 }
-
-export type Inspection = RecipeInspection | FileInspection

@@ -9,6 +9,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { warnOfRandomStart } from '../run/random-weights.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { autoencoder as stage } from '../stages/autoencoder/index.ts'
+import { warnOfNormalisation } from '../weights/normalisation.ts'
 import { loadTrained, prepareTorch, sayLoaded } from './build-method.ts'
 import { compareClasses } from './weight-classes.ts'
 
@@ -37,6 +38,7 @@ export async function startAutoencoder(
     return false
   }
   const weights = await readWeights(file)
+  await warnOfNormalisation(file, weights, { used: recipe.normalise, key: 'normalise', log })
   const loaded = autoencoder.loadPretrained(weights, { file })
   sayLoaded(loaded, { log, network: autoencoder.network, names: weights.keys(), from: file })
   const isWhole = loaded.missing.every(name => UNUSED.test(name))

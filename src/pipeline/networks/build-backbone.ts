@@ -15,6 +15,7 @@ import { type BackboneName, backboneShape } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { randomBackbone, warnOfRandomStart } from '../run/random-weights.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { warnOfNormalisation } from '../weights/normalisation.ts'
 import { trainedWeights } from './build-method.ts'
 
 export interface BackboneOptions {
@@ -64,6 +65,11 @@ export async function startBackbone(
     return
   }
   const weights = await readWeights(from)
+  if (file !== null) {
+    const own = stage === 'segment' ? recipe.segment?.normalise : undefined
+    const key = own == null ? 'normalise' : 'segment.normalise'
+    await warnOfNormalisation(from, weights, { used: own ?? recipe.normalise, key, log })
+  }
   const loaded = network.loadPretrained(weights, { file: from })
   const { info, warning } = describeLoaded(loaded, { names: weights.keys(), own: network.stateDict() })
   log.info(`${stage}: weights from ${fromHere(from)} (${info})`)

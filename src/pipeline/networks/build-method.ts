@@ -15,6 +15,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import { warnOfRandomStart } from '../run/random-weights.ts'
 import type { RunFolder } from '../run/run-folder.ts'
 import { train } from '../stages/train/index.ts'
+import { warnOfNormalisation } from '../weights/normalisation.ts'
 import { compareClasses } from './weight-classes.ts'
 
 /** Sets threads and seed of the recipe; returns the device. Throws InputError if it is unavailable. */
@@ -44,6 +45,7 @@ export async function startFromWeights(
     return
   }
   const weights = await readWeights(recipe.weights)
+  await warnOfNormalisation(recipe.weights, weights, { used: recipe.normalise, key: 'normalise', log })
   const loaded = method.loadPretrained(weights, { file: recipe.weights })
   sayLoaded(loaded, { log, network: method.network, names: weights.keys(), from: recipe.weights })
 }

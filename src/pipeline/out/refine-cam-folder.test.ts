@@ -106,7 +106,7 @@ it('maps without an image, of another size, or cut short are named and left out'
 
 it('folders that hold nothing of their kind', async () => {
   await expect(refine({ maps: join(folder, 'photos') })).rejects.toThrow(
-    /photos: holds no CAMs; give a folder of CAMs \(ID\.safetensors\), such as maps\/ of a run$/,
+    /photos: holds no CAMs; give a folder of CAMs \(ID\.safetensors or ID\.npy\), such as maps\/ of a run$/,
   )
   await expect(refine({ maps: join(folder, 'absent') })).rejects.toThrow(
     /absent: is no folder that can be listed/,

@@ -16,7 +16,7 @@ import { parLabels } from '../../refine/par/cam-par.ts'
 import { parImageMemory } from '../../refine/par/memory.ts'
 import type { ParParameters } from '../../refine/par/parameters.ts'
 import type { Log } from '../../train/log.ts'
-import { readCamClasses } from '../images/cam-file.ts'
+import { camFileId, readCamClasses } from '../images/cam-file.ts'
 import { readCamsAndImage } from '../images/cams-and-image.ts'
 import { eachImage } from '../images/each-image.ts'
 import type { Size } from '../images/step-memory.ts'
@@ -50,8 +50,6 @@ export interface RefineCamFolderOptions {
   readonly log: Log
 }
 
-const ENDING = '.safetensors'
-
 /**
  * Writes out/ID.png, as many images at a time as there are threads; returns how many there are. Maps without an image and
  * files that cannot be used are named and left out, or thrown when `strict`. Throws InputError when a folder holds nothing of
@@ -71,14 +69,13 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
       { path: maps, what: 'the folder of the maps' },
     ],
   })
-  const found = (await listMaps(maps)).map(name => name.slice(0, -ENDING.length))
+  const found = await listMaps(maps)
   const listed = await openImages(images, { report: sentence => log.warn(sentence) })
   const samples = new Map(listed.map(({ id, image }) => [id, image]))
-  const classes = await refuseManyClasses(maps, found)
-  const targets = found.map((id): Target => {
+  const classes = await refuseManyClasses(found)
+  const targets = [...found].map(([id, map]): Target => {
     const image = samples.get(id)
-    const from = [mapFile(maps, id)]
-    return image === undefined ? { id, from } : { id, image, from: [...from, image] }
+    return image === undefined ? { id, map, from: [map] } : { id, map, image, from: [map, image] }
   })
   const folder = await openOutFolder({
     out,
@@ -118,20 +115,17 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
       },
     },
   )
-  return found.length - lost.length
+  return found.size - lost.length
 }
 
-/** `image`: the file of the image, where there is one. */
-type Target = OutImage & { readonly image?: string }
-
-const mapFile = (maps: string, id: string): string => join(maps, `${id}${ENDING}`)
+/** `map`: the file of the CAMs; `image`: that of the image, where there is one. */
+type Target = OutImage & { readonly map: string; readonly image?: string }
 
 async function refineOne(
-  { id, image: path }: Target,
+  { id, map: file, image: path }: Target,
   sizeOf: (own: Size) => Size,
-  { maps, images, alpha, refinement: { method, parameters } }: RefineCamFolderOptions,
+  { images, alpha, refinement: { method, parameters } }: RefineCamFolderOptions,
 ): Promise<LabelMap> {
-  const file = mapFile(maps, id)
   if (path === undefined) {
     throw new InputError(file, `there is no image ${id} in ${images}`, {
       expected: 'give the folder of the images that the maps were made from',
@@ -177,10 +171,9 @@ function scoresIn(cams: Cams, file: string): Cams {
 }
 
 /** The classes of all maps. Throws InputError, before any work, when a label would not fit into a mask of 8 bits. */
-async function refuseManyClasses(maps: string, ids: readonly string[]): Promise<number[]> {
+async function refuseManyClasses(files: ReadonlyMap<string, string>): Promise<number[]> {
   const classes = new Set<number>()
-  for (const id of ids) {
-    const file = mapFile(maps, id)
+  for (const file of files.values()) {
     const own = await readCamClasses(file).catch(() => []) // a file that cannot be read is named when its turn comes
     const wrong = own.find(k => k < 0 || k >= MOST_CLASSES)
     if (wrong !== undefined) {
@@ -213,12 +206,21 @@ async function readNames(path: string): Promise<string[]> {
   }
 }
 
-async function listMaps(folder: string): Promise<string[]> {
-  const expected = 'give a folder of CAMs (ID.safetensors), such as maps/ of a run'
+/** Files of CAMs by the names of their images. */
+async function listMaps(folder: string): Promise<Map<string, string>> {
+  const expected = 'give a folder of CAMs (ID.safetensors or ID.npy), such as maps/ of a run'
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new InputError(folder, 'is no folder that can be listed', { expected, cause })
   })
-  const maps = names.filter(name => name.endsWith(ENDING) && !name.startsWith('.')).sort()
-  if (maps.length === 0) throw new InputError(folder, 'holds no CAMs', { expected })
+  const maps = new Map<string, string>()
+  for (const name of names.sort()) {
+    const id = camFileId(name)
+    if (id === undefined) continue
+    const twin = maps.get(id)
+    if (twin !== undefined)
+      throw new InputError(twin, `and ${name} are both CAMs of ${id}`, { expected: 'take one of them out' })
+    maps.set(id, join(folder, name))
+  }
+  if (maps.size === 0) throw new InputError(folder, 'holds no CAMs', { expected })
   return maps
 }

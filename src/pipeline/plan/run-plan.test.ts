@@ -52,7 +52,11 @@ describe('the plan of a run', () => {
   })
 
   it('is a page of lines', async () => {
-    const text = planText(await plan('train.steps=10'))
+    const made = await plan('train.steps=10')
+    const text = planText(made)
+    expect(planText(made, { alone: true }).slice(text.length)).toBe(
+      `\n  check     tagmask data check ${made.data} reads every image and mask to its end`,
+    )
     const row = (name: string): string => text.split('\n').find(line => line.startsWith(`  ${name}`)) ?? ''
     expect(text.split('\n')[0]).toBe('plan')
     expect(row('images')).toBe(

@@ -4,6 +4,8 @@ import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yam
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
+import { namedWeight } from '../../models/named-weights.ts'
+import { weightsPath } from '../weights/weight-cache.ts'
 import { flattenKeys } from './compare.ts'
 import { findRecipe } from './find.ts'
 import { applyOverrides, type Override, parseSet } from './overrides.ts'
@@ -73,7 +75,7 @@ function readRecipe(
     throw new InputError(`${file}:${yaml.line}`, yaml.problem, { expected: yaml.expected })
   const { document, lines, value } = yaml
   const own = rootOf(value, file)
-  const tree = applyOverrides(own, overrides)
+  const tree = withCachedWeights(applyOverrides(own, overrides))
   const result = recipeSchema.safeParse(tree, { reportInput: true })
   if (result.success) return { recipe: result.data, written: new Set(flattenKeys(own).keys()) }
   throw recipeError(
@@ -83,6 +85,17 @@ function readRecipe(
       placeInFile(document, path, file, lines) ??
       overrideBelow(path, overrides) ??
       file,
+  )
+}
+
+/** The tree with the cached file of named weights in place of their name. */
+function withCachedWeights(tree: Tree): Tree {
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => {
+      if (isTree(value)) return [key, withCachedWeights(value)]
+      const isName = key === 'weights' && typeof value === 'string' && namedWeight(value) !== undefined
+      return [key, isName ? weightsPath(value) : value]
+    }),
   )
 }
 

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
+import { weightsPath } from '../weights/weight-cache.ts'
 import { isTextAt, keysAt, recipeKeys } from './keys.ts'
 import { isTree, type Tree } from './tree.ts'
 import { parseYaml } from './yaml.ts'
@@ -16,8 +17,11 @@ export interface Override {
 /** Characters of a setting in messages. */
 const MAX_SHOWN = 200
 
-/** Last words of keys that name a file or folder: absolute, so that the run can be resumed from anywhere. */
-const PATHS = new Set(['root', 'weights'])
+/** Last words of keys that name a file or folder, or weights: absolute, so that the run can be resumed from anywhere. */
+const PATHS: ReadonlyMap<string, (value: string) => string> = new Map([
+  ['root', value => resolve(value)],
+  ['weights', value => weightsPath(value)],
+])
 
 /** Reads `train.epochs=5`; the value is YAML (`true`, `1e-4`, `[1, 0.5]`, `null`, text). Throws InputError for a
  * missing `=`, a key that does not exist (naming the nearest), and broken YAML. */
@@ -32,8 +36,8 @@ export function parseSet(text: string): Override {
   checkPath(path, source)
   const raw = text.slice(at + 1).trim()
   const value = parseValue(raw, path, source)
-  const isPath = typeof value === 'string' && PATHS.has(path[path.length - 1]!)
-  return { path, value: isPath ? resolve(value) : value, source }
+  const pathOf = PATHS.get(path[path.length - 1]!)
+  return { path, value: typeof value === 'string' && pathOf !== undefined ? pathOf(value) : value, source }
 }
 
 /** The tree with the values set and absent sections added. The given tree is not changed. */

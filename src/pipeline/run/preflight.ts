@@ -8,10 +8,14 @@ import { readWeights } from '../../io/weights.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
 import { torchvisionName } from '../../models/resnet50/weight-names.ts'
 import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
+import { fromHuggingFace } from '../../models/vit/hugging-face.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
 import { backboneShape } from '../recipe/backbone.ts'
+import { methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
+import { weightFacts } from '../weights/identify.ts'
+import { warnOfNormalisation } from '../weights/normalisation.ts'
 import { openScoredSplit } from './open-data.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageName } from './stage.ts'
@@ -26,6 +30,8 @@ export interface PreflightOptions {
   readonly stages: readonly StageName[]
   /** Read every file of weights now, also one that its stage would read at once. */
   readonly readAll?: boolean
+  /** Whether a key was written by somebody; default: all were. */
+  readonly isChosen?: (key: string) => boolean
   readonly log: Log
 }
 
@@ -63,21 +69,30 @@ const RESNET_ANCHORS = { ResNet38: 'conv1a.weight', ResNet50: 'layer1.0.conv1.we
 
 /** Weight files are read whole, which finds truncated ones; names and sizes must be those of the stage's backbone. */
 async function checkWeights(
-  { recipe, run, stages, readAll = false }: PreflightOptions,
+  { recipe, run, stages, readAll = false, isChosen = () => true, log }: PreflightOptions,
   weights: Awaited<ReturnType<typeof weightFiles>>,
 ): Promise<void> {
   for (const { file, key, stage, backbone: backboneOf, ofAnother } of weights) {
     if (!stages.includes(stage) || ofAnother) continue
     const marker = await readMarker(run, stage)
-    const first = !readAll && stages[0] === stage // it reads the file at once
-    if (first || marker?.state === 'done') continue
+    if (marker?.state === 'done') continue
+    const { checkFile } = methodOf(recipe)
+    if (backboneOf === undefined) checkFile?.(recipe, { file, ...(await weightFacts(file)), isChosen })
+    if (!readAll && stages[0] === stage) continue // it reads the file at once
     const backbone = backboneOf?.(recipe) ?? 'model'
     const vit = backboneShape(backbone, recipe)
     if (vit === undefined && backbone === 'model') {
       if (readAll) await readWeights(file)
       continue // its method says what fits when it loads them
     }
-    checkBackbone(await readWeights(file), {
+    const weights = await readWeights(file)
+    const segments = key === 'segment.weights' ? recipe.segment?.normalise : undefined
+    const used = {
+      used: segments ?? recipe.normalise,
+      key: segments == null ? 'normalise' : 'segment.normalise',
+    }
+    await warnOfNormalisation(file, weights, { ...used, log })
+    checkBackbone(weights, {
       file,
       key,
       vit,
@@ -102,7 +117,8 @@ function checkBackbone(
   },
 ): void {
   const anchor = vit === undefined ? RESNET_ANCHORS[resnet] : 'patch_embed.proj.weight'
-  const names = [...given.keys()].map(name => (vit === undefined ? (torchvisionName(name) ?? name) : name))
+  const weights = vit === undefined ? given : fromHuggingFace(given)
+  const names = [...weights.keys()].map(name => (vit === undefined ? (torchvisionName(name) ?? name) : name))
   if (vit !== undefined && names.some(name => name.endsWith('embedding/kernel'))) return // augreg has other names
   if (!names.some(name => name === anchor || name.endsWith(`.${anchor}`)))
     throw new InputError(
@@ -115,8 +131,7 @@ function checkBackbone(
     )
   if (vit === undefined) return
   const { depth, embedDim } = vit
-  const { weights } = unwrapNames(given, { anchor, file })
-  const found = geometryOf(weights)
+  const found = geometryOf(unwrapNames(weights, { anchor, file }).weights)
   if (found.width === undefined)
     throw new InputError(file, 'holds no class token, as a vision transformer has it', {
       field: key,

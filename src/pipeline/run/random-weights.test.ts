@@ -18,11 +18,11 @@ describe('a training that starts from nothing', () => {
     const [train, affinity, segment] = await said('mctformer-v2_deit-s_voc12')
     expect(train).toBe(
       `${START}the classification network has seen no image before, and its masks will be poor; ` +
-        'download https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth (or deit_small_patch16_224 of timm), then give --weights FILE',
+        'give --weights deit-s, which fetches https://dl.fbaipublicfiles.com/deit/deit_small_patch16_224-cd65a155.pth',
     )
     expect(affinity).toBe(
       `${START}resnet38 of affinity has seen no image before, and its masks will be poor; ` +
-        'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa, then give --set affinity.weights=FILE',
+        'download res38_cls.pth, linked from https://github.com/jiwoon-ahn/psa, then give --set affinity.weights=FILE',
     )
     expect(segment).toBe(affinity!.replaceAll('affinity', 'segment'))
     const [tiny] = await said('mctformer-v2_deit-ti_voc-mini')
@@ -33,21 +33,21 @@ describe('a training that starts from nothing', () => {
     const [train] = await said('mctformer_demo', ['data.layout=folder'])
     expect(train).toBe(
       `${START}the classification network has seen no image before, and its masks will be poor; nobody publishes weights of this ` +
-        'width: take --set model.width=deit-ti, download https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth, then give --weights FILE',
+        'width: take --set model.width=deit-ti, and give --weights deit-ti, which fetches https://dl.fbaipublicfiles.com/deit/deit_tiny_patch16_224-a1311bcf.pth',
     )
   })
 
   test('names the key and the weights of its own encoder', async () => {
     const [mit] = await said('afa_mit-b1_voc12')
     expect(mit).toContain(
-      'be poor; download mit_b1.pth, linked from https://github.com/NVlabs/SegFormer, then give --weights FILE',
+      'be poor; give --weights mit-b1, which fetches https://download.openmmlab.com/mmsegmentation/v0.5/pretrain/segformer/mit_b1_20220624-02e5a6a1.pth',
     )
     const [, edges] = await said('mctformer-v2_deit-s_voc12', [
       'affinity.network=edge',
       'affinity.backbone=resnet50',
     ])
     expect(edges).toContain(
-      '; download https://download.pytorch.org/models/resnet50-19c8e357.pth, then give --set affinity.weights=FILE',
+      '; give --set affinity.weights=resnet50, which fetches https://download.pytorch.org/models/resnet50-19c8e357.pth',
     )
     const [custom] = await said('afa_demo', ['data.layout=folder'])
     expect(custom).toContain('nobody publishes weights of this width: take --set model.backbone=deit-ti, ')

@@ -1,5 +1,6 @@
 /** @file Warnings of trainings from random weights, in capitals, before the first step of a run. Imports no torch. */
 import { stat } from 'node:fs/promises'
+import { type NamedWeight, namedWeight } from '../../models/named-weights.ts'
 import { checkpointFiles } from '../../train/checkpoint-files.ts'
 import type { Log } from '../../train/log.ts'
 import type { BackboneName } from '../recipe/backbone.ts'
@@ -8,29 +9,28 @@ import type { RunFolder } from './run-folder.ts'
 import type { StageDefinition } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
 
-const DEIT_FILES = 'https://dl.fbaipublicfiles.com/deit/'
-/** Where ImageNet weights of each size are: the file of DeiT's authors, and timm's name for them. */
-const DEIT: Readonly<Record<string, { readonly file: string; readonly timm: string }>> = {
-  'deit-ti': { file: 'deit_tiny_patch16_224-a1311bcf.pth', timm: 'deit_tiny_patch16_224' },
-  'deit-s': { file: 'deit_small_patch16_224-cd65a155.pth', timm: 'deit_small_patch16_224' },
-  'deit-b': { file: 'deit_base_patch16_224-b5f2ef4d.pth', timm: 'deit_base_patch16_224' },
-}
-const RESNETS = {
-  resnet38: 'download ResNet-38 (res38_cls.pth), linked from https://github.com/jiwoon-ahn/psa',
-  resnet50: 'download https://download.pytorch.org/models/resnet50-19c8e357.pth',
-} as const
-
-/** The warning for a network. `size`: its DeiT size, if any; `key` chooses it; `flag`: the option that gives weights. */
+/** The warning for a network. `size`: its name, which published weights may have, too; `key` chooses it; `flag`: the option that gives weights. */
 export function randomStart(
   what: string,
-  {
-    size,
-    key,
-    flag,
-    source = sourceOf(size, key),
-  }: { size: string | undefined; key: string; flag: string; source?: string | undefined },
+  { size, key, flag }: { size: string | undefined; key: string; flag: string },
 ): string {
-  return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${source}, then give ${flag}`
+  return `TRAINING STARTS FROM RANDOM WEIGHTS: ${what} has seen no image before, and its masks will be poor; ${remedy(size, { key, flag })}`
+}
+
+function remedy(size: string | undefined, { key, flag }: { key: string; flag: string }): string {
+  const weight = size === undefined ? undefined : namedWeight(size)
+  if (weight === undefined) {
+    const small = namedWeight('deit-ti')!
+    return `nobody publishes weights of this width: take --set ${key}=${small.name}, and give ${given(flag, small)}`
+  }
+  if (weight.address === undefined)
+    return `download ${weight.file}, linked from ${weight.page}, then give ${flag}`
+  return `give ${given(flag, weight)}`
+}
+
+/** "--weights deit-s, which fetches ADDRESS" */
+function given(flag: string, { name, address }: NamedWeight): string {
+  return `${flag.replace('FILE', name)}, which fetches ${address}`
 }
 
 /** The warning for the backbone of a stage's section; undefined where it starts from weights. */
@@ -40,13 +40,7 @@ export function randomBackbone(
 ): string | undefined {
   if (weights !== null || backbone === 'model') return undefined
   const flag = `--set ${section}.weights=FILE`
-  const source = backbone === 'resnet38' || backbone === 'resnet50' ? { source: RESNETS[backbone] } : {}
-  return randomStart(`${backbone} of ${section}`, {
-    size: backbone,
-    key: `${section}.backbone`,
-    flag,
-    ...source,
-  })
+  return randomStart(`${backbone} of ${section}`, { size: backbone, key: `${section}.backbone`, flag })
 }
 
 /** Logs the warning, unless this session has logged it or the training resumes. */
@@ -73,11 +67,4 @@ export async function warnOfRandomStarts(
     const text = randomStart?.(recipe)
     if (text !== undefined && (force || (await readMarker(run, name)) === undefined)) log.warn(text)
   }
-}
-
-function sourceOf(size: string | undefined, key: string): string {
-  const deit = size === undefined ? undefined : DEIT[size]
-  if (deit === undefined)
-    return `nobody publishes weights of this width: take --set ${key}=deit-ti, download ${DEIT_FILES}${DEIT['deit-ti']!.file}`
-  return `download ${DEIT_FILES}${deit.file} (or ${deit.timm} of timm)`
 }

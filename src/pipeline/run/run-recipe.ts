@@ -12,6 +12,7 @@ import type { Override } from '../recipe/overrides.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, stagesOf } from '../stages/list.ts'
 import { watchRun } from '../stages/report/live-report.ts'
+import { weightsPath } from '../weights/weight-cache.ts'
 import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
 import { openRunData } from './open-data.ts'
@@ -29,13 +30,14 @@ import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
 import { runStages } from './run-stages.ts'
 import type { StageName } from './stage.ts'
+import { fetchNamedWeights } from './weight-files.ts'
 
 export interface RunRecipeOptions {
   /** A recipe file, the name of a bundled recipe, or a run to resume: its folder, or its name in `runs`. */
   readonly recipe: string
   /** Folder of the data set: data.root. */
   readonly data?: string
-  /** File of the weights that training starts from. */
+  /** File of the weights that training starts from, or their name (NAMED_WEIGHTS). */
   readonly weights?: string
   /** `key=value` texts, as after --set: `train.epochs=5`. */
   readonly set?: readonly string[]
@@ -115,7 +117,9 @@ export async function runRecipe({
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
-  await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, log })
+  await fetchNamedWeights(recipe, { log, signal })
+  const isChosen = (key: string): boolean => chosen.written.has(key) || chosen.set.has(key)
+  await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, isChosen, log })
   if (onPlan !== undefined)
     onPlan(
       await planRun({ recipe, dataset, valDataset, run: runFolder(root), stages, force, lookAtAll: dryRun }),
@@ -168,8 +172,8 @@ function watchInBackground(run: RunFolder, log: Log): { stop(): Promise<void> } 
 /** Absolute, so that the run can be resumed from anywhere. */
 function pathOverrides({ data, weights }: { [K in 'data' | 'weights']: string | undefined }): Override[] {
   const of = (path: string[], value: string | undefined): Override[] =>
-    value === undefined ? [] : [{ path, value: resolve(value), source: path.join('.') }]
-  return [...of(['data', 'root'], data), ...of(['weights'], weights)]
+    value === undefined ? [] : [{ path, value, source: path.join('.') }]
+  return [...of(['data', 'root'], data && resolve(data)), ...of(['weights'], weights && weightsPath(weights))]
 }
 
 /** Checks the numbers of threads before any work. Throws InputError. */

@@ -135,7 +135,7 @@ describe('stages', () => {
 
   it('refuse a weight file that is not there before anything is done, by its key', async () => {
     await expect(go(recipeWith('segment.weights=/nowhere/res38.pth'))).rejects.toThrow(
-      '/nowhere/res38.pth (segment.weights): there is no such weight file; give a .safetensors or .pth file with --set segment.weights=FILE',
+      '/nowhere/res38.pth (segment.weights): there is no such weight file; give a .safetensors or .pth file with --set segment.weights=FILE, or a name of published weights (tagmask weights list)',
     )
     expect(calls).toEqual([])
   })
@@ -201,7 +201,7 @@ describe('stages', () => {
 
   it('name a weight file that does not exist', async () => {
     await expect(go(recipeWith('weights=/no/such.pth'))).rejects.toThrow(
-      '/no/such.pth (weights): there is no such weight file; give a .safetensors or .pth file with --weights',
+      '/no/such.pth (weights): there is no such weight file; give a .safetensors or .pth file with --weights, or a name of published weights (tagmask weights list)',
     )
     await expect(go(recipeWith(`weights=${tmpdir()}`))).rejects.toThrow('(weights): is a folder')
   })

@@ -40,6 +40,8 @@ export interface RunTraining<B extends SampleBatch>
   /** The recipe's keys of its learning rate and batch size, for messages. */
   readonly keys: { readonly lr: string; readonly batchSize: string }
   readonly settings: TrainingSettings
+  /** For the metadata of its weights. */
+  readonly words?: Readonly<Record<string, string>> | undefined
   readonly openLoader: (options: LoaderOptions) => BatchSource<B>
   readonly optimiser: () => Optimiser
   readonly learningRate: (length: TrainingLength) => LearningRate
@@ -51,7 +53,7 @@ export interface RunTraining<B extends SampleBatch>
  */
 export function runTraining<B extends SampleBatch>(
   context: StageContext,
-  { settings, openLoader, optimiser, learningRate, events, examples, ...training }: RunTraining<B>,
+  { settings, openLoader, optimiser, learningRate, events, examples, words, ...training }: RunTraining<B>,
 ): Promise<void> {
   const { recipe, dataset, signal, log } = context
   const { data, precision, device, report } = recipe
@@ -73,7 +75,7 @@ export function runTraining<B extends SampleBatch>(
       ...training,
       loader,
       optimiser: optimiser(),
-      words: classWords(dataset.classes),
+      words: { ...classWords(dataset.classes), ...words },
       tensorboard: report.tensorboard ? events : undefined,
       examples: examples && examplesOf(context, examples),
       learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),

@@ -59,8 +59,8 @@ Examples:
   ],
   randomStart(recipe) {
     if (recipe.weights !== null || recipe.data.layout === 'demo') return undefined
-    const { name: size, key, source } = encoderOf(recipe)
-    return randomStart('the classification network', { size, key, source, flag: '--weights FILE' })
+    const { name: size, key } = encoderOf(recipe)
+    return randomStart('the classification network', { size, key, flag: '--weights FILE' })
   },
   load: async () => (await import('./train.ts')).trainStage,
 }

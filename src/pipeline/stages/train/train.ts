@@ -9,7 +9,7 @@ import { collectLost } from '../../images/lost-images.ts'
 import { buildAutoencoder, loadAutoencoder } from '../../networks/build-autoencoder.ts'
 import { buildMethod, startFromWeights } from '../../networks/build-method.ts'
 import { writeLabelNames } from '../../networks/build-segmentation.ts'
-import { autoencoderOf, encoderOf } from '../../recipe/method.ts'
+import { autoencoderOf, encoderOf, methodOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
@@ -67,6 +67,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
     title: 'train',
     keys: { lr: 'train.optimiser.lr', batchSize: 'train.batchSize' },
     settings,
+    words: methodOf(recipe).metadata?.(recipe),
     network: method.network,
     frozen: method.frozen,
     memory,
