@@ -120,7 +120,7 @@ describe('imports', () => {
   it('of packages stay where they belong', () => {
     const owners: Record<string, RegExp> = {
       '@stricli/core': /^src\/cli\//,
-      yaml: /^src\/(data|pipeline|export)\//,
+      yaml: /^src\/(io|pipeline|export)\//,
       sax: /^src\/io\//,
       sharp: /^src\/(io|data|pipeline)\//,
       'fast-png': /^src\/io\//,

@@ -95,7 +95,7 @@ function partsOf(
 /** The parts of a region: one for each polygon, together its union. */
 function regionRuns(value: unknown, { width, height, file }: Size & { file: string }): RunLengths[] {
   const { id, segmentation } = value as { readonly id?: unknown; readonly segmentation?: unknown }
-  const field = `annotation ${String(id)}`
+  const field = `annotation ${typeof id === 'number' || typeof id === 'string' ? id : ''}`.trim()
   if (!Array.isArray(segmentation)) return [readRuns(segmentation, { width, height, file, field })]
   const polygons: readonly unknown[] = typeof segmentation[0] === 'number' ? [segmentation] : segmentation
   return polygons.flatMap(corners => {

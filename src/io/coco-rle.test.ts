@@ -121,6 +121,9 @@ describe('run lengths of a file', () => {
     expect(saidOf({ counts: [6] })).toBe(
       `a.json (annotation 1): has run lengths without their size; ${expected}`,
     )
+    expect(saidOf({ size: [{ toString: 1 }, 3], counts: [6] })).toBe(
+      `a.json (annotation 1): has run lengths without their size; ${expected}`,
+    )
     expect(saidOf(null)).toBe(`a.json (annotation 1): has run lengths without their size; ${expected}`)
   })
 

@@ -105,10 +105,11 @@ export function readRuns(
   const refuse = (problem: string, expected = FORM): InputError =>
     new InputError(file, problem, { field, expected })
   const { size, counts: written } = (value ?? {}) as { readonly size?: unknown; readonly counts?: unknown }
-  if (!Array.isArray(size) || size.length !== 2) throw refuse('has run lengths without their size')
+  if (!Array.isArray(size) || size.length !== 2 || !size.every(Number.isFinite))
+    throw refuse('has run lengths without their size')
   if (size[0] !== height || size[1] !== width)
     throw refuse(
-      `has run lengths of ${String(size[1])} x ${String(size[0])}, and the image has ${width} x ${height}`,
+      `has run lengths of ${size[1]} x ${size[0]}, and the image has ${width} x ${height}`,
       'size is [height, width] of the image',
     )
   const counts = typeof written === 'string' ? unpackCounts(written) : written

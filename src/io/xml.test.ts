@@ -49,6 +49,19 @@ describe('XML', () => {
     expect(() => texts('')).not.toThrow()
   })
 
+  it('is refused at once when an unknown declaration goes on and on', () => {
+    const began = performance.now()
+    expect(() => texts(`<a>\n<!${'!'.repeat(2 ** 20)}</a>`)).toThrow(
+      'a.xml (line 2): is not well-formed XML (Unknown declaration); export it again',
+    )
+    expect(performance.now() - began).toBeLessThan(2000)
+    expect(() =>
+      texts(
+        `<!DOCTYPE a ${' '.repeat(10_000)}><a><![CDATA[${'<!x'.repeat(5000)}]]><!--${'<!x'.repeat(5000)}--></a>`,
+      ),
+    ).not.toThrow()
+  })
+
   it('may have attributes of a megabyte', () => {
     const long = '1,2;'.repeat(2 ** 18)
     const seen: number[] = []

@@ -18,6 +18,8 @@ export interface XmlVisitor {
 }
 
 const MOST_DEPTH = 100 // real files nest a dozen deep
+const PIECE = 4096 // letters
+const LONGEST_DECLARATION = '[CDATA['.length
 // of one attribute, as the corners of a polygon: the library's 64 kB are too few
 Object.assign(sax, { MAX_BUFFER_LENGTH: 64 * 2 ** 20 })
 const OPTIONS: sax.SAXOptions & { strictEntities: true } = { xmlns: true, strictEntities: true } // its types lag behind
@@ -62,5 +64,10 @@ export function walkXml(text: string, file: string, { open, close }: XmlVisitor)
     close?.((texts.pop() ?? '').trim(), path)
     path.pop()
   }
-  parser.write(text).close()
+  for (let at = 0; at < text.length; at += PIECE) {
+    parser.write(text.slice(at, at + PIECE))
+    const { sgmlDecl = '' } = parser as { sgmlDecl?: string } // after <!, which the library compares anew at each letter
+    if (sgmlDecl.length > LONGEST_DECLARATION) throw refuse('is not well-formed XML (Unknown declaration)')
+  }
+  parser.close()
 }

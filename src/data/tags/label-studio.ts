@@ -43,6 +43,9 @@ const OWN = new Set([
   'agreement',
 ])
 
+const MOST_KEYS = 1000 // each is looked for in every record
+const MOST_DEPTH = 16 // of lists in lists: a taxonomy has three
+
 /** Whether a JSON value is the export of tasks. */
 export function isTasks(value: unknown): value is readonly Fields[] {
   return (
@@ -74,7 +77,7 @@ export function taskRows(
 ): TagRows {
   let [skipped, shared] = [0, 0]
   const rows = tasks.flatMap((task, i): TagRow[] => {
-    const where = `task ${String(task.id ?? i + 1)}`
+    const where = `task ${isPlain(task.id) ? task.id : i + 1}`
     const annotations = annotationsOf(task)!.filter(isFields)
     const kept = annotations.filter(({ was_cancelled }) => was_cancelled !== true)
     skipped += annotations.length - kept.length
@@ -102,9 +105,11 @@ export function taskRows(
 export function shortRows(
   path: string,
   records: readonly Fields[],
-  { nameOf, wheres }: ExportContext & { readonly wheres?: readonly string[] },
+  { nameOf, wheres, problems = FIRST }: ExportContext & { readonly wheres?: readonly string[] },
 ): TagRows {
   const keys = [...new Set(records.flatMap(record => Object.keys(record)))].filter(key => !OWN.has(key))
+  if (keys.length > MOST_KEYS)
+    throw new InputError(path, `has ${keys.length} columns`, { expected: `${MOST_KEYS} at most` })
   const image = keys
     .map(key => ({
       key,
@@ -119,11 +124,16 @@ export function shortRows(
     keys.filter(key => key !== image.key),
   )
   const people = new Map<string, number>()
-  const rows = records.map((record, i): TagRow => {
-    const file = nameOf(String(record[image.key]))
+  const rows = records.flatMap((record, i): TagRow[] => {
+    const [link, where] = [record[image.key], wheres?.[i] ?? `entry ${i + 1}`]
+    if (typeof link !== 'string' || link.trim() === '') {
+      problems.fault('bad-row', new InputError(path, 'names no image', { field: where, expected: EXPECTED }))
+      return []
+    }
+    const file = nameOf(link)
     people.set(file, (people.get(file) ?? 0) + 1)
     const tags = tagged.flatMap(key => tagsIn(parsed(record[key])))
-    return { file, tags, split: undefined, where: wheres?.[i] ?? `entry ${i + 1}` }
+    return [{ file, tags, split: undefined, where }]
   })
   const shared = [...people.values()].filter(times => times > 1).length
   const notes = notesOf(path, wheres === undefined ? 'JSON-MIN' : 'CSV', { skipped: 0, shared })
@@ -176,13 +186,13 @@ function tagKeys(path: string, records: readonly Fields[], keys: readonly string
 }
 
 /** The labels in a value: a word, a list of them, or a result's value. Of a taxonomy the last part of a path. */
-function tagsIn(value: unknown): string[] {
-  if (typeof value === 'string' || typeof value === 'number')
-    return cleanWord(String(value)) === '' ? [] : [cleanWord(String(value))]
+function tagsIn(value: unknown, depth = 0): string[] {
+  if (depth > MOST_DEPTH) return []
+  if (isPlain(value)) return cleanWord(String(value)) === '' ? [] : [cleanWord(String(value))]
   if (Array.isArray(value))
-    return value.flatMap(item => (Array.isArray(item) ? tagsIn(item[item.length - 1]) : tagsIn(item)))
+    return value.flatMap(item => tagsIn(Array.isArray(item) ? item[item.length - 1] : item, depth + 1))
   if (!isFields(value)) return []
-  return VALUES.flatMap(name => (value[name] === undefined ? [] : tagsIn(value[name])))
+  return VALUES.flatMap(name => (value[name] === undefined ? [] : tagsIn(value[name], depth + 1)))
 }
 
 function parsed(value: unknown): unknown {
@@ -217,6 +227,10 @@ function notesOf(
       ? []
       : [`${path}: ${count(shared, 'image', 'has')} several annotations; their tags are united`]),
   ]
+}
+
+function isPlain(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number'
 }
 
 function isFields(value: unknown): value is Fields {

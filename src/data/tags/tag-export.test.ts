@@ -134,6 +134,32 @@ ${body}
 </annotations>
 `
 
+describe('a hostile export of Label Studio', () => {
+  const record = { image: '/data/upload/1/street.png', choice: 'car', annotation_id: 1, lead_time: 1 }
+
+  test('with objects in place of ids is read, with an image in place of a link refused', async () => {
+    const tasks = [{ ...task('street.png', choice('car')), id: { toString: 1 } }]
+    expect((await tagsOf({ ...IMAGES, 'job.json': JSON.stringify(tasks) })).street).toEqual(['car'])
+    const records = [record, record, { ...record, image: { toString: 1 } }]
+    expect(await refusal(await folder({ ...IMAGES, 'min.json': JSON.stringify(records) }))).toBe(
+      'ROOT/min.json (entry 3): names no image; export JSON, JSON-MIN or CSV of a project of images',
+    )
+  })
+
+  test('with lists in lists in lists, or a column for each record, does not take long', async () => {
+    const began = performance.now()
+    const nested = `${'['.repeat(20_000)}"dog"${']'.repeat(20_000)}`
+    const deep = JSON.stringify([task('street.png', choice('car'), { value: { choices: 0 } })])
+    const files = { ...IMAGES, 'job.json': deep.replace('"choices":0', `"choices":${nested}`) }
+    expect((await tagsOf(files)).street).toEqual(['car'])
+    const wide = Array.from({ length: 3000 }, (_, i) => ({ ...record, [`column ${i}`]: 'x' }))
+    expect(await refusal(await folder({ ...IMAGES, 'min.json': JSON.stringify(wide) }))).toBe(
+      'ROOT/min.json: has 3002 columns; 1000 at most',
+    )
+    expect(performance.now() - began).toBeLessThan(5000)
+  })
+})
+
 describe('CVAT for images', () => {
   const BODY = `  <image id="0" name="photos/beach 1.jpg" width="640" height="480">
     <tag label="boat &amp; sail" source="manual"></tag>
@@ -277,11 +303,15 @@ describe('YOLO', () => {
     expect(await refusal(await folder(files))).toBe(message)
   })
 
-  test('data.yaml that is none, names nothing, or repeats itself, is refused', async () => {
-    for (const yaml of ['names: [', 'nc: 2', 'a: &a [x]\nnames: *a'])
-      expect(
-        await refusal(await folder({ 'images/a.jpg': '', 'labels/a.txt': '', 'data.yaml': yaml })),
-      ).toMatch(/^ROOT\/data\.yaml \(names\): (is no YAML|names no classes)/)
+  test.each([
+    ['names: [', /^ROOT\/data\.yaml \(line 1\): is not valid YAML; /],
+    ['nc: 2', /^ROOT\/data\.yaml \(names\): names no classes; /],
+    ['names: [{toString: 1}]', /^ROOT\/data\.yaml \(names\): names no classes; /],
+    ['names: &a [x, *a]', /^ROOT\/data\.yaml \(line 1\): repeats itself by aliases; /],
+    [`names:\n${'- '.repeat(500)}x`, /^ROOT\/data\.yaml \(line 2\): nests more than 32 deep; /],
+  ])('data.yaml with %j is refused', async (yaml, message) => {
+    const files = { 'images/a.jpg': '', 'labels/a.txt': '', 'data.yaml': yaml }
+    expect(await refusal(await folder(files))).toMatch(message)
   })
 })
 

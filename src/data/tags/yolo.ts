@@ -1,17 +1,19 @@
 /** @file YOLO's label files reduced to tags: labels/NAME.txt with a class index a line, and the names in data.yaml or classes.txt. */
 import { join } from 'node:path'
-import { parse as parseYaml } from 'yaml'
 import { InputError } from '../../errors.ts'
+import { parseYaml, type YamlBounds } from '../../io/yaml.ts'
 import { filesBelow } from '../image-path.ts'
 import { listFolder, nonEmptyLines, readText, sample } from '../listing.ts'
 import { FIRST, type Problems } from '../problems.ts'
 import { canonicalSplit, USUAL_SPLITS } from '../split-names.ts'
 import type { TagRow, TagRows } from '../tag-table.ts'
+import { cleanWord } from '../tag-words.ts'
 
 /** What YOLO's set-up file is called by Ultralytics, Roboflow, CVAT, and Darknet. */
 const NAME_FILES = ['data.yaml', 'data.yml', 'dataset.yaml', 'classes.txt', 'labels/classes.txt', 'obj.names']
 const LINE = /^(\d+)(?:\s+[-+\d.eE]+){4,}$/
 const TOGETHER = 64 // files read at the same time
+const BOUNDS: YamlBounds = { characters: 65_536, line: 8000 } // a thousand names, a line each or all in one
 
 /** The label files of a folder and where their names are; undefined when it does not look like YOLO's. */
 export async function findYolo(
@@ -121,19 +123,19 @@ function isSplit(name: string): boolean {
 /** By index: a list or a dictionary in YAML, else a name a line. */
 function namesOf(path: string, text: string): Map<number, string> {
   if (!/\.ya?ml$/.test(path)) return new Map(nonEmptyLines(text).map((name, index) => [index, name]))
-  let value: unknown
-  try {
-    value = parseYaml(text, { maxAliasCount: 0 })
-  } catch (cause) {
-    throw new InputError(path, 'is no YAML', { field: 'names', expected: NAMES, cause })
-  }
+  const yaml = parseYaml(text, BOUNDS)
+  if ('problem' in yaml)
+    throw new InputError(path, yaml.problem, { field: `line ${yaml.line}`, expected: yaml.expected })
+  const { value } = yaml
   const names = typeof value === 'object' && value !== null && 'names' in value ? value.names : undefined
   const entries: [unknown, unknown][] = Array.isArray(names)
     ? names.map((name, index) => [index, name])
     : typeof names === 'object' && names !== null
       ? Object.entries(names)
       : []
-  const found = new Map(entries.map(([index, name]) => [Number(index), String(name)]))
+  const found = new Map<number, string>()
+  for (const [index, name] of entries)
+    if (/^(?:string|number|boolean)$/.test(typeof name)) found.set(Number(index), cleanWord(String(name)))
   if (found.size === 0) throw new InputError(path, 'names no classes', { field: 'names', expected: NAMES })
   return found
 }

@@ -4,11 +4,11 @@ import { z } from 'zod'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
+import { decodeYaml, parseYaml } from '../../io/yaml.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { bundledNames, isFile } from '../recipe/find.ts'
 import { isTree } from '../recipe/tree.ts'
-import { decodeYaml, parseYaml } from '../recipe/yaml.ts'
 import { VARIANT_NAME, VARIANT_NAME_RULE } from './ablation-variant.ts'
 
 export interface AblationFile {

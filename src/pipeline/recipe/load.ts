@@ -4,6 +4,7 @@ import { type Document, isMap, isScalar, type LineCounter, stringify } from 'yam
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
+import { decodeYaml, parseYaml } from '../../io/yaml.ts'
 import { namedWeight } from '../../models/named-weights.ts'
 import { weightsPath } from '../weights/weight-cache.ts'
 import { flattenKeys } from './compare.ts'
@@ -12,7 +13,6 @@ import { applyOverrides, type Override, parseSet } from './overrides.ts'
 import { problemsOf, recipeError } from './problems.ts'
 import { type Recipe, recipeSchema } from './schema.ts'
 import { isTree, type Tree } from './tree.ts'
-import { decodeYaml, parseYaml } from './yaml.ts'
 
 export interface LoadRecipeOptions {
   /** `key=value` texts, as after --set; they win over `overrides`. */

@@ -1,11 +1,11 @@
 /** @file `--set a.b=c` and the flags that stand for it: values that replace those of the recipe file. */
 import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
+import { parseYaml } from '../../io/yaml.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { weightsPath } from '../weights/weight-cache.ts'
 import { isTextAt, keysAt, recipeKeys } from './keys.ts'
 import { isTree, type Tree } from './tree.ts'
-import { parseYaml } from './yaml.ts'
 
 /** A value for one key; `source`: as the user wrote it, for messages. */
 export interface Override {

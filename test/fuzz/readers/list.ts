@@ -2,6 +2,7 @@
 import type { FuzzedReader } from '../reader.ts'
 import { imageReaders } from './images.ts'
 import { runReaders } from './runs.ts'
+import { sourceReaders } from './sources.ts'
 import { tableReaders } from './tables.ts'
 import { weightReaders } from './weights.ts'
 
@@ -9,5 +10,6 @@ export const READERS: readonly FuzzedReader[] = [
   ...weightReaders,
   ...imageReaders,
   ...tableReaders,
+  ...sourceReaders,
   ...runReaders,
 ]

@@ -8,24 +8,13 @@ import { readTagFile } from '../../../src/data/tag-file.ts'
 import { annotatedClasses } from '../../../src/data/voc-annotation.ts'
 import { readVocList } from '../../../src/data/voc-list.ts'
 import type { FuzzedReader } from '../reader.ts'
+import { checkTags, json, many, ROWS, seeds } from './text-seeds.ts'
 
-const seeds = (...texts: string[]) => ({ seeds: () => texts.map(text => Buffer.from(text)) })
-const json = (...values: unknown[]) => seeds(...values.map(value => JSON.stringify(value, null, 1)))
-
-/** Tags are clean words, whatever the table held. */
+/** Tags of a folder's table. */
 async function readTags(path: string): Promise<void> {
   const { rows = new Map() } = (await readTagFile(dirname(path), { known: ['cat'] })) ?? {}
-  for (const { tags } of rows.values())
-    for (const tag of tags)
-      if (!/^[^\s\p{Cc}]([^\p{Cc}]*[^\s\p{Cc}])?$/u.test(tag))
-        throw new Error(`the tag ${JSON.stringify(tag)}`)
+  checkTags(rows.values())
 }
-
-/** A row of thirty bytes becomes objects of a thousand: MAX_ENTRIES and MAX_CELLS (src/io/budget.ts) are their bound. */
-const ROWS = 45
-
-const many = (length: number, line: (i: number) => string): string =>
-  Array.from({ length }, (_, i) => line(i)).join('')
 
 const TABLE_WORDS =
   'file tags a.jpg b.png cat Dog none ; | , x yes split train val sep=; images/ \\ 1 0 image label tag2 []'.split(

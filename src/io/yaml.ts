@@ -3,13 +3,20 @@
  * first. Errors carry the line.
  */
 import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml'
-import { InputError } from '../../errors.ts'
+import { InputError } from '../errors.ts'
 
 /** Five times a recipe with every key written out. */
 const MAX_CHARACTERS = 32_768
 
 /** The parser's time grows with the square of a line of quotes. */
 const MAX_LINE = 2000
+
+/** Of a text of other kinds than recipes. */
+export interface YamlBounds {
+  readonly characters?: number
+  /** Characters of a line. */
+  readonly line?: number
+}
 
 /** A recipe nests four deep. */
 const MAX_NESTING = 32
@@ -54,8 +61,11 @@ export function decodeYaml(bytes: Uint8Array, file: string): string {
 }
 
 /** Parses, or returns the first problem. */
-export function parseYaml(text: string): Yaml | YamlProblem {
-  const trap = unfit(text)
+export function parseYaml(
+  text: string,
+  { characters = MAX_CHARACTERS, line = MAX_LINE }: YamlBounds = {},
+): Yaml | YamlProblem {
+  const trap = unfit(text, { characters, line })
   if (trap !== undefined) return trap
   const lines = new LineCounter()
   const options = { lineCounter: lines, prettyErrors: false, uniqueKeys: false, logLevel: 'error' } as const
@@ -80,18 +90,18 @@ export function parseYaml(text: string): Yaml | YamlProblem {
 }
 
 /** A text that would make the parser slow, or overflow its stack. */
-function unfit(text: string): YamlProblem | undefined {
-  if (text.length > MAX_CHARACTERS) {
+function unfit(text: string, most: Required<YamlBounds>): YamlProblem | undefined {
+  if (text.length > most.characters) {
     const problem = `has ${text.length} characters`
-    return { line: 1, problem, expected: `a recipe has ${MAX_CHARACTERS} at most` }
+    return { line: 1, problem, expected: `${most.characters} at most` }
   }
   let brackets = 0
   let explicit = 0
   const levels: { indent: number; signs: number }[] = []
   for (const [i, whole] of text.split(/\r\n|\r|\n/).entries()) {
-    if (whole.length > MAX_LINE) {
+    if (whole.length > most.line) {
       const problem = `has a line of ${whole.length} characters`
-      return { line: i + 1, problem, expected: `${MAX_LINE} at most` }
+      return { line: i + 1, problem, expected: `${most.line} at most` }
     }
     const line = whole.replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, '""').replace(/(?:^|\s)#.*/, '')
     if (line.trim() === '') continue
@@ -115,7 +125,7 @@ function deep(line: number): YamlProblem {
   return {
     line,
     problem: `nests more than ${MAX_NESTING} deep`,
-    expected: 'write keys and values as in docs/recipes.md',
+    expected: 'write keys and values on a few levels',
   }
 }
 

@@ -1,0 +1,4 @@
+import { testReaders } from './in-tests.ts'
+import { sourceReaders } from './readers/sources.ts'
+
+testReaders(sourceReaders)
