@@ -15,6 +15,7 @@ const TELL_EVERY = 250 // ms
 const AGAIN = 3 // a failure of time or memory must be one each time, with a heap swept before
 
 async function main(task: ChildTask): Promise<void> {
+  process.on('disconnect', () => process.exit()) // nobody listens
   const gauge = memoryGauge()
   const { READERS } = (await import(task.module)) as { READERS: readonly FuzzedReader[] }
   const reader = READERS.find(({ name }) => name === task.reader)
@@ -74,6 +75,7 @@ async function main(task: ChildTask): Promise<void> {
       await new Promise(resolve => setImmediate(resolve)) // sends
     }
   }
+  await setTimeout(10) // for what the last input left behind
   process.send?.(tally, () => process.disconnect())
 }
 
