@@ -12,7 +12,7 @@ function flagsOf(...path: string[]): string[] {
   return Object.keys((target as Command<CliContext>).parameters.flags ?? {})
 }
 
-const [DATA, PLACE, REDO] = ['data strict', 'name runs', 'force resume-with-changes']
+const [DATA, PLACE, REDO] = ['data tags strict', 'name runs', 'force resume-with-changes']
 const MACHINE = 'device precision threads'
 const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
 
@@ -42,7 +42,8 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['runs list', 'runs json'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],
-    ['data check', 'layout split classes recipe all json'],
+    ['data check', 'layout tags split classes recipe all json'],
+    ['data tags', 'out tags split'],
     ['data demo', 'out images val size seed'],
     ['recipes', 'method json'],
     ['setup', 'libtorch'],

@@ -1,6 +1,8 @@
 /** @file The flags that commands share, in groups, and the recipe keys that they set. A command has those with an effect on it. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type FlagParametersForType, numberParser } from '@stricli/core'
+import { TAG_SOURCES } from '../data/tags/tag-options.ts'
 import { InputError } from '../errors.ts'
 import { checkThreads } from '../io/thread-count.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
@@ -12,6 +14,7 @@ import { proposeKeys, proposeWeights } from './proposals.ts'
 /** Values of the shared flags. */
 export interface RunFlags {
   readonly data?: string
+  readonly tags?: string
   readonly weights?: string
   readonly checkpoint?: string
   readonly select?: 'last' | 'tags' | 'gt-miou'
@@ -46,12 +49,21 @@ const optionalText = { kind: 'parsed', parse: text, optional: true } as const
 const optionalNumber = { kind: 'parsed', parse: numberParser, optional: true, placeholder: 'N' } as const
 const onOff = { kind: 'boolean', optional: true, withNegated: false } as const
 
-export const dataFlags: Flags<Pick<RunFlags, 'data' | 'strict'>> = {
+export const tagsFlag: Flags<Pick<RunFlags, 'tags'>> = {
+  tags: {
+    ...optionalText,
+    placeholder: 'FILE',
+    brief: 'Where the tags are: a file, or masks, annotations, keywords; default: found in the folder',
+  },
+}
+
+export const dataFlags: Flags<Pick<RunFlags, 'data' | 'tags' | 'strict'>> = {
   data: {
     ...optionalText,
     placeholder: 'DIR',
     brief: 'Folder of images and tags: VOC 2012, or images/ with tags.csv',
   },
+  ...tagsFlag,
   strict: { ...onOff, brief: 'Fail at the first bad image instead of skipping it' },
 }
 
@@ -160,6 +172,7 @@ export function flagsOfStage(names: readonly StageFlag[]): Flags<RunFlags & Plan
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be resumed from anywhere. */
 export function overridesOf({
   data,
+  tags,
   weights,
   checkpoint,
   select,
@@ -173,6 +186,7 @@ export function overridesOf({
     throw new InputError('--select', 'has no effect with --checkpoint', { expected: 'leave it out' })
   const given: [path: string[], value: unknown, source: string][] = [
     [['data', 'root'], data === undefined ? undefined : resolve(data), `--data ${data}`],
+    [['data', 'tags'], tags === undefined ? undefined : tagsOfFlag(tags), `--tags ${tags}`],
     [['weights'], weights === undefined ? undefined : weightsPath(weights), `--weights ${weights}`],
     [
       ['maps', 'weights'],
@@ -192,6 +206,12 @@ export function overridesOf({
     [['strict'], strict, '--strict'],
   ]
   return given.flatMap(([path, value, source]) => (value === undefined ? [] : [{ path, value, source }]))
+}
+
+/** A file that is there by its absolute path; other words, and files inside the data set, as they are. */
+export function tagsOfFlag(tags: string): string {
+  const isWord = (TAG_SOURCES as readonly string[]).includes(tags)
+  return !isWord && existsSync(resolve(tags)) ? resolve(tags) : tags
 }
 
 /** Throws InputError for a flag without effect; `why` as in "has no effect with --images". */

@@ -1,7 +1,7 @@
-/** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each checked before it is used. */
-import { readFile, stat } from 'node:fs/promises'
+/** @file instances_SPLIT.json or Roboflow's _annotations.coco.json: images, categories, annotations, each checked before it is used. Regions stay in the file. */
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
+import { type JsonPlace, readJsonLists } from '../io/json-lists.ts'
 import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
@@ -19,12 +19,17 @@ export interface Instances {
 export interface CocoImage {
   readonly id: number
   readonly file_name: string
+  /** As the file says. */
+  readonly size: { readonly width: number; readonly height: number } | undefined
 }
 
 /** A region of a crowd (`iscrowd`) shows the class as well: it tags the image like any other. */
-interface CocoAnnotation {
+export interface CocoAnnotation {
   readonly image_id: number
   readonly category_id: number
+  readonly crowd: boolean
+  /** Where the annotation lies in the file; undefined without a region. */
+  readonly place: JsonPlace | undefined
 }
 
 interface CocoCategory {
@@ -32,33 +37,54 @@ interface CocoCategory {
   readonly name: string
 }
 
-const MAX_BYTES = 500 * 2 ** 20 // a string of Node holds 512 MiB; COCO's own largest has 450
-
 /** Throws InputError for what is no list; wrong entries are faults, harmless ones are left out with a warning. */
 export async function readInstances(file: string, problems: Problems = FIRST): Promise<Instances> {
-  const value = await parse(file)
-  const images = listOf(value, 'images', {
-    file,
-    check: ({ id, file_name }) => Number.isSafeInteger(id) && typeof file_name === 'string',
-    needed: '{"id": 1, "file_name": "a.jpg"}',
-    problems,
-  }) as readonly CocoImage[]
-  const annotations = listOf(value, 'annotations', {
-    file,
-    check: ({ image_id, category_id }) => Number.isSafeInteger(image_id) && Number.isSafeInteger(category_id),
-    needed: '{"image_id": 1, "category_id": 1}',
-    problems,
-  }) as readonly CocoAnnotation[]
-  const categories = listOf(value, 'categories', {
-    file,
-    check: ({ id, name }) => Number.isSafeInteger(id) && typeof name === 'string',
-    needed: '{"id": 1, "name": "cat"}',
-    problems,
-  }) as readonly CocoCategory[]
+  const images: CocoImage[] = []
+  const annotations: CocoAnnotation[] = []
+  const categories: CocoCategory[] = []
+  const refuse = (field: string, index: number, needed: string): void =>
+    problems.fault(
+      'bad-annotation',
+      new InputError(file, `is not a list of instances: ${field}[${index}] is not of the form ${needed}`, {
+        field,
+        expected: 'ids are whole numbers, names are texts',
+      }),
+    )
+  const lists = await readJsonLists(file, {
+    lists: {
+      images: ({ value, index }) => {
+        const { id, file_name, width, height } = fieldsOf(value)
+        if (!isWhole(id) || typeof file_name !== 'string')
+          return refuse('images', index, '{"id": 1, "file_name": "a.jpg"}')
+        const size =
+          isWhole(width) && isWhole(height) && width > 0 && height > 0 ? { width, height } : undefined
+        images.push({ id, file_name, size })
+      },
+      annotations: ({ value, index, at, bytes }) => {
+        const { image_id, category_id, iscrowd, segmentation } = fieldsOf(value)
+        if (!isWhole(image_id) || !isWhole(category_id))
+          return refuse('annotations', index, '{"image_id": 1, "category_id": 1}')
+        const crowd = iscrowd === 1 || iscrowd === true
+        const place = hasRegion(segmentation) ? { at, bytes } : undefined
+        annotations.push({ image_id, category_id, crowd, place })
+      },
+      categories: ({ value, index }) => {
+        const { id, name } = fieldsOf(value)
+        if (!isWhole(id) || typeof name !== 'string')
+          return refuse('categories', index, '{"id": 1, "name": "cat"}')
+        categories.push({ id, name })
+      },
+    },
+  })
+  if (lists.size < LISTS.length)
+    throw new InputError(file, 'is not a list of instances', {
+      expected:
+        'images {id, file_name}, annotations {image_id, category_id} and categories {id, name} are needed',
+    })
   const warnings: string[] = []
-  const plain = images.flatMap(({ id, file_name }) => {
-    const inside = insidePath(file, { id, file_name }, problems)
-    return inside === undefined ? [] : [{ id, file_name: inside }]
+  const plain = images.flatMap(image => {
+    const inside = insidePath(file, image, problems)
+    return inside === undefined ? [] : [{ ...image, file_name: inside }]
   })
   return {
     images: uniqueImages(file, plain, { warnings, problems }),
@@ -68,55 +94,38 @@ export async function readInstances(file: string, problems: Problems = FIRST): P
   }
 }
 
-async function parse(file: string): Promise<object> {
+const LISTS = ['images', 'annotations', 'categories'] as const
+
+/** Whether a file has the three lists, whatever they hold. */
+export async function isCocoFile(file: string): Promise<boolean> {
+  const lists = Object.fromEntries(LISTS.map(name => [name, () => undefined]))
   try {
-    const found = await stat(file)
-    if (!found.isFile()) throw new InputError(file, 'is not a file', { expected: 'a JSON file is needed' })
-    const { size } = found
-    if (size > MAX_BYTES)
-      throw new InputError(file, `has ${Math.round(size / 2 ** 20)} MiB`, {
-        expected: `at most ${MAX_BYTES / 2 ** 20} MiB are read: leave "segmentation" out, of which nothing is used`,
-      })
-    const value: unknown = JSON.parse((await readFile(file, 'utf8')).replace(/^\uFEFF/, ''))
-    return typeof value === 'object' && value !== null ? value : {}
-  } catch (cause) {
-    if (cause instanceof InputError) throw cause
-    throw new InputError(file, 'is cut short or no JSON', { expected: 'download it again', cause })
+    return (await readJsonLists(file, { lists })).size === LISTS.length
+  } catch (error) {
+    if (error instanceof InputError) return false
+    throw error
   }
 }
 
-function listOf(
-  value: object,
-  field: string,
-  {
-    file,
-    check,
-    needed,
-    problems,
-  }: {
-    file: string
-    check: (entry: Record<string, unknown>) => boolean
-    needed: string
-    problems: Problems
-  },
-): readonly object[] {
-  const list: unknown = (value as Record<string, unknown>)[field]
-  if (!Array.isArray(list))
-    throw new InputError(file, 'is not a list of instances', {
-      expected:
-        'images {id, file_name}, annotations {image_id, category_id} and categories {id, name} are needed',
-    })
-  return list.filter((entry: unknown, i) => {
-    if (typeof entry === 'object' && entry !== null && check(entry as Record<string, unknown>)) return true
-    problems.fault(
-      'bad-annotation',
-      new InputError(file, `is not a list of instances: ${field}[${i}] is not of the form ${needed}`, {
-        field,
-        expected: 'ids are whole numbers, names are texts',
-      }),
-    )
-    return false
-  })
+/** Whether a JSON value has the three lists. */
+export function isCocoJson(value: unknown): boolean {
+  const fields = fieldsOf(value)
+  return LISTS.every(key => Array.isArray(fields[key]))
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
+/** Polygons or run lengths; tools write [] for a box alone. */
+function hasRegion(segmentation: unknown): boolean {
+  return Array.isArray(segmentation)
+    ? segmentation.length > 0
+    : typeof segmentation === 'object' && segmentation !== null
 }
 
 /** Forward slashes, and nothing before the first name. Where it leads out of the data set is a fault. */
@@ -144,7 +153,8 @@ function uniqueImages(
   const byFile = new Map<string, number>()
   const same: number[] = []
   const kept: CocoImage[] = []
-  for (const { id, file_name } of images) {
+  for (const image of images) {
+    const { id, file_name } = image
     const name = byId.get(id)
     if (name === file_name) {
       same.push(id)
@@ -173,7 +183,7 @@ function uniqueImages(
     }
     byId.set(id, file_name)
     byFile.set(file_name, id)
-    kept.push({ id, file_name })
+    kept.push(image)
   }
   if (same.length > 0)
     warnings.push(

@@ -4,15 +4,20 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import { type CocoImage, type Instances, readInstances } from './coco-file.ts'
+import type { Crowds } from './coco-mask.ts'
+import { outsideTags } from './coco-outside-tags.ts'
+import { drawnMasks, NO_MASKS } from './coco-regions.ts'
 import { imageId } from './image-listing.ts'
 import { imageNames } from './image-names.ts'
 import { filesBelow, imageStem, isFile } from './image-path.ts'
 import { checkClasses, listFolder, sample, untaggedFault, untaggedWarning } from './listing.ts'
 import { listMasks } from './mask-files.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { tagsFromMasks } from './mask-tags.ts'
 import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { splitSpellings } from './split-names.ts'
+import type { TagSource } from './tags/tag-options.ts'
 
 const ANNOTATIONS = 'annotations'
 const ROBOFLOW = '_annotations.coco.json'
@@ -48,18 +53,24 @@ export async function listCocoSplits(root: string): Promise<Part[]> {
   return folders.flat()
 }
 
+export interface OpenCocoOptions {
+  readonly split: string
+  readonly classes?: readonly string[] | undefined
+  /** Regions of crowds in masks that are drawn from the JSON. */
+  readonly crowds?: Crowds
+  /** Where the tags come from; by itself from the annotations. */
+  readonly tags?: TagSource
+  readonly problems?: Problems
+}
+
 /**
  * Opens one split: `train2014`, or `train` where there is one year. The classes are the categories in the order of their
- * ids, without the gaps: 80 of COCO's ids 1 to 90. Throws InputError on a missing list, absent images, or another
- * order of classes than `classes`.
+ * ids, without the gaps: 80 of COCO's ids 1 to 90. Throws InputError on a missing list or another order of classes than
+ * `classes`; absent images and wrong entries are faults.
  */
 export async function openCoco(
   root: string,
-  {
-    split,
-    classes,
-    problems = FIRST,
-  }: { split: string; classes?: readonly string[] | undefined; problems?: Problems },
+  { split, classes, crowds = 'ignore', tags: tagSource = 'auto', problems = FIRST }: OpenCocoOptions,
 ): Promise<Dataset> {
   const part = await findSplit(root, split)
   const { file } = part
@@ -75,27 +86,52 @@ export async function openCoco(
     })
   }
   const indexOf = new Map(ordered.map(({ id }, index) => [id, index]))
-  const tags = tagsOf(instances, { indexOf, file, problems })
   const places = await imageFiles(root, part, { images, file, problems })
+  const fromMasks = tagSource === 'masks'
+  const outside = await outsideTags(root, tagSource, { images, places, classes: names, problems })
+  const own = (): Map<number, number[]> => tagsOf(instances, { indexOf, file, problems })
+  const tags = outside?.tags ?? (fromMasks ? new Map<number, number[]>() : own())
   const ids = idsOf(file, images, problems)
   const maskOf = await findMasks(root, part, images)
+  const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
+  const { drawn, words } =
+    maskOf === undefined ? drawnMasks(instances, { labels, crowds, file, problems }) : NO_MASKS
   const samples = images.flatMap((image): Sample[] => {
-    const [id, place] = [ids.get(image), places.get(image)]
+    const [id, place, regions] = [ids.get(image), places.get(image), drawn.get(image.id)]
     if (id === undefined || place === undefined) return []
-    return [{ id, image: place, tags: tags.get(image.id)!, mask: maskOf(image) }]
+    const common = { id, image: place, tags: tags.get(image.id) ?? [] }
+    return [
+      regions === undefined
+        ? { ...common, mask: maskOf?.(image) }
+        : { ...common, mask: file, drawn: regions },
+    ]
   })
-  const untagged = samples.filter(sample => sample.tags.length === 0)
+  const untagged = fromMasks ? [] : samples.filter(one => one.tags.length === 0)
   const untaggedWords = untaggedWarning(
     untagged.map(({ id }) => id),
     { problems, each: () => untagged.map(({ image }) => untaggedFault(image)) },
   )
-  const warnings = [...instances.warnings, ...untaggedWords]
-  if (classes === undefined) warnings.push(...unusedCategories(names, samples))
-  const labels = new Map([...indexOf].map(([id, index]) => [id, index + 1]))
-  return withMaskReading(
-    { name: basename(root), root, split, classes: names, samples, warnings },
+  const warnings = [
+    ...instances.warnings,
+    ...(outside?.warnings ?? []),
+    ...untaggedWords,
+    ...words.warnings,
+    ...(classes === undefined && !fromMasks ? unusedCategories(names, samples) : []),
+  ]
+  const notes = [...words.notes, ...(outside?.notes ?? [])]
+  const read = await withMaskReading(
+    {
+      name: basename(root),
+      root,
+      split,
+      classes: names,
+      samples,
+      warnings,
+      ...(notes.length > 0 && { notes }),
+    },
     { ids: labels },
   )
+  return fromMasks ? tagsFromMasks(read, { problems }) : read
 }
 
 /** The split of the name, of the name and a year, or Roboflow's `valid` for `val`. */
@@ -221,12 +257,12 @@ function idsOf(file: string, images: readonly CocoImage[], problems: Problems): 
   )
 }
 
-/** Masks carry the image's path or name, or only the number at its end; an ambiguous one is not used. */
+/** Masks carry the image's path or name, or only the number at its end; an ambiguous one is not used. Undefined without a folder of masks. */
 async function findMasks(
   root: string,
   { name: part }: Part,
   images: readonly CocoImage[],
-): Promise<(image: CocoImage) => string | undefined> {
+): Promise<((image: CocoImage) => string | undefined) | undefined> {
   const namesOf = ({ file_name }: CocoImage): string[] => {
     const stem = imageStem(file_name)
     const number = /\d+$/.exec(stem)?.[0]
@@ -246,5 +282,5 @@ async function findMasks(
         .find(mask => mask !== undefined)
     }
   }
-  return () => undefined
+  return undefined
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryFolder as folder } from '../../test/temporary-folder.ts'
 import { openDataset, tagged } from './dataset.ts'
-import { objectNames } from './voc.ts'
+import { annotatedClasses } from './voc-annotation.ts'
 
 const THREE = { 'images/a.jpg': '', 'images/b.PNG': '', 'images/sub/c.webp': '', 'images/notes.md': '' }
 
@@ -216,7 +216,9 @@ describe('the layout of VOC', () => {
     const empty = await folder({ ...VOC, 'ImageSets/Segmentation/train.txt': '\n' })
     await expect(openDataset(empty)).rejects.toThrow(/names no image/)
     const { 'Annotations/2007_1.xml': _, 'Annotations/2007_2.xml': __, ...bare } = VOC
-    await expect(openDataset(await folder(bare))).rejects.toThrow(/neither tags\.csv nor Annotations/)
+    await expect(openDataset(await folder(bare))).rejects.toThrow(
+      /neither tags\.csv, cls_labels\.npy, Annotations\/ nor masks/,
+    )
     await expect(openDataset(await folder(THREE), { layout: 'voc' })).rejects.toThrow(
       /not have the layout of VOC/,
     )
@@ -230,7 +232,7 @@ describe('the layout of VOC', () => {
   })
 
   test('an object has one name, whatever its parts are called', () => {
-    expect(objectNames(XML)).toEqual(['person', 'dog', 'dog'])
+    expect(annotatedClasses(XML, 'a.xml')).toEqual(['person', 'dog', 'dog'])
   })
 })
 

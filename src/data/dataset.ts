@@ -3,6 +3,7 @@ import { join, parse, resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { CLASS_FOLDERS, isClassFolders } from './class-folders.ts'
 import { isCocoLayout, listCocoSplits, openCoco } from './coco.ts'
+import type { Crowds } from './coco-mask.ts'
 import { listTree, statOf } from './file-tree.ts'
 import { folderSplits, isFolderLayout, openFolder } from './folder.ts'
 import { isReadImage, unreadFormat } from './image-endings.ts'
@@ -10,6 +11,7 @@ import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
+import type { TagSource } from './tags/tag-options.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
 export type { Dataset, Sample } from './sample.ts'
@@ -23,6 +25,10 @@ export interface OpenDatasetOptions {
   readonly layout?: 'auto' | Layout
   /** Class names in order; else classes.txt, else the VOC classes (VOC) or the sorted tags (plain folder). */
   readonly classes?: readonly string[] | undefined
+  /** Regions of crowds in masks that are drawn from a COCO JSON. */
+  readonly crowds?: Crowds
+  /** auto: what the layout has; masks, annotations, keywords, or the path of a file of tags. */
+  readonly tags?: TagSource
   /** What is done with entries that cannot be used; the first is thrown. */
   readonly problems?: Problems
 }
@@ -35,25 +41,37 @@ export interface Place {
 /** Reads lists and tags. Throws InputError on a missing or empty folder, an unknown class, absent images. */
 export async function openDataset(
   root: string,
-  { split = 'train', layout: given = 'auto', classes, problems = FIRST }: OpenDatasetOptions = {},
+  {
+    split = 'train',
+    layout: given = 'auto',
+    classes,
+    crowds = 'ignore',
+    tags = 'auto',
+    problems = FIRST,
+  }: OpenDatasetOptions = {},
 ): Promise<Dataset> {
-  const { layout, root: folder } = await findLayout(root, given)
+  const { layout, root: folder } = await findLayout(root, { layout: given, tags })
+  const options = { split, classes, tags, problems }
   switch (layout) {
     case 'coco':
-      return openCoco(folder, { split, classes, problems })
+      return openCoco(folder, { ...options, crowds })
     case 'voc':
-      return openVoc(folder, { split, classes, problems })
+      return openVoc(folder, options)
     default:
-      return openFolder(folder, { split, classes, classFolders: layout === 'class-folders', problems })
+      return openFolder(folder, { ...options, crowds, classFolders: layout === 'class-folders' })
   }
 }
 
 /** Names of the splits that a data set has; none when all of it is one. Throws InputError when it is no data set. */
 export async function listSplits(
   root: string,
-  { layout: given = 'auto', problems = FIRST }: Pick<OpenDatasetOptions, 'layout' | 'problems'> = {},
+  {
+    layout: given = 'auto',
+    tags = 'auto',
+    problems = FIRST,
+  }: Pick<OpenDatasetOptions, 'layout' | 'tags' | 'problems'> = {},
 ): Promise<string[]> {
-  const { layout, root: folder } = await findLayout(root, given)
+  const { layout, root: folder } = await findLayout(root, { layout: given, tags })
   switch (layout) {
     case 'coco':
       return (await listCocoSplits(folder)).map(({ name }) => name)
@@ -62,12 +80,18 @@ export async function listSplits(
         /\.txt$/i.test(name) ? [parse(name).name] : [],
       )
     default:
-      return folderSplits(folder, { classFolders: layout === 'class-folders', problems })
+      return folderSplits(folder, { classFolders: layout === 'class-folders', tags, problems })
   }
 }
 
-/** The layout given or found, and its folder. Throws InputError when it is no data set. */
-export async function findLayout(root: string, layout: 'auto' | Layout): Promise<Place> {
+/**
+ * The layout given or found, and its folder. Images whose tags come from elsewhere are a plain folder, whatever folders they
+ * are in. Throws InputError when it is no data set.
+ */
+export async function findLayout(
+  root: string,
+  { layout, tags = 'auto' }: { layout: 'auto' | Layout; tags?: TagSource },
+): Promise<Place> {
   const folder = absolute(root)
   const found = await statOf(folder, LAYOUTS)
   if (found === undefined) throw new InputError(root, 'no such folder', { expected: LAYOUTS })
@@ -86,6 +110,7 @@ export async function findLayout(root: string, layout: 'auto' | Layout): Promise
         'JPEGImages/ and ImageSets/Segmentation/ are needed, here or in VOC2012/ or VOCdevkit/VOC2012/',
     })
   if (layout !== 'auto') return { layout, root: folder }
+  if (tags !== 'auto') return { layout: 'folder', root: folder }
   if (await isFolderLayout(folder)) return { layout: 'folder', root: folder }
   if (await isClassFolders(folder)) return { layout: 'class-folders', root: folder }
   if ((await listFolder(folder)).some(name => name.toLowerCase() === 'images'))

@@ -6,6 +6,7 @@ import { listTree } from './file-tree.ts'
 import { stemOf } from './image-endings.ts'
 import { imageId, leftOutFaults } from './image-listing.ts'
 import { listFolder, sample } from './listing.ts'
+import { isLegend } from './mask-legend.ts'
 import { type DoubtKind, type Fault, FIRST, type Problems } from './problems.ts'
 import { foldWord } from './tag-words.ts'
 
@@ -49,7 +50,7 @@ export async function findMasks(
         }),
       )
   }
-  const foreign = tree.files.filter(file => !/\.png$/i.test(file))
+  const foreign = tree.files.filter(file => !/\.png$/i.test(file) && !isLegend(file))
   const sentence = (
     list: readonly string[],
     { kind, is, faults = [] }: { kind: DoubtKind; is: string; faults?: readonly Fault[] },

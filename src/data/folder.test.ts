@@ -275,7 +275,7 @@ describe('tags.json', () => {
     ],
     [
       '{"images": [], "annotations": [], "categories": []}',
-      'ROOT/tags.json: has the form of COCO; put it into annotations/instances_train.json and the images into train/',
+      'ROOT/tags.json (tags): has no tags at all; tag at least one image',
     ],
     [
       '[{"file": "a.jpg"}]',

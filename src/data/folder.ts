@@ -4,7 +4,9 @@ import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { CLASS_FOLDERS, classFolderSplits, readClassFolders } from './class-folders.ts'
 import { oddNames, twinNames, twinPairs } from './class-names.ts'
+import type { Crowds } from './coco-mask.ts'
 import { findMasks } from './folder-masks.ts'
+import { folderRegions } from './folder-regions.ts'
 import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
 import {
@@ -16,16 +18,20 @@ import {
   untaggedFault,
   untaggedWarning,
 } from './listing.ts'
+import { findLegend, legendClasses, type MaskLegend } from './mask-legend.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { tagsFromMasks } from './mask-tags.ts'
 import { type Fault, FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { canonicalSplit } from './split-names.ts'
-import { findTagFiles, findWorkbook } from './tag-file.ts'
+import { findExports, findTagFiles, findWorkbook } from './tag-file.ts'
 import { imageFolder, readTaggedImages, type TaggedImages } from './tagged-images.ts'
+import type { TagSource } from './tags/tag-options.ts'
 
-/** Whether the folder has a table of tags, or the workbook that it should be saved from. */
+/** Whether the folder has a table of tags, the export of a tagging tool, or the workbook that it should be saved from. */
 export async function isFolderLayout(root: string): Promise<boolean> {
-  return (await findTagFiles(root)).length > 0 || (await findWorkbook(root)) !== undefined
+  if ((await findTagFiles(root)).length > 0 || (await findWorkbook(root)) !== undefined) return true
+  return (await findExports(root)).length > 0
 }
 
 export interface OpenFolderOptions {
@@ -33,22 +39,35 @@ export interface OpenFolderOptions {
   readonly classes?: readonly string[] | undefined
   /** A folder for each class in place of a table of tags. */
   readonly classFolders?: boolean
+  /** Where the tags come from. */
+  readonly tags?: TagSource
+  /** Regions of crowds in masks that are drawn from a COCO JSON. */
+  readonly crowds?: Crowds
   readonly problems?: Problems
 }
 
 /** Opens one split. Throws InputError on missing images or a bad tag file; absent images and unknown classes are faults. */
 export async function openFolder(
   root: string,
-  { split, classes, classFolders = false, problems = FIRST }: OpenFolderOptions,
+  {
+    split,
+    classes,
+    classFolders = false,
+    tags: tagSource = 'auto',
+    crowds = 'ignore',
+    problems = FIRST,
+  }: OpenFolderOptions,
 ): Promise<Dataset> {
   const listed = classes ?? (await readClassFile(root))
   const known = listed ?? []
   const images = classFolders
     ? await readClassFolders(root, { known, problems })
-    : await readTaggedImages(root, { known, problems })
+    : await readTaggedImages(root, { known, tags: tagSource, problems })
   if (images === undefined) throw await withoutTags(root)
   const { base, listing, rows, source } = images
-  const names = listed ?? sortedTags(images)
+  const legend = await findLegend(root, { problems })
+  const fromMasks = tagSource === 'masks'
+  const names = listed ?? (fromMasks ? maskClasses(root, legend) : sortedTags(images))
   checkClasses(classes === undefined ? source : 'classes', names)
   const indices = new Map(names.map((name, index) => [name, index]))
   const { roots } = classFolders ? { roots: [base, basename(base)] } : await imageFolder(root)
@@ -60,51 +79,78 @@ export async function openFolder(
     ]),
   )
   const { masks, warnings: maskWarnings } = await findMasks(root, listing.files, { problems })
-  const samples = chosen.map(
-    (file): Sample => ({
+  const regions =
+    masks.size > 0
+      ? undefined
+      : await folderRegions(root, { source, files: listing.files, classes: names, crowds, problems })
+  const samples = chosen.map((file): Sample => {
+    const drawn = regions?.drawn.get(file)
+    return {
       id: imageId(file),
       image: join(base, file),
       tags: tags.get(file) ?? [],
-      mask: masks.get(file),
-    }),
-  )
-  return withMaskReading({
-    name: basename(root),
-    root,
-    split,
-    classes: [...names],
-    samples,
-    warnings: [
-      ...images.warnings,
-      ...(classFolders ? [] : withoutRow(images, chosen, problems)),
-      ...withoutSplit(images, chosen, problems),
-      ...untaggedWarning(
-        chosen.filter(file => (tags.get(file) ?? []).length === 0),
-        {
+      mask: drawn === undefined ? masks.get(file) : regions!.file,
+      ...(drawn !== undefined && { drawn }),
+    }
+  })
+  const untagged = fromMasks ? [] : chosen.filter(file => (tags.get(file) ?? []).length === 0)
+  const read = await withMaskReading(
+    {
+      name: basename(root),
+      root,
+      split,
+      classes: [...names],
+      samples,
+      warnings: [
+        ...images.warnings,
+        ...(regions?.warnings ?? []),
+        ...(classFolders || fromMasks ? [] : withoutRow(images, chosen, problems)),
+        ...withoutSplit(images, chosen, problems),
+        ...untaggedWarning(untagged, {
           ...(!classFolders && {
             rowless: chosen.filter(file => !rows.has(file)).length,
             source: basename(source),
           }),
           problems,
-          each: () => untaggedFaults(images, chosen, { tags, classFolders }),
-        },
-      ),
-      ...(listed === undefined ? [...slips(images, problems), ...oddNames(names)] : []),
-      ...maskWarnings,
-      ...withoutMask(samples, problems),
-    ],
-    notes: images.notes,
+          each: () => untaggedFaults(images, untagged, classFolders),
+        }),
+        ...(listed === undefined ? [...slips(images, problems), ...oddNames(names)] : []),
+        ...maskWarnings,
+        ...withoutMask(samples, problems),
+      ],
+      notes: [...images.notes, ...(regions?.notes ?? [])],
+    },
+    { legend },
+  )
+  return fromMasks ? tagsFromMasks(read, { problems }) : read
+}
+
+/** The classes of masks are those of their legend. */
+function maskClasses(root: string, legend: MaskLegend | undefined): string[] {
+  if (legend !== undefined) return legendClasses(legend)
+  throw new InputError(root, 'names no classes of its masks', {
+    field: 'data.tags',
+    expected:
+      'add classes.txt with a class a line, in the order of the labels from 1, or labels.txt with names and colours',
   })
 }
 
 /** The splits that the folder names; none when all of it is one. */
 export async function folderSplits(
   root: string,
-  { classFolders = false, problems = FIRST }: Pick<OpenFolderOptions, 'classFolders' | 'problems'> = {},
+  {
+    classFolders = false,
+    tags = 'auto',
+    problems = FIRST,
+  }: Pick<OpenFolderOptions, 'classFolders' | 'tags' | 'problems'> = {},
 ): Promise<string[]> {
   const listed = await listedSplits(root)
   if (classFolders) return [...listed, ...(await classFolderSplits(root))]
-  const images = await readTaggedImages(root, { known: (await readClassFile(root)) ?? [], problems })
+  const images = await readTaggedImages(root, {
+    known: (await readClassFile(root)) ?? [],
+    tags,
+    problems,
+  })
   return [...new Set([...listed, ...rowSplits(images?.rows.values() ?? []).map(canonicalSplit)])]
 }
 
@@ -175,14 +221,14 @@ function withoutRow(
       )
 }
 
-/** The chosen images without tags; one whose tags are no classes is named by those. */
+/** Images without tags; one whose tags are no classes is named by those. */
 function untaggedFaults(
   { base, rows, source }: TaggedImages,
-  chosen: readonly string[],
-  { tags, classFolders }: { tags: ReadonlyMap<string, readonly number[]>; classFolders: boolean },
+  untagged: readonly string[],
+  classFolders: boolean,
 ): Fault[] {
-  return chosen
-    .filter(file => (tags.get(file) ?? []).length === 0 && (rows.get(file)?.tags ?? []).length === 0)
+  return untagged
+    .filter(file => (rows.get(file)?.tags ?? []).length === 0)
     .map(file =>
       rows.has(file) || classFolders
         ? untaggedFault(join(base, file))

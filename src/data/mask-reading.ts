@@ -4,6 +4,7 @@ import { IGNORE } from '../io/label-values.ts'
 import { readOrientation } from '../io/orientation.ts'
 import { sample as someNames } from './listing.ts'
 import { type Candidate, type MaskSample, readings } from './mask-candidates.ts'
+import { legendReading, legendWords, type MaskLegend } from './mask-legend.ts'
 import { colourOf, countCodes, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
 import { edgeShares, solidShare } from './mask-shape.ts'
 import type { Dataset, Sample } from './sample.ts'
@@ -14,20 +15,30 @@ const FIRST = 8 // masks that are read whatever their size
 const MOST_MARKED = 3 // numbers of a mask in which 255 may be a class
 const MOST_PIXELS = 2 ** 26 // of all that are read
 
-/**
- * The data set with the reading of its masks, and a warning that names it unless numbers are labels. `ids`: label of each
- * number that masks may hold instead, as COCO's category ids.
- */
+export interface MaskReadingOptions {
+  /** Label of each number that masks may hold instead, as COCO's category ids. */
+  readonly ids?: ReadonlyMap<number, number>
+  /** A file that says what the colours or numbers stand for: it decides where it knows those of most masks. */
+  readonly legend?: MaskLegend | undefined
+  /** Add a note about masks that show other classes than the tags. */
+  readonly comparesTags?: boolean
+}
+
+/** The data set with the reading of its masks, and a warning that names it unless numbers are labels. */
 export async function withMaskReading(
   dataset: Dataset,
-  { ids }: { ids?: ReadonlyMap<number, number> } = {},
+  { ids, legend, comparesTags = false }: MaskReadingOptions = {},
 ): Promise<Dataset> {
   const { classes, warnings } = dataset
   const { looked, rotated, upright } = await lookAt(dataset.samples)
   if (looked.length === 0) return dataset
-  const { reading, words } = choose(looked, readings(looked, { classes, ids }))
+  const told = legend === undefined ? undefined : byLegend(looked, legend, classes)
+  const { reading, words } = told ?? choose(looked, readings(looked, { classes, ids }))
   const maskRotated = rotated.length > upright
-  if (reading === undefined && words === undefined && !maskRotated) return dataset
+  const notes = comparesTags ? otherTags(looked, { reading, labels: classes.length + 1, words }) : []
+  const noted = { ...dataset, ...(notes.length > 0 && { notes: [...(dataset.notes ?? []), ...notes] }) }
+  const unused = legend !== undefined && told === undefined
+  if (reading === undefined && words === undefined && !maskRotated && !unused) return noted
   const samples = dataset.samples.map(sample => ({
     ...sample,
     ...(reading === undefined ? {} : { maskReading: reading }),
@@ -35,20 +46,40 @@ export async function withMaskReading(
   }))
   const said = [
     ...(words === undefined ? [] : [words]),
+    ...(unused
+      ? [`${legend.path}: names other colours or numbers than the masks hold, and is not used`]
+      : []),
     ...(maskRotated
       ? [
           `the masks are stored without the EXIF rotation of their images; it is applied: ${someNames(rotated)}`,
         ]
       : []),
   ]
-  return { ...dataset, samples, warnings: [...warnings, ...said] }
+  return { ...noted, samples, warnings: [...warnings, ...said] }
+}
+
+/** Undefined where most masks hold something that the legend does not name. */
+function byLegend(
+  samples: readonly MaskSample[],
+  legend: MaskLegend,
+  classes: readonly string[],
+): Pick<Candidate, 'reading' | 'words'> | undefined {
+  const { reading, unknown } = legendReading(legend, classes)
+  const isKnown = ({ pixels, codes, colours }: MaskSample): boolean =>
+    reading.by === 'colour'
+      ? [...colours.values()].every(key => reading.labels.has(key))
+      : !pixels.coloured && [...codes].every(key => reading.labels.has(key))
+  const fitting = samples.filter(isKnown)
+  return 2 * fitting.length < samples.length
+    ? undefined
+    : { reading, words: legendWords(legend, reading, unknown) }
 }
 
 /** Unreadable masks are skipped; they are named when their labels are read. */
 async function lookAt(
   samples: readonly Sample[],
 ): Promise<{ looked: MaskSample[]; rotated: string[]; upright: number }> {
-  const masked = samples.filter(({ mask }) => mask !== undefined)
+  const masked = samples.filter(({ mask, drawn }) => mask !== undefined && drawn === undefined)
   const count = Math.min(TRIED, masked.length)
   const looked: MaskSample[] = []
   const rotated: string[] = []
@@ -102,6 +133,20 @@ function choose(samples: readonly MaskSample[], candidates: readonly Candidate[]
   })
   const usable = scored.filter(({ candidate, evident }) => evident || candidate.isLast === true)
   return usable.reduce((best, other) => (other.score > best.score ? other : best)).candidate
+}
+
+/** One note about masks that show other classes than the tags of their images; none when there are none. */
+function otherTags(samples: readonly MaskSample[], candidate: Candidate): string[] {
+  const tagged = samples.filter(({ tags }) => tags.length > 0)
+  const other = tagged.filter(sample => {
+    const { others, missed, unknown } = compare(sample, candidate)
+    return others + missed + unknown > 0
+  })
+  return other.length === 0
+    ? []
+    : [
+        `of ${tagged.length} masks that were looked at ${other.length} show other classes than the tags: ${someNames(other.map(({ id }) => id))}`,
+      ]
 }
 
 /** Counts in a mask: tags found, labels that are no tag, numbers without a label, tags not found. */

@@ -30,6 +30,7 @@ export type DoubtKind =
   | 'no-mask'
   | 'stray-mask'
   | 'unread-mask'
+  | 'unread-keywords'
   | 'slip'
 
 /** Passed down by the readers. */

@@ -1,10 +1,14 @@
-/** @file A data set: images with tags, and perhaps masks. Imports nothing. */
+/** @file A data set: images with tags, and perhaps masks. Imports types only. */
+import type { DrawnMask } from './coco-mask.ts'
+
 /** `id` is safe as a file name; `tags` are foreground classes from 0 (class k is label k + 1 in masks). */
 export interface Sample {
   readonly id: string
   readonly image: string
   readonly tags: readonly number[]
   readonly mask: string | undefined
+  /** The mask is drawn from these regions of `mask`, a COCO JSON. */
+  readonly drawn?: DrawnMask
   /** Meaning of the mask's numbers when they are not the labels. */
   readonly maskReading?: MaskReading
   /** The mask needs the image's EXIF rotation. */

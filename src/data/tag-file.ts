@@ -1,12 +1,15 @@
-/** @file The tags of a folder of images: tags.csv, tags.tsv, tags.txt or tags.json, in any dialect of spreadsheets and programs. */
+/** @file The tags of a folder of images: tags.csv or tags.json in any dialect of spreadsheets and programs, or the export of a tagging tool. */
 import { join } from 'node:path'
+import { InputError } from '../errors.ts'
 import { hasImageEnding } from './image-endings.ts'
-import { listFolder, readDecoded, sample } from './listing.ts'
+import { listFolder, sample } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
-import { jsonRows } from './tag-json.ts'
 import { cleanRows, uniteRows } from './tag-rows.ts'
-import { type TableContext, type TagRow, tableRows } from './tag-table.ts'
+import type { TagRow, TagRows } from './tag-table.ts'
 import { foldWord } from './tag-words.ts'
+import { type ExportRows, exportRows, isExport } from './tags/tag-export.ts'
+import { uploadedNames } from './tags/uploaded-names.ts'
+import { findYolo } from './tags/yolo.ts'
 
 export type { TagRow } from './tag-table.ts'
 
@@ -22,7 +25,11 @@ export interface TagFile {
 }
 
 export interface TagFileOptions {
-  /** Whether a name is that of an image; by its ending when not given. */
+  /** The images that are there, by path; for names that tools have changed. */
+  readonly files?: readonly string[]
+  /** Whether a name is that of an image that is there; none by default. */
+  readonly exists?: (name: string) => boolean
+  /** Whether a name is that of an image, there or not; by its ending when not given. */
   readonly isImage?: (name: string) => boolean
   /** Known class names: they are never split, and their spelling is used. */
   readonly known?: readonly string[] | undefined
@@ -40,6 +47,13 @@ const NAMES = [
   'labels.json',
 ]
 
+/** Tables and JSONs beside images that are no tags. */
+const NO_TAGS: ReadonlySet<string> = new Set(
+  'masks.json,demo.json,dataset_meta.json,package.json,classes.csv,_classes.csv,class_dict.csv,areas.csv'.split(
+    ',',
+  ),
+)
+
 /** The tag files of a folder, best first, by name. */
 export async function findTagFiles(root: string): Promise<string[]> {
   const there = await listFolder(root)
@@ -49,36 +63,109 @@ export async function findTagFiles(root: string): Promise<string[]> {
   ])
 }
 
+/** The exports of tagging tools in a folder, whatever they are called, and the set-up file of YOLO's labels. */
+export async function findExports(root: string): Promise<string[]> {
+  const found: string[] = []
+  for (const name of await otherTables(root))
+    if (await isExport(join(root, name)).catch(isUnreadable)) found.push(name)
+  const yolo = await findYolo(root)
+  return yolo === undefined ? found : [...found, yolo.names]
+}
+
+/** Tables and JSONs of other names than those of tag files. */
+async function otherTables(root: string): Promise<string[]> {
+  return (await listFolder(root)).filter(
+    name =>
+      /\.(?:json|jsonl|csv|tsv|xml)$/i.test(name) &&
+      !NO_TAGS.has(name.toLowerCase()) &&
+      !NAMES.includes(name.toLowerCase()),
+  )
+}
+
+/** A file that cannot be read is no export. */
+function isUnreadable(error: unknown): boolean {
+  if (error instanceof InputError) return false
+  throw error
+}
+
 /** A spreadsheet's workbook, which must be saved as a table. */
 export async function findWorkbook(root: string): Promise<string | undefined> {
   return (await listFolder(root)).find(name => /^(tags|labels)\.(xlsx?|xlsm|ods|numbers)$/i.test(name))
 }
 
-/** Reads the first tag file; undefined when the folder has none. Faults name the line. */
-export async function readTagFile(
-  root: string,
-  { isImage = hasImageEnding, known = [], problems = FIRST }: TagFileOptions = {},
-): Promise<TagFile | undefined> {
-  const [name, ...others] = await findTagFiles(root)
-  if (name === undefined) return undefined
-  const path = join(root, name)
-  const decoded = await readDecoded(path)
-  if (decoded === undefined) return undefined
-  const context: TableContext = { isImage, known: new Set(known.map(foldWord)), problems }
-  const read = /\.jsonl?$/i.test(name) ? jsonRows : tableRows
-  const { rows, exclusive, notes } = read(path, decoded.text, context)
-  const cleaned = cleanRows(path, rows, { known, problems })
-  const united = uniteRows(path, cleaned.rows, { exclusive, problems })
-  const isCertain = decoded.encoding === undefined || decoded.encoding === 'UTF-16'
-  const encoding = `${path}: is not UTF-8; it is read as ${decoded.encoding}`
+/**
+ * Reads the first tag file by name, else the first export of a tool, else the first table most of whose rows name images that
+ * are there; undefined when the folder has none. Faults name the line.
+ */
+export async function readTagFile(root: string, options: TagFileOptions = {}): Promise<TagFile | undefined> {
+  for (const find of [findTagFiles, findExports]) {
+    const [name, ...others] = await find(root)
+    if (name === undefined) continue
+    const file = await readTagsOf(join(root, name), options)
+    if (others.length === 0) return file
+    return {
+      ...file,
+      warnings: [`${file.path}: holds the tags; not read: ${sample(others)}`, ...file.warnings],
+    }
+  }
+  for (const name of await otherTables(root)) {
+    const tried = { ...options, problems: FIRST } // of a table that may hold something else
+    const file = await readTagsOf(join(root, name), tried).catch((error: unknown) => {
+      if (error instanceof InputError) return undefined
+      throw error
+    })
+    const rows = [...(file?.rows.values() ?? [])]
+    const there = rows.filter(row => options.exists?.(row.file)).length
+    if (
+      file !== undefined &&
+      there > 0 &&
+      2 * there >= rows.length &&
+      rows.some(({ tags }) => tags.length > 0)
+    )
+      return { ...file, notes: [`${file.path}: holds the tags, as its rows name the images`, ...file.notes] }
+  }
+  return undefined
+}
+
+/** Reads one file of tags, of any kind. Faults, and the InputErrors of what is no such file, name the line. */
+export async function readTagsOf(
+  path: string,
+  {
+    files = [],
+    exists = () => false,
+    isImage = hasImageEnding,
+    known = [],
+    problems = FIRST,
+  }: TagFileOptions = {},
+): Promise<TagFile> {
+  const { nameOf } = uploadedNames(files, { exists })
+  const context = { isImage, exists, nameOf, classes: known, known: new Set(known.map(foldWord)), problems }
+  return tagFileOf(path, await exportRows(path, context), { known, problems })
+}
+
+/** Rows from anywhere as a tag file: one spelling for each class, one row for each image. `source` is named in messages. */
+export function tagFileOf(
+  source: string,
+  {
+    rows,
+    exclusive,
+    notes,
+    warnings = [],
+    encoding,
+  }: TagRows & Partial<Pick<ExportRows, 'warnings' | 'encoding'>>,
+  { known = [], problems = FIRST }: Pick<TagFileOptions, 'known' | 'problems'> = {},
+): TagFile {
+  const cleaned = cleanRows(source, rows, { known, problems })
+  const united = uniteRows(source, cleaned.rows, { exclusive, problems })
+  const isCertain = encoding === undefined || encoding === 'UTF-16'
   return {
-    path,
+    path: source,
     rows: united.rows,
     splits: rows.some(({ split }) => split !== undefined && split !== ''),
     exclusive,
     warnings: [
-      ...(isCertain ? [] : [encoding]),
-      ...(others.length === 0 ? [] : [`${path}: holds the tags; not read: ${sample(others)}`]),
+      ...(isCertain ? [] : [`${source}: is not UTF-8; it is read as ${encoding}`]),
+      ...warnings,
       ...cleaned.warnings,
       ...united.warnings,
     ],

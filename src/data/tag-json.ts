@@ -85,10 +85,6 @@ function entriesOf(path: string, value: unknown, { isImage }: TableContext): Ent
   const form = new InputError(path, 'does not have the form of a tag file', { expected: EXPECTED })
   if (Array.isArray(value)) return value.map((entry, i) => listEntry(path, entry, `entry ${i + 1}`))
   if (!isRecord(value)) throw form
-  if (['images', 'annotations', 'categories'].every(key => Array.isArray(value[key])))
-    throw new InputError(path, 'has the form of COCO', {
-      expected: 'put it into annotations/instances_train.json and the images into train/',
-    })
   const pairs = Object.entries(value)
   const lists = pairs.filter(([, list]) => Array.isArray(list) && list.length > 0 && list.every(isRecord))
   if (lists.length === 1 && pairs.length === 1)

@@ -2,13 +2,17 @@
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
+import { hasImageEnding } from './image-endings.ts'
 import { type ImageListing, listImages, unreadSentence } from './image-listing.ts'
-import { findAll, imageNames } from './image-names.ts'
+import { findAll, type ImageNames, imageNames } from './image-names.ts'
 import { listFolder, sample } from './listing.ts'
 import { type Fault, FIRST, type Problems } from './problems.ts'
-import { readTagFile, type TagFile } from './tag-file.ts'
+import { readTagFile, readTagsOf, type TagFile, type TagFileOptions, tagFileOf } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
 import type { TagRow } from './tag-table.ts'
+import { readAnnotationFiles } from './tags/annotation-files.ts'
+import { isSidecar, keywordRows } from './tags/keywords.ts'
+import { type TagSource, tagSourceFile } from './tags/tag-options.ts'
 
 export interface TaggedImages {
   /** The folder of the images. */
@@ -49,28 +53,46 @@ async function hasImages(root: string): Promise<boolean> {
 
 /** Excludes masks/, tables and lists from the images. */
 export function isBeside(path: string): boolean {
-  return path.toLowerCase() === 'masks' || /^[^/]+\.(csv|tsv|txt|json|jsonl|md|html?)$/i.test(path)
+  return (
+    path.toLowerCase() === 'masks' ||
+    /^[^/]+\.(csv|tsv|txt|json|jsonl|xml|ya?ml|npy|names|md|html?)$/i.test(path)
+  )
 }
 
-/** The images of a folder with its table of tags; undefined when there is no table. Throws InputError as its parts do. */
+export interface TaggedImagesOptions {
+  readonly known: readonly string[]
+  /** Where the tags come from; by itself from a table or an export in the folder. */
+  readonly tags?: TagSource
+  readonly problems?: Problems
+}
+
+/**
+ * The images of a folder with their tags; undefined when nothing has tags. With the source `masks` the images have none
+ * yet. Throws InputError as its parts do.
+ */
 export async function readTaggedImages(
   root: string,
-  { known, problems = FIRST }: { known: readonly string[]; problems?: Problems },
+  { known, tags = 'auto', problems = FIRST }: TaggedImagesOptions,
 ): Promise<TaggedImages | undefined> {
   const { base, roots } = await imageFolder(root)
-  const listing = await listImages(base, {
-    expected: IMAGES,
-    ...(base === root && { skip: isBeside }),
-    problems,
-  })
+  const skip = (path: string): boolean =>
+    (base === root && isBeside(path)) || (tags === 'keywords' && isSidecar(path))
+  const listing = await listImages(base, { expected: IMAGES, skip, problems })
   const names = imageNames(listing.files, { roots })
   const unread = imageNames(listing.unread, { roots })
-  const isImage = (name: string): boolean =>
-    [names, unread].some(images => {
-      const { file, twins } = images.find(name)
-      return file !== undefined || twins.length > 0
-    }) || /\.(jpe?g|png|webp|tiff?|gif|avif|hei[cf]|bmp)\s*$/i.test(name)
-  const table = await readTagFile(root, { isImage, known, problems })
+  const isThere = (images: ImageNames, name: string): boolean => {
+    const { file, twins } = images.find(name)
+    return file !== undefined || twins.length > 0
+  }
+  const table = await tagFile(root, {
+    base,
+    tags,
+    known,
+    problems,
+    files: listing.files,
+    exists: name => isThere(names, name),
+    isImage: name => isThere(names, name) || isThere(unread, name) || hasImageEnding(name),
+  })
   if (table === undefined) return undefined
   const matched = matchRows(table, { names, unread, listing, base, problems })
   return {
@@ -81,6 +103,30 @@ export async function readTaggedImages(
     splits: table.splits,
     warnings: [...listing.warnings, ...table.warnings, ...matched.warnings],
     notes: [...table.notes, ...listing.notes, ...matched.notes],
+  }
+}
+
+/** The rows of the source; undefined when `auto` finds none. */
+async function tagFile(
+  root: string,
+  {
+    base,
+    tags,
+    ...options
+  }: TagFileOptions & Required<TaggedImagesOptions> & { base: string; files: readonly string[] },
+): Promise<TagFile | undefined> {
+  const { known, problems } = options
+  const file = tagSourceFile(tags, root)
+  if (file !== undefined) return readTagsOf(file, options)
+  switch (tags) {
+    case 'keywords':
+      return tagFileOf(base, await keywordRows(base, options.files, { problems }), { known, problems })
+    case 'masks':
+      return tagFileOf(join(root, 'masks'), { rows: [], exclusive: false, notes: [] })
+    case 'annotations':
+      return readAnnotationFiles(root, options)
+    default:
+      return readTagFile(root, options)
   }
 }
 

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts'
 import { INDEXED, type LabelMap } from '../io/indexed-png.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { readOrientation, rotateUpright } from '../io/orientation.ts'
+import { drawMask } from './coco-mask.ts'
 import { colourOf, type MaskPixels, readMaskPixels } from './mask-pixels.ts'
 import type { Sample } from './sample.ts'
 
@@ -22,19 +23,30 @@ interface Size {
  * the image's EXIF orientation. Throws InputError on an unreadable file, or a number or colour of no class.
  */
 export async function readTruth(
-  { image, mask, tags, maskReading, maskRotated = false }: Omit<Sample, 'id'>,
+  { image, mask, drawn, tags, maskReading, maskRotated = false }: Omit<Sample, 'id'>,
   size?: Size,
 ): Promise<Truth> {
   if (mask === undefined) throw new InputError(image, 'has no mask')
-  const pixels = await readMaskPixels(mask)
-  const { width, height } = pixels
-  const labels = { width, height, data: toLabels(pixels, { reading: maskReading, tags, file: mask }) }
+  const labels =
+    drawn === undefined
+      ? await readLabels(mask, { reading: maskReading, tags })
+      : await drawMask(mask, drawn, { image })
+  const { width, height } = labels
   const swapped = size !== undefined && width !== height && width === size.height && height === size.width
   if (!maskRotated && !swapped) return { ...labels, rotated: false }
   const stored = await readOrientation(image)
   const lies = stored !== undefined && stored.width === width && stored.height === height
   if (!lies || stored.orientation === 1) return { ...labels, rotated: false }
   return { ...rotateUpright(labels, stored.orientation), rotated: true }
+}
+
+async function readLabels(
+  mask: string,
+  { reading, tags }: { reading: Sample['maskReading']; tags: readonly number[] },
+): Promise<LabelMap> {
+  const pixels = await readMaskPixels(mask)
+  const { width, height } = pixels
+  return { width, height, data: toLabels(pixels, { reading, tags, file: mask }) }
 }
 
 /** Label of a number or colour for an image of these tags; undefined for none, NaN where the tags leave several. */

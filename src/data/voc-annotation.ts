@@ -1,10 +1,12 @@
 /** @file The classes of Annotations/ID.xml: the <name> of each <object>. */
 import { InputError } from '../errors.ts'
+import { walkXml } from '../io/xml.ts'
 import { FIRST, type Problems } from './problems.ts'
 
-/** A text that does not end as it should is a fault of `file`. */
+/** The parts of an object have names of their own, which are none. A text that is cut short, or no XML, is a fault of `file`; the names before it count. */
 export function annotatedClasses(xml: string, file: string, problems: Problems = FIRST): string[] {
-  if (!/<\/annotation\s*>\s*$|<annotation\s*\/>\s*$/.test(xml.slice(-200)))
+  const isWhole = /<\/annotation\s*>\s*$|<annotation\s*\/>\s*$/.test(xml.slice(-200))
+  if (!isWhole)
     problems.fault(
       'bad-annotation',
       new InputError(file, 'is cut short', {
@@ -12,50 +14,16 @@ export function annotatedClasses(xml: string, file: string, problems: Problems =
         expected: 'it must end with </annotation>: write it again',
       }),
     )
-  return objectNames(xml)
-}
-
-/** The <name> of each <object>; an object's parts have names of their own. */
-export function objectNames(xml: string): string[] {
-  return elements(without(xml, '<!--', '-->'), 'object').flatMap(object => {
-    const own = elements(object, 'part').reduce((text, part) => text.replace(part, ''), object)
-    const name = elements(own, 'name')[0]
-    return name === undefined ? [] : [decode(name).trim()]
-  })
-}
-
-/** The text of each name element, in order. */
-function elements(xml: string, name: string): string[] {
-  const found: string[] = []
-  const open = new RegExp(`<${name}(?:\\s[^<>]*)?>`, 'g')
-  for (let match = open.exec(xml); match !== null; match = open.exec(xml)) {
-    const end = xml.indexOf(`</${name}`, open.lastIndex)
-    if (end < 0) break
-    found.push(xml.slice(open.lastIndex, end))
-    open.lastIndex = end
-  }
-  return found
-}
-
-function without(text: string, begin: string, end: string): string {
-  return text
-    .split(begin)
-    .map((part, i) => {
-      if (i === 0) return part
-      const at = part.indexOf(end)
-      return at < 0 ? '' : part.slice(at + end.length)
+  const names: string[] = []
+  try {
+    walkXml(xml, file, {
+      close: (text, path) => {
+        if (path.length === 3 && path[1] === 'object' && path[2] === 'name') names.push(text)
+      },
     })
-    .join('')
-}
-
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
-
-function decode(text: string): string {
-  const plain = /^\s*<!\[CDATA\[([\s\S]*)\]\]>\s*$/.exec(text)?.[1]
-  if (plain !== undefined) return plain
-  return text.replaceAll(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|(\w+));/g, (all, decimal, hex, name) => {
-    if (name !== undefined) return ENTITIES[name] ?? all
-    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
-    return code <= 0x10ffff ? String.fromCodePoint(code) : all
-  })
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    if (isWhole) problems.fault('bad-annotation', error)
+  }
+  return names
 }

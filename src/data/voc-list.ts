@@ -28,6 +28,12 @@ export interface Entry {
   readonly mask: string | undefined
 }
 
+/** How an image of a list was found. `numbered`: its line has numbers behind the name. */
+interface FoundEntry {
+  readonly loosely: boolean
+  readonly numbered?: boolean
+}
+
 /** Faults name the list, and the line of an image that is absent, unclear, or outside the data set. */
 export async function readVocList(
   root: string,
@@ -38,7 +44,7 @@ export async function readVocList(
   const entries = new Map<string, Entry>()
   const absent: { line: number; name: string }[] = []
   const loose: string[] = []
-  let repeated = 0
+  let [repeated, numbered] = [0, 0]
   for (const { line, text } of lines) {
     const entry = await entryOf(text, { root, images, path, line })
     if (entry === undefined) continue
@@ -57,6 +63,7 @@ export async function readVocList(
       )
       continue
     }
+    if (entry.numbered) numbered++
     if (known !== undefined) repeated++
     else if (entry.loosely) loose.push(`${text} is ${entry.image}`)
     entries.set(entry.id, entry)
@@ -79,6 +86,8 @@ export async function readVocList(
       : [
           `${path}: ${count(loose.length, 'line', 'names')} another folder or ending than the image has: ${sample(loose)}`,
         ]
+  if (numbered > 0)
+    notes.push(`${path}: ${count(numbered, 'line', 'has')} numbers behind the name, which are not read`)
   return { path, entries: [...entries.values()], warnings, notes }
 }
 
@@ -109,7 +118,7 @@ async function readSplit(
 async function entryOf(
   text: string,
   context: { root: string; images: VocImages; path: string; line: number },
-): Promise<(Entry & { loosely: boolean }) | string | undefined> {
+): Promise<(Entry & FoundEntry) | string | undefined> {
   const [whole, ...pairs] = columnsOf(text.replaceAll('\\', '/'))
   for (const part of [whole, ...pairs].flatMap(([name, mask]) => [name, mask ?? '']))
     if (leadsOutside(part)) {
@@ -122,7 +131,7 @@ async function entryOf(
       )
       return undefined
     }
-  let loose: (Entry & { loosely: boolean }) | undefined
+  let loose: (Entry & FoundEntry) | undefined
   for (const [name, mask] of [whole, ...pairs]) {
     const found = await imageOf(name, context)
     if (found === undefined) continue
@@ -130,10 +139,10 @@ async function entryOf(
     const { image, loosely } = found
     const inside = image.startsWith(`${IMAGES}/`) ? image.slice(IMAGES.length + 1) : basename(image)
     const entry = { id: imageId(inside), image, mask: mask?.replace(/^\/+/, ''), loosely }
-    if (!loosely) return entry
+    if (!loosely) return { ...entry, numbered: name !== text.replaceAll('\\', '/') && mask === undefined }
     if (loose === undefined || mask !== undefined) loose = entry
   }
-  return loose ?? (pairs[0] ?? whole)[0]
+  return loose ?? (pairs.find(([, mask]) => mask !== undefined) ?? whole)[0]
 }
 
 const MOST_CHARACTERS = 8192 // two paths; each blank of a line is tried with all that is before and behind it
@@ -141,14 +150,18 @@ const MOST_BLANKS = 64
 
 type Columns = readonly [name: string, mask: string | undefined]
 
-/** The whole line, then its split at each blank before a possible mask. */
+const NUMBERS = /^(.*?\S)(?:\s+[-+]?\d+(?:\.\d+)?)+$/ // `2007_000032 -1`, as in ImageSets/Main/aeroplane_train.txt
+
+/** The whole line, then its split at each blank before a possible mask, then without the numbers behind the name. */
 function columnsOf(line: string): [Columns, ...Columns[]] {
-  if (line.length > MOST_CHARACTERS) return [[line, undefined]]
-  const pairs = [...line.matchAll(/\s+/g)].slice(0, MOST_BLANKS).flatMap(({ index, 0: blank }) => {
+  const blanks = line.length > MOST_CHARACTERS ? [] : [...line.matchAll(/\s+/g)]
+  const pairs = blanks.slice(0, MOST_BLANKS).flatMap(({ index, 0: blank }) => {
     const mask = line.slice(index + blank.length)
     return /\.png$/i.test(mask) || mask.includes('/') ? [[line.slice(0, index), mask] as const] : []
   })
-  return [[line, undefined], ...pairs.reverse()]
+  const isShort = blanks.length > 0 && blanks.length <= MOST_BLANKS
+  const bare = isShort ? NUMBERS.exec(line)?.[1] : undefined
+  return [[line, undefined], ...pairs.reverse(), ...(bare === undefined ? [] : [[bare, undefined] as const])]
 }
 
 /** Below the root; undefined when there is no such file. */

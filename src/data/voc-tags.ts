@@ -1,17 +1,20 @@
-/** @file The tags of VOC's layout, from tags.csv or the annotations, and the classes when they are not VOC's. */
+/** @file The tags of VOC's layout, from tags.csv, cls_labels.npy or the annotations, and the classes when they are not VOC's. */
 import { basename, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { nearestName } from '../nearest-name.ts'
 import type { ImageNames } from './image-names.ts'
-import { imageStem, isFolder, preferJpeg } from './image-path.ts'
+import { imageStem, isFile, isFolder, preferJpeg } from './image-path.ts'
 import { listFolder, readText, sample } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
-import { readTagFile, type TagFile } from './tag-file.ts'
+import { readTagFile, readTagsOf, type TagFile, tagFileOf } from './tag-file.ts'
 import { uniteRows } from './tag-rows.ts'
 import { foldWord } from './tag-words.ts'
+import { keywordRows } from './tags/keywords.ts'
+import { LABEL_ARRAYS } from './tags/label-arrays.ts'
+import { type TagSource, tagSourceFile } from './tags/tag-options.ts'
 import { annotatedClasses } from './voc-annotation.ts'
-import { type Entry, IMAGES } from './voc-list.ts'
+import { type Entry, IMAGES, SPLITS } from './voc-list.ts'
 
 /** Tags of an image; `where` names the place in the file. */
 export interface VocTags {
@@ -27,24 +30,132 @@ export interface VocTagSource {
   readonly all: () => Promise<readonly VocTags[]>
   readonly warnings: readonly string[]
   readonly notes: readonly string[]
+  /** The file, if it is one. */
+  readonly path?: string
+  /** The tags are to be read from the masks. */
+  readonly isMasks?: boolean
 }
 
+export const MASK_FOLDERS = ['SegmentationClassAug', 'SegmentationClass'] as const
 const TOGETHER = 64 // annotations read at the same time
 
-/** Throws InputError when there are no tags at all; rows of absent images and annotations that are cut short are faults. */
+export interface VocTagOptions {
+  readonly names: ImageNames
+  /** Paths of the images. */
+  readonly files: readonly string[]
+  /** Classes in order. */
+  readonly known: readonly string[]
+  /** Where the tags come from. */
+  readonly tags: TagSource
+  readonly problems?: Problems
+}
+
+/** One of the places that tags may come from; `read` gives undefined when it is not there. */
+interface Place {
+  readonly called: string
+  readonly read: () => Promise<VocTagSource | undefined>
+}
+
+/**
+ * The tags of the source; of `auto` the first of a tag file, cls_labels.npy and Annotations/ that is there, and how many images
+ * the others differ on. From masks there are none yet (`fromMasks`). Throws InputError when there are no tags at all; rows of
+ * absent images and annotations that are cut short are faults.
+ */
 export async function readVocTags(
   root: string,
   entries: readonly Entry[],
-  { names, known, problems = FIRST }: { names: ImageNames; known: readonly string[]; problems?: Problems },
+  options: VocTagOptions,
 ): Promise<VocTagSource> {
-  const isImage = (name: string): boolean => {
+  const { names, files, known, tags, problems = FIRST } = options
+  const exists = (name: string): boolean => {
     const { file, twins } = names.find(name)
-    return file !== undefined || twins.length > 0 || imageStem(name) !== name
+    return file !== undefined || twins.length > 0
   }
-  const file = await readTagFile(root, { isImage, known, problems })
-  return file === undefined
-    ? fromAnnotations(root, entries, problems)
-    : fromTable(file, entries, { names, problems })
+  const isImage = (name: string): boolean => exists(name) || imageStem(name) !== name
+  const reading = { files, exists, isImage, known, problems }
+  const table = async (file: TagFile | undefined): Promise<VocTagSource | undefined> =>
+    file === undefined ? undefined : { ...fromTable(file, entries, { names, problems }), path: file.path }
+  const array = await findLabelArray(root)
+  const places: readonly Place[] = [
+    { called: 'the tag file', read: async () => table(await readTagFile(root, reading)) },
+    {
+      called: array ?? '',
+      read: async () =>
+        array === undefined ? undefined : table(await readTagsOf(join(root, array), reading)),
+    },
+    { called: 'Annotations/', read: () => fromAnnotations(root, entries, problems) },
+  ]
+  const file = tagSourceFile(tags, root)
+  if (file !== undefined) {
+    const own = (await table(await readTagsOf(file, reading)))!
+    return withOthers({ called: file, source: own }, [places[2]!], entries)
+  }
+  if (tags === 'masks') return fromMasks()
+  if (tags === 'annotations') {
+    const own = await places[2]!.read()
+    if (own === undefined)
+      throw new InputError(root, 'has no Annotations/', {
+        field: 'data.tags',
+        expected: 'auto, masks, or a file of tags',
+      })
+    return withOthers({ called: 'Annotations/', source: own }, places.slice(0, 2), entries)
+  }
+  if (tags === 'keywords') {
+    const folder = join(root, IMAGES)
+    const rows = await keywordRows(folder, files, { problems })
+    return (await table(tagFileOf(folder, rows, { known, problems })))!
+  }
+  for (const [i, { called, read }] of places.entries()) {
+    const source = await read()
+    if (source !== undefined) return withOthers({ called, source }, places.slice(i + 1), entries)
+  }
+  if (await hasMasks(root)) return fromMasks()
+  throw new InputError(root, 'has neither tags.csv, cls_labels.npy, Annotations/ nor masks', {
+    expected: 'the tags must come from one of them',
+  })
+}
+
+/** Path of a published label file below the root. */
+async function findLabelArray(root: string): Promise<string | undefined> {
+  for (const folder of ['', SPLITS, 'ImageSets'])
+    for (const name of LABEL_ARRAYS) if (await isFile(join(root, folder, name))) return join(folder, name)
+  return undefined
+}
+
+async function hasMasks(root: string): Promise<boolean> {
+  const found = await Promise.all(MASK_FOLDERS.map(folder => isFolder(join(root, folder))))
+  return found.some(Boolean)
+}
+
+function fromMasks(): VocTagSource {
+  return { tags: new Map(), all: async () => [], warnings: [], notes: [], isMasks: true }
+}
+
+/** With a note that names the source, and one for each other that has other tags. */
+async function withOthers(
+  { called, source }: { called: string; source: VocTagSource },
+  others: readonly Place[],
+  entries: readonly Entry[],
+): Promise<VocTagSource> {
+  const notes: string[] = []
+  for (const other of others) {
+    const second = await other.read()
+    if (second === undefined) continue
+    const both = entries.filter(({ id }) => source.tags.has(id) && second.tags.has(id))
+    const differing = both.filter(({ id }) => keyOf(source.tags.get(id)!) !== keyOf(second.tags.get(id)!))
+    notes.push(
+      `${other.called} also has tags, ${differing.length === 0 ? `the same for all ${both.length} images` : `others for ${differing.length} of ${both.length} images: ${sample(differing.map(({ id }) => id))}`}`,
+    )
+  }
+  const name = source.path === undefined ? called : basename(source.path)
+  return {
+    ...source,
+    notes: [...source.notes, ...(notes.length === 0 ? [] : [`the tags are those of ${name}`]), ...notes],
+  }
+}
+
+function keyOf({ names }: VocTags): string {
+  return [...new Set(names.map(foldWord))].sort().join('\n')
 }
 
 function fromTable(
@@ -115,12 +226,9 @@ async function fromAnnotations(
   root: string,
   entries: readonly Entry[],
   problems: Problems,
-): Promise<VocTagSource> {
+): Promise<VocTagSource | undefined> {
   const folder = join(root, 'Annotations')
-  if (!(await isFolder(folder)))
-    throw new InputError(root, 'has neither tags.csv nor Annotations/', {
-      expected: 'the tags must come from one of them',
-    })
+  if (!(await isFolder(folder))) return undefined
   const pathOf = ({ image }: Entry): string =>
     join(folder, `${imageStem(image.replace(`${IMAGES}/`, ''))}.xml`)
   const read = await readAnnotations(entries.map(pathOf), problems)

@@ -13,13 +13,14 @@ import {
   untaggedWarning,
 } from './listing.ts'
 import { listMasks } from './mask-files.ts'
+import { findLegend } from './mask-legend.ts'
 import { withMaskReading } from './mask-reading.ts'
+import { tagsFromMasks } from './mask-tags.ts'
 import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
+import type { TagSource } from './tags/tag-options.ts'
 import { type Entry, IMAGES, readVocList, SPLITS } from './voc-list.ts'
-import { chooseVocClasses, readVocTags } from './voc-tags.ts'
-
-export { objectNames } from './voc-annotation.ts'
+import { chooseVocClasses, MASK_FOLDERS, readVocTags } from './voc-tags.ts'
 
 /** The 20 classes in the order of the labels (class k is label k + 1). */
 export const VOC_CLASSES = [
@@ -45,8 +46,6 @@ export const VOC_CLASSES = [
   'tvmonitor',
 ] as const
 
-const MASK_FOLDERS = ['SegmentationClassAug', 'SegmentationClass'] as const
-
 /** The folder that holds JPEGImages: the one given, its VOC2012, or its VOCdevkit/VOC2012. */
 export async function findVocRoot(root: string): Promise<string | undefined> {
   for (const candidate of [root, join(root, 'VOC2012'), join(root, 'VOCdevkit', 'VOC2012')]) {
@@ -56,20 +55,30 @@ export async function findVocRoot(root: string): Promise<string | undefined> {
   return undefined
 }
 
+export interface OpenVocOptions {
+  readonly split: string
+  readonly classes?: readonly string[] | undefined
+  /** Where the tags come from. */
+  readonly tags?: TagSource
+  readonly problems?: Problems
+}
+
 /** Opens one split. Throws InputError on a missing list; absent images, and classes that are not in `classes`, are faults. */
 export async function openVoc(
   root: string,
-  {
-    split,
-    classes,
-    problems = FIRST,
-  }: { split: string; classes?: readonly string[] | undefined; problems?: Problems },
+  { split, classes, tags: tagSource = 'auto', problems = FIRST }: OpenVocOptions,
 ): Promise<Dataset> {
   const files = await filesBelow(join(root, IMAGES))
   const names = imageNames(files, { roots: [IMAGES] })
   const { path, entries, warnings, notes } = await readVocList(root, split, { files, names, problems })
   const given = classes ?? (await readClassFile(root))
-  const source = await readVocTags(root, entries, { names, known: given ?? VOC_CLASSES, problems })
+  const source = await readVocTags(root, entries, {
+    names,
+    files,
+    known: given ?? VOC_CLASSES,
+    tags: tagSource,
+    problems,
+  })
   const chosen =
     given === undefined ? await chooseVocClasses(source, VOC_CLASSES, problems) : { names: given, words: [] }
   checkClasses(root, chosen.names)
@@ -83,7 +92,7 @@ export async function openVoc(
         : classIndices(row.names, { classes: indices, file: row.file, field: row.where, problems })
     return { id: entry.id, image: join(root, entry.image), tags, mask: maskOf.get(entry.id) }
   })
-  const untagged = samples.filter(({ tags }) => tags.length === 0)
+  const untagged = source.isMasks ? [] : samples.filter(({ tags }) => tags.length === 0)
   const untaggedWords = untaggedWarning(
     untagged.map(({ id }) => id),
     {
@@ -94,15 +103,19 @@ export async function openVoc(
           .map(({ image }) => untaggedFault(image)),
     },
   )
-  return withMaskReading({
-    name: basename(root),
-    root,
-    split,
-    classes: [...chosen.names],
-    samples,
-    warnings: [...source.warnings, ...untaggedWords, ...warnings, ...words],
-    notes: [...notes, ...source.notes, ...chosen.words],
-  })
+  const read = await withMaskReading(
+    {
+      name: basename(root),
+      root,
+      split,
+      classes: [...chosen.names],
+      samples,
+      warnings: [...source.warnings, ...untaggedWords, ...warnings, ...words],
+      notes: [...notes, ...source.notes, ...chosen.words],
+    },
+    { legend: await findLegend(root, { problems }), comparesTags: true },
+  )
+  return source.isMasks ? tagsFromMasks(read, { problems }) : read
 }
 
 /**

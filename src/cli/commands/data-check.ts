@@ -9,6 +9,7 @@ import { recipeData } from '../../pipeline/check/recipe-keys.ts'
 import type { CliContext } from '../context.ts'
 import { EXIT } from '../messages.ts'
 import { proposeRecipes } from '../proposals.ts'
+import { tagsFlag, tagsOfFlag } from '../run-flags.ts'
 
 const text = (value: string) => value
 const optionalText = { kind: 'parsed', parse: text, optional: true } as const
@@ -16,6 +17,7 @@ const onOff = { kind: 'boolean', optional: true, withNegated: false } as const
 
 interface CheckFlags {
   readonly layout?: Layout
+  readonly tags?: string
   readonly split?: readonly string[]
   readonly classes?: string
   readonly recipe?: string
@@ -38,6 +40,7 @@ run would do, and how long.
 Examples:
   tagmask data check my-photos
   tagmask data check my-photos --all > problems.txt
+  tagmask data check my-photos --tags ~/Downloads/project-1.json
   tagmask data check VOCdevkit/VOC2012 --split train --split val
   tagmask data check my-photos --recipe photos_cpu --json`,
   },
@@ -49,6 +52,7 @@ Examples:
         optional: true,
         brief: 'Layout of the folder; default: found from the folder',
       },
+      ...tagsFlag,
       split: {
         ...optionalText,
         variadic: true,
@@ -70,14 +74,17 @@ Examples:
       parameters: [{ parse: text, placeholder: 'DIR', optional: true, brief: 'Folder of the data set' }],
     },
   },
-  async func({ layout, split, classes, recipe, all = false, json = false }, dir) {
-    const ofRecipe = recipe === undefined ? undefined : await recipeData(recipe, { root: dir })
+  async func({ layout, tags: source, split, classes, recipe, all = false, json = false }, dir) {
+    const tags = source === undefined ? undefined : tagsOfFlag(source)
+    const ofRecipe = recipe === undefined ? undefined : await recipeData(recipe, { root: dir, tags })
     const root = dir ?? ofRecipe?.root ?? undefined
     if (root === undefined)
       throw new InputError('DIR', 'is not given', { expected: 'give the folder of the data set' })
     const log = this.openLog({ quiet: json })
     const result = await checkData(resolve(root), {
       layout: layout ?? ofRecipe?.layout,
+      tags: tags ?? ofRecipe?.tags ?? 'auto',
+      ...(ofRecipe?.crowds && { crowds: ofRecipe.crowds }),
       splits: split ?? ofRecipe?.splits,
       classes: classes?.split(',').map(name => name.trim()),
       patchSize: ofRecipe?.patchSize,

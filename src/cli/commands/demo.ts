@@ -4,13 +4,14 @@ import type { CliContext } from '../context.ts'
 import { type OutputFlags, type PlanFlags, planFlags, type RunFlags, runFlags } from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
-type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict'> & PlanFlags & OutputFlags
+type DemoFlags = Omit<RunFlags, 'weights' | 'checkpoint' | 'strict' | 'tags'> & PlanFlags & OutputFlags
 
 // its images are whole, and no published weights fit its network
 const {
   weights: _weights,
   checkpoint: _checkpoint,
   strict: _strict,
+  tags: _tags,
   ...flags
 } = { ...runFlags, ...planFlags }
 

@@ -1,6 +1,6 @@
 /** @file The check of a data set: every split is opened, every image and mask read to its end once, and all problems are kept. Imports no torch. */
 import { availableParallelism } from 'node:os'
-import type { Dataset, Layout, Sample } from '../../data/dataset.ts'
+import type { Dataset, Layout, OpenDatasetOptions, Sample } from '../../data/dataset.ts'
 import { sample } from '../../data/listing.ts'
 import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
 import { count } from '../../io/count.ts'
@@ -15,7 +15,7 @@ import { openSplits } from './open-splits.ts'
 import { createProblemList, type Problem } from './problem-list.ts'
 import { nameTwins } from './twins.ts'
 
-export interface CheckDataOptions {
+export interface CheckDataOptions extends Pick<OpenDatasetOptions, 'tags' | 'crowds'> {
   readonly layout?: 'auto' | Layout | undefined
   /** All when not given. */
   readonly splits?: readonly string[] | undefined
@@ -72,12 +72,13 @@ export async function checkData(
     patchSize = PATCH,
     log = silentLog(),
     signal,
+    ...sources
   }: CheckDataOptions = {},
 ): Promise<DataCheck> {
   const problems = createProblemList()
   const { root, layout, splits, loose } = await openSplits(
     given,
-    { layout: asked, splits: named, classes },
+    { ...sources, layout: asked, splits: named, classes },
     problems,
   )
   for (const { warnings } of splits)
@@ -197,6 +198,10 @@ function splitOf(
     scored: masked.filter(
       sample => ['usable', 'untagged'].includes(stateOf(sample)) && scorable.get(sample.image),
     ).length,
-    maskReading: first === undefined ? null : (first.maskReading?.rule ?? 'the numbers are labels'),
+    maskReading: first === undefined ? null : ruleOf(first),
   }
+}
+
+function ruleOf({ drawn, maskReading }: Sample): string {
+  return drawn === undefined ? (maskReading?.rule ?? 'the numbers are labels') : 'drawn from regions'
 }

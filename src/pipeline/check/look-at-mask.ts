@@ -1,4 +1,5 @@
 /** @file One ground-truth mask: whether it can be read, fits its image, holds labels of classes, and agrees with the tags. */
+import { type DrawnMask, drawMask } from '../../data/coco-mask.ts'
 import type { Sample } from '../../data/dataset.ts'
 import { sample as some } from '../../data/listing.ts'
 import { colourOf, distinctCodes, type MaskPixels, readMaskPixels } from '../../data/mask-pixels.ts'
@@ -9,16 +10,21 @@ import { IGNORE } from '../../io/label-values.ts'
 import type { SeenImage } from './look-at-image.ts'
 import type { ProblemList } from './problem-list.ts'
 
-/** Whether the mask can be scored. `seen` undefined: its image cannot be read. */
+interface MaskContext {
+  readonly classes: readonly string[]
+  /** Undefined: the image cannot be read. */
+  readonly seen: SeenImage | undefined
+  readonly problems: ProblemList
+}
+
+/** Whether the mask can be scored. */
 export async function lookAtMask(
   sample: Sample & { readonly mask: string },
-  {
-    classes,
-    seen,
-    problems,
-  }: { classes: readonly string[]; seen: SeenImage | undefined; problems: ProblemList },
+  context: MaskContext,
 ): Promise<boolean> {
-  const { mask: file } = sample
+  const { mask: file, drawn } = sample
+  if (drawn !== undefined) return lookAtRegions({ ...sample, drawn }, context)
+  const { classes, seen, problems } = context
   let pixels: MaskPixels
   try {
     pixels = await readMaskPixels(file)
@@ -41,8 +47,34 @@ export async function lookAtMask(
       problem: `holds ${strange}`,
       expected: expectedLabels(pixels, sample, classes),
     })
-  else tellOfTags(sample, { held, classes, problems })
+  else tellOfTags(sample, { file, held, classes, problems })
   return fits && strange === ''
+}
+
+/** A mask that is drawn from the regions of a JSON. Crowds show their class, whatever is drawn of them. */
+async function lookAtRegions(
+  { drawn, ...sample }: Sample & { readonly mask: string; readonly drawn: DrawnMask },
+  { classes, seen, problems }: MaskContext,
+): Promise<boolean> {
+  if (seen === undefined) return false // its size is needed
+  let faults = 0
+  const counted: ProblemList = {
+    ...problems,
+    fault(...fault) {
+      faults++
+      problems.fault(...fault)
+    },
+  }
+  try {
+    await drawMask(sample.mask, drawn, { image: sample.image, problems: counted })
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    problems.add(error.file === sample.image ? 'mask-size' : 'unreadable-mask', error)
+    return false
+  }
+  const held = new Set(drawn.regions.map(({ label }) => label - 1))
+  if (faults === 0) tellOfTags(sample, { file: sample.image, held, classes, problems })
+  return faults === 0
 }
 
 /** As readTruth: a mask may be stored without the EXIF rotation of its image. */
@@ -94,12 +126,13 @@ function expectedLabels(
 }
 
 function tellOfTags(
-  { mask, tags }: Sample & { readonly mask: string },
+  { tags }: Sample,
   {
+    file,
     held,
     classes,
     problems,
-  }: { held: ReadonlySet<number>; classes: readonly string[]; problems: ProblemList },
+  }: { file: string; held: ReadonlySet<number>; classes: readonly string[]; problems: ProblemList },
 ): void {
   if (tags.length === 0) return // it is named as untagged
   const name = (k: number): string => classes[k]!
@@ -113,7 +146,7 @@ function tellOfTags(
   ]
   if (words.length > 0)
     problems.add('mask-tags', {
-      file: mask,
+      file,
       problem: words.join('; '),
       expected: 'correct the tags or the mask',
     })

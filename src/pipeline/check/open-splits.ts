@@ -5,6 +5,7 @@ import {
   findLayout,
   type Layout,
   listSplits,
+  type OpenDatasetOptions,
   openDataset,
   type Sample,
 } from '../../data/dataset.ts'
@@ -16,11 +17,10 @@ import { imageFolder, isBeside } from '../../data/tagged-images.ts'
 import { InputError } from '../../errors.ts'
 import type { ProblemList } from './problem-list.ts'
 
-export interface SplitOptions {
+export interface SplitOptions extends Pick<OpenDatasetOptions, 'classes' | 'tags' | 'crowds'> {
   readonly layout: 'auto' | Layout
   /** All when not given. */
   readonly splits?: readonly string[] | undefined
-  readonly classes?: readonly string[] | undefined
 }
 
 export interface OpenedSplits {
@@ -35,7 +35,7 @@ export interface OpenedSplits {
 /** Throws InputError only where there is no folder. */
 export async function openSplits(
   given: string,
-  { layout: asked, splits: named, classes }: SplitOptions,
+  { layout: asked, splits: named, classes, ...sources }: SplitOptions,
   problems: ProblemList,
 ): Promise<OpenedSplits> {
   const attempt = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
@@ -48,13 +48,13 @@ export async function openSplits(
     }
   }
   const tree = await listTree(given, { expected: 'give the folder of a data set' }) // throws where there is none
-  const place = await attempt(() => findLayout(given, asked))
+  const place = await attempt(() => findLayout(given, { ...sources, layout: asked }))
   const { root, layout } = place ?? { root: given, layout: undefined }
-  const there = layout && (await attempt(() => listSplits(root, { layout, problems })))
+  const there = layout && (await attempt(() => listSplits(root, { ...sources, layout, problems })))
   const opened: Dataset[] = []
   for (const split of inOrder(named ?? (there?.length === 0 ? ['train'] : (there ?? [])))) {
     const known = opened[0]?.classes ?? classes // the first fixes the order, as in a run
-    const options = { split, classes: known, problems, ...(layout && { layout }) }
+    const options = { ...sources, split, classes: known, problems, ...(layout && { layout }) }
     const dataset = await attempt(() => openDataset(root, options))
     if (dataset !== undefined) opened.push(dataset)
   }

@@ -53,6 +53,7 @@ export const KINDS: Readonly<Record<ProblemKind, KindWords>> = {
   'unread-format': { severity: 'warning', title: 'images in formats that are not read' },
   'left-out-file': { severity: 'warning', title: 'files that are left out' },
   'small-image': { severity: 'warning', title: 'images smaller than a patch' },
+  'unread-keywords': { severity: 'warning', title: 'images with keywords that cannot be read' },
   untagged: { severity: 'warning', title: 'images without tags' },
   'no-split': { severity: 'warning', title: 'images in no split' },
   duplicate: { severity: 'warning', title: 'images that are there twice' },

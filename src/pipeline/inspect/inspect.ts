@@ -77,14 +77,16 @@ async function recipeAt(
 
 /** The number of classes of the recipe's data set, or VOC's, which is said. */
 async function classesOf({ data }: Recipe, log: Log): Promise<number> {
-  const { root, layout, split } = data
+  const { root, layout, split, tags } = data
   if (root !== null) {
-    const found = await openDataset(root, { split, layout: layout === 'demo' ? 'folder' : layout }).catch(
-      (error: unknown) => {
-        if (!(error instanceof InputError)) throw error
-        return undefined
-      },
-    )
+    const found = await openDataset(root, {
+      split,
+      tags,
+      layout: layout === 'demo' ? 'folder' : layout,
+    }).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error
+      return undefined
+    })
     if (found !== undefined) return found.classes.length
     log.info(
       `inspect: ${fromHere(root)} cannot be opened, so there are ${CLASSES} classes, as in VOC (--classes N)`,

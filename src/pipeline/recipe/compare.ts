@@ -5,6 +5,7 @@ import type { Recipe } from './schema.ts'
 /** Keys that change where and how fast a run works, not what it computes; a run may be resumed with others. */
 export const NEUTRAL_KEYS: readonly string[] = [
   'data.root',
+  'data.tags',
   'data.workers',
   'data.cacheMegabytes',
   'data.maxLost',

@@ -19,6 +19,19 @@ const data = z.strictObject({
     .describe(
       'voc: VOC 2012 folders; coco: annotations/instances_SPLIT.json and its images; folder: images/ with tags.csv; class-folders: a folder of images for each class (cat/1.jpg, dog/1.jpg); demo: generated images, made when absent; auto: found from the folder',
     ),
+  tags: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe(
+      'where the tags come from: auto, what the folder has (docs/data.md); masks: the classes that the masks show; annotations: boxes and regions; keywords: those that photo programs write into photos (XMP, IPTC); else the path of a file of tags, in the folder or from here',
+    ),
+  crowds: z
+    .enum(['ignore', 'class', 'leave-out'])
+    .default('ignore')
+    .describe(
+      'regions of crowds (iscrowd) in masks that are drawn from a COCO JSON: ignore: 255, not scored; class: as any other; leave-out: background. They tag their image anyway',
+    ),
   split: z
     .string()
     .min(1)

@@ -34,7 +34,7 @@ export async function openRunData(
 ): Promise<RunData> {
   const placed = await placeData(recipe, { runs, log, named })
   const { data, evaluate, refine } = placed
-  const there = await listSplits(data.root, { layout: layoutOf(placed) })
+  const there = await listSplits(data.root, { layout: layoutOf(placed), tags: data.tags })
   const name = basename(resolve(data.root))
   const { split, valSplit, evaluateSplit, said } = chooseSplits(placed, { there, name, named })
   for (const sentence of said) log.info(sentence)
@@ -63,9 +63,9 @@ async function openSplit(
   recipe: Recipe,
   { split, classes }: { split: string; classes?: readonly string[] },
 ): Promise<Dataset> {
-  const { root } = recipe.data
+  const { root, tags, crowds } = recipe.data
   if (root === null) throw new InputError('data.root', 'is not set', { expected: 'give --data DIR' })
-  return openDataset(root, { split, layout: layoutOf(recipe), classes })
+  return openDataset(root, { split, layout: layoutOf(recipe), classes, tags, crowds })
 }
 
 /** The images whose CAMs and pseudo masks are scored: those of `evaluate.split`, in the classes of `dataset`. */

@@ -104,7 +104,7 @@ function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
   }
   return [
     split,
-    samples.map(({ id, mask, tags, maskReading, maskRotated = false }) =>
+    samples.map(({ id, mask, drawn, tags, maskReading, maskRotated = false }) =>
       mask === undefined
         ? [id]
         : [
@@ -112,6 +112,7 @@ function masksOf({ split, samples }: Dataset, contents: FileContents): unknown {
             contents.of(mask),
             maskRotated,
             maskReading === undefined ? null : [tableOf(maskReading), tags],
+            ...(drawn === undefined ? [] : [drawn.crowds, drawn.regions.map(({ label }) => label)]),
           ],
     ),
   ]

@@ -124,7 +124,7 @@ export const tableReaders: readonly FuzzedReader[] = [
       '90',
       '"person"',
     ],
-    read: readInstances,
+    read: path => readInstances(path),
   },
   {
     name: 'xml of voc',
