@@ -45,6 +45,36 @@ export function finiteCheck(dtype: DType): ((words: Int32Array, count: number) =
   return (words, count) => (carryOf(words, count, exponent) & exponent.carry) === 0
 }
 
+/**
+ * Values seen while a file is read whose parts are not yet known: its pieces as if all of it were of one dtype. What is not seen to
+ * be finite may be: other bytes look like NaN.
+ */
+export class FinitePieces {
+  readonly #dtype: DType
+  readonly #suspects: (readonly [begin: number, end: number])[] = []
+  #end = 0
+
+  constructor(dtype: DType) {
+    this.#dtype = dtype
+  }
+
+  /** The bytes from `at` on; values lie at multiples of their size in memory. */
+  look(piece: Uint8Array, at: number): void {
+    const size = itemSize(this.#dtype)
+    const skipped = (size - (piece.byteOffset % size)) % size
+    const whole = piece.subarray(skipped)
+    if (!holdsNumbers({ dtype: this.#dtype, shape: [], data: whole }))
+      this.#suspects.push([at, at + piece.byteLength])
+    this.#end = at + piece.byteLength
+  }
+
+  /** Whether all bytes [begin, end) were seen to be finite values of this dtype. */
+  hold(dtype: DType, begin: number, end: number): boolean {
+    if (dtype !== this.#dtype || end > this.#end) return false
+    return !this.#suspects.some(([from, to]) => from < end && to > begin)
+  }
+}
+
 /** Whether no value is NaN or infinite. */
 export function holdsNumbers({ dtype, data }: TensorData): boolean {
   const check = finiteCheck(dtype)
