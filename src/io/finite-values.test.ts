@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { eachBlock, FinitePieces, holdsNumbers } from './finite-values.ts'
+import { eachBlock } from './blocks.ts'
+import { FinitePieces, holdsNumbers } from './finite-values.ts'
 import { type DType, fromFloat32, fromFloat64, itemSize, toFloat64Array } from './tensor-data.ts'
 
 const BITS = { float16: 16, bfloat16: 16, float32: 32, float64: 64 } as const
