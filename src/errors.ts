@@ -18,7 +18,9 @@ export class InputError extends TagmaskError {
     problem: string,
     { field, expected, cause }: { field?: string; expected?: string; cause?: unknown } = {},
   ) {
-    const [where, what, remedy] = [shortened(field, 400), shortened(problem, 4000), shortened(expected, 2000)]
+    const lines = problem.split('\n').map(line => shortened(line, 2000))
+    const what = shortened(lines.join('\n'), 10_000)
+    const [where, remedy] = [shortened(field, 400), shortened(expected, 2000)]
     super(
       `${file}${where === undefined ? '' : ` (${where})`}: ${what}${remedy === undefined ? '' : `; ${remedy}`}`,
       { cause },

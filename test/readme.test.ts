@@ -17,7 +17,10 @@ import { repository } from './source-files.ts'
 const readme = await readFile(join(repository, 'README.md'), 'utf8')
 const ownPhotos = await readFile(join(repository, 'docs/your-own-photos.md'), 'utf8')
 const commands = commandsOf(readme)
-const furtherCommands = commandsOf(ownPhotos).filter(command => !commands.includes(command))
+const walk = await readFile(join(repository, 'docs/walk-through.md'), 'utf8')
+const furtherCommands = [...new Set([...commandsOf(ownPhotos), ...commandsOf(walk)])].filter(
+  command => !commands.includes(command),
+)
 
 const [program] = programsOf(readme)
 

@@ -26,7 +26,8 @@ export const labelStudio: ExportFormat = {
     await files.put('label-config.xml', labelConfig(options.classes))
     const tasks = taskTexts(images, options)[Symbol.asyncIterator]()
     let next = await tasks.next()
-    for (let file = 1; file === 1 || !next.done; file++) {
+    let file = 1
+    for (; file === 1 || !next.done; file++) {
       async function* pieces(): AsyncGenerator<string> {
         let bytes = 0
         yield '['
@@ -38,6 +39,7 @@ export const labelStudio: ExportFormat = {
       }
       await files.write(file === 1 ? 'tasks.json' : `tasks-${file}.json`, pieces())
     }
+    if (file > 2) options.tell(`the tasks are in ${file - 1} files: import each`)
   },
 }
 

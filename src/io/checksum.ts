@@ -1,14 +1,15 @@
 /** @file CRC-32 (ISO 3309), as zip archives and our own safetensors files carry it, and CRC-32C (RFC 3720), of TFRecord files. */
 import zlib from 'node:zlib'
+import { BLOCK_BYTES, eachBlock } from './blocks.ts'
 
-/** zlib's own stops at 4 GiB. */
-const CHUNK_BYTES = 256 * 1024 * 1024
-
-/** The checksum of the bytes, going on from that of what came before them. No copy is made. */
+/** The checksum of the bytes, going on from that of what came before them. */
 export function crc32(bytes: Uint8Array, before = 0): number {
+  if (bytes.byteLength === 0) return before // zlib begins anew where there is nothing
+  if (bytes.byteLength <= BLOCK_BYTES) return crcOf(bytes, before)
   let sum = before
-  for (let from = 0; from < bytes.byteLength; from += CHUNK_BYTES)
-    sum = crcOf(bytes.subarray(from, from + CHUNK_BYTES), sum)
+  eachBlock(bytes, block => {
+    sum = crcOf(block, sum)
+  })
   return sum
 }
 

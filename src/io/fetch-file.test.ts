@@ -91,7 +91,10 @@ describe('a file', () => {
     const { address, ranges } = await serve((request, response) => send(request, response, { most: 70_000 }))
     await fetchFile(address, path, { ...quick, sha256 })
     expect((await readFile(path)).equals(FILE)).toBe(true)
-    expect(ranges).toEqual([undefined, 'bytes=70000-', 'bytes=140000-', 'bytes=210000-', 'bytes=280000-'])
+    const starts = ranges.map(range => Number(range?.slice('bytes='.length, -1) ?? 0))
+    expect(starts).toEqual(starts.toSorted((a, b) => a - b))
+    expect([starts[0], starts.length]).toEqual([0, expect.toSatisfy(count => count >= 5)])
+    expect(new Set(starts).size).toBe(starts.length)
   })
 
   test('begins again where the server knows no ranges', async () => {
@@ -144,7 +147,7 @@ describe('a file', () => {
       await fetchFile('${address}', '${path}', { sha256: '${sha256}', onProgress: ({ done }) => { if (done === 100000) process.kill(process.pid, 'SIGKILL') } })`
     expect(await ends(script)).toBe('SIGKILL')
     await fetchFile(address, path, { sha256 })
-    expect(ranges).toEqual([undefined, 'bytes=100000-'])
+    expect(ranges).toEqual([undefined, expect.stringMatching(/^bytes=[1-9]\d*-$/)])
     expect((await readFile(path)).equals(FILE)).toBe(true)
     expect(await readdir(join(path, '..'))).toEqual(['weights.pth'])
   })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { eachBlock, holdsNumbers } from './finite-values.ts'
+import { eachBlock } from './blocks.ts'
+import { FinitePieces, holdsNumbers } from './finite-values.ts'
 import { type DType, fromFloat32, fromFloat64, itemSize, toFloat64Array } from './tensor-data.ts'
 
 const BITS = { float16: 16, bfloat16: 16, float32: 32, float64: 64 } as const
@@ -64,4 +65,17 @@ test('blocks are the bytes in order, the words filled with zeros', () => {
     }),
     { numRuns: 20 },
   )
+})
+
+test('pieces of unknown bytes are finite only where no value of theirs is otherwise', () => {
+  const values = new Float32Array(1000).fill(1.5)
+  values[700] = Number.NaN
+  const bytes = new Uint8Array(values.buffer)
+  const pieces = new FinitePieces('float32')
+  for (let at = 0; at < bytes.byteLength; at += 1024) pieces.look(bytes.subarray(at, at + 1024), at)
+  expect(pieces.hold('float32', 0, 2048)).toBe(true)
+  expect(pieces.hold('float32', 2047, 2800)).toBe(false) // in the piece of the value
+  expect(pieces.hold('float32', 3072, 4000)).toBe(true)
+  expect(pieces.hold('float32', 3072, 4001)).toBe(false) // not seen
+  expect(pieces.hold('float16', 0, 2048)).toBe(false)
 })

@@ -1,7 +1,8 @@
 /**
  * @file Whether values are NaN or infinite, by integers: in those all bits of the exponent are set, so that adding its lowest
- * bit carries into the sign. Imports tensor-data alone.
+ * bit carries into the sign. Pure.
  */
+import { eachBlock } from './blocks.ts'
 import { type DType, itemSize, type TensorData } from './tensor-data.ts'
 
 /** For an int32 word (two values of 16 bits, one of 32, half of one of 64): adding `low` to the bits of `mask` sets one of `carry`. */
@@ -18,31 +19,42 @@ const EXPONENTS: Partial<Readonly<Record<DType, Exponent>>> = {
   float64: { mask: 0x7fffffff, low: 0x00100000, carry: 0x80000000 | 0 }, // of the upper word, the second
 }
 
-/** Small enough for the nearest cache: reading 88 MB in place takes twice as long as copying each block there first. */
-const BLOCK_BYTES = 64 * 1024
-const block = new Uint8Array(BLOCK_BYTES)
-const words = new Int32Array(block.buffer)
-
-/** Passes the bytes block by block, copied; the words are filled up with zeros to a multiple of eight. Valid within `look`. */
-export function eachBlock(
-  bytes: Uint8Array,
-  look: (block: Uint8Array, words: Int32Array, count: number) => void,
-): void {
-  for (let at = 0; at < bytes.byteLength; at += BLOCK_BYTES) {
-    const length = Math.min(BLOCK_BYTES, bytes.byteLength - at)
-    block.set(at === 0 && length === bytes.byteLength ? bytes : bytes.subarray(at, at + length))
-    const filled = Math.ceil(length / 32) * 32
-    block.fill(0, length, filled)
-    look(length === BLOCK_BYTES ? block : block.subarray(0, length), words, filled / 4)
-  }
-}
-
 /** Sees the values of a dtype in blocks; false once one is NaN or infinite, undefined for whole numbers. */
 export function finiteCheck(dtype: DType): ((words: Int32Array, count: number) => boolean) | undefined {
   const exponent = EXPONENTS[dtype]
   if (exponent === undefined) return undefined
   const carryOf = itemSize(dtype) === 8 ? carryOfUpper : carryOfAll
   return (words, count) => (carryOf(words, count, exponent) & exponent.carry) === 0
+}
+
+/**
+ * Values seen while a file is read whose parts are not yet known: its pieces as if all of it were of one dtype. What is not seen to
+ * be finite may be: other bytes look like NaN.
+ */
+export class FinitePieces {
+  readonly #dtype: DType
+  readonly #suspects: (readonly [begin: number, end: number])[] = []
+  #end = 0
+
+  constructor(dtype: DType) {
+    this.#dtype = dtype
+  }
+
+  /** The bytes from `at` on; values lie at multiples of their size in memory. */
+  look(piece: Uint8Array, at: number): void {
+    const size = itemSize(this.#dtype)
+    const skipped = (size - (piece.byteOffset % size)) % size
+    const whole = piece.subarray(skipped)
+    if (!holdsNumbers({ dtype: this.#dtype, shape: [], data: whole }))
+      this.#suspects.push([at, at + piece.byteLength])
+    this.#end = at + piece.byteLength
+  }
+
+  /** Whether all bytes [begin, end) were seen to be finite values of this dtype. */
+  hold(dtype: DType, begin: number, end: number): boolean {
+    if (dtype !== this.#dtype || end > this.#end) return false
+    return !this.#suspects.some(([from, to]) => from < end && to > begin)
+  }
 }
 
 /** Whether no value is NaN or infinite. */

@@ -2,6 +2,7 @@
 import { InputError } from '../errors.ts'
 import { brief, briefName } from './brief.ts'
 import { Budget } from './budget.ts'
+import { FinitePieces } from './finite-values.ts'
 import type { PickleValue } from './pickle-value.ts'
 import { readWhole } from './read-range.ts'
 import { itemSize } from './tensor-data.ts'
@@ -23,6 +24,7 @@ export interface StoredBytes {
   readonly finite?: boolean
 }
 
+const WORD = 8 // bytes of the widest element
 const MAGIC = 0x1950a86a20f9469cfc6cn
 const PROTOCOL = 1001
 const EXPECTED = 'a file made by torch.save that was copied or downloaded completely'
@@ -35,14 +37,19 @@ export async function withLegacyCheckpoint<T>(
   path: string,
   use: (checkpoint: Checkpoint) => Promise<T>,
 ): Promise<T> {
-  const bytes = await readWhole(path, { alignEnd: 8 })
+  const pieces = new FinitePieces('float32')
+  const bytes = await readWhole(path, {
+    alignEnd: WORD,
+    look: (piece, at) => pieces.look(piece, at),
+  })
   const budget = Budget.forCopies(path, bytes.byteLength)
   const { root, storages } = parseLegacyCheckpoint(path, bytes, budget)
-  const readStorage = async ({ key }: TorchStorage): Promise<StoredBytes> => {
-    const storage = storages.get(key)
-    if (storage === undefined)
+  const readStorage = async ({ key, dtype }: TorchStorage): Promise<StoredBytes> => {
+    const stored = storages.get(key)
+    if (stored === undefined)
       throw new InputError(path, `storage ${briefName(key)} is missing`, { expected: EXPECTED })
-    return { bytes: storage }
+    const begin = stored.byteOffset - bytes.byteOffset
+    return { bytes: stored, ...(pieces.hold(dtype, begin, begin + stored.byteLength) && { finite: true }) }
   }
   return use({ root, readStorage, budget })
 }

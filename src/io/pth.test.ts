@@ -4,9 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { legacyCheckpoint, zipCheckpoint } from '../../test/checkpoints.ts'
 import { InputError } from '../errors.ts'
 import { readPth } from './pth.ts'
-import { elementCount, itemSize, toFloat64Array } from './tensor-data.ts'
+import {
+  elementCount,
+  fromFloat32,
+  fromUint8,
+  itemSize,
+  type TensorData,
+  toFloat64Array,
+} from './tensor-data.ts'
+import { readWeights } from './weights.ts'
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures/checkpoints')
 type Expected = Record<string, { dtype: string; shape: number[]; values: number[] }>
@@ -93,4 +102,35 @@ test('whatever bytes are changed, there is an InputError or tensors as long as t
     { numRuns: 600 },
   )
   expect(existsSync('tagmask-was-here')).toBe(false)
+})
+
+describe('NaN and infinity are found wherever they are', () => {
+  const long = (bad: number | undefined, at = 0): Float32Array => {
+    const values = new Float32Array(600_000).fill(0.25) // more than a piece
+    if (bad !== undefined) values[at] = bad
+    return values
+  }
+
+  test.each([
+    ['zip', zipCheckpoint],
+    ['legacy', legacyCheckpoint],
+  ] as const)('%s', { timeout: 60_000 }, async (_, write) => {
+    const path = join(folder, 'nan.pth')
+    const odd = fromUint8(Uint8Array.of(255, 255, 255)) // whole numbers whose bits are those of NaN; moves what follows
+    const half = { dtype: 'float16', shape: [2], data: Uint8Array.of(0, 0x3c, 0, 0x7c) } as const // 1, infinity
+    const weights = (values: Float32Array) =>
+      new Map<string, TensorData>([
+        ['a', fromFloat32(long(undefined))],
+        ['odd', odd],
+        ['b', fromFloat32(values)],
+      ])
+    await writeFile(path, write(weights(long(undefined))))
+    expect([...(await readWeights(path)).keys()]).toEqual(['a', 'odd', 'b'])
+    for (const at of [0, 299_999, 599_999]) {
+      await writeFile(path, write(weights(long(Number.NEGATIVE_INFINITY, at))))
+      await expect(readWeights(path)).rejects.toThrow('nan.pth (b): holds a value that is NaN or infinite')
+    }
+    await writeFile(path, write(new Map<string, TensorData>([['half', half]])))
+    await expect(readWeights(path)).rejects.toThrow('nan.pth (half): holds a value that is NaN or infinite')
+  })
 })

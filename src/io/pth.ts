@@ -37,7 +37,7 @@ const STATE_DICT_KEYS = [
 ]
 
 /** Storages that are read while one is checked. */
-const AHEAD = 4
+const AHEAD = 16
 
 type Dictionary = ReadonlyMap<PickleValue, PickleValue>
 

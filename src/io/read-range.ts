@@ -6,6 +6,7 @@ import { megabytes } from './budget.ts'
 
 /** Node refuses single reads above 2 GiB. */
 const CHUNK_BYTES = 1024 * 1024 * 1024
+const LOOK_BYTES = 1024 * 1024
 
 /** Opens `path`, passes the handle and the size in bytes, closes. Throws InputError when it cannot be opened. */
 export async function withFile<T>(
@@ -31,6 +32,8 @@ export interface ReadOptions {
   readonly alignEnd?: number
   /** Room of this length, in place of a new buffer. */
   readonly into?: Buffer | undefined
+  /** Sees the bytes in order, in pieces of 1 MiB, each while the next is read; `at`: where the piece begins in them. */
+  readonly look?: (piece: Uint8Array, at: number) => void
 }
 
 /** All bytes of a file, in a buffer of their own that starts aligned. Throws InputError. */
@@ -44,7 +47,7 @@ export async function readRange(
   file: FileHandle,
   begin: number,
   end: number,
-  { alignEnd = 1, into }: ReadOptions = {},
+  { alignEnd = 1, into, look }: ReadOptions = {},
 ): Promise<Buffer> {
   if (end - begin > constants.MAX_LENGTH) {
     const problem = `has ${megabytes(end - begin)} in one piece, and this Node holds ${megabytes(constants.MAX_LENGTH)}`
@@ -53,15 +56,19 @@ export async function readRange(
   // Slow: not from Node's pool, so the buffer starts at offset 0 and typed views of it are aligned
   const spare = (alignEnd - ((end - begin) % alignEnd)) % alignEnd
   const buffer = into ?? Buffer.allocUnsafeSlow(spare + end - begin).subarray(spare)
+  const most = look === undefined ? CHUNK_BYTES : LOOK_BYTES
+  let seen = 0
   for (let done = 0; done < buffer.byteLength; ) {
-    const { bytesRead } = await file
-      .read(buffer, done, Math.min(CHUNK_BYTES, buffer.byteLength - done), begin + done)
-      .catch((error: unknown) => {
-        throw explainReadError(path, error)
-      })
+    const reading = file.read(buffer, done, Math.min(most, buffer.byteLength - done), begin + done)
+    if (seen < done) look?.(buffer.subarray(seen, done), seen)
+    seen = done
+    const { bytesRead } = await reading.catch((error: unknown) => {
+      throw explainReadError(path, error)
+    })
     if (bytesRead === 0) throw new InputError(path, 'became shorter while it was read')
     done += bytesRead
   }
+  if (seen < buffer.byteLength) look?.(buffer.subarray(seen), seen)
   return buffer
 }
 

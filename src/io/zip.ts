@@ -4,10 +4,10 @@ import type { FileHandle } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import yauzl from 'yauzl'
 import { InputError } from '../errors.ts'
+import { eachBlock } from './blocks.ts'
 import { briefName } from './brief.ts'
 import { Budget, MAX_ENTRIES } from './budget.ts'
 import { crc32 } from './checksum.ts'
-import { eachBlock } from './finite-values.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
 
@@ -20,6 +20,8 @@ export interface ZipEntry {
 
 const CHUNK_BYTES = 1024 * 1024
 const WINDOW_BYTES = 64 * 1024
+const LOCAL_HEADER = 0x04034b50
+const ROOM_WINDOW = 4 * 1024 * 1024
 
 const EXPECTED = 'an archive that was copied or downloaded completely'
 
@@ -36,7 +38,9 @@ export function withZip<T>(
     const options = { lazyEntries: true, autoClose: false }
     const zip = await explained(path, () => yauzl.fromRandomAccessReaderPromise(reader, size, options))
     try {
-      const entries = await explained(path, () => listEntries({ path, file, size, zip, room: roomOf(size) }))
+      const read = (begin: number, end: number, into: Buffer) => readRange(path, file, begin, end, { into })
+      const room = size <= constants.MAX_LENGTH ? new Room(size, read) : undefined
+      const entries = await explained(path, () => listEntries({ path, file, size, zip, room }))
       reader.listed()
       return await use(entries, size)
     } finally {
@@ -50,16 +54,33 @@ interface Archive {
   readonly file: FileHandle
   readonly size: number
   readonly zip: yauzl.ZipFile
-  /** Room for what is stored, each entry at its place in the file, whose alignment it keeps; made when first needed. */
-  readonly room: () => Buffer | undefined
+  /** Undefined where no buffer holds the file. */
+  readonly room: Room | undefined
 }
 
-/** One buffer: many make the collector run. Pages that nothing is read into take no memory. */
-function roomOf(size: number): () => Buffer | undefined {
-  let room: Buffer | undefined
-  return () => {
-    if (size <= constants.MAX_LENGTH) room ??= Buffer.allocUnsafeSlow(size)
-    return room
+/**
+ * The file in one buffer, read in windows when they are needed: many buffers make the collector run, and many small reads take
+ * as long as what they read. Data keep the alignment that they have in the file; pages that nothing is read into take no memory.
+ */
+class Room {
+  readonly bytes: Buffer
+  readonly #read: (begin: number, end: number, into: Buffer) => Promise<unknown>
+  readonly #windows = new Map<number, Promise<unknown>>()
+
+  constructor(size: number, read: (begin: number, end: number, into: Buffer) => Promise<unknown>) {
+    this.bytes = Buffer.allocUnsafeSlow(size)
+    this.#read = read
+  }
+
+  async load(begin: number, end: number): Promise<void> {
+    const windows: Promise<unknown>[] = []
+    for (let start = begin - (begin % ROOM_WINDOW); start < end; start += ROOM_WINDOW) {
+      const until = Math.min(start + ROOM_WINDOW, this.bytes.byteLength)
+      const reading = this.#windows.get(start) ?? this.#read(start, until, this.bytes.subarray(start, until))
+      this.#windows.set(start, reading)
+      windows.push(reading)
+    }
+    await Promise.all(windows)
   }
 }
 
@@ -99,15 +120,32 @@ async function listEntries(archive: Archive): Promise<Map<string, ZipEntry>> {
   return entries
 }
 
-async function readStored({ path, file, zip, room }: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
+/** The entry's own header tells where its data are: after 30 bytes, the name, and an extra field. */
+async function readStored(archive: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
+  const { path, size, room } = archive
+  const { relativeOffsetOfLocalHeader: begin, compressedSize: length } = entry
+  if (room === undefined || begin + 30 > size) return readApart(archive, entry)
+  const field = briefName(entry.fileName)
+  const { bytes } = room
+  await room.load(begin, Math.min(size, begin + 30))
+  if (bytes.readUInt32LE(begin) !== LOCAL_HEADER)
+    throw new InputError(path, 'is a damaged archive', { field, expected: EXPECTED })
+  const start = begin + 30 + bytes.readUInt16LE(begin + 26) + bytes.readUInt16LE(begin + 28)
+  const end = start + length
+  if (end > size) throw new InputError(path, 'is cut off', { field, expected: EXPECTED })
+  await room.load(start, end)
+  return bytes.subarray(start, end)
+}
+
+/** For archives that no buffer holds. */
+async function readApart({ path, file, zip }: Archive, entry: yauzl.Entry): Promise<Uint8Array> {
   const { fileDataStart } = await explained(path, () =>
     zip.readLocalFileHeaderPromise(entry, { minimal: true }),
   )
-  if (fileDataStart + entry.compressedSize > zip.fileSize) {
-    throw new InputError(path, 'is cut off', { field: briefName(entry.fileName), expected: EXPECTED })
-  }
   const end = fileDataStart + entry.compressedSize
-  return readRange(path, file, fileDataStart, end, { into: room()?.subarray(fileDataStart, end) })
+  if (end > zip.fileSize)
+    throw new InputError(path, 'is cut off', { field: briefName(entry.fileName), expected: EXPECTED })
+  return readRange(path, file, fileDataStart, end)
 }
 
 function inflate({ path, zip }: Archive, entry: yauzl.Entry, budget: Budget): Promise<Uint8Array> {

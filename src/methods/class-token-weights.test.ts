@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { jaxArrays } from '../../test/jax-arrays.ts'
 import { InputError } from '../errors.ts'
 import { readSafetensors } from '../io/safetensors.ts'
 import { fromFloat32, type TensorData, toFloat32Array } from '../io/tensor-data.ts'
@@ -113,6 +114,7 @@ describe('weights of a DeiT', () => {
     expect(loadClassTokenWeights(network, tensors, { file: DEIT })).toEqual({
       missing: ['head.weight', 'head.bias'],
       unexpected: [],
+      folded: ['class token repeated 20 times'],
     })
     expect(values(network, 'cls_token')).toEqual(times(20, rows(tensors, 'cls_token', 0)))
     expect(values(network, 'pos_embed').slice(20 * 192)).toEqual(rows(tensors, 'pos_embed', 1))
@@ -182,11 +184,24 @@ describe('weights of a relative', () => {
         'names without module.backbone.',
         'blocks.0.ls1.gamma folded into attn.proj',
         'blocks.1.attn.qkv.bias zero, as the file has no such bias',
+        'class token repeated 4 times',
       ],
     })
     const scaled = matrix.map((value, i) => Math.fround(value * (1 + Math.floor(i / 6))))
     expect(values(network, 'blocks.0.attn.proj.weight')).toEqual(scaled)
     expect(values(network, 'blocks.1.attn.qkv.bias')).toEqual(Array(18).fill(0))
+  })
+
+  test("of Google's arrays are those of a DeiT", () => {
+    const weights = deitWeights()
+    const network = build()
+    const arrays = jaxArrays(weights, small.heads)
+    expect(loadClassTokenWeights(network, arrays, { file: 'S_16.npz' })).toEqual({
+      missing: ['head.weight', 'head.bias'],
+      unexpected: [],
+      folded: ["augreg's arrays", 'class token repeated 4 times'],
+    })
+    expect(values(network, 'blocks.1.attn.qkv.weight')).toEqual(rows(weights, 'blocks.1.attn.qkv.weight', 0))
   })
 
   test('that computes something else are refused', () => {

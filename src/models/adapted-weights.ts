@@ -21,6 +21,7 @@ export function loadAdapted(
     return { ...network.loadStateDict(weights, { strict }), ...(folded.length > 0 && { folded }) }
   } catch (cause) {
     if (!(cause instanceof StateDictError)) throw cause
-    throw new InputError(file, cause.message, { expected, cause })
+    const before = folded.length === 0 ? '' : `; before that: ${folded.join(', ')}`
+    throw new InputError(file, `${cause.message}${before}`, { expected, cause })
   }
 }

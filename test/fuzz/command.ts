@@ -42,6 +42,7 @@ export async function command(words: readonly string[]): Promise<number> {
     }),
   }
   console.log(`seed ${seed}`)
+  process.on('SIGINT', () => process.exit(130)) // removes what is in the memory's folder
   const reports: FuzzReport[] = []
   const open = [...names]
   await Promise.all(

@@ -19,10 +19,12 @@ const FAULTS: readonly (readonly [reader: string, problem: RegExp])[] = [
   ['rejects later', /^died \(1\).*nobody waits/s],
 ]
 
-test.each(FAULTS)('the fuzzer finds a reader that is faulty: %s', async (reader, problem) => {
+const LONG = { timeout: 300_000 } // where other work takes the processor
+
+test.each(FAULTS)('the fuzzer finds a reader that is faulty: %s', LONG, async (reader, problem) => {
   const { failures } = await fuzz(reader, {
     module: 'faulty-readers.js',
-    inputs: 6,
+    inputs: 5,
     ...(reader === 'endless' && { patience: 3000 }),
   })
   expect(failures[0]?.problem).toMatch(problem)

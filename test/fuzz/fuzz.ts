@@ -90,6 +90,11 @@ function runChild(task: ChildTask, patience: number): Promise<{ tally: Tally; di
     hung = true
     child.kill('SIGKILL')
   }
+  const end = () => {
+    kill()
+    rmSync(task.folder, { recursive: true, force: true })
+  }
+  process.on('exit', end)
   let watchdog = setTimeout(kill, patience)
   child.on('message', message => {
     tally = message as Tally
@@ -101,6 +106,7 @@ function runChild(task: ChildTask, patience: number): Promise<{ tally: Tally; di
   })
   return new Promise((resolve, reject) => {
     child.on('close', (code, signal) => {
+      process.off('exit', end)
       clearTimeout(watchdog)
       if (code === 0) return resolve({ tally })
       const at = join(task.folder, 'at')

@@ -14,7 +14,7 @@ export interface Trial extends MemoryUse {
   readonly problem?: string
 }
 
-const LONGEST_MESSAGE = 8000 // src/errors.ts
+const LONGEST_MESSAGE = 13_000 // src/errors.ts
 
 /** Input `input` of a run. */
 export function makeInput(

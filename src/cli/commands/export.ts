@@ -51,7 +51,9 @@ A score is how certain a class is in an image: the mean of its CAM over the pixe
 
 Examples:
   tagmask export photos_cpu --format png --out masks
-  tagmask export runs/photos_cpu --format png --out boats --classes boat --min-score 0.4`,
+  tagmask export runs/photos_cpu --format png --out boats --classes boat --min-score 0.4
+  tagmask export photos_cpu --format cvat --out cvat.zip
+  tagmask export new-masks --format coco --out masks.json --images new-photos`,
   },
   parameters: {
     flags: {
@@ -72,7 +74,7 @@ Examples:
       data: { ...text, placeholder: 'DIR', brief: 'Of a run: its data set, where it has moved' },
       images: { ...text, placeholder: 'DIR', brief: 'Of a folder of masks: the images' },
       labels: { ...text, placeholder: 'FILE', brief: 'Of a folder of masks: class names, one a line' },
-      maps: { ...text, placeholder: 'DIR', brief: 'Of a folder of masks: CAMs, for scores' },
+      maps: { ...text, placeholder: 'DIR', brief: 'Of a folder of masks: CAMs (ID.safetensors or ID.npy)' },
       strict: { ...onOff, brief: 'Fail at the first bad mask instead of skipping it' },
       force: { ...onOff, brief: 'Replace an earlier export of which nothing was changed' },
       ...runsFlag,

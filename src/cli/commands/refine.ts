@@ -50,7 +50,8 @@ export const refine: Command<CliContext> = buildCommand<RefineFlags, [string], C
     ],
     fullDescription: `On a run: its stage refine, which writes pseudo-masks/ID.png from the CAMs by the recipe. Needs the stages before it
 (tagmask run runs them all).
-With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run) through the dense CRF, with --method par through
+With --method crf: a folder of CAMs (ID.safetensors, as maps/ of a run, or ID.npy, the dictionaries of
+PSA's and IRN's scripts) through the dense CRF, with --method par through
 pixel-adaptive refinement as in AFA on VOC, without any network: DIR/ID.png, a PNG whose palette indices are the labels,
 with their names and colours in DIR/labels.txt and DIR/labels.json. The background scores (1 - strongest map)^alpha; maps are scores from 0 to 1.
 DIR is a new or empty folder, or one that this command has written: your files are never overwritten. Existing masks stay

@@ -32,7 +32,17 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
  */
 export function refuseForeign(
   names: Iterable<string>,
-  { own, file, folded }: { own: { has(name: string): boolean }; file: string; folded: readonly string[] },
+  {
+    own,
+    file,
+    folded,
+    lacking = [],
+  }: {
+    own: { has(name: string): boolean }
+    file: string
+    folded: readonly string[]
+    lacking?: readonly string[]
+  },
 ): void {
   const found = new Map<string, string[]>()
   for (const name of names) {
@@ -43,7 +53,8 @@ export function refuseForeign(
   const [first] = found.values()
   if (first === undefined) return
   const listed = [...found].map(([reason, kinds]) => `${kindsOf(kinds)}: ${reason}`).join('; ')
-  throw new InputError(file, `weights of a network that computes something else: ${listed}`, {
+  const missing = lacking.length === 0 ? '' : `; it lacks ${lacking.length}: ${kindsOf(lacking)}`
+  throw new InputError(file, `weights of a network that computes something else: ${listed}${missing}`, {
     field: kindsOf(first, { most: 1 }).replace(/ .*/, ''),
     expected: [
       'weights of a plain vision transformer such as DeiT, without these',
@@ -52,14 +63,20 @@ export function refuseForeign(
   })
 }
 
+/** Weights of the backbone itself that the file does not have. */
+export function lackingOf(names: { has(name: string): boolean }, own: Iterable<string>): string[] {
+  const lacking = [...own].filter(name => /^(blocks\.|patch_embed\.)/.test(name) && !names.has(name))
+  if (!names.has('pos_embed') && !(names.has('pos_embed_cls') && names.has('pos_embed_pat')))
+    lacking.push('pos_embed')
+  return lacking
+}
+
 /** Throws InputError where the file lacks weights of the backbone itself: they would be random. */
 export function refuseGaps(
   names: { has(name: string): boolean },
   { own, file }: { own: Iterable<string>; file: string },
 ): void {
-  const lacking = [...own].filter(name => /^(blocks\.|patch_embed\.)/.test(name) && !names.has(name))
-  if (!names.has('pos_embed') && !(names.has('pos_embed_cls') && names.has('pos_embed_pat')))
-    lacking.push('pos_embed')
+  const lacking = lackingOf(names, own)
   if (lacking.length === 0) return
   throw new InputError(
     file,

@@ -4,7 +4,7 @@ import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, type Tensor } from '../../torch/index.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
-import { refuseForeign, refuseGaps } from './foreign-weights.ts'
+import { lackingOf, refuseForeign, refuseGaps } from './foreign-weights.ts'
 import { fromHuggingFace } from './hugging-face.ts'
 
 export interface PlainWeights {
@@ -39,7 +39,9 @@ export function plainWeights(
 ): PlainWeights {
   const plain = new Map(unwrapped.weights)
   const folded = [...unwrapped.folded, ...joinProjections(plain, file), ...foldLayerScale(plain)]
-  refuseForeign(plain.keys(), { own, file, folded })
+  const zeros = new Map(plain)
+  zeroBiases(zeros, own)
+  refuseForeign(plain.keys(), { own, file, folded, lacking: lackingOf(zeros, own.keys()) })
   folded.push(...zeroBiases(plain, own))
   refuseGaps(plain, { own: own.keys(), file })
   return { weights: plain, folded }

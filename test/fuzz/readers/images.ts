@@ -13,7 +13,7 @@ import { readThumbnail } from '../../../src/io/thumbnail.ts'
 import { type Dice, dice, pick } from '../dice.ts'
 import type { FuzzedReader } from '../reader.ts'
 
-const DECODED = 200 // src/io/budget.ts: 64 MiB of pixels are any image's; libvips holds them up to three times
+const DECODED = 256 // src/io/budget.ts: 64 MiB of pixels are any image's; libvips holds them up to three times
 
 const [WIDTH, HEIGHT] = [40, 30]
 const pixels = Uint8Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * i) % 251)
