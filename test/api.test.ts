@@ -21,6 +21,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const PRINTED: Readonly<Record<string, RegExp>> = {
   'From tags to masks': /^mctformer \[ 1, 1\.5, 2 \]\n[\s\S]*report\.html\n$/,
   'One image': /'tree' \] 7 64 64\n$/,
+  'Data in, masks out': /^0 \d+ 20\n$/,
   'The dense CRF alone': /^4096\n$/,
   'Weights, maps and masks':
     /^classify\.weight float32 \[ 7, 24, 1, 1 \]$[\s\S]*^class \d true\nUint8Array\(4096\)/m,

@@ -3,7 +3,7 @@ import { InputError } from '../../errors.ts'
 import { type ExportFormat, type ExportImage, FORMATS, type FormatName } from '../../export/index.ts'
 import { count } from '../../io/count.ts'
 import { nearestName } from '../../nearest-name.ts'
-import type { Log } from '../../train/log.ts'
+import { type Log, silentLog } from '../../train/log.ts'
 import { exists } from '../images/image-pass.ts'
 import { collectLost } from '../images/lost-images.ts'
 import { readAhead } from '../images/read-ahead.ts'
@@ -46,16 +46,23 @@ export interface ExportMasksOptions {
   readonly copyImages?: boolean
   readonly force?: boolean
   readonly strict?: boolean
-  readonly signal: AbortSignal
-  readonly log: Log
+  readonly signal?: AbortSignal
+  readonly log?: Log
 }
+
+type Options = ExportMasksOptions & Required<Pick<ExportMasksOptions, 'signal' | 'log'>>
 
 const MOST_LOST = 0.5 // a share: more are a wrong folder
 const AHEAD = 4 // masks in memory
 
 /** Returns how many masks were written. Throws InputError, Interrupted after an abort; then nothing is left at `out`. */
-export async function exportMasks(options: ExportMasksOptions): Promise<number> {
-  const { format: formatName, out, minScore, force = false, strict = false, signal, log } = options
+export async function exportMasks({
+  signal = new AbortController().signal,
+  log = silentLog(),
+  ...rest
+}: ExportMasksOptions): Promise<number> {
+  const options = { ...rest, signal, log }
+  const { format: formatName, out, minScore, force = false, strict = false } = options
   const format: ExportFormat = FORMATS[formatName]
   checkOptions(options)
   const source = await openSource(options)
@@ -127,7 +134,7 @@ function checkOptions({ minScore, tolerance = 0.5 }: ExportMasksOptions): void {
 }
 
 /** The target as a run, else as a folder of masks. */
-async function openSource(options: ExportMasksOptions): Promise<MaskSource> {
+async function openSource(options: Options): Promise<MaskSource> {
   const { target, runs = 'runs', data, images, labels, maps, log } = options
   const run = await findRun(target, { runs }).catch((error: unknown) => error)
   const forMasks = Object.entries({ images, labels, maps }).find(([, value]) => value !== undefined)
