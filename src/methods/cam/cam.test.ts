@@ -172,7 +172,7 @@ describe('weights', () => {
     const apart = buildCam({ model: coarse, numClasses: 7 })
     expect(() => apart.loadPretrained(weights, { file: 'deit.pth' })).toThrow(
       'deit.pth: the weights do not fit the network: 1 of another shape: patch_embed.proj.weight [12,3,4,4] for [12,3,8,8]; ' +
-        'weights of the same model.width and model.patchSize',
+        'before that: positions resized from 6 x 6 to 2 x 2; weights of the same model.width and model.patchSize',
     )
     apart.network.dispose()
   })
