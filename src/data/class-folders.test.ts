@@ -148,4 +148,11 @@ test('the folder above data sets is none', async () => {
   await expect(openDataset(root)).rejects.toThrow(
     /(spring|autumn)\/ is a data set of its own, with .*tags\.csv/,
   )
+  const above = await folder({
+    'data/train2014/1.jpg': 'a',
+    'data/annotations/instances_train2014.json': '{}',
+  })
+  await expect(openDataset(above)).rejects.toThrow(
+    /data: is a data set of its own, with annotations\/instances_train2014\.json/,
+  )
 })

@@ -99,18 +99,28 @@ export async function readClassFolders(
   }
 }
 
-/** The folder above data sets, each with images/ and its table of tags, is none. */
+/** The folder above data sets, each with images/ and its table of tags, or above one of COCO, is none. */
 async function refuseDataSets(base: string, placed: readonly Placed[]): Promise<void> {
+  const [list] = await cocoLists(base) // it is below the folder that was given, which was looked at
+  if (list !== undefined)
+    throw new InputError(base, `is a data set of its own, with ${list}, and its folders are no classes`, {
+      expected: `give that folder: --data ${base}`,
+    })
   const wrapping = placed.filter(
     ({ rest }) => rest.includes('/') && WRAPPERS.includes(topOf(rest).toLowerCase()),
   )
   for (const name of new Set(wrapping.flatMap(({ name }) => name ?? []))) {
-    const [table] = await findTagFiles(join(base, name))
+    const [table] = [...(await findTagFiles(join(base, name))), ...(await cocoLists(join(base, name)))]
     if (table === undefined) continue
     throw new InputError(base, `${name}/ is a data set of its own, with ${name}/${table}, and not a class`, {
       expected: `give that folder: --data ${join(base, name)}`,
     })
   }
+}
+
+async function cocoLists(folder: string): Promise<string[]> {
+  const names = await listFolder(join(folder, 'annotations'))
+  return names.filter(name => /^instances_.*\.json$/.test(name)).map(name => `annotations/${name}`)
 }
 
 async function place(root: string): Promise<(Found & { isCertain: boolean }) | undefined> {
