@@ -108,6 +108,13 @@ describe('a mask drawn from regions', () => {
     ])
   })
 
+  it('that goes round and round is as one round: memory does not grow with it', () => {
+    const size = { width: 60, height: 40 }
+    const rounds = Array.from({ length: 5001 }, () => BIG).flat()
+    expect(fillPolygon(rounds, size)).toEqual(fillPolygon(BIG, size))
+    expect(fillPolygon([...rounds, ...BIG], size)).toEqual({ ...size, counts: Uint32Array.of(2400) })
+  })
+
   it('is not one of an image without annotations, which may be unfinished', async () => {
     const { samples, warnings } = await openDataset(await coco())
     expect(samples.map(({ mask }) => mask !== undefined)).toEqual([true, false])

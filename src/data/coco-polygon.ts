@@ -18,7 +18,7 @@ export function isPolygon(
 
 /**
  * The pixels inside a polygon of `corners` x, y, x, y, ... The boundary is followed in fifths of a pixel; where it crosses
- * the middle of a column, a run begins or ends. Time and memory grow with the length of the boundary.
+ * the middle of a column, a run begins or ends. Time grows with the length of the boundary; memory is bounded by the image.
  */
 export function fillPolygon(
   corners: readonly number[],
@@ -46,7 +46,8 @@ function crossingsOf(
   corners: readonly number[],
   { width, height }: Pick<RunLengths, 'width' | 'height'>,
 ): number[] {
-  const found: number[] = []
+  let found: number[] = []
+  const most = 2 * width * height + 2 ** 16
   const count = corners.length / 2
   const scaled = corners.map(value => Math.trunc(SCALE * value + 0.5))
   let [lastU, lastV] = [Number.NaN, Number.NaN]
@@ -62,10 +63,20 @@ function crossingsOf(
     lastV = v
   }
   for (let j = 0; j < count; j++) {
+    if (found.length > most) found = withoutPairs(found)
     const k = (j + 1) % count
     followEdge([scaled[2 * j]!, scaled[2 * j + 1]!, scaled[2 * k]!, scaled[2 * k + 1]!], visit)
   }
   return found
+}
+
+/** Without the places that are crossed twice, where nothing changes. */
+function withoutPairs(places: readonly number[]): number[] {
+  const kept: number[] = []
+  for (const place of Uint32Array.from(places).sort())
+    if (kept.at(-1) === place) kept.pop()
+    else kept.push(place)
+  return kept
 }
 
 /** Every point of an edge in order, rounded as in C; computed from the same end whichever way it is followed. */

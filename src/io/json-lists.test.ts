@@ -54,6 +54,8 @@ describe('lists of a JSON object', () => {
     ['{"a": [tru]}', 'is cut short or no JSON'],
     ['{"a": []} x', 'is cut short or no JSON'],
     ['{"a": [], "a": [1]}', 'has "a" twice'],
+    ['{"a": [1], "a": "b"}', 'has "a" twice'],
+    ['{"x": "a", [1]}', 'is cut short or no JSON'],
     ['\0'.repeat(100), 'is cut short or no JSON'],
   ])('of %j are refused', async (text, problem) => {
     await expect(read(text)).rejects.toThrow(problem)

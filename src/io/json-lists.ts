@@ -47,6 +47,7 @@ class Scanner {
   readonly #path: string
   readonly #lists: JsonListOptions['lists']
   readonly #found = new Set<string>()
+  readonly #keys = new Set<string>()
   #depth = 0
   #inText = false
   #escaped = false
@@ -56,7 +57,9 @@ class Scanner {
   #keptBytes = 0
   /** Offset in the file of the open text or element; -1: none. */
   #begin = -1
+  /** The last text of the object itself, and the key whose value comes. */
   #key: string | undefined
+  #value: string | undefined
   #list: ((element: JsonElement) => void) | undefined
   #index = 0
 
@@ -139,20 +142,30 @@ class Scanner {
         break
       case COMMA:
         if (between) this.#element(chunk, i, offset)
+        if (this.#depth === 1) this.#value = undefined
         break
       case COLON:
+        if (this.#depth === 1) this.#name()
         break
     }
   }
 
-  /** The value of a key of the object begins. */
-  #enter(byte: number): void {
-    if (this.#key === undefined) throw this.#broken()
+  /** The last text was a key of the object. */
+  #name(): void {
     const key = this.#key
-    this.#key = undefined
-    if (byte !== OPEN_LIST || !Object.hasOwn(this.#lists, key)) return
-    if (this.#found.has(key))
+    if (key === undefined) throw this.#broken()
+    if (this.#keys.has(key))
       throw new InputError(this.#path, `has "${key}" twice`, { field: key, expected: 'one list of each' })
+    if (Object.hasOwn(this.#lists, key)) this.#keys.add(key)
+    this.#value = key
+    this.#key = undefined
+  }
+
+  /** A list or an object of the object begins. */
+  #enter(byte: number): void {
+    const key = this.#value
+    if (key === undefined) throw this.#broken()
+    if (byte !== OPEN_LIST || !Object.hasOwn(this.#lists, key)) return
     this.#found.add(key)
     this.#list = this.#lists[key]
     this.#index = 0

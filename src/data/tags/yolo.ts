@@ -134,8 +134,10 @@ function namesOf(path: string, text: string): Map<number, string> {
       ? Object.entries(names)
       : []
   const found = new Map<number, string>()
-  for (const [index, name] of entries)
-    if (/^(?:string|number|boolean)$/.test(typeof name)) found.set(Number(index), cleanWord(String(name)))
+  for (const [index, name] of entries) {
+    const word = /^(?:string|number|boolean)$/.test(typeof name) ? cleanWord(String(name)) : ''
+    if (word !== '') found.set(Number(index), word)
+  }
   if (found.size === 0) throw new InputError(path, 'names no classes', { field: 'names', expected: NAMES })
   return found
 }

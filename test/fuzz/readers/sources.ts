@@ -274,6 +274,7 @@ export const sourceReaders: readonly FuzzedReader[] = [
   {
     name: 'iptc',
     file: 'a.iptc',
+    factor: ROWS,
     large: () => Buffer.concat(Array.from({ length: 50_000 }, (_, i) => keyword(`keyword ${i}`))),
     seeds: () => [IPTC, PHOTOSHOP],
     read: async path => checkKeywords(path, iptcKeywords(await readFile(path), path)),
