@@ -115,6 +115,16 @@ describe('tags', () => {
     ])
   })
 
+  test('of several sources: what is wrong with one that is only compared stops nothing, and is said', async () => {
+    const { dataset, said } = await voc({
+      more: { ...TAGS, [`Annotations/${IDS[0]}.xml`]: '<annotation><object><name>dog' },
+    })
+    expect(namesOf(dataset)).toEqual(['aeroplane', 'tvmonitor'])
+    expect(said).toContainEqual(
+      expect.stringMatching(/^Annotations\/ is not compared with it: .*2007_000032\.xml.*is cut short/),
+    )
+  })
+
   test('of the source that is named', async () => {
     const made = {
       more: {

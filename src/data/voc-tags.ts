@@ -73,22 +73,29 @@ export async function readVocTags(
   }
   const isImage = (name: string): boolean => exists(name) || imageStem(name) !== name
   const reading = { files, exists, isImage, known, problems }
-  const table = async (file: TagFile | undefined): Promise<VocTagSource | undefined> =>
-    file === undefined ? undefined : { ...fromTable(file, entries, { names, problems }), path: file.path }
+  const table = async (file: TagFile | undefined, own = problems): Promise<VocTagSource | undefined> =>
+    file === undefined
+      ? undefined
+      : { ...fromTable(file, entries, { names, problems: own }), path: file.path }
   const array = await findLabelArray(root)
-  const places: readonly Place[] = [
-    { called: 'the tag file', read: async () => table(await readTagFile(root, reading)) },
-    {
-      called: array ?? '',
-      read: async () =>
-        array === undefined ? undefined : table(await readTagsOf(join(root, array), reading)),
-    },
-    { called: 'Annotations/', read: () => fromAnnotations(root, entries, problems) },
-  ]
+  const placesOf = (own: Problems): readonly Place[] => {
+    const reads = { ...reading, problems: own }
+    return [
+      { called: 'the tag file', read: async () => table(await readTagFile(root, reads), own) },
+      {
+        called: array ?? '',
+        read: async () =>
+          array === undefined ? undefined : table(await readTagsOf(join(root, array), reads), own),
+      },
+      { called: 'Annotations/', read: () => fromAnnotations(root, entries, own) },
+    ]
+  }
+  const places = placesOf(problems)
+  const compared = placesOf(FIRST) // nothing is left out of what is not used
   const file = tagSourceFile(tags, root)
   if (file !== undefined) {
     const own = (await table(await readTagsOf(file, reading)))!
-    return withOthers({ called: file, source: own }, [places[2]!], entries)
+    return withOthers({ called: file, source: own }, [compared[2]!], entries)
   }
   if (tags === 'masks') return fromMasks()
   if (tags === 'annotations') {
@@ -98,7 +105,7 @@ export async function readVocTags(
         field: 'data.tags',
         expected: 'auto, masks, or a file of tags',
       })
-    return withOthers({ called: 'Annotations/', source: own }, places.slice(0, 2), entries)
+    return withOthers({ called: 'Annotations/', source: own }, compared.slice(0, 2), entries)
   }
   if (tags === 'keywords') {
     const folder = join(root, IMAGES)
@@ -107,7 +114,7 @@ export async function readVocTags(
   }
   for (const [i, { called, read }] of places.entries()) {
     const source = await read()
-    if (source !== undefined) return withOthers({ called, source }, places.slice(i + 1), entries)
+    if (source !== undefined) return withOthers({ called, source }, compared.slice(i + 1), entries)
   }
   if (await hasMasks(root)) return fromMasks()
   throw new InputError(root, 'has neither tags.csv, cls_labels.npy, Annotations/ nor masks', {
@@ -131,7 +138,7 @@ function fromMasks(): VocTagSource {
   return { tags: new Map(), all: async () => [], warnings: [], notes: [], isMasks: true }
 }
 
-/** With a note that names the source, and one for each other that has other tags. */
+/** With a note that names the source, and one for each other that has other tags, or cannot be read. */
 async function withOthers(
   { called, source }: { called: string; source: VocTagSource },
   others: readonly Place[],
@@ -139,8 +146,15 @@ async function withOthers(
 ): Promise<VocTagSource> {
   const notes: string[] = []
   for (const other of others) {
-    const second = await other.read()
+    const second = await other.read().catch((error: unknown) => {
+      if (error instanceof InputError) return error
+      throw error
+    })
     if (second === undefined) continue
+    if (second instanceof InputError) {
+      notes.push(`${other.called} is not compared with it: ${second.message}`)
+      continue
+    }
     const both = entries.filter(({ id }) => source.tags.has(id) && second.tags.has(id))
     const differing = both.filter(({ id }) => keyOf(source.tags.get(id)!) !== keyOf(second.tags.get(id)!))
     notes.push(
