@@ -88,6 +88,7 @@ export async function exportCases(
     images: false,
     imageAddress: undefined,
     irn: false,
+    leaveOut: () => undefined,
     tell: sentence => told.push(sentence),
     ...options,
   })

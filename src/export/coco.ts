@@ -14,6 +14,7 @@ import { scoreField } from './score-field.ts'
 
 export const coco: ExportFormat = {
   brief: 'one JSON, an annotation for each class of an image; run lengths, or --polygons',
+  options: ['polygons', 'tolerance'],
   file: 'coco.json',
   async write(images, files, options) {
     let ids = 0

@@ -22,7 +22,7 @@ export const cvat: ExportFormat = {
 
 async function* entries(
   images: AsyncIterable<ExportImage>,
-  { classes, tell }: ExportOptions,
+  { classes, tell, leaveOut }: ExportOptions,
 ): AsyncGenerator<ZipItem> {
   yield { name: 'labelmap.txt', data: labelMap(classes) }
   const names = new Set<string>()
@@ -41,6 +41,7 @@ async function* entries(
     yield { name: `SegmentationClass/${name}.png`, data: await encodeColours(image, labelColour) }
     yield { name: `SegmentationObject/${name}.png`, data: await encodeColours(image, objectColour) }
   }
+  leaveOut(unlisted.length)
   if (unlisted.length > 0)
     tell(
       `${count(unlisted.length, 'mask', 'is')} left out: ${sample(unlisted)}; in CVAT's list names have no blanks around them, no # in front, no backslash`,

@@ -23,7 +23,12 @@ export interface ExportOptions {
   readonly irn: boolean
   /** Says what is left out or guessed, in one line. */
   readonly tell: (sentence: string) => void
+  /** Counts images that the format cannot hold, of which it has told. */
+  readonly leaveOut: (images: number) => void
 }
+
+/** Options of some formats alone. */
+export type FormatOption = 'polygons' | 'tolerance' | 'colour' | 'images' | 'imageAddress' | 'irn'
 
 /** Files below `--out`, each written once (else InputError). They appear all together once the format has ended, or not at all. */
 export interface ExportFiles {
@@ -49,6 +54,8 @@ export interface ExportFormat {
   readonly brief: string
   /** Name of its only file, which `--out` may name directly; absent for a folder. */
   readonly file?: string
+  /** The options that have an effect on it. */
+  readonly options?: readonly FormatOption[]
   /** What it cannot do without, said before anything is read. */
   readonly needs?: 'images' | 'cams'
   /** Consumes the images one after another and writes the files. Throws InputError. */

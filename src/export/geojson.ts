@@ -12,6 +12,7 @@ const PIXELS: ImagePosition = { affine: [1, 0, 0, 0, -1, 0], crs: undefined, fro
 
 export const geojson: ExportFormat = {
   brief: 'ID.geojson of polygons on the map: images with a world file, or GeoTIFF; else in pixels',
+  options: ['tolerance'],
   async write(images, files, { classes, tolerance, tell }) {
     const without = { position: 0, crs: 0 }
     for await (const image of images) {

@@ -11,7 +11,13 @@ import { npy } from './npy.ts'
 import { png } from './png.ts'
 import { yolo } from './yolo.ts'
 
-export type { AsideText, ExportFiles, ExportFormat, ExportOptions } from './export-format.ts'
+export type {
+  AsideText,
+  ExportFiles,
+  ExportFormat,
+  ExportOptions,
+  FormatOption,
+} from './export-format.ts'
 export type { ExportCams, ExportImage, ExportSize } from './export-image.ts'
 
 export const FORMATS = {

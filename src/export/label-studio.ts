@@ -22,6 +22,7 @@ const MOST_BYTES = 100e6
 
 export const labelStudio: ExportFormat = {
   brief: 'tasks.json with brushes as predictions, and label-config.xml; --image-address',
+  options: ['imageAddress'],
   async write(images, files, options) {
     await files.put('label-config.xml', labelConfig(options.classes))
     const tasks = taskTexts(images, options)[Symbol.asyncIterator]()
@@ -47,7 +48,7 @@ async function* taskTexts(
   images: AsyncIterable<ExportImage>,
   { classes, name, imageAddress, tell }: ExportOptions,
 ): AsyncGenerator<string> {
-  let prefix = imageAddress
+  let prefix = imageAddress === undefined ? undefined : openEnded(imageAddress, tell)
   for await (const image of images) {
     prefix ??= localPrefix(image, tell)
     const regions = regionsOf(image, classes)
@@ -76,6 +77,13 @@ function localPrefix({ image, fileName }: ExportImage, tell: ExportOptions['tell
     `start Label Studio with LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT=${dirname(folder)}, and add ${folder} as a local storage of the project; --image-address gives another address`,
   )
   return `${LOCAL_FILES}${encodeURIComponent(basename(folder))}/`
+}
+
+/** An address that paths can be put behind. */
+function openEnded(address: string, tell: ExportOptions['tell']): string {
+  if (address === '' || /[/=]$/.test(address)) return address
+  tell(`--image-address ${address} is taken as ${address}/`)
+  return `${address}/`
 }
 
 /** Paths in web addresses are percent-encoded, those of storages (s3://) are not. */

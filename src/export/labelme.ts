@@ -10,6 +10,7 @@ const VERSION = '5.5.0'
 
 export const labelme: ExportFormat = {
   brief: 'a JSON of polygons for each image, to lie beside it; and labels.txt for labelme2voc.py',
+  options: ['tolerance', 'images'],
   async write(images, files, { classes, tolerance, images: withImages, tell }) {
     await files.put(
       'labels.txt',

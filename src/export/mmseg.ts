@@ -43,7 +43,7 @@ function configuration(
     return `${split}_dataset = ${others.length === 0 ? only : joined}\n`
   })
   return `# ${name.replace(/\s+/g, ' ')}: masks of tagmask for MMSegmentation 1.x; add your pipelines
-data_root = '.'  # the folder of this file
+data_root = '.'  # the path of this folder from where you start
 metainfo = dict(
     classes=(
 ${labels.map(label => `        ${python(label)},\n`).join('')}    ),

@@ -13,6 +13,7 @@ const STRIDE = 4
 
 export const npy: ExportFormat = {
   brief: "CAMs as ID.npy, {class from 0: float32 [H, W]} of PSA's scripts; --irn: of IRN's",
+  options: ['irn'],
   needs: 'cams',
   async write(images, files, { irn, classes, tell }) {
     await files.put('classes.txt', [...classes, ''].join('\n'))

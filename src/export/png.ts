@@ -6,6 +6,7 @@ import type { ExportFormat } from './export-format.ts'
 
 export const png: ExportFormat = {
   brief: 'ID.png of label indices with the VOC palette, 255 void; --colour: of colours',
+  options: ['colour'],
   async write(images, files, { classes, colour }) {
     for (const [name, text] of legendFiles(['background', ...classes])) await files.put(name, text)
     for await (const image of images) {

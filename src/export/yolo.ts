@@ -11,6 +11,7 @@ type YoloSplit = (typeof SPLITS)[number]
 
 export const yolo: ExportFormat = {
   brief: 'labels/{train,val}/NAME.txt of polygons and data.yaml, for YOLO segmentation (Ultralytics)',
+  options: ['tolerance', 'images'],
   async write(images, files, { classes, tolerance, images: withImages, tell }) {
     const found = new Set<YoloSplit>(['train'])
     for await (const image of images) {
@@ -62,5 +63,7 @@ export function yoloLines(image: ExportImage, { tolerance }: { tolerance: number
 function dataYaml(classes: readonly string[], found: ReadonlySet<YoloSplit>): string {
   const splits = SPLITS.filter(split => split !== 'test' || found.has(split))
   const paths = splits.map(split => [split, `images/${found.has(split) ? split : 'train'}`])
-  return stringify({ ...Object.fromEntries(paths), names: new Map(classes.entries()) }, { lineWidth: 0 })
+  const value = { ...Object.fromEntries(paths), names: new Map(classes.entries()) }
+  // texts are quoted: Ultralytics reads YAML 1.1, where no, on and 12:30 are something else
+  return stringify(value, { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' })
 }

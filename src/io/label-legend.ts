@@ -31,6 +31,13 @@ export function legendText(names: readonly string[]): string {
     .join('')
 }
 
+/** The names in such a text; undefined for another one. */
+export function legendTextNames(text: string): string[] | undefined {
+  const lines = text.split(/\r?\n/).filter(line => line !== '')
+  const names = lines.map(line => /^\d+\t#[0-9a-f]{6}\t(.+)$/.exec(line)?.[1])
+  return names.length > 0 && names.every(name => name !== undefined) ? names : undefined
+}
+
 /** The same for programs: an object for each label, names exactly as they are. */
 export function legendJson(names: readonly string[]): string {
   const lines = names.map((name, index) =>

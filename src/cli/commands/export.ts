@@ -41,8 +41,8 @@ export const exportCommand: Command<CliContext> = buildCommand<ExportFlags, [str
     customUsage: ['RUN|MASKS --format FORMAT --out PLACE [flags]'],
     fullDescription: `Of a run: the mask of every image as in its result/, with what you corrected there. Or of a folder of label PNGs, as predict
 and refine write them (class names from its labels.json, or --labels; images from its record, or --images).
-PLACE is a new or empty folder; for a format of one file it may be that file. Nothing of yours is written over; it is
-there whole or not at all.
+PLACE is a new or empty folder; for a format of one file it may be that file, which is never written over. It is there
+whole or not at all; --force replaces a folder that an export made and of which nothing was changed.
 
 Formats:
 ${formats.map(([name, { brief }]) => `  ${name.padEnd(width)}${brief}`).join('\n')}
@@ -107,14 +107,14 @@ Examples:
       images,
       labels,
       maps,
-      classes: classes?.split(',').map(name => name.trim()),
+      classes: classes?.split(','),
       minScore: flags['min-score'],
-      polygons: flags.polygons ?? false,
-      tolerance: flags.tolerance ?? 0.5,
-      colour: flags.colour ?? false,
-      copyImages: flags['copy-images'] ?? false,
+      ...(flags.polygons && { polygons: true }),
+      ...(flags.tolerance !== undefined && { tolerance: flags.tolerance }),
+      ...(flags.colour && { colour: true }),
+      ...(flags['copy-images'] && { copyImages: true }),
       imageAddress: flags['image-address'],
-      irn: flags.irn ?? false,
+      ...(flags.irn && { irn: true }),
       force: flags.force ?? false,
       strict: flags.strict ?? false,
       signal: this.signal,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -108,12 +108,62 @@ describe('an export', () => {
       data: new Uint8Array(8).fill(3),
     })
     await expect(run({ out: at('strict'), strict: true })).rejects.toThrow(/pixels, its image/)
-    await expect(run({ out: at('two') })).rejects.toThrow(/2 of 3 images could not be used/)
+    await expect(run({ out: at('two') })).rejects.toThrow(/2 of 3 masks could not be used/)
     expect(await readdir(folder)).toEqual(['masks', 'out', 'photos']) // of both nothing is left
   })
 })
 
+describe('what is wrong with an export', () => {
+  it('is CAMs of another size, of no scores, or of classes that are not there', async () => {
+    await mkdir(at('maps'))
+    const write = (values: number[], shape: number[], classes: number[]) =>
+      writeCams(at('maps', 'a.safetensors'), { cam: fromFloat32(Float32Array.from(values), shape), classes })
+    const cases = [
+      [[0.5, 0.5], [1, 1, 2], [0], /has maps of 2 x 1 pixels, and the mask has 4 x 2/],
+      [Array(8).fill(7), [1, HEIGHT, WIDTH], [0], /holds values from 0 to 7/],
+      [Array(8).fill(Number.NaN), [1, HEIGHT, WIDTH], [0], /no numbers \(NaN\)/],
+      [Array(8).fill(0.5), [1, HEIGHT, WIDTH], [5], /has a map of class 5, and there are 2 classes/],
+    ] as const
+    for (const [values, shape, classes, message] of cases) {
+      await write([...values], [...shape], [...classes])
+      await expect(run({ maps: at('maps'), strict: true, out: at('wrong') })).rejects.toThrow(message)
+    }
+  })
+
+  it('is an option without effect on its format', async () => {
+    await expect(run({ irn: true })).rejects.toThrow('--irn: has no effect on png; leave it out')
+    await expect(run({ format: 'coco', tolerance: 1 })).rejects.toThrow(
+      /no effect on run lengths; add --polygons/,
+    )
+    await expect(run({ out: at('masks.zip') })).rejects.toThrow(
+      /has the name of a file; this format writes a folder/,
+    )
+  })
+})
+
+describe('names of classes', () => {
+  it('may hold commas; a list may have a byte order mark, or be labels.txt of tagmask', async () => {
+    await writeFile(at('names.txt'), '\uFEFFbig, red cat\r\ndog\r\n')
+    await run({ labels: at('names.txt'), classes: ['dog', 'big', ' red cat'] })
+    expect(await readFile(at('out', 'labels.txt'), 'utf8')).toBe(
+      '0\t#000000\tbackground\n1\t#800000\tdog\n2\t#008000\tbig, red cat\n',
+    )
+    await run({ labels: at('out', 'labels.txt'), out: at('again') })
+    expect(await readFile(at('again', 'labels.txt'), 'utf8')).toBe(
+      await readFile(at('out', 'labels.txt'), 'utf8'),
+    )
+  })
+})
+
 describe('its place', () => {
+  it('may be a link, which stays one', async () => {
+    await mkdir(at('elsewhere'))
+    await symlink(at('elsewhere'), at('out'))
+    await run()
+    expect((await lstat(at('out'))).isSymbolicLink()).toBe(true)
+    expect(await readdir(at('elsewhere'))).toContain('a.png')
+  })
+
   it('is never one with files of others, and is replaced with force unless somebody changed it', async () => {
     await mkdir(at('out'))
     await writeFile(at('out', 'mine.txt'), 'mine')

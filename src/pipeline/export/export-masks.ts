@@ -1,6 +1,12 @@
 /** @file `tagmask export`: the masks of a run or of a folder in the files of another tool. Imports no torch. */
 import { InputError } from '../../errors.ts'
-import { type ExportFormat, type ExportImage, FORMATS, type FormatName } from '../../export/index.ts'
+import {
+  type ExportFormat,
+  type ExportImage,
+  FORMATS,
+  type FormatName,
+  type FormatOption,
+} from '../../export/index.ts'
 import { count } from '../../io/count.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { type Log, silentLog } from '../../train/log.ts'
@@ -65,16 +71,18 @@ export async function exportMasks({
   const { format: formatName, out, minScore, force = false, strict = false } = options
   const format: ExportFormat = FORMATS[formatName]
   checkOptions(options)
+  refuseOptions(options, format)
   const source = await openSource(options)
   const kept = keptClasses(source, options)
   if (format.needs === 'images') refuseWithoutImages(source, formatName)
   if (format.needs === 'cams') await refuseWithoutCams(source, formatName)
-  await refuseOutPlace(out, { places: source.places })
+  await refuseOutPlace(out, { places: source.places, data: source.data })
   const place = await openExportPlace(out, { format, force })
   const lost = collectLost({ title: 'export', log })
   const { masks } = source
   const progress = log.progress({ title: `export ${formatName}`, total: masks.length })
   const unscored = { images: 0 }
+  const leftOut = { images: 0 }
   let done = 0
   async function* images(): AsyncGenerator<ExportImage> {
     const read = async (mask: SourceMask): Promise<ExportImage | undefined> => {
@@ -105,9 +113,13 @@ export async function exportMasks({
       imageAddress: options.imageAddress,
       irn: options.irn ?? false,
       tell: sentence => log.info(sentence),
+      leaveOut: number => {
+        leftOut.images += number
+      },
     })
     progress.finish()
-    await lost.conclude({ lost: lost.ids.length, total: masks.length, maxLost: MOST_LOST })
+    await lost.tell(masks.length)
+    refuseMany({ lost: lost.ids.length, total: masks.length })
     if (minScore !== undefined && unscored.images > 0)
       log.info(`${count(unscored.images, 'mask')} have no score (no CAMs) and are kept whole`)
     await place.finish()
@@ -116,7 +128,7 @@ export async function exportMasks({
     await place.discard()
     throw error
   }
-  const written = masks.length - lost.ids.length
+  const written = masks.length - lost.ids.length - leftOut.images
   log.tell(`${count(written, 'mask')} as ${formatName}: ${fromHere(place.path)}`, {
     format: formatName,
     out: fromHere(place.path),
@@ -124,6 +136,36 @@ export async function exportMasks({
     lost: lost.ids,
   })
   return written
+}
+
+/** Throws InputError where most masks, or all, could not be used. */
+function refuseMany({ lost, total }: { lost: number; total: number }): void {
+  if (lost === 0 || (lost < total && lost <= MOST_LOST * total)) return
+  throw new InputError('export', `${lost} of ${count(total, 'mask')} could not be used, as named above`, {
+    expected: 'mend what is named, or give the folders and names that belong to these masks',
+  })
+}
+
+const OPTION_FLAGS: Readonly<Record<FormatOption, string>> = {
+  polygons: '--polygons',
+  tolerance: '--tolerance',
+  colour: '--colour',
+  images: '--copy-images',
+  imageAddress: '--image-address',
+  irn: '--irn',
+}
+
+/** Throws InputError for an option that has no effect on the format. */
+function refuseOptions(options: ExportMasksOptions, format: ExportFormat): void {
+  const { polygons, tolerance, colour, copyImages: images, imageAddress, irn } = options
+  const given = { polygons, tolerance, colour, images, imageAddress, irn }
+  for (const [name, value] of Object.entries(given) as [FormatOption, unknown][])
+    if (value !== undefined && value !== false && !format.options?.includes(name))
+      throw new InputError(OPTION_FLAGS[name], `has no effect on ${options.format}`, {
+        expected: 'leave it out',
+      })
+  if (options.format === 'coco' && tolerance !== undefined && !polygons)
+    throw new InputError('--tolerance', 'has no effect on run lengths', { expected: 'add --polygons' })
 }
 
 function checkOptions({ minScore, tolerance = 0.5 }: ExportMasksOptions): void {
@@ -153,7 +195,7 @@ async function openSource(options: Options): Promise<MaskSource> {
 /** Indices of the classes that are kept. Throws InputError for a name of none. */
 function keptClasses({ classes }: MaskSource, { classes: named }: ExportMasksOptions): number[] {
   if (named === undefined) return classes.map((_, k) => k)
-  const found = named.map(name => {
+  const found = joinedNames(named, classes).map(name => {
     const k = classes.indexOf(name)
     if (k >= 0) return k
     const near = nearestName(name, classes)
@@ -162,6 +204,23 @@ function keptClasses({ classes }: MaskSource, { classes: named }: ExportMasksOpt
     })
   })
   return [...new Set(found)]
+}
+
+/** Parts of a name with commas, as in a,b for "a,b", are joined to the longest name that is a class. */
+function joinedNames(parts: readonly string[], classes: readonly string[]): string[] {
+  const names: string[] = []
+  for (let at = 0; at < parts.length; ) {
+    let length = parts.length - at
+    const joined = (): string =>
+      parts
+        .slice(at, at + length)
+        .join(',')
+        .trim()
+    while (length > 1 && !classes.includes(joined())) length--
+    names.push(joined())
+    at += length
+  }
+  return names
 }
 
 function refuseWithoutImages({ masks }: MaskSource, format: string): void {

@@ -1,6 +1,6 @@
 /** @file Where an export goes: written beside its place under a temporary name, and moved there whole once it has ended. Imports no torch. */
 import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { AsideText, ExportFiles, ExportFormat } from '../../export/index.ts'
@@ -9,6 +9,7 @@ import { temporaryName } from '../../io/temporary-name.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { hashOfFile } from '../run/file-origin.ts'
 import { makeFolder } from '../run/run-folder.ts'
+import { realPlace } from '../run/run-place.ts'
 
 /** In a folder of an export: the hash of each file, so that a later one replaces nothing that was changed. */
 const RECORD = 'tagmask-export.json'
@@ -32,8 +33,13 @@ export async function openExportPlace(
   out: string,
   { format: { file }, force }: { format: Pick<ExportFormat, 'file'>; force: boolean },
 ): Promise<ExportPlace> {
-  const place = resolve(out)
+  const place = await realPlace(out) // a link stays one
   const isFile = file !== undefined && place.toLowerCase().endsWith(endingOf(file))
+  if (!isFile && /\.(zip|json|geojson|txt|xml|ya?ml|png|npy)$/i.test(place) && (await isAbsent(place)))
+    throw new InputError(out, 'has the name of a file', {
+      field: '--out',
+      expected: `this format writes ${file === undefined ? 'a folder' : `${file}, or a folder that holds it`}`,
+    })
   await refuseTheirs(out, place, { isFile, force })
   await makeFolder(dirname(place))
   await removeLeftovers(dirname(place))
@@ -109,6 +115,10 @@ async function putAside(folder: string): Promise<AsideText> {
   }
 }
 
+async function isAbsent(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) === undefined
+}
+
 const endingOf = (file: string): string => file.slice(file.lastIndexOf('.'))
 
 async function refuseTheirs(
@@ -121,7 +131,8 @@ async function refuseTheirs(
   }
   const found = await stat(place).catch(() => undefined)
   if (found === undefined) return
-  if (isFile || !found.isDirectory()) refuse('is there already', 'give another name, or move it away')
+  if (isFile || !found.isDirectory())
+    refuse('is there already, and a file is never written over', 'give another name, or remove it first')
   const names = await filesBelow(place)
   if (names.length === 0) return
   const made = await readRecord(place)

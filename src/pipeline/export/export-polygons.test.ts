@@ -96,7 +96,7 @@ describe('an export as yolo', () => {
       '1',
       '',
     ])
-    expect(await read('data.yaml')).toContain('\n  0: cat\n')
+    expect(await read('data.yaml')).toContain('\n  0: "cat"\n') // as YAML 1.1 reads no, 12:30 and = else
     expect(parse(await read('data.yaml'))).toEqual({
       train: 'images/train',
       val: 'images/train',

@@ -1,14 +1,13 @@
 /** @file The masks of a folder of label PNGs, as predict, refine and runs write them, or anybody's. Imports no torch. */
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { listTree } from '../../data/file-tree.ts'
 import { maskOwners } from '../../data/folder-masks.ts'
 import { stemOf } from '../../data/image-endings.ts'
 import { imageId, listImages } from '../../data/image-listing.ts'
-import { checkClasses, readClassFile, readText, sample } from '../../data/listing.ts'
+import { checkClasses, nonEmptyLines, readClassFile, readText, sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
-import { legendNames } from '../../io/label-legend.ts'
+import { legendNames, legendTextNames } from '../../io/label-legend.ts'
 import type { Log } from '../../train/log.ts'
 import { camFileId } from '../images/cam-file.ts'
 import { readRecord } from '../out/out-record.ts'
@@ -32,7 +31,9 @@ export async function folderMasks(
   { images, labels, maps, log }: FolderMasksOptions,
 ): Promise<MaskSource> {
   const root = resolve(folder)
-  const { files } = await listTree(root, { expected: EXPECTED })
+  const { files, leftOut } = await listTree(root, { expected: EXPECTED })
+  if (leftOut.length > 0)
+    log.warn(`${folder}: ${count(leftOut.length, 'file', 'is')} left out: ${sample(leftOut)}`)
   const pngs = files.filter(file => /\.png$/i.test(file) && !/^(overlays|report)\//.test(file))
   if (pngs.length === 0) throw new InputError(folder, 'holds no masks (PNG)', { expected: EXPECTED })
   const classes = await classNames(folder, labels)
@@ -121,12 +122,12 @@ async function classNames(folder: string, labels: string | undefined): Promise<s
 
 /** The foreground classes of labels.json, or of a list with a name a line. */
 async function namesIn(file: string): Promise<string[]> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new InputError(file, 'cannot be read', { field: '--labels', expected: 'is it there?', cause })
-  })
+  const text = await readText(file)
+  if (text === undefined)
+    throw new InputError(file, 'cannot be read', { field: '--labels', expected: 'is it there?' })
   const names = file.endsWith('.json')
     ? parseLegend(file, text)
-    : text.split(/\r?\n/).filter(line => line.trim() !== '')
+    : (legendTextNames(text) ?? nonEmptyLines(text))
   const classes = names[0]?.toLowerCase() === 'background' ? names.slice(1) : names
   checkClasses(file, classes)
   return classes

@@ -21,6 +21,8 @@ export interface MaskSource {
   /** Foreground classes; class k is label k + 1. */
   readonly classes: readonly string[]
   readonly masks: readonly SourceMask[]
+  /** Of a run: its data set. */
+  readonly data?: string | undefined
   /** Folders in which nothing may be written. */
   readonly places: readonly { readonly path: string; readonly what: string }[]
 }

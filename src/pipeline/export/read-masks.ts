@@ -5,6 +5,7 @@ import { imageSize } from '../../io/image-size.ts'
 import { type LabelMap, readLabelMap } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
 import { readCams } from '../images/cam-file.ts'
+import { scoresIn } from '../images/cam-scores.ts'
 import { exists } from '../images/image-pass.ts'
 import type { MaskSource, SourceMask } from './mask-source.ts'
 
@@ -23,7 +24,7 @@ export async function readMask(
 ): Promise<ExportImage> {
   const map = await readLabelMap(source.mask)
   await checkSize(source, map)
-  const scores = await scoresOf(source, map)
+  const scores = await scoresOf(source, map, classes)
   const labels = new Uint8Array(256).fill(0)
   labels[IGNORE] = IGNORE
   const shown = new Map<number, number>()
@@ -64,23 +65,31 @@ async function checkSize({ mask, image }: SourceMask, { width, height }: LabelMa
   })
 }
 
-/** Of each label the mean of its CAM over its pixels; undefined without CAMs. A class without one has no score. */
+/** Of each label the mean of its CAM over its pixels; undefined without CAMs. A class without one has no score. Throws InputError. */
 async function scoresOf(
   { cams: file }: SourceMask,
   { width, height, data }: LabelMap,
+  classes: readonly string[],
 ): Promise<Map<number, number> | undefined> {
   if (file === undefined || !(await exists(file))) return undefined
-  const cams = await readCams(file)
-  const columns = Int32Array.from({ length: width }, (_, x) => Math.floor((x * cams.width) / width))
+  const cams = scoresIn(await readCams(file), file)
+  const foreign = [...cams.maps.keys()].find(k => k >= classes.length)
+  if (foreign !== undefined)
+    throw new InputError(file, `has a map of class ${foreign}, and there are ${classes.length} classes`, {
+      expected: 'give the CAMs and the class names (--labels) that belong to these masks',
+    })
+  if (cams.width !== width || cams.height !== height)
+    throw new InputError(
+      file,
+      `has maps of ${cams.width} x ${cams.height} pixels, and the mask has ${width} x ${height}`,
+      { expected: 'CAMs have the size of their images' },
+    )
   const sums = new Float64Array(256)
   const pixels = new Float64Array(256)
-  for (let y = 0, i = 0; y < height; y++) {
-    const row = Math.floor((y * cams.height) / height) * cams.width
-    for (let x = 0; x < width; x++, i++) {
-      const label = data[i]!
-      pixels[label]!++
-      sums[label]! += cams.maps.get(label - 1)?.[row + columns[x]!] ?? 0
-    }
+  for (let i = 0; i < data.length; i++) {
+    const label = data[i]!
+    pixels[label]!++
+    sums[label]! += cams.maps.get(label - 1)?.[i] ?? 0
   }
   const labels = [...cams.maps.keys()].map(k => k + 1).filter(label => pixels[label]! > 0)
   return new Map(labels.map(label => [label, sums[label]! / pixels[label]!]))

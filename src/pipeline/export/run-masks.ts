@@ -48,6 +48,7 @@ export async function runMasks(root: string, { data, runs, log }: RunMasksOption
         }
       }),
     ),
+    data: recipe.data.root ?? undefined,
     places: [{ path: run.root, what: 'the run folder' }],
   }
 }

@@ -3,7 +3,6 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openImages } from '../../data/folder.ts'
 import { InputError } from '../../errors.ts'
-import type { Cams } from '../../evaluate/index.ts'
 import { memoryBudget, USUAL_MEMORY } from '../../io/available-memory.ts'
 import { encodeLabelMap, type LabelMap } from '../../io/indexed-png.ts'
 import { legendFiles } from '../../io/label-legend.ts'
@@ -17,6 +16,7 @@ import { parImageMemory } from '../../refine/par/memory.ts'
 import type { ParParameters } from '../../refine/par/parameters.ts'
 import type { Log } from '../../train/log.ts'
 import { camFileId, readCamClasses } from '../images/cam-file.ts'
+import { scoresIn } from '../images/cam-scores.ts'
 import { readCamsAndImage } from '../images/cams-and-image.ts'
 import { eachImage } from '../images/each-image.ts'
 import type { Size } from '../images/step-memory.ts'
@@ -141,33 +141,6 @@ async function refineOne(
 
 function memoryOf({ method, parameters }: CamRefinement, sizes: Parameters<typeof refineMemory>[0]): number {
   return method === 'crf' ? refineMemory(sizes) : parImageMemory(sizes, parameters)
-}
-
-/** The maps, when all values are scores from 0 to 1; else throws InputError. */
-function scoresIn(cams: Cams, file: string): Cams {
-  let [low, high] = [0, 0]
-  for (const map of cams.maps.values()) {
-    for (let i = 0; i < map.length; i++) {
-      const value = map[i]!
-      if (Number.isNaN(value)) {
-        throw new InputError(file, 'holds values that are no numbers (NaN)', {
-          field: 'cam',
-          expected: 'CAMs are scores from 0 to 1: recompute them',
-        })
-      }
-      if (value < low) low = value
-      if (value > high) high = value
-    }
-  }
-  if (low >= 0 && high <= 1) return cams
-  throw new InputError(
-    file,
-    `holds values from ${Number(low.toPrecision(3))} to ${Number(high.toPrecision(3))}`,
-    {
-      field: 'cam',
-      expected: 'CAMs are scores from 0 to 1: scale each map to them before',
-    },
-  )
 }
 
 /** The classes of all maps. Throws InputError, before any work, when a label would not fit into a mask of 8 bits. */

@@ -23,8 +23,9 @@ function isRun(folder: string): Promise<boolean> {
 /** The run folder of that path, else of that name in the folder of all runs; undefined when there is neither. */
 async function lookUpRun(target: string, { runs = 'runs' }: FindRunOptions): Promise<string | undefined> {
   if (await isRun(target)) return resolve(target)
-  const place = resolve(runs, target)
-  return NAMES.test(target) && (await isRun(place)) ? place : undefined
+  const name = target.replace(/[/\\]+$/, '') // as a shell completes a folder
+  const place = resolve(runs, name)
+  return NAMES.test(name) && (await isRun(place)) ? place : undefined
 }
 
 /** The same. Throws InputError that names the nearest run, or some of them, when there is none. */
