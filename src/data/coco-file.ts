@@ -19,6 +19,8 @@ export interface Instances {
 export interface CocoImage {
   readonly id: number
   readonly file_name: string
+  /** As the file writes it: a backslash may be part of the name. */
+  readonly written: string
   /** As the file says. */
   readonly size: { readonly width: number; readonly height: number } | undefined
 }
@@ -58,7 +60,7 @@ export async function readInstances(file: string, problems: Problems = FIRST): P
           return refuse('images', index, '{"id": 1, "file_name": "a.jpg"}')
         const size =
           isWhole(width) && isWhole(height) && width > 0 && height > 0 ? { width, height } : undefined
-        images.push({ id, file_name, size })
+        images.push({ id, file_name, written: file_name, size })
       },
       annotations: ({ value, index, at, bytes }) => {
         const { image_id, category_id, iscrowd, segmentation } = fieldsOf(value)

@@ -43,8 +43,8 @@ export async function folderRegions(
   const { drawn, words } = drawnMasks(instances, { labels, crowds, file, problems })
   const names = imageNames(files)
   const byImage = new Map<string, DrawnMask>()
-  for (const { id, file_name } of instances.images) {
-    const { file: image } = names.find(file_name)
+  for (const { id, written } of instances.images) {
+    const { file: image } = names.find(written)
     const mask = drawn.get(id)
     if (image !== undefined && mask !== undefined) byImage.set(image, mask)
   }

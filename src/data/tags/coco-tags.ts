@@ -16,8 +16,8 @@ export async function cocoRows(
     if (name !== undefined) tags.get(image_id)?.add(name) // an image may be left out
   }
   const rows = images.map(
-    ({ id, file_name }): TagRow => ({
-      file: nameOf(file_name),
+    ({ id, written }): TagRow => ({
+      file: nameOf(written),
       tags: [...tags.get(id)!],
       split: undefined,
       where: `image ${id}`,
