@@ -187,3 +187,19 @@ test('a COCO JSON: annotations of no category, polygons without an area, categor
     `${root}/x.json: categories without an annotation tag nothing: bird`,
   ])
 })
+
+test('tags.json: every entry of another form', async () => {
+  const root = await temporaryFolder({
+    ...(await images('images', ['a', 'b', 'c'])),
+    'tags.json': JSON.stringify([
+      { file: 'a.jpg', tags: 'cat' },
+      { file: 'b.jpg' },
+      { file: 5, tags: ['x'] },
+      { file: 'c.jpg', tags: ['cat', null] },
+      'd.jpg',
+    ]),
+  })
+  expect(errors(await checkData(root))).toEqual(
+    ['c.jpg', 'entry 2', 'entry 3', 'entry 5'].map(where => `bad-row tags.json ${where}`),
+  )
+})
