@@ -2,6 +2,7 @@
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
 import { type JsonPlace, readJsonLists } from '../io/json-lists.ts'
+import { doubtThinPolygons, hasThinPolygon } from './coco-doubts.ts'
 import { leadsOutside } from './image-path.ts'
 import { sample } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
@@ -19,6 +20,8 @@ export interface Instances {
 export interface CocoImage {
   readonly id: number
   readonly file_name: string
+  /** As the file writes it: a backslash may be part of the name. */
+  readonly written: string
   /** As the file says. */
   readonly size: { readonly width: number; readonly height: number } | undefined
 }
@@ -42,6 +45,7 @@ export async function readInstances(file: string, problems: Problems = FIRST): P
   const images: CocoImage[] = []
   const annotations: CocoAnnotation[] = []
   const categories: CocoCategory[] = []
+  const thin: string[] = []
   const refuse = (field: string, index: number, needed: string): void =>
     problems.fault(
       'bad-annotation',
@@ -58,13 +62,15 @@ export async function readInstances(file: string, problems: Problems = FIRST): P
           return refuse('images', index, '{"id": 1, "file_name": "a.jpg"}')
         const size =
           isWhole(width) && isWhole(height) && width > 0 && height > 0 ? { width, height } : undefined
-        images.push({ id, file_name, size })
+        images.push({ id, file_name, written: file_name, size })
       },
       annotations: ({ value, index, at, bytes }) => {
-        const { image_id, category_id, iscrowd, segmentation } = fieldsOf(value)
+        const { id, image_id, category_id, iscrowd, segmentation } = fieldsOf(value)
         if (!isWhole(image_id) || !isWhole(category_id))
           return refuse('annotations', index, '{"image_id": 1, "category_id": 1}')
         const crowd = iscrowd === 1 || iscrowd === true
+        if (hasThinPolygon(segmentation))
+          thin.push(isWhole(id) ? `annotation ${id}` : `annotations[${index}]`)
         const place = hasRegion(segmentation) ? { at, bytes } : undefined
         annotations.push({ image_id, category_id, crowd, place })
       },
@@ -81,7 +87,7 @@ export async function readInstances(file: string, problems: Problems = FIRST): P
       expected:
         'images {id, file_name}, annotations {image_id, category_id} and categories {id, name} are needed',
     })
-  const warnings: string[] = []
+  const warnings = doubtThinPolygons(file, thin, problems)
   const plain = images.flatMap(image => {
     const inside = insidePath(file, image, problems)
     return inside === undefined ? [] : [{ ...image, file_name: inside }]

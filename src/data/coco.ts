@@ -202,7 +202,7 @@ async function imageFiles(
     const names = imageNames(await filesBelow(folder))
     const found = new Map<CocoImage, string>()
     for (const image of images) {
-      const { file, loosely } = names.find(image.file_name)
+      const { file, loosely } = names.find(image.written)
       if (file !== undefined && !loosely) found.set(image, join(folder, file))
     }
     if (found.size > (best?.found.size ?? 0)) best = { folder, found }

@@ -1,5 +1,6 @@
 /** @file Masks of a plain folder drawn from masks.json, or from the COCO JSON that its tags come from. */
 import { join } from 'node:path'
+import { doubtCategories, emptyCategories } from './coco-doubts.ts'
 import { isCocoFile, readInstances } from './coco-file.ts'
 import type { Crowds, DrawnMask } from './coco-mask.ts'
 import { drawnMasks } from './coco-regions.ts'
@@ -38,13 +39,16 @@ export async function folderRegions(
   const instances = await readInstances(file, problems)
   const labelOf = new Map(classes.map((name, k) => [foldWord(name), k + 1]))
   const known = instances.categories.filter(({ name }) => labelOf.has(foldWord(name)))
-  const others = instances.categories.filter(category => !known.includes(category)).map(({ name }) => name)
+  const empty = new Set(emptyCategories(instances))
+  const others = instances.categories
+    .filter(category => !known.includes(category) && !empty.has(category.name))
+    .map(({ name }) => name)
   const labels = new Map(known.map(({ id, name }) => [id, labelOf.get(foldWord(name))!]))
   const { drawn, words } = drawnMasks(instances, { labels, crowds, file, problems })
   const names = imageNames(files)
   const byImage = new Map<string, DrawnMask>()
-  for (const { id, file_name } of instances.images) {
-    const { file: image } = names.find(file_name)
+  for (const { id, written } of instances.images) {
+    const { file: image } = names.find(written)
     const mask = drawn.get(id)
     if (image !== undefined && mask !== undefined) byImage.set(image, mask)
   }
@@ -53,6 +57,7 @@ export async function folderRegions(
     file,
     drawn: byImage,
     warnings: [
+      ...(isOwn ? [...instances.warnings, ...doubtCategories(file, instances, problems)] : []), // else said with the tags
       ...words.warnings,
       ...(isOwn && byImage.size === 0 ? [`${file}: draws the mask of no image`] : []),
       ...(others.length === 0 || byImage.size === 0

@@ -98,6 +98,30 @@ describe('a legend of colour masks', () => {
     )
   })
 
+  test.each(['cat:10,20,300::', 'cat:300,1,2::\nbackground:0,0,0::', 'x,1,2,3\ncat 300 20 10'])(
+    'a colour beyond 255 is refused: %j',
+    async line => {
+      const root = await folder({
+        ...IMAGES,
+        ...MASKS,
+        'tags.csv': TAGS,
+        'labelmap.txt': `dog:10,250,90::\n${line}`,
+      })
+      await expect(openDataset(root)).rejects.toThrow('names no colour and no number')
+      await expect(openDataset(root)).rejects.toThrow(/"cat[: ]\d+/)
+    },
+  )
+
+  test('a colour of two names is said, and is that of the class that comes first', async () => {
+    const legend =
+      'background:0,0,0::\nbird:200,30,40::\ncat:200,30,40::\ndog:10,250,90::\nfox:10,250,90::\nvoid:255,255,255::'
+    const { labels, warnings } = await read({ ...IMAGES, ...MASKS, 'tags.csv': TAGS, 'labelmap.txt': legend })
+    expect(labels).toEqual({ a: [0, 1, 255], b: [2, 2, 0], c: [1, 2, 0] })
+    expect(warnings).toContain(
+      'ROOT/labelmap.txt: names one colour or number twice, of which the first class is used: #c81e28 is "bird" and "cat", #0afa5a is "dog" and "fox"',
+    )
+  })
+
   test('also names the classes where the tags come from the masks', async () => {
     const legend = 'background:0,0,0::\ncat:200,30,40::\nzebra:1,1,1::\ndog:10,250,90::\nvoid:255,255,255::\n'
     const { classes, tags, notes } = await read({ ...IMAGES, ...MASKS, 'labelmap.txt': legend }, 'masks')

@@ -53,7 +53,11 @@ export function imageNames(
   }
   return {
     find(name) {
-      const own = exact.get(slashed(name).normalize('NFC')) // a folder's name may begin with a space
+      const written = name.normalize('NFC') // a backslash may be part of it
+      const own =
+        exact.get(written) ??
+        (written.includes('\\') ? exactStem.get(written) : undefined) ??
+        exact.get(slashed(name).normalize('NFC')) // a folder's name may begin with a space
       if (own?.length === 1) return { file: own[0], twins: [], loosely: false }
       for (const { found = [], loosely } of tries(withoutRoot(slashed(name.trim())))) {
         if (found.length === 1) return { file: found[0], twins: [], loosely }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { IGNORE } from '../io/label-values.ts'
 import { listFolder, readText, sample } from './listing.ts'
+import { nameOf } from './mask-keys.ts'
 import { FIRST, type Problems } from './problems.ts'
 import type { MaskReading } from './sample.ts'
 import { cleanWord, foldWord } from './tag-words.ts'
@@ -59,11 +60,14 @@ export function legendClasses({ entries }: MaskLegend): string[] {
   return [...new Set(entries.map(({ name }) => name).filter(name => meaningOf(name) === undefined))]
 }
 
-/** How masks are read by a legend. `unknown`: names in it that are no class, which are background. */
+/**
+ * How masks are read by a legend. `unknown`: names in it that are no class, which are background. `doubled`: in words, the
+ * colours of two classes, of which the first has it.
+ */
 export function legendReading(
   { path, entries }: MaskLegend,
   classes: readonly string[],
-): { reading: MaskReading; unknown: readonly string[] } {
+): { reading: MaskReading; unknown: readonly string[]; doubled: readonly string[] } {
   const labelOf = new Map(classes.map((name, k) => [foldWord(name), k + 1]))
   const by = entries.some(({ colour }) => colour !== undefined) ? 'colour' : 'number'
   const labels = new Map<number, readonly number[]>(
@@ -75,14 +79,21 @@ export function legendReading(
       : [[0, [0]]],
   )
   const unknown: string[] = []
+  const doubled: string[] = []
+  const named = new Map<number, { readonly name: string; readonly label: number | undefined }>()
   for (const { name, colour, number } of entries) {
     const key = by === 'colour' ? colour : number
     if (key === undefined) continue
     const label = labelOf.get(foldWord(name)) ?? meaningOf(name)
     if (label === undefined) unknown.push(name)
+    const before = named.get(key)
+    if (before !== undefined && before.label !== label)
+      doubled.push(`${nameOf(key, by)} is "${before.name}" and "${name}"`)
+    if (before !== undefined && before.label !== undefined) continue
+    named.set(key, { name, label })
     labels.set(key, [label ?? 0])
   }
-  return { reading: { by, labels, rule: `the ${by}s are those of ${path}` }, unknown }
+  return { reading: { by, labels, rule: `the ${by}s are those of ${path}` }, unknown, doubled }
 }
 
 /** "the colours of the masks are read by labelmap.txt" */
@@ -109,7 +120,7 @@ function parseLegend(path: string, text: string, problems: Problems): LegendEntr
     if (line.trim() === '' || /^\s*(?:#(?![0-9a-f]{6}\b)|\/\/)/i.test(line)) continue
     const entry = entryOf(line.trim())
     if (entry !== undefined) entries.push(entry)
-    else if (entries.length > 0)
+    else if (entries.length > 0 || CVAT.test(line.trim()))
       problems.fault(
         'bad-row',
         new InputError(path, `"${line.trim().slice(0, 60)}" names no colour and no number`, {
@@ -124,23 +135,27 @@ function parseLegend(path: string, text: string, problems: Problems): LegendEntr
 
 function entryOf(line: string): LegendEntry | undefined {
   const [, label, ...rgb] = CVAT.exec(line) ?? []
-  if (label !== undefined) return entry([label], colourOf(rgb.map(Number)))
+  if (label !== undefined) return rgb.every(isByte) ? entry([label], colourOf(rgb.map(Number))) : undefined
   const cells = line.split(/[\t,;]/)
   const words = (cells.length > 1 ? cells : line.split(/\s+/)).flatMap(cell =>
     /^[\d\s]+$/.test(cell.trim()) ? cell.trim().split(/\s+/) : [cell.trim()],
   )
   const hex = words.findIndex(word => /^#[0-9a-f]{6}$/i.test(word))
   if (hex >= 0) return entry(without(words, hex, 1), Number.parseInt(words[hex]!.slice(1), 16))
-  const isByte = (word: string | undefined): boolean => /^\d{1,3}$/.test(word ?? '') && Number(word) < 256
   const first = words.findIndex((_, i) => [0, 1, 2].every(k => isByte(words[i + k])))
   if (first >= 0 && words.length > 3) {
     const at = isByte(words[first + 3]) && first === 0 ? 1 : first // index r g b name
     return entry(without(words, at, 3), colourOf(words.slice(at, at + 3).map(Number)))
   }
+  if (words.filter(word => /^\d+$/.test(word)).length > 2) return undefined // a colour beyond 255
   const number = words.findIndex(isByte)
   return number >= 0 && words.length > 1
     ? entry(without(words, number, 1), undefined, Number(words[number]))
     : undefined
+}
+
+function isByte(word: string | undefined): boolean {
+  return /^\d{1,3}$/.test(word ?? '') && Number(word) < 256
 }
 
 function entry(

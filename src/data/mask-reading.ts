@@ -38,7 +38,9 @@ export async function withMaskReading(
   const notes = comparesTags ? otherTags(looked, { reading, labels: classes.length + 1, words }) : []
   const noted = { ...dataset, ...(notes.length > 0 && { notes: [...(dataset.notes ?? []), ...notes] }) }
   const unused = legend !== undefined && told === undefined
-  if (reading === undefined && words === undefined && !maskRotated && !unused) return noted
+  const doubled = legend === undefined ? [] : legendReading(legend, classes).doubled
+  if (reading === undefined && words === undefined && !maskRotated && !unused && doubled.length === 0)
+    return noted
   const samples = dataset.samples.map(sample => ({
     ...sample,
     ...(reading === undefined ? {} : { maskReading: reading }),
@@ -46,6 +48,11 @@ export async function withMaskReading(
   }))
   const said = [
     ...(words === undefined ? [] : [words]),
+    ...(doubled.length === 0
+      ? []
+      : [
+          `${legend!.path}: names one colour or number twice, of which the first class is used: ${someNames(doubled, 5)}`,
+        ]),
     ...(unused
       ? [`${legend.path}: names other colours or numbers than the masks hold, and is not used`]
       : []),

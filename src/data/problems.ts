@@ -25,6 +25,7 @@ export type DoubtKind =
   | 'absent-mask'
   | 'unread-format'
   | 'left-out-file'
+  | 'lost-annotation'
   | 'untagged'
   | 'no-split'
   | 'no-mask'

@@ -220,7 +220,9 @@ function notOneHot(
 ): InputError {
   const odd = rest.find(column => !isOneHot(column))
   const row = rows.find(({ fields }) => yesOrNo(fields[odd ?? 0] ?? '') === undefined)
-  if (odd === undefined || row === undefined || !rest.some(isOneHot))
+  const isNumbers = (column: number): boolean =>
+    rows.every(({ fields }) => /^\s*[-+\d.,e%]*\s*$/i.test(fields[column] ?? ''))
+  if (odd === undefined || row === undefined || !rest.some(c => isOneHot(c) || isNumbers(c)))
     return new InputError(path, `begins with "${header.join(',')}"`, { field: 'header', expected: HEADER })
   return new InputError(path, `"${cleanWord(row.fields[odd]!)}" is neither yes nor no`, {
     field: `line ${row.line}, column "${cleanWord(header[odd]!)}"`,

@@ -2,6 +2,7 @@
 import { InputError } from '../errors.ts'
 import { MAX_ENTRIES } from '../io/budget.ts'
 import { textOf } from '../io/printable.ts'
+import { FIRST, type Problems } from './problems.ts'
 import { FILE_NAMES, PERHAPS_FILES, SPLIT_NAMES, TAG_NAMES } from './tag-columns.ts'
 import type { TableContext, TagRow, TagRows } from './tag-table.ts'
 import { type Cell, cleanWord, foldWord, splitCells } from './tag-words.ts'
@@ -15,15 +16,16 @@ interface Entry {
   readonly where: string
 }
 
-/** Throws InputError for what is no JSON, has another form, or names one image twice as a key. */
+/** Throws InputError for what is no JSON, has another form, or names one image twice as a key; an entry of another form is a fault. */
 export function jsonRows(path: string, text: string, context: TableContext): TagRows {
+  const { problems = FIRST } = context
   const entries = entriesOf(path, parse(path, text), context)
   if (entries.length > MAX_ENTRIES)
     throw new InputError(path, `has ${entries.length} entries`, {
       expected: `at most ${MAX_ENTRIES} are read`,
     })
   const words = entries.flatMap(({ tags, where }, row) =>
-    tagWords(path, tags, where).map(cell => ({ ...cell, row })),
+    tagWords(path, tags, { where, problems }).map(cell => ({ ...cell, row })),
   )
   const texts = words.filter(({ whole }) => !whole)
   const { tags } = splitCells(texts, { file: path, ...context })
@@ -81,14 +83,14 @@ function repeatedKey(text: string): string | undefined {
   return undefined
 }
 
-function entriesOf(path: string, value: unknown, { isImage }: TableContext): Entry[] {
-  const form = new InputError(path, 'does not have the form of a tag file', { expected: EXPECTED })
-  if (Array.isArray(value)) return value.map((entry, i) => listEntry(path, entry, `entry ${i + 1}`))
-  if (!isRecord(value)) throw form
+function entriesOf(path: string, value: unknown, context: TableContext): Entry[] {
+  const { isImage, problems = FIRST } = context
+  if (Array.isArray(value))
+    return value.flatMap((entry, i) => listEntry(path, entry, { where: `entry ${i + 1}`, problems }))
+  if (!isRecord(value)) throw otherForm(path)
   const pairs = Object.entries(value)
   const lists = pairs.filter(([, list]) => Array.isArray(list) && list.length > 0 && list.every(isRecord))
-  if (lists.length === 1 && pairs.length === 1)
-    return entriesOf(path, lists[0]![1], { isImage, known: new Set() })
+  if (lists.length === 1 && pairs.length === 1) return entriesOf(path, lists[0]![1], context)
   const isClassOfFiles = ([key, list]: [string, unknown]): boolean =>
     !isImage(key) &&
     Array.isArray(list) &&
@@ -106,11 +108,25 @@ function entriesOf(path: string, value: unknown, { isImage }: TableContext): Ent
   })
 }
 
-function listEntry(path: string, entry: unknown, where: string): Entry {
+interface EntryPlace {
+  readonly where: string
+  readonly problems: Problems
+}
+
+/** None for an entry that is none. */
+function listEntry(path: string, entry: unknown, { where, problems }: EntryPlace): Entry[] {
   const fields = isRecord(entry) ? fieldsOf(entry) : {}
   if (typeof fields.file === 'string' && fields.tags !== undefined)
-    return { file: fields.file, tags: fields.tags, split: fields.split, where: fields.file }
-  throw new InputError(path, 'does not have the form of a tag file', { field: where, expected: EXPECTED })
+    return [{ file: fields.file, tags: fields.tags, split: fields.split, where: fields.file }]
+  problems.fault('bad-row', otherForm(path, where))
+  return []
+}
+
+function otherForm(path: string, field?: string): InputError {
+  return new InputError(path, 'does not have the form of a tag file', {
+    ...(field !== undefined && { field }),
+    expected: EXPECTED,
+  })
 }
 
 /** The values of an object by the names that columns of a table may have. */
@@ -133,18 +149,22 @@ function fieldsOf(entry: Readonly<Record<string, unknown>>): {
 }
 
 /** `whole`: an entry of a list, which is one tag. */
-function tagWords(path: string, tags: unknown, where: string): (Cell & { readonly whole: boolean })[] {
-  const word = (value: unknown, whole: boolean) => {
-    if (typeof value !== 'string' && typeof value !== 'number')
-      throw new InputError(path, 'does not have the form of a tag file', { field: where, expected: EXPECTED })
-    return { text: String(value), where, whole }
+function tagWords(
+  path: string,
+  tags: unknown,
+  { where, problems }: EntryPlace,
+): (Cell & { readonly whole: boolean })[] {
+  const word = (value: unknown, whole: boolean): (Cell & { readonly whole: boolean })[] => {
+    if (typeof value === 'string' || typeof value === 'number') return [{ text: String(value), where, whole }]
+    problems.fault('bad-row', otherForm(path, where))
+    return []
   }
   if (tags === null) return []
-  if (Array.isArray(tags)) return tags.map(tag => word(tag, true))
+  if (Array.isArray(tags)) return tags.flatMap(tag => word(tag, true))
   const chosen = isRecord(tags) ? Object.entries(tags) : undefined
   if (chosen?.every(([, is]) => typeof is === 'boolean' || is === 0 || is === 1))
-    return chosen.filter(([, is]) => Boolean(is)).map(([name]) => word(name, true))
-  return [word(tags, false)]
+    return chosen.filter(([, is]) => Boolean(is)).flatMap(([name]) => word(name, true))
+  return word(tags, false)
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

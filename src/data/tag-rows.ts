@@ -144,12 +144,9 @@ export function uniteRows(
   return { rows, warnings, notes }
 }
 
-/** A row's name of its image, with forward slashes and without the folder itself. */
+/** A row's name of its image, without the folder itself; a backslash may be part of it. */
 function plainName({ file }: TagRow): string {
-  return file
-    .trim()
-    .replaceAll('\\', '/')
-    .replace(/^\.?\//, '')
+  return file.trim().replace(/^(?:\.?\/|\.\\)/, '')
 }
 
 function sameTags(a: TagRow, b: TagRow): boolean {

@@ -134,6 +134,11 @@ describe('what can be read in two ways is refused', () => {
       'tags.csv (header): has tags in "label", "category"; call the column that is meant "tags"',
     ],
     [
+      'columns of shares',
+      'file,cat,dog\na.jpg,0.3,0.7\nb.jpg,0.9,0.2\n',
+      'tags.csv (line 2, column "cat"): "0.3" is neither yes nor no; a column for each class holds 0 or 1; take the other columns out, or call the column of tags "tags"',
+    ],
+    [
       'a column that is not 0 or 1 among those that are',
       'file,cat,dog\na.jpg,1,0\nb.jpg,0,2\n',
       'tags.csv (line 3, column "dog"): "2" is neither yes nor no; a column for each class holds 0 or 1; take the other columns out, or call the column of tags "tags"',

@@ -374,3 +374,51 @@ test('annotations: an XML for each image, as LabelImg writes them', async () => 
     /\(data\.tags\): has no annotations/,
   )
 })
+
+test('a name with %20 or a backslash in it is that of its own image, and decoded only where there is none', async () => {
+  const names = ['a b.jpg', 'a%20b.jpg', 'C%2B%2B.jpg', 'd%20e.jpg', 'f\\g.png']
+  const there = names.map(name => name.replace('d%20', 'd '))
+  const images = Object.fromEntries([...there, 'x/f/g.png'].map(name => [`images/${name}`, '']))
+  const coco = {
+    images: names.map((file_name, id) => ({ id, file_name })),
+    categories: names.map((_, id) => ({ id, name: `t${id}` })),
+    annotations: names.map((_, id) => ({ image_id: id, category_id: id })),
+  }
+  const cvat = `<annotations>${names.map((name, i) => `<image name="${name}"><tag label="t${i}"/></image>`).join('')}</annotations>`
+  const expected = [['t0'], ['t1'], ['t2'], ['t3'], ['t4']]
+  for (const file of [{ 'x.json': JSON.stringify(coco) }, { 'x.xml': cvat }]) {
+    const { samples, classes } = await openDataset(await folder({ ...images, ...file }))
+    const tagged = (name: string) =>
+      samples.find(({ image }) => image.endsWith(`/images/${name}`))!.tags.map(k => classes[k]!)
+    expect(there.map(tagged)).toEqual(expected)
+  }
+})
+
+test('a backslash in a name: the lists of COCO, labels of YOLO', async () => {
+  const coco = {
+    images: [
+      { id: 1, file_name: 'f\\g.png' },
+      { id: 2, file_name: 'd\\e.png' },
+    ],
+    categories: [
+      { id: 1, name: 'cat' },
+      { id: 2, name: 'dog' },
+    ],
+    annotations: [
+      { image_id: 1, category_id: 1 },
+      { image_id: 2, category_id: 2 },
+    ],
+  }
+  const images = { 'images/f\\g.png': '', 'images/d/e.png': '' }
+  const listed = await folder({ 'annotations/instances_train.json': JSON.stringify(coco), ...images })
+  const labels = { 'labels/f\\g.txt': '0 0.5 0.5 0.1 0.1', 'labels/d/e.txt': '1 0.5 0.5 0.1 0.1' }
+  const yolo = await folder({ ...images, 'classes.txt': 'cat\ndog', ...labels })
+  for (const root of [listed, yolo]) {
+    const { samples } = await openDataset(root)
+    const found = samples.map(({ image, tags }) => [image.slice(root.length), tags]).sort()
+    expect(found).toEqual([
+      ['/images/d/e.png', [1]],
+      ['/images/f\\g.png', [0]],
+    ])
+  }
+})

@@ -2,16 +2,23 @@
 import { hasImageEnding } from '../image-endings.ts'
 import { foldWord } from '../tag-words.ts'
 
-/** The possible names of the image that a tool's link means, most likely first. */
+/** The possible names of the image that a tool's link means, most likely first: as they are written, then decoded. */
 function possibleNames(link: string): string[] {
   const local = /^\/?data\/local-files\/?\?d=(.*)$/.exec(link)?.[1]
-  const plain = decoded(local ?? withoutQuery(link)).replaceAll('\\', '/')
+  const written = local ?? withoutQuery(link)
+  const forms = [written, decoded(written), decoded(written).replaceAll('\\', '/')].map(namesIn)
+  const paths = forms.map(([path]) => path!)
+  return [...new Set([...paths, ...forms.flat()])]
+}
+
+/** The path, its last name, and that without the prefix of an upload. */
+function namesIn(plain: string): string[] {
   const base = plain.slice(plain.lastIndexOf('/') + 1)
   const bare = base.replace(/^[0-9a-f]{8}-/, '') // of Label Studio's uploads
   const path = plain
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]+\//i, '')
     .replace(/^\/?data\/upload\/(?:\d+\/)?/, '')
-  return [...new Set([path, base, ...(bare === base ? [] : [bare])])]
+  return [path, base, ...(bare === base ? [] : [bare])]
 }
 
 function decoded(text: string): string {

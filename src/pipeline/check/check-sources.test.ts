@@ -4,6 +4,7 @@ import sharp from 'sharp'
 import { expect, test } from 'vitest'
 import { tagmask } from '../../../test/command-line.ts'
 import { temporaryFolder } from '../../../test/temporary-folder.ts'
+import { openDataset } from '../../data/dataset.ts'
 import { checkData, type DataCheck } from './check-data.ts'
 
 const SIDE = 32
@@ -150,4 +151,55 @@ test('tagmask data check --tags reads another source than the folder has', async
   const none = await tagmask('data', 'check', root, '--tags', 'nowhere.csv')
   expect(none.code).toBe(1)
   expect(none.out).toContain('does not exist')
+})
+
+test('a COCO JSON: annotations of no category, polygons without an area, categories without annotations', async () => {
+  const annotation = (id: number, image_id: number, category_id: number, corners: number[]): object => ({
+    id,
+    image_id,
+    category_id,
+    segmentation: [corners],
+  })
+  const square = [1, 1, 9, 1, 9, 9, 1, 9]
+  const json = {
+    images: ['a', 'b', 'c'].map((name, i) => ({ id: i + 1, file_name: `${name}.jpg` })),
+    categories: ['cat', 'dog', 'bird'].map((name, i) => ({ id: i + 1, name })),
+    annotations: [
+      annotation(4, 1, 1, square),
+      annotation(5, 2, 2, [1, 2, 3]),
+      annotation(6, 3, 2, [1, 2, 9, 9]),
+      annotation(7, 3, 99, square),
+    ],
+  }
+  const root = await temporaryFolder({
+    ...(await images('images', ['a', 'b', 'c'])),
+    'x.json': JSON.stringify(json),
+  })
+  const { problems } = await checkData(root)
+  const lost = problems.filter(({ kind }) => kind === 'lost-annotation').map(({ where }) => where)
+  expect(lost).toEqual(['annotation 5', 'annotation 6', 'image 3'])
+  const remarks = problems.filter(({ kind }) => kind === 'remark').map(({ problem }) => problem)
+  expect(remarks).toEqual([`${root}/x.json: categories without an annotation tag nothing: bird`])
+  const { warnings } = await openDataset(root)
+  expect(warnings).toEqual([
+    `${root}/x.json: 2 annotations have a polygon of fewer than three corners, which has no pixels: annotation 5, annotation 6`,
+    `${root}/x.json: 1 annotation has a category that is not listed, left out: 99`,
+    `${root}/x.json: categories without an annotation tag nothing: bird`,
+  ])
+})
+
+test('tags.json: every entry of another form', async () => {
+  const root = await temporaryFolder({
+    ...(await images('images', ['a', 'b', 'c'])),
+    'tags.json': JSON.stringify([
+      { file: 'a.jpg', tags: 'cat' },
+      { file: 'b.jpg' },
+      { file: 5, tags: ['x'] },
+      { file: 'c.jpg', tags: ['cat', null] },
+      'd.jpg',
+    ]),
+  })
+  expect(errors(await checkData(root))).toEqual(
+    ['c.jpg', 'entry 2', 'entry 3', 'entry 5'].map(where => `bad-row tags.json ${where}`),
+  )
 })

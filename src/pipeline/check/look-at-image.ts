@@ -60,16 +60,21 @@ export async function lookAtImage(
     return seen
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    const isDamaged = error.cause !== undefined && error.problem.startsWith('cannot be decoded')
+    const isDamaged = isUndecoded(error)
     problems.add('unreadable-image', {
       file,
-      problem: error.problem.replace(' (Unknown error)', ''), // libvips' errors of several threads are mixed
+      problem: isDamaged ? 'cannot be decoded' : error.problem,
       expected: isDamaged
         ? 'it is damaged or cut short: copy it again from where it came from, or take it out'
         : error.expected,
     })
     return undefined
   }
+}
+
+/** Whether the error gives libvips' words, which differ from run to run, as those of several threads are mixed. */
+export function isUndecoded({ cause, problem }: InputError): boolean {
+  return cause !== undefined && problem.startsWith('cannot be decoded')
 }
 
 function noteKinds(

@@ -3,11 +3,12 @@ import { type DrawnMask, drawMask } from '../../data/coco-mask.ts'
 import type { Sample } from '../../data/dataset.ts'
 import { sample as some } from '../../data/listing.ts'
 import { colourOf, distinctCodes, type MaskPixels, readMaskPixels } from '../../data/mask-pixels.ts'
+import type { Fault } from '../../data/problems.ts'
 import { labelOf } from '../../data/truth.ts'
 import { codeOf, InputError } from '../../errors.ts'
 import { INDEXED } from '../../io/indexed-png.ts'
 import { IGNORE } from '../../io/label-values.ts'
-import type { SeenImage } from './look-at-image.ts'
+import { isUndecoded, type SeenImage } from './look-at-image.ts'
 import type { ProblemList } from './problem-list.ts'
 
 interface MaskContext {
@@ -30,7 +31,7 @@ export async function lookAtMask(
     pixels = await readMaskPixels(file)
   } catch (error) {
     if (!(error instanceof InputError)) throw error
-    if (codeOf(error.cause) !== 'ENOENT') problems.add('unreadable-mask', error) // an absent one is named by the reader of the list
+    if (codeOf(error.cause) !== 'ENOENT') problems.add('unreadable-mask', steady(error)) // an absent one is named by the reader of the list
     return false
   }
   const fits = seen === undefined || fitsImage(pixels, seen)
@@ -49,6 +50,11 @@ export async function lookAtMask(
     })
   else tellOfTags(sample, { file, held, classes, problems })
   return fits && strange === ''
+}
+
+function steady(error: InputError): Fault {
+  const { file, expected } = error
+  return isUndecoded(error) ? { file, problem: 'cannot be decoded', expected } : error
 }
 
 /** A mask that is drawn from the regions of a JSON. Crowds show their class, whatever is drawn of them. */

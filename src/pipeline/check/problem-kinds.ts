@@ -51,6 +51,7 @@ export const KINDS: Readonly<Record<ProblemKind, KindWords>> = {
   'two-masks': { severity: 'error', title: 'second masks of one image' },
   slip: { severity: 'warning', title: 'tags that may be misspelt' },
   'unread-format': { severity: 'warning', title: 'images in formats that are not read' },
+  'lost-annotation': { severity: 'warning', title: 'annotations that are left out, or show nothing' },
   'left-out-file': { severity: 'warning', title: 'files that are left out' },
   'small-image': { severity: 'warning', title: 'images smaller than a patch' },
   'unread-keywords': { severity: 'warning', title: 'images with keywords that cannot be read' },
