@@ -16,7 +16,8 @@ const HARMLESS =
 
 const WRAPPERS = /^(?:(?:module|model|backbone|encoder|network|net|teacher|student|_orig_mod)\.)+/
 
-const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPERS, ''))
+/** Whether a network has no use for a tensor of such a name, and it is known why. */
+export const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPERS, ''))
 
 export interface LoadedLines {
   /** 'drawn: head.weight; blocks.*.ls1.gamma (12) folded into attn.proj; without use here: mask_token' */

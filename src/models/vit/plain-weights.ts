@@ -2,9 +2,11 @@
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Shapes } from '../recognised.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
-import { lackingOf, refuseForeign, refuseGaps } from './foreign-weights.ts'
+import { vitFaults } from './faults.ts'
+import { refuseForeign, refuseGaps } from './foreign-weights.ts'
 import { fromHuggingFace } from './hugging-face.ts'
 
 export interface PlainWeights {
@@ -35,15 +37,16 @@ export function unwrapVit(given: ReadonlyMap<string, TensorData>, { file }: { fi
  */
 export function plainWeights(
   unwrapped: PlainWeights,
-  { own, file }: { own: ReadonlyMap<string, unknown>; file: string },
+  { own, file }: { own: Shapes; file: string },
 ): PlainWeights {
   const plain = new Map(unwrapped.weights)
   const folded = [...unwrapped.folded, ...joinProjections(plain, file), ...foldLayerScale(plain)]
   const zeros = new Map(plain)
   zeroBiases(zeros, own)
-  refuseForeign(plain.keys(), { own, file, folded, lacking: lackingOf(zeros, own.keys()) })
+  const faults = vitFaults(zeros, own)
+  refuseForeign(plain.keys(), { own, file, folded, faults })
   folded.push(...zeroBiases(plain, own))
-  refuseGaps(plain, { own: own.keys(), file })
+  refuseGaps(faults, { file })
   return { weights: plain, folded }
 }
 

@@ -10,7 +10,7 @@ import { knownMitNames } from '../../models/mit/known-names.ts'
 import { recogniseMit } from '../../models/mit/recognise.ts'
 import type { Recognised } from '../../models/recognised.ts'
 import { torchvisionName } from '../../models/resnet50/weight-names.ts'
-import { vitNames } from '../../models/vit/own-names.ts'
+import { shapesOfFile } from '../../models/vit/own-names.ts'
 import { recogniseVit } from '../../models/vit/recognise.ts'
 import { unwrapNames, wrapperOf } from '../../models/weight-names.ts'
 import { type Log, silentLog } from '../../train/log.ts'
@@ -136,6 +136,7 @@ async function underOwnNames(
 async function deitNames(given: Weights, file: string): Promise<Converted> {
   const { plainWeights, unwrapVit } = await import('../../models/vit/plain-weights.ts')
   const unwrapped = unwrapVit(given, { file })
-  const { weights, folded } = plainWeights(unwrapped, { own: vitNames(unwrapped.weights), file })
+  const own = shapesOfFile(unwrapped.weights) ?? new Map()
+  const { weights, folded } = plainWeights(unwrapped, { own, file })
   return { weights, changes: folded }
 }
