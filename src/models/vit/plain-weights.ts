@@ -6,6 +6,7 @@ import type { Shapes } from '../recognised.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
 import { vitFaults } from './faults.ts'
+import { LAYER_SCALE } from './folded-shapes.ts'
 import { refuseForeign, refuseGaps } from './foreign-weights.ts'
 import { fromHuggingFace } from './hugging-face.ts'
 
@@ -54,8 +55,7 @@ export function plainWeights(
 function foldLayerScale(weights: Weights): string[] {
   const done: [string[], string[]] = [[], []]
   for (const name of [...weights.keys()]) {
-    const match =
-      /^(blocks\.\d+)\.(?:ls|gamma_?|layer_?scale_?)([12])(?:\.(?:gamma|weight|scale|lambda1))?$/.exec(name)
+    const match = LAYER_SCALE.exec(name)
     const [, block, half] = match ?? []
     const target = half === '1' ? `${block}.attn.proj` : `${block}.mlp.fc2`
     const rows = weights.get(`${target}.weight`)?.shape[0]
