@@ -28,6 +28,7 @@ export async function readWeights(path: string): Promise<Map<string, TensorData>
   if (part !== undefined)
     throw new InputError(path, part.problem, { expected: `give ${part.index}, which names them all` })
   const { tensors, finite } = await readAny(path)
+  if (tensors.size === 0) throw new InputError(path, 'holds no tensors', { expected: EXPECTED })
   for (const [name, tensor] of tensors) {
     if (finite?.has(name) || holdsNumbers(tensor)) continue
     throw new InputError(path, 'holds a value that is NaN or infinite', {

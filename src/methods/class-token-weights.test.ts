@@ -127,6 +127,16 @@ describe('weights of a DeiT', () => {
   })
 })
 
+test('of another shape: what is drawn is not missing, and what nobody knows is said', () => {
+  const weights = deitWeights()
+    .set('foo.bar', fromFloat32(new Float32Array(3)))
+    .set('blocks.1.mlp.fc1.bias', fromFloat32(new Float32Array(5)))
+  expect(() => loadClassTokenWeights(build(), weights, { file: 'a.pth' })).toThrow(
+    'a.pth: the weights do not fit the network: 1 unexpected: foo.bar; 1 of another shape: blocks.1.mlp.fc1.bias [5] for [12]; ' +
+      'before that: class token repeated 4 times; weights of the same model.patchSize and width',
+  )
+})
+
 describe('weights of another MCTformer', () => {
   test.for(['v1', 'v2', 'plus'] as const)('%s: its own checkpoint comes back whole', variant => {
     const weights = weightsOf(build({ variant }))

@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 import type { TensorData } from '../io/tensor-data.ts'
 import { type Module, StateDictError } from '../nn/index.ts'
 import type { Tensor } from '../torch/index.ts'
-import type { LoadedWeights } from './loaded-weights.ts'
+import { isHarmless, type LoadedWeights } from './loaded-weights.ts'
 
 export interface AdaptedWeights {
   readonly weights: ReadonlyMap<string, Tensor | TensorData>
@@ -11,7 +11,10 @@ export interface AdaptedWeights {
   readonly folded: readonly string[]
 }
 
-/** Throws InputError naming `file`, with what was `expected`, where a shape differs or, under `strict`, a name. */
+/**
+ * Throws InputError naming `file`, with what was `expected`, where a shape differs or, under `strict`, a name; unknown names are
+ * said then, too.
+ */
 export function loadAdapted(
   network: Pick<Module, 'loadStateDict'>,
   { weights, folded }: AdaptedWeights,
@@ -22,6 +25,14 @@ export function loadAdapted(
   } catch (cause) {
     if (!(cause instanceof StateDictError)) throw cause
     const before = folded.length === 0 ? '' : `; before that: ${folded.join(', ')}`
-    throw new InputError(file, `${cause.message}${before}`, { expected, cause })
+    const { unexpected, misshaped } = cause
+    const { message } = strict
+      ? cause
+      : new StateDictError(
+          [],
+          unexpected.filter(name => !isHarmless(name)),
+          misshaped,
+        ) // what is missing is drawn
+    throw new InputError(file, `${message}${before}`, { expected, cause })
   }
 }

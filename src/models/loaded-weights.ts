@@ -12,11 +12,12 @@ export interface LoadedWeights {
 
 /** Further contents of weight files: classifiers, parts that only pretraining reads, optimisers, copies. */
 const HARMLESS =
-  /^(head|head_dist|dist_token|fc|classifier|pre_logits|pooler|fc_norm|lm_head|mask_token|decoder|attn_proj|decoder_\w+|projection_head|predictor|optimi[sz]er\w*|scheduler|lr_scheduler|epoch|iteration|loss|criterion|dino_\w+|ibot_\w+|scaler|ema|model_ema|unet|adaptive_attention_fusion|bg_token|tokenizer)(\.|$)|num_batches_tracked$/
+  /^(head|head_dist|dist_token|fc|classifier|pre_logits|pooler|fc_norm|lm_head|mask_token|decoder|attn_proj|decoder_\w+|projection_head|predictor|optimi[sz]er\w*|scheduler|lr_scheduler|epoch|iteration|loss|criterion|dino_\w+|ibot_\w+|scaler|ema|model_ema|unet|adaptive_attention_fusion|bg_token|tokenizer|mix|join|classify)(\.|$)|num_batches_tracked$/
 
 const WRAPPERS = /^(?:(?:module|model|backbone|encoder|network|net|teacher|student|_orig_mod)\.)+/
 
-const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPERS, ''))
+/** Whether a network has no use for a tensor of such a name, and it is known why. */
+export const isHarmless = (name: string): boolean => HARMLESS.test(name.replace(WRAPPERS, ''))
 
 export interface LoadedLines {
   /** 'drawn: head.weight; blocks.*.ls1.gamma (12) folded into attn.proj; without use here: mask_token' */

@@ -1,6 +1,7 @@
 /** @file Refuses vision transformers that compute something else, by the names of their weights. Pure. */
 import { InputError } from '../../errors.ts'
 import { kindsOf, seemsToHold } from '../weight-names.ts'
+import { faultWords, type VitFaults } from './faults.ts'
 
 const BLOCK = '^blocks\\.\\d+\\.'
 
@@ -28,7 +29,7 @@ const FOREIGN: readonly (readonly [RegExp, string])[] = [
 
 /**
  * Throws InputError where `names` (without prefix, and without what was folded) hold what the network, whose names are
- * `own`, does not compute; the message names `folded`.
+ * `own`, does not compute; the message names `folded` and all other faults.
  */
 export function refuseForeign(
   names: Iterable<string>,
@@ -36,12 +37,12 @@ export function refuseForeign(
     own,
     file,
     folded,
-    lacking = [],
+    faults,
   }: {
     own: { has(name: string): boolean }
     file: string
     folded: readonly string[]
-    lacking?: readonly string[]
+    faults: VitFaults
   },
 ): void {
   const found = new Map<string, string[]>()
@@ -53,8 +54,14 @@ export function refuseForeign(
   const [first] = found.values()
   if (first === undefined) return
   const listed = [...found].map(([reason, kinds]) => `${kindsOf(kinds)}: ${reason}`).join('; ')
-  const missing = lacking.length === 0 ? '' : `; it lacks ${lacking.length}: ${kindsOf(lacking)}`
-  throw new InputError(file, `weights of a network that computes something else: ${listed}${missing}`, {
+  const { missing, misshaped, unknown } = faults
+  const reasoned = new Set([...found.values()].flat())
+  const lacks = missing.length === 0 ? [] : [`it lacks ${missing.length}: ${kindsOf(missing)}`]
+  const others = faultWords({ missing: [], misshaped, unknown: unknown.filter(name => !reasoned.has(name)) })
+  const problem = [`weights of a network that computes something else: ${listed}`, ...lacks, ...others].join(
+    '; ',
+  )
+  throw new InputError(file, problem, {
     field: kindsOf(first, { most: 1 }).replace(/ .*/, ''),
     expected: [
       'weights of a plain vision transformer such as DeiT, without these',
@@ -63,28 +70,12 @@ export function refuseForeign(
   })
 }
 
-/** Weights of the backbone itself that the file does not have. */
-export function lackingOf(names: { has(name: string): boolean }, own: Iterable<string>): string[] {
-  const lacking = [...own].filter(name => /^(blocks\.|patch_embed\.)/.test(name) && !names.has(name))
-  if (!names.has('pos_embed') && !(names.has('pos_embed_cls') && names.has('pos_embed_pat')))
-    lacking.push('pos_embed')
-  return lacking
-}
-
-/** Throws InputError where the file lacks weights of the backbone itself: they would be random. */
-export function refuseGaps(
-  names: { has(name: string): boolean },
-  { own, file }: { own: Iterable<string>; file: string },
-): void {
-  const lacking = lackingOf(names, own)
-  if (lacking.length === 0) return
-  throw new InputError(
-    file,
-    `lacks ${lacking.length} weights of the vision transformer: ${kindsOf(lacking)}`,
-    {
-      expected: 'a complete file; what it lacks would be drawn at random',
-    },
-  )
+/** Throws InputError where the file lacks weights of the backbone itself: they would be random. Names all other faults, too. */
+export function refuseGaps(faults: VitFaults, { file }: { file: string }): void {
+  if (faults.missing.length === 0) return
+  throw new InputError(file, faultWords(faults).join('; '), {
+    expected: 'a complete file; what it lacks would be drawn at random',
+  })
 }
 
 /** Blocks and width as the file has them. */

@@ -254,6 +254,23 @@ describe('networks that compute something else are refused', () => {
       'relative.pth: lacks 3 weights of the vision transformer: blocks.0.norm1.weight, blocks.1.mlp.fc1.weight, pos_embed',
     )
   })
+
+  test('all that does not fit is one message', () => {
+    const weights = deitWeights()
+      .set('blocks.1.mlp.fc1.bias', ramp(5))
+      .set('foo.bar', ramp(3))
+      .set('head.weight', ramp(3, 6))
+    weights.delete('norm.weight')
+    const others = '1 of another shape: blocks.1.mlp.fc1.bias [5] for [12]; 1 unknown: foo.bar'
+    expect(() => load(weights)).toThrow(
+      `relative.pth: lacks 1 weights of the vision transformer: norm.weight; ${others}; a complete file`,
+    )
+    weights.set('blocks.1.attn.surplus', ramp(2))
+    expect(() => load(weights)).toThrow(
+      `blocks hold layers that are not known here; it lacks 1: norm.weight; ${others}; weights of a plain`,
+    )
+  })
+
   test.for([
     ['v_bias', 'relative.pth (blocks.1.attn.v_bias): has blocks.1.attn.q_bias but no bias of v'],
     ['q_bias', 'relative.pth (blocks.1.attn.q_bias): has blocks.1.attn.v_bias but no bias of q'],

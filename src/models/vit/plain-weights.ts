@@ -2,9 +2,12 @@
 import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { fromData, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Shapes } from '../recognised.ts'
 import { kindsOf, unwrapNames } from '../weight-names.ts'
 import { fromAugreg, isAugreg } from './augreg.ts'
-import { lackingOf, refuseForeign, refuseGaps } from './foreign-weights.ts'
+import { vitFaults } from './faults.ts'
+import { LAYER_SCALE } from './folded-shapes.ts'
+import { refuseForeign, refuseGaps } from './foreign-weights.ts'
 import { fromHuggingFace } from './hugging-face.ts'
 
 export interface PlainWeights {
@@ -35,15 +38,16 @@ export function unwrapVit(given: ReadonlyMap<string, TensorData>, { file }: { fi
  */
 export function plainWeights(
   unwrapped: PlainWeights,
-  { own, file }: { own: ReadonlyMap<string, unknown>; file: string },
+  { own, file }: { own: Shapes; file: string },
 ): PlainWeights {
   const plain = new Map(unwrapped.weights)
   const folded = [...unwrapped.folded, ...joinProjections(plain, file), ...foldLayerScale(plain)]
   const zeros = new Map(plain)
   zeroBiases(zeros, own)
-  refuseForeign(plain.keys(), { own, file, folded, lacking: lackingOf(zeros, own.keys()) })
+  const faults = vitFaults(zeros, own)
+  refuseForeign(plain.keys(), { own, file, folded, faults })
   folded.push(...zeroBiases(plain, own))
-  refuseGaps(plain, { own: own.keys(), file })
+  refuseGaps(faults, { file })
   return { weights: plain, folded }
 }
 
@@ -51,8 +55,7 @@ export function plainWeights(
 function foldLayerScale(weights: Weights): string[] {
   const done: [string[], string[]] = [[], []]
   for (const name of [...weights.keys()]) {
-    const match =
-      /^(blocks\.\d+)\.(?:ls|gamma_?|layer_?scale_?)([12])(?:\.(?:gamma|weight|scale|lambda1))?$/.exec(name)
+    const match = LAYER_SCALE.exec(name)
     const [, block, half] = match ?? []
     const target = half === '1' ? `${block}.attn.proj` : `${block}.mlp.fc2`
     const rows = weights.get(`${target}.weight`)?.shape[0]

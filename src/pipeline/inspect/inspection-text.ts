@@ -23,7 +23,7 @@ export function inspectionText(
 }
 
 function fileBlocks(
-  { recognised, guess, normalisation, tensors, values, modules }: FileInspection,
+  { recognised, guess, odd, normalisation, tensors, values, modules }: FileInspection,
   { names }: { names: boolean },
 ): string[][] {
   const what = recognised?.network ?? guess ?? 'of no network that is known here'
@@ -45,6 +45,7 @@ function fileBlocks(
   }
   if (open !== undefined) facts.push(['open', open.problem])
   for (const note of notes) facts.push(['note', note])
+  if (odd.length > 0) facts.push(['odd', odd.join('; ')])
   return [
     [`${count(tensors.length, 'tensor')}, ${millions(values)} values; ${what}`, ...columns(facts)],
     moduleLines(modules),

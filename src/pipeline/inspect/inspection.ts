@@ -62,6 +62,8 @@ export interface FileInspection {
   readonly recognised: Recognised | undefined
   /** What it seems to hold where nothing here has it, by single names. */
   readonly guess: string | undefined
+  /** What the file lacks, or has besides, for what it is recognised as. */
+  readonly odd: readonly string[]
   /** Of the pixels that the weights expect. */
   readonly normalisation: ProposedNormalisation | undefined
   /** Of floating-point tensors. */

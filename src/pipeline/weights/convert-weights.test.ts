@@ -7,6 +7,7 @@ import { readSafetensors, writeSafetensors } from '../../io/safetensors.ts'
 import { fromFloat32, type TensorData, toFloat32Array } from '../../io/tensor-data.ts'
 import { VisionTransformer } from '../../models/vit/index.ts'
 import { manualSeed } from '../../torch/index.ts'
+import { createLog } from '../../train/log.ts'
 import { convertWeights } from './convert-weights.ts'
 import { inspectWeights } from './inspect-weights.ts'
 
@@ -72,6 +73,36 @@ describe('a file becomes safetensors', () => {
     const weights = deit().set('register_tokens', ones(1, 4, 8))
     await expect(converted(zipCheckpoint(weights))).rejects.toThrow(
       'register tokens take part in every attention',
+    )
+  })
+
+  test('with gaps or faulty shapes is refused, unknown names are a warning', async () => {
+    const lines: string[] = []
+    const log = createLog({ stream: { write: text => lines.push(text) }, env: {} })
+    const weights = deit().set('foo.bar', ones(3))
+    expect((await converted(zipCheckpoint(weights), { log })).tensors.has('foo.bar')).toBe(true)
+    expect(lines[0]).toMatch(/^warning: .*in\.pth: 1 unknown: foo\.bar; written as in the file\n$/)
+    weights.set('blocks.1.mlp.fc1.bias', ones(5))
+    const shape = '1 of another shape: blocks.1.mlp.fc1.bias [5] for [32]; 1 unknown: foo.bar'
+    await expect(converted(zipCheckpoint(weights))).rejects.toThrow(
+      `in.pth: the weights do not fit the network: ${shape}; a complete file of one network, or --keep-names`,
+    )
+    weights.delete('blocks.0.attn.qkv.weight')
+    await expect(converted(zipCheckpoint(weights))).rejects.toThrow(
+      `in.pth: lacks 1 weights of the vision transformer: blocks.0.attn.qkv.weight; ${shape}`,
+    )
+    expect((await converted(zipCheckpoint(weights), { keepNames: true, log })).tensors.size).toBe(
+      weights.size,
+    )
+    expect(lines.at(-2)).toContain(`warning: `)
+  })
+
+  test('without a tensor is refused', async () => {
+    const folder = await temporaryFolder({})
+    const from = join(folder, 'none.safetensors')
+    await writeSafetensors(from, new Map())
+    await expect(convertWeights(from, join(folder, 'out.safetensors'))).rejects.toThrow(
+      'none.safetensors: holds no tensors; a .safetensors',
     )
   })
 

@@ -10,7 +10,9 @@ import { knownMitNames } from '../../models/mit/known-names.ts'
 import { recogniseMit } from '../../models/mit/recognise.ts'
 import type { Recognised } from '../../models/recognised.ts'
 import { torchvisionName } from '../../models/resnet50/weight-names.ts'
-import { vitNames } from '../../models/vit/own-names.ts'
+import { faultWords } from '../../models/vit/faults.ts'
+import { faultsOfFile, refuseFaults } from '../../models/vit/folded-shapes.ts'
+import { shapesOfFile } from '../../models/vit/own-names.ts'
 import { recogniseVit } from '../../models/vit/recognise.ts'
 import { unwrapNames, wrapperOf } from '../../models/weight-names.ts'
 import { type Log, silentLog } from '../../train/log.ts'
@@ -51,6 +53,7 @@ export async function convertWeights(
   const { weights, changes } = keepNames
     ? { weights: given, changes: [] }
     : await underOwnNames(given, recognised, input)
+  checkFaults(given, recognised, { file: input, keepNames, log })
   const normalisation = await normalisationOf(input, { weights: given, metadata: own })
   const { classes } = own
   await writeSafetensors(output, weights, {
@@ -67,6 +70,19 @@ export async function convertWeights(
   log.info(
     `${fromHere(resolve(output))}: ${count(weights.size, 'tensor')}, ${[words, ...changes].join('; ')}`,
   )
+}
+
+/** Missing and mis-shaped weights of a vision transformer are refused, with the file's own names a warning, as unknown ones are. */
+function checkFaults(
+  given: Weights,
+  recognised: Recognised | undefined,
+  { file, keepNames, log }: { file: string; keepNames: boolean; log: Log },
+): void {
+  const faults = faultsOfFile(given, { backbone: recognised?.network === recogniseVit(given)?.network })
+  if (faults === undefined) return
+  if (!keepNames) refuseFaults(faults, { file, expected: 'a complete file of one network, or --keep-names' })
+  const words = faultWords(faults)
+  if (words.length > 0) log.warn(`${fromHere(resolve(file))}: ${words.join('; ')}; written as in the file`)
 }
 
 /** Refuses an output that is no safetensors file, is the input, or that no conversion made. */
@@ -136,6 +152,7 @@ async function underOwnNames(
 async function deitNames(given: Weights, file: string): Promise<Converted> {
   const { plainWeights, unwrapVit } = await import('../../models/vit/plain-weights.ts')
   const unwrapped = unwrapVit(given, { file })
-  const { weights, folded } = plainWeights(unwrapped, { own: vitNames(unwrapped.weights), file })
+  const own = shapesOfFile(unwrapped.weights) ?? new Map()
+  const { weights, folded } = plainWeights(unwrapped, { own, file })
   return { weights, changes: folded }
 }

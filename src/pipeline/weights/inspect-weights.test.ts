@@ -4,6 +4,7 @@ import { tagmask } from '../../../test/command-line.ts'
 import { temporaryFolder } from '../../../test/temporary-folder.ts'
 import { writeSafetensors } from '../../io/safetensors.ts'
 import { fromFloat32, type TensorData } from '../../io/tensor-data.ts'
+import { vitShapes } from '../../models/vit/own-names.ts'
 
 async function inspected(
   names: readonly (readonly [string, readonly number[]])[],
@@ -20,25 +21,34 @@ async function inspected(
   return out
 }
 
-const DEIT: readonly (readonly [string, readonly number[]])[] = [
-  ['module.cls_token', [1, 1, 192]],
-  ['module.pos_embed', [1, 197, 192]],
-  ['module.patch_embed.proj.weight', [192, 3, 16, 16]],
-  ...Array.from({ length: 12 }, (_, i) => [`module.blocks.${i}.norm1.weight`, [192]] as const),
-]
+const DEIT = [...vitShapes({ depth: 12, width: 192, hidden: 768, patch: 16 })].map(
+  ([name, { shape }]) => [`module.${name}`, name === 'pos_embed' ? [1, 197, 192] : shape] as const,
+)
 
 test('a file has facts, modules, and names where they are asked for', async () => {
-  expect(await inspected(DEIT)).toBe(`15 tensors, 0.19 M values; a vision transformer, as DeiT: deit-ti
+  expect(await inspected(DEIT)).toBe(`150 tensors, 5.52 M values; a vision transformer, as DeiT: deit-ti
   recipe   model.width=deit-ti, model.patchSize=16, model.imageSize=224
   patches  16 pixels, 14 x 14 of them (images of 224)
   pixels   mean [0.485, 0.456, 0.406], std [0.229, 0.224, 0.225]: ImageNet's; timm's and Google's augreg transformers have the same names, and 0.5 and 0.5
 
   module.cls_token    192
   module.pos_embed    37,824
-  module.patch_embed  147,456
-  module.blocks       2,304
+  module.patch_embed  147,648
+  module.blocks       5,338,368
+  module.norm         384
 `)
-  expect(await inspected(DEIT, '--names')).toContain('  module.blocks.11.norm1.weight   float32 [192]')
+  expect(await inspected(DEIT, '--names')).toContain('  module.blocks.11.norm1.weight      float32 [192]')
+})
+
+test('what the file lacks or has besides, for what it says it is, is said', async () => {
+  expect(await inspected(DEIT)).not.toContain('  odd ')
+  const odd = DEIT.filter(([name]) => name !== 'module.blocks.3.attn.qkv.weight').map(([name, shape]) =>
+    name === 'module.blocks.4.mlp.fc1.bias' ? ([name, [5]] as const) : ([name, shape] as const),
+  )
+  expect(await inspected([...odd, ['module.foo.bar', [3]], ['module.head.weight', [1000, 192]]])).toContain(
+    '  odd      lacks 1 weights of the vision transformer: blocks.3.attn.qkv.weight; ' +
+      '1 of another shape: blocks.4.mlp.fc1.bias [5] for [768]; 1 unknown: foo.bar\n',
+  )
 })
 
 test('what names cannot tell is said', async () => {
