@@ -7,6 +7,7 @@ import {
   fitTokens,
   geometryOf,
   type Positions,
+  patchRemedy,
   plainWeights,
   positionWords,
   pretrainedPositions,
@@ -52,18 +53,11 @@ export function loadClassTokenWeights(
     if (!source.has('pos_embed') && unused?.shape.join() === network.posEmbed.shape.join())
       source.set('pos_embed', unused)
     const adapted = { weights: source, folded: [...folded, ...changes] }
-    return loadAdapted(network, adapted, { file, expected: patchRemedy(network, plain) })
+    return loadAdapted(network, adapted, {
+      file,
+      expected: patchRemedy(plain, network.patchEmbed.proj.stride),
+    })
   })
-}
-
-function patchRemedy(
-  { patchEmbed }: ClassTokenTransformer,
-  weights: ReadonlyMap<string, TensorData>,
-): string {
-  const found = weights.get('patch_embed.proj.weight')?.shape.at(-1)
-  const expected = 'weights of the same model.patchSize and width'
-  if (found === undefined || found === patchEmbed.proj.stride) return expected
-  return `${expected}: the file's patches have ${found} pixels, --set model.patchSize=${found} or another file`
 }
 
 function adaptPositions(

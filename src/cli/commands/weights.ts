@@ -7,7 +7,7 @@ import { inspectionText } from '../../pipeline/inspect/inspection-text.ts'
 import { convertWeights } from '../../pipeline/weights/convert-weights.ts'
 import { fetchNamed } from '../../pipeline/weights/fetch-named.ts'
 import { inspectWeights } from '../../pipeline/weights/inspect-weights.ts'
-import { weightsPath } from '../../pipeline/weights/weight-cache.ts'
+import { presentWeights } from '../../pipeline/weights/weight-cache.ts'
 import { listWeights, weightsText } from '../../pipeline/weights/weight-list.ts'
 import type { CliContext } from '../context.ts'
 import { proposeWeights } from '../proposals.ts'
@@ -92,7 +92,7 @@ Examples:
     },
   },
   async func({ names = false }, file) {
-    this.process.stdout.write(`${inspectionText(await inspectWeights(weightsPath(file)), { names })}\n`)
+    this.process.stdout.write(`${inspectionText(await inspectWeights(presentWeights(file)), { names })}\n`)
   },
 })
 
@@ -132,13 +132,13 @@ Examples:
     positional: {
       kind: 'tuple',
       parameters: [
-        { parse: text, placeholder: 'IN', brief: 'File of weights' },
+        { parse: text, placeholder: 'IN', brief: 'File of weights, or a name that is fetched already' },
         { parse: text, placeholder: 'OUT', brief: 'File to write, .safetensors' },
       ],
     },
   },
   async func({ 'keep-names': keepNames = false, generation }, input, output) {
-    await convertWeights(weightsPath(input), output, { keepNames, generation, log: this.log })
+    await convertWeights(presentWeights(input), output, { keepNames, generation, log: this.log })
   },
 })
 

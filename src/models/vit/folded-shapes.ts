@@ -48,16 +48,19 @@ export function faultsOfFile(given: Shapes, { backbone }: { backbone: boolean })
   return backbone ? faults : { ...faults, unknown: [] }
 }
 
-/** Throws InputError where a backbone under DeiT's names is not one of the shapes `own`, or computes something else. */
+/**
+ * Throws InputError where weights under DeiT's names are not of the shapes `own` or, of a `backbone` alone, compute something
+ * else. Whole networks have further names, which they know themselves.
+ */
 export function refuseUnfit(
   weights: Shapes,
   own: Shapes,
-  { file, expected }: { file: string; expected: string },
+  { file, backbone, expected }: { file: string; backbone: boolean; expected: string },
 ): void {
   const folded = foldedShapes(weights, own)
   const faults = vitFaults(folded, own)
-  refuseForeign(folded.keys(), { own, file, folded: [], faults })
-  refuseFaults(faults, { file, expected })
+  if (backbone) refuseForeign(folded.keys(), { own, file, folded: [], faults })
+  refuseFaults(backbone ? faults : { ...faults, unknown: [] }, { file, expected })
 }
 
 /** Throws InputError for missing and mis-shaped weights, naming unknown ones, too; `expected`: where none is missing. */

@@ -1,5 +1,6 @@
 /** @file Refuses vision transformers that compute something else, by the names of their weights. Pure. */
 import { InputError } from '../../errors.ts'
+import type { Shapes } from '../recognised.ts'
 import { kindsOf, seemsToHold } from '../weight-names.ts'
 import { faultWords, type VitFaults } from './faults.ts'
 
@@ -124,4 +125,12 @@ export function refuseOtherSize(
 export function withGuess(expected: string, names: Iterable<string>): string {
   const guess = seemsToHold(names)
   return guess === undefined ? expected : `${expected}; ${guess}`
+}
+
+/** Of weights that do not fit a network with patches of so many pixels. */
+export function patchRemedy(weights: Shapes, own: number): string {
+  const found = weights.get('patch_embed.proj.weight')?.shape.at(-1)
+  const expected = 'weights of the same model.patchSize and width'
+  if (found === undefined || found === own) return expected
+  return `${expected}: the file's patches have ${found} pixels, --set model.patchSize=${found} or another file`
 }

@@ -14,7 +14,7 @@ export {
   noDecay,
   type PatchGrid,
 } from './class-token-transformer.ts'
-export { geometryOf, refuseOtherSize, withGuess } from './foreign-weights.ts'
+export { geometryOf, patchRemedy, refuseOtherSize, withGuess } from './foreign-weights.ts'
 export { Mlp } from './mlp.ts'
 export { PatchEmbed, padToPatches } from './patch-embed.ts'
 export { plainWeights, unwrapVit } from './plain-weights.ts'

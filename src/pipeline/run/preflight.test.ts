@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { Dataset, Sample } from '../../data/dataset.ts'
 import { writeSafetensors } from '../../io/safetensors.ts'
-import { fromFloat32 } from '../../io/tensor-data.ts'
+import { fromFloat32, type TensorData } from '../../io/tensor-data.ts'
+import type { Shapes } from '../../models/recognised.ts'
+import { vitShapes } from '../../models/vit/own-names.ts'
 import { createLog } from '../../train/log.ts'
 import { parseRecipe } from '../recipe/load.ts'
 import { parseSet } from '../recipe/overrides.ts'
@@ -43,6 +45,17 @@ function look(set: readonly string[], samples: readonly Sample[] = ['a', 'b', 'c
 
 const SEGMENT = 'segment={batchSize: 3}'
 
+const deit = (width: number) =>
+  new Map(vitShapes({ depth: 12, width, hidden: 4 * width, patch: 16 })).set('pos_embed', {
+    shape: [1, 197, width],
+  })
+
+function write(file: string, shapes: Shapes): Promise<void> {
+  const zeros = (shape: readonly number[]): TensorData =>
+    fromFloat32(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
+  return writeSafetensors(file, new Map([...shapes].map(([name, { shape }]) => [name, zeros(shape)])))
+}
+
 describe('before the first step', () => {
   it('nothing is said where all is well', async () => {
     await look([SEGMENT, 'refine.method=affinity', 'affinity.batchSize=3'])
@@ -62,29 +75,41 @@ describe('before the first step', () => {
 
   it('a weight file of a later stage that is of another network is named', async () => {
     const file = join(folder, 'other.safetensors')
-    const of = (names: readonly string[], width: number) =>
-      writeSafetensors(
-        file,
-        new Map(names.map(name => [name, fromFloat32(new Float32Array(width), [1, 1, width])])),
-      )
-    const blocks = Array.from({ length: 12 }, (_, i) => `blocks.${i}.norm1.weight`)
-    const deit = ['cls_token', 'patch_embed.proj.weight', ...blocks]
     const set = [SEGMENT, 'segment.backbone=deit-ti', `segment.weights=${file}`]
-    await of(deit, 192)
+    await write(file, deit(192))
     await look(set)
-    await of(
-      deit.map(name => `module.${name}`),
-      192,
-    )
+    await write(file, new Map([...deit(192)].map(([name, shape]) => [`module.${name}`, shape])))
     await look(set)
-    await of(deit, 384)
+    await write(file, deit(384))
     await expect(look(set)).rejects.toThrow(
       `${file} (segment.weights): weights of another architecture: 12 blocks of width 384; the backbone has 12 blocks of width 192; the file holds a deit-s`,
     )
-    await of(['conv1a.weight'], 4)
+    await write(file, new Map([['conv1a.weight', { shape: [4] }]]))
     await expect(look(set)).rejects.toThrow(
       `${file} (segment.weights): holds no weights of a vision transformer; a file with patch_embed.proj.weight, or another segment.backbone; the file seems to hold a ResNet38`,
     )
+  })
+
+  it.each([
+    ['the first stage', 'weights', ['model.width=deit-ti']],
+    ['a later stage', 'segment.weights', [SEGMENT, 'segment.backbone=deit-ti']],
+  ])('all that does not fit in the file of %s is said', async (_, key, others) => {
+    const file = join(folder, 'other.safetensors')
+    const set = [...others, `${key}=${file}`]
+    const weights = deit(192).set('blocks.4.mlp.fc1.bias', { shape: [5] })
+    await write(file, weights)
+    const shape = '1 of another shape: blocks.4.mlp.fc1.bias [5] for [768]'
+    await expect(look(set)).rejects.toThrow(
+      `${file}: the weights do not fit the network: ${shape}; weights of`,
+    )
+    weights.delete('blocks.3.attn.qkv.weight')
+    weights.set('foo.bar', { shape: [3] })
+    await write(file, weights)
+    await expect(look(set)).rejects.toThrow(
+      `${file}: lacks 1 weights of the vision transformer: blocks.3.attn.qkv.weight; ${shape}; 1 unknown: foo.bar`,
+    )
+    await write(file, deit(192).set('reg_token', { shape: [1, 4, 192] }))
+    await expect(look(set)).rejects.toThrow('reg_token: register tokens take part in every attention')
   })
 
   it('weights of the ResNet50 of edges, under the names of torchvision or the published ones', async () => {

@@ -6,15 +6,18 @@ import { InputError } from '../../errors.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
+import type { Shapes } from '../../models/recognised.ts'
 import { torchvisionName } from '../../models/resnet50/weight-names.ts'
-import { geometryOf, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
+import { refuseUnfit } from '../../models/vit/folded-shapes.ts'
+import { geometryOf, patchRemedy, refuseOtherSize, withGuess } from '../../models/vit/foreign-weights.ts'
 import { fromHuggingFace } from '../../models/vit/hugging-face.ts'
+import { vitShapes } from '../../models/vit/own-names.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
 import { backboneShape } from '../recipe/backbone.ts'
 import { methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { weightFacts } from '../weights/identify.ts'
+import { identify, weightFacts } from '../weights/identify.ts'
 import { warnOfNormalisation } from '../weights/normalisation.ts'
 import { openScoredSplit } from './open-data.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
@@ -78,9 +81,13 @@ async function checkWeights(
     if (marker?.state === 'done') continue
     const { checkFile } = methodOf(recipe)
     if (backboneOf === undefined) checkFile?.(recipe, { file, ...(await weightFacts(file)), isChosen })
-    if (!readAll && stages[0] === stage) continue // it reads the file at once
     const backbone = backboneOf?.(recipe) ?? 'model'
     const vit = backboneShape(backbone, recipe)
+    if (!readAll && stages[0] === stage) {
+      // it reads the file at once; what the header tells is said before there is a folder
+      if (vit !== undefined) checkShapes((await weightFacts(file)).weights, { file, vit })
+      continue
+    }
     if (vit === undefined && backbone === 'model') {
       if (readAll) await readWeights(file)
       continue // its method says what fits when it loads them
@@ -147,6 +154,18 @@ function checkBackbone(
         `the backbone has ${depth} blocks of width ${embedDim}${name === undefined ? '' : `; the file holds a ${name}`}`,
     },
   )
+  checkShapes(given, { file, vit })
+}
+
+/** Of a vision transformer at DeiT's or Hugging Face's names; other files are left to the stage. */
+function checkShapes(given: Shapes, { file, vit }: { file: string; vit: TrainedVit }): void {
+  const { weights } = unwrapNames(fromHuggingFace(given), { anchor: 'patch_embed.proj.weight', file })
+  const { embedDim: width, depth, mlpRatio, patchSize: patch } = vit
+  const found = geometryOf(weights)
+  if (found.width !== width || found.depth !== depth) return // said with the key that names the size
+  const own = vitShapes({ depth, width, hidden: width * mlpRatio, patch })
+  const backbone = identify(given)?.method === undefined
+  refuseUnfit(weights, own, { file, backbone, expected: patchRemedy(weights, patch) })
 }
 
 const MAPS_PER_BYTE = 12 // bytes of CAMs for each of a JPEG: some 5 pixels, of 1.2 tags, in half precision

@@ -117,7 +117,7 @@ export async function runRecipe({
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
-  await fetchNamedWeights(recipe, { log, signal })
+  await fetchNamedWeights(recipe, { log, signal, reason: dryRun ? 'the dry run reads them' : undefined })
   const isChosen = (key: string): boolean => chosen.written.has(key) || chosen.set.has(key)
   await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, isChosen, log })
   if (onPlan !== undefined)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { homedir } from 'node:os'
@@ -114,6 +114,9 @@ describe('fetching', () => {
     lines.length = 0
     await fetchNamed(tiny(undefined), { log, env })
     expect(lines).toEqual([])
+    await rm(path)
+    await fetchNamed(tiny(`${address}/tiny.pth`), { log, env, reason: 'the dry run reads them' })
+    expect(lines.join('')).toContain('licence: none): the dry run reads them\n')
   })
 
   test('says plainly that nobody publishes a checksum', async () => {

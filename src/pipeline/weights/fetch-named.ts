@@ -12,6 +12,8 @@ export interface FetchNamedOptions {
   readonly log: Log
   readonly signal?: AbortSignal
   readonly env?: Environment
+  /** Why a command that runs nothing fetches: 'the dry run reads them'. */
+  readonly reason?: string | undefined
 }
 
 /**
@@ -21,7 +23,7 @@ export interface FetchNamedOptions {
  */
 export async function fetchNamed(
   weight: NamedWeight,
-  { log, signal, env = process.env }: FetchNamedOptions,
+  { log, signal, env = process.env, reason }: FetchNamedOptions,
 ): Promise<string> {
   const path = cachedFile(weight, env)
   if (await isThere(path)) {
@@ -35,7 +37,7 @@ export async function fetchNamed(
     })
   }
   log.info(
-    `weights: fetching ${weight.name} from ${address} (${sizeWords(weight)}; licence: ${weight.licence})`,
+    `weights: fetching ${weight.name} from ${address} (${sizeWords(weight)}; licence: ${weight.licence})${reason === undefined ? '' : `: ${reason}`}`,
   )
   let progress: Progress | undefined
   try {

@@ -73,10 +73,14 @@ test('names of networks that nothing here has, and those that nobody knows', asy
   ).toBe('2 tensors, 5 values; of no network that is known here\n\n  a  2\n  b  3\n')
 })
 
-test('a page is no file of weights, a name is its cached file', async () => {
+test('a page is no file of weights, a name that is not fetched says how', async () => {
   const page = join(await temporaryFolder({ 'page.pth': '<html>' }), 'page.pth')
   expect((await tagmask('weights', 'inspect', page)).err).toContain('is a web page, not weights')
-  expect((await tagmask('weights', 'inspect', 'deit-b-384')).err).toMatch(
-    /deit_base_patch16_384-8de9b5d1\.pth: does not exist\n$/,
-  )
+  for (const args of [
+    ['inspect', 'deit-b-384'],
+    ['convert', 'deit-b-384', 'out.safetensors'],
+  ])
+    expect((await tagmask('weights', ...args)).err).toBe(
+      'error: deit-b-384: is not in the cache; tagmask weights fetch deit-b-384\n',
+    )
 })

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { InputError } from '../../errors.ts'
 import { NAMED_WEIGHTS, type NamedWeight, namedWeight } from '../../models/named-weights.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -23,6 +24,13 @@ export function cachedFile({ file }: NamedWeight, env: Environment = process.env
 export function weightsPath(value: string, env: Environment = process.env): string {
   const named = namedWeight(value)
   return named === undefined || existsSync(value) ? resolve(value) : cachedFile(named, env)
+}
+
+/** As weightsPath, for commands that fetch nothing: throws InputError for a name that is not in the cache. */
+export function presentWeights(value: string, env: Environment = process.env): string {
+  const path = weightsPath(value, env)
+  if (namedWeight(value) === undefined || existsSync(value) || existsSync(path)) return path
+  throw new InputError(value, 'is not in the cache', { expected: `tagmask weights fetch ${value}` })
 }
 
 /** The named weights that a path of the cache is for; undefined for other files. */
