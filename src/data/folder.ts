@@ -7,7 +7,7 @@ import { oddNames, twinNames, twinPairs } from './class-names.ts'
 import type { Crowds } from './coco-mask.ts'
 import { findMasks } from './folder-masks.ts'
 import { folderRegions } from './folder-regions.ts'
-import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
+import { chooseSplit, listedSplits, rowSplits, splitSlips } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
 import {
   checkClasses,
@@ -106,6 +106,7 @@ export async function openFolder(
         ...(regions?.warnings ?? []),
         ...(classFolders || fromMasks ? [] : withoutRow(images, chosen, problems)),
         ...withoutSplit(images, chosen, problems),
+        ...(images.splits && !classFolders ? splitSlips(images, problems) : []),
         ...untaggedWarning(untagged, {
           ...(!classFolders && {
             rowless: chosen.filter(file => !rows.has(file)).length,
