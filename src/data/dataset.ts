@@ -11,6 +11,7 @@ import { unreadSentence } from './image-listing.ts'
 import { listFolder } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
+import { unreadTables } from './tag-file.ts'
 import type { TagSource } from './tags/tag-options.ts'
 import { findVocRoot, openVoc } from './voc.ts'
 
@@ -124,9 +125,13 @@ async function noDataset(root: string, folder: string): Promise<InputError> {
   const images = files.filter(isReadImage)
   const unread = files.filter(name => unreadFormat(name) !== undefined)
   if (images.length > 0)
-    return new InputError(root, `holds no data set that can be recognised: images, but no tags`, {
-      expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
-    })
+    return new InputError(
+      root,
+      `holds no data set that can be recognised: images, but no tags${await unreadTables(folder)}`,
+      {
+        expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+      },
+    )
   return new InputError(root, 'holds no data set that can be recognised', {
     expected: unread.length > 0 ? unreadSentence(unread) : LAYOUTS,
   })

@@ -257,6 +257,25 @@ describe('tags as a plain file', () => {
     )
   })
 
+  test.each([
+    [
+      'one split',
+      'a.jpg,cat,train\nb.jpg,dog,\n',
+      'images/a.jpg,cat,train\nimages/b.jpg,dog,\nimages/c.jpg,,\n',
+    ],
+    [
+      'two',
+      'a.jpg,cat,train\nc.jpg,dog;bird,\nb.jpg,dog,val\n',
+      'images/a.jpg,cat,train\nimages/b.jpg,dog,val\nimages/c.jpg,bird;dog,\n',
+    ],
+  ])('hold the images of no split, too: %s', async (_, rows, expected) => {
+    const root = await folder({ ...IMAGES, 'tags.csv': `file,tags,split\n${rows}` })
+    const out = join(root, 'out.csv')
+    await writeTags(out, (await collectTags(root)).rows)
+    expect(await readFile(out, 'utf8')).toBe(`file,tags,split\n${expected}`)
+    expect((await collectTags(root, { split: 'train' })).rows).toHaveLength(1)
+  })
+
   test('never take the place of a file, nor hold what a table cannot', async () => {
     const root = await folder({ 'tags.csv': 'mine' })
     const row = (tag: string) => [{ file: 'a.jpg', tags: [tag], split: undefined }]

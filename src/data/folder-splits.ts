@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { count } from '../io/count.ts'
+import { nearestName } from '../nearest-name.ts'
 import { findAll, imageNames } from './image-names.ts'
 import { nonEmptyLines, readText, sample } from './listing.ts'
 import { FIRST, type Problems } from './problems.ts'
@@ -66,6 +67,38 @@ export async function chooseSplit(
 /** The splits that rows name, as they spell them. */
 export function rowSplits(rows: Iterable<{ readonly split: string | undefined }>): string[] {
   return [...new Set([...rows].map(row => row.split ?? ''))].filter(name => name !== '')
+}
+
+/** Warns of a split with a name close to that of a usual one which has more images; its rows are named. */
+export function splitSlips({ rows, source }: TaggedImages, problems: Problems = FIRST): string[] {
+  const counts = new Map<string, number>()
+  for (const { split } of rows.values()) {
+    const name = canonicalSplit(split ?? '')
+    if (name !== '') counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return [...counts].flatMap(([name, images]) => {
+    const near = usualName(name)
+    if (near === undefined || (counts.get(near) ?? 0) <= images) return []
+    const words = `"${name}" (${count(images, 'image')}), nearly "${near}" (${count(counts.get(near)!, 'image')})`
+    return problems.doubt('slip', `${source}: is the split ${words}, a slip?`, () =>
+      [...rows.values()]
+        .filter(({ split }) => canonicalSplit(split ?? '') === name)
+        .map(({ file, where }) => ({
+          file: source,
+          field: where,
+          problem: `puts ${file} into the split ${words}`,
+          expected: `write "${near}" if it is a slip`,
+        })),
+    )
+  })
+}
+
+/** The usual split that another name may be a slip for; train2 and val_b are splits of their own. */
+function usualName(name: string): string | undefined {
+  const usual = USUAL_SPLITS.flatMap(splitSpellings)
+  if (/\d/.test(name) || usual.some(word => name.startsWith(word))) return undefined
+  const near = nearestName(name, usual)
+  return near === undefined ? undefined : canonicalSplit(near)
 }
 
 function listedImages(

@@ -7,7 +7,7 @@ import { oddNames, twinNames, twinPairs } from './class-names.ts'
 import type { Crowds } from './coco-mask.ts'
 import { findMasks } from './folder-masks.ts'
 import { folderRegions } from './folder-regions.ts'
-import { chooseSplit, listedSplits, rowSplits } from './folder-splits.ts'
+import { chooseSplit, listedSplits, rowSplits, splitSlips } from './folder-splits.ts'
 import { type ImageListing, imageId, listImages } from './image-listing.ts'
 import {
   checkClasses,
@@ -24,7 +24,7 @@ import { tagsFromMasks } from './mask-tags.ts'
 import { type Fault, FIRST, type Problems } from './problems.ts'
 import type { Dataset, Sample } from './sample.ts'
 import { canonicalSplit } from './split-names.ts'
-import { findExports, findTagFiles, findWorkbook } from './tag-file.ts'
+import { findExports, findTagFiles, findWorkbook, unreadTables } from './tag-file.ts'
 import { imageFolder, readTaggedImages, type TaggedImages } from './tagged-images.ts'
 import type { TagSource } from './tags/tag-options.ts'
 
@@ -106,6 +106,7 @@ export async function openFolder(
         ...(regions?.warnings ?? []),
         ...(classFolders || fromMasks ? [] : withoutRow(images, chosen, problems)),
         ...withoutSplit(images, chosen, problems),
+        ...(images.splits && !classFolders ? splitSlips(images, problems) : []),
         ...untaggedWarning(untagged, {
           ...(!classFolders && {
             rowless: chosen.filter(file => !rows.has(file)).length,
@@ -178,9 +179,10 @@ export async function openImages(
 
 async function withoutTags(root: string): Promise<InputError> {
   const workbook = await findWorkbook(root)
+  const unread = workbook === undefined ? await unreadTables(root) : ''
   return workbook === undefined
-    ? new InputError(root, 'has neither tags.csv nor tags.json', {
-        expected: `add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
+    ? new InputError(root, `has neither tags.csv nor tags.json${unread}`, {
+        expected: `${unread === '' ? '' : 'mend that, or '}add tags.csv with the columns file,tags (tags separated by ";"), or ${CLASS_FOLDERS}`,
       })
     : new InputError(join(root, workbook), 'is a workbook, which is not read', {
         expected: 'save it as tags.csv (CSV) in the spreadsheet',

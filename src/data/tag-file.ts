@@ -82,6 +82,27 @@ async function otherTables(root: string): Promise<string[]> {
   )
 }
 
+const SHOWN = 3 // tables that an error names
+
+/** The tables and JSONs of a folder that hold no tags, with the reason, behind another problem: "; x.json is not JSON (...)"; else empty. */
+export async function unreadTables(root: string): Promise<string> {
+  const found: string[] = []
+  for (const name of await otherTables(root)) {
+    const problem = await readTagsOf(join(root, name)).then(
+      () => 'names none of the images',
+      (error: unknown) => {
+        if (error instanceof InputError) return error.problem
+        throw error
+      },
+    )
+    found.push(`${name} ${problem}`)
+  }
+  return found
+    .slice(0, SHOWN)
+    .map(words => `; ${words}`)
+    .join('')
+}
+
 /** A file that cannot be read is no export. */
 function isUnreadable(error: unknown): boolean {
   if (error instanceof InputError) return false

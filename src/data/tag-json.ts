@@ -1,4 +1,5 @@
 /** @file Tags in JSON: {"a.jpg": ["cat"]}, [{"file": "a.jpg", "tags": ["cat"]}], {"cat": ["a.jpg"]}, one object a line. */
+import { basename } from 'node:path'
 import { InputError } from '../errors.ts'
 import { MAX_ENTRIES } from '../io/budget.ts'
 import { textOf } from '../io/printable.ts'
@@ -8,6 +9,8 @@ import type { TableContext, TagRow, TagRows } from './tag-table.ts'
 import { type Cell, cleanWord, foldWord, splitCells } from './tag-words.ts'
 
 const EXPECTED = 'write {"image.jpg": ["tag", "tag"]} or [{"file": "image.jpg", "tags": ["tag"]}]'
+
+const WHOLE = 'export it again: one whole JSON, not cut short, without NaN or Infinity'
 
 interface Entry {
   readonly file: string
@@ -61,7 +64,7 @@ function parse(path: string, text: string): unknown {
       }
     }
     throw new InputError(path, `is not JSON (${textOf(cause)})`, {
-      expected: EXPECTED,
+      expected: /^(?:tags|labels)\.jsonl?$/i.test(basename(path)) ? EXPECTED : WHOLE,
       cause,
     })
   }

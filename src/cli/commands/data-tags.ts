@@ -18,7 +18,7 @@ export const tags: Command<CliContext> = buildCommand<TagsFlags, [string], CliCo
     brief: 'Write the tags of a data set, wherever they come from, as a plain tags.csv',
     fullDescription: `Reads the tags as a run would (docs/data.md): tables, exports of Label Studio, CVAT, COCO and YOLO, keywords of photos,
 cls_labels.npy, annotations, masks. Writes a row for each image: its path, tags separated by ";", and its split where
-there are several. A file that is there is never written over.
+there are several (empty for an image of none). A file that is there is never written over.
 
 Examples:
   tagmask data tags my-photos --out tags.csv

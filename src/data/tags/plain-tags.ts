@@ -1,18 +1,19 @@
 /** @file The tags of a data set as a plain tags.csv or tags.json that is read back to the same tags. */
 import { existsSync } from 'node:fs'
-import { relative, resolve, sep } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { listSplits, type OpenDatasetOptions, openDataset } from '../dataset.ts'
+import { findLayout, listSplits, type OpenDatasetOptions, openDataset } from '../dataset.ts'
 import { sample } from '../listing.ts'
 import type { Dataset } from '../sample.ts'
 import { meansNoTag } from '../tag-words.ts'
+import { readTaggedImages } from '../tagged-images.ts'
 
 /** An image by its path below the data set. */
 interface PlainRow {
   readonly file: string
   readonly tags: readonly string[]
-  /** Undefined where all images are of one split. */
+  /** Undefined where all images are of one split; empty for an image of none. */
   readonly split: string | undefined
 }
 
@@ -24,7 +25,7 @@ export interface PlainTags {
   readonly notes: readonly string[]
 }
 
-/** The tags of every image of every split, or of one. Throws InputError as `openDataset`. */
+/** The tags of every image of every split, those in none, too, or of one. Throws InputError as `openDataset`. */
 export async function collectTags(
   root: string,
   { split, ...options }: Omit<OpenDatasetOptions, 'classes' | 'crowds'> = {},
@@ -42,12 +43,34 @@ export async function collectTags(
       if (rows.has(file)) continue // in several lists, as those of trainval and train
       rows.set(file, { file, tags: tags.map(k => classes[k]!), split: splits.length > 1 ? name : undefined })
     }
+  const { classes } = parts[0]!
+  const loose =
+    split === undefined && splits.length > 0 ? await looseRows(root, rows, { ...options, classes }) : []
+  const named = [...rows.values()].map(row =>
+    loose.length > 0 ? { ...row, split: row.split ?? splits[0] } : row,
+  )
   return {
-    rows: [...rows.values()],
-    classes: parts[0]!.classes,
+    rows: [...named, ...loose],
+    classes,
     warnings: [...new Set(parts.flatMap(({ warnings }) => warnings))],
     notes: [...new Set(parts.flatMap(({ notes = [] }) => notes))],
   }
+}
+
+/** Images of a plain folder that are in no split. */
+async function looseRows(
+  root: string,
+  listed: ReadonlyMap<string, PlainRow>,
+  { layout: given = 'auto', tags = 'auto', classes }: OpenDatasetOptions & { classes: readonly string[] },
+): Promise<PlainRow[]> {
+  const place = await findLayout(root, { layout: given, tags })
+  if (place.layout !== 'folder' || tags === 'masks') return []
+  const images = await readTaggedImages(place.root, { known: classes, tags })
+  return (images?.listing.files ?? []).flatMap((name): PlainRow[] => {
+    const file = relative(resolve(root), join(images!.base, name)).split(sep).join('/')
+    const own = new Set(images!.rows.get(name)?.tags)
+    return listed.has(file) ? [] : [{ file, tags: classes.filter(tag => own.has(tag)), split: '' }]
+  })
 }
 
 /** Writes .csv or .json. Throws InputError for a file that is there, another ending, and tags that a table cannot hold. */

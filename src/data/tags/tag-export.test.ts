@@ -422,3 +422,15 @@ test('a backslash in a name: the lists of COCO, labels of YOLO', async () => {
     ])
   }
 })
+
+test('an error for want of tags names what could not be read beside the images; as --tags the remedy is its own', async () => {
+  const broken = { 'x.json': '{"images": [{"id": 1, "bbox": [NaN]}', 'y.xml': '<a/>' }
+  const unread = /; x\.json is not JSON \(.*NaN.*\); y\.xml is no file of tags; /
+  const root = await folder({ ...IMAGES, ...broken })
+  expect(await refusal(root)).toMatch(/^ROOT: has neither tags\.csv nor tags\.json;/)
+  expect(await refusal(root)).toMatch(unread)
+  expect(await refusal(await folder({ 'a.jpg': '', ...broken }))).toMatch(unread)
+  await expect(openDataset(root, { tags: `${root}/x.json` })).rejects.toThrow(
+    '; export it again: one whole JSON',
+  )
+})

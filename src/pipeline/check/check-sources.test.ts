@@ -203,3 +203,16 @@ test('tags.json: every entry of another form', async () => {
     ['c.jpg', 'entry 2', 'entry 3', 'entry 5'].map(where => `bad-row tags.json ${where}`),
   )
 })
+
+test('a split that is nearly one of the usual', async () => {
+  const rows = ['a.jpg,cat,train', 'b.jpg,dog,train', 'c.jpg,cat,trian', 'd.jpg,dog,val', 'e.jpg,cat,train2']
+  const root = await temporaryFolder({
+    ...(await images('images', ['a', 'b', 'c', 'd', 'e'])),
+    'tags.csv': `file,tags,split\n${rows.join('\n')}\n`,
+  })
+  const slips = (await checkData(root)).problems.filter(({ kind }) => kind === 'slip')
+  expect(slips.map(({ where }) => where)).toEqual(['line 4'])
+  expect((await openDataset(root)).warnings).toContain(
+    `${root}/tags.csv: is the split "trian" (1 image), nearly "train" (2 images), a slip?`,
+  )
+})

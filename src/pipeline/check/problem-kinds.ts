@@ -49,7 +49,7 @@ export const KINDS: Readonly<Record<ProblemKind, KindWords>> = {
   'mask-size': { severity: 'error', title: 'masks of another size than their images' },
   'mask-labels': { severity: 'error', title: 'masks with labels of no class' },
   'two-masks': { severity: 'error', title: 'second masks of one image' },
-  slip: { severity: 'warning', title: 'tags that may be misspelt' },
+  slip: { severity: 'warning', title: 'tags and splits that may be misspelt' },
   'unread-format': { severity: 'warning', title: 'images in formats that are not read' },
   'lost-annotation': { severity: 'warning', title: 'annotations that are left out, or show nothing' },
   'left-out-file': { severity: 'warning', title: 'files that are left out' },
