@@ -6,7 +6,7 @@
 import type { Points } from './arcs.ts'
 
 /** Pixels; more than the digits that formats keep. */
-export const INSET = 0.01
+const INSET = 0.01
 
 const LONGEST = 3 // of a corner's move, in insets: a needle's would have no end
 

@@ -10,7 +10,7 @@ export const OPEN = 'is a WeakTr V2 or V3, which have the same names and compute
 const FUSION = 'adaptive_attention_fusion.'
 /** In the metadata of files that tagmask writes. */
 export const GENERATION_KEY = 'weaktr.generation'
-export const GENERATION_SETTING = 'model.fusion.generation'
+const GENERATION_SETTING = 'model.fusion.generation'
 
 /** The generations that the weights may be of; undefined without a fusion. */
 export function generationOf(

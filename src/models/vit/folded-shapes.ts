@@ -13,7 +13,7 @@ export const LAYER_SCALE =
 const PART = /^(blocks\.\d+\.attn)\.(?:([qkv])|([qkv])_proj|to_([qkv])|([qkv])_bias)(?:\.(?:weight|bias))?$/
 
 /** Of weights under DeiT's names; what is folded into another weight is gone, a bias that would be zeros is there. */
-export function foldedShapes(weights: Shapes, own: Shapes): Shapes {
+function foldedShapes(weights: Shapes, own: Shapes): Shapes {
   const folded = new Map(weights)
   const width = weights.get('cls_token')?.shape.at(-1)
   const parts = new Map<string, number>()

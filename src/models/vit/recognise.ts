@@ -5,7 +5,7 @@ import { below, extent, type ProposedNormalisation, type Recognised, type Shapes
 import { geometryOf, sizeName } from './foreign-weights.ts'
 import { fromHuggingFace, huggingFacePrefix } from './hugging-face.ts'
 
-export const IMAGENET_WORDS: ProposedNormalisation = { ...IMAGENET, words: "ImageNet's" }
+const IMAGENET_WORDS: ProposedNormalisation = { ...IMAGENET, words: "ImageNet's" }
 
 /** Sizes of the vision transformer that weights at DeiT's names are of. */
 export interface VitFacts {

@@ -6,6 +6,7 @@ import { InputError } from '../../errors.ts'
 import type { AsideText, ExportFiles, ExportFormat } from '../../export/index.ts'
 import { explainWriteError, removeLeftovers, writeFileAtomic } from '../../io/atomic.ts'
 import { temporaryName } from '../../io/temporary-name.ts'
+import { exists } from '../images/image-pass.ts'
 import { inParallel } from '../images/in-parallel.ts'
 import { hashOfFile } from '../run/file-origin.ts'
 import { makeFolder } from '../run/run-folder.ts'
@@ -35,7 +36,7 @@ export async function openExportPlace(
 ): Promise<ExportPlace> {
   const place = await realPlace(out) // a link stays one
   const isFile = file !== undefined && place.toLowerCase().endsWith(endingOf(file))
-  if (!isFile && /\.(zip|json|geojson|txt|xml|ya?ml|png|npy)$/i.test(place) && (await isAbsent(place)))
+  if (!isFile && /\.(zip|json|geojson|txt|xml|ya?ml|png|npy)$/i.test(place) && !(await exists(place)))
     throw new InputError(out, 'has the name of a file', {
       field: '--out',
       expected: `this format writes ${file === undefined ? 'a folder' : `${file}, or a folder that holds it`}`,
@@ -113,10 +114,6 @@ async function putAside(folder: string): Promise<AsideText> {
     pieces: () => handle.createReadStream({ start: 0, autoClose: false }),
     close: () => handle.close(),
   }
-}
-
-async function isAbsent(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) === undefined
 }
 
 const endingOf = (file: string): string => file.slice(file.lastIndexOf('.'))

@@ -42,7 +42,6 @@ export async function readMask(
       expected: 'give the class names that belong to these masks: --labels FILE',
     })
   const { id, fileName, image, split, cams } = source
-  const hasCams = cams !== undefined && (await exists(cams))
   return {
     id,
     fileName,
@@ -52,7 +51,10 @@ export async function readMask(
     height: map.height,
     data: map.data.map(label => labels[label]!),
     scores: scores === undefined ? undefined : shown,
-    cams: hasCams ? sizeOf => keptCams(cams, { kept: sure, sizeOf }) : undefined,
+    cams:
+      cams === undefined || scores === undefined // there is no such file
+        ? undefined
+        : sizeOf => keptCams(cams, { kept: sure, sizeOf }),
   }
 }
 

@@ -1,5 +1,5 @@
 /** @file Fetches named weights into the cache, with progress, and checks those that are there. Imports no torch. */
-import { stat } from 'node:fs/promises'
+import { isFile } from '../../data/image-path.ts'
 import { InputError } from '../../errors.ts'
 import { fetchFile, hasChecksum } from '../../io/fetch-file.ts'
 import type { NamedWeight } from '../../models/named-weights.ts'
@@ -26,7 +26,7 @@ export async function fetchNamed(
   { log, signal, env = process.env, reason }: FetchNamedOptions,
 ): Promise<string> {
   const path = cachedFile(weight, env)
-  if (await isThere(path)) {
+  if (await isFile(path)) {
     await checkCached(weight, path)
     return path
   }
@@ -82,13 +82,6 @@ async function checkCached({ name, sha256, file }: NamedWeight, path: string): P
   throw new InputError(path, `is not ${file} as published: its SHA-256 does not begin with ${sha256}`, {
     expected: `move it away, and ${name} is fetched again`,
   })
-}
-
-function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    found => found.isFile(),
-    () => false,
-  )
 }
 
 function sizeWords({ bytes }: NamedWeight): string {

@@ -18,7 +18,7 @@ export async function warnOfNormalisation(
 }
 
 /** Published numbers are rounded here and there. */
-export function sameNormalisation(one: Normalisation, other: Normalisation): boolean {
+function sameNormalisation(one: Normalisation, other: Normalisation): boolean {
   return [0, 1, 2].every(
     i => Math.abs(one.mean[i]! - other.mean[i]!) < 0.002 && Math.abs(one.std[i]! - other.std[i]!) < 0.002,
   )

@@ -1,5 +1,5 @@
 /** @file `tagmask weights list`: every named weight, and whether it is in the cache. Imports no torch. */
-import { stat } from 'node:fs/promises'
+import { isFile } from '../../data/image-path.ts'
 import { textTable } from '../../io/text-table.ts'
 import { NAMED_WEIGHTS, type NamedWeight } from '../../models/named-weights.ts'
 import { numbers } from './normalisation.ts'
@@ -14,11 +14,7 @@ export function listWeights(env: Environment = process.env): Promise<ListedWeigh
   return Promise.all(
     NAMED_WEIGHTS.map(async weight => {
       const file = cachedFile(weight, env)
-      const there = await stat(file).then(
-        found => found.isFile(),
-        () => false,
-      )
-      return { ...weight, cached: there ? file : null }
+      return { ...weight, cached: (await isFile(file)) ? file : null }
     }),
   )
 }
