@@ -1,13 +1,14 @@
 /** @file An ablation as a file: a recipe and the variants of it that a paper's table compares. Imports no torch. */
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { z } from 'zod'
+import { isFile } from '../../data/image-path.ts'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { readWhole } from '../../io/read-range.ts'
 import { decodeYaml, parseYaml } from '../../io/yaml.ts'
 import type { AblationVariant } from '../../methods/definition.ts'
 import { nearestName } from '../../nearest-name.ts'
-import { bundledNames, isFile } from '../recipe/find.ts'
+import { bundledNames } from '../recipe/find.ts'
 import { isTree } from '../recipe/tree.ts'
 import { VARIANT_NAME, VARIANT_NAME_RULE } from './ablation-variant.ts'
 

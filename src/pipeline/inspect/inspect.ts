@@ -1,9 +1,9 @@
 /** @file `tagmask inspect`: what the networks of a recipe or a run are. Loads libtorch for networks alone. */
 import { stat } from 'node:fs/promises'
 import { openDataset } from '../../data/dataset.ts'
+import { isFile } from '../../data/image-path.ts'
 import { InputError } from '../../errors.ts'
 import { type Log, silentLog } from '../../train/log.ts'
-import { isFile } from '../recipe/find.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { findRecipeOrRun } from '../run/find-run.ts'

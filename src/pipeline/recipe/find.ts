@@ -1,6 +1,7 @@
 /** @file Finds a recipe: a user's file, or a bundled one by its short name. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, extname, join, resolve } from 'node:path'
+import { isFile } from '../../data/image-path.ts'
 import { InputError } from '../../errors.ts'
 import { packageRoot } from '../../io/package-root.ts'
 import { nearestName } from '../../nearest-name.ts'
@@ -49,11 +50,4 @@ export async function bundledNames(folder = '.'): Promise<string[]> {
     .filter(file => file.endsWith('.yaml'))
     .map(file => basename(file, '.yaml'))
     .sort()
-}
-
-export async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    found => found.isFile(),
-    () => false,
-  )
 }

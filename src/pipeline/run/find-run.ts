@@ -1,10 +1,11 @@
 /** @file What a person means by a name: a run folder, NAME in the folder of all runs, or a recipe. Imports no torch. */
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve, sep } from 'node:path'
+import { isFile } from '../../data/image-path.ts'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import { nearestName } from '../../nearest-name.ts'
-import { bundledNames, isFile, lookUpRecipe } from '../recipe/find.ts'
+import { bundledNames, lookUpRecipe } from '../recipe/find.ts'
 import { fromHere } from './run-folder.ts'
 
 export interface FindRunOptions {
