@@ -10,6 +10,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   tagmask::initTensor(env, exports);
   tagmask::initDispatch(env, exports);
   tagmask::initAutograd(env, exports);
+  tagmask::initProfile(env, exports);
   tagmask::initRuntime(env, exports);
   return exports;
 }

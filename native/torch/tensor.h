@@ -33,6 +33,7 @@ Napi::Value guarded(Napi::Env env, F&& body);
 void initTensor(Napi::Env env, Napi::Object exports);
 void initDispatch(Napi::Env env, Napi::Object exports);
 void initAutograd(Napi::Env env, Napi::Object exports);
+void initProfile(Napi::Env env, Napi::Object exports);
 void initRuntime(Napi::Env env, Napi::Object exports);
 
 // The caching CPU allocator (allocator.cc).

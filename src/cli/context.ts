@@ -8,7 +8,7 @@ export interface CliContext extends CommandContext {
   readonly process: StricliProcess
   /** Lines for a person. */
   readonly log: Log
-  /** The log that the flags ask for, from here on also for what Ctrl-C says. */
+  /** The log that the flags ask for, from here on also for what Ctrl-C says; begins the profile that they ask for. */
   openLog(flags: OutputFlags): Log
   /** Asks on the terminal, y or N; undefined where there is none. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined

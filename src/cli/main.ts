@@ -9,6 +9,7 @@ import { completions } from './completion.ts'
 import type { CliContext } from './context.ts'
 import { abortOnInterrupt, type SignalSource } from './interrupt.ts'
 import { EXIT, finalExitCode } from './messages.ts'
+import { type CommandProfile, profileCommand } from './profile/command-profile.ts'
 
 type Terminal = NodeJS.ReadableStream & { readonly isTTY?: boolean }
 type MaybeTerminal = StricliProcess['stdout'] & { readonly isTTY?: boolean }
@@ -27,11 +28,13 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
   const { stdout, stderr, env = {} } = process
   const log = createLog({ stream: stdout, env })
   let current = log
+  let profile: CommandProfile | undefined
   const { signal, dispose } = abortOnInterrupt(process, { tell: text => current.tell(text) })
   const context: CliContext = {
     process: { stdout, stderr, env } as StricliProcess,
     log,
-    openLog({ quiet = false, json = false }) {
+    openLog({ quiet = false, json = false, profile: file }) {
+      if (file !== undefined) profile = profileCommand(file)
       current = createLog({ stream: stdout, env, quiet, format: json ? 'json' : 'text' })
       return current
     },
@@ -45,6 +48,7 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
       return EXIT.done
     }
     await run(app, args, context)
+    if (profile !== undefined) stderr.write(`\n${await profile.finish()}`)
     return finalExitCode(context.process.exitCode)
   } finally {
     dispose()

@@ -40,6 +40,7 @@ export interface PlanFlags {
 export interface OutputFlags {
   readonly quiet?: boolean
   readonly json?: boolean
+  readonly profile?: string
 }
 
 type Flags<Values> = FlagParametersForType<Values, CliContext>
@@ -140,9 +141,18 @@ export const planFlags: Flags<PlanFlags> = {
   report: { ...onOff, brief: 'Write report.html from the start, with losses and CAMs as they come' },
 }
 
+export const profileFlag: Flags<Pick<OutputFlags, 'profile'>> = {
+  profile: {
+    ...optionalText,
+    placeholder: 'FILE',
+    brief: 'Show at the end where the time went, by operator; a Chrome trace in FILE',
+  },
+}
+
 export const outputFlags: Flags<OutputFlags> = {
   quiet: { ...onOff, brief: 'Only warnings, errors, and the last lines' },
   json: { ...onOff, brief: 'Each line of the output a JSON object, for programs' },
+  ...profileFlag,
 }
 
 /** All that a run of stages has; `run` and `demo`, which run them all, have `planFlags` too. */

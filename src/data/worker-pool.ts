@@ -2,6 +2,7 @@
 import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
 import { textOf } from '../io/printable.ts'
+import { addSpan, monotonic } from '../io/profile.ts'
 import { checkThreads } from '../io/thread-count.ts'
 
 /** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order. */
@@ -28,7 +29,7 @@ interface Request<Task> {
 const STOP = 'stop'
 
 type Answer<Reply> =
-  | { readonly id: number; readonly reply: Reply }
+  | { readonly id: number; readonly reply: Reply; readonly start: number; readonly end: number }
   | { readonly id: number; readonly failure: string; readonly stack: string | undefined }
   | { readonly idle: true }
 
@@ -78,8 +79,10 @@ export function openWorkerPool<Task, Reply>(
       const where = place()
       waiting.delete(answer.id)
       if (waiting.size === 0) worker.unref()
-      if ('reply' in answer) request?.resolve(answer.reply)
-      else
+      if ('reply' in answer) {
+        addSpan({ work: 'decode', start: answer.start, end: answer.end })
+        request?.resolve(answer.reply)
+      } else
         request?.reject(
           new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
         )
@@ -168,8 +171,10 @@ export function answerTasks<Task, Reply>(
     last = last.then(async () => {
       try {
         atPart(0)
+        const start = monotonic()
         const reply = await handle(task, atPart)
-        parentPort?.postMessage({ id, reply } satisfies Answer<Reply>, transfer(reply))
+        const answer = { id, reply, start, end: monotonic() } satisfies Answer<Reply>
+        parentPort?.postMessage(answer, transfer(reply))
       } catch (error) {
         const [failure, stack] =
           error instanceof Error ? [error.message, error.stack] : [String(error), undefined]

@@ -2,6 +2,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../errors.ts'
+import { timed } from './profile.ts'
 import { temporaryName } from './temporary-name.ts'
 
 export { removeLeftovers, removeLeftoversBelow } from './temporary-name.ts'
@@ -18,10 +19,18 @@ export interface WriteOptions {
  * Writes text, bytes, or several buffers one after another; `path` holds the old or the new content, never
  * a part. Throws InputError on a full disk or a missing or read-only folder; then nothing is left behind.
  */
-export async function writeFileAtomic(
+export function writeFileAtomic(
   path: string,
   data: string | Uint8Array | readonly Uint8Array[],
   { durable = false }: WriteOptions = {},
+): Promise<void> {
+  return timed('write', () => writeAndRename(path, data, durable))
+}
+
+async function writeAndRename(
+  path: string,
+  data: string | Uint8Array | readonly Uint8Array[],
+  durable: boolean,
 ): Promise<void> {
   const temporary = join(dirname(path), temporaryName())
   const buffers =

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { isAbsolute, join } from 'node:path'
 import { InputError } from '../errors.ts'
 import { addonFile, packageRoot, setupCommand } from '../io/package-root.ts'
+import { type OperatorProfile, provideOperators } from '../io/profile.ts'
 import { defaultThreads } from '../io/thread-count.ts'
 
 /** A tensor on the native side; opaque. */
@@ -51,6 +52,8 @@ export interface Native {
   memory(): { live: number; used: number; peak: number; cached: number; limit: number }
   resetPeak(): void
   emptyCache(): void
+  startProfile(): void
+  stopProfile(): OperatorProfile
   describe(): NativeDescription
 }
 
@@ -109,6 +112,7 @@ function load(): Native {
   const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot(), path)) as Native
   // libtorch takes one thread on a two-core machine.
   addon.startThreads(threads)
+  provideOperators({ start: () => addon.startProfile(), stop: () => addon.stopProfile() })
   return addon
 }
 

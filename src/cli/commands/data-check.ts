@@ -9,7 +9,7 @@ import { recipeData } from '../../pipeline/check/recipe-keys.ts'
 import type { CliContext } from '../context.ts'
 import { EXIT } from '../messages.ts'
 import { proposeRecipes } from '../proposals.ts'
-import { tagsFlag, tagsOfFlag } from '../run-flags.ts'
+import { profileFlag, tagsFlag, tagsOfFlag } from '../run-flags.ts'
 
 const text = (value: string) => value
 const optionalText = { kind: 'parsed', parse: text, optional: true } as const
@@ -23,6 +23,7 @@ interface CheckFlags {
   readonly recipe?: string
   readonly all?: boolean
   readonly json?: boolean
+  readonly profile?: string
 }
 
 export const check: Command<CliContext> = buildCommand<CheckFlags, [string?], CliContext>({
@@ -68,19 +69,20 @@ Examples:
       },
       all: { ...onOff, brief: 'Name every case, not five of each kind' },
       json: { ...onOff, brief: 'As one JSON object, for programs' },
+      ...profileFlag,
     },
     positional: {
       kind: 'tuple',
       parameters: [{ parse: text, placeholder: 'DIR', optional: true, brief: 'Folder of the data set' }],
     },
   },
-  async func({ layout, tags: source, split, classes, recipe, all = false, json = false }, dir) {
+  async func({ layout, tags: source, split, classes, recipe, all = false, json = false, profile }, dir) {
     const tags = source === undefined ? undefined : tagsOfFlag(source)
     const ofRecipe = recipe === undefined ? undefined : await recipeData(recipe, { root: dir, tags })
     const root = dir ?? ofRecipe?.root ?? undefined
     if (root === undefined)
       throw new InputError('DIR', 'is not given', { expected: 'give the folder of the data set' })
-    const log = this.openLog({ quiet: json })
+    const log = this.openLog({ quiet: json, ...(profile !== undefined && { profile }) })
     const result = await checkData(resolve(root), {
       layout: layout ?? ofRecipe?.layout,
       tags: tags ?? ofRecipe?.tags ?? 'auto',

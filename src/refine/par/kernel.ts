@@ -1,5 +1,6 @@
 /** @file PAR of one image by the addon, on its own threads. Torch-free. */
 import { InputError } from '../../errors.ts'
+import { timed } from '../../io/profile.ts'
 import { addonThreads, namedError, type ParRequest, refineAddon } from '../addon.ts'
 import { refuseLarge } from '../refuse-large.ts'
 import { parMemory } from './memory.ts'
@@ -28,7 +29,7 @@ export interface ParImage extends Partial<ParParameters>, Size {
 export async function parMasks(sample: ParImage): Promise<Float32Array> {
   const { request, name } = parRequest(sample)
   try {
-    return await refineAddon().par(request)
+    return await timed('PAR', () => refineAddon().par(request))
   } catch (cause) {
     throw namedError(cause, name)
   }

@@ -1,0 +1,61 @@
+/** @file Operators as a profile counts them: times, bytes, floating-point operations, forward and backward. */
+import { expect, test } from 'vitest'
+import { type OperatorProfile, startProfile, stopProfile } from '../io/profile.ts'
+import { backward, ops, scope, tensor } from './index.ts'
+
+function profiled(body: () => void): OperatorProfile {
+  startProfile()
+  scope(body)
+  return stopProfile().operators!
+}
+
+test('matrix products and convolutions are counted once, whoever calls them, in both directions', () => {
+  const x = ops.randn([5, 7])
+  const weight = ops.randn([3, 7])
+  const images = ops.randn([2, 3, 9, 8])
+  const kernel = ops.randn([4, 3, 3, 3])
+  for (const leaf of [weight, kernel]) leaf.requiresGrad = true
+  const { operators, left } = profiled(() => {
+    const linear = ops.linear(x, weight, { bias: tensor([1, 2, 3]) })
+    const maps = ops.conv2d(images, kernel, { padding: [1, 1] })
+    backward(linear.sum().add(maps.sum()))
+  })
+  const flops = new Map(operators.map(one => [one.name, one.flops]))
+  expect(flops.get('aten::addmm')).toBe(2 * 5 * 7 * 3)
+  expect(flops.get('aten::linear')).toBe(0)
+  expect(flops.get('aten::convolution')).toBe(2 * 2 * 4 * 9 * 8 * 27)
+  expect(flops.get('aten::convolution_backward')).toBe(2 * 2 * 4 * 9 * 8 * 27) // of the kernel alone
+  const total = operators.reduce((sum, one) => sum + one.flops, 0)
+  expect(total).toBe(2 * (2 * 5 * 7 * 3) + 2 * (2 * 2 * 4 * 9 * 8 * 27))
+  expect(operators.some(({ name }) => name === 'AddmmBackward0')).toBe(true)
+  expect(left).toBe(0)
+})
+
+test('own times add up to the time of the outermost calls, and bytes are those of operands and result', () => {
+  const a = ops.randn([64, 32])
+  const { operators, events } = profiled(() => {
+    for (let i = 0; i < 20; i++) ops.matmul(a, a.transpose(0, 1))
+  })
+  const product = operators.find(({ name }) => name === 'aten::mm')!
+  expect(product.calls).toBe(20)
+  expect(product.bytes).toBe(20 * 4 * (2 * 64 * 32 + 64 * 64))
+  const outer = operators.find(({ name }) => name === 'aten::matmul')!
+  expect(outer.total).toBeGreaterThanOrEqual(product.total)
+  expect(outer.self).toBeLessThanOrEqual(outer.total - product.total)
+  const calls = operators.reduce((sum, { calls }) => sum + calls, 0)
+  expect(events.length).toBe(4 * calls)
+  for (let i = 0; i < events.length; i += 4) {
+    expect(events[i + 1]).toBeGreaterThanOrEqual(0)
+    expect(operators[events[i + 2]!]).toBeDefined()
+  }
+})
+
+test('one profile at a time; nothing is recorded after it', () => {
+  startProfile()
+  expect(startProfile).toThrow(new TypeError('a profile is running'))
+  stopProfile()
+  scope(() => ops.zeros([3]))
+  expect(stopProfile).toThrow(new TypeError('no profile is running'))
+  startProfile()
+  expect(stopProfile().operators!.operators).toEqual([])
+})
