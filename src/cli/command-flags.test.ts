@@ -14,7 +14,7 @@ function flagsOf(...path: string[]): string[] {
 
 const [DATA, PLACE, REDO] = ['data tags strict', 'name runs', 'force resume-with-changes']
 const MACHINE = 'device precision threads'
-const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json`
+const STAGE = `${DATA} set ${PLACE} ${REDO} quiet json profile`
 
 describe('a command has the flags with an effect on it, and no others', () => {
   it.each([
@@ -28,13 +28,13 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
     ['segment', `${STAGE} ${MACHINE} seed`],
     ['predict', `${STAGE} ${MACHINE} images out crf overlays`],
-    ['report', 'data runs watch quiet json'],
+    ['report', 'data runs watch quiet json profile'],
     [
       'ablate',
-      `${DATA} set ${PLACE} ${MACHINE} weights checkpoint select resume-with-changes quiet json seeds seeds-of variants variant`,
+      `${DATA} set ${PLACE} ${MACHINE} weights checkpoint select resume-with-changes quiet json profile seeds seeds-of variants variant`,
     ],
     ['inspect', 'size classes set names runs'],
-    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run report quiet json`],
+    ['demo', `data set ${PLACE} ${REDO} select ${MACHINE} seed dry-run report quiet json profile`],
     ['weights list', 'json'],
     ['weights fetch', ''],
     ['weights inspect', 'names'],
@@ -42,7 +42,7 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['runs list', 'runs json'],
     ['runs compare', 'runs json'],
     ['runs remove', 'runs yes'],
-    ['data check', 'layout tags split classes recipe all json'],
+    ['data check', 'layout tags split classes recipe all json profile'],
     ['data tags', 'out tags split'],
     ['data demo', 'out images val size seed'],
     ['recipes', 'method json'],

@@ -85,8 +85,10 @@ export function finalExitCode(code: number | string | null | undefined): number 
 
 function usageMessage(error: ArgumentScannerError): string {
   return formatMessageForArgumentScannerError(error, {
-    FlagNotFoundError: ({ input, corrections }) =>
-      `there is no flag --${input}${corrections.length > 0 ? `; did you mean --${corrections[0]}?` : ''}`,
+    FlagNotFoundError({ input, corrections }) {
+      const near = nearestName(input, corrections) // stricli proposes far ones, too
+      return `there is no flag --${input}${near === undefined ? '' : `; did you mean --${near}?`}`
+    },
     AliasNotFoundError: ({ input }) => `there is no flag -${input}`,
     ArgumentParseError: ({ externalFlagNameOrPlaceholder, input, exception }) =>
       `--${externalFlagNameOrPlaceholder} ${input}: ${textOf(exception)}`,
