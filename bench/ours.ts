@@ -79,7 +79,7 @@ function mapsStep(
   return () =>
     scope(
       () =>
-        void autocast({ precision, device }, () => method.imageCams([image], { classes }))
+        void autocast({ precision, device }, () => method.imageCams([{ views: [image], classes }])[0]!)
           .select(0, 0)
           .mean()
           .item(),

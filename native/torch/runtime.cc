@@ -94,9 +94,10 @@ Napi::Value enterAutocast(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value leaveAutocast(const Napi::CallbackInfo& info) {
+  // (off: bool): the outermost one turns it off.
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (at::autocast::decrement_nesting() == 0) {
-      at::autocast::clear_cache();
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    if (info[0].ToBoolean().Value()) {
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
       at::autocast::set_autocast_enabled(at::kCPU, false);
       at::autocast::set_autocast_enabled(at::kCUDA, false);
@@ -105,6 +106,15 @@ Napi::Value leaveAutocast(const Napi::CallbackInfo& info) {
       at::autocast::set_cpu_enabled(false);
 #endif
     }
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value holdCasts(const Napi::CallbackInfo& info) {
+  // (on: bool): libtorch frees the weights that it has converted when the outermost autocast ends; one more level keeps them.
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (info[0].ToBoolean().Value()) at::autocast::increment_nesting();
+    else if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
     return info.Env().Undefined();
   });
 }
@@ -175,6 +185,7 @@ void initRuntime(Napi::Env env, Napi::Object exports) {
   exports.Set("threads", Napi::Function::New(env, threads));
   exports.Set("enterAutocast", Napi::Function::New(env, enterAutocast));
   exports.Set("leaveAutocast", Napi::Function::New(env, leaveAutocast));
+  exports.Set("holdCasts", Napi::Function::New(env, holdCasts));
   exports.Set("memory", Napi::Function::New(env, memory));
   exports.Set("resetPeak", Napi::Function::New(env, resetPeak));
   exports.Set("emptyCache", Napi::Function::New(env, emptyCache));

@@ -41,12 +41,15 @@ export interface ViewOptions {
   /** Without, the pixels of `image` are not passed on: it then has its size alone. */
   readonly withImage?: boolean
   readonly workers?: number
-  /** Images decoded ahead of the one in use, and the bytes of their pixels; at least one. */
+  /** Images decoded ahead of the one in use, small ones many more, and the bytes of their pixels; at least one. */
   readonly prefetch?: number
   readonly prefetchBytes?: number
   readonly strict?: boolean
   readonly onBadImage?: ((sample: Sample, error: InputError) => void) | undefined
 }
+
+/** Images that are used in groups must be there together. */
+const SMALL = { prefetch: 16, bytes: 1e6 }
 
 interface Ahead {
   readonly reply: Promise<ViewReply>
@@ -91,10 +94,15 @@ export async function* loadViews(
   let bytes = 0
   try {
     for (const [position, sample] of samples.entries()) {
-      for (let next = position + ahead.length; next <= position + prefetch && next < samples.length; next++) {
+      for (
+        let next = position + ahead.length;
+        next <= position + SMALL.prefetch && next < samples.length;
+        next++
+      ) {
         planned ??= await planOf(samples[next]!, fitOf)
         const more = 'bad' in planned ? 0 : planned.bytes
-        if (ahead.length > 0 && bytes + more > prefetchBytes) break
+        const most = next <= position + prefetch ? prefetchBytes : Math.min(SMALL.bytes, prefetchBytes)
+        if (ahead.length > 0 && bytes + more > most) break
         ahead.push(begin(next, planned))
         bytes += more
         planned = undefined

@@ -7,7 +7,7 @@ import type { Losses, Module } from '../nn/index.ts'
 import type { Decays, ParameterGroup } from '../optim/index.ts'
 import type { Tensor } from '../torch/index.ts'
 import type { HeadWeights } from './head-weights.ts'
-import type { ImageCamOptions } from './multi-scale.ts'
+import type { FlipOption, ImageOfViews } from './multi-scale.ts'
 
 /** The result of loading pretrained weights. */
 export type Adapted = LoadedWeights
@@ -60,8 +60,8 @@ export interface Method {
   losses(batch: ClassBatch, at: StepPlace): Losses
   /** Class logits [B, C] of images [B, 3, H, W], for validation. */
   logits(images: Tensor): Tensor
-  /** From views of one image, [1, 3, h, w] at several scales, to its CAMs [K, H, W] in [0, 1]. Call without autograd. */
-  imageCams(views: readonly Tensor[], options: ImageCamOptions): Tensor
+  /** CAMs [K, H, W] in [0, 1] of each image; the views of all have the same sizes. Call without autograd. */
+  imageCams(images: readonly ImageOfViews[], options?: FlipOption): Tensor[]
   /** The method's own head, with the network's weights, where its definition says `labels`. */
   readonly labeller?: LabelNetwork
   /** What went otherwise than the recipe says, once a training has ended. */

@@ -1,19 +1,32 @@
 /** @file MCTformer's rule from views of an image to its CAMs (engine.py, generate_attention_maps_ms): the sum over scales and flips, stretched to [0, 1]. */
 import { noGrad, ops, scope, type Tensor } from '../torch/index.ts'
 
-export interface ImageCamOptions {
+/** What the CAMs of an image are made for. */
+export interface CamTarget {
   /** The classes of the CAMs, those in the image. */
   readonly classes: readonly number[]
-  /** Also use the flipped image at each scale. */
-  readonly flip?: boolean
   /** Size of the CAMs, [H, W]; default: that of the first view. */
   readonly size?: readonly number[]
 }
 
-export interface MultiScaleOptions extends ImageCamOptions {
+/** An image as views [1, 3, h, w] at several scales. */
+export interface ImageOfViews extends CamTarget {
+  readonly views: readonly Tensor[]
+}
+
+export interface FlipOption {
+  /** Also use the flipped image at each scale. */
+  readonly flip?: boolean
+}
+
+export type ImageCamOptions = CamTarget & FlipOption
+
+interface Stretch {
   /** From the sum over views [K, H, W] to [0, 1]; minMax. */
   readonly stretch?: (maps: Tensor) => Tensor
 }
+
+export type MultiScaleOptions = ImageCamOptions & Stretch
 
 /**
  * CAMs [K, H, W] in [0, 1] of the given classes. `viewCams` maps [B, 3, H, W] to [B, C, h, w]; its CAMs are resized
@@ -22,25 +35,45 @@ export interface MultiScaleOptions extends ImageCamOptions {
 export function multiScaleCams(
   viewCams: (images: Tensor) => Tensor,
   views: readonly Tensor[],
-  { classes, flip = true, size = views[0]!.shape.slice(-2), stretch = minMax }: MultiScaleOptions,
+  { classes, size, ...options }: MultiScaleOptions,
 ): Tensor {
+  return multiScaleCamsOf(viewCams, [{ views, classes, ...(size && { size }) }], options)[0]!
+}
+
+/** The same of images whose views are of the same sizes, which pass through the network together. */
+export function multiScaleCamsOf(
+  viewCams: (images: Tensor) => Tensor,
+  images: readonly ImageOfViews[],
+  { flip = true, stretch = minMax }: FlipOption & Stretch = {},
+): Tensor[] {
   return noGrad(() =>
     scope(() => {
-      const sum = ops.zeros([classes.length, ...size], { device: views[0]!.device })
-      for (const view of views) {
+      const [{ views }] = images as [ImageOfViews]
+      const sizes = images.map(({ size, views }) => size ?? views[0]!.shape.slice(-2))
+      const sums = images.map(({ classes }, i) =>
+        ops.zeros([classes.length, ...sizes[i]!], { device: views[0]!.device }),
+      )
+      for (const scale of views.keys()) {
         scope(() => {
-          const both = flip ? ops.cat([view, view.flip(-1)]) : view
-          const cams = viewCams(both)
-          const present = ops.cat(
-            classes.map(index => cams.narrow(1, index, 1)),
-            { dim: 1 },
-          )
-          const full = ops.upsampleBilinear2d(present, size, false) // [1 or 2, K, H, W]
-          ops.add_(sum, full.select(0, 0))
-          if (flip) ops.add_(sum, full.select(0, 1).flip(-1))
+          const each = images.map(image => image.views[scale]!)
+          const cams = viewCams(ops.cat(flip ? [...each, ...each.map(view => view.flip(-1))] : each))
+          for (const [i, { classes }] of images.entries()) {
+            scope(() => {
+              const of = (row: number): Tensor => {
+                const own = cams.narrow(0, row, 1)
+                const present = ops.cat(
+                  classes.map(index => own.narrow(1, index, 1)),
+                  { dim: 1 },
+                )
+                return ops.upsampleBilinear2d(present, sizes[i]!, false).select(0, 0) // [K, H, W]
+              }
+              ops.add_(sums[i]!, of(i))
+              if (flip) ops.add_(sums[i]!, of(images.length + i).flip(-1))
+            })
+          }
         })
       }
-      return stretch(sum)
+      return sums.map(stretch)
     }),
   )
 }

@@ -2,7 +2,7 @@
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { ParameterGroup } from '../optim/index.ts'
-import type { Tensor } from '../torch/index.ts'
+import { ops, scope, type Tensor } from '../torch/index.ts'
 import type { EncoderLook } from './encoder-memory.ts'
 import type { LoadedWeights } from './loaded-weights.ts'
 
@@ -31,10 +31,19 @@ export interface Look {
 }
 
 export interface Probabilities {
-  /** Of the image alone, at its own size [labels, H, W]. */
+  /** Of the images alone, at their own size [B, labels, H, W]. */
   readonly single: Tensor
-  /** Over all views [labels, H, W]. */
+  /** Over all views [B, labels, H, W]. */
   readonly multi: Tensor
+}
+
+/** Probabilities of images [B, 3, H, W] that are looked at one after another; `one`: of an image [1, 3, H, W], each [labels, H, W]. */
+export function oneByOne(images: Tensor, one: (image: Tensor) => Probabilities): Probabilities {
+  return scope(() => {
+    const each = Array.from({ length: images.size(0) }, (_, i) => one(images.narrow(0, i, 1)))
+    const joined = (of: (made: Probabilities) => Tensor): Tensor => ops.stack(each.map(of))
+    return { single: joined(({ single }) => single), multi: joined(({ multi }) => multi) }
+  })
 }
 
 export interface LabelGroupOptions {
@@ -57,8 +66,8 @@ export interface LabelNetwork extends Module {
   /** Background included. */
   readonly labels: number
   readonly shape: LabelNetworkShape
-  /** Label probabilities of an image [1, 3, H, W], normalised. Call in eval mode. */
-  probabilities(image: Tensor, look: Look): Probabilities
+  /** Label probabilities of images [B, 3, H, W], normalised. Call in eval mode. */
+  probabilities(images: Tensor, look: Look): Probabilities
 }
 
 /** One that learns from masks: a network of the stage `segment`. */

@@ -48,7 +48,8 @@ export interface Native {
   startThreads(count: number): void
   threads(): number
   enterAutocast(device: string, dtype: number | undefined): void
-  leaveAutocast(): void
+  leaveAutocast(off: boolean): void
+  holdCasts(on: boolean): void
   memory(): { live: number; used: number; peak: number; cached: number; limit: number }
   resetPeak(): void
   emptyCache(): void

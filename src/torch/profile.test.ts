@@ -1,7 +1,7 @@
 /** @file Operators as a profile counts them: times, bytes, floating-point operations, forward and backward. */
 import { expect, test } from 'vitest'
 import { type OperatorProfile, startProfile, stopProfile } from '../io/profile.ts'
-import { backward, ops, scope, tensor } from './index.ts'
+import { autocast, backward, holdCasts, noGrad, ops, scope, tensor } from './index.ts'
 
 function profiled(body: () => void): OperatorProfile {
   startProfile()
@@ -58,4 +58,23 @@ test('one profile at a time; nothing is recorded after it', () => {
   expect(stopProfile).toThrow(new TypeError('no profile is running'))
   startProfile()
   expect(stopProfile().operators!.operators).toEqual([])
+})
+
+test('converted weights are kept between autocasts while they are held, and not after', () => {
+  const x = ops.randn([4, 8])
+  const weight = ops.randn([3, 8])
+  weight.requiresGrad = true
+  const casts = (): number => {
+    const { operators } = profiled(() =>
+      noGrad(() => void autocast({ precision: 'bf16' }, () => ops.linear(x, weight))),
+    )
+    return operators.find(({ name }) => name === 'aten::_to_copy')!.calls
+  }
+  expect(casts()).toBe(2)
+  const release = holdCasts()
+  expect([casts(), casts()]).toEqual([2, 1])
+  expect(ops.mm(x, x.transpose(0, 1)).dtype).toBe('float32')
+  release()
+  release()
+  expect([casts(), casts()]).toEqual([2, 2])
 })

@@ -127,8 +127,7 @@ test('one look at one scale is the network itself; further scales and the flip o
     const image = ops.randn([1, 3, 32, 48])
     const { segLogits } = noGrad(() => network.forward(image))
     const plain = segmentationLogits(network, image, { scales: [1], flip: false })
-    for (const logits of [plain.single, plain.multi])
-      expect(greatest(logits.sub(segLogits.select(0, 0)))).toBe(0)
+    for (const logits of [plain.single, plain.multi]) expect(greatest(logits.sub(segLogits))).toBe(0)
     const flipped = segmentationLogits(network, image, { scales: [1] })
     const mirrored = segmentationLogits(network, image.flip(-1), { scales: [1] })
     expect(greatest(flipped.multi.sub(mirrored.multi.flip(-1)))).toBeLessThan(1e-5)
@@ -477,7 +476,7 @@ describe('a vision transformer as encoder', () => {
       method.network.eval()
       scope(() => {
         const image = ops.randn([1, 3, 18, 27])
-        const cams = method.imageCams([image], { classes: [0, 2], size: [9, 13] })
+        const cams = method.imageCams([{ views: [image], classes: [0, 2], size: [9, 13] }])[0]!
         expect(cams.shape).toEqual([2, 9, 13])
         expect(cams.min().item()).toBeGreaterThanOrEqual(0)
         expect(cams.max().item()).toBeLessThanOrEqual(1)
@@ -485,8 +484,8 @@ describe('a vision transformer as encoder', () => {
         const windows = { side: null, stride: null, shortSide: null, blockEnsemble: 0 }
         const { single, multi } = method.labeller!.probabilities(image, { ...look, cropSize: 32, windows })
         for (const probabilities of [single, multi]) {
-          expect(probabilities.shape).toEqual([4, 18, 27])
-          expect(greatest(probabilities.sum(0).sub(1))).toBeLessThan(1e-5)
+          expect(probabilities.shape).toEqual([1, 4, 18, 27])
+          expect(greatest(probabilities.sum(1).sub(1))).toBeLessThan(1e-5)
         }
       })
       method.network.dispose()

@@ -66,8 +66,10 @@ export function buildAfa(settings: AfaSettings): Method {
     parameterGroups: ({ weightDecay }) => afaGroups(network, { weightDecay, ...groups }),
     losses: (batch, at) => afaLosses(network, batch, { ...settings, at }),
     logits: images => network.classLogits(images),
-    imageCams: (views, options) =>
-      camsOfImage(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options }),
+    imageCams: (images, options) =>
+      images.map(({ views, ...image }) =>
+        camsOfImage(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options, ...image }),
+      ),
     labeller: new AfaLabeller(network, { memory: look => afaMemory(model, { batch: 2, ...look }) }),
     loadPretrained: (weights, options) => loadAfa(network, weights, options),
   }

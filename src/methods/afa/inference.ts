@@ -26,12 +26,12 @@ export class AfaLabeller extends Module implements LabelNetwork {
   }
 
   /** Call in eval mode. */
-  probabilities(image: Tensor, look: Look): Probabilities {
+  probabilities(images: Tensor, look: Look): Probabilities {
     const spread = (logits: Tensor): Tensor =>
-      ops.upsampleBilinear2d(logits.unsqueeze(0), image.shape.slice(-2), false).softmax(1).select(0, 0)
+      ops.upsampleBilinear2d(logits, images.shape.slice(-2), false).softmax(1)
     return noGrad(() =>
       scope(() => {
-        const { single, multi } = segmentationLogits(this.network, image, look)
+        const { single, multi } = segmentationLogits(this.network, images, look)
         return { single: spread(single), multi: spread(multi) }
       }),
     )
@@ -39,16 +39,16 @@ export class AfaLabeller extends Module implements LabelNetwork {
 }
 
 export interface SegmentationLogits {
-  /** Of the image alone [1 + C, h, w]. */
+  /** Of the images alone [B, 1 + C, h, w]. */
   readonly single: Tensor
   /** At each scale the mean of image and flip, at the size of `single`; over scales the largest, as published, or the mean. */
   readonly multi: Tensor
 }
 
-/** image [1, 3, H, W], normalised. Call in eval mode. */
+/** images [B, 3, H, W], normalised. Call in eval mode. */
 export function segmentationLogits(
   network: Afa,
-  image: Tensor,
+  images: Tensor,
   {
     scales = [1, 0.5, 0.75],
     flip = true,
@@ -58,12 +58,17 @@ export function segmentationLogits(
 ): SegmentationLogits {
   return noGrad(() =>
     scope(() => {
-      const [height, width] = [image.size(2), image.size(3)]
+      const [batch, , height, width] = images.shape as [number, number, number, number]
       const look = (view: Tensor): Tensor =>
         network.forward(flip ? ops.cat([view, view.flip(-1)]) : view).segLogits
       const together = (logits: Tensor): Tensor =>
-        flip ? logits.select(0, 0).add(logits.select(0, 1).flip(-1)).div(2) : logits.select(0, 0)
-      const full = look(image)
+        flip
+          ? logits
+              .narrow(0, 0, batch)
+              .add(logits.narrow(0, batch, batch).flip(-1))
+              .div(2)
+          : logits
+      const full = look(images)
       const size = full.shape.slice(2)
       const at = (scale: number): Tensor => {
         if (scale === 1) return together(full)
@@ -71,7 +76,7 @@ export function segmentationLogits(
           // scaled by the factor itself, as PyTorch does where it is given one, though the size is cut to whole pixels
           const factor = alignCorners ? {} : { scalesH: scale, scalesW: scale }
           const to = [height, width].map(side => Math.max(1, Math.floor(side * scale)))
-          const logits = look(ops.upsampleBilinear2d(image, to, alignCorners, factor))
+          const logits = look(ops.upsampleBilinear2d(images, to, alignCorners, factor))
           return together(ops.upsampleBilinear2d(logits, size, false))
         })
       }
@@ -80,7 +85,7 @@ export function segmentationLogits(
         combine === 'max' ? ops.maximum(all, logits) : all.add(logits)
       const all = others.reduce(join, first!)
       return {
-        single: full.select(0, 0).clone(),
+        single: full.narrow(0, 0, batch).clone(),
         multi: combine === 'max' ? all : all.div(scales.length),
       }
     }),

@@ -122,7 +122,7 @@ describe('CAMs', () => {
     const before = memory().live
     scope(() => {
       const views = [noise(16, 20), noise(24, 30)].map(images => images.narrow(0, 0, 1))
-      const maps = autocast({ precision: 'bf16' }, () => method.imageCams(views, { classes: [4, 1] }))
+      const maps = autocast({ precision: 'bf16' }, () => method.imageCams([{ views, classes: [4, 1] }])[0]!)
       expect(maps.shape).toEqual([2, 16, 20])
       expect(maps.dtype).toBe('float32')
       expect(Math.min(...values(maps))).toBe(0)

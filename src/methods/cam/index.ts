@@ -5,7 +5,7 @@ import { multilabelSoftMargin } from '../../nn/index.ts'
 import { decayGroups } from '../../optim/index.ts'
 import { scope } from '../../torch/index.ts'
 import type { Method } from '../method.ts'
-import { multiScaleCams } from '../multi-scale.ts'
+import { multiScaleCamsOf } from '../multi-scale.ts'
 import { type ClassifierCamOptions, classifierCams } from './maps.ts'
 import { Cam } from './model.ts'
 import type { CamModelRecipe } from './recipe.ts'
@@ -29,8 +29,8 @@ export function buildCam({ model, numClasses, maps = {} }: CamSettings): Method 
       return { total, parts: { 'class loss': total } }
     },
     logits: images => network.logits(images),
-    imageCams: (views, options) =>
-      multiScaleCams(images => classifierCams(network, images, maps), views, options),
+    imageCams: (images, options) =>
+      multiScaleCamsOf(views => classifierCams(network, views, maps), images, options),
     loadPretrained: (given, { file }) =>
       scope(() => {
         const { weights, folded } = adaptVisionTransformer(network, given, { file })

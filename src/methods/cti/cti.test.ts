@@ -312,7 +312,7 @@ describe('as a method', () => {
     step()
     expect(memory().live).toBe(live)
     const inference = (): Tensor =>
-      noGrad(() => method.imageCams([ops.randn([1, 3, 8, 10])], { classes: [0, 2] }))
+      noGrad(() => method.imageCams([{ views: [ops.randn([1, 3, 8, 10])], classes: [0, 2] }])[0]!)
     scope(() => {
       method.network.eval()
       expect(inference().shape).toEqual([2, 8, 10])
@@ -410,8 +410,8 @@ describe('as a method', () => {
       const method = build({ maps: { background: 'token' } })
       const network = (method.network as Cti).eval()
       const image = ops.randn([1, 3, 8, 8])
-      const options = { classes: [0, 1, 2], flip: false, size: [4, 4] }
-      const cams = method.imageCams([image], options)
+      const target = { views: [image], classes: [0, 1, 2], size: [4, 4] }
+      const cams = method.imageCams([target], { flip: false })[0]!
       const stretched = noGrad(() => maxNorm(ctiCams(network, image).select(0, 0)))
       const over = cams.gt(0.5)
       const wins = stretched.narrow(0, 1, CLASSES).gt(stretched.narrow(0, 0, 1))

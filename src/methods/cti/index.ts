@@ -3,7 +3,7 @@ import { noDecay, vitSizes } from '../../models/vit/index.ts'
 import { decayGroups } from '../../optim/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
 import type { Method } from '../method.ts'
-import { type CtiCamOptions, ctiImageCams } from './maps.ts'
+import { type CtiCamOptions, ctiCamsOf } from './maps.ts'
 import { ClassMemory } from './memory.ts'
 import { Cti } from './model.ts'
 import type { CtiModelRecipe } from './recipe.ts'
@@ -48,7 +48,7 @@ export function buildCti({
     warnings: () => (made === undefined ? [] : neverFull(made)),
     losses: (batch, at) => ctiLosses(network, batch, { losses, infusion, memory: memory(), at }),
     logits: images => network.forward(images).patchLogits,
-    imageCams: (views, options) => ctiImageCams(network, views, options, maps),
+    imageCams: (images, options) => ctiCamsOf(network, images, options, maps),
     classTokens: images => network.classTokensOfBlocks(images).narrow(2, 1, numClasses),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }

@@ -1,8 +1,7 @@
 /** @file CAMs of CTI (model_CTI.py, infer_multi): classes and background, spread along the attention of all layers. */
 import { scope, type Tensor } from '../../torch/index.ts'
 import { type AttentionType, combineCams } from '../combine-cams.ts'
-import type { ImageCamOptions } from '../multi-scale.ts'
-import { multiScaleCams } from '../multi-scale.ts'
+import { type FlipOption, type ImageOfViews, multiScaleCamsOf } from '../multi-scale.ts'
 import { type AffinityKind, applyPatchAffinity } from '../patch-affinity.ts'
 import { AttentionSums } from './attention-sums.ts'
 import { maxNorm } from './losses.ts'
@@ -38,21 +37,26 @@ export function ctiCams(
   })
 }
 
-/** CAMs [K, H, W] in [0, 1] of the given classes of one image, from its views [1, 3, h, w]. */
-export function ctiImageCams(
+/** CAMs [K, H, W] in [0, 1] of the given classes of each image; their views have the same sizes. */
+export function ctiCamsOf(
   network: Cti,
-  views: readonly Tensor[],
-  { classes, ...options }: ImageCamOptions,
+  images: readonly ImageOfViews[],
+  options: FlipOption = {},
   { background = 'discarded', ...maps }: CtiCamOptions = {},
-): Tensor {
-  const labels = classes.map(index => index + 1)
-  const look = (images: Tensor): Tensor => ctiCams(network, images, maps)
-  const made = { ...options, stretch: maxNorm }
-  if (background === 'discarded') return multiScaleCams(look, views, { ...made, classes: labels })
+): Tensor[] {
+  const first = background === 'token' ? [0] : []
+  const labelled = images.map(image => ({
+    ...image,
+    classes: [...first, ...image.classes.map(index => index + 1)],
+  }))
   return scope(() => {
-    const all = multiScaleCams(look, views, { ...made, classes: [0, ...labels] })
-    const own = all.narrow(0, 1, labels.length)
-    return own.div(own.add(all.narrow(0, 0, 1)).add(TINY))
+    const look = (views: Tensor): Tensor => ctiCams(network, views, maps)
+    const cams = multiScaleCamsOf(look, labelled, { ...options, stretch: maxNorm })
+    if (background === 'discarded') return cams
+    return cams.map(all => {
+      const own = all.narrow(0, 1, all.size(0) - 1)
+      return own.div(own.add(all.narrow(0, 0, 1)).add(TINY))
+    })
   })
 }
 

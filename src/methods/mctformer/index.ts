@@ -5,7 +5,7 @@ import { decayGroups } from '../../optim/index.ts'
 import type { Tensor } from '../../torch/index.ts'
 import { loadClassTokenWeights } from '../class-token-weights.ts'
 import type { Method } from '../method.ts'
-import { multiScaleCams } from '../multi-scale.ts'
+import { multiScaleCamsOf } from '../multi-scale.ts'
 import { type LossOptions, mctformerLosses } from './losses.ts'
 import { camReader, type MctformerCamOptions, mctformerCams } from './maps.ts'
 import { Mctformer } from './model.ts'
@@ -55,8 +55,8 @@ export function buildMctformer({ model, numClasses, losses = {}, maps = {} }: Mc
       const { classLogits, patchLogits } = network.forward(images)
       return model.variant === 'plus' ? classLogits.add(patchLogits!).div(2) : classLogits
     },
-    imageCams: (views, options) =>
-      multiScaleCams(images => mctformerCams(network, images, maps).maps, views, options),
+    imageCams: (images, options) =>
+      multiScaleCamsOf(views => mctformerCams(network, views, maps).maps, images, options),
     classTokens: images => network.classTokensOfBlocks(images),
     loadPretrained: (weights, options) => loadClassTokenWeights(network, weights, options),
   }

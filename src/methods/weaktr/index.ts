@@ -4,7 +4,7 @@ import { decayGroups } from '../../optim/index.ts'
 import { scope, type Tensor } from '../../torch/index.ts'
 import { headWeightMeter } from '../head-weights.ts'
 import type { Method } from '../method.ts'
-import { multiScaleCams } from '../multi-scale.ts'
+import { multiScaleCamsOf } from '../multi-scale.ts'
 import { loadPretrained } from './adapt.ts'
 import { weaktrLosses } from './losses.ts'
 import { type WeaktrCamOptions, weaktrCams } from './maps.ts'
@@ -42,7 +42,7 @@ export function buildWeaktr({ model, numClasses, maps = {} }: WeaktrSettings): M
       }),
     losses: ({ images, targets }) => weaktrLosses(network.forward(images), targets),
     logits: images => network.forward(images).classLogits,
-    imageCams: (views, options) => multiScaleCams(viewCams, views, options),
+    imageCams: (images, options) => multiScaleCamsOf(viewCams, images, options),
     takeHeadWeights: meter.take,
     classTokens: images => network.classTokensOfBlocks(images),
     loadPretrained: (weights, options) => loadPretrained(network, weights, options),

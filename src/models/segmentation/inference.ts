@@ -3,19 +3,19 @@ import type { LabelMap } from '../../io/indexed-png.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import type { Look, Probabilities, TrainableLabelNetwork } from '../label-network.ts'
 
-/** Label probabilities of an image [1, 3, H, W], normalised. Call in eval mode. */
+/** Label probabilities of images [B, 3, H, W], normalised. Call in eval mode. */
 export function labelProbabilities(
   network: Pick<TrainableLabelNetwork, 'forward'>,
-  image: Tensor,
+  images: Tensor,
   { scales, flip, combine, alignCorners }: Pick<Look, 'scales' | 'flip' | 'combine' | 'alignCorners'>,
 ): Probabilities {
-  const [height, width] = image.shape.slice(-2) as [number, number]
+  const [height, width] = images.shape.slice(-2) as [number, number]
   const look = (scale: number, mirrored: boolean): Tensor =>
     scope(() => {
       const size = [height, width].map(side => Math.max(1, Math.trunc(side * scale)))
-      const view = scale === 1 ? image : ops.upsampleBilinear2d(image, size, alignCorners)
+      const view = scale === 1 ? images : ops.upsampleBilinear2d(images, size, alignCorners)
       const logits = network.forward(mirrored ? view.flip(-1) : view)
-      const full = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1).select(0, 0)
+      const full = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1)
       return mirrored ? full.flip(-1) : full
     })
   return noGrad(() =>

@@ -28,8 +28,8 @@ export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implemen
     return scope(() => this.head.forward(this.backbone.forward(images)).to({ dtype: 'float32' }))
   }
 
-  probabilities(image: Tensor, look: Look): Probabilities {
-    return labelProbabilities(this, image, look)
+  probabilities(images: Tensor, look: Look): Probabilities {
+    return labelProbabilities(this, images, look)
   }
 
   /** With SGD as published: one group for the backbone, one for the head. */

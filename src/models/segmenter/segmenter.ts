@@ -4,12 +4,13 @@ import { Module } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { denseMemory } from '../encoder-memory.ts'
-import type {
-  LabelGroupOptions,
-  LabelNetworkShape,
-  Look,
-  Probabilities,
-  TrainableLabelNetwork,
+import {
+  type LabelGroupOptions,
+  type LabelNetworkShape,
+  type Look,
+  oneByOne,
+  type Probabilities,
+  type TrainableLabelNetwork,
 } from '../label-network.ts'
 import type { LoadedWeights } from '../loaded-weights.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
@@ -66,10 +67,11 @@ export class Segmenter extends Module implements TrainableLabelNetwork {
   }
 
   /** Inference in sliding windows, by default of the training size. */
-  probabilities(image: Tensor, { scales, flip, windows, cropSize }: Look): Probabilities {
+  probabilities(images: Tensor, { scales, flip, windows, cropSize }: Look): Probabilities {
     const window = windows.side ?? cropSize
     const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))
-    return segmenterProbabilities(this, image, { ...windows, scales, flip, window, stride })
+    const options = { ...windows, scales, flip, window, stride }
+    return oneByOne(images, image => segmenterProbabilities(this, image, options))
   }
 
   parameterGroups({ weightDecay, headFactor, layerDecay }: LabelGroupOptions): ParameterGroup[] {

@@ -32,7 +32,7 @@ export async function eachImage<P extends Pick<Sample, 'id'> & Partial<Sample>>(
     const own = image === undefined ? undefined : await imageSize(image)
     if (!plan || !image || !own) return work(sample, fileOf(sample), size => size) // reading it throws the reason
     const working = scaledSize(own, plan.fit({ id, image, tags }, own))
-    const leave = await plan.enter({ own, working, sample: { tags } })
+    const leave = await plan.enter([{ own, working, sample: { tags } }])
     try {
       await work(sample, fileOf(sample), () => working)
     } catch (error) {

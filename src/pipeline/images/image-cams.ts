@@ -9,21 +9,19 @@ import type { Recipe } from '../recipe/schema.ts'
 import { type LookOptions, lookAtImages, withinRecipe } from './sized-views.ts'
 import { mapsMemory, type Size } from './step-memory.ts'
 
-/** CAMs [K, H, W] in [0, 1] of the image's tags, at the given size; default: that of its first view. */
+/** CAMs [K, H, W] in [0, 1] of the tags of each image, at its working size, or that of its first view. */
 export function imageCams(
   method: Method,
   { maps: { flip }, device, precision }: Pick<Recipe, 'maps' | 'device' | 'precision'>,
-  { sample, views, working: size }: Pick<ImageViews, 'sample' | 'views'> & { working?: Size },
-): Tensor {
+  images: readonly (Pick<ImageViews, 'sample' | 'views'> & { working?: Size })[],
+): Tensor[] {
   return scope(() => {
-    const images = views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device }))
-    return autocast({ precision, device }, () =>
-      method.imageCams(images, {
-        classes: sample.tags,
-        flip,
-        ...(size !== undefined && { size: [size.height, size.width] }),
-      }),
-    )
+    const shown = images.map(({ sample, views, working: size }) => ({
+      views: views.map(({ width, height, data }) => tensor(data, [1, 3, height, width]).to({ device })),
+      classes: sample.tags,
+      ...(size !== undefined && { size: [size.height, size.width] }),
+    }))
+    return autocast({ precision, device }, () => method.imageCams(shown, { flip }))
   })
 }
 
@@ -33,6 +31,7 @@ export interface CamsOfImage {
   readonly own: Size
   /** [K, height, width] at the image's own size, one for each tag. */
   readonly cam: TensorData
+  /** Of this image and of those that passed through the network with it. */
   readonly heads: HeadWeights | undefined
 }
 
@@ -49,12 +48,16 @@ export function camsOfImages(
 ): AsyncGenerator<CamsOfImage, void> {
   return lookAtImages(
     samples,
-    async views => {
-      const { width, height } = views.image
-      const own = { width, height }
-      const cam = scope(() => fullSizeCams(imageCams(method, recipe, views), own, storage))
-      return { sample: views.sample, own, cam, heads: method.takeHeadWeights?.() }
-    },
+    images =>
+      scope(() => {
+        const cams = imageCams(method, recipe, images)
+        const heads = method.takeHeadWeights?.() // of all of them: noted with the first
+        return images.map(async ({ sample, image: { width, height } }, i) => {
+          const own = { width, height }
+          const cam = fullSizeCams(cams[i]!, own, storage)
+          return { sample, own, cam, heads: i === 0 ? heads : undefined }
+        })
+      }),
     { ...options, ...camLook(method, recipe, scales) },
   )
 }

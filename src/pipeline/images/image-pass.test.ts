@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
@@ -31,11 +31,12 @@ async function stream({
   bad = '',
   last = '',
   strict = false,
-}: Partial<Record<'bad' | 'last', string>> & { strict?: boolean }) {
+  of = images,
+}: Partial<Record<'bad' | 'last', string>> & { strict?: boolean; of?: { id: string }[] }) {
   const stop = new AbortController()
   const seen: string[] = []
   const lost = await passOverStream(
-    images,
+    of,
     { ...limits(stop.signal), strict, filesOf: image => [file(image)] },
     async function* ({ open, lose }) {
       for (const image of open) {
@@ -53,15 +54,26 @@ async function stream({
   return { lost, seen }
 }
 
-test('resumes where it was stopped; existing files are kept and unusable images named', async () => {
-  const stopped = await stream({ last: 'b' })
-  expect(stopped.lost).toContain('stopped at work, image 2 of 5')
-  expect(await readdir(folder)).toEqual(['a', 'b'])
+test('stopped, it finishes what is being written, and resumes there', async () => {
+  const many = Array.from({ length: 30 }, (_, i) => ({ id: String(i + 10) }))
+  const stopped = await stream({ last: '11', of: many })
+  const there = await readdir(folder)
+  expect(stopped.lost).toContain(`stopped at work, image ${there.length} of 30`)
+  expect(there).toEqual(many.slice(0, there.length).map(({ id }) => id))
+  expect(there.length).toBeGreaterThanOrEqual(2)
+  expect(there.length).toBeLessThan(20)
+  const { seen } = await stream({ of: many })
+  expect([...there, ...seen]).toEqual(many.map(({ id }) => id))
+})
+
+test('existing files are kept and unusable images named', async () => {
+  await Promise.all(['a', 'b'].map(id => writeFile(join(folder, id), 'kept')))
   expect(await stream({ bad: 'd' })).toEqual({ lost: ['d'], seen: ['c', 'd', 'e'] })
   expect(lines.join('')).toContain(
     'warning: work: 1 of 5 images could not be used: /x/d.jpg: cannot be decoded',
   )
   expect(await readdir(folder)).toEqual(['a', 'b', 'c', 'e'])
+  expect(await readFile(join(folder, 'a'), 'utf8')).toBe('kept')
 })
 
 test('too many lost end it after all have had their turn, the first under strict', async () => {

@@ -76,8 +76,10 @@ export async function passOver<P extends { readonly id: string }>(
   return lost.ids
 }
 
+const WRITING = 8 // results that are being written at once: groups of images arrive together
+
 /**
- * As `passOver`, on a stream of results: `use` writes one while the network computes the next.
+ * As `passOver`, on a stream of results: `use` writes them while the network computes the next.
  */
 export function passOverStream<P extends { readonly id: string }, T>(
   samples: readonly P[],
@@ -86,16 +88,18 @@ export function passOverStream<P extends { readonly id: string }, T>(
   use: (result: T) => Promise<void>,
 ): Promise<readonly string[]> {
   return passOver(samples, options, async pass => {
-    let using = Promise.resolve()
+    const using: Promise<void>[] = []
     try {
       for await (const result of stream(pass)) {
-        await using
+        if (using.length === WRITING) await using.shift()
         if (options.signal.aborted) break
-        using = use(result).then(pass.done)
-        using.catch(() => undefined) // seen when awaited
+        const one = use(result).then(pass.done)
+        one.catch(() => undefined) // seen when awaited
+        using.push(one)
       }
     } finally {
-      await using
+      await Promise.allSettled(using)
+      for (const one of using) await one
     }
   })
 }

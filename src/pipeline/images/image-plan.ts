@@ -25,9 +25,13 @@ export interface ImagePlanOptions {
 
 type Named = Pick<Sample, 'id' | 'image' | 'tags'>
 
+type PlannedImage = Parameters<ImagePlanOptions['memoryOf']>[0]
+
 export interface ImagePlan {
-  /** Reserves the memory of the step once it is free; the returned function releases it. */
-  enter(sizes: Parameters<ImagePlanOptions['memoryOf']>[0]): Promise<() => void>
+  /** Reserves the memory of a step on images once it is free; the returned function releases it. */
+  enter(images: readonly PlannedImage[]): Promise<() => void>
+  /** Whether a step on all of them fits into the memory that a step running alone may take. */
+  hasRoom(images: readonly PlannedImage[]): boolean
   /** Scale of the working size. Throws InputError for an image that is too small or does not fit. */
   fit(sample: Named, own: Size): number
   /** Halves the scale of an image that ran out of memory. */
@@ -54,8 +58,11 @@ export function planImages({
   const halved = new Map<string, number>()
   let allowed = 0
   const gate = memoryGate(budget)
+  const bytesOf = (images: readonly PlannedImage[]): number =>
+    images.reduce((sum, image) => sum + memoryOf(image), 0)
   return {
-    enter: sizes => gate.enter(memoryOf(sizes)),
+    enter: images => gate.enter(bytesOf(images)),
+    hasRoom: images => bytesOf(images) <= gate.budget(),
     fit(sample, own) {
       if (Math.min(own.width, own.height) < least) {
         throw new InputError(sample.image, `${own.width} x ${own.height} pixels is smaller than a patch`, {

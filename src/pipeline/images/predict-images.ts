@@ -83,7 +83,7 @@ export function predictImages(
   samples: readonly Sample[],
   options: PredictOptions,
 ): AsyncGenerator<Prediction, void> {
-  return lookAtImages(samples, loaded => predictOne(network, loaded, options), {
+  return lookAtImages(samples, images => predictTogether(network, images, options), {
     title: 'predict',
     ...options,
     key: 'predict.longestSide',
@@ -98,32 +98,73 @@ function inFlight({ threads, atOnce = IN_FLIGHT }: PredictOptions): number {
   return Math.min(atOnce, crfThreads(threads))
 }
 
-/** Without a prior the network's part is done when the promise is returned; the CRF may still run. */
-async function predictOne(
+/** Without a prior the network's part is done when the promises are returned; the CRF may still run. */
+function predictTogether(
   network: LabelNetwork,
+  images: readonly ImageViews[],
+  options: PredictOptions,
+): readonly Promise<Prediction>[] {
+  const { prior } = options
+  if (prior === undefined) {
+    const seen = seenBy(network, images, options)
+    return images.map((image, i) => predictionOf(image, seen[i]!, options))
+  }
+  const all = Promise.all(images.map(({ sample }) => prior(sample)))
+  const seen = all.then(priors => seenBy(network, images, { ...options, priors }))
+  return images.map(async (image, i) => predictionOf(image, (await seen)[i]!, options))
+}
+
+/** What the network makes of an image; `chosen`: what the CRF starts from. */
+interface Seen {
+  readonly labels: Map<Way, LabelMap>
+  readonly scores: LabelScores | undefined
+  readonly chosen: ChosenScores | undefined
+}
+
+function seenBy(
+  network: LabelNetwork,
+  images: readonly ImageViews[],
+  options: PredictOptions & { readonly priors?: readonly LabelPrior[] },
+): Seen[] {
+  const { ways, device, precision, priors } = options
+  return scope(() => {
+    const inputs = images.map(({ views: [view] }) => tensor(view!.data, [1, 3, view!.height, view!.width]))
+    const input = ops.cat(inputs).to({ device })
+    const { single, multi } = autocast({ precision, device }, () => network.probabilities(input, options))
+    return images.map(({ image }, i) => {
+      const labels = new Map<Way, LabelMap>()
+      const prior = priors?.[i]
+      const known = (scores: Tensor): Tensor => {
+        const own = scores.select(0, i)
+        return prior === undefined ? own : withPrior(own, prior)
+      }
+      if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
+      const all = known(multi)
+      if (ways.includes('ms')) labels.set('ms', bestLabels(all, image))
+      const keys = prior && [...prior.factors.keys()]
+      return {
+        labels,
+        scores: options.withScores ? labelScores(all) : undefined,
+        chosen: ways.includes('ms-crf') ? chosenScores(all, { ...options, keys }) : undefined,
+      }
+    })
+  })
+}
+
+/** scores [labels, H, W] */
+function labelScores(scores: Tensor): LabelScores {
+  const [labels, height, width] = scores.shape as [number, number, number]
+  return { labels, width, height, data: scores.toFloat32Array() }
+}
+
+async function predictionOf(
   { sample, image, views }: ImageViews,
+  { labels, scores, chosen }: Seen,
   options: PredictOptions,
 ): Promise<Prediction> {
-  const view = views[0]!
-  const { ways, crf, device, precision, normalisation } = options
-  const labels = new Map<Way, LabelMap>()
-  const prior = await options.prior?.(sample)
-  let scores: LabelScores | undefined
-  const chosen = scope(() => {
-    const input = tensor(view.data, [1, 3, view.height, view.width]).to({ device })
-    const { single, multi } = autocast({ precision, device }, () => network.probabilities(input, options))
-    const known = (scores: Tensor): Tensor => (prior === undefined ? scores : withPrior(scores, prior))
-    if (ways.includes('single')) labels.set('single', bestLabels(known(single), image))
-    const all = known(multi)
-    if (options.withScores) {
-      const [labels, height, width] = all.shape as [number, number, number]
-      scores = { labels, width, height, data: all.toFloat32Array() }
-    }
-    if (ways.includes('ms')) labels.set('ms', bestLabels(all, image))
-    const keys = prior && [...prior.factors.keys()]
-    return ways.includes('ms-crf') ? chosenScores(all, { ...options, keys }) : undefined
-  })
+  const { crf, normalisation } = options
   if (chosen === undefined || crf === null) return { sample, image, labels, scores }
+  const view = views[0]!
   const whole = view.width === image.width && view.height === image.height
   const seen = whole ? image : denormalise(view, normalisation)
   const { keys, planes } = chosen
@@ -150,11 +191,17 @@ function withPrior(scores: Tensor, { width, height, factors }: LabelPrior): Tens
   return scores.mul(ops.upsampleBilinear2d(known, scores.shape.slice(1), false).select(0, 0))
 }
 
-/** The labels that the CRF chooses from, and their scores one after the other. scores [labels, H, W] */
+/** The labels that the CRF chooses from, and their scores one after the other. */
+interface ChosenScores {
+  readonly keys: readonly number[]
+  readonly planes: Float32Array
+}
+
+/** scores [labels, H, W] */
 function chosenScores(
   scores: Tensor,
   { crfLabels, keys: allowed }: Pick<PredictOptions, 'crfLabels'> & { keys: readonly number[] | undefined },
-): { readonly keys: readonly number[]; readonly planes: Float32Array } {
+): ChosenScores {
   const [labels, height, width] = scores.shape as [number, number, number]
   const planes = scores.toFloat32Array()
   const all = allowed ?? Array.from({ length: labels }, (_, label) => label)

@@ -4,7 +4,7 @@ import { scaledSize } from '../../data/transforms/views.ts'
 import { type ImageViews, loadViews, type ViewOptions } from '../../data/view-loader.ts'
 import { InputError } from '../../errors.ts'
 import { memoryBudget } from '../../io/available-memory.ts'
-import { emptyCache, memory } from '../../torch/index.ts'
+import { emptyCache, holdCasts, memory } from '../../torch/index.ts'
 import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { type ImagePlanOptions, planImages } from './image-plan.ts'
@@ -19,21 +19,29 @@ export interface LookOptions
   readonly load?: typeof loadViews
   /** Images in progress at the same time. */
   readonly atOnce?: number
+  /** Pixels of images that pass through the network together, views of the same size; at least one image. */
+  readonly together?: number
   readonly log: Log
 }
 
 /** `working`: the size that the scales are relative to. */
 export type SizedViews = ImageViews & { readonly working: Size }
 
+/** Of images whose views have the same sizes; one result for each. */
+export type Look<T> = (images: readonly SizedViews[]) => readonly Promise<T>[]
+
+/** Fewer leave the processor waiting between operators, more do not fit into its caches. */
+const TOGETHER = 2 ** 18
+
 /**
- * Yields the results of `look`, in order. The network is done when `look` returns its promise; the rest may run on, as far
+ * Yields the results of `look`, in order. The network is done when `look` returns its promises; the rest may run on, as far
  * as memory allows. An image that runs out of memory is tried once more at half its size. Unusable images are reported and
  * left out, or thrown when `strict`; reduced ones are logged.
  */
 export async function* lookAtImages<T>(
   samples: readonly Sample[],
-  look: (views: SizedViews) => Promise<T>,
-  { load = loadViews, atOnce = 1, onBadImage, log, ...options }: LookOptions,
+  look: Look<T>,
+  { load = loadViews, atOnce = 1, together = TOGETHER, onBadImage, log, ...options }: LookOptions,
 ): AsyncGenerator<T, void> {
   const plan = planImages(options)
   const sizes = new Map<string, Size>()
@@ -47,27 +55,39 @@ export async function* lookAtImages<T>(
       sizes.set(sample.id, scaledSize(own, fit))
       return fit
     }
-    for await (const loaded of load(some, { ...options, workers, fitOf, onBadImage: leaveOut }))
-      yield { ...loaded, working: sizes.get(loaded.sample.id) ?? loaded.image }
+    for await (const loaded of load(some, { ...options, workers, fitOf, onBadImage: leaveOut })) {
+      const working = sizes.get(loaded.sample.id) ?? loaded.image
+      sizes.delete(loaded.sample.id)
+      yield { ...loaded, working }
+    }
   }
   const smaller = async (sample: Sample): Promise<T | undefined> => {
     plan.halve(sample)
     emptyCache()
-    for await (const one of views([sample], 1)) return look(one)
+    for await (const one of views([sample], 1)) return look([one])[0]
     return undefined
   }
-  const reported = async (loaded: SizedViews): Promise<T | undefined> => {
+  const alone = async (loaded: SizedViews): Promise<T | undefined> => {
     const { sample } = loaded
     try {
       return await tryTwice<T | undefined>(
         sample,
-        () => look(loaded),
+        async () => look([loaded])[0],
         () => smaller(sample),
       )
     } catch (error) {
       if (options.strict || !(error instanceof InputError)) throw error
       leaveOut(sample, error)
       return undefined
+    }
+  }
+  /** What fails with others is tried alone. */
+  const begin = (group: readonly SizedViews[]): readonly Promise<T | undefined>[] => {
+    if (group.length === 1) return [alone(group[0]!)]
+    try {
+      return look(group).map((result, i) => result.catch(() => alone(group[i]!)))
+    } catch {
+      return group.map(alone)
     }
   }
   const waiting: Promise<T | undefined>[] = []
@@ -77,19 +97,43 @@ export async function* lookAtImages<T>(
       if (result !== undefined) yield result
     }
   }
+  const planned = ({ image: own, working, sample }: SizedViews) => ({ own, working, sample })
+  const joins = (group: readonly SizedViews[], next: SizedViews): boolean =>
+    haveSameSizes(group[0]!, next) &&
+    (group.length + 1) * largestView(next) <= together &&
+    plan.hasRoom([...group, next].map(planned))
+  const start = async (group: readonly SizedViews[]): Promise<void> => {
+    const leave = await plan.enter(group.map(planned))
+    const begun = begin(group)
+    for (const result of begun) result.catch(() => undefined) // seen when its turn comes
+    void Promise.allSettled(begun).then(leave)
+    waiting.push(...begun)
+  }
+  let group: SizedViews[] = []
+  const releaseCasts = holdCasts()
   try {
     for await (const loaded of views(samples)) {
-      const { image: own, working, sample } = loaded
-      yield* finished(atOnce - 1)
-      const leave = await plan.enter({ own, working, sample })
-      const work = reported(loaded).finally(leave)
-      work.catch(() => undefined) // seen when its turn comes
-      waiting.push(work)
+      if (group.length > 0 && !joins(group, loaded)) {
+        yield* finished(atOnce - 1)
+        await start(group)
+        group = []
+      }
+      group.push(loaded)
     }
+    if (group.length > 0) await start(group)
     yield* finished(0)
   } finally {
+    releaseCasts()
     plan.tell(log)
   }
+}
+
+function haveSameSizes({ views: a }: SizedViews, { views: b }: SizedViews): boolean {
+  return a.every(({ width, height }, i) => width === b[i]!.width && height === b[i]!.height)
+}
+
+function largestView({ views }: SizedViews): number {
+  return Math.max(...views.map(({ width, height }) => width * height))
 }
 
 /** Within `maps.longestSide` and the memory of the recipe. */

@@ -30,9 +30,9 @@ const makers = {
     const { imageCams } = await at('pipeline/images/image-cams.js')
     const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
     method.network.eval()
-    return ({ width, height }) => scope(() => imageCams(method, recipe, {
+    return ({ width, height }) => scope(() => imageCams(method, recipe, [{
       sample: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
-    }).toFloat32Array())
+    }])[0].toFloat32Array())
   },
   async walk() {
     const { buildAffinity } = await at('pipeline/networks/build-affinity.js')

@@ -81,7 +81,7 @@ function imageCams(method: Method, recipe: Recipe, side: number): Tensor {
     const { width, height } = scaledSize({ width: side, height: side }, scale, rounding)
     return ops.rand([1, 3, height, width])
   })
-  return method.imageCams(views, { classes: [0], flip: recipe.maps.flip })
+  return method.imageCams([{ views, classes: [0] }], { flip: recipe.maps.flip })[0]!
 }
 
 /** Disposes of the network. */

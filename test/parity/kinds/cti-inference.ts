@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type TensorData, toFloat32Array, toFloat64Array } from '../../../src/io/tensor-data.ts'
 import { loadClassTokenWeights } from '../../../src/methods/class-token-weights.ts'
 import { maxNorm } from '../../../src/methods/cti/losses.ts'
-import { ctiCams, ctiImageCams } from '../../../src/methods/cti/maps.ts'
+import { ctiCams, ctiCamsOf } from '../../../src/methods/cti/maps.ts'
 import type { Cti } from '../../../src/methods/cti/model.ts'
 import { multiScaleCams } from '../../../src/methods/multi-scale.ts'
 import { crfCams } from '../../../src/refine/cam-crf.ts'
@@ -79,7 +79,7 @@ function imageMaps(
   const look = (images: Tensor): Tensor => ctiCams(network, images)
   const all = (stretch: (maps: Tensor) => Tensor): Tensor =>
     multiScaleCams(look, [image], { classes: labels, stretch })
-  const own = ctiImageCams(network, [image], { classes })
+  const own = ctiCamsOf(network, [{ views: [image], classes }])[0]!
   const normal = all(maxNorm)
   const outputs = new Map([
     ['eval.rcam', look(image)],

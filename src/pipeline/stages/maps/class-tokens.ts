@@ -31,13 +31,17 @@ export async function writeClassTokens(
   const chosen = spreadSamples(samples)
   const progress = log.progress({ title, total: chosen.length })
   const found: ClassTokens[] = []
-  for await (const one of lookAtImages(chosen, async views => tokensOfImage(method, recipe, views), {
-    ...camLook(method, recipe, [1]),
-    strict: false,
-    title,
-    log,
-    onBadImage: () => undefined,
-  })) {
+  for await (const one of lookAtImages(
+    chosen,
+    images => images.map(async one => tokensOfImage(method, recipe, one)),
+    {
+      ...camLook(method, recipe, [1]),
+      strict: false,
+      title,
+      log,
+      onBadImage: () => undefined,
+    },
+  )) {
     found.push(one)
     progress.update(found.length)
   }
