@@ -44,7 +44,7 @@ export function camsOfImages(
     scales,
     storage,
     ...options
-  }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales'> & Pick<Recipe['maps'], 'storage'>,
+  }: Pick<LookOptions, 'title' | 'onBadImage' | 'log' | 'scales' | 'among'> & Pick<Recipe['maps'], 'storage'>,
 ): AsyncGenerator<CamsOfImage, void> {
   return lookAtImages(
     samples,

@@ -23,7 +23,8 @@ export interface PassOptions<P> extends PassLimits {
 }
 
 export interface ImagePass<P> {
-  /** Images without all their files. */
+  /** All images, and those without all their files. */
+  readonly all: readonly P[]
   readonly open: readonly P[]
   /** Leaves the image out; rethrows the error under `strict` and when it is no InputError. */
   lose(sample: P, error: unknown): void
@@ -56,6 +57,7 @@ export async function passOver<P extends { readonly id: string }>(
   const show = (): void => progress.update(count + lost.ids.length)
   try {
     await work({
+      all: samples,
       open,
       lose(sample, error) {
         if (strict || !(error instanceof InputError)) throw error

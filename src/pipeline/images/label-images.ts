@@ -24,7 +24,7 @@ export function labelImages(
   return passOverStream(
     samples,
     options,
-    ({ open, lose }) => predictImages(network, open, { ...look, onBadImage: lose }),
+    ({ all, open, lose }) => predictImages(network, open, { ...look, among: all, onBadImage: lose }),
     write,
   )
 }

@@ -21,7 +21,7 @@ export interface PredictOptions
       PredictRecipe,
       'scales' | 'flip' | 'combine' | 'alignCorners' | 'windows' | 'crf' | 'crfLabels' | 'longestSide'
     >,
-    Pick<LookOptions, 'workers' | 'strict' | 'onBadImage' | 'load' | 'atOnce' | 'log'> {
+    Pick<LookOptions, 'workers' | 'strict' | 'onBadImage' | 'load' | 'atOnce' | 'among' | 'log'> {
   readonly title?: string
   readonly normalisation: Normalisation
   /** Requested labels; ms-crf needs `crf`. */

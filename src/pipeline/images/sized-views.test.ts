@@ -27,20 +27,22 @@ async function looked(
   {
     together,
     budget = 1e9,
+    open = samples,
     look = group => group.map(async ({ sample }) => sample.id),
-  }: { together?: number; budget?: number; look?: Look<string> } = {},
+  }: { together?: number; budget?: number; open?: readonly Sample[]; look?: Look<string> } = {},
 ): Promise<{ results: string; groups: string[]; lost: string[] }> {
   const groups: string[] = []
   const lost: string[] = []
   let results = ''
   const seen = lookAtImages(
-    samples,
+    open,
     group => {
       groups.push(group.map(({ sample }) => sample.id).join(''))
       return look(group)
     },
     {
       title: 'look',
+      among: samples,
       log: silentLog(),
       longestSide: 100,
       key: 'maps.longestSide',
@@ -104,4 +106,18 @@ test('a group for which memory runs out is looked at one by one', async () => {
     },
   })
   expect([results, groups]).toEqual(['012', ['012', '0', '1', '2']])
+})
+
+test('what is done before changes no group: it is looked at again with those that are not', async () => {
+  const samples = await images()
+  const left = [samples[3]!, samples[7]!]
+  expect(await looked(samples, { open: left })).toEqual({ results: '37', groups: ['01234', '67'], lost: [] })
+  expect(await looked(samples, { open: left, together: 2 * 64 })).toEqual({
+    results: '37',
+    groups: ['23', '67'],
+    lost: [],
+  })
+  const many = await images(Array.from({ length: 40 }, () => 8))
+  const { groups } = await looked(many, { open: [many[39]!] })
+  expect(groups).toEqual(['3233343536373839'])
 })

@@ -7,7 +7,8 @@ import { memoryBudget } from '../../io/available-memory.ts'
 import { emptyCache, holdCasts, memory } from '../../torch/index.ts'
 import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
-import { type ImagePlanOptions, planImages } from './image-plan.ts'
+import { imageGroups } from './image-groups.ts'
+import { type ImagePlanOptions, planImages, sizeWithin } from './image-plan.ts'
 import { tryTwice } from './out-of-memory.ts'
 import type { Size } from './step-memory.ts'
 
@@ -21,6 +22,8 @@ export interface LookOptions
   readonly atOnce?: number
   /** Pixels of images that pass through the network together, views of the same size; at least one image. */
   readonly together?: number
+  /** All images of the pass, done before or not: what goes together depends on them. Default: those to look at. */
+  readonly among?: readonly Sample[]
   readonly log: Log
 }
 
@@ -41,13 +44,28 @@ const TOGETHER = 2 ** 18
 export async function* lookAtImages<T>(
   samples: readonly Sample[],
   look: Look<T>,
-  { load = loadViews, atOnce = 1, together = TOGETHER, onBadImage, log, ...options }: LookOptions,
+  {
+    load = loadViews,
+    atOnce = 1,
+    together = TOGETHER,
+    among = samples,
+    onBadImage,
+    log,
+    ...options
+  }: LookOptions,
 ): AsyncGenerator<T, void> {
   const plan = planImages(options)
   const sizes = new Map<string, Size>()
+  const open = new Set(samples.map(({ id }) => id))
+  const pixelsOf = (own: Size): number => {
+    const { width, height } = sizeWithin(options.longestSide, own)
+    return width * height * Math.max(...options.scales) ** 2
+  }
+  const groups = await imageGroups(among, { open: samples, pixelsOf, together })
+  const numbers = new Map(groups.flatMap((group, number) => group.map(({ id }) => [id, number] as const)))
   const leaveOut = (sample: Sample, error: InputError): void => {
     plan.forget(sample)
-    onBadImage(sample, error)
+    if (open.has(sample.id)) onBadImage(sample, error)
   }
   const views = async function* (some: readonly Sample[], workers = options.workers ?? 1) {
     const fitOf = (sample: Sample, own: Size): number => {
@@ -99,20 +117,20 @@ export async function* lookAtImages<T>(
   }
   const planned = ({ image: own, working, sample }: SizedViews) => ({ own, working, sample })
   const joins = (group: readonly SizedViews[], next: SizedViews): boolean =>
+    numbers.get(group[0]!.sample.id) === numbers.get(next.sample.id) &&
     haveSameSizes(group[0]!, next) &&
-    (group.length + 1) * largestView(next) <= together &&
     plan.hasRoom([...group, next].map(planned))
   const start = async (group: readonly SizedViews[]): Promise<void> => {
     const leave = await plan.enter(group.map(planned))
     const begun = begin(group)
     for (const result of begun) result.catch(() => undefined) // seen when its turn comes
     void Promise.allSettled(begun).then(leave)
-    waiting.push(...begun)
+    waiting.push(...begun.filter((_, i) => open.has(group[i]!.sample.id)))
   }
   let group: SizedViews[] = []
   const releaseCasts = holdCasts()
   try {
-    for await (const loaded of views(samples)) {
+    for await (const loaded of views(groups.flat())) {
       if (group.length > 0 && !joins(group, loaded)) {
         yield* finished(atOnce - 1)
         await start(group)
@@ -130,10 +148,6 @@ export async function* lookAtImages<T>(
 
 function haveSameSizes({ views: a }: SizedViews, { views: b }: SizedViews): boolean {
   return a.every(({ width, height }, i) => width === b[i]!.width && height === b[i]!.height)
-}
-
-function largestView({ views }: SizedViews): number {
-  return Math.max(...views.map(({ width, height }) => width * height))
 }
 
 /** Within `maps.longestSide` and the memory of the recipe. */

@@ -30,7 +30,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
     await passOverStream(
       samples,
       { ...limitsOf(context), title: 'maps', filesOf: sample => [file(sample)] },
-      ({ open, lose }) => camsOfImages(method, recipe, open, { ...look, onBadImage: lose }),
+      ({ all, open, lose }) => camsOfImages(method, recipe, open, { ...look, among: all, onBadImage: lose }),
       async ({ sample, cam, heads }) => {
         const notes = heads === undefined ? {} : { [HEADS]: JSON.stringify(heads) }
         await writeCams(file(sample), { cam, classes: sample.tags, notes })
