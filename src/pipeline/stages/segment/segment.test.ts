@@ -224,7 +224,8 @@ describe('segment, then predict', () => {
     const stage = await context(twice, 'stopped')
     await stopAt(stage, { title: 'segment, round 1 of 2', steps: 5 })
     await stopAt(stage, { title: 'labels of round 1', steps: 3 })
-    expect((await readdir(roundFiles(run, 1).masks)).length).toBe(3)
+    // those that are begun are finished
+    expect((await readdir(roundFiles(run, 1).masks)).length).toBeGreaterThanOrEqual(3)
     await segmentStage(stage)
     expect(await trained()).toEqual(whole)
 
