@@ -56,8 +56,12 @@ double bytesOf(const c10::IValue& value) {
 
 // The open calls of a thread, the innermost last.
 struct Call : public at::ObserverContext {
+  std::string name;
   double start = 0, inner = 0, bytes = 0, flops = 0;
   Call* outer = nullptr;
+
+  // Autocast calls the operator once more, with other operands: its work counts once, its calls and times each.
+  bool isRepeated() const { return outer != nullptr && outer->name == name; }
 };
 thread_local Call* innermost = nullptr;
 thread_local uint32_t threadNumber = 0;
@@ -95,13 +99,15 @@ double convolutionFlops(const at::RecordFunction& function, double weightPerOutp
 
 std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
   auto call = std::make_unique<Call>();
-  const std::string name = function.name();
-  for (const auto& input : function.inputs()) call->bytes += bytesOf(input);
-  call->flops = flopsOf(name, function);
-  if (name == "aten::convolution" && function.inputs().size() > 1)
-    if (const auto* weight = tensorOf(function.inputs()[1]))
-      call->flops = -static_cast<double>(weight->numel()) / weight->size(0);  // times the outputs, at the end
+  call->name = function.name();
   call->outer = innermost;
+  if (!call->isRepeated()) {
+    for (const auto& input : function.inputs()) call->bytes += bytesOf(input);
+    call->flops = flopsOf(call->name, function);
+    if (call->name == "aten::convolution" && function.inputs().size() > 1)
+      if (const auto* weight = tensorOf(function.inputs()[1]))
+        call->flops = -static_cast<double>(weight->numel()) / weight->size(0);  // times the outputs, at the end
+  }
   innermost = call.get();
   call->start = now();
   return call;
@@ -122,12 +128,13 @@ void end(const at::RecordFunction& function, at::ObserverContext* context) {
   const double took = ended - call->start;
   innermost = call->outer;
   if (call->outer) call->outer->inner += took;
-  for (const auto& output : function.outputs()) call->bytes += bytesOf(output);
+  if (!call->isRepeated())
+    for (const auto& output : function.outputs()) call->bytes += bytesOf(output);
   if (call->flops < 0) call->flops = convolutionFlops(function, -call->flops);
   std::lock_guard<std::mutex> guard(lock);
   if (!running) return;
   if (threadNumber == 0) threadNumber = ++threads;
-  const uint32_t number = numberOf(function.name());
+  const uint32_t number = numberOf(call->name);
   auto& total = totals[number];
   total.calls++;
   total.self += took - call->inner;

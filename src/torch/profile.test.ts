@@ -50,6 +50,14 @@ test('own times add up to the time of the outermost calls, and bytes are those o
   }
 })
 
+test('under autocast, which calls an operator once more, work counts once', () => {
+  const a = ops.randn([2, 8, 16])
+  const { operators } = profiled(
+    () => void autocast({ precision: 'bf16' }, () => ops.bmm(a, a.transpose(1, 2))),
+  )
+  expect(operators.find(({ name }) => name === 'aten::bmm')!.flops).toBe(2 * 2 * 8 * 16 * 8)
+})
+
 test('one profile at a time; nothing is recorded after it', () => {
   startProfile()
   expect(startProfile).toThrow(new TypeError('a profile is running'))
