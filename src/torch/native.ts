@@ -102,6 +102,7 @@ function chooseKernels(): void {
   const has = (flag: string): boolean => flags.includes(` ${flag}`)
   if (has('avx512f') && has('avx512dq') && has('avx512bw') && has('avx512vl')) {
     process.env.OPENBLAS_CORETYPE ??= 'SkylakeX'
+    process.env.ATEN_CPU_CAPABILITY ??= 'avx512' // libtorch takes its AVX2 kernels unless told
   }
 }
 

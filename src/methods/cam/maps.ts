@@ -36,14 +36,14 @@ export function classifierCams(
     const attended = ops.zeros([batch, 1, patches], { device })
     const along = refine ? ops.zeros([batch, patches, patches], { device }) : undefined
     const tokens = network.patches(images, {
-      attention({ weights }, layer) {
-        const add = (sum: Tensor, from: number): void => {
-          const queries = weights.narrow(2, from, sum.size(1)).to({ dtype: 'float32' })
-          ops.add_(sum, queries.mean(1).narrow(2, 1, patches))
-        }
-        if (layer >= blocks.length - used) add(attended, 0)
-        if (along !== undefined) add(along, 1)
-      },
+      records: () => ({ meanRows: along === undefined ? 1 : 1 + patches }),
+      recorded: ({ mean }, layer) =>
+        scope(() => {
+          const add = (sum: Tensor, from: number): void =>
+            void ops.add_(sum, mean!.narrow(1, from, sum.size(1)).narrow(2, 1, patches))
+          if (layer >= blocks.length - used) add(attended, 0)
+          if (along !== undefined) add(along, 1)
+        }),
     })
     const grid = (maps: Tensor): Tensor => maps.reshape(batch, -1, rows, columns)
     const responses = ops.linear(tokens, head.weight).to({ dtype: 'float32' }).transpose(1, 2) // [B, C, h*w]

@@ -53,10 +53,10 @@ export function camReader(
   const affinity = ops.zeros([batch, patches, patches], { device })
   const plus = variant === 'plus'
   return {
-    visit(weights, layer) {
-      const mean = weights.to({ dtype: 'float32' }).mean(1).narrow(2, numClasses, patches) // [B, N, h*w]
-      ops.add_(affinity, mean.narrow(1, numClasses, patches))
-      if (layer >= blocks.length - used) ops.add_(attended, mean.narrow(1, 0, numClasses))
+    visit(mean, layer) {
+      const toPatches = mean.narrow(2, numClasses, patches) // [B, N, h*w]
+      ops.add_(affinity, toPatches.narrow(1, numClasses, patches))
+      if (layer >= blocks.length - used) ops.add_(attended, toPatches.narrow(1, 0, numClasses))
     },
     read({ patchMaps }) {
       return noGrad(() =>

@@ -2,7 +2,7 @@
 import { Unet, type UnetOptions } from '../../models/unet/index.ts'
 import { type ClassTokenOptions, ClassTokenTransformer, type PatchGrid } from '../../models/vit/index.ts'
 import { Conv2d, Linear, truncatedNormal } from '../../nn/index.ts'
-import { scope, type Tensor } from '../../torch/index.ts'
+import { noGrad, scope, type Tensor } from '../../torch/index.ts'
 import { averagePool, rankingPool } from './pooling.ts'
 
 export type Variant = 'v1' | 'v2' | 'plus'
@@ -32,8 +32,8 @@ export interface MctformerOutput {
   readonly grid: PatchGrid
 }
 
-/** Called with each block's attention [B, heads, N, N], class tokens first; it is freed afterwards. */
-export type MctformerVisitor = (weights: Tensor, layer: number) => void
+/** Called with the mean over heads of each block's attention, float32 [B, N, N], class tokens first; not recorded, freed afterwards. */
+export type MctformerVisitor = (mean: Tensor, layer: number) => void
 
 export class Mctformer extends ClassTokenTransformer {
   /** V1 has a Linear that is never called. */
@@ -60,7 +60,10 @@ export class Mctformer extends ClassTokenTransformer {
     const grid = this.grid(images)
     const classTokens: Tensor[] = []
     const tokens = this.tokens(images, {
-      ...(visit && { attention: ({ weights }, layer) => visit(weights, layer) }),
+      ...(visit && {
+        records: () => ({ meanRows: numClasses + grid.rows * grid.columns }),
+        recorded: ({ mean }, layer) => noGrad(() => scope(() => visit(mean!.detach(), layer))),
+      }),
       ...(variant === 'plus' && { output: x => void classTokens.push(x.narrow(1, 0, numClasses)) }),
     })
     const classLogits = tokens.narrow(1, 0, numClasses).mean(-1)

@@ -45,11 +45,8 @@ export function lookAt(
     const first = backbone.model.blocks.length - layers
     const sum = ops.zeros([images.size(0), numClasses, rows * columns], { device: images.device })
     const logits = network.logits(images, {
-      attention({ weights }, layer) {
-        if (layer < first) return
-        const own = weights.narrow(2, 0, numClasses).narrow(3, numClasses, rows * columns)
-        ops.add_(sum, own.to({ dtype: 'float32' }).mean(1))
-      },
+      records: layer => (layer < first ? undefined : { meanRows: numClasses }),
+      recorded: ({ mean }) => scope(() => void ops.add_(sum, mean!.narrow(2, numClasses, rows * columns))),
     })
     return { logits, attended: stretched(sum).reshape(...logits.shape) }
   })
