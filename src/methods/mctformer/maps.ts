@@ -14,6 +14,8 @@ export interface MctformerCamOptions {
   readonly refine?: boolean
   /** The affinity from that attention. */
   readonly affinity?: AffinityKind
+  /** Return the patch affinity also where the CAMs are not refined. */
+  readonly withAffinity?: boolean
   /** Fusion with the CAMs of the U-Net. */
   readonly fusion?: Fusion
   /** Weight of the U-Net's CAMs: from 0, as without one, to 1, its CAMs alone. */
@@ -25,8 +27,8 @@ export interface MctformerCams {
   readonly maps: Tensor
   /** [B, C]: class logits; for plus the mean of class and patch logits. */
   readonly logits: Tensor
-  /** Patch affinity: head-averaged patch-to-patch attention summed over ALL layers [B, h*w, h*w], whatever `layers` is. */
-  readonly affinity: Tensor
+  /** Patch affinity: head-averaged patch-to-patch attention summed over ALL layers [B, h*w, h*w], whatever `layers` is; only `withAffinity`. */
+  readonly affinity: Tensor | undefined
 }
 
 /** Collects the attention for CAMs while a batch passes through the network. */
@@ -43,20 +45,29 @@ export interface CamReader {
 export function camReader(
   network: Mctformer,
   images: Tensor,
-  { attention = 'fused', layers = 3, refine = true, affinity: kind = 'published' }: MctformerCamOptions = {},
+  {
+    attention = 'fused',
+    layers = 3,
+    refine = true,
+    affinity: kind = 'published',
+    withAffinity = refine,
+  }: MctformerCamOptions = {},
 ): CamReader {
   const { numClasses, variant, blocks } = network
   const { rows, columns } = network.grid(images)
   const [batch, patches, { device }] = [images.size(0), rows * columns, images]
   const used = Math.min(layers, blocks.length)
   const attended = ops.zeros([batch, numClasses, patches], { device })
-  const affinity = ops.zeros([batch, patches, patches], { device })
+  const affinity = withAffinity || refine ? ops.zeros([batch, patches, patches], { device }) : undefined
   const plus = variant === 'plus'
   return {
-    visit(mean, layer) {
-      const toPatches = mean.narrow(2, numClasses, patches) // [B, N, h*w]
-      ops.add_(affinity, toPatches.narrow(1, numClasses, patches))
-      if (layer >= blocks.length - used) ops.add_(attended, toPatches.narrow(1, 0, numClasses))
+    visit: {
+      rows: affinity === undefined ? numClasses : numClasses + patches,
+      see(mean, layer) {
+        const toPatches = mean.narrow(2, numClasses, patches) // [B, rows, h*w]
+        if (affinity !== undefined) ops.add_(affinity, toPatches.narrow(1, numClasses, patches))
+        if (layer >= blocks.length - used) ops.add_(attended, toPatches.narrow(1, 0, numClasses))
+      },
     },
     read({ patchMaps }) {
       return noGrad(() =>
@@ -65,7 +76,7 @@ export function camReader(
           const grid = attended.reshape(batch, numClasses, rows, columns)
           const fused = combineCams(grid, patchMaps?.detach().relu(), attention)
           const coarse = plus && attention === 'fused' ? fused.sqrt() : fused
-          const maps = refine ? applyPatchAffinity(coarse, affinity, { affinity: kind }) : coarse
+          const maps = refine ? applyPatchAffinity(coarse, affinity!, { affinity: kind }) : coarse
           return { maps, affinity }
         }),
       )

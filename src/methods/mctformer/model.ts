@@ -32,8 +32,12 @@ export interface MctformerOutput {
   readonly grid: PatchGrid
 }
 
-/** Called with the mean over heads of each block's attention, float32 [B, N, N], class tokens first; not recorded, freed afterwards. */
-export type MctformerVisitor = (mean: Tensor, layer: number) => void
+/** Sees the mean over heads of each block's attention, float32 [B, rows, N], class tokens first; not recorded, freed afterwards. */
+export interface MctformerVisitor {
+  /** First rows of the mean that are wanted: of the class tokens [0, C), then of the patches. */
+  readonly rows: number
+  readonly see: (mean: Tensor, layer: number) => void
+}
 
 export class Mctformer extends ClassTokenTransformer {
   /** V1 has a Linear that is never called. */
@@ -61,8 +65,8 @@ export class Mctformer extends ClassTokenTransformer {
     const classTokens: Tensor[] = []
     const tokens = this.tokens(images, {
       ...(visit && {
-        records: () => ({ meanRows: numClasses + grid.rows * grid.columns }),
-        recorded: ({ mean }, layer) => noGrad(() => scope(() => visit(mean!.detach(), layer))),
+        records: () => ({ meanRows: visit.rows }),
+        recorded: ({ mean }, layer) => noGrad(() => scope(() => visit.see(mean!.detach(), layer))),
       }),
       ...(variant === 'plus' && { output: x => void classTokens.push(x.narrow(1, 0, numClasses)) }),
     })

@@ -61,8 +61,13 @@ function passOutputs(network: Mctformer, views: readonly Tensor[], config: Confi
   const size = views[0]!.shape.slice(-2)
   return new Map(
     passes.flatMap((images, pass): [string, Tensor][] => {
-      const { maps, affinity, logits } = mctformerCams(network, images, { attention, layers, refine: false })
-      const refined = applyPatchAffinity(maps, affinity)
+      const { maps, affinity, logits } = mctformerCams(network, images, {
+        attention,
+        layers,
+        refine: false,
+        withAffinity: true,
+      })
+      const refined = applyPatchAffinity(maps, affinity!)
       const full = ops.upsampleBilinear2d(patch_attn_refine ? refined : maps, size, false)
       return [
         [`eval.${pass}.cams`, network.variant === 'v1' ? flatMaps(maps) : maps],

@@ -56,13 +56,13 @@ function evalOutputs(
   { layers, attentionTypes }: EvalOptions,
 ): Map<string, Tensor> {
   const { classLogits, patchLogits } = network.forward(images)
-  const { logits, affinity } = mctformerCams(network, images, { layers, refine: false })
+  const { logits, affinity } = mctformerCams(network, images, { layers, refine: false, withAffinity: true })
   const outputs = new Map([
     ['pos_embed', network.positions(images)],
     ['x_cls_logits', classLogits],
     ['att_logits', logits],
     ['patch_attn', patchAttention(network, images)],
-    ['patch_attn_sum', affinity],
+    ['patch_attn_sum', affinity!],
   ])
   if (patchLogits !== undefined) outputs.set('x_patch_logits', patchLogits)
   for (const attention of attentionTypes) {

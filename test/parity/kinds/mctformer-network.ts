@@ -84,9 +84,11 @@ export function patchAttention(network: Mctformer, images: Tensor): Tensor {
   const patches = rows * columns
   return scope(() => {
     const stack = ops.zeros([blocks.length, images.size(0), patches, patches], { device: images.device })
-    network.forward(images, (weights, layer) => {
-      const mean = weights.mean(1).narrow(1, numClasses, patches).narrow(2, numClasses, patches)
-      ops.copy_(stack.select(0, layer), mean)
+    network.forward(images, {
+      rows: numClasses + patches,
+      see(mean, layer) {
+        ops.copy_(stack.select(0, layer), mean.narrow(1, numClasses, patches).narrow(2, numClasses, patches))
+      },
     })
     return stack
   })
