@@ -1,19 +1,21 @@
 /** @file `npm run bench`: hot paths beside their peers and floors; a table, and a line of each row in the history. */
 import { InputError } from '../src/errors.ts'
+import { compareLast, comparisonLines } from './compare.ts'
+import { openHistory } from './history.ts'
 import { HELP, parseOptions } from './options.ts'
 
 /** Loads libtorch after the options are known to be right. */
 async function main(args: readonly string[]): Promise<string> {
   const options = parseOptions(args)
   if (options.help) return HELP.trimEnd()
-  const { openHistory, runBench } = await import('./run-bench.ts')
   if (options.compare) {
-    const { compareLast, comparisonLines } = await import('./compare.ts')
-    return comparisonLines(compareLast((await openHistory(options)).entries)).join('\n')
+    const { entries } = await openHistory(options.history)
+    return comparisonLines(compareLast(entries)).join('\n')
   }
   const { chosenRows } = await import('./rows/list.ts')
   const rows = chosenRows(options.only)
   if (options.list) return rows.map(({ name, title }) => `${name.padEnd(24)}${title}`).join('\n')
+  const { runBench } = await import('./run-bench.ts')
   const { text, failures } = await runBench(rows, options)
   for (const failure of failures) process.stderr.write(`${failure}\n`)
   if (failures.length > 0) process.exitCode = 1

@@ -1,9 +1,12 @@
-/** @file bench/history.jsonl: a line for each row of each run, appended and never rewritten. */
+/** @file bench/history.jsonl: a line for each row of each run, appended and never rewritten. Loads no libtorch. */
 import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { codeOf, InputError } from '../src/errors.ts'
 import { explainWriteError } from '../src/io/atomic.ts'
-import type { Commit, Machine } from './machine.ts'
+import { packageRoot } from '../src/io/package-root.ts'
+import { type Commit, commitOf } from './commit.ts'
+import type { Machine } from './machine.ts'
 import type { RowResult } from './row.ts'
 
 const positive = z.number().gt(0)
@@ -48,6 +51,24 @@ export function entryOf(
 ): Entry {
   const { ratio = null, memory = null, name = null } = peer ?? {}
   return { ...run, row, precision, value, unit, share, floor, ratio, peer: name, memory, busy }
+}
+
+const HISTORY = 'bench/history.jsonl'
+
+export interface History {
+  /** Undefined outside of a git work tree. */
+  readonly commit: Commit | undefined
+  /** Undefined there, too, unless a file was given. */
+  readonly path: string | undefined
+  readonly entries: readonly Entry[]
+}
+
+/** The given file, or that of this work tree. Throws InputError for a broken line. */
+export async function openHistory(file: string | undefined): Promise<History> {
+  const root = packageRoot()
+  const commit = commitOf(root, { but: HISTORY })
+  const path = file ?? (commit === undefined ? undefined : join(root, HISTORY))
+  return { commit, path, entries: path === undefined ? [] : await readHistory(path) }
 }
 
 /** Its entries, oldest first; none where there is no file. Throws InputError naming the first broken line. */

@@ -8,9 +8,9 @@ import { inParallel } from '../src/pipeline/images/in-parallel.ts'
 import { writeTaggedFolder } from './made-images.ts'
 import type { Floor } from './row.ts'
 
-/** Of a made folder. */
-const MADE = { images: 128, width: 500, height: 375 }
-const FEW = { images: 6, width: 96, height: 72 }
+/** Made pictures, and those of `quick`. */
+export const MADE = { images: 128, width: 500, height: 375 }
+export const SMALL = { images: 6, width: 96, height: 72 }
 
 export interface ImageFiles {
   readonly root: string
@@ -26,7 +26,7 @@ export async function openImages(
   { quick, data }: { quick: boolean; data: string | undefined },
 ): Promise<ImageFiles> {
   const root = data ?? join(folder, 'data')
-  if (data === undefined) await writeTaggedFolder(root, quick ? FEW : MADE)
+  if (data === undefined) await writeTaggedFolder(root, quick ? SMALL : MADE)
   const splits = await listSplits(root)
   const sets = await Promise.all(
     (splits.length === 0 ? ['train'] : splits).map(split => openDataset(root, { split })),

@@ -31,6 +31,9 @@ export async function measureRow(row: Row, conditions: Conditions, rounds: Round
   }
 }
 
+/** A call of so many seconds is warm after one. */
+const LONG = 5
+
 interface Measured {
   /** The first calls, each in a fresh process: they warm it up, and what they take above what was there is theirs alone. */
   readonly first: { readonly ours: OwnRun; readonly theirs: PeerRun | undefined }
@@ -49,7 +52,7 @@ async function runRounds(
   onRound?.(0)
   const first = { ours: await timed(ours, 1), theirs: await theirRun(peer) }
   await floor?.seconds()
-  const { seconds: warm } = await timed(ours, 1)
+  const { seconds: warm } = first.ours.seconds > LONG ? first.ours : await timed(ours, 1)
   const repeats = Math.max(1, Math.ceil(seconds / warm))
   for (let round = 1; round <= rounds; round++) {
     onRound?.(round)

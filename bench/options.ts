@@ -114,7 +114,7 @@ function parsed(args: readonly string[]) {
   } catch (cause) {
     const flag = /'(--[a-z-]+)/.exec(cause instanceof Error ? cause.message : '')?.[1]
     const near = flag === undefined ? undefined : nearestName(flag.slice(2), Object.keys(OPTIONS))
-    const known = flag !== undefined && flag.slice(2) in OPTIONS
+    const known = flag !== undefined && Object.hasOwn(OPTIONS, flag.slice(2))
     throw new InputError(
       flag ?? 'bench',
       known ? 'is not used in this way' : 'is not an option of the benchmark',
@@ -141,7 +141,7 @@ function precisionsOf(given: string | undefined, device: string): readonly Preci
 
 function parseClone(text: string): [string, string] {
   const [, name = '', path = ''] = /^([^=]*)=(.+)$/.exec(text) ?? []
-  if (name in REPOSITORIES && path !== '') return [name, path]
+  if (Object.hasOwn(REPOSITORIES, name) && path !== '') return [name, path]
   throw new InputError('--clone', `is '${text}'`, {
     expected: `expected NAME=PATH, where NAME is ${Object.keys(REPOSITORIES).join(', ')}`,
   })

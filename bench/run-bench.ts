@@ -1,17 +1,13 @@
 /** @file A run of the benchmark: rows one after another, the table, and the history. */
-import { join } from 'node:path'
-import { packageRoot } from '../src/io/package-root.ts'
 import type { Precision } from '../src/torch/index.ts'
 import { BUSY, busyLine, coresInUse } from './busy.ts'
 import { compareWith, comparisonLines } from './compare.ts'
-import { appendHistory, entryOf, readHistory } from './history.ts'
-import { commitOf, type Machine, machineLine, thisMachine } from './machine.ts'
+import { appendHistory, entryOf, openHistory } from './history.ts'
+import { type Machine, machineLine, thisMachine } from './machine.ts'
 import type { BenchOptions } from './options.ts'
 import type { Row, RowResult } from './row.ts'
 import { runRow } from './run-row.ts'
 import { judgedBars, noteLines, resultTable } from './table.ts'
-
-const HISTORY = 'bench/history.jsonl'
 
 /** A row that was measured, and the cores that others used right before. */
 interface Measured {
@@ -20,20 +16,12 @@ interface Measured {
   readonly inUse: number
 }
 
-/** The history's file and entries; none outside of a git work tree, unless a file is given. Throws InputError for a broken line. */
-export async function openHistory({ history }: Pick<BenchOptions, 'history'>) {
-  const root = packageRoot()
-  const commit = commitOf(root, { but: HISTORY })
-  const path = history ?? (commit === undefined ? undefined : join(root, HISTORY))
-  return { commit, path, entries: path === undefined ? [] : await readHistory(path) }
-}
-
 /** Measures the rows and appends them to the history; the text for stdout, and what went wrong with single rows. */
 export async function runBench(
   rows: readonly Row[],
   options: BenchOptions,
 ): Promise<{ text: string; failures: readonly string[] }> {
-  const { commit, path, entries: history } = await openHistory(options) // a broken line is said before minutes of work
+  const { commit, path, entries: history } = await openHistory(options.history) // a broken line is said before minutes of work
   const machine = thisMachine()
   const { measured, failures } = await measureAll(rows, options)
   const { device } = options

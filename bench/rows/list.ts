@@ -6,6 +6,7 @@ import { cams } from './cams.ts'
 import { dataCheck } from './data-check.ts'
 import { dataLoading } from './data-loading.ts'
 import { denseCrfs } from './dense-crf.ts'
+import { maps } from './maps.ts'
 import { pars } from './par.ts'
 import { randomWalks } from './random-walk.ts'
 import { readWeightFiles } from './read-weights.ts'
@@ -24,6 +25,7 @@ export const ROWS: readonly Row[] = [
   trainSemformer,
   trainCti,
   ...cams,
+  maps,
   ...denseCrfs,
   ...pars,
   ...randomWalks,
