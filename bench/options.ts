@@ -38,7 +38,7 @@ Each hot path beside a peer that does the same and beside its floor, in turns in
   --list               the rows and what each does
   --quick              small sizes, one round: whether it runs, not how fast; not in the history
   --rounds N           counted rounds, from 3 (default 5); one more warms up
-  --device DEVICE      cpu (default), or cuda, cuda:N for training and CAMs
+  --device DEVICE      cpu (default), or cuda, cuda:N: then training, CAMs and maps alone
   --precision P        fp32 or bf16 (default: both where the processor multiplies bf16, and on cuda)
   --batch N            images of a training step (default: as in the title of the row); not in the history
   --data DIR           tagged images for data-loading and data-check (default: made pictures); not in the history

@@ -2,7 +2,7 @@
 import type { Precision } from '../src/torch/index.ts'
 import { BUSY, busyLine, coresInUse } from './busy.ts'
 import { compareWith, comparisonLines } from './compare.ts'
-import { appendHistory, entryOf, openHistory } from './history.ts'
+import { appendHistory, type Entry, entryOf, openHistory } from './history.ts'
 import { type Machine, machineLine, thisMachine } from './machine.ts'
 import type { BenchOptions } from './options.ts'
 import type { Row, RowResult } from './row.ts'
@@ -14,46 +14,40 @@ interface Measured {
   readonly row: Row
   readonly result: RowResult
   readonly inUse: number
+  readonly entry: Entry
 }
 
-/** Measures the rows and appends them to the history; the text for stdout, and what went wrong with single rows. */
+/** Measures the rows, each appended to the history when it is done; the text for stdout, and what went wrong with single rows. */
 export async function runBench(
   rows: readonly Row[],
   options: BenchOptions,
 ): Promise<{ text: string; failures: readonly string[] }> {
-  const { commit, path, entries: history } = await openHistory(options.history) // a broken line is said before minutes of work
-  const machine = thisMachine()
-  const { measured, failures } = await measureAll(rows, options)
-  const { device } = options
+  const history = await openHistory(options.history) // a broken line is said before minutes of work
   const run = {
-    ...(commit ?? { commit: 'none', dirty: false }),
+    ...(history.commit ?? { commit: 'none', dirty: false }),
     date: new Date().toISOString(),
-    machine,
-    device,
+    machine: thisMachine(),
   }
-  const entries = measured.map(({ result, inUse }) => entryOf(result, { ...run, busy: inUse > BUSY }))
-  if (options.record && path !== undefined) await appendHistory(path, entries)
-  const lines = options.comparable ? comparisonLines(compareWith(entries, history)) : []
-  return { text: options.json ? json(run, measured) : report(machine, measured, lines), failures }
-}
-
-async function measureAll(
-  rows: readonly Row[],
-  options: BenchOptions,
-): Promise<{ measured: readonly Measured[]; failures: readonly string[] }> {
   const measured: Measured[] = []
   const failures: string[] = []
-  for (const row of rows)
+  for (const row of rows.filter(({ byPrecision }) => byPrecision || options.device === 'cpu'))
     for (const precision of row.byPrecision ? options.precisions : (['fp32'] as const)) {
       const inUse = await coresInUse({ seconds: options.quick ? 0.2 : 1 })
       const name = row.byPrecision ? `${row.name} ${precision}` : row.name
       try {
-        measured.push({ row, inUse, result: await measureOne(row, { precision, name, options }) })
+        const result = await measureOne(row, { precision, name, options })
+        const entry = entryOf(result, { ...run, device: options.device, busy: inUse > BUSY })
+        measured.push({ row, result, inUse, entry })
+        if (options.record && history.path !== undefined) await appendHistory(history.path, [entry])
       } catch (error) {
         failures.push(`${name}: ${error instanceof Error ? error.message : error}`)
       }
     }
-  return { measured, failures }
+  const entries = measured.map(({ entry }) => entry)
+  const compared = options.comparable ? comparisonLines(compareWith(entries, history.entries)) : []
+  const { device } = options
+  const text = options.json ? json({ ...run, device }, measured) : report(run.machine, measured, compared)
+  return { text, failures }
 }
 
 function measureOne(

@@ -50,7 +50,7 @@ function cells({ row, precision, value, unit, share, floor, peer }: RowResult, b
     precision ?? ABSENT,
     `${shown(value)} ${unit}`,
     share === null ? ABSENT : `${(100 * share).toFixed(share < 0.095 ? 1 : 0)} % ${floor}`,
-    peer === null ? ABSENT : `${peer.authors ? 'authors, ' : ''}${peer.name}: ${shown(peer.value)}`,
+    peer === null ? ABSENT : `${peer.name}: ${shown(peer.value)}`,
     peer === null ? ABSENT : `${shown(peer.ratio)}x`,
     peer === null || peer.memory === null ? ABSENT : `${peer.memory.toFixed(2)}x`,
     bars.length === 0 ? ABSENT : bars.map(barText).join(', '),

@@ -43,7 +43,8 @@ export async function authorsPeer(
     }
   }
   if (python === undefined) return { missing: NO_TORCH }
-  return { ...(await started(script, { python, args: [clone, ...args] }, conditions)), authors: true }
+  const peer = await started(script, { python, args: [clone, ...args] }, conditions)
+  return { ...peer, name: `authors' code, ${peer.name}`, authors: true }
 }
 
 /** bench/peers/plain.py, in the same precision; without arguments there is no peer. */

@@ -1,7 +1,7 @@
 /** @file data-check: `tagmask data check` of images and masks, against sharp's bare decode of the same files. */
 import { resolve } from 'node:path'
 import { checkData } from '../../src/pipeline/check/check-data.ts'
-import { decodeFloor, openImages } from '../image-files.ts'
+import { decodeFloor, openImages } from '../files.ts'
 import type { Row } from '../row.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 

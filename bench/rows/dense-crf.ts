@@ -6,7 +6,7 @@ import { denseCrf, denseCrfBatch } from '../../src/refine/dense-crf.ts'
 import { threads } from '../../src/torch/index.ts'
 import { largestDifference } from '../difference.ts'
 import { labelScores, photograph } from '../made-images.ts'
-import { findPython, pythonVersion, startPython } from '../python-server.ts'
+import { findPython, startPython } from '../python-server.ts'
 import type { Conditions, MissingPeer, Peer, Row } from '../row.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 
@@ -56,7 +56,7 @@ async function pydensecrf(
   if (python === undefined) return { missing: `give a python with pydensecrf: ${PYTHON}=PYTHON` }
   const server = await startPython('dense-crf.py', { python, args, threads: 1 })
   return {
-    name: `pydensecrf, numpy ${pythonVersion(python, 'numpy')}`,
+    name: 'pydensecrf',
     async run() {
       const { seconds } = await server.run()
       return { seconds: images * seconds }

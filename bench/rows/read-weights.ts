@@ -1,11 +1,11 @@
 /** @file read-weights/KIND: an 88 MB checkpoint of DeiT-S's shapes read, beside torch.load, against reading its bytes; from the page cache. */
 import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readWhole } from '../../src/io/read-range.ts'
 import { writeSafetensors } from '../../src/io/safetensors.ts'
 import { fromFloat32, type TensorData } from '../../src/io/tensor-data.ts'
 import { readWeights } from '../../src/io/weights.ts'
 import { legacyCheckpoint, zipCheckpoint } from '../../test/checkpoints.ts'
+import { bytesFloor } from '../files.ts'
 import type { Conditions, MissingPeer, Peer, Row } from '../row.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { type StartedPeer, torchPeer } from '../torch-peers.ts'
@@ -33,14 +33,7 @@ function weightsRow(kind: string, write: (file: string, weights: Weights) => Pro
         amount: statSync(file).size / 1e6,
         ours: () => readWeights(file),
         peer,
-        floor: {
-          name: 'its bytes',
-          async seconds() {
-            const begin = performance.now()
-            await readWhole(file)
-            return (performance.now() - begin) / 1000
-          },
-        },
+        floor: bytesFloor([file]),
         close() {
           if ('close' in peer) peer.close()
           folder.remove()

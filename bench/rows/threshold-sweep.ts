@@ -9,9 +9,10 @@ import { fromFloat32 } from '../../src/io/tensor-data.ts'
 import { camFile, writeCams } from '../../src/pipeline/images/cam-file.ts'
 import { loadRecipe } from '../../src/pipeline/recipe/load.ts'
 import { runFolder } from '../../src/pipeline/run/run-folder.ts'
+import type { StageContext } from '../../src/pipeline/run/stage.ts'
 import { sweepImages } from '../../src/pipeline/stages/evaluate/evaluate.ts'
 import { silentLog } from '../../src/train/log.ts'
-import { memoryFloor } from '../floors.ts'
+import { bytesFloor } from '../files.ts'
 import { blobs } from '../made-images.ts'
 import { findPython, pythonVersion, startPython } from '../python-server.ts'
 import type { MissingPeer, Peer, Row } from '../row.ts'
@@ -39,19 +40,25 @@ export const thresholdSweep: Row = {
       ? { width: 50, height: 38, images: 40, own: 8 }
       : { width: 500, height: 375, images: 1103, own: 64 }
     const folder = temporaryFolder()
-    const { dataset, maps, planes } = await writeMaps(folder.path, made)
+    const { dataset, maps } = await writeMaps(folder.path, made)
     const { recipe } = await loadRecipe('mctformer_demo')
-    const { signal } = new AbortController()
-    const context = { recipe, dataset, run: runFolder(folder.path), log: silentLog(), signal }
+    const context: StageContext = {
+      recipe,
+      dataset,
+      valDataset: undefined,
+      run: runFolder(folder.path),
+      log: silentLog(),
+      signal: new AbortController().signal,
+    }
     const peer = await perThreshold(folder.path, made)
     return {
       amount: made.images,
       async ours() {
-        const { sweep } = await sweepImages(context as never, dataset, { folder: maps })
+        const { sweep } = await sweepImages(context, dataset, { folder: maps })
         if (sweepCurve(sweep).length !== THRESHOLDS) throw new Error(`not at ${THRESHOLDS} thresholds`)
       },
       peer,
-      floor: memoryFloor(((4 * planes + made.own) * made.width * made.height * made.images) / made.own),
+      floor: bytesFloor(dataset.samples.flatMap(sample => [camFile(maps, sample), sample.mask!])),
       close() {
         if ('close' in peer) peer.close()
         folder.remove()
@@ -60,11 +67,11 @@ export const thresholdSweep: Row = {
   },
 }
 
-/** CAMs and masks for us; the same for the peer in a folder of its own. `planes`: CAMs of the images with contents of their own. */
+/** CAMs and masks for us; the same for the peer in a folder of its own. */
 async function writeMaps(
   folder: string,
   { width, height, images, own }: Made,
-): Promise<{ dataset: Dataset; maps: string; planes: number }> {
+): Promise<{ dataset: Dataset; maps: string }> {
   const [maps, masks, theirs] = ['maps', 'masks', 'theirs'].map(name => join(folder, name)) as [
     string,
     string,
@@ -74,7 +81,6 @@ async function writeMaps(
   const mask = (id: number): string => join(masks, `${id}.png`)
   const classesOf = (i: number): number[] =>
     Array.from({ length: 1 + (i % 3) }, (_, k) => (5 * i + 7 * k) % CLASSES)
-  let planes = 0
   for (let i = 0; i < images; i++) {
     const id = String(i)
     if (i >= own) {
@@ -83,7 +89,6 @@ async function writeMaps(
       continue
     }
     const classes = classesOf(i)
-    planes += classes.length
     const cam = blobs(classes.length, { width, height }, i + 1)
     const data = cam.subarray(0, width * height)
     const labels = Uint8Array.from(data, value => (value > 0.5 ? classes[0]! + 1 : value > 0.48 ? 255 : 0))
@@ -107,7 +112,6 @@ async function writeMaps(
   return {
     dataset: { name: 'made', root: folder, split: 'train', classes, samples, warnings: [] },
     maps,
-    planes,
   }
 }
 

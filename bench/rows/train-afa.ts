@@ -25,7 +25,7 @@ export const trainAfa = trainingRow({
     const network = method.network as Afa
     return {
       method,
-      optimiser: adamw(afaGroups(network, { weightDecay: 0.01 })),
+      optimiser: () => adamw(afaGroups(network, { weightDecay: 0.01 })),
       lr: 1e-5,
       losses: batch => afaLosses(network, batch, { labels: { iterations: 10 }, at: { step: LAST_PHASE } }),
     }

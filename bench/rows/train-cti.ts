@@ -10,7 +10,7 @@ export const trainCti = trainingRow({
   quick: { side: 64, batch: 2 },
   build({ side }) {
     const method = cti(side)
-    const optimiser = adamw(method.parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
+    const optimiser = () => adamw(method.parameterGroups({ weightDecay: 0.05, decays: 'weights' }))
     return { method, optimiser, lr: 1e-4, views: 1 }
   },
   authors: ({ side, batch }) => [String(side), tagList(batch)],

@@ -12,7 +12,7 @@ export const trainMctformer = trainingRow({
   ...SIZES,
   build({ side }) {
     const method = mctformer(side)
-    return { method, optimiser: adamw(method.parameterGroups(DECAY)), lr: 1e-4 }
+    return { method, optimiser: () => adamw(method.parameterGroups(DECAY)), lr: 1e-4 }
   },
   plain: true,
 })
@@ -24,7 +24,7 @@ export const trainMctformerPlus = trainingRow({
   ...SIZES,
   build({ side }) {
     const method = mctformer(side, 'plus')
-    return { method, optimiser: adamw(method.parameterGroups(DECAY)), lr: 1e-4 }
+    return { method, optimiser: () => adamw(method.parameterGroups(DECAY)), lr: 1e-4 }
   },
   authors: ({ side, batch }) => [String(side), tagList(batch)],
 })

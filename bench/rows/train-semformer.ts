@@ -12,7 +12,7 @@ export const trainSemformer = trainingRow({
     const method = semformer(side)
     return {
       method,
-      optimiser: sgd(method.parameterGroups({ weightDecay: 5e-4, decays: 'weights' })),
+      optimiser: () => sgd(method.parameterGroups({ weightDecay: 5e-4, decays: 'weights' })),
       lr: 0.005,
     }
   },

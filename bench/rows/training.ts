@@ -32,7 +32,8 @@ export interface TrainingSteps {
   readonly quick: StepSize
   readonly build: (size: StepSize) => {
     readonly method: Method
-    readonly optimiser: Optimiser
+    /** Made once the network is on its device. */
+    readonly optimiser: () => Optimiser
     readonly lr: number
     /** Further views of each image. */
     readonly views?: number
@@ -125,8 +126,9 @@ function ourStep(
 ): () => void {
   checkDevice(device)
   manualSeed(1)
-  const { method, optimiser, lr, views = 0, losses } = build(size)
+  const { method, optimiser: makeOptimiser, lr, views = 0, losses } = build(size)
   for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
+  const optimiser = makeOptimiser()
   const batch = taggedBatch(size, { views, device })
   const forward = losses ?? ((given: ClassBatch) => method.losses(given, { epoch: 0, step: 0 }))
   return () =>

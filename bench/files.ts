@@ -1,9 +1,10 @@
-/** @file The image files of rows that read them: a folder that was given, or made pictures. */
+/** @file The files of rows that read some: a folder of images that was given, or made pictures; the bare reading and decoding. */
 import { readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { type Dataset, listSplits, openDataset } from '../src/data/dataset.ts'
+import { readWhole } from '../src/io/read-range.ts'
 import { inParallel } from '../src/pipeline/images/in-parallel.ts'
 import { writeTaggedFolder } from './made-images.ts'
 import type { Floor } from './row.ts'
@@ -43,6 +44,18 @@ export function decodeFloor(files: readonly string[]): Floor {
     async seconds() {
       const begin = performance.now()
       await inParallel(files, decode, { atOnce: 2 * availableParallelism() })
+      return (performance.now() - begin) / 1000
+    },
+  }
+}
+
+/** Reading the bytes of files, one after another. */
+export function bytesFloor(files: readonly string[]): Floor {
+  return {
+    name: 'its bytes',
+    async seconds() {
+      const begin = performance.now()
+      for (const file of files) await readWhole(file)
       return (performance.now() - begin) / 1000
     },
   }
