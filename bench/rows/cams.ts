@@ -1,6 +1,14 @@
 /** @file cams/METHOD: CAMs of an image and its flip, refined by patch affinity, beside the same in plain PyTorch. */
 import type { Method } from '../../src/methods/index.ts'
-import { autocast, checkDevice, countMultiplyAdds, manualSeed, ops, scope } from '../../src/torch/index.ts'
+import {
+  autocast,
+  checkDevice,
+  countMultiplyAdds,
+  holdCasts,
+  manualSeed,
+  ops,
+  scope,
+} from '../../src/torch/index.ts'
 import { productsFloor } from '../floors.ts'
 import type { Row } from '../row.ts'
 import { plainPeer } from '../torch-peers.ts'
@@ -48,9 +56,10 @@ function camsRow(method: string, { title, build }: { title: string; build: (side
       const classes = Array.from({ length: CLASSES }, (_, k) => k)
       const ours = (): void =>
         scope(() => {
-          const made = autocast({ precision, device }, () => imageCams([image], { classes }))
-          made.select(0, 0).mean().item() // waits for a GPU
+          const [made] = autocast({ precision, device }, () => imageCams([{ views: [image], classes }]))
+          made!.select(0, 0).mean().item() // waits for a GPU
         })
+      const release = holdCasts() // as the stages do
       const { total } = countMultiplyAdds(ours)
       return {
         amount: 1,
@@ -58,7 +67,10 @@ function camsRow(method: string, { title, build }: { title: string; build: (side
         memory: 'process',
         peer,
         floor: productsFloor(total, { precision, device }),
-        ...('close' in peer ? { close: peer.close } : {}),
+        close() {
+          release()
+          if ('close' in peer) peer.close()
+        },
       }
     },
   }

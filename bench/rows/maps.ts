@@ -5,7 +5,7 @@ import { loadRecipe } from '../../src/pipeline/recipe/load.ts'
 import { runFolder } from '../../src/pipeline/run/run-folder.ts'
 import type { StageContext } from '../../src/pipeline/run/stage.ts'
 import { mapsStage } from '../../src/pipeline/stages/maps/maps.ts'
-import { checkDevice, countMultiplyAdds, manualSeed, ops } from '../../src/torch/index.ts'
+import { checkDevice, countMultiplyAdds, manualSeed, ops, scope } from '../../src/torch/index.ts'
 import { saveWeights } from '../../src/train/checkpoint.ts'
 import { silentLog } from '../../src/train/log.ts'
 import { MADE, openImages, SMALL } from '../files.ts'
@@ -68,7 +68,7 @@ async function randomWeights(
     await saveWeights(trainedWeights(recipe, run), method.network, {})
     method.network.eval()
     const image = ops.randn([1, 3, height, width], { device: recipe.device })
-    return countMultiplyAdds(() => method.imageCams([image], { classes: [0] }).dispose()).total
+    return scope(() => countMultiplyAdds(() => method.imageCams([{ views: [image], classes: [0] }])).total)
   } finally {
     method.network.dispose()
   }
