@@ -1,4 +1,5 @@
 /** @file The machine that a measurement is of. */
+import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus } from 'node:os'
 import { describe, threads } from '../src/torch/index.ts'
 
@@ -17,11 +18,27 @@ export interface Machine {
 export function thisMachine(): Machine {
   const { version, mkl, openblas, openblasCore } = describe()
   return {
-    processor: cpus()[0]?.model.trim() || 'unknown',
+    processor: processorName(cpus()[0]?.model ?? '', cpuinfo()),
     cores: availableParallelism(),
     threads: threads(),
     libtorch: version,
     blas: mkl ? 'MKL' : (openblasCore ?? openblas ?? 'none'),
+  }
+}
+
+/** Its name with family and model: on virtual machines several generations share a name. `cpuinfo`: of /proc. */
+export function processorName(name: string, cpuinfo: string): string {
+  const of = (key: string): string | undefined => new RegExp(`^${key}\\s*: (\\d+)$`, 'm').exec(cpuinfo)?.[1]
+  const [family, model] = [of('cpu family'), of('model')]
+  const title = name.trim() || 'unknown'
+  return family === undefined || model === undefined ? title : `${title} (family ${family}, model ${model})`
+}
+
+function cpuinfo(): string {
+  try {
+    return readFileSync('/proc/cpuinfo', 'utf8')
+  } catch {
+    return ''
   }
 }
 

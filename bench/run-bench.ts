@@ -24,8 +24,8 @@ export async function runBench(
 ): Promise<{ text: string; failures: readonly string[] }> {
   const history = await openHistory(options.history) // a broken line is said before minutes of work
   const run = {
-    ...(history.commit ?? { commit: 'none', dirty: false }),
     date: new Date().toISOString(),
+    ...(history.commit ?? { commit: 'none', dirty: false }),
     machine: thisMachine(),
   }
   const measured: Measured[] = []
