@@ -18,7 +18,11 @@ const STORAGE: Readonly<Partial<Record<DType, string>>> = {
 /** A state dict as a zip; `under`: the key that holds it. */
 export function zipCheckpoint(weights: Weights, { under }: { under?: string } = {}): Buffer {
   const storages = [...weights.values()].map(({ data }, key) => ({ name: `archive/data/${key}`, data }))
-  return alignedZip([{ name: 'archive/data.pkl', data: bytesOf(pickle(weights, under)) }, ...storages])
+  const records = [
+    { name: 'archive/data.pkl', data: bytesOf(pickle(weights, under)) },
+    { name: 'archive/version', data: bytesOf('3\n') },
+  ]
+  return alignedZip([...records, ...storages])
 }
 
 /** A state dict in the form before 1.6. */
@@ -26,7 +30,7 @@ export function legacyCheckpoint(weights: Weights, { under }: { under?: string }
   const magic = Buffer.from('6cfc9c46f9206aa85019', 'hex')
   const system = dictionary([[text('little_endian'), '\x88']])
   const keys = `\x80\x02](${[...weights.keys()].map((_, key) => text(String(key))).join('')}e.`
-  const head = [`\x80\x02${long(magic)}.`, '\x80\x02M\xe9\x03.', system, pickle(weights, under), keys]
+  const head = [`\x80\x02${long(magic)}.`, '\x80\x02M\xe9\x03.', system, pickle(weights, under, 'N'), keys]
   const storages = [...weights.values()].flatMap(({ dtype, data }) => {
     const count = Buffer.alloc(8)
     count.writeBigInt64LE(BigInt(data.byteLength / itemSize(dtype)))
@@ -35,12 +39,13 @@ export function legacyCheckpoint(weights: Weights, { under }: { under?: string }
   return Buffer.concat([bytesOf(head.join('')), ...storages])
 }
 
-function pickle(weights: Weights, under: string | undefined): string {
+/** `view`: what the form before 1.6 says of each storage besides, None of those that are no part of another. */
+function pickle(weights: Weights, under: string | undefined, ...view: readonly string[]): string {
   const items = [...weights].map(([name, { dtype, shape, data }], key): [string, string] => [
     text(name),
     call(
       global('torch._utils', '_rebuild_tensor_v2'),
-      `${tuple(text('storage'), global('torch', STORAGE[dtype]!), text(String(key)), text('cpu'), int(data.byteLength / itemSize(dtype)))}Q`,
+      `${tuple(text('storage'), global('torch', STORAGE[dtype]!), text(String(key)), text('cpu'), int(data.byteLength / itemSize(dtype)), ...view)}Q`,
       int(0),
       tuple(...shape.map(int)),
       tuple(...rowMajor(shape).map(int)),

@@ -10,26 +10,36 @@ export interface Speed {
   readonly bf16: number
 }
 
-/** Best of a few products [3456, 384] x [384, 1536] in each precision; takes about half a second. */
+const SHAPE = { rows: 3456, inner: 384, columns: 1536 }
+
+/** Products of that shape in each precision on the CPU; takes about half a second. */
 export function measureProducts({ repeats = 12 }: { repeats?: number } = {}): Speed {
-  const [rows, inner, columns] = [3456, 384, 1536]
-  const best = (dtype: 'float32' | 'bfloat16'): number =>
-    scope(() => {
-      const a = ops.toDtype(ops.randn([rows, inner]), dtype)
-      const b = ops.toDtype(ops.randn([inner, columns]), dtype)
-      const seconds = Array.from({ length: repeats }, () => {
-        const start = process.hrtime.bigint()
-        ops.mm(a, b).dispose()
-        return Number(process.hrtime.bigint() - start) / 1e9
-      })
-      return (2 * rows * inner * columns) / Math.min(...seconds) / 1e9
-    })
   return {
     version: native.describe().version,
     threads: native.threads(),
-    fp32: best('float32'),
-    bf16: best('bfloat16'),
+    fp32: productSpeed('float32', { repeats }),
+    bf16: productSpeed('bfloat16', { repeats }),
   }
+}
+
+/** GFLOP/s of a product [3456, 384] x [384, 1536], the best of `repeats`. */
+export function productSpeed(
+  dtype: 'float32' | 'bfloat16',
+  { repeats = 12, device = 'cpu' }: { repeats?: number; device?: string } = {},
+): number {
+  const { rows, inner, columns } = SHAPE
+  return scope(() => {
+    const a = ops.toDtype(ops.randn([rows, inner], { device }), dtype)
+    const b = ops.toDtype(ops.randn([inner, columns], { device }), dtype)
+    const seconds = Array.from({ length: repeats }, () => {
+      const start = process.hrtime.bigint()
+      const product = ops.mm(a, b)
+      if (device !== 'cpu') product.select(0, 0).select(0, 0).item() // waits for it
+      product.dispose()
+      return Number(process.hrtime.bigint() - start) / 1e9
+    })
+    return (2 * rows * inner * columns) / Math.min(...seconds) / 1e9
+  })
 }
 
 // Run as a program by `doctor`, once for each libtorch, because one process loads one.

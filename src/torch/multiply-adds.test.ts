@@ -66,4 +66,23 @@ describe('multiply-adds', () => {
       expect(countMultiplyAdds(() => backward(loss)).total).toBe(0)
     })
   })
+
+  test('with derivatives a recorded product counts again for each factor with a gradient, what is in a sum does not', () => {
+    scope(() => {
+      const learned = (...shape: number[]): Tensor => {
+        const made = ops.rand(shape)
+        made.requiresGrad = true
+        return made
+      }
+      const [a, b, w] = [ops.rand([5, 3]), learned(3, 6), learned(5, 3)]
+      const count = (body: () => unknown) => countMultiplyAdds(body, { derivatives: true }).total
+      expect(count(() => ops.mm(a, ops.rand([3, 6])))).toBe(90)
+      expect(count(() => ops.mm(a, b))).toBe(2 * 90)
+      expect(count(() => ops.mm(w, b))).toBe(3 * 90)
+      expect(count(() => noGrad(() => ops.mm(w, b)))).toBe(90)
+      expect(count(() => ops.addmm(learned(6), a, b))).toBe(2 * 90)
+      expect(count(() => ops.linear(a, learned(6, 3), { bias: learned(6) }))).toBe(2 * 90)
+      expect(countMultiplyAdds(() => ops.mm(w, b)).total).toBe(90)
+    })
+  })
 })

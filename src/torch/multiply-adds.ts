@@ -1,5 +1,6 @@
 /** @file Multiply-adds of a network, counted from the shapes of each operator at the dispatcher's entry. */
 import { elementCount } from '../io/tensor-data.ts'
+import { isRecording } from './autograd.ts'
 import { type Handle, native } from './native.ts'
 import { watchCalls } from './operator.ts'
 import type { Tensor } from './tensor.ts'
@@ -42,15 +43,27 @@ const COUNTS: ReadonlyMap<string, Count> = new Map<string, Count>([
   ],
 ])
 
+/** How many of the two factors have a gradient; what is added to a product comes before them. */
+function gradients(name: string, args: readonly unknown[]): number {
+  const first = /^aten::(add|badd)/.test(name) ? 1 : 0
+  return args.slice(first, first + 2).filter(factor => (factor as Tensor).requiresGrad === true).length
+}
+
 /**
  * Runs `body` and counts. Operators that TypeScript calls are seen: all of a forward pass, and of backward what the derivatives
- * by hand call. An `async` body is counted to its first await.
+ * by hand call; with `derivatives` also those that autograd's own backward of what is recorded here takes, a product for each
+ * factor with a gradient. An `async` body is counted to its first await.
  */
-export function countMultiplyAdds<T>(body: () => T): { readonly result: T } & MultiplyAdds {
+export function countMultiplyAdds<T>(
+  body: () => T,
+  { derivatives = false }: { derivatives?: boolean } = {},
+): { readonly result: T } & MultiplyAdds {
   const counts = new Map<string, number>()
   const result = watchCalls((op, args, made) => {
     const count = COUNTS.get(op.name)?.(args, () => elementCount(native.shape(made as Handle)))
-    if (count !== undefined) counts.set(op.name, (counts.get(op.name) ?? 0) + count)
+    if (count === undefined) return
+    const times = derivatives && isRecording() ? 1 + gradients(op.name, args) : 1
+    counts.set(op.name, (counts.get(op.name) ?? 0) + times * count)
   }, body)
   const byOperator = new Map([...counts].sort(([, a], [, b]) => b - a))
   return { result, total: [...counts.values()].reduce((sum, count) => sum + count, 0), byOperator }

@@ -1,11 +1,8 @@
-"""MCTformer-V2, WeakTr and CTI at DeiT-S width in plain PyTorch: the other side of the benchmark. Prints one JSON line.
+"""MCTformer-V2, WeakTr and CTI at DeiT-S width in plain PyTorch.
 
-python3 bench/reference.py --method mctformer|weaktr|cti --task train|maps --precision fp32|bf16 --seconds 20 --threads 2
+plain.py --method mctformer|weaktr|cti --task train|maps --precision fp32|bf16 --side 224 --batch 16 --device cpu|cuda
 """
 import argparse
-import json
-import resource
-import time
 
 import torch
 import torch.nn.functional as F
@@ -40,7 +37,7 @@ class Block(nn.Module):
         if not self.training or self.drop_path == 0:
             return x
         keep = 1 - self.drop_path
-        return x.div(keep) * (keep + torch.rand(x.shape[0], 1, 1)).floor_()
+        return x.div(keep) * (keep + torch.rand(x.shape[0], 1, 1, device=x.device)).floor_()
 
     def forward(self, x):
         o, weights = self.attn(self.norm1(x))
@@ -83,8 +80,8 @@ class MCTformerV2(nn.Module):
 class WeakTr(MCTformerV2):
     """As its authors write it: the attention of all layers kept, stacked, copied, weighted twice (models.py, AAF.py)."""
 
-    def __init__(self, dim=384, depth=12, heads=6):
-        super().__init__(dim, depth, heads)
+    def __init__(self, dim=384, depth=12, heads=6, side=14):
+        super().__init__(dim, depth, heads, side=side)
         count, d = depth * heads, dim // heads
         self.heads = heads
         self.among = nn.Sequential(
@@ -125,8 +122,8 @@ def stretch(maps):
 class CTI(MCTformerV2):
     """As its authors write it: four whole passes a step, the attention of all layers kept and stacked (model_CTI.py)."""
 
-    def __init__(self, dim=384, classes=20):
-        super().__init__(dim=dim, classes=classes + 1)
+    def __init__(self, dim=384, classes=20, side=14):
+        super().__init__(dim=dim, classes=classes + 1, side=side)
         self.one, self.background = nn.Parameter(torch.randn(1, 1, dim) * 0.02), nn.Parameter(torch.zeros(1, 1, dim))
         self.tokenizer = nn.Sequential(nn.Linear(dim, 5 * dim), nn.ReLU(), nn.Linear(5 * dim, (classes + 1) * dim))
         self.store = [[] for _ in range(classes)]
@@ -169,7 +166,7 @@ class CTI(MCTformerV2):
         for image, index in torch.nonzero(targets):
             token = F.layer_norm(own[image, 1 + index].detach()[None], [own.shape[-1]])[0]
             self.store[index] = [*self.store[index], token][-30:]
-        means = torch.stack([torch.stack(s).mean(0) if s else torch.zeros(own.shape[-1]) for s in self.store])
+        means = torch.stack([torch.stack(s).mean(0) if s else own.new_zeros(own.shape[-1]) for s in self.store])
         given = own[:, 1:] * (1 - targets[..., None]) + means * targets[..., None]
         infused = self.run(images, given.detach())[3]
         return loss + (stretch(cams)[:, 1:] - stretch(infused)[:, 1:]).abs().mean()
@@ -178,13 +175,13 @@ class CTI(MCTformerV2):
         return F.interpolate(self.run(view, layers=12)[6].float(), view.shape[-2:], mode='bilinear')[0]
 
 
-def train(model, batch):
+def train(model, args):
     decay = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]
     optimiser = torch.optim.AdamW([{'params': rest, 'weight_decay': 0.0}, {'params': decay}], lr=1e-4, weight_decay=0.05)
-    images, targets = torch.randn(batch, 3, 224, 224), (torch.rand(batch, 20) < 0.1).float()
-
-    second = torch.randn(batch, 3, 224, 224) if isinstance(model, CTI) else None
+    shape, on = (args.batch, 3, args.side, args.side), {'device': args.device}
+    images, targets = torch.randn(shape, **on), (torch.rand(args.batch, 20, **on) < 0.1).float()
+    second = torch.randn(shape, **on) if isinstance(model, CTI) else None
 
     def step(autocast):
         if isinstance(model, CTI):
@@ -200,16 +197,17 @@ def train(model, batch):
         loss.backward()
         optimiser.step()
 
-    return step, batch
+    return step
 
 
-def maps(model):
+def maps(model, args):
     model.eval()
-    image = torch.randn(1, 3, 375, 500)
+    size = (args.height, args.width)
+    image = torch.randn(1, 3, *size, device=args.device)
 
     def one(view):
         if isinstance(model, WeakTr):
-            return F.interpolate(model.fused(view)[1].float(), (375, 500), mode='bilinear', align_corners=False)[0]
+            return F.interpolate(model.fused(view)[1].float(), size, mode='bilinear', align_corners=False)[0]
         if isinstance(model, CTI):
             return model.cams(view)
         y, _, patch_maps, attentions = model(view)
@@ -220,7 +218,7 @@ def maps(model):
         cams = attention * F.relu(patch_maps.float())
         affinity = mean[:, :, c:, c:].sum(0)
         refined = (affinity.unsqueeze(1) @ cams.reshape(1, c, -1, 1)).reshape(1, c, h, w)
-        return F.interpolate(refined, (375, 500), mode='bilinear', align_corners=False)[0]
+        return F.interpolate(refined, size, mode='bilinear', align_corners=False)[0]
 
     def step(autocast):
         with torch.no_grad(), autocast():
@@ -228,36 +226,26 @@ def maps(model):
             low, high = total.amin((1, 2), True), total.amax((1, 2), True)
             return (total - low) / (high - low + 1e-8)
 
-    return step, 1
+    return step
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--method', choices=['mctformer', 'weaktr', 'cti'], default='mctformer')
-    parser.add_argument('--task', choices=['train', 'maps'], required=True)
-    parser.add_argument('--precision', choices=['fp32', 'bf16'], default='fp32')
-    parser.add_argument('--seconds', type=float, default=20)
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--batch', type=int, default=16)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    model = {'mctformer': MCTformerV2, 'weaktr': WeakTr, 'cti': CTI}[args.method]()
-    step, images = train(model, args.batch) if args.task == 'train' else maps(model)
-
-    def autocast():
-        return torch.autocast('cpu', dtype=torch.bfloat16, enabled=args.precision == 'bf16')
-
-    for _ in range(2):
-        step(autocast)
-    times, end = [], time.time() + args.seconds
-    while time.time() < end or len(times) < 3:
-        start = time.time()
-        step(autocast)
-        times.append(time.time() - start)
-    times.sort()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({'rate': images / times[len(times) // 2], 'peak': peak, 'torch': torch.__version__}))
+parser = argparse.ArgumentParser()
+parser.add_argument('--method', choices=['mctformer', 'weaktr', 'cti'], default='mctformer')
+parser.add_argument('--task', choices=['train', 'maps'], required=True)
+parser.add_argument('--precision', choices=['fp32', 'bf16'], default='fp32')
+parser.add_argument('--side', type=int, default=224)
+parser.add_argument('--width', type=int, default=500)
+parser.add_argument('--height', type=int, default=375)
+parser.add_argument('--batch', type=int, default=16)
+parser.add_argument('--device', default='cpu')
+args = parser.parse_args()
+torch.manual_seed(0)
+device = torch.device(args.device)
+model = {'mctformer': MCTformerV2, 'weaktr': WeakTr, 'cti': CTI}[args.method](side=args.side // 16).to(device)
+work = train(model, args) if args.task == 'train' else maps(model, args)
 
 
-main()
+def step():
+    work(lambda: torch.autocast(device.type, dtype=torch.bfloat16, enabled=args.precision == 'bf16'))
+    if device.type == 'cuda':
+        torch.cuda.synchronize()
