@@ -95,6 +95,11 @@ export function builtAddons(): readonly BuiltAddon[] {
   return fitting
 }
 
+// A thread that waits for the others spins for milliseconds unless told; beside a busy neighbour that is most of the time.
+function chooseWaiting(): void {
+  if (process.env.OMP_WAIT_POLICY === undefined) process.env.GOMP_SPINCOUNT ??= '5000'
+}
+
 // OpenBLAS 0.3.21 does not know newer AVX-512 processors and falls back to AVX2 kernels: name one that it knows.
 function chooseKernels(): void {
   if (process.platform !== 'linux' || !existsSync('/proc/cpuinfo')) return
@@ -111,6 +116,7 @@ function load(): Native {
   const [first] = builtAddons()
   const path = first!.addon
   chooseKernels()
+  chooseWaiting()
   const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot(), path)) as Native
   // libtorch takes one thread on a two-core machine.
   addon.startThreads(threads)
