@@ -21,13 +21,13 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['run', `${STAGE} weights checkpoint select ${MACHINE} seed dry-run report`],
     ['autoencoder', `${STAGE} ${MACHINE} seed`],
     ['train', `${STAGE} weights select ${MACHINE} seed`],
-    ['maps', `${STAGE} checkpoint select ${MACHINE}`],
+    ['maps', `${STAGE} checkpoint select ${MACHINE} shard`],
     ['evaluate', STAGE],
     ['result', STAGE],
     ['affinity', `${STAGE} ${MACHINE} seed`],
-    ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
+    ['refine', `${STAGE} ${MACHINE} shard method images out alpha parameters`],
     ['segment', `${STAGE} ${MACHINE} seed`],
-    ['predict', `${STAGE} ${MACHINE} images out crf overlays`],
+    ['predict', `${STAGE} ${MACHINE} shard images out crf overlays`],
     ['report', 'data runs watch quiet json profile'],
     [
       'ablate',
@@ -57,6 +57,9 @@ describe('a command has the flags with an effect on it, and no others', () => {
 it('others are refused as unknown', async () => {
   const { code, err } = await tagmask('evaluate', 'x', '--weights', 'deit.pth')
   expect({ code, err }).toEqual({ code: 2, err: 'there is no flag --weights (--help lists all)\n' })
+  expect((await tagmask('train', 'x', '--shard', '1/2')).err).toBe(
+    'there is no flag --shard here: maps, refine, predict and export have it (--help lists all)\n',
+  )
   expect((await tagmask('report', 'x', '--force')).err).toBe('there is no flag --force (--help lists all)\n')
 })
 

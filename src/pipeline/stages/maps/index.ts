@@ -13,9 +13,10 @@ export const maps: StageDefinition = {
 
 Examples:
   tagmask maps runs/mctformer-v2_deit-ti_voc-mini
+  tagmask maps thirty --shard 2/8            (an eighth of the images: docs/shards.md)
   tagmask maps thirty --set maps.layers=6 --resume-with-changes
   tagmask maps mctformer-v2_deit-s_voc12 --data VOCdevkit/VOC2012 --checkpoint MCTformer_v2.pth`,
-    flags: ['checkpoint', 'select', 'device', 'precision', 'threads'],
+    flags: ['checkpoint', 'select', 'device', 'precision', 'threads', 'shard'],
   },
   before: () => ({ base: [train] }),
   // without the stage train, the network depends on these keys alone
@@ -30,6 +31,7 @@ Examples:
     { path: classTokens },
   ],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
+  sharded: () => undefined,
   weights: { key: 'maps.weights', flag: '--checkpoint' },
   load: async () => (await import('./maps.ts')).mapsStage,
 }

@@ -25,6 +25,7 @@ export const predict: StageDefinition = {
   ],
   filesOfImage: ({ split, id }, { run, recipe }) =>
     waysOf(recipe).map(way => predictionFile(run, { split, way, id })),
+  sharded: () => undefined,
   table: ({ predictionTable }) => predictionTable,
   load: async () => (await import('./predict.ts')).predictStage,
 }
