@@ -91,6 +91,7 @@ Examples:
       out: resolve(out),
       crf,
       overlays,
+      shard: flags.shard,
       force: flags.force ?? false,
       signal: this.signal,
       log,

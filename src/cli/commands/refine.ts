@@ -148,11 +148,13 @@ Examples:
           : { method, parameters: parameters ?? PARAMETERS.cams },
       threads: flags.threads ?? null,
       ...keysOf(flags),
+      shard: flags.shard,
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
       log,
     })
+    if (flags.shard !== undefined) return
     const text = `masks in ${fromHere(folder)}; names and colours of their labels in labels.txt`
     log.tell(text, { out: fromHere(folder) })
   },
