@@ -68,7 +68,7 @@ export async function passOver<P extends { readonly id: string }>(
   let count = total - open.length
   const progress = log.progress({ title, total, start: count })
   const lost = collectLost({ title, list, log })
-  const show = (): void => progress.update(count + lost.ids.length)
+  const show = (): void => progress.update(count + lost.count)
   try {
     await work({
       all: samples,
@@ -88,8 +88,8 @@ export async function passOver<P extends { readonly id: string }>(
     await lost.tell(total)
     for (const id of lost.ids) onLost?.({ id })
   }
-  if (signal.aborted) throw new Interrupted(`${title}, image ${count + lost.ids.length} of ${total}`)
-  if (maxLost !== null) await lost.conclude({ lost: lost.ids.length, total, maxLost })
+  if (signal.aborted) throw new Interrupted(`${title}, image ${count + lost.count} of ${total}`)
+  if (maxLost !== null) await lost.conclude({ lost: lost.count, total, maxLost })
   return lost.ids
 }
 

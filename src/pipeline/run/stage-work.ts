@@ -101,10 +101,8 @@ async function finish(
   refuseNothingMade(run, stage, { before, now: files })
   const images = imagesOf(stage, sources)
   const contents = contentsNow(stage, sources)
-  const earlier = fresh ? [] : state.notes.lost
-  const still = images.filter(
-    ({ key, id }) => earlier.includes(id) && state.notes.images[key] === contents[key],
-  )
+  const earlier = new Set(fresh ? [] : state.notes.lost)
+  const still = images.filter(({ key, id }) => earlier.has(id) && state.notes.images[key] === contents[key])
   const named = [...new Set([...lost, ...still.map(({ id }) => id)])]
   for (const { key, file } of lostImages(stage, images, { lost: named, files, run, recipe }))
     contents[key] = await sources.contents.again(file)
