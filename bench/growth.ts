@@ -24,11 +24,12 @@ const RECIPE = [
   'model={width: {embedDim: 24, depth: 2, heads: 2}, imageSize: 32, patchSize: 16, dropPath: 0}',
   'data.layout=folder',
   'data.valSplit=null',
+  'train.epochs=null',
   'train.steps=4',
   'train.batchSize=4',
   'maps={scales: [1], layers: 2, checkpoint: last}',
   'refine={method: crf, background: 0.4}',
-  'segment={backbone: model, cropSize: 32, steps: 4, batchSize: 4}',
+  'segment={backbone: model, cropSize: 32, epochs: 1, batchSize: 16}',
   'predict={scales: [1], flip: false}',
 ]
 

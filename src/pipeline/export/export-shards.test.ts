@@ -162,7 +162,7 @@ describe('what is refused', () => {
     ])
       for (const part of [{}, shard(2)])
         await expect(run({ ...change, ...part })).rejects.toThrow(
-          `${at('out.shards')} (--out): holds files of shards of another export, or with other settings; give the same flags as for those, another --out, or delete this folder`,
+          `${at('out.shards', '1-of-3.jsonl')} (--out): is of shards of another export, or with other settings; give the same flags as for those, another --out, or delete its folder`,
         )
     expect(await run({ format: 'coco' })).toBe(7) // is not made in shards
   })

@@ -75,7 +75,7 @@ export async function openShards(
       : (await lockShard(place, { work: 'export', shard, onDoubt }, async () => true))!
   try {
     const own = shard && join(folder, `${shard.index}-of-${shard.count}.jsonl`)
-    const made = await readAll(folder, settings)
+    const made = await readMade(folder, settings)
     if (own !== undefined && !(await exists(own)))
       await writeFileAtomic(own, `${JSON.stringify({ kind: KIND, settings })}\n`)
     if (shard === undefined) await removeLeftoversBelow(folder)
@@ -127,20 +127,24 @@ export function shardLine(
   return `shard ${shardText(shard)} of ${format}: ${own} of ${all} masks in ${fromHere(folder)}${but}; when all shards are done, run the same command without --shard, which puts them into ${fromHere(out)}`
 }
 
-async function readAll(folder: string, settings: string): Promise<Map<string, MadeImage[]>> {
+/** What all records of the folder name, by id. Throws InputError for a record of other settings; lines that were cut short are left out. */
+export async function readMade(folder: string, settings: string): Promise<Map<string, MadeImage[]>> {
   const made = new Map<string, MadeImage[]>()
   for (const name of (await namesIn(folder)).filter(one => RECORD.test(one))) {
     const [first = '', ...lines] = (await readFile(join(folder, name), 'utf8')).split('\n')
     const head = parsed(first)
     if (head.kind !== KIND || head.settings !== settings)
-      throw new InputError(folder, 'holds files of shards of another export, or with other settings', {
+      throw new InputError(join(folder, name), 'is of shards of another export, or with other settings', {
         field: '--out',
-        expected: 'give the same flags as for those, another --out, or delete this folder',
+        expected: 'give the same flags as for those, another --out, or delete its folder',
       })
     for (const line of lines) {
       const { id, state, files } = parsed(line)
       const isMade = typeof id === 'string' && typeof state === 'string' && isNames(files)
-      if (isMade) made.set(id, [...(made.get(id) ?? []), { id, state, files }])
+      if (!isMade) continue
+      const known = made.get(id)
+      if (known === undefined) made.set(id, [{ id, state, files }])
+      else known.push({ id, state, files })
     }
   }
   return made
