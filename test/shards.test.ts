@@ -15,7 +15,8 @@ model: { width: { embedDim: 12, depth: 3, heads: 2 }, imageSize: 32, patchSize: 
 data: { layout: folder, valSplit: val, workers: 1 }
 train: { epochs: 1, batchSize: 4 }
 maps: { scales: [1] }
-refine: { method: crf, background: 0.4, sure: {} }
+refine: { method: affinity+crf, background: 0.4, sure: {}, walk: { logt: 2 } }
+affinity: { cropSize: 32, epochs: 1, batchSize: 4 }
 segment: { backbone: model, cropSize: 32, epochs: 1, batchSize: 4 }
 predict: { scales: [1] }
 report: { images: 3 }
@@ -185,6 +186,7 @@ test('refine and predict in shards, and an export: the run is that of one proces
   }
   await done('maps', run)
   await done('evaluate', run)
+  await done('affinity', run)
   await inShards('refine', run)
   await done('segment', run)
   await inShards('predict', run)

@@ -63,6 +63,16 @@ it('others are refused as unknown', async () => {
   expect((await tagmask('report', 'x', '--force')).err).toBe('there is no flag --force (--help lists all)\n')
 })
 
+it('--shard is i/n, from 1', async () => {
+  expect((await tagmask('maps', 'x', '--shard', '0/8')).err).toBe(
+    '--shard 0/8: expected i/n with i from 1 to n, as in 2/8; where indices count from 0, add 1 (--help lists all)\n',
+  )
+  expect(await tagmask('maps', 'mctformer_demo', '--shard', '1/8', '--force')).toMatchObject({
+    code: 1,
+    err: 'error: --force: has no effect with --shard: a shard keeps what the others have made; leave it out; to make the files of maps anew, delete them first\n',
+  })
+})
+
 it('--select is for weights of a training', async () => {
   expect(await tagmask('maps', 'mctformer_demo', '--checkpoint', 'a.pth', '--select', 'tags')).toMatchObject({
     code: 1,

@@ -167,6 +167,20 @@ describe('a shard', () => {
     await release()
   })
 
+  it('of several that begin at once one begins the stage, and the others join it', async () => {
+    const run = await train()
+    await mkdir(run.maps, { recursive: true })
+    await writeFile(camFile(run.maps, { id: 'a' }), 'of another time') // no marker says of what: it is cleared
+    let begun = 0
+    const open = async () => {
+      begun++
+      return openRunFolder(root, recipeWith())
+    }
+    await Promise.all(['1/3', '2/3', '3/3'].map(text => part(text, { open })))
+    expect([begun, await names()]).toEqual([1, 'abcdefgh'])
+    expect(await readFile(camFile(run.maps, { id: 'a' }), 'utf8')).toBe('a')
+  })
+
   it('needs the stages before its own, and makes no folder without them', async () => {
     await expect(part('1/2')).rejects.toThrow(
       `${root}: the stage train is not done; run it first: tagmask train ${root}`,
