@@ -13,16 +13,16 @@ import { runContents } from './tiny-run.ts'
 const RECIPE = `method: weaktr
 model: { width: { embedDim: 12, depth: 3, heads: 2 }, imageSize: 32, patchSize: 8, fusion: { kind: aaf, reduction: 2, featReduction: 2 } }
 data: { layout: folder, valSplit: val, workers: 1 }
-train: { epochs: 1, batchSize: 4 }
+train: { epochs: 1, batchSize: 16 }
 maps: { scales: [1] }
 refine: { method: affinity+crf, background: 0.4, sure: {}, walk: { logt: 2 } }
-affinity: { cropSize: 32, epochs: 1, batchSize: 4 }
-segment: { backbone: model, cropSize: 32, epochs: 1, batchSize: 4 }
+affinity: { cropSize: 32, epochs: 1, batchSize: 16 }
+segment: { backbone: model, cropSize: 32, epochs: 1, batchSize: 16 }
 predict: { scales: [1] }
 report: { images: 3 }
 threads: 1
 `
-const IMAGES = 20
+const IMAGES = 80 // two blocks of 32 that pass through the network together, and a half
 
 let folder = ''
 const at = (...names: string[]): string => join(folder, ...names)
@@ -116,7 +116,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tagmask-shards-'))
   await mkdir(at('bin'))
   await symlink(join(repository, 'bin/tagmask'), at('bin', 'tagmask'))
-  await generateDemo(at('data'), { images: IMAGES, valImages: 6, size: 48, seed: 3 })
+  await generateDemo(at('data'), { images: IMAGES, valImages: 40, size: 48, seed: 3 })
   await writeFile(at('trained.yaml'), RECIPE)
   await done('train', 'trained.yaml', '--data', 'data')
   await done('maps', await copyOf('alone'))
@@ -136,7 +136,7 @@ test('three processes at once, two of them by deploy/, and the command without -
   ])
   for (const [i, { code, text }] of shards.entries()) {
     expect(code, text).toBe(0)
-    const own = [7, 7, 6][i]
+    const own = [32, 32, 16][i]
     expect(lastLine(text)).toBe(
       `shard ${i + 1}/3 of maps: ${own} of ${IMAGES} images; when all shards are done, run: tagmask maps ${run}`,
     )
@@ -165,9 +165,9 @@ test('a shard that is killed is started again, or left to the command without --
   while ((await readdir(at(run, 'maps'))).length < 2) await new Promise(resolve => setTimeout(resolve, 5))
   child.kill('SIGKILL')
   await ended
-  expect(lastLine(await done('maps', run, '--shard', '1/2'))).toContain('shard 1/2 of maps: 10 of 20 images')
+  expect(lastLine(await done('maps', run, '--shard', '1/2'))).toContain('shard 1/2 of maps: 48 of 80 images')
   const second = start('tagmask', ['maps', run, '--shard', '2/2'])
-  while ((await readdir(at(run, 'maps'))).length < 12) await new Promise(resolve => setTimeout(resolve, 5))
+  while ((await readdir(at(run, 'maps'))).length < 50) await new Promise(resolve => setTimeout(resolve, 5))
   second.child.kill('SIGKILL')
   await second.ended
   await done('maps', run)

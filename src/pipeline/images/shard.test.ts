@@ -36,6 +36,19 @@ describe('the parts of a list', () => {
     )
   })
 
+  it('are made of whole blocks of the list, where those are given', () => {
+    fc.assert(
+      fc.property(lists, counts, fc.integer({ min: 1, max: 7 }), (ids, count, block) => {
+        const items = named(ids)
+        const parts = Array.from({ length: count }, (_, i) => shardOf(items, { index: i + 1, count, block }))
+        expect(parts.flat().length).toBe(items.length)
+        const blockOf = (part: readonly unknown[], at: number) => part.slice(at * block, (at + 1) * block)
+        for (let at = 0; at * block < items.length; at++)
+          expect(blockOf(parts[at % count]!, Math.floor(at / count))).toEqual(blockOf(items, at))
+      }),
+    )
+  })
+
   it('hold items of one id once each', () => {
     const twins = named(['a', 'a', 'a', 'b'])
     expect(partsOf(twins, 2).flat()).toHaveLength(4)

@@ -5,6 +5,8 @@ import { InputError } from '../../errors.ts'
 export interface Shard {
   readonly index: number
   readonly count: number
+  /** Neighbours in the list that stay together, from its begin; default: every item for itself. */
+  readonly block?: number
 }
 
 /** Most parts that one list is cut into. */
@@ -43,7 +45,7 @@ export function ofShard(words: string, shard: Shard | undefined): string {
 }
 
 /**
- * Every n-th item of the list sorted by id, in the order of the list; all of them without a shard. It depends on the ids alone: the
+ * Every n-th item of the list sorted by id, in the order of the list, or every n-th block of the list; all of them without a shard. The
  * parts are disjoint and make up the whole, whatever is done already.
  */
 export function shardOf<T extends { readonly id: string }>(
@@ -51,7 +53,8 @@ export function shardOf<T extends { readonly id: string }>(
   shard: Shard | undefined,
 ): readonly T[] {
   if (shard === undefined) return items
-  const { index, count } = shard
+  const { index, count, block } = shard
+  if (block !== undefined) return items.filter((_, at) => Math.floor(at / block) % count === index - 1)
   const ids = items.map(({ id }) => id)
   const order = ids
     .map((_, at) => at)

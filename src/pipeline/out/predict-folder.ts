@@ -9,6 +9,7 @@ import { encodeLabelMap } from '../../io/indexed-png.ts'
 import { legendFiles, legendSvg } from '../../io/label-legend.ts'
 import { printable } from '../../io/printable.ts'
 import type { Log } from '../../train/log.ts'
+import { BLOCK } from '../images/image-groups.ts'
 import { exists } from '../images/image-pass.ts'
 import { labelImages } from '../images/label-images.ts'
 import { type Shard, shardOf, shardText } from '../images/shard.ts'
@@ -45,7 +46,8 @@ export interface PredictFolderOptions {
  * could not be used, or Interrupted after an abort. Nothing is written over what it did not write.
  */
 export async function predictFolder(options: PredictFolderOptions): Promise<number> {
-  const { run, recipe, images, out, crf, overlays, shard, force, signal, log } = options
+  const { run, recipe, images, out, crf, overlays, force, signal, log } = options
+  const shard = options.shard && { ...options.shard, block: BLOCK } // as they pass through the network
   const { predict, data } = recipe
   if (crf && predict.crf === null)
     throw new InputError('predict.crf', 'is null', { expected: 'leave out --crf, or set its parameters' })

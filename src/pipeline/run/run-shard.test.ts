@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Dataset } from '../../data/dataset.ts'
 import { createLog, silentLog } from '../../train/log.ts'
 import { camFile } from '../images/cam-file.ts'
+import { BLOCK } from '../images/image-groups.ts'
 import { limitsOf, passOver } from '../images/image-pass.ts'
 import { parseShard, type Shard, shardOf } from '../images/shard.ts'
 import { parseRecipe } from '../recipe/load.ts'
@@ -18,19 +19,25 @@ import { runStages } from './run-stages.ts'
 import type { Stage, StageContext, StageDefinition } from './stage.ts'
 import { readMarker } from './stage-marker.ts'
 
+// Eight blocks of images, which stay together; each has a letter.
 const dataset: Dataset = {
   name: 'tiny',
   root: '/nowhere',
   split: 'train',
   classes: ['cat'],
-  samples: [...'hgfedcba'].map(id => ({ id, image: `/nowhere/${id}.jpg`, tags: [0], mask: undefined })),
+  samples: [...'hgfedcba'].flatMap(letter =>
+    Array.from({ length: BLOCK }, (_, i) => {
+      const id = `${letter}${i}`
+      return { id, image: `/nowhere/${id}.jpg`, tags: [0], mask: undefined }
+    }),
+  ),
   warnings: [],
 }
 const signal = new AbortController().signal
 const log = silentLog()
 
 let root = ''
-/** Images whose CAMs are made, in their order. */
+/** Ids of images whose CAMs are made, in their order. */
 let made: string[] = []
 
 beforeEach(async () => {
@@ -41,11 +48,13 @@ afterEach(() => rm(join(root, '..'), { recursive: true, force: true }))
 
 const recipeWith = (...set: string[]): Recipe =>
   parseRecipe('method: mctformer\n', 'my.yaml', set.map(parseSet))
-const names = async (folder = runFolder(root).maps) =>
-  (await readdir(folder))
-    .sort()
-    .map(name => name[0])
-    .join('')
+const lettersOf = (names: readonly string[]): string => [...new Set(names.map(name => name[0]))].join('')
+/** Letters of the blocks all of whose CAMs are there. */
+async function names(): Promise<string> {
+  const all = (await readdir(runFolder(root).maps)).sort()
+  const isWhole = (name: string): boolean => all.filter(one => one[0] === name[0]).length === BLOCK
+  return lettersOf(all.filter(isWhole))
+}
 
 /** CAMs with a word in them, and the training without work. */
 async function maps(context: StageContext, during: (id: string) => Promise<void> = async () => {}) {
@@ -95,21 +104,21 @@ describe('a shard', () => {
     expect(first).toEqual({
       stage: 'maps',
       shard: { index: 1, count: 3 },
-      images: 3,
-      total: 8,
+      images: 3 * BLOCK,
+      total: 8 * BLOCK,
       lost: [],
       done: false,
     })
     expect(shardDoneText(first, run)).toBe(
-      `shard 1/3 of maps: 3 of 8 images; when all shards are done, run: tagmask maps ${root}`,
+      `shard 1/3 of maps: 96 of 256 images; when all shards are done, run: tagmask maps ${root}`,
     )
-    expect([await names(), made.join('')]).toEqual(['adg', 'gda'])
+    expect([await names(), lettersOf(made)]).toEqual(['beh', 'heb'])
     await part('3/3')
     expect((await readMarker(run, 'maps'))?.state).toBe('running')
-    expect(await names()).toBe('acdfg')
+    expect(await names()).toBe('bcefh')
     made = []
     expect(await whole()).toEqual(['maps'])
-    expect([await names(), made.join('')]).toEqual(['abcdefgh', 'heb'])
+    expect([await names(), lettersOf(made)]).toEqual(['abcdefgh', 'gda'])
     expect((await readMarker(run, 'maps'))?.state).toBe('done')
     const late = await part('2/3')
     expect(shardDoneText(late, run)).toBe('maps is done as a whole: nothing is left for shard 2/3')
@@ -130,9 +139,9 @@ describe('a shard', () => {
       shared.map(async file => (await stat(file, { bigint: true }).catch(() => undefined))?.mtimeNs),
     )
     made = []
-    await rm(join(run.maps, 'a.safetensors'))
+    await rm(camFile(run.maps, { id: 'b7' }))
     await part('1/2', { recipe: recipeWith('threads=3') })
-    expect(made).toEqual(['a'])
+    expect(made).toEqual(['b7'])
     await part('2/2')
     expect(
       await Promise.all(
@@ -170,7 +179,7 @@ describe('a shard', () => {
   it('of several that begin at once one begins the stage, and the others join it', async () => {
     const run = await train()
     await mkdir(run.maps, { recursive: true })
-    await writeFile(camFile(run.maps, { id: 'a' }), 'of another time') // no marker says of what: it is cleared
+    await writeFile(camFile(run.maps, { id: 'a0' }), 'of another time') // no marker says of what: it is cleared
     let begun = 0
     const open = async () => {
       begun++
@@ -178,7 +187,7 @@ describe('a shard', () => {
     }
     await Promise.all(['1/3', '2/3', '3/3'].map(text => part(text, { open })))
     expect([begun, await names()]).toEqual([1, 'abcdefgh'])
-    expect(await readFile(camFile(run.maps, { id: 'a' }), 'utf8')).toBe('a')
+    expect(await readFile(camFile(run.maps, { id: 'a0' }), 'utf8')).toBe('a0')
   })
 
   it('needs the stages before its own, and makes no folder without them', async () => {
@@ -204,7 +213,7 @@ describe('a shard', () => {
       `${root}: the stage maps must be begun anew, since maps.layers is 2, was 3, and process ${process.pid} on ${hostname()} is at work on shard 1/2 of maps in this run folder; wait for it, or start every shard with the same recipe and data`,
     )
     await part('2/2', { recipe: other }) // it has ended: its files are obsolete
-    expect(await names()).toBe('bdfh')
+    expect(await names()).toBe('aceg')
     await part('1/2', { recipe: other })
     expect(await whole(other)).toEqual(['maps'])
   })
@@ -212,11 +221,11 @@ describe('a shard', () => {
   it('makes files anew that were deleted after the stage was done', async () => {
     const run = await train()
     await whole()
-    for (const id of 'abc') await rm(camFile(run.maps, { id }))
+    for (const id of ['a1', 'b2', 'c3']) await rm(camFile(run.maps, { id }))
     made = []
     await part('1/2')
     await part('2/2')
-    expect(made).toEqual(['c', 'a', 'b'])
+    expect(made).toEqual(['b2', 'c3', 'a1'])
     expect(await whole()).toEqual(['maps'])
   })
 
@@ -232,18 +241,18 @@ describe('a shard', () => {
           { ...limitsOf(context), title: 'maps' },
           async pass => {
             for (const one of pass.open)
-              if (one.id === 'h') pass.done()
+              if (one.id !== 'e1' && one.id !== 'c2') pass.done()
               else pass.lose(one, new InputError(one.image, 'is cut short'))
           },
         )
       },
     })
-    expect(done.lost).toEqual(['f', 'd', 'b'])
+    expect(done.lost).toEqual(['e1', 'c2'])
     expect(lines.filter(line => line.startsWith('warning'))).toEqual([
-      'warning: maps, shard 2/2: 3 of 4 images could not be used: is cut short: f, d, b\n',
+      'warning: maps, shard 2/2: 2 of 128 images could not be used: is cut short: e1, c2\n',
     ])
     expect(shardDoneText(done, runFolder(root))).toBe(
-      `shard 2/2 of maps: 4 of 8 images, but for 3 that could not be used; when all shards are done, run: tagmask maps ${root}`,
+      `shard 2/2 of maps: 128 of 256 images, but for 2 that could not be used; when all shards are done, run: tagmask maps ${root}`,
     )
     await expect(stat(runFolder(root).lostImages)).rejects.toThrow('ENOENT')
   })

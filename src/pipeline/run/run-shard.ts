@@ -52,8 +52,9 @@ export interface ShardDone {
  * begun anew while other shards are at work, and as `lockShard`; Interrupted after an abort.
  */
 export async function runShard(options: RunShardOptions): Promise<ShardDone> {
-  const { recipe, run, dataset, valDataset, stage: name, shard, signal, log } = options
+  const { recipe, run, dataset, valDataset, stage: name, shard: part, signal, log } = options
   const stage = refuseUnsharded(options)
+  const shard = { ...part, ...(stage.shards?.block !== undefined && { block: stage.shards.block }) }
   const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
   const sources = { made: new Map<StageName, StageMarker>(), keep: false }
   const inputs = await openSources(context, { stages: [name], ...sources })
@@ -65,7 +66,7 @@ export async function runShard(options: RunShardOptions): Promise<ShardDone> {
   }
   const images = partOf(stage, inputs, shard)
   const release = await joinStage(stage, { ...options, inputs, context })
-  if (release === undefined) return { stage: name, shard, ...images, lost: [], done: true }
+  if (release === undefined) return { stage: name, shard: part, ...images, lost: [], done: true }
   try {
     if (signal.aborted) throw new Interrupted(`the start of ${ofShard(name, shard)}`)
     const work = await (options.load ?? (one => one.load()))(stage)
@@ -75,7 +76,7 @@ export async function runShard(options: RunShardOptions): Promise<ShardDone> {
       `${ofShard(name, shard)}: ${images.images.toLocaleString('en-US')} of ${count(images.total, 'image')}`,
     )
     await sayingTime(name, { log, shard }, () => work({ ...context, shard, onLost }))
-    return { stage: name, shard, ...images, lost: [...lost], done: false }
+    return { stage: name, shard: part, ...images, lost: [...lost], done: false }
   } finally {
     await release()
   }
@@ -91,9 +92,9 @@ function refuseUnsharded({
   checkShard(shard)
   refuseAbsent(run, recipe, [name])
   const stage = STAGES.find(one => one.name === name)
-  if (stage?.sharded === undefined)
+  if (stage?.shards === undefined)
     throw new InputError('--shard', `the stage ${name} is not made in shards`, { expected: whichAre() })
-  const obstacle = stage.sharded(recipe)
+  const obstacle = stage.shards.obstacle?.(recipe)
   if (obstacle === undefined) return stage
   const { key, problem, expected } = obstacle
   throw new InputError('--shard', `the stage ${name} is not made in shards where ${key} ${problem}`, {
@@ -103,7 +104,7 @@ function refuseUnsharded({
 
 /** "maps, refine and predict are" made in shards. */
 export function whichAre(): string {
-  const names = STAGES.filter(({ sharded }) => sharded !== undefined).map(({ name }) => name)
+  const names = STAGES.filter(({ shards }) => shards !== undefined).map(({ name }) => name)
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are`
 }
 

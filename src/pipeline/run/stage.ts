@@ -119,8 +119,8 @@ export interface StageDefinition {
   outputs(run: RunFolder): readonly StageOutput[]
   /** Where it goes image by image: the files of one. */
   filesOfImage?(image: StageImage, at: { run: RunFolder; recipe: Recipe }): string[]
-  /** Whether several processes may each make a part of its images: what stands against it in this recipe, undefined for nothing. Default: none may. */
-  sharded?(recipe: Recipe): ShardObstacle | undefined
+  /** Where several processes may each make a part of its images. */
+  readonly shards?: ShardRules
   readonly weights?: WeightKey
   trainings?(recipe: Recipe): TrainingPlan[]
   /** The warning of a training from random weights; undefined where it has weights, or needs none. */
@@ -129,6 +129,13 @@ export interface StageDefinition {
   table?(run: RunFolder): string
   /** Loads libtorch where the stage needs it. */
   load(): Promise<Stage>
+}
+
+export interface ShardRules {
+  /** `block` of its shards: images that pass through the network together stay so, since numbers may round otherwise. */
+  readonly block?: number
+  /** What stands against it in a recipe. */
+  obstacle?(recipe: Recipe): ShardObstacle | undefined
 }
 
 /** Why a stage is not made in shards: a key of the recipe, and what to do. */

@@ -1,6 +1,7 @@
 /** @file Stage `maps`: from weights to a CAM for each tagged image. */
 import { join } from 'node:path'
 import { onlyTagged } from '../../../data/dataset.ts'
+import { BLOCK } from '../../images/image-groups.ts'
 import { hasStage, type StageDefinition } from '../../run/stage.ts'
 import { train } from '../train/index.ts'
 
@@ -31,7 +32,7 @@ Examples:
     { path: classTokens },
   ],
   filesOfImage: ({ id }, { run }) => [join(run.maps, `${id}.safetensors`)],
-  sharded: () => undefined,
+  shards: { block: BLOCK },
   weights: { key: 'maps.weights', flag: '--checkpoint' },
   load: async () => (await import('./maps.ts')).mapsStage,
 }
