@@ -11,6 +11,7 @@ export { type CheckDataOptions, checkData, type DataCheck } from './pipeline/che
 export { type ExportMasksOptions, exportMasks } from './pipeline/export/export-masks.ts'
 export { readCams, writeCams } from './pipeline/images/cam-file.ts'
 export type { LabelScores } from './pipeline/images/predict-images.ts'
+export type { Shard } from './pipeline/images/shard.ts'
 export { type InspectTargetOptions, inspectTarget } from './pipeline/inspect/inspect.ts'
 export type {
   FileInspection,

@@ -21,13 +21,13 @@ describe('a command has the flags with an effect on it, and no others', () => {
     ['run', `${STAGE} weights checkpoint select ${MACHINE} seed dry-run report`],
     ['autoencoder', `${STAGE} ${MACHINE} seed`],
     ['train', `${STAGE} weights select ${MACHINE} seed`],
-    ['maps', `${STAGE} checkpoint select ${MACHINE}`],
+    ['maps', `${STAGE} checkpoint select ${MACHINE} shard`],
     ['evaluate', STAGE],
     ['result', STAGE],
     ['affinity', `${STAGE} ${MACHINE} seed`],
-    ['refine', `${STAGE} ${MACHINE} method images out alpha parameters`],
+    ['refine', `${STAGE} ${MACHINE} shard method images out alpha parameters`],
     ['segment', `${STAGE} ${MACHINE} seed`],
-    ['predict', `${STAGE} ${MACHINE} images out crf overlays`],
+    ['predict', `${STAGE} ${MACHINE} shard images out crf overlays`],
     ['report', 'data runs watch quiet json profile'],
     [
       'ablate',
@@ -57,7 +57,20 @@ describe('a command has the flags with an effect on it, and no others', () => {
 it('others are refused as unknown', async () => {
   const { code, err } = await tagmask('evaluate', 'x', '--weights', 'deit.pth')
   expect({ code, err }).toEqual({ code: 2, err: 'there is no flag --weights (--help lists all)\n' })
+  expect((await tagmask('train', 'x', '--shard', '1/2')).err).toBe(
+    'there is no flag --shard here: maps, refine, predict and export have it (--help lists all)\n',
+  )
   expect((await tagmask('report', 'x', '--force')).err).toBe('there is no flag --force (--help lists all)\n')
+})
+
+it('--shard is i/n, from 1', async () => {
+  expect((await tagmask('maps', 'x', '--shard', '0/8')).err).toBe(
+    '--shard 0/8: expected i/n with i from 1 to n, as in 2/8; where indices count from 0, add 1 (--help lists all)\n',
+  )
+  expect(await tagmask('maps', 'mctformer_demo', '--shard', '1/8', '--force')).toMatchObject({
+    code: 1,
+    err: 'error: --force: has no effect with --shard: a shard keeps what the others have made; leave it out; to make the files of maps anew, delete them first\n',
+  })
 })
 
 it('--select is for weights of a training', async () => {

@@ -86,6 +86,7 @@ export function finalExitCode(code: number | string | null | undefined): number 
 function usageMessage(error: ArgumentScannerError): string {
   return formatMessageForArgumentScannerError(error, {
     FlagNotFoundError({ input, corrections }) {
+      if (input === 'shard') return 'there is no flag --shard here: maps, refine, predict and export have it'
       const near = nearestName(input, corrections) // stricli proposes far ones, too
       return `there is no flag --${input}${near === undefined ? '' : `; did you mean --${near}?`}`
     },

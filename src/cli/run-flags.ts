@@ -5,6 +5,7 @@ import { type FlagParametersForType, numberParser } from '@stricli/core'
 import { TAG_SOURCES } from '../data/tags/tag-options.ts'
 import { InputError } from '../errors.ts'
 import { checkThreads } from '../io/thread-count.ts'
+import { parseShard, type Shard } from '../pipeline/images/shard.ts'
 import type { Override } from '../pipeline/recipe/overrides.ts'
 import type { StageFlag } from '../pipeline/run/stage.ts'
 import { weightsPath } from '../pipeline/weights/weight-cache.ts'
@@ -30,11 +31,19 @@ export interface RunFlags {
   readonly 'resume-with-changes'?: boolean
 }
 
+/** Of commands whose images are made one by one. */
+export interface ShardFlags {
+  readonly shard?: Shard
+}
+
 /** Of commands that run all stages. */
 export interface PlanFlags {
   readonly 'dry-run'?: boolean
   readonly report?: boolean
 }
+
+/** Of commands that run stages. */
+export type StageFlags = RunFlags & ShardFlags & PlanFlags & OutputFlags
 
 /** How a command that works for long tells of it. */
 export interface OutputFlags {
@@ -132,6 +141,16 @@ export const forceFlag: Flags<Pick<RunFlags, 'force'>> = {
   force: { ...onOff, brief: 'Rerun stages from the start although they are done' },
 }
 
+export const shardFlag: Flags<ShardFlags> = {
+  shard: {
+    kind: 'parsed',
+    parse: parseShard,
+    optional: true,
+    placeholder: 'i/n',
+    brief: 'Only part i of the images, from 1 to n, beside processes for the others (docs/shards.md)',
+  },
+}
+
 export const changesFlag: Flags<Pick<RunFlags, 'resume-with-changes'>> = {
   'resume-with-changes': { ...onOff, brief: 'Resume a run folder that was made with another recipe' },
 }
@@ -168,15 +187,22 @@ export const runFlags: Flags<RunFlags & OutputFlags> = {
   ...outputFlags,
 }
 
+/** Those of a command that runs all stages. */
+export function flagsOfAll(): Flags<StageFlags> {
+  return { ...runFlags, ...planFlags } as Flags<StageFlags> // a shard is of one stage
+}
+
 const STAGE_FLAGS: ReadonlySet<string> = new Set([
-  ...Object.keys({ ...startFlags, ...machineFlags, ...seedFlag }),
+  ...Object.keys({ ...startFlags, ...machineFlags, ...seedFlag, ...shardFlag }),
 ])
 
 /** Those of a stage: for data, keys, run folder and output, and of the others the ones that it names. */
-export function flagsOfStage(names: readonly StageFlag[]): Flags<RunFlags & PlanFlags & OutputFlags> {
+export function flagsOfStage(names: readonly StageFlag[]): Flags<StageFlags> {
   const own: readonly string[] = names
-  const kept = Object.entries(runFlags).filter(([name]) => !STAGE_FLAGS.has(name) || own.includes(name))
-  return Object.fromEntries(kept) as Flags<RunFlags & PlanFlags & OutputFlags> // those left out are optional
+  const kept = Object.entries({ ...runFlags, ...shardFlag }).filter(
+    ([name]) => !STAGE_FLAGS.has(name) || own.includes(name),
+  )
+  return Object.fromEntries(kept) as Flags<StageFlags> // those left out are optional
 }
 
 /** The flags as values of recipe keys. Paths are made absolute, so that a run can be resumed from anywhere. */

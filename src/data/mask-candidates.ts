@@ -190,7 +190,8 @@ function whiteOnes(samples: readonly MaskSample[]): MaskSample[] {
 
 function labelsAndWhite(samples: readonly MaskSample[], { classes }: Context): Unlabelled {
   const white = whiteOnes(samples)
-  if (white.length === 0 || samples.some(sample => sample.codes.has(IGNORE) && !white.includes(sample)))
+  const isWhite = new Set(white)
+  if (white.length === 0 || samples.some(sample => sample.codes.has(IGNORE) && !isWhite.has(sample)))
     return undefined
   const labels = new Map([0, ...classes.map((_, k) => k + 1)].map(label => [label, [label]]))
   labels.set(

@@ -54,6 +54,8 @@ export interface ExportFormat {
   readonly brief: string
   /** Name of its only file, which `--out` may name directly; absent for a folder. */
   readonly file?: string
+  /** Every file but its lists is written while one image is at hand, and an image that is `made` writes none: images may be made in shards. */
+  readonly perImage?: true
   /** The options that have an effect on it. */
   readonly options?: readonly FormatOption[]
   /** What it cannot do without, said before anything is read. */

@@ -18,6 +18,8 @@ export interface ExportImage {
   readonly scores: ReadonlyMap<number, number> | undefined
   /** The CAMs of the image, averaged down to the size that `sizeOf` returns; undefined where there are none. */
   readonly cams: ((sizeOf?: (own: ExportSize) => ExportSize) => Promise<ExportCams>) | undefined
+  /** Its files are there already, and `data` is empty: it only counts. For formats that are `perImage`. */
+  readonly made?: true
 }
 
 /** Pixels. */

@@ -12,10 +12,12 @@ const PIXELS: ImagePosition = { affine: [1, 0, 0, 0, -1, 0], crs: undefined, fro
 
 export const geojson: ExportFormat = {
   brief: 'ID.geojson of polygons on the map: images with a world file, or GeoTIFF; else in pixels',
+  perImage: true,
   options: ['tolerance'],
   async write(images, files, { classes, tolerance, tell }) {
     const without = { position: 0, crs: 0 }
     for await (const image of images) {
+      if (image.made) continue
       const found = image.image === undefined ? undefined : await imagePosition(image.image)
       if (typeof found === 'string') tell(`${image.fileName} ${found}: its polygons are in pixels`)
       const position = typeof found === 'object' ? found : PIXELS

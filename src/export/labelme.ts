@@ -10,6 +10,7 @@ const VERSION = '5.5.0'
 
 export const labelme: ExportFormat = {
   brief: 'a JSON of polygons for each image, to lie beside it; and labels.txt for labelme2voc.py',
+  perImage: true,
   options: ['tolerance', 'images'],
   async write(images, files, { classes, tolerance, images: withImages, tell }) {
     await files.put(
@@ -17,6 +18,7 @@ export const labelme: ExportFormat = {
       ['__ignore__', '_background_', ...classes].map(name => `${name}\n`).join(''),
     )
     for await (const image of images) {
+      if (image.made) continue
       const name = image.fileName.replace(/\.[^./]*$/, '')
       await files.put(`${name}.json`, labelmeText(image, { classes, tolerance }))
       if (withImages && image.image !== undefined) await files.copy(image.fileName, image.image)

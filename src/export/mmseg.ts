@@ -10,6 +10,7 @@ import type { ExportFormat, ExportOptions } from './export-format.ts'
 
 export const mmseg: ExportFormat = {
   brief: 'img_dir/, ann_dir/ by split, and a dataset configuration for MMSegmentation',
+  perImage: true,
   needs: 'images',
   async write(images, files, options) {
     const endings = new Map<string, Set<string>>()
@@ -19,6 +20,7 @@ export const mmseg: ExportFormat = {
       const split = (image.split ?? 'train').replace(/\W+/g, '_')
       const name = stemOf(image.fileName)
       endings.set(split, (endings.get(split) ?? new Set()).add(extname(image.fileName)))
+      if (image.made) continue
       await files.put(`ann_dir/${split}/${name}.png`, encodeLabelMap(image))
       await files.copy(`img_dir/${split}/${image.fileName}`, image.image!)
     }

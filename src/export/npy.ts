@@ -13,12 +13,14 @@ const STRIDE = 4
 
 export const npy: ExportFormat = {
   brief: "CAMs as ID.npy, {class from 0: float32 [H, W]} of PSA's scripts; --irn: of IRN's",
+  perImage: true,
   options: ['irn'],
   needs: 'cams',
   async write(images, files, { irn, classes, tell }) {
     await files.put('classes.txt', [...classes, ''].join('\n'))
     let without = 0
     for await (const image of images) {
+      if (image.made) continue
       if (image.cams === undefined) without++
       else {
         const content = irn ? await irnDictionary(image.cams) : psaDictionary(await image.cams())

@@ -11,12 +11,14 @@ type YoloSplit = (typeof SPLITS)[number]
 
 export const yolo: ExportFormat = {
   brief: 'labels/{train,val}/NAME.txt of polygons and data.yaml, for YOLO segmentation (Ultralytics)',
+  perImage: true,
   options: ['tolerance', 'images'],
   async write(images, files, { classes, tolerance, images: withImages, tell }) {
     const found = new Set<YoloSplit>(['train'])
     for await (const image of images) {
       const split = splitOf(image)
       found.add(split)
+      if (image.made) continue
       const name = nameOf(image)
       await files.put(`labels/${split}/${name}.txt`, yoloLines(image, { tolerance }))
       if (withImages && image.image !== undefined)

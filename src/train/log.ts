@@ -27,6 +27,8 @@ export interface StageEvent {
   readonly state: 'begins' | 'done' | 'stopped' | 'skipped' | 'reused'
   /** How long it worked, where it did. */
   readonly seconds?: number
+  /** The part of its images that this process makes, as in 2/8; then the stage itself is not done. */
+  readonly shard?: string
 }
 
 export interface LogOptions {
@@ -77,8 +79,9 @@ function textLog({ stream, clock, env }: Required<Pick<LogOptions, 'stream' | 'c
       line(colour ? `\u001b[33mwarning:\u001b[39m ${shown}` : `warning: ${shown}`)
     },
     tell: text => line(printable(text)),
-    stage({ stage, state, seconds = 0 }) {
-      if (state === 'done') line(printable(`${stage}: done in ${formatDuration(seconds)}`))
+    stage({ stage, state, seconds = 0, shard }) {
+      const part = shard === undefined ? stage : `${stage}, shard ${shard}`
+      if (state === 'done') line(printable(`${part}: done in ${formatDuration(seconds)}`))
     },
     progress(options) {
       const outer = current

@@ -6,9 +6,16 @@ import { type ExportFormat, FORMATS, type FormatName } from '../../export/index.
 import { exportMasks } from '../../pipeline/export/export-masks.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRuns } from '../proposals.ts'
-import { type OutputFlags, outputFlags, type RunFlags, runsFlag } from '../run-flags.ts'
+import {
+  type OutputFlags,
+  outputFlags,
+  type RunFlags,
+  runsFlag,
+  type ShardFlags,
+  shardFlag,
+} from '../run-flags.ts'
 
-interface ExportFlags extends OutputFlags, Pick<RunFlags, 'runs'> {
+interface ExportFlags extends OutputFlags, ShardFlags, Pick<RunFlags, 'runs'> {
   readonly format?: FormatName
   readonly out?: string
   readonly classes?: string
@@ -53,6 +60,7 @@ Examples:
   tagmask export photos_cpu --format png --out masks
   tagmask export runs/photos_cpu --format png --out boats --classes boat --min-score 0.4
   tagmask export photos_cpu --format cvat --out cvat.zip
+  tagmask export photos_cpu --format labelme --out polygons --shard 2/8     (an eighth: docs/shards.md)
   tagmask export new-masks --format coco --out masks.json --images new-photos`,
   },
   parameters: {
@@ -77,6 +85,7 @@ Examples:
       maps: { ...text, placeholder: 'DIR', brief: 'Of a folder of masks: CAMs (ID.safetensors or ID.npy)' },
       strict: { ...onOff, brief: 'Fail at the first bad mask instead of skipping it' },
       force: { ...onOff, brief: 'Replace an earlier export of which nothing was changed' },
+      ...shardFlag,
       ...runsFlag,
       ...outputFlags,
     },
@@ -116,6 +125,7 @@ Examples:
       imageAddress: flags['image-address'],
       ...(flags.irn && { irn: true }),
       force: flags.force ?? false,
+      shard: flags.shard,
       strict: flags.strict ?? false,
       signal: this.signal,
       log: this.openLog(flags),

@@ -7,10 +7,17 @@ import { findRun } from '../../pipeline/run/find-run.ts'
 import { existingRunFolder } from '../../pipeline/run/run-folder.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRuns } from '../proposals.ts'
-import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, refuseFlags } from '../run-flags.ts'
+import {
+  flagsOfStage,
+  type OutputFlags,
+  overridesOf,
+  type RunFlags,
+  refuseFlags,
+  type ShardFlags,
+} from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
-interface PredictFlags extends RunFlags, OutputFlags {
+interface PredictFlags extends RunFlags, ShardFlags, OutputFlags {
   readonly images?: string
   readonly out?: string
   readonly crf?: boolean
@@ -38,11 +45,12 @@ Needs the stage segment of the run.
 Examples:
   tagmask predict mctformer_demo --images photos --out masks --crf --overlays
   tagmask predict mctformer_demo --images photos --out quick --set predict.scales='[1]' --set predict.flip=false
+  tagmask predict mctformer_demo --images photos --out masks --shard 2/8      (an eighth of the images: docs/shards.md)
   tagmask predict mctformer_demo`,
   },
   parameters: {
     flags: {
-      ...flagsOfStage(['device', 'precision', 'threads']),
+      ...flagsOfStage(['device', 'precision', 'threads', 'shard']),
       images: { ...path, brief: 'Folder of images; those in its sub-folders count too' },
       out: { ...path, brief: 'Folder for the masks: new, empty, or written by this command' },
       crf: { ...onOff, brief: 'Refine borders by the dense CRF; slower' },
@@ -83,6 +91,7 @@ Examples:
       out: resolve(out),
       crf,
       overlays,
+      shard: flags.shard,
       force: flags.force ?? false,
       signal: this.signal,
       log,

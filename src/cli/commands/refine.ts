@@ -9,7 +9,14 @@ import * as sets from '../../refine/crf-parameters.ts'
 import { PAR } from '../../refine/par/parameters.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRuns } from '../proposals.ts'
-import { flagsOfStage, type OutputFlags, overridesOf, type RunFlags, refuseFlags } from '../run-flags.ts'
+import {
+  flagsOfStage,
+  type OutputFlags,
+  overridesOf,
+  type RunFlags,
+  refuseFlags,
+  type ShardFlags,
+} from '../run-flags.ts'
 import { runWithFlags } from './run.ts'
 
 /** The papers' parameters by the name of a flag's value. */
@@ -30,7 +37,7 @@ function parseParameters(name: string): sets.CrfParameters {
   throw new Error(`expected ${Object.keys(PARAMETERS).join(', ')}`)
 }
 
-interface RefineFlags extends RunFlags, OutputFlags {
+interface RefineFlags extends RunFlags, ShardFlags, OutputFlags {
   readonly method?: CamRefinement['method']
   readonly images?: string
   readonly out?: string
@@ -60,13 +67,14 @@ Sets of --parameters: ${Object.keys(PARAMETERS).join(', ')}.
 
 Examples:
   tagmask refine mctformer_demo
+  tagmask refine thirty --shard 2/8            (an eighth of the images: docs/shards.md)
   tagmask refine runs/mctformer_demo/maps --method crf --images photos --out masks
   tagmask refine runs/mctformer_demo/maps --method par --images photos --out par-masks
   tagmask refine runs/thirty/maps --method crf --images VOC2012/JPEGImages --out masks --alpha 8 --parameters afa-masks`,
   },
   parameters: {
     flags: {
-      ...flagsOfStage(['device', 'precision', 'threads']),
+      ...flagsOfStage(['device', 'precision', 'threads', 'shard']),
       method: {
         kind: 'enum',
         values: ['crf', 'par'],
@@ -140,11 +148,13 @@ Examples:
           : { method, parameters: parameters ?? PARAMETERS.cams },
       threads: flags.threads ?? null,
       ...keysOf(flags),
+      shard: flags.shard,
       strict: flags.strict ?? false,
       force: flags.force ?? false,
       signal: this.signal,
       log,
     })
+    if (flags.shard !== undefined) return
     const text = `masks in ${fromHere(folder)}; names and colours of their labels in labels.txt`
     log.tell(text, { out: fromHere(folder) })
   },

@@ -1,24 +1,18 @@
 /** @file `tagmask run` over all stages, and a command for each of them. */
 import { readFile } from 'node:fs/promises'
 import { buildCommand, type Command } from '@stricli/core'
+import { shardText } from '../../pipeline/images/shard.ts'
 import { planText } from '../../pipeline/plan/plan-text.ts'
 import type { RunPlan } from '../../pipeline/plan/run-plan.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import { runRecipe } from '../../pipeline/run/run-recipe.ts'
+import { shardDoneText } from '../../pipeline/run/run-shard.ts'
 import { Interrupted, type StageFlag, type StageName } from '../../pipeline/run/stage.ts'
 import { readRunScores, scoreLines } from '../../pipeline/runs/run-scores.ts'
 import { STAGES } from '../../pipeline/stages/list.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRecipesAndRuns } from '../proposals.ts'
-import {
-  flagsOfStage,
-  type OutputFlags,
-  overridesOf,
-  type PlanFlags,
-  planFlags,
-  type RunFlags,
-  runFlags,
-} from '../run-flags.ts'
+import { flagsOfAll, flagsOfStage, overridesOf, type StageFlags } from '../run-flags.ts'
 
 interface StageCommandOptions {
   /** All stages of the recipe when not given. */
@@ -35,14 +29,14 @@ runs). docs/recipes.md explains every key; --set sets any of them.`
 
 function stageCommand({ stages, brief, description, flags: own }: StageCommandOptions): Command<CliContext> {
   const weights = own === undefined || own.includes('weights') ? ' [--weights FILE]' : ''
-  return buildCommand<RunFlags & PlanFlags & OutputFlags, [string], CliContext>({
+  return buildCommand<StageFlags, [string], CliContext>({
     docs: {
       brief,
       customUsage: [`RECIPE --data DIR${weights} [--set KEY=VALUE]... [flags]`, 'RUN [flags]'],
       fullDescription: `${description}\n\n${RECIPE_TEXT}`,
     },
     parameters: {
-      flags: own === undefined ? { ...runFlags, ...planFlags } : flagsOfStage(own),
+      flags: own === undefined ? flagsOfAll() : flagsOfStage(own),
       positional: {
         kind: 'tuple',
         parameters: [
@@ -64,12 +58,12 @@ function stageCommand({ stages, brief, description, flags: own }: StageCommandOp
 /** Runs stages by the flags; ends with the scores and the report, or says how to resume after Ctrl-C. */
 export async function runWithFlags(
   { openLog, signal }: CliContext,
-  flags: RunFlags & PlanFlags & OutputFlags,
+  flags: StageFlags,
   recipe: string,
   stages?: readonly StageName[],
 ): Promise<void> {
   const log = openLog(flags)
-  const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false } = flags
+  const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false, shard } = flags
   const dryRun = flags['dry-run'] ?? false
   const tellPlan = (plan: RunPlan): void =>
     dryRun ? log.tell(planText(plan, { alone: true }), { plan }) : log.info(planText(plan))
@@ -83,6 +77,7 @@ export async function runWithFlags(
       name,
       stages,
       force,
+      shard,
       withChanges,
       ...((dryRun || stages === undefined) && { onPlan: tellPlan }),
       dryRun,
@@ -90,8 +85,22 @@ export async function runWithFlags(
       signal,
       log,
     }
-    const { run, stages: selected, worked } = await runRecipe(options)
+    const { run, stages: selected, worked, shard: part } = await runRecipe(options)
     if (dryRun) return
+    if (part !== undefined) {
+      const { images, total, lost } = part
+      const result = {
+        run: fromHere(run.root),
+        stages: selected,
+        worked,
+        shard: shardText(part.shard),
+        images,
+        total,
+        lost,
+      }
+      log.tell(shardDoneText(part, run), result)
+      return
+    }
     for (const { name: stage, table: tableOf } of STAGES) {
       if (tableOf === undefined || !selected.includes(stage) || worked.includes(stage)) continue
       const table = await readFile(tableOf(run), 'utf8').catch(() => undefined) // refine may have scored nothing

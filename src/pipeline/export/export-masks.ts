@@ -3,24 +3,30 @@ import { InputError } from '../../errors.ts'
 import {
   type ExportFormat,
   type ExportImage,
+  type ExportOptions,
   FORMATS,
   type FormatName,
   type FormatOption,
 } from '../../export/index.ts'
 import { count } from '../../io/count.ts'
+import { packageVersion } from '../../io/package-root.ts'
 import { nearestName } from '../../nearest-name.ts'
 import { type Log, silentLog } from '../../train/log.ts'
 import { exists } from '../images/image-pass.ts'
 import { collectLost } from '../images/lost-images.ts'
 import { readAhead } from '../images/read-ahead.ts'
+import type { Shard } from '../images/shard.ts'
 import { refuseOutPlace } from '../out/out-place.ts'
+import { hashOf } from '../run/file-origin.ts'
 import { findRun } from '../run/find-run.ts'
 import { fromHere } from '../run/run-folder.ts'
 import { Interrupted } from '../run/stage.ts'
-import { openExportPlace } from './export-place.ts'
+import { exportPart, refuseWhole } from './export-part.ts'
+import { openExportPlace, refuseTaken } from './export-place.ts'
+import { type ExportShards, openShards } from './export-shards.ts'
 import { folderMasks } from './folder-masks.ts'
 import type { MaskSource, SourceMask } from './mask-source.ts'
-import { readMask } from './read-masks.ts'
+import { type ReadMasksOptions, readMask } from './read-masks.ts'
 import { runMasks } from './run-masks.ts'
 
 export interface ExportMasksOptions {
@@ -51,6 +57,8 @@ export interface ExportMasksOptions {
   /** Also copy the images. */
   readonly copyImages?: boolean
   readonly force?: boolean
+  /** Only these of the masks, for an export of all to take over: docs/shards.md. */
+  readonly shard?: Shard | undefined
   readonly strict?: boolean
   readonly signal?: AbortSignal
   readonly log?: Log
@@ -68,27 +76,85 @@ export async function exportMasks({
   ...rest
 }: ExportMasksOptions): Promise<number> {
   const options = { ...rest, signal, log }
-  const { format: formatName, out, minScore, force = false, strict = false } = options
+  const { format: formatName, out, minScore, force = false, strict = false, shard } = options
   const format: ExportFormat = FORMATS[formatName]
   checkOptions(options)
   refuseOptions(options, format)
+  if (shard !== undefined) refuseWhole(format, formatName)
   const source = await openSource(options)
   const kept = keptClasses(source, options)
   if (format.needs === 'images') refuseWithoutImages(source, formatName)
   if (format.needs === 'cams') await refuseWithoutCams(source, formatName)
   await refuseOutPlace(out, { places: source.places, data: source.data })
+  const formatOptions = {
+    classes: kept.map(k => source.classes[k]!),
+    name: source.name,
+    polygons: options.polygons ?? false,
+    tolerance: options.tolerance ?? 0.5,
+    colour: options.colour ?? false,
+    images: options.copyImages ?? false,
+    imageAddress: options.imageAddress,
+    irn: options.irn ?? false,
+  }
+  const read = { kept, minScore }
+  const settings = hashOf(JSON.stringify([packageVersion(), formatName, formatOptions, read, source.classes]))
+  if (shard !== undefined) {
+    await refuseTaken(out, { format, force })
+    const part = { out, shard, name: formatName, format, formatOptions, settings, read }
+    return exportPart(source, { ...part, strict, signal, log })
+  }
+  const shards = format.perImage ? await openShards(out, { settings, log }) : undefined
+  try {
+    return await exportAll(source, { ...options, force, strict, read, formatOptions, shards })
+  } finally {
+    await shards?.release()
+  }
+}
+
+interface ExportAllOptions extends Options {
+  readonly force: boolean
+  readonly strict: boolean
+  readonly read: ReadMasksOptions
+  readonly formatOptions: Omit<ExportOptions, 'tell' | 'total' | 'leaveOut'>
+  /** What shards have made of it. */
+  readonly shards: ExportShards | undefined
+}
+
+/** Writes every file; those of images that shards have made are taken over. */
+async function exportAll(source: MaskSource, options: ExportAllOptions): Promise<number> {
+  const {
+    format: formatName,
+    out,
+    force,
+    strict,
+    read: reading,
+    formatOptions,
+    shards,
+    signal,
+    log,
+  } = options
+  const format: ExportFormat = FORMATS[formatName]
   const place = await openExportPlace(out, { format, force })
   const lost = collectLost({ title: 'export', log })
   const { masks } = source
   const progress = log.progress({ title: `export ${formatName}`, total: masks.length })
   const unscored = { images: 0 }
   const leftOut = { images: 0 }
-  let done = 0
+  let [done, taken] = [0, 0]
+  const take = async (mask: SourceMask): Promise<ExportImage | undefined> => {
+    const names = await shards?.filesOf(mask)
+    if (names === undefined) return undefined
+    for (const name of names) await place.take(name, shards!.at(name))
+    taken++
+    return madeImage(mask)
+  }
   async function* images(): AsyncGenerator<ExportImage> {
     const read = async (mask: SourceMask): Promise<ExportImage | undefined> => {
       if (signal.aborted) throw new Interrupted('export')
+      const made = await take(mask)
+      if (made !== undefined) return made
       try {
-        return await readMask(mask, source, { kept, minScore })
+        return await readMask(mask, source, reading)
       } catch (error) {
         if (strict || !(error instanceof InputError)) throw error
         lost.add(mask, error)
@@ -97,21 +163,14 @@ export async function exportMasks({
     }
     for await (const image of readAhead(masks, read, { ahead: AHEAD })) {
       if (image !== undefined) yield image
-      if (image?.scores === undefined) unscored.images++
+      if (image?.scores === undefined && !image?.made) unscored.images++
       progress.update(++done)
     }
   }
   try {
     await format.write(images(), place.files, {
-      classes: kept.map(k => source.classes[k]!),
-      name: source.name,
+      ...formatOptions,
       total: masks.length,
-      polygons: options.polygons ?? false,
-      tolerance: options.tolerance ?? 0.5,
-      colour: options.colour ?? false,
-      images: options.copyImages ?? false,
-      imageAddress: options.imageAddress,
-      irn: options.irn ?? false,
       tell: sentence => log.info(sentence),
       leaveOut: number => {
         leftOut.images += number
@@ -120,7 +179,7 @@ export async function exportMasks({
     progress.finish()
     await lost.tell(masks.length)
     refuseMany({ lost: lost.ids.length, total: masks.length })
-    if (minScore !== undefined && unscored.images > 0)
+    if (reading.minScore !== undefined && unscored.images > 0)
       log.info(`${count(unscored.images, 'mask')} have no score (no CAMs) and are kept whole`)
     await place.finish()
   } catch (error) {
@@ -128,6 +187,8 @@ export async function exportMasks({
     await place.discard()
     throw error
   }
+  if (taken > 0) log.info(`${taken} of ${count(masks.length, 'mask')} were made by shards`)
+  await shards?.remove()
   const written = masks.length - lost.ids.length - leftOut.images
   log.tell(`${count(written, 'mask')} as ${formatName}: ${fromHere(place.path)}`, {
     format: formatName,
@@ -136,6 +197,12 @@ export async function exportMasks({
     lost: lost.ids,
   })
   return written
+}
+
+/** An image whose files are there. */
+function madeImage({ id, fileName, split, image }: SourceMask): ExportImage {
+  const nothing = { width: 0, height: 0, data: new Uint8Array(0), scores: undefined, cams: undefined }
+  return { id, fileName, split, image, ...nothing, made: true }
 }
 
 /** Throws InputError where most masks, or all, could not be used. */

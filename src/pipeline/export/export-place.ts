@@ -1,5 +1,5 @@
 /** @file Where an export goes: written beside its place under a temporary name, and moved there whole once it has ended. Imports no torch. */
-import { constants, copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants, copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
@@ -20,6 +20,8 @@ export interface ExportPlace {
   /** Where it will be. */
   readonly path: string
   readonly files: ExportFiles
+  /** Takes a file over that is made already: a link where the disk has them. */
+  take(name: string, from: string): Promise<void>
   /** Moves what was written to its place. Throws InputError when something has come there since. */
   finish(): Promise<void>
   /** Removes what was written. */
@@ -81,6 +83,10 @@ export async function openExportPlace(
       },
       putAside: () => putAside(temporary),
     },
+    async take(name, from) {
+      const target = await at(name)
+      await link(from, target).catch(() => copyFile(from, target))
+    },
     async finish() {
       await refuseTheirs(out, place, { isFile, force })
       if (isFile) await rename(join(temporary, file), place)
@@ -118,6 +124,16 @@ async function putAside(folder: string): Promise<AsideText> {
 
 const endingOf = (file: string): string => file.slice(file.lastIndexOf('.'))
 
+/** Throws InputError when something is there that an export must not replace. */
+export async function refuseTaken(
+  out: string,
+  { format: { file }, force }: { format: Pick<ExportFormat, 'file'>; force: boolean },
+): Promise<void> {
+  const place = await realPlace(out)
+  const isFile = file !== undefined && place.toLowerCase().endsWith(endingOf(file))
+  await refuseTheirs(out, place, { isFile, force })
+}
+
 async function refuseTheirs(
   out: string,
   place: string,
@@ -154,11 +170,11 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 async function recordOf(folder: string): Promise<{ kind: string; files: Record<string, string> }> {
-  const files: Record<string, string> = {}
-  await inParallel(await filesBelow(folder), async name => {
-    files[name] = await hashOfFile(join(folder, name))
+  const hashes = new Map((await filesBelow(folder)).sort().map(name => [name, '']))
+  await inParallel([...hashes.keys()], async name => {
+    hashes.set(name, await hashOfFile(join(folder, name)))
   })
-  return { kind: KIND, files }
+  return { kind: KIND, files: Object.fromEntries(hashes) }
 }
 
 async function readRecord(folder: string): Promise<Record<string, string> | undefined> {

@@ -14,7 +14,7 @@ export interface GroupOptions {
 }
 
 /** A group never crosses a multiple of it in the list, so that what is open changes no other group. */
-const BLOCK = 32
+export const BLOCK = 32
 
 /**
  * Groups of neighbours of one size among `samples`. Kernels may round otherwise for another number of images, so an open

@@ -4,6 +4,7 @@ import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
 import { collectLost } from './lost-images.ts'
+import { ofShard, type Shard } from './shard.ts'
 
 export interface PassLimits {
   readonly strict: boolean
@@ -11,6 +12,10 @@ export interface PassLimits {
   readonly maxLost: number | null
   /** The file that names all that are lost, `lostImages` of the run folder. */
   readonly list?: string
+  /** The part of all images that the given ones are, for its messages. */
+  readonly shard?: Shard | undefined
+  /** Called for each lost image at the end. */
+  readonly onLost?: StageContext['onLost']
   readonly signal: AbortSignal
   readonly log: Log
 }
@@ -32,8 +37,16 @@ export interface ImagePass<P> {
   done(): void
 }
 
-/** The limits of a stage. */
-export function limitsOf({ recipe: { strict, data }, run, signal, log }: StageContext): PassLimits {
+/** The limits of a stage. A shard writes no list, and only the loss of all its images ends it: how many may be lost is judged over all. */
+export function limitsOf({
+  recipe: { strict, data },
+  run,
+  signal,
+  log,
+  shard,
+  onLost,
+}: StageContext): PassLimits {
+  if (shard !== undefined) return { strict, maxLost: 1, shard, onLost, signal, log }
   return { strict, maxLost: data.maxLost, list: run.lostImages, signal, log }
 }
 
@@ -43,9 +56,10 @@ export function limitsOf({ recipe: { strict, data }, run, signal, log }: StageCo
  */
 export async function passOver<P extends { readonly id: string }>(
   samples: readonly P[],
-  { title, filesOf, strict, maxLost, list, signal, log }: PassOptions<P>,
+  { title: name, filesOf, strict, maxLost, list, shard, onLost, signal, log }: PassOptions<P>,
   work: (pass: ImagePass<P>) => Promise<void>,
 ): Promise<readonly string[]> {
+  const title = ofShard(name, shard)
   const total = samples.length
   const there = await Promise.all(
     samples.map(async sample => filesOf !== undefined && (await allExist(filesOf(sample)))),
@@ -54,7 +68,7 @@ export async function passOver<P extends { readonly id: string }>(
   let count = total - open.length
   const progress = log.progress({ title, total, start: count })
   const lost = collectLost({ title, list, log })
-  const show = (): void => progress.update(count + lost.ids.length)
+  const show = (): void => progress.update(count + lost.count)
   try {
     await work({
       all: samples,
@@ -72,9 +86,10 @@ export async function passOver<P extends { readonly id: string }>(
   } finally {
     progress.finish()
     await lost.tell(total)
+    for (const id of lost.ids) onLost?.({ id })
   }
-  if (signal.aborted) throw new Interrupted(`${title}, image ${count + lost.ids.length} of ${total}`)
-  if (maxLost !== null) await lost.conclude({ lost: lost.ids.length, total, maxLost })
+  if (signal.aborted) throw new Interrupted(`${title}, image ${count + lost.count} of ${total}`)
+  if (maxLost !== null) await lost.conclude({ lost: lost.count, total, maxLost })
   return lost.ids
 }
 

@@ -28,6 +28,7 @@ export interface LostShare {
 
 export interface LostImages {
   readonly ids: readonly string[]
+  readonly count: number
   add(image: { readonly id: string }, error: InputError): void
   /** Logs those not reported yet in one line and writes the file; those an earlier stage named are only counted. */
   tell(total?: number): Promise<void>
@@ -68,6 +69,9 @@ export function collectLost({ title, list, log }: LostImagesOptions): LostImages
   return {
     get ids() {
       return [...lost.keys()]
+    },
+    get count() {
+      return lost.size
     },
     add: ({ id }, error) => void lost.set(id, error),
     tell,

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createLog } from '../../train/log.ts'
@@ -45,6 +45,7 @@ async function make(change: Parameters<typeof open>[0] = {}, most = 99): Promise
   const overlay = change.overlays ? { overlay: Buffer.from('overlay') } : {}
   for (const id of ids)
     await out.write({ id, from: [at('photos', `${id}.jpg`)] }, { mask: mask(id), ...overlay })
+  await out.end()
   return ids
 }
 
@@ -233,6 +234,68 @@ describe('where masks may go', () => {
   })
 })
 
+describe('shards in a folder', () => {
+  const shard = (index: number, count = 3) => ({ shard: { index, count } })
+
+  it('are at work at once, and nobody else is', async () => {
+    const [first, second] = [await open(shard(1)), await open(shard(2))]
+    await first.begin()
+    await second.begin()
+    const self = `process ${process.pid} on ${hostname()} is at work on shard 1/3 of predict`
+    await expect((await open(shard(1))).begin()).rejects.toThrow(
+      `${at('out')}: ${self}; give each process a shard of its own`,
+    )
+    await expect((await open(shard(1, 4))).begin()).rejects.toThrow(
+      `${at('out')}: ${self} in this folder; all shards of predict that are at work at once have one n: wait for it`,
+    )
+    await expect((await open()).begin()).rejects.toThrow(
+      `${at('out')}: ${self} in this folder; wait for it or give another --out`,
+    )
+    await Promise.all([first.end(), second.end()])
+    const whole = await open()
+    await whole.begin()
+    await expect((await open(shard(1))).begin()).rejects.toThrow(
+      `${at('out')}: process ${process.pid} on ${hostname()} is working in this folder; wait for it or give another --out; if it is gone, delete ${at('out', '.tagmask-lock')}`,
+    )
+    await whole.end()
+    expect((await readdir(at('out'))).sort()).toEqual(['labels.txt', 'tagmask-masks.jsonl'])
+  })
+
+  it('have records of their own, which one for all takes the place of', async () => {
+    expect(await make({ ...shard(2, 2), overlays: true })).toEqual(['b'])
+    expect(await make({ ...shard(1, 2), overlays: true })).toEqual(['a', 'c'])
+    await rm(at('out', 'c.png'))
+    await rm(at('photos', 'a.jpg'))
+    await writeFile(at('photos', 'a.jpg'), 'another photo')
+    expect(await make({ ...shard(1, 3), overlays: true })).toEqual(['a']) // 1-of-2 has another hash of it
+    const names = [
+      'a.png',
+      'b.png',
+      'overlays',
+      ...['1-of-2', '1-of-3', '2-of-2'].map(of => `tagmask-masks.${of}.jsonl`),
+    ]
+    expect((await readdir(at('out'))).sort()).toEqual(names)
+    lines = []
+    expect(await make({ overlays: true })).toEqual(['c'])
+    expect(lines).toEqual(['2 of 3 masks were there before\n'])
+    expect((await readdir(at('out'))).sort()).toEqual([
+      'a.png',
+      'b.png',
+      'c.png',
+      'labels.txt',
+      'overlays',
+      'tagmask-masks.jsonl',
+    ])
+    expect(await make({ overlays: true })).toEqual([])
+  })
+
+  it('take nothing for theirs in a folder of somebody else', async () => {
+    await mkdir(at('out'))
+    await writeFile(at('out', 'a.png'), 'mine')
+    await expect(open(shard(1))).rejects.toThrow('holds files that tagmask did not write: a.png')
+  })
+})
+
 describe('the page of a folder', () => {
   const page = ['report/photos/0.webp', 'report/photos/1.webp', 'report.html']
   const write = async (change: Parameters<typeof open>[0] = {}): Promise<boolean> => {
@@ -240,6 +303,7 @@ describe('the page of a folder', () => {
     await out.begin()
     for (const id of out.open) await out.write({ id, from: [at('photos', `${id}.jpg`)] }, { mask: mask(id) })
     if (out.pageOpen) for (const file of change.page ?? page) await out.writePage(file, Buffer.from(file))
+    await out.end()
     return out.pageOpen
   }
 

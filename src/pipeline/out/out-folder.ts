@@ -1,6 +1,6 @@
 /**
  * @file A folder that masks are written into and that is not a run's: nothing is written over what we did not write, and
- * masks of another run or other settings are never taken for ours. Imports no torch.
+ * masks of another run or other settings are never taken for ours. Shards share it, each with a record of its own. Imports no torch.
  */
 
 import { lstat, mkdir, readdir, rm, stat } from 'node:fs/promises'
@@ -11,9 +11,20 @@ import { removeLeftoversBelow, writeFileAtomic } from '../../io/atomic.ts'
 import { count as counted } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
 import { inParallel } from '../images/in-parallel.ts'
+import { type Shard, shardOf, shardText } from '../images/shard.ts'
 import { hashOf, hashOfFile, type Origin, originOf, stateOf } from '../run/file-origin.ts'
+import type { Release } from '../run/lock-file.ts'
 import { fromHere } from '../run/run-folder.ts'
-import { appendMade, type Made, type Maker, type OutRecord, readRecord, writeRecord } from './out-record.ts'
+import { lockShard, lockWhole } from '../run/shard-lock.ts'
+import {
+  appendMade,
+  type Made,
+  type Maker,
+  type OutRecord,
+  readRecord,
+  readShardRecord,
+  writeRecord,
+} from './out-record.ts'
 
 /** A mask to be made, and the files that it depends on. */
 export interface OutImage {
@@ -25,6 +36,8 @@ export interface OutFolderOptions {
   readonly out: string
   readonly maker: Maker
   readonly images: readonly OutImage[]
+  /** Only these of them, and neither texts nor page. */
+  readonly shard?: Shard | undefined
   /** Whether each mask also has overlays/ID.png. */
   readonly overlays: boolean
   /** Texts that explain the masks, by file name. */
@@ -40,8 +53,10 @@ export interface OutFolderOptions {
 export interface OutFolder {
   /** Images whose masks are to be made; the others are there. */
   readonly open: ReadonlySet<string>
-  /** Makes the folder, deletes what is to be recomputed, and writes the record and the texts. */
+  /** Makes the folder and locks it, deletes what is to be recomputed, and writes the record and the texts. Throws InputError where another process is at work there. */
   begin(): Promise<void>
+  /** Unlocks it. */
+  end(): Promise<void>
   /** Writes ID.png and overlays/ID.png. */
   write(image: OutImage, files: { readonly mask: Uint8Array; readonly overlay?: Uint8Array }): Promise<void>
   /** Whether the page has to be made: masks are, or files of it are not there. */
@@ -51,7 +66,8 @@ export interface OutFolder {
 }
 
 /** What a system leaves in folders, and what a killed process of ours does. */
-const LEFT = /^(\.DS_Store|Thumbs\.db|desktop\.ini|\.tagmask-.*\.tmp|\..*\.\d+\.[0-9a-f]{8}\.tmp)$/
+const LEFT =
+  /^(\.DS_Store|\.tagmask-lock(\.gate|\.[a-z]+\.\d+-of-\d+)?|Thumbs\.db|desktop\.ini|\.tagmask-.*\.tmp|\..*\.\d+\.[0-9a-f]{8}\.tmp)$/
 type State = 'absent' | 'ours' | 'changed'
 
 /**
@@ -59,11 +75,18 @@ type State = 'absent' | 'ours' | 'changed'
  * that were made by another run or with other settings (unless `force`), and for files that were changed since.
  */
 export async function openOutFolder(options: OutFolderOptions): Promise<OutFolder> {
-  const { out, maker, images, overlays, texts, page = [], force } = options
+  const { out, maker, overlays, shard, force, log } = options
+  const images = shardOf(options.images, shard)
+  const [texts, page] =
+    shard === undefined ? [options.texts, options.page ?? []] : [new Map<string, string>(), []]
   const found = await namesIn(out)
   const record: OutRecord = (await readRecord(out)) ?? refuseForeign(out, found)
   for (const folder of foldersOf({ overlays, page })) await refuseStrange(join(out, folder))
-  const states = await statesOf(out, record)
+  const own = new Set(images.flatMap(({ id }) => [`${id}.png`, `overlays/${id}.png`]))
+  const states = await statesOf(
+    out,
+    [...record.made.values()].filter(({ file }) => shard === undefined || own.has(file)),
+  )
   const made = (file: string): Made | undefined =>
     states.get(file) === 'absent' ? undefined : record.made.get(file)
   const targets = ({ id }: OutImage): string[] => [`${id}.png`, ...(overlays ? [`overlays/${id}.png`] : [])]
@@ -71,7 +94,7 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   const others = [...record.made.values()].filter(
     ({ file, by, from }) => from.length > 0 && by !== maker.key && made(file) !== undefined,
   )
-  const wanted = new Set(images.flatMap(({ id }) => [`${id}.png`, `overlays/${id}.png`]))
+  const wanted = new Set(options.images.flatMap(({ id }) => [`${id}.png`, `overlays/${id}.png`]))
   refuseOthers(options, record, { others, wanted })
 
   const open = new Set<string>()
@@ -98,22 +121,28 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   const pageOpen = page.length > 0 && (force || open.size > 0 || page.some(isAbsent))
   const pages = pageOpen ? pagesBefore(record, page) : []
   await refuseTheirs(out, [...writes, ...differing, ...pages], states)
-  tell(options, { open, renewed, states })
+  tell({ ...options, images }, { open, renewed, states })
+  let release: Release = async () => {}
 
   return {
     open,
     pageOpen,
     async begin() {
-      for (const folder of ['', ...foldersOf({ overlays, page })]) await makeOut(join(out, folder))
+      await makeOut(out)
+      release = await lockOut(out, { work: maker.command, shard, log })
       await removeLeftoversBelow(out)
       const gone = new Set([...writes, ...differing, ...pages].filter(file => states.get(file) === 'ours'))
       await inParallel([...gone], file => rm(join(out, file), { force: true }))
-      const kept = [...record.made].filter(([file]) => made(file) !== undefined && !gone.has(file))
+      const before = shard === undefined ? record : await readShardRecord(out, shard)
+      const kept = [...before.made].filter(([file]) => made(file) !== undefined && !gone.has(file))
       const used = new Set(kept.map(([, { by }]) => by))
       const makers = [...record.makers].filter(([key]) => used.has(key))
-      await writeRecord(out, { makers: new Map([...makers, [maker.key, maker]]), made: new Map(kept) })
+      const now = { makers: new Map([...makers, [maker.key, maker]]), made: new Map(kept) }
+      await writeRecord(out, now, { shard })
+      for (const folder of foldersOf({ overlays, page })) await makeOut(join(out, folder))
       for (const file of differing) await put(file, Buffer.from(texts.get(file)!), [])
     },
+    end: () => release(),
     async write({ id, from }, { mask, overlay }) {
       const now = await Promise.all(from.map(path => originOf(path)))
       const origins = now.map(at => (at.state === seen.get(at.path) ? at : { ...at, content: 'unknown' }))
@@ -124,9 +153,22 @@ export async function openOutFolder(options: OutFolderOptions): Promise<OutFolde
   }
 
   async function put(file: string, data: Uint8Array, from: readonly Origin[]): Promise<void> {
-    await appendMade(out, { file, hash: hashOf(data), by: maker.key, from })
+    await appendMade(out, { file, hash: hashOf(data), by: maker.key, from }, { shard })
     await writeFileAtomic(join(out, file), data)
   }
+}
+
+/** Alone, or for one shard beside others. */
+async function lockOut(
+  out: string,
+  { work, shard, log }: { work: string; shard: Shard | undefined; log: Log },
+): Promise<Release> {
+  const place = { folder: out, prefix: '.tagmask-lock', what: 'folder', another: 'give another --out' }
+  const onDoubt = (sentence: string): void => log.info(sentence)
+  if (shard === undefined) return lockWhole(place, { onDoubt })
+  const [name = work] = work.split(' ')
+  const release = await lockShard(place, { work: name, shard, onDoubt }, async () => true)
+  return release!
 }
 
 /** The folders inside the folder, each after the one that it lies in. */
@@ -193,9 +235,9 @@ async function refuseStrange(folder: string): Promise<void> {
   })
 }
 
-async function statesOf(out: string, { made }: OutRecord): Promise<Map<string, State>> {
+async function statesOf(out: string, made: readonly Made[]): Promise<Map<string, State>> {
   const states = new Map<string, State>()
-  await inParallel([...made.values()], async ({ file, hash }) => {
+  await inParallel(made, async ({ file, hash }) => {
     const path = join(out, file)
     const found = await lstat(path).catch(() => undefined)
     if (found === undefined) states.set(file, 'absent')
@@ -303,4 +345,13 @@ function tell(
   const touched = kept.map(({ id }) => `${id}.png`).filter(file => states.get(file) === 'changed')
   if (touched.length > 0)
     log.warn(`changed since tagmask wrote them, and kept as they are: ${sample(touched)}`)
+}
+
+/** What the last line of a shard says. */
+export function shardWords(
+  { shard, images, total, lost }: { shard: Shard; images: number; total: number; lost: readonly string[] },
+  { of, out }: { of: string; out: string },
+): string {
+  const but = lost.length === 0 ? '' : `, but for ${lost.length} that could not be used`
+  return `shard ${shardText(shard)} of ${of}: ${images.toLocaleString('en-US')} of ${counted(total, 'image')} in ${fromHere(out)}${but}; when all shards are done, run the same command without --shard`
 }

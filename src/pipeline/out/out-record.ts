@@ -1,14 +1,17 @@
 /**
  * @file tagmask-masks.jsonl: which files of a folder we made, from what, and with what. A line is added before its file is
- * written, so that a process killed at any moment leaves no file that is not in it. Imports no torch.
+ * written, so that a process killed at any moment leaves no file that is not in it. Shards have records of their own,
+ * tagmask-masks.2-of-8.jsonl, until a pass over all writes one. Imports no torch.
  */
-import { appendFile, readFile } from 'node:fs/promises'
+import { appendFile, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { explainWriteError, writeFileAtomic } from '../../io/atomic.ts'
-import { hashOf, type Origin } from '../run/file-origin.ts'
+import type { Shard } from '../images/shard.ts'
+import { hashOf, hashOfFile, type Origin } from '../run/file-origin.ts'
 
-export const RECORD = 'tagmask-masks.jsonl'
+const RECORD = 'tagmask-masks.jsonl'
+const OF_SHARD = /^tagmask-masks\.\d+-of-\d+\.jsonl$/
 /** Names in the folder, in overlays/ and in the folders of report/, never elsewhere. */
 const PLACES = /^(overlays\/|report\/[a-z-]+\/)?(?!\.{1,2}$)[^/\0]+$/
 const KIND = { kind: 'tagmask masks', format: 1 }
@@ -45,9 +48,41 @@ export interface OutRecord {
   readonly made: ReadonlyMap<string, Made>
 }
 
-/** Undefined when the folder has none. Throws InputError when it is damaged; a last line cut short is left out. */
+/**
+ * What all records of the folder say; of two that name a file, the one holds that is of its bytes. Undefined when there is none. Throws
+ * InputError when one is damaged; a last line cut short is left out.
+ */
 export async function readRecord(folder: string): Promise<OutRecord | undefined> {
-  const path = join(folder, RECORD)
+  const names = [RECORD, ...(await shardRecords(folder))]
+  const records = (await Promise.all(names.map(name => readOne(join(folder, name))))).flatMap(
+    one => one ?? [],
+  )
+  const [first, ...others] = records
+  if (first === undefined || others.length === 0) return first
+  const makers = new Map(records.flatMap(one => [...one.makers]))
+  const made = new Map(first.made)
+  for (const entry of others.flatMap(one => [...one.made.values()])) {
+    const known = made.get(entry.file)
+    const isOf =
+      known === undefined || (await hashOfFile(join(folder, entry.file)).catch(() => '')) === entry.hash
+    if (isOf) made.set(entry.file, entry)
+  }
+  return { makers, made }
+}
+
+/** What the shard's own record says. */
+export async function readShardRecord(folder: string, shard: Shard): Promise<OutRecord> {
+  return (await readOne(join(folder, nameOf(shard)))) ?? { makers: new Map(), made: new Map() }
+}
+
+async function shardRecords(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).filter(name => OF_SHARD.test(name)).sort()
+}
+
+const nameOf = (shard: Shard | undefined): string =>
+  shard === undefined ? RECORD : `tagmask-masks.${shard.index}-of-${shard.count}.jsonl`
+
+async function readOne(path: string): Promise<OutRecord | undefined> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
     throw damaged(path, error)
@@ -66,15 +101,25 @@ export async function readRecord(folder: string): Promise<OutRecord | undefined>
   return { makers, made }
 }
 
-/** Writes it whole, atomically. */
-export async function writeRecord(folder: string, { makers, made }: OutRecord): Promise<void> {
+/** Writes it whole, atomically; that of all takes the place of those of shards. */
+export async function writeRecord(
+  folder: string,
+  { makers, made }: OutRecord,
+  { shard }: { shard?: Shard | undefined } = {},
+): Promise<void> {
   const lines = [KIND, ...makers.values(), ...made.values()].map(value => JSON.stringify(value))
-  await writeFileAtomic(join(folder, RECORD), `${lines.join('\n')}\n`)
+  await writeFileAtomic(join(folder, nameOf(shard)), `${lines.join('\n')}\n`)
+  if (shard === undefined)
+    for (const name of await shardRecords(folder)) await rm(join(folder, name), { force: true })
 }
 
 /** Adds one file, before it is written. */
-export async function appendMade(folder: string, made: Made): Promise<void> {
-  const path = join(folder, RECORD)
+export async function appendMade(
+  folder: string,
+  made: Made,
+  { shard }: { shard?: Shard | undefined } = {},
+): Promise<void> {
+  const path = join(folder, nameOf(shard))
   await appendFile(path, `${JSON.stringify(made)}\n`).catch((error: unknown) => {
     throw explainWriteError(path, error)
   })

@@ -214,3 +214,52 @@ it('never writes over what it did not write', async () => {
   )
   expect(await readFile(join(folder, 'out', 'a.png'), 'utf8')).toBe('mine')
 })
+
+const parts = [1, 2, 3].map(index => ({ index, count: 3 }))
+
+it('is made by shards at once, and is whole after a pass over all, the same as without', async () => {
+  await refine({ out: join(folder, 'alone') })
+  await Promise.all(parts.slice(0, 2).map(shard => refine({ shard })))
+  expect((await readdir(join(folder, 'out'))).sort()).toEqual([
+    'a.png',
+    'b.png',
+    'tagmask-masks.1-of-3.jsonl',
+    'tagmask-masks.2-of-3.jsonl',
+  ])
+  expect(lines.filter(line => line.startsWith('shard')).sort()).toEqual(
+    [1, 2].map(
+      i =>
+        `shard ${i}/3 of refine: 1 of 3 images in ${join(folder, 'out')}; when all shards are done, run the same command without --shard\n`,
+    ),
+  )
+  lines = []
+  const { mtimeMs } = await stat(join(folder, 'out', 'a.png'))
+  await refine({ shard: parts[0] }) // again: nothing to do
+  await refine()
+  expect(lines).toContain('2 of 3 masks were there before\n')
+  expect((await stat(join(folder, 'out', 'a.png'))).mtimeMs).toBe(mtimeMs)
+  const names = (await readdir(join(folder, 'out'))).sort()
+  expect(names).toEqual((await readdir(join(folder, 'alone'))).sort())
+  for (const name of names.filter(one => one !== 'tagmask-masks.jsonl'))
+    expect(await readFile(join(folder, 'out', name))).toEqual(await readFile(join(folder, 'alone', name)))
+  await refine() // its record is that of all files
+  expect(lines.at(-1)).toBe('3 of 3 masks were there before\n')
+})
+
+it('is not written over by a shard where people changed it or other settings made it', async () => {
+  await refine()
+  await writeFile(join(folder, 'out', 'b.png'), 'mine')
+  await refine({ shard: parts[1] })
+  expect(await readFile(join(folder, 'out', 'b.png'), 'utf8')).toBe('mine')
+  await expect(refine({ shard: parts[0], alpha: 8 })).rejects.toThrow(
+    /holds 3 masks that were made with other settings/,
+  )
+  await refine({ shard: parts[0], alpha: 8, force: true }) // the mask of c is the old one until its shard comes
+  await expect(refine({ shard: parts[1], alpha: 8, force: true })).rejects.toThrow(
+    /were changed since tagmask wrote them: b\.png/,
+  )
+  await refine({ shard: parts[2], alpha: 8, force: true })
+  await rm(join(folder, 'out', 'b.png'))
+  await refine({ alpha: 8 })
+  expect(lines).toContain('2 of 3 masks were there before\n')
+})

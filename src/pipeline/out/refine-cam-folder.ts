@@ -19,8 +19,10 @@ import { camFileId, readCamClasses } from '../images/cam-file.ts'
 import { scoresIn } from '../images/cam-scores.ts'
 import { readCamsAndImage } from '../images/cams-and-image.ts'
 import { eachImage } from '../images/each-image.ts'
+import { type Shard, shardOf, shardText } from '../images/shard.ts'
 import type { Size } from '../images/step-memory.ts'
-import { type OutImage, openOutFolder } from './out-folder.ts'
+import { fromHere } from '../run/run-folder.ts'
+import { type OutImage, openOutFolder, shardWords } from './out-folder.ts'
 import { refuseOutPlace, runAround } from './out-place.ts'
 import { makerOf } from './out-record.ts'
 
@@ -43,6 +45,8 @@ export interface RefineCamFolderOptions {
   readonly memory?: number
   /** Largest share of the maps that may come to nothing. */
   readonly maxLost?: number
+  /** Only these of the maps, without texts. */
+  readonly shard?: Shard | undefined
   readonly strict: boolean
   /** Recompute masks that are there. */
   readonly force: boolean
@@ -59,7 +63,7 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
   const { maps, images, out, alpha, refinement, threads = null, maxLost = 0.5 } = options
   const { memory = USUAL_MEMORY } = options
   const { method, parameters } = refinement
-  const { force, strict, signal, log } = options
+  const { shard, force, strict, signal, log } = options
   if (!(alpha > 0 && Number.isFinite(alpha)))
     throw new InputError('--alpha', `is ${alpha}`, { expected: 'expected a number above 0' })
   const atOnce = crfThreads(threads)
@@ -89,33 +93,51 @@ export async function refineCamFolder(options: RefineCamFolderOptions): Promise<
     images: targets,
     overlays: false,
     texts: legendFiles(await labelNames(maps, classes)),
+    shard,
     force,
     log,
   })
-  await folder.begin()
-  const lost = await eachImage(
-    targets, // those that are to be made are not there now
-    ({ id }) => join(out, `${id}.png`),
-    async (target, _, sizeOf) => {
-      const mask = await refineOne(target, sizeOf, options)
-      await folder.write(target, { mask: encodeLabelMap(mask) })
+  const own = shardOf(targets, shard)
+  const pass = {
+    title: 'refine',
+    atOnce,
+    strict,
+    maxLost: shard === undefined ? maxLost : 1,
+    shard,
+    signal,
+    log,
+    within: {
+      longestSide: Number.POSITIVE_INFINITY,
+      key: 'maps.longestSide',
+      memoryOf: (sizes: { own: Size; working: Size }) =>
+        memoryOf(refinement, { ...sizes, labels: classes.length + 1 }),
+      budget: () => memoryBudget({ most: memory }),
     },
-    {
-      title: 'refine',
-      atOnce,
-      strict,
-      maxLost,
-      signal,
-      log,
-      within: {
-        longestSide: Number.POSITIVE_INFINITY,
-        key: 'maps.longestSide',
-        memoryOf: sizes => memoryOf(refinement, { ...sizes, labels: classes.length + 1 }),
-        budget: () => memoryBudget({ most: memory }),
+  }
+  let lost: readonly string[]
+  try {
+    await folder.begin() // those that are to be made are not there from now on
+    lost = await eachImage(
+      own,
+      ({ id }) => join(out, `${id}.png`),
+      async (target, _, sizeOf) => {
+        const mask = await refineOne(target, sizeOf, options)
+        await folder.write(target, { mask: encodeLabelMap(mask) })
       },
-    },
-  )
-  return found.size - lost.length
+      pass,
+    )
+  } finally {
+    await folder.end()
+  }
+  if (shard !== undefined) {
+    const part = { shard, images: own.length, total: targets.length, lost }
+    log.tell(shardWords(part, { of: 'refine', out }), {
+      out: fromHere(out),
+      ...part,
+      shard: shardText(shard),
+    })
+  }
+  return own.length - lost.length
 }
 
 /** `map`: the file of the CAMs; `image`: that of the image, where there is one. */

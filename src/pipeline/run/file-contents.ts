@@ -25,9 +25,12 @@ const SETTLED = 3000 // ms; file systems stamp times in steps of up to two secon
 
 /**
  * Hashes cached in the file `cache`. One is valid while size, times and inode of its file are the same, and only if the
- * file was some seconds old when it was read.
+ * file was some seconds old when it was read. Without `keep` none is added.
  */
-export async function openFileContents(cache: string): Promise<FileContents> {
+export async function openFileContents(
+  cache: string,
+  { keep = true }: { keep?: boolean } = {},
+): Promise<FileContents> {
   const entries = await readCache(cache)
   const known = new Map<string, string>()
   let changed = false
@@ -77,7 +80,7 @@ export async function openFileContents(cache: string): Promise<FileContents> {
         progress?.update(megabytes(done))
       })
       progress?.finish()
-      if (!changed) return
+      if (!changed || !keep) return
       changed = false
       await writeFileAtomic(cache, JSON.stringify(Object.fromEntries(entries)))
     },

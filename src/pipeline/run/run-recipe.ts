@@ -1,11 +1,13 @@
 /** @file `tagmask run`: from a recipe and a folder of images to a finished run folder. Imports no torch. */
 import { appendFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { InputError } from '../../errors.ts'
 import { explainWriteError } from '../../io/atomic.ts'
 import { packageVersion } from '../../io/package-root.ts'
 import { textOf } from '../../io/printable.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
+import type { Shard } from '../images/shard.ts'
 import { planRun, type RunPlan } from '../plan/run-plan.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import type { Override } from '../recipe/overrides.ts'
@@ -28,6 +30,7 @@ import {
 } from './run-folder.ts'
 import { lockRun } from './run-lock.ts'
 import { placeOfRun, refuseDataFolder, refuseForeignFolder } from './run-place.ts'
+import { runShard, type ShardDone, whichAre } from './run-shard.ts'
 import { runStages } from './run-stages.ts'
 import type { StageName } from './stage.ts'
 import { fetchNamedWeights } from './weight-files.ts'
@@ -51,6 +54,8 @@ export interface RunRecipeOptions {
   /** All of the recipe when not given. */
   readonly stages?: readonly StageName[] | undefined
   readonly force?: boolean
+  /** The part of the images that is made, of the one stage that is given: docs/shards.md. */
+  readonly shard?: Shard | undefined
   readonly withChanges?: boolean
   /** Run folders whose stages are reused where their inputs are the same. */
   readonly siblings?: readonly string[]
@@ -66,6 +71,15 @@ export interface RunRecipeOptions {
   readonly log?: Log
 }
 
+export interface RanRecipe {
+  readonly run: RunFolder
+  /** The requested stages, and those that had work to do. */
+  readonly stages: readonly StageName[]
+  readonly worked: StageName[]
+  /** Of a shard. */
+  readonly shard?: ShardDone
+}
+
 /** Runs the stages; returns the run folder, the requested stages and those that had work to do. Data and weights are checked
  * before the folder is created, so that a wrong path leaves nothing behind. Throws InputError, or Interrupted after an abort. */
 export async function runRecipe({
@@ -79,6 +93,7 @@ export async function runRecipe({
   group,
   stages: asked,
   force = false,
+  shard,
   withChanges = false,
   siblings = [],
   onPlan,
@@ -86,7 +101,8 @@ export async function runRecipe({
   live = false,
   signal = new AbortController().signal,
   log = silentLog(),
-}: RunRecipeOptions): Promise<{ run: RunFolder; stages: readonly StageName[]; worked: StageName[] }> {
+}: RunRecipeOptions): Promise<RanRecipe> {
+  const part = shard && { shard, stage: stageOfShard(asked ?? [], { force }) }
   const overrides = [
     ...pathOverrides({ data, weights }),
     ...(live ? [{ path: ['report', 'live'], value: true, source: '--report' }] : []),
@@ -129,11 +145,20 @@ export async function runRecipe({
     await warnOfRandomStarts(recipe, { stages: planned, run: runFolder(root), force, log })
     return { run: runFolder(root), stages, worked: [] }
   }
-  const release = await lockRun(runFolder(root))
-  try {
+  const prepare = async (): Promise<RunFolder> => {
     await refuseForeignFolder(root) // it may have become another's
     const run = await openRunFolder(root, kept)
     await recordSession(run, stages)
+    return run
+  }
+  if (part !== undefined) {
+    const [options, run] = [{ recipe, dataset, valDataset, signal, log }, runFolder(root)]
+    const done = await runShard({ ...options, ...part, run, open: prepare })
+    return { run, stages, worked: done.done ? [] : [part.stage], shard: done }
+  }
+  const release = await lockRun(runFolder(root), { onDoubt: sentence => log.info(sentence) })
+  try {
+    const run = await prepare()
     log.info(`run folder ${fromHere(run.root)}`)
     await warnOfRandomStarts(recipe, {
       stages: stagesOf(recipe).filter(({ name }) => stages.includes(name)),
@@ -152,6 +177,17 @@ export async function runRecipe({
   } finally {
     await release()
   }
+}
+
+/** The one stage of a shard. Throws InputError for several, and for --force. */
+function stageOfShard([stage, ...others]: readonly StageName[], { force }: { force: boolean }): StageName {
+  if (stage === undefined || others.length > 0)
+    throw new InputError('--shard', 'is for one stage', { expected: `${whichAre()} made in shards` })
+  if (force)
+    throw new InputError('--force', 'has no effect with --shard: a shard keeps what the others have made', {
+      expected: `leave it out; to make the files of ${stage} anew, delete them first`,
+    })
+  return stage
 }
 
 /** A page that cannot be written is warned of, and the run goes on. */

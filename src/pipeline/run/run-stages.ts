@@ -3,6 +3,7 @@ import type { Dataset } from '../../data/dataset.ts'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import { type Shard, shardText } from '../images/shard.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, withStagesBefore } from '../stages/list.ts'
 import { openFileContents } from './file-contents.ts'
@@ -68,7 +69,7 @@ export async function runStages({
         await takeFrom(twin, stage, context)
         log.stage({ stage: name, state: 'reused' })
       } else {
-        await sayingTime(name, log, async () =>
+        await sayingTime(name, { log }, async () =>
           workOn(stage, { state, context, sources, work: await load(stage), force }),
         )
         worked.push(name)
@@ -108,34 +109,40 @@ export async function stagesToDo({
   return toDo
 }
 
-/** Says when the stage begins, and how long it took. */
-async function sayingTime(stage: StageName, log: Log, work: () => Promise<void>): Promise<void> {
+/** Says when the stage begins, or a shard of it, and how long it took. */
+export async function sayingTime(
+  stage: StageName,
+  { log, shard }: { log: Log; shard?: Shard },
+  work: () => Promise<void>,
+): Promise<void> {
+  const part = shard && { shard: shardText(shard) }
   const began = performance.now()
   const seconds = (): number => Math.round(performance.now() - began) / 1000
-  log.stage({ stage, state: 'begins' })
+  log.stage({ stage, state: 'begins', ...part })
   try {
     await work()
   } catch (error) {
-    log.stage({ stage, state: 'stopped', seconds: seconds() })
+    log.stage({ stage, state: 'stopped', seconds: seconds(), ...part })
     throw error
   }
-  log.stage({ stage, state: 'done', seconds: seconds() })
+  log.stage({ stage, state: 'done', seconds: seconds(), ...part })
 }
 
-/** The inputs of all stages; the files that the requested ones depend on are hashed. */
-async function openSources(
+/** The inputs of all stages; the files that the requested ones depend on are hashed. `keep`: note the hashes in the run folder. */
+export async function openSources(
   { recipe, dataset, valDataset, run, log }: StageContext,
-  { stages, made }: { stages: readonly StageName[]; made: InputSources['made'] },
+  { stages, made, keep = true }: { stages: readonly StageName[]; made: InputSources['made']; keep?: boolean },
 ): Promise<InputSources> {
   const scored = await openScoredSplit({ recipe, dataset })
-  const contents = await openFileContents(run.contents)
+  const contents = await openFileContents(run.contents, { keep })
   const sets = { recipe, dataset, valDataset, scored }
   const weights = (await weightFiles(recipe)).map(({ file }) => file)
   await contents.read([...weights, ...filesOf(withStagesBefore(stages, recipe), sets)], { log })
   return { ...sets, contents, made }
 }
 
-function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName[]): void {
+/** Throws InputError for a stage that the recipe does not have. */
+export function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName[]): void {
   const absent = stages.find(name => !stageNames(recipe).includes(name))
   if (absent === undefined) return
   throw new InputError(run.recipe, `this recipe has no stage ${absent}`, {
@@ -144,7 +151,7 @@ function refuseAbsent(run: RunFolder, recipe: Recipe, stages: readonly StageName
   })
 }
 
-function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
+export function sayDone(stage: StageName, { repaired }: StageState, log: Log): void {
   log.info(`${stage}: done before, skipped (--force reruns it)`)
   if (repaired.length > 0)
     log.info(
@@ -164,7 +171,8 @@ async function doneElsewhere(
   return undefined
 }
 
-function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
+/** The error where a stage that must be done is not. */
+export function notDone(run: RunFolder, stage: StageName, { marker, todo, why }: StageState): InputError {
   const began = marker !== undefined && marker.state !== 'done'
   const problem =
     why === undefined || began

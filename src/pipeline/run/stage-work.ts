@@ -30,11 +30,12 @@ export interface StageWork {
   readonly force: boolean
 }
 
-/** Runs or resumes a stage. It is marked done once it has returned and written something. */
-export async function workOn(stage: StageDefinition, options: StageWork): Promise<void> {
-  const { work, context, state, sources, force } = options
+/** Marks the stage as running, and clears what is obsolete. */
+export async function beginStage(
+  stage: StageDefinition,
+  { context: { run, log }, state, sources, force }: Omit<StageWork, 'work'>,
+): Promise<{ now: StageMarker; fresh: boolean }> {
   const { name } = stage
-  const { run, log } = context
   const fresh = force || state.todo === 'fresh'
   if (!force) sayWhy(name, state, log)
   const going = !fresh && state.marker?.state === 'running' ? state.marker : undefined
@@ -59,6 +60,15 @@ export async function workOn(stage: StageDefinition, options: StageWork): Promis
     if (stage.filesOfImage !== undefined) await writeNotes(run, name, { images: contentsNow(stage, sources) })
     for (const file of state.damaged) await rm(join(run.root, file), { force: true })
   }
+  return { now, fresh }
+}
+
+/** Runs or resumes a stage. It is marked done once it has returned and written something. */
+export async function workOn(stage: StageDefinition, options: StageWork): Promise<void> {
+  const { work, context } = options
+  const { name } = stage
+  const { run } = context
+  const { now, fresh } = await beginStage(stage, options)
   const before = new Set(await filesOfPeople(run, stage))
   const lost = new Set<string>()
   await work({
@@ -91,10 +101,8 @@ async function finish(
   refuseNothingMade(run, stage, { before, now: files })
   const images = imagesOf(stage, sources)
   const contents = contentsNow(stage, sources)
-  const earlier = fresh ? [] : state.notes.lost
-  const still = images.filter(
-    ({ key, id }) => earlier.includes(id) && state.notes.images[key] === contents[key],
-  )
+  const earlier = new Set(fresh ? [] : state.notes.lost)
+  const still = images.filter(({ key, id }) => earlier.has(id) && state.notes.images[key] === contents[key])
   const named = [...new Set([...lost, ...still.map(({ id }) => id)])]
   for (const { key, file } of lostImages(stage, images, { lost: named, files, run, recipe }))
     contents[key] = await sources.contents.again(file)

@@ -2,6 +2,7 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { TagmaskError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import type { Shard } from '../images/shard.ts'
 import type { BackboneName } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import type { RunFolder } from './run-folder.ts'
@@ -79,7 +80,15 @@ export interface WeightKey {
 }
 
 /** Flags that have an effect on some stages only. */
-export type StageFlag = 'weights' | 'checkpoint' | 'select' | 'seed' | 'device' | 'precision' | 'threads'
+export type StageFlag =
+  | 'weights'
+  | 'checkpoint'
+  | 'select'
+  | 'seed'
+  | 'device'
+  | 'precision'
+  | 'threads'
+  | 'shard'
 
 export interface StageDefinition {
   readonly name: StageName
@@ -110,6 +119,8 @@ export interface StageDefinition {
   outputs(run: RunFolder): readonly StageOutput[]
   /** Where it goes image by image: the files of one. */
   filesOfImage?(image: StageImage, at: { run: RunFolder; recipe: Recipe }): string[]
+  /** Where several processes may each make a part of its images. */
+  readonly shards?: ShardRules
   readonly weights?: WeightKey
   trainings?(recipe: Recipe): TrainingPlan[]
   /** The warning of a training from random weights; undefined where it has weights, or needs none. */
@@ -118,6 +129,20 @@ export interface StageDefinition {
   table?(run: RunFolder): string
   /** Loads libtorch where the stage needs it. */
   load(): Promise<Stage>
+}
+
+export interface ShardRules {
+  /** `block` of its shards: images that pass through the network together stay so, since numbers may round otherwise. */
+  readonly block?: number
+  /** What stands against it in a recipe. */
+  obstacle?(recipe: Recipe): ShardObstacle | undefined
+}
+
+/** Why a stage is not made in shards: a key of the recipe, and what to do. */
+export interface ShardObstacle {
+  readonly key: string
+  readonly problem: string
+  readonly expected: string
 }
 
 export function hasStage({ has }: StageDefinition, recipe: Recipe): boolean {
@@ -134,7 +159,9 @@ export interface StageContext {
   /** Aborted by Ctrl-C: finish the step, save the work, then throw an `Interrupted`. */
   readonly signal: AbortSignal
   readonly log: Log
-  /** Called by stages that train, for each unusable image: a repaired one does not undo the training. */
+  /** The part of the images that this process makes, and nothing that needs them all; undefined: all, and everything. */
+  readonly shard?: Shard | undefined
+  /** Called by stages that train and by shards, for each unusable image: a repaired one does not undo the training. */
   readonly onLost?: (image: { readonly id: string }) => void
 }
 

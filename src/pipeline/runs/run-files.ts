@@ -45,7 +45,7 @@ export function formatBytes(bytes: number): string {
 const LEGEND = ['labels.txt', 'labels.json']
 /** What stages write. */
 const KINDS = /\.(safetensors|png|jpe?g|json|jsonl|txt|svg|html)$/
-const LEFTOVER = /(^|\/)(lock|\.lock[^/]*|\.[^/]*\.tmp)$/
+const LEFTOVER = /(^|\/)(lock(\.gate|\.[a-z-]+\.\d+-of-\d+)?|\.lock[^/]*|\.[^/]*\.tmp)$/
 
 /** Splits the files into those that tagmask made and others: links, and what no stage writes or has noted. */
 export async function splitFiles(

@@ -5,6 +5,7 @@ import { InputError } from '../../../src/errors.ts'
 import { readWhole } from '../../../src/io/read-range.ts'
 import { decodeYaml, parseYaml } from '../../../src/io/yaml.ts'
 import { readAblationFile } from '../../../src/pipeline/ablate/ablation-file.ts'
+import { readMade } from '../../../src/pipeline/export/export-shards.ts'
 import { notNamed } from '../../../src/pipeline/images/lost-images.ts'
 import { readRecord } from '../../../src/pipeline/out/out-record.ts'
 import { loadRecipe } from '../../../src/pipeline/recipe/load.ts'
@@ -51,6 +52,7 @@ const SCORES = {
 const RECORD = `${JSON.stringify({ kind: 'tagmask masks', format: 1 })}\n`
 const MADE = { file: 'overlays/a.jpg', hash: 'f0', by: 'k', from: [{ file: 'a.jpg', hash: 'f1' }] }
 const MAKER = { key: 'k', command: 'refine', run: null, recipe: null, weights: null, settings: { crf: 1 } }
+const PART = { id: 'a', state: '12 34', files: ['a.png', 'sub/a.jpg'] }
 const POSITION = { epoch: 1, batch: 2, step: 6, sums: { loss: 1.5 }, images: 8, best: null, validated: 4 }
 
 export const runReaders: readonly FuzzedReader[] = [
@@ -154,6 +156,14 @@ export const runReaders: readonly FuzzedReader[] = [
     ...texts(RECORD + lines(MAKER, MADE, { ...MADE, file: 'b.png' })),
     words: ['"file":', '"key":', '"hash":', '"../a.png"', '"from":', '[]', '{"key":"k"}'],
     read: path => readRecord(dirname(path)),
+    inputs: 2000,
+  },
+  {
+    name: 'record of an export shard',
+    file: '1-of-2.jsonl',
+    ...texts(lines({ kind: 'tagmask export shard', settings: 'k' }, PART, { ...PART, id: 'b', files: [] })),
+    words: ['"files":', '"state":', '"id":', '["../a.png"]', '[]', '"settings":"l"'],
+    read: path => readMade(dirname(path), 'k'),
     inputs: 2000,
   },
   {

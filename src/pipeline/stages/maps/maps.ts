@@ -5,6 +5,7 @@ import { type HeadWeights, joinHeadWeights } from '../../../methods/index.ts'
 import { camFile, readCamNote, writeCams } from '../../images/cam-file.ts'
 import { camsOfImages } from '../../images/image-cams.ts'
 import { limitsOf, passOverStream } from '../../images/image-pass.ts'
+import { shardOf } from '../../images/shard.ts'
 import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { writeClassTokens } from './class-tokens.ts'
@@ -14,17 +15,17 @@ const HEADS = 'headWeights' // of one image, in the metadata of its CAMs
 /**
  * Writes maps/ID.safetensors for every image with a tag, of the image's own size; existing ones are kept. Where
  * the method weighs attention heads also head-weights.json, over all images that have CAMs; where it has class tokens,
- * class-tokens.safetensors.
+ * class-tokens.safetensors. A shard writes the CAMs of its images alone.
  */
 export async function mapsStage(context: StageContext): Promise<void> {
-  const { recipe, dataset, run, log } = context
+  const { recipe, dataset, run, log, shard } = context
   const method = await buildMethod(recipe, { numClasses: dataset.classes.length })
   const weights = trainedWeights(recipe, run)
   if (recipe.maps.weights === null) await loadTrained(method.network, weights)
   else await loadPublished(method, weights, { classes: dataset.classes, log })
   method.network.eval()
   const file = (sample: Sample): string => camFile(run.maps, sample)
-  const samples = tagged(dataset)
+  const samples = shardOf(tagged(dataset), shard)
   const look = { title: 'maps', log, ...recipe.maps }
   try {
     await passOverStream(
@@ -36,6 +37,7 @@ export async function mapsStage(context: StageContext): Promise<void> {
         await writeCams(file(sample), { cam, classes: sample.tags, notes })
       },
     )
+    if (shard !== undefined) return
     const heads = method.takeHeadWeights && (await allHeadWeights(samples.map(file)))
     if (heads !== undefined) await writeFileAtomic(run.headWeights, `${JSON.stringify(heads)}\n`)
     if (method.classTokens !== undefined)

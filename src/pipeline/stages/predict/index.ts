@@ -1,5 +1,6 @@
 /** @file Stage `predict`: labels of untagged images, from the trained segmentation network, and their scores. */
 import type { Dataset } from '../../../data/dataset.ts'
+import { BLOCK } from '../../images/image-groups.ts'
 import { methodOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import { hasStage, type StageDefinition, type StageSets } from '../../run/stage.ts'
@@ -25,6 +26,7 @@ export const predict: StageDefinition = {
   ],
   filesOfImage: ({ split, id }, { run, recipe }) =>
     waysOf(recipe).map(way => predictionFile(run, { split, way, id })),
+  shards: { block: BLOCK },
   table: ({ predictionTable }) => predictionTable,
   load: async () => (await import('./predict.ts')).predictStage,
 }

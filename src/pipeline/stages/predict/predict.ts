@@ -2,6 +2,7 @@
 import type { Dataset } from '../../../data/dataset.ts'
 import type { LabelNetwork } from '../../../models/label-network.ts'
 import { writeLabels } from '../../images/label-images.ts'
+import { shardOf } from '../../images/shard.ts'
 import { loadLabelNetwork } from '../../networks/build-segmentation.ts'
 import { writeLegend } from '../../out/write-legend.ts'
 import type { StageContext } from '../../run/stage.ts'
@@ -11,17 +12,20 @@ import { scorePredictions } from './prediction-scores.ts'
 
 /**
  * Writes predictions/SPLIT/WAY/ID.png for the validation images, or the training images where there are none, scores
- * them, and adds the training images that the report shows. Images that have all labels are skipped.
+ * them, and adds the training images that the report shows. Images that have all labels are skipped. A shard
+ * labels its images of the sets alone.
  */
 export async function predictStage(context: StageContext): Promise<void> {
-  const { recipe, dataset, run } = context
+  const { recipe, dataset, run, shard } = context
   const valDataset = context.valDataset ?? dataset
   const sets = recipe.predict.trainSplit && valDataset !== dataset ? [valDataset, dataset] : [valDataset]
-  const shown = await trainingExamples(context)
-  await writeLegend(run, dataset)
+  if (shard === undefined) await writeLegend(run, dataset)
   const { network } = await loadLabelNetwork(recipe, run)
   try {
-    for (const set of sets) await predictSet(context, network, set)
+    for (const { split, samples } of sets)
+      await predictSet(context, network, { split, samples: shardOf(samples, shard) })
+    if (shard !== undefined) return
+    const shown = await trainingExamples(context)
     const examples = shown.choices.map(({ sample }) => sample)
     await predictSet(
       context,

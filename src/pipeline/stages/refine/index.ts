@@ -29,6 +29,16 @@ export const refine: StageDefinition = {
     { path: refineTable },
   ],
   filesOfImage: ({ id }, { run }) => [join(run.pseudoMasks, `${id}.png`)],
+  shards: {
+    obstacle: ({ refine: { method, background } }) =>
+      background === 'sweep' && (method === 'crf' || method === 'par')
+        ? {
+            key: 'refine.background',
+            problem: 'is sweep: it is chosen by the CAMs of all images together',
+            expected: 'run it without --shard, or give a score: --set refine.background=0.4',
+          }
+        : undefined,
+  },
   table: ({ refineTable }) => refineTable,
   load: async () => (await import('./refine.ts')).refineStage,
 }

@@ -1,7 +1,7 @@
 /** @file Stage `refine`: from CAMs to the pseudo masks that segmentation is trained on. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Sample } from '../../../data/dataset.ts'
+import { type Sample, tagged } from '../../../data/dataset.ts'
 import { normalise } from '../../../data/transforms/normalise.ts'
 import { type Cams, predictLabels } from '../../../evaluate/index.ts'
 import { writeLabelMap } from '../../../io/indexed-png.ts'
@@ -16,6 +16,7 @@ import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
 import { fullSizeCams } from '../../images/image-cams.ts'
 import { limitsOf } from '../../images/image-pass.ts'
+import { shardOf } from '../../images/shard.ts'
 import { withinRecipe } from '../../images/sized-views.ts'
 import { type Size, walkMemory } from '../../images/step-memory.ts'
 import { loadAffinity } from '../../networks/build-affinity.ts'
@@ -30,13 +31,15 @@ import { writeSureMasks } from './sure-masks.ts'
 
 /**
  * Writes pseudo-masks/ID.png, for the walk also refined/ID.safetensors, for `refine.sure` also sure-masks/ID.png, and how
- * well the first meet the masks where there are any; what is there is kept. Images without maps are named and have none.
+ * well the first meet the masks where there are any; what is there is kept. Images without maps are named and have none. A shard makes
+ * the files of its images; the masks at a background score that is swept are left to the pass over all.
  */
 export async function refineStage(context: StageContext): Promise<void> {
-  const { recipe, run } = context
+  const { recipe, dataset, run, shard } = context
   const { method, sure } = recipe.refine
   await mkdir(run.pseudoMasks, { recursive: true })
-  const samples = await withCams(context)
+  const own = new Set(shardOf(tagged(dataset), shard))
+  const samples = (await withCams(context)).filter(sample => own.has(sample))
   const maps = walks(recipe.refine) ? run.refined : run.maps
   const lost = new Set<string>()
   const without = (ids: readonly string[]): void => {
@@ -52,9 +55,10 @@ export async function refineStage(context: StageContext): Promise<void> {
     without(await takeSeedMasks(context, open()))
     return
   }
+  if (shard !== undefined && recipe.refine.background === 'sweep') return
   const background = await chooseBackground(context, maps)
   without(await writePseudoMasks(context, open(), { maps, background: background.value }))
-  await scorePseudoMasks(context, background)
+  if (shard === undefined) await scorePseudoMasks(context, background)
 }
 
 /** The masks of evaluate, which has scored them, are the pseudo masks. */
@@ -107,10 +111,10 @@ async function writePseudoMasks(
   samples: readonly Sample[],
   { maps, background }: { maps: string; background: number },
 ): Promise<readonly string[]> {
-  const { recipe, dataset, run } = context
+  const { recipe, dataset, run, shard } = context
   const { method, crf, par, unary, gtProb } = recipe.refine
   const labels = dataset.classes.length + 1
-  await writeLegend(run, dataset)
+  if (shard === undefined) await writeLegend(run, dataset)
   const limits = { ...limitsOf(context), title: 'pseudo masks' }
   const target = (sample: Sample): string => pseudoMaskFile(run.pseudoMasks, sample)
   const write = async (sample: Sample, file: string, sizeOf: (own: Size) => Size): Promise<void> => {
