@@ -23,6 +23,7 @@ const SOURCES = [
   'src',
   'bench',
   'scripts',
+  'test/parallel',
   'test/parity',
   'package.json',
   'tsconfig.json',
@@ -136,7 +137,9 @@ function withGloo(libtorch) {
   const { path, source, backends } = libtorch
   if (path !== '/usr' || backends.length > 0) return libtorch
   if (canApt() && aptInstall(['libgloo-dev'])) return describeLibtorch(path, source)
-  say('training in several processes is left out: for that "sudo apt-get install libgloo-dev", then set up again')
+  say(
+    'training in several processes is left out: for that "sudo apt-get install libgloo-dev", then set up again',
+  )
   return libtorch
 }
 

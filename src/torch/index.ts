@@ -17,4 +17,12 @@ export { autocast, holdCasts, type Precision } from './precision.ts'
 export { manualSeed, randomState, setRandomState } from './random.ts'
 export { keep, scope } from './scope.ts'
 export { type Extremes, fromData, Tensor, tensor } from './tensor.ts'
-export { type BatchShare, batchMean, batchSums, onShare, sumFactor } from './whole-batch.ts'
+export {
+  type BatchShare,
+  batchMean,
+  batchSum,
+  batchSums,
+  isShared,
+  onShare,
+  sumFactor,
+} from './whole-batch.ts'

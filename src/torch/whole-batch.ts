@@ -2,7 +2,7 @@
  * @file The batch of a step that several processes share: sums and means over all of it, for losses that are not a mean over
  * images. With one process each function returns what it is given.
  */
-import { noGrad } from './autograd.ts'
+import { differentiable, noGrad } from './autograd.ts'
 import type { ProcessGroup } from './distributed.ts'
 import { scope } from './scope.ts'
 import type { Tensor } from './tensor.ts'
@@ -44,6 +44,29 @@ export function batchMean(own: Tensor): Tensor {
       return mean
     }),
   )
+}
+
+/** Whether other processes share the batch now. */
+export function isShared(): boolean {
+  return current !== undefined
+}
+
+/** Sum over the processes of what each has of its images; differentiated in all of them. */
+export function batchSum(own: Tensor): Tensor {
+  if (current === undefined) return own
+  const { group, own: images, total } = current
+  const weight = images / total // of this process's losses, by which its gradients will be multiplied
+  const summed = (one: Tensor): Tensor => {
+    const sum = one.clone()
+    group.sumNow(sum)
+    return sum
+  }
+  return differentiable(
+    'sum over processes',
+    [own],
+    () => ({ outputs: [summed(own.detach())], saved: [] }),
+    ([gradient]) => [summed(gradient!.mul(weight)).div(weight)],
+  )[0]!
 }
 
 /**
