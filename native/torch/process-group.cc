@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 // A lost process closes its connections, and a silent one is found by its signs of life: gloo's own limit never decides.
 constexpr auto kLongest = std::chrono::hours(24 * 30);
 constexpr auto kBeat = 1s;
+constexpr auto kAsleep = 5s;
 
 c10::intrusive_ptr<c10d::TCPStore> openStore(const GroupOptions& options, bool serves) {
   c10d::TCPStoreOptions store;
@@ -64,7 +65,8 @@ ProcessGroup::ProcessGroup(const GroupOptions& options) : options_(options) {
   }
   collectives_ = openGloo(options, store_);
   beats_.assign(options.size, 0);
-  heard_.assign(options.size, std::chrono::steady_clock::now());
+  pulsed_ = std::chrono::steady_clock::now();
+  heard_.assign(options.size, pulsed_);
   pulse_ = std::thread([this] { beat(); });
 }
 
@@ -133,12 +135,18 @@ void ProcessGroup::beat() {
     auto store = openStore(options_, false);
     for (;;) {
       store->add(beatKey(options_.rank), 1);
+      {
+        std::lock_guard<std::mutex> lock(pulseLock_);
+        // stopped (Ctrl-Z) and continued, and so were the others, perhaps: they have their time again
+        if (now() - pulsed_ > kAsleep) heard_.assign(options_.size, now());
+        pulsed_ = now();
+      }
       for (int rank = 0; rank < options_.size; ++rank) {
         const int64_t beats = store->add(beatKey(rank), 0);
         std::lock_guard<std::mutex> lock(pulseLock_);
         if (beats != beats_[rank] || rank == options_.rank) heard_[rank] = now();
         beats_[rank] = beats;
-        if (now() - heard_[rank] > options_.silence) lost_ = rank;
+        if (pulsed_ - heard_[rank] > options_.silence) lost_ = rank;
       }
       std::unique_lock<std::mutex> lock(pulseLock_);
       if (pulseEnds_.wait_for(lock, kBeat, [this] { return ending_; })) return;
@@ -153,7 +161,7 @@ std::vector<int64_t> ProcessGroup::silences() {
   std::lock_guard<std::mutex> lock(pulseLock_);
   std::vector<int64_t> out;
   for (const auto& heard : heard_)
-    out.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - heard).count());
+    out.push_back(std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::milliseconds>(pulsed_ - heard).count()));
   return out;
 }
 

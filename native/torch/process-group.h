@@ -63,7 +63,7 @@ class ProcessGroup {
 
   void set(const std::string& key, const std::string& value);
   std::optional<std::string> get(const std::string& key);
-  // Milliseconds since the last sign of life of each process, 0 for this one.
+  // Milliseconds since the last sign of life of each process at the last look, a second ago at most; 0 for this one.
   std::vector<int64_t> silences();
 
   // Closes the connections; not orderly: collectives may hang, so that nothing waits for them.
@@ -84,6 +84,7 @@ class ProcessGroup {
   bool ending_ = false;
   std::vector<int64_t> beats_;
   std::vector<std::chrono::steady_clock::time_point> heard_;
+  std::chrono::steady_clock::time_point pulsed_;  // the last look at the others
   std::atomic<int> lost_{-1};
 
   Collectives& collectivesOf(const at::Tensor& tensor);
