@@ -71,7 +71,9 @@ describe.skipIf(NOT_BUILT)(`launch${SUFFIX}`, () => {
   })
 
   test('a method whose losses see the whole batch is refused', { timeout: 60_000 }, async () => {
-    const folder = await folderWithData(RECIPE.replace('method: cam', 'method: cti').replace('epochs', 'infusion: 1, epochs'))
+    const folder = await folderWithData(
+      RECIPE.replace('method: cam', 'method: cti').replace('epochs', 'infusion: 1, epochs'),
+    )
     const { code, out } = await launch(folder).ended
     expect(code).toBe(1)
     expect(out.trim().split('\n').at(-1)).toBe(
