@@ -23,7 +23,8 @@ train:
   checkpointSteps: 1
   logEvery: 1
   validateEvery: 1
-  optimiser: { kind: sgd, lr: 0.05 }
+  optimiser: { kind: sgd, lr: 0.05, lrBatch: null }
+  schedule: { kind: cosine-epoch, warmupEpochs: 0 }
 maps: { layers: 2 }
 refine: { method: affinity+crf, background: sweep, sure: {}, walk: { logt: 2 } }
 affinity: { cropSize: 32, epochs: 2, batchSize: 4, checkpointSteps: 1 }
@@ -86,6 +87,7 @@ describe.skipIf(NOT_BUILT)(`two processes${SUFFIX}`, () => {
     const [first, second] = [await losses('one'), await losses('two')]
     expect(second).toHaveLength(first.length)
     for (const [i, loss] of first.entries()) expect(second[i]).toBeCloseTo(loss, 4)
+    expect(Math.abs(first.at(-1)! - first[0]!)).toBeGreaterThan(0.02) // it learns, so that weights differ from the first ones
     for (const file of ['affinity/checkpoints/last.safetensors', 'segment/last.safetensors', 'report.html'])
       expect(existsSync(join(folder, 'two', file)), file).toBe(true)
     expect(two.out.match(/train: done in/g)).toHaveLength(1) // what process 1 says is not shown
