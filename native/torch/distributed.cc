@@ -82,8 +82,14 @@ Napi::Value leaveGroup(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto group = groupOf(info[0]);
-    const bool orderly = info[1].ToBoolean().Value();
-    return promised(env, [=] { group->leave(orderly); });
+    return promised(env, [=] { group->leave(); });
+  });
+}
+
+Napi::Value disconnectGroup(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    groupOf(info[0])->disconnect();
+    return info.Env().Undefined();
   });
 }
 
@@ -215,6 +221,7 @@ void initDistributed(Napi::Env env, Napi::Object exports) {
 #ifdef TAGMASK_GLOO
   exports.Set("joinGroup", Napi::Function::New(env, joinGroup));
   exports.Set("leaveGroup", Napi::Function::New(env, leaveGroup));
+  exports.Set("disconnectGroup", Napi::Function::New(env, disconnectGroup));
   exports.Set("storeSet", Napi::Function::New(env, storeSet));
   exports.Set("storeGet", Napi::Function::New(env, storeGet));
   exports.Set("silences", Napi::Function::New(env, silences));

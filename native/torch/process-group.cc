@@ -4,6 +4,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace tagmask {
@@ -70,7 +71,17 @@ ProcessGroup::ProcessGroup(const GroupOptions& options) : options_(options) {
   pulse_ = std::thread([this] { beat(); });
 }
 
-ProcessGroup::~ProcessGroup() { leave(false); }
+ProcessGroup::~ProcessGroup() {
+  disconnect();
+  leave();
+}
+
+Started ProcessGroup::begin(c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors) {
+  begun_.erase(std::remove_if(begun_.begin(), begun_.end(), [](const auto& one) { return one->isCompleted(); }),
+               begun_.end());
+  begun_.push_back(work);
+  return {std::move(work), std::move(tensors)};
+}
 
 Collectives& ProcessGroup::collectivesOf(const at::Tensor& tensor) {
   TORCH_CHECK(collectives_, "the process has left its group");
@@ -89,14 +100,14 @@ Started ProcessGroup::broadcast(at::Tensor tensor, int root) {
   options.rootRank = root;
   std::vector<at::Tensor> tensors{tensor.detach()};
   auto work = collectivesOf(tensor).broadcast(tensors, options);
-  return {std::move(work), std::move(tensors)};
+  return begin(std::move(work), std::move(tensors));
 }
 
 Started ProcessGroup::allReduce(at::Tensor tensor) {
   TORCH_CHECK(tensor.is_contiguous(), "a tensor to be summed must be contiguous");
   std::vector<at::Tensor> tensors{tensor.detach()};
   auto work = collectivesOf(tensor).allreduce(tensors);
-  return {std::move(work), std::move(tensors)};
+  return begin(std::move(work), std::move(tensors));
 }
 
 void ProcessGroup::wait(const Started& started) {
@@ -165,20 +176,26 @@ std::vector<int64_t> ProcessGroup::silences() {
   return out;
 }
 
-void ProcessGroup::leave(bool orderly) {
+void ProcessGroup::disconnect() {
+  // Its destructor waits for all that was begun, which may never be done: then the end of the process closes them.
+  const bool idle = std::all_of(begun_.begin(), begun_.end(), [](const auto& one) { return one->isCompleted(); });
+  begun_.clear();
+  if (!idle && collectives_) (void)collectives_.release();
+#ifdef TAGMASK_NCCL
+  if (!idle && nccl_) (void)nccl_.release();
+  nccl_.reset();
+#endif
+  collectives_.reset();
+}
+
+void ProcessGroup::leave() {
   {
     std::lock_guard<std::mutex> lock(pulseLock_);
     ending_ = true;
   }
   pulseEnds_.notify_all();
   if (pulse_.joinable()) pulse_.join();
-  // Its destructor waits for all that was begun.
-  if (!orderly && collectives_) (void)collectives_.release();
-#ifdef TAGMASK_NCCL
-  if (!orderly && nccl_) (void)nccl_.release();
-  nccl_.reset();
-#endif
-  collectives_.reset();
+  disconnect();
   std::lock_guard<std::mutex> lock(storeLock_);
   store_.reset();
 }

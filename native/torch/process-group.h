@@ -66,8 +66,10 @@ class ProcessGroup {
   // Milliseconds since the last sign of life of each process at the last look, a second ago at most; 0 for this one.
   std::vector<int64_t> silences();
 
-  // Closes the connections; not orderly: collectives may hang, so that nothing waits for them.
-  void leave(bool orderly);
+  // Closes the connections for collectives, so that whoever waits for this process hears of it; the store stays.
+  void disconnect();
+  // Closes the store too. All that was begun must be done, or disconnect() called.
+  void leave();
 
  private:
   GroupOptions options_;
@@ -76,6 +78,7 @@ class ProcessGroup {
 #ifdef TAGMASK_NCCL
   c10::intrusive_ptr<Collectives> nccl_;  // made when the first tensor of a GPU comes
 #endif
+  std::vector<c10::intrusive_ptr<c10d::Work>> begun_;  // and perhaps not done
   std::mutex storeLock_;
   // the thread with the signs of life
   std::thread pulse_;
@@ -88,6 +91,7 @@ class ProcessGroup {
   std::atomic<int> lost_{-1};
 
   Collectives& collectivesOf(const at::Tensor& tensor);
+  Started begin(c10::intrusive_ptr<c10d::Work> work, std::vector<at::Tensor> tensors);
   void beat();
 };
 

@@ -153,9 +153,14 @@ export class ProcessGroup {
     )
   }
 
-  /** Closes the connections. Not orderly: another is gone, so that nothing that was begun is waited for. */
-  leave({ orderly = true } = {}): Promise<void> {
-    return native.leaveGroup(this.#handle, orderly)
+  /** Makes the calls of others fail that wait for this process. Texts and signs of life go on. */
+  disconnect(): void {
+    native.disconnectGroup(this.#handle)
+  }
+
+  /** Ends the membership; of process 0 also what the others say to each other. */
+  leave(): Promise<void> {
+    return native.leaveGroup(this.#handle)
   }
 }
 

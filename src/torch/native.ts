@@ -59,7 +59,8 @@ export interface Native {
   /** Whether there are any: the rest below is there only then. */
   distributedBackends(): Backend[]
   joinGroup(options: NativeJoin): Promise<GroupHandle>
-  leaveGroup(group: GroupHandle, orderly: boolean): Promise<void>
+  leaveGroup(group: GroupHandle): Promise<void>
+  disconnectGroup(group: GroupHandle): void
   storeSet(group: GroupHandle, key: string, value: string): void
   storeGet(group: GroupHandle, key: string): string | undefined
   silences(group: GroupHandle): number[]

@@ -80,12 +80,13 @@ export class Processes {
   async during<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work()
-      await this.#leave({ orderly: true })
+      await this.#leave()
       return result
     } catch (error) {
       const shown = error instanceof CollectiveError ? await this.#explained(error) : error
       this.#tellCause(shown)
-      await this.#leave({ orderly: false })
+      this.group.disconnect()
+      await this.#leave()
       throw shown
     }
   }
@@ -100,7 +101,7 @@ export class Processes {
   }
 
   /** Process 0 holds what the others say to each other: it goes last. */
-  async #leave({ orderly }: { orderly: boolean }): Promise<void> {
+  async #leave(): Promise<void> {
     try {
       this.group.set(`left/${this.rank}`, '')
       const ends = Date.now() + SIGNS.patience
@@ -109,7 +110,7 @@ export class Processes {
     } catch {
       // the others are gone
     }
-    await this.group.leave({ orderly })
+    await this.group.leave()
   }
 
   #isHere(rank: number): boolean {
