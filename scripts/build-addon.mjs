@@ -21,6 +21,9 @@ import { SetupError, say } from './setup-log.mjs'
 /** A translation unit with libtorch's headers takes this much memory. */
 const BYTES_PER_JOB = 1.6e9
 
+/** What native/torch and libtorch's headers want defined for each way of training in several processes. */
+const DEFINES = { gloo: ['TAGMASK_GLOO', 'USE_C10D_GLOO'], nccl: ['TAGMASK_NCCL', 'USE_C10D_NCCL'] }
+
 /** Hash of names (in `root`) and contents below `paths`, and of whatever else decides the result. */
 export function stampOf(root, paths, ...more) {
   const hash = createHash('sha256')
@@ -45,7 +48,7 @@ export function torchStamp(root, libtorch) {
 
 /** Builds native/torch against `libtorch` into `addon`. Throws SetupError, with the compiler's last lines. */
 export function buildTorchAddon(folders, libtorch, addon) {
-  const { version, include, lib, rpath, cxx11abi, cuda } = libtorch
+  const { version, include, lib, rpath, cxx11abi, cuda, backends } = libtorch
   const links = [`-L${lib}`, '-Wl,--no-as-needed', ...(cuda ? ['-ltorch', '-ltorch_cuda', '-lc10_cuda'] : [])]
   const variables = {
     libtorch_include: include.map(quote).join(' '),
@@ -54,6 +57,7 @@ export function buildTorchAddon(folders, libtorch, addon) {
       .join(' '),
     libtorch_std: version.startsWith('1.') ? 'gnu++17' : 'gnu++20',
     libtorch_abi: String(cxx11abi),
+    distributed: backends.flatMap(name => DEFINES[name]).join(' '),
   }
   say(`building the addon for libtorch ${version} (${libtorch.path}); about a minute on two cores, once`)
   buildAddon(folders, 'torch', addon, variables)

@@ -26,6 +26,7 @@ export const CACHE = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'
  * @property {string[]} rpath folders the addon searches at run time, first to last
  * @property {0 | 1} cxx11abi the value of _GLIBCXX_USE_CXX11_ABI it was built with
  * @property {boolean} cuda whether it has a CUDA backend
+ * @property {('gloo' | 'nccl')[]} backends what processes can train together with
  */
 
 /**
@@ -80,6 +81,7 @@ export function describeLibtorch(folder, source) {
     return `${path} is libtorch ${version}; ${OLDEST.join('.')} or newer is needed`
   }
   const api = join(path, 'include/torch/csrc/api/include')
+  const cuda = existsSync(join(lib, 'libtorch_cuda.so'))
   return {
     version,
     source,
@@ -88,7 +90,8 @@ export function describeLibtorch(folder, source) {
     lib,
     rpath: system ? [OPENBLAS_OPENMP] : [lib],
     cxx11abi: usesCxx11Abi(join(lib, 'libc10.so')) ? 1 : 0,
-    cuda: existsSync(join(lib, 'libtorch_cuda.so')),
+    cuda,
+    backends: backendsOf(join(path, 'include'), { cuda }),
   }
 }
 
@@ -96,6 +99,16 @@ function hasHeaders(folder) {
   return ['ATen/ATen.h', 'torch/csrc/api/include/torch/version.h'].every(name =>
     existsSync(join(folder, 'include', name)),
   )
+}
+
+/** gloo, where its headers are there too (libgloo-dev); beside it NCCL, of a libtorch for CUDA, where its header is. */
+function backendsOf(include, { cuda }) {
+  const has = name => existsSync(join(include, name))
+  const folder = 'torch/csrc/distributed/c10d'
+  const needed = [`${folder}/TCPStore.hpp`, `${folder}/ProcessGroupGloo.hpp`, 'gloo/context.h']
+  if (!needed.every(has)) return []
+  const nccl = cuda && has(`${folder}/ProcessGroupNCCL.hpp`) && has('nccl.h')
+  return nccl ? ['gloo', 'nccl'] : ['gloo']
 }
 
 function readVersion(include) {

@@ -23,6 +23,7 @@ const SOURCES = [
   'src',
   'bench',
   'scripts',
+  'test/parallel',
   'test/parity',
   'package.json',
   'tsconfig.json',
@@ -86,7 +87,7 @@ async function setUpLibtorch() {
   const built = firstThatBuilds(search.found)
   if (built !== undefined) return built
   if (canApt() && !search.found.some(({ source }) => source === 'system')) {
-    aptInstall(['libtorch-dev', 'libopenblas0-openmp', 'g++', 'make', 'python3'])
+    aptInstall(['libtorch-dev', 'libgloo-dev', 'libopenblas0-openmp', 'g++', 'make', 'python3'])
     const installed = firstThatBuilds(
       [describeLibtorch('/usr', 'system')].filter(one => typeof one !== 'string'),
     )
@@ -131,13 +132,29 @@ function ensureOpenBlas({ source, path }) {
   say(`${source} libtorch will be slow: ask for "sudo apt-get install libopenblas0-openmp"`)
 }
 
+/** Debian has what processes train together with in a package beside its libtorch. Without it the build goes on. */
+function withGloo(libtorch) {
+  const { path, source, backends } = libtorch
+  if (path !== '/usr' || backends.length > 0) return libtorch
+  if (canApt() && aptInstall(['libgloo-dev'])) return describeLibtorch(path, source)
+  say(
+    'training in several processes is left out: for that "sudo apt-get install libgloo-dev", then set up again',
+  )
+  return libtorch
+}
+
 /** Builds the addon if it is not current and lists it in the manifest, the one to use first. */
-function record(libtorch, { first }) {
-  const addon = join(build, 'addons', `torch-${libtorch.version}`, 'tagmask_torch.node')
-  const stamp = torchStamp(root, libtorch)
+function record(found, { first }) {
+  const addon = join(build, 'addons', `torch-${found.version}`, 'tagmask_torch.node')
   const listed = readJson(manifestFile(), [])
-  const current = listed.find(entry => entry.stamp === stamp && existsSync(resolve(root, entry.addon)))
-  if (current === undefined) buildTorchAddon({ root, build }, libtorch, addon)
+  const isCurrent = one => {
+    const stamp = torchStamp(root, one)
+    return listed.some(entry => entry.stamp === stamp && existsSync(resolve(root, entry.addon)))
+  }
+  const current = isCurrent(found)
+  const libtorch = current ? found : withGloo(found)
+  if (!current && !isCurrent(libtorch)) buildTorchAddon({ root, build }, libtorch, addon)
+  const stamp = torchStamp(root, libtorch)
   const { version, source, path, lib, rpath, cxx11abi, cuda } = libtorch
   const inside = relative(root, addon)
   const entry = {

@@ -1,4 +1,5 @@
 // libtorch for Node: everything is reached through one boxed dispatcher entry (dispatch.cc).
+#include "distributed.h"
 #include "environment.h"
 #include "tensor.h"
 
@@ -12,6 +13,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   tagmask::initAutograd(env, exports);
   tagmask::initProfile(env, exports);
   tagmask::initRuntime(env, exports);
+  tagmask::initDistributed(env, exports);
   return exports;
 }
 

@@ -9,6 +9,7 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { exportCommand } from './commands/export.ts'
 import { inspect } from './commands/inspect.ts'
+import { launch } from './commands/launch.ts'
 import { predict } from './commands/predict.ts'
 import { recipes } from './commands/recipes.ts'
 import { refine } from './commands/refine.ts'
@@ -29,6 +30,7 @@ const routes: Readonly<Record<string, Command<CliContext> | RouteMap<CliContext>
   report,
   export: exportCommand,
   ablate,
+  launch,
   data,
   recipes,
   runs,

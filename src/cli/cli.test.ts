@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 
 const COMMANDS =
-  'run train maps evaluate affinity refine segment predict ablate recipes runs inspect weights report demo setup doctor completion'.split(
+  'run train maps evaluate affinity refine segment predict ablate launch recipes runs inspect weights report demo setup doctor completion'.split(
     ' ',
   )
 
@@ -54,7 +54,7 @@ describe('wrong use ends with 2 and one line', () => {
     [['rnu'], 'there is no command rnu; did you mean run?'],
     [
       ['frobnicate'],
-      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, result, report, export, ablate, data, recipes, runs, inspect, weights, demo, setup, doctor, completion',
+      'there is no command frobnicate; commands are run, autoencoder, train, maps, evaluate, affinity, refine, segment, predict, result, report, export, ablate, launch, data, recipes, runs, inspect, weights, demo, setup, doctor, completion',
     ],
     [['run'], 'RECIPE is missing (--help lists all)'],
     [['run', 'a', 'b'], 'unexpected b: only 1 name is expected (--help lists all)'],

@@ -12,6 +12,8 @@ export interface CliContext extends CommandContext {
   openLog(flags: OutputFlags): Log
   /** Asks on the terminal, y or N; undefined where there is none. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined
+  /** The command that `launch` starts, and its arguments. */
+  readonly launched: readonly string[]
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal
 }

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
 import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
+import { splitLaunch } from './commands/launch.ts'
 import { COMPLETE } from './complete-word.ts'
 import { completions } from './completion.ts'
 import type { CliContext } from './context.ts'
@@ -29,7 +30,12 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
   const log = createLog({ stream: stdout, env })
   let current = log
   let profile: CommandProfile | undefined
-  const { signal, dispose } = abortOnInterrupt(process, { tell: text => current.tell(text) })
+  const { signal, dispose } = abortOnInterrupt(process, {
+    tell: text => {
+      if (args[0] !== 'launch') current.tell(text) // process 0 says it
+    },
+  })
+  const { own, launched } = splitLaunch(args)
   const context: CliContext = {
     process: { stdout, stderr, env } as StricliProcess,
     log,
@@ -40,6 +46,7 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
     },
     confirm: process.stdin?.isTTY && stdout.isTTY ? asking(process.stdin, { stdout, signal }) : undefined,
     signal,
+    launched,
   }
   try {
     if (args[0] === COMPLETE) {
@@ -47,7 +54,7 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
       stdout.write(found.map(word => `${word}\n`).join(''))
       return EXIT.done
     }
-    await run(app, args, context)
+    await run(app, own, context)
     if (profile !== undefined) stderr.write(`\n${await profile.finish()}`)
     return finalExitCode(context.process.exitCode)
   } finally {

@@ -22,8 +22,17 @@ export interface BatchSource<B extends SampleBatch> {
   close(): Promise<void>
 }
 
+/** The part of each batch that one of several processes takes; in order, the parts are the batch. */
+export interface Share {
+  readonly index: number
+  readonly count: number
+}
+
 export interface LoaderOptions {
+  /** Images of a batch, those of other processes among them. */
   readonly batchSize: number
+  /** All of each batch when not given. With one, batches may be empty. */
+  readonly share?: Share | undefined
   readonly workers?: number
   /** Batches prefetched ahead of the one in use. */
   readonly prefetch?: number
@@ -37,7 +46,7 @@ export interface LoaderOptions {
   readonly onLost?: ((epoch: LostInEpoch) => void | Promise<void>) | undefined
 }
 
-/** Images lost in the epoch so far, since it began or resumed, and images of a whole epoch. */
+/** Images lost in the epoch so far, since it began or resumed, and images of a whole epoch, of this process's share. */
 export interface LostInEpoch {
   readonly lost: number
   readonly total: number
@@ -77,6 +86,7 @@ export function openBatchLoader<B extends SampleBatch>({
   files = () => [],
   batch: toBatch,
   batchSize,
+  share = { index: 0, count: 1 },
   workers = 1,
   prefetch = 3,
   cacheBytes = 0,
@@ -86,8 +96,14 @@ export function openBatchLoader<B extends SampleBatch>({
 }: BatchPlan<B>): BatchSource<B> {
   const { pixels: sampleLength, labels: labelLength } = sampleSize(transform)
   const batches = dropLast ? Math.floor(samples.length / batchSize) : Math.ceil(samples.length / batchSize)
-  const inEpoch = Math.min(samples.length, batches * batchSize)
-  const free = openSlots(prefetch + 1, { batchSize, sampleLength, labelLength }) // before the threads: it may fail
+  const placesOf = (batch: number): [from: number, to: number] =>
+    placesIn(batch, { batchSize, share, samples })
+  const inEpoch = Array.from({ length: batches }, (_, batch) => placesOf(batch)).reduce(
+    (sum, [from, to]) => sum + to - from,
+    0,
+  )
+  const most = Math.ceil(batchSize / share.count)
+  const free = openSlots(prefetch + 1, { batchSize: most, sampleLength, labelLength }) // before the threads: it may fail
   const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: workers,
     workerData: {
@@ -146,7 +162,7 @@ export function openBatchLoader<B extends SampleBatch>({
       for (;;) {
         while (next < batches && free.length > 0) {
           const slot = free.pop()!
-          const chosen = indices.subarray(next * batchSize, (next + 1) * batchSize)
+          const chosen = indices.subarray(...placesOf(next))
           const filled = fill(slot, chosen, { epoch, index: next++ })
           filled.catch(() => undefined) // seen when its turn comes
           ahead.push({ slot, filled })
@@ -164,7 +180,7 @@ export function openBatchLoader<B extends SampleBatch>({
           lost += problems.length
           await onLost?.({ lost, total: inEpoch })
         }
-        if (batch.size > 0) yield batch
+        if (batch.size > 0 || share.count > 1) yield batch // processes take their steps together
         ahead.shift()
         free.push(first.slot)
       }
@@ -180,6 +196,20 @@ export function openBatchLoader<B extends SampleBatch>({
     epoch: (epoch, { startBatch = 0 } = {}) => batchesOf(epoch, startBatch),
     close: () => pool.close(),
   }
+}
+
+/** Where a share of a batch is in the order of the epoch. */
+function placesIn(
+  batch: number,
+  {
+    batchSize,
+    share: { index, count },
+    samples,
+  }: Pick<BatchPlan<unknown>, 'batchSize' | 'samples'> & { share: Share },
+): [from: number, to: number] {
+  const first = batch * batchSize
+  const size = Math.min(batchSize, samples.length - first)
+  return [first + Math.floor((index * size) / count), first + Math.floor(((index + 1) * size) / count)]
 }
 
 function openSlots(

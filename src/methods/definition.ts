@@ -90,6 +90,8 @@ export interface Definition<
   /** What a training step costs beside a pass of the encoder for each view, forward and back, in such passes; default: nothing.
    * `tags`: classes of an image. */
   furtherPasses?(recipe: Own<Model, Train, Maps, More>, look: { readonly tags: number }): number
+  /** Why several processes cannot share its batches, and what helps; undefined, or absent, where they can. */
+  alone?(recipe: Own<Model, Train, Maps, More>): { readonly why: string; readonly remedy: string } | undefined
   /** Background threshold that its CAMs are made for; undefined, or absent, where one has to be found. */
   threshold?(recipe: Pick<Own<Model, Train, Maps, More>, 'maps'>): number | undefined
   /** The encoder that it trains: AffinityNet and segmentation may start from one like it. */

@@ -1,5 +1,15 @@
 /** @file Batch normalisation: with running statistics that follow the batches, and one whose statistics and affine parameters never change. */
-import { differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
+import {
+  batchSum,
+  batchSums,
+  differentiable,
+  isRecording,
+  isShared,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+} from '../torch/index.ts'
 import { Buffer, Module, Parameter } from './module.ts'
 
 export interface BatchNormOptions {
@@ -37,6 +47,8 @@ abstract class BatchNorm extends Module {
 export class BatchNorm2d extends BatchNorm {
   /** Share of the batch in the running statistics after it. */
   readonly momentum: number
+  /** Statistics are those of the batches of all processes, as of torch.nn.SyncBatchNorm; else each has its own. */
+  synchronised = false
 
   constructor({ momentum = 0.1, ...options }: BatchNormOptions & { readonly momentum?: number }) {
     super(options)
@@ -47,6 +59,7 @@ export class BatchNorm2d extends BatchNorm {
   forward(x: Tensor): Tensor {
     const { training, momentum } = this
     if (training) this.countBatch()
+    if (training && this.synchronised && isShared()) return this.normaliseShared(x)
     return this.normalise(x, { training, momentum })
   }
 
@@ -54,7 +67,42 @@ export class BatchNorm2d extends BatchNorm {
   observe(x: Tensor): void {
     const { runningMean, runningVar, momentum } = this
     this.countBatch()
-    noGrad(() => scope(() => void ops.batchNormUpdateStats(x, runningMean, runningVar, momentum)))
+    noGrad(() =>
+      scope(() => {
+        if (this.synchronised && isShared()) this.shared(x)
+        else ops.batchNormUpdateStats(x, runningMean, runningVar, momentum)
+      }),
+    )
+  }
+
+  private normaliseShared(x: Tensor): Tensor {
+    return scope(() => {
+      const { centred, variance } = this.shared(x)
+      const scale = ops.rsqrt(variance.add(this.eps)).mul(this.weight)
+      return centred
+        .mul(scale.reshape(1, -1, 1, 1))
+        .add(this.bias.reshape(1, -1, 1, 1))
+        .to({ dtype: x.dtype })
+    })
+  }
+
+  /** x less the mean of all processes, and their variance [C], which the running statistics follow. */
+  private shared(x: Tensor): { centred: Tensor; variance: Tensor } {
+    const plain = x.to({ dtype: 'float32' })
+    const [count] = batchSums([x.elements / x.size(1)]) as [number]
+    const mean = batchSum(plain.sum([0, 2, 3])).div(count)
+    const centred = plain.sub(mean.reshape(1, -1, 1, 1))
+    const variance = batchSum(centred.mul(centred).sum([0, 2, 3])).div(count)
+    noGrad(() =>
+      scope(() => {
+        for (const [running, value] of [
+          [this.runningMean, mean],
+          [this.runningVar, variance.mul(count / (count - 1))],
+        ] as const)
+          ops.add_(ops.mulScalar_(running, 1 - this.momentum), value.detach(), { alpha: this.momentum })
+      }),
+    )
+    return { centred, variance }
   }
 
   private countBatch(): void {

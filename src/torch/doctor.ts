@@ -11,9 +11,13 @@ import { type BuiltAddon, builtAddons, type NativeDescription, native } from './
 export async function doctorReport(): Promise<string> {
   const [used, ...others] = builtAddons()
   const description = native.describe()
+  const backends = native.distributedBackends()
   const speed = measureProducts()
   const otherSpeeds = others.flatMap(addon => measureElsewhere(addon) ?? [])
-  const findings = advice(description, [speed, ...otherSpeeds])
+  const findings = [
+    ...advice(description, [speed, ...otherSpeeds]),
+    ...(backends.length === 0 ? [NO_GLOO] : []),
+  ]
   return [
     'Processor',
     `  ${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
@@ -28,6 +32,8 @@ export async function doctorReport(): Promise<string> {
     description.cudaDevices > 0
       ? `  ${description.cudaDevices} CUDA devices`
       : '  none that this libtorch sees',
+    'Training in several processes',
+    `  ${backends.length === 0 ? 'left out of this build' : backends.join(', ')}`,
     'Matrix products [3456, 384] x [384, 1536], GFLOP/s',
     ...[speed, ...otherSpeeds].map(
       ({ version, fp32, bf16 }, i) =>
@@ -37,6 +43,9 @@ export async function doctorReport(): Promise<string> {
     ...findings.map(finding => `  - ${finding}`),
   ].join('\n')
 }
+
+/** Debian's libtorch has gloo in it; its headers are in another package. The archives of 2.x come without them. */
+const NO_GLOO = `several processes cannot train together: for Debian's libtorch apt-get install libgloo-dev, then ${setupCommand()}`
 
 function measureElsewhere({ version }: BuiltAddon): Speed | undefined {
   const program = fileURLToPath(new URL('./measure.js', import.meta.url))

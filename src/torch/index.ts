@@ -2,6 +2,13 @@
 export { isOutOfMemory } from '../io/available-memory.ts'
 export { backward, backwardAsync, differentiable, type Forward, isRecording, noGrad } from './autograd.ts'
 export { checkDevice, describe, setThreads, threads } from './device.ts'
+export {
+  CollectiveError,
+  distributedBackends,
+  GradientReducer,
+  type GroupOptions,
+  ProcessGroup,
+} from './distributed.ts'
 export type { DType } from './dtype.ts'
 export { emptyCache, type MemoryStats, memory, resetPeak } from './memory.ts'
 export { countMultiplyAdds, type MultiplyAdds } from './multiply-adds.ts'
@@ -10,3 +17,12 @@ export { autocast, holdCasts, type Precision } from './precision.ts'
 export { manualSeed, randomState, setRandomState } from './random.ts'
 export { keep, scope } from './scope.ts'
 export { type Extremes, fromData, Tensor, tensor } from './tensor.ts'
+export {
+  type BatchShare,
+  batchMean,
+  batchSum,
+  batchSums,
+  isShared,
+  onShare,
+  sumFactor,
+} from './whole-batch.ts'

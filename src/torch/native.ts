@@ -56,6 +56,37 @@ export interface Native {
   startProfile(): void
   stopProfile(): OperatorProfile
   describe(): NativeDescription
+  /** Whether there are any: the rest below is there only then. */
+  distributedBackends(): Backend[]
+  joinGroup(options: NativeJoin): Promise<GroupHandle>
+  leaveGroup(group: GroupHandle): Promise<void>
+  disconnectGroup(group: GroupHandle): void
+  storeSet(group: GroupHandle, key: string, value: string): void
+  storeGet(group: GroupHandle, key: string): string | undefined
+  silences(group: GroupHandle): number[]
+  broadcast(group: GroupHandle, tensors: readonly Handle[], root: number): Promise<void>
+  allReduce(group: GroupHandle, tensors: readonly Handle[]): Promise<void>
+  allReduceNow(group: GroupHandle, tensor: Handle): void
+  openReducer(group: GroupHandle, leaves: readonly Handle[], bucketBytes: number): ReducerHandle
+  beginReducer(reducer: ReducerHandle, weight: number): void
+  finishReducer(reducer: ReducerHandle): Promise<number>
+  closeReducer(reducer: ReducerHandle): void
+}
+
+/** What processes can train together with. */
+export type Backend = 'gloo' | 'nccl'
+
+/** A process group, and a reducer of gradients, on the native side; opaque. */
+export type GroupHandle = { readonly __group: unique symbol }
+export type ReducerHandle = { readonly __reducer: unique symbol }
+
+export interface NativeJoin {
+  readonly rank: number
+  readonly size: number
+  readonly host: string
+  readonly port: number
+  readonly joinMs: number
+  readonly silenceMs: number
 }
 
 /** Description of the loaded libtorch. */

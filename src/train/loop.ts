@@ -8,7 +8,7 @@ import { explainWriteError } from '../io/atomic.ts'
 import { readSafetensors } from '../io/safetensors.ts'
 import type { Losses, Module } from '../nn/index.ts'
 import type { Optimiser } from '../optim/index.ts'
-import { autocast, backward, type Precision, scope, type Tensor } from '../torch/index.ts'
+import type { Precision, Tensor } from '../torch/index.ts'
 import {
   checkpointFiles,
   hasOnlyWeights,
@@ -17,11 +17,15 @@ import {
   saveState,
   saveWeights,
 } from './checkpoint.ts'
-import { notFinite, nothingSeen, stepFailure, type TrainingNames } from './failures.ts'
+import { notFinite, nothingSeen, type TrainingNames } from './failures.ts'
 import { hasEnded, isValidated, type Length, stepsOf } from './length.ts'
 import { type Log, silentLog } from './log.ts'
+import type { Processes } from './parallel/processes.ts'
+import { sharedStart } from './parallel/shared-start.ts'
+import { openSharedSteps } from './parallel/shared-steps.ts'
 import { type Position, START } from './position.ts'
-import { openRecords, type RecordOptions, type Records } from './records.ts'
+import { noRecords, openRecords, type RecordOptions, type Records } from './records.ts'
+import { openSteps } from './step.ts'
 import type { Validation } from './validate.ts'
 
 /** Learning rate from the epoch and the step, both from 0. */
@@ -51,6 +55,10 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Part
   /** Events besides the metrics; none. */
   readonly tensorboard?: RecordOptions['tensorboard']
   readonly examples?: RecordOptions['examples']
+  /** The processes that share each batch: the loader yields the share of this one, and process 0 alone validates and writes. */
+  readonly processes?: Processes | undefined
+  /** Of what several processes draw at random; 0. One process draws from what `manualSeed` was given. */
+  readonly seed?: number
 }
 
 /** Options with defaults. */
@@ -111,18 +119,27 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
 }
 
 async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promise<void> {
-  const { title = 'train', network, frozen = [], loader, length, checkpoints, signal, log } = options
+  const {
+    title = 'train',
+    network,
+    frozen = [],
+    loader,
+    length,
+    checkpoints,
+    signal,
+    log,
+    processes,
+  } = options
   const total = stepsOf(length, loader.batches)
-  const plan = { epochs: length.count, batches: loader.batches }
-  if (await hasOnlyWeights(checkpoints)) {
-    network.loadStateDict((await readSafetensors(checkpointFiles(checkpoints).last)).tensors)
-    return
-  }
-  let at = (await loadState(checkpoints, options, plan)) ?? START
+  const start = () => startOf(options)
+  const found = await (processes === undefined ? start() : sharedStart(processes, options, start))
+  if (found === undefined) return
+  let at = found
   if (at.step > 0) log.info(`${title}: resumed at epoch ${at.epoch + 1}, batch ${at.batch + 1}`)
-  const records = await openRecords(options, at)
+  const records = leads(options) ? await openRecords(options, at) : noRecords()
   const progress = log.progress({ title, total, start: at.step, unit: 'steps' })
   const epochs = length.unit === 'epochs' ? length.count : Math.ceil(total / loader.batches)
+  const steps = processes === undefined ? openSteps(options) : openSharedSteps(options, processes)
   let saved = Date.now()
   try {
     network.train()
@@ -133,7 +150,9 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
       const shownBatches = loader.epoch(at.epoch, { startBatch: at.batch })
       for await (const batch of orAfter(shownBatches, () => saveReached(options, at))) {
         const lr = options.learningRate({ epoch: at.epoch, step: at.step })
-        const losses = stepped(options, batch, { at, lr })
+        const step = await steps.take(batch, { at, lr })
+        if (step === undefined) continue // a process has lost all of its images
+        const { losses, images } = step
         if (!Number.isFinite(losses.loss))
           throw notFinite(
             options,
@@ -146,19 +165,20 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
           ...at,
           batch: batch.index + 1,
           step: at.step + 1,
-          sums: summed(at.sums, losses, batch.size),
-          images: at.images + batch.size,
+          sums: summed(at.sums, losses, images),
+          images: at.images + images,
         }
         progress.update(at.step, { epoch: `${at.epoch + 1}/${epochs}`, ...losses, lr })
         await setImmediate() // lets signals and decoded images in
+        const stops = step.stops ?? signal.aborted
         const due =
           Date.now() - saved > options.checkpointMinutes * 60_000 ||
           at.step % (options.checkpointSteps ?? Infinity) === 0
-        if (due || signal.aborted) {
-          await saveState(checkpoints, options, at)
+        if (due || stops) {
+          await save(options, at)
           saved = Date.now()
         }
-        if (signal.aborted) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
+        if (stops) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
         at = await validatedAtStep(options, at, records)
         if (length.unit === 'steps' && hasEnded(length, at)) break
       }
@@ -175,47 +195,36 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
       })
       if (options.validation === undefined) await records.addExamples(at.step - 1)
     }
-    await saveWeights(checkpointFiles(checkpoints).last, network, {
-      ...options.words,
-      [length.unit]: String(length.count),
-    })
+    if (leads(options))
+      await saveWeights(checkpointFiles(checkpoints).last, network, {
+        ...options.words,
+        [length.unit]: String(length.count),
+      })
   } finally {
+    steps.close()
     progress.finish()
     await records.close()
   }
 }
 
-type StepLosses = Record<'loss' | string, number> & { loss: number }
-
-/** A step; out of memory becomes an error that says how to make it smaller. */
-function stepped<B extends SampleBatch>(
-  options: Training<B>,
-  batch: B,
-  step: { at: Position; lr: number },
-): StepLosses {
-  try {
-    return trainStep(options, batch, step)
-  } catch (error) {
-    throw stepFailure(options, batch.size, error)
-  }
+/** Whether this process writes: the only one, or the first. */
+function leads({ processes }: Pick<Training<SampleBatch>, 'processes'>): boolean {
+  return processes?.leads ?? true
 }
 
-/** One update from one batch; returns the losses by name, their total as `loss`. */
-function trainStep<B extends SampleBatch>(
-  { losses, optimiser, precision, device }: Training<B>,
-  batch: B,
-  { at: { epoch, step }, lr }: { at: Position; lr: number },
-): StepLosses {
-  return scope(() => {
-    const { total, parts } = autocast({ precision, device }, () => losses(batch, { epoch, step }))
-    backward(total)
-    optimiser.step(lr)
-    optimiser.zeroGrad()
-    return {
-      loss: total.item(),
-      ...Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part.item()])),
-    }
-  })
+/** From the checkpoint, or the beginning; undefined, with the last weights, where nothing is left to do. */
+async function startOf<B extends SampleBatch>(options: Training<B>): Promise<Position | undefined> {
+  const { network, loader, length, checkpoints } = options
+  if (await hasOnlyWeights(checkpoints)) {
+    network.loadStateDict((await readSafetensors(checkpointFiles(checkpoints).last)).tensors)
+    return undefined
+  }
+  const plan = { epochs: length.count, batches: loader.batches }
+  return (await loadState(checkpoints, options, plan)) ?? START
+}
+
+async function save<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
+  if (leads(options)) await saveState(options.checkpoints, options, at)
 }
 
 /** Passes the batches on; when their source fails, `work` comes before its error. */
@@ -233,7 +242,7 @@ async function* orAfter<B>(
 
 /** Saves the state after the images failed. A failure to save is dropped, so that the images' error is the one thrown. */
 async function saveReached<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
-  if (at.step > 0) await saveState(options.checkpoints, options, at).catch(() => undefined)
+  if (at.step > 0) await save(options, at).catch(() => undefined)
 }
 
 /** Validates a training by steps when it is due. */
@@ -260,7 +269,7 @@ async function endEpoch<B extends SampleBatch>(
     validation !== undefined && length.unit === 'epochs' && isValidated(epoch, { ...length, ...validation })
   const { step, best, validated: last } = due ? await validated(options, at, records) : at
   const next: Position = { epoch, batch: 0, step, sums: {}, images: 0, best, validated: last }
-  await saveState(options.checkpoints, options, next)
+  await save(options, next)
   return next
 }
 
@@ -271,7 +280,8 @@ async function validated<B extends SampleBatch>(
   records: Records,
 ): Promise<Position> {
   const { network, validation, length, checkpoints, log } = options
-  await saveState(checkpoints, options, at)
+  if (!leads(options)) return { ...at, validated: at.step }
+  await save(options, at)
   const { means, decisive } = await validation!.run()
   await records.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
   await records.addExamples(at.step - 1)

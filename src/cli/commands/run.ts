@@ -10,6 +10,8 @@ import { shardDoneText } from '../../pipeline/run/run-shard.ts'
 import { Interrupted, type StageFlag, type StageName } from '../../pipeline/run/stage.ts'
 import { readRunScores, scoreLines } from '../../pipeline/runs/run-scores.ts'
 import { STAGES } from '../../pipeline/stages/list.ts'
+import { processPlace } from '../../train/parallel/environment.ts'
+import type { Processes } from '../../train/parallel/processes.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRecipesAndRuns } from '../proposals.ts'
 import { flagsOfAll, flagsOfStage, overridesOf, type StageFlags } from '../run-flags.ts'
@@ -57,10 +59,37 @@ function stageCommand({ stages, brief, description, flags: own }: StageCommandOp
 
 /** Runs stages by the flags; ends with the scores and the report, or says how to resume after Ctrl-C. */
 export async function runWithFlags(
-  { openLog, signal }: CliContext,
+  context: CliContext,
   flags: StageFlags,
   recipe: string,
   stages?: readonly StageName[],
+): Promise<void> {
+  const place = processPlace(context.process.env ?? {})
+  const dryRun = flags['dry-run'] ?? false
+  // shards share nothing while they work, also as the tasks of one srun
+  if (place === undefined || flags.shard !== undefined) return runHere(context, flags, { recipe, stages })
+  if (dryRun) return place.rank === 0 ? runHere(context, flags, { recipe, stages }) : undefined
+  const { joinProcesses } = await import('../../train/parallel/processes.ts')
+  const processes = await joinProcesses(place)
+  return processes.during(async () => {
+    if (place.rank === 0) return runHere(context, flags, { recipe, stages, processes })
+    const { followRun } = await import('../../pipeline/run/follow-run.ts')
+    return followRun({ processes, localRank: place.localRank, signal: context.signal })
+  })
+}
+
+interface RunChoice {
+  readonly recipe: string
+  readonly stages: readonly StageName[] | undefined
+  /** Others share its trainings. */
+  readonly processes?: Processes
+}
+
+/** The one process, or the first of several. */
+async function runHere(
+  { openLog, signal }: CliContext,
+  flags: StageFlags,
+  { recipe, stages, processes }: RunChoice,
 ): Promise<void> {
   const log = openLog(flags)
   const { set = [], name, runs, force = false, 'resume-with-changes': withChanges = false, shard } = flags
@@ -82,6 +111,7 @@ export async function runWithFlags(
       ...((dryRun || stages === undefined) && { onPlan: tellPlan }),
       dryRun,
       live: flags.report ?? false,
+      processes,
       signal,
       log,
     }

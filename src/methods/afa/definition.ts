@@ -37,8 +37,10 @@ export const afa = defineMethod({
   mapsMemory: ({ model }, look) => afaMemory(model, look),
   labels: true,
   recognise: recogniseAfa,
-  async build({ model, train: { losses, labels, headFactor, norms }, maps, normalise }, { numClasses }) {
+  async build({ model, train, maps, normalise }, { numClasses }) {
     const { buildAfa } = await import('./index.ts')
-    return buildAfa({ model, numClasses, losses, labels, maps, normalise, groups: { headFactor, norms } })
+    const { losses, labels, headFactor, norms, syncBatchNorm } = train
+    const groups = { headFactor, norms }
+    return buildAfa({ model, numClasses, losses, labels, maps, normalise, groups, syncBatchNorm })
   },
 })

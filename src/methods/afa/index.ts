@@ -53,6 +53,8 @@ export interface AfaSettings {
   readonly maps?: AfaCamOptions
   readonly groups?: Omit<AfaGroupOptions, 'weightDecay'>
   readonly normalise?: Normalisation
+  /** The batch norm of the segmentation head sees the batches of all processes. */
+  readonly syncBatchNorm?: boolean
 }
 
 /** Builds the network of a recipe with its losses and CAMs. */
@@ -60,6 +62,7 @@ export function buildAfa(settings: AfaSettings): Method {
   const { model, numClasses, maps = {}, labels = {}, groups = {} } = settings
   const { headDim: embedDim, pooling } = model
   const network = new Afa({ encoder: encoderOf(model), numClasses, embedDim, pooling })
+  network.decoder.linearFuse.bn.synchronised = settings.syncBatchNorm ?? false
   return {
     network,
     numClasses,

@@ -1,24 +1,26 @@
 /** @file AFA's losses beside the classification loss (utils/losses.py; get_seg_loss of scripts/dist_train_voc.py). */
 import { IGNORE } from '../../io/label-values.ts'
 import { segmentationLoss } from '../../models/segmentation/index.ts'
-import { noGrad, scope, type Tensor, tensor } from '../../torch/index.ts'
+import { batchSums, noGrad, scope, sumFactor, type Tensor, tensor } from '../../torch/index.ts'
 import { PAIR } from './affinity-labels.ts'
 
 /**
  * Half the mean of 1 - A over pairs of the same label, half the mean of A over pairs of different ones, each count increased by
- * one as in the original. affinity [B, N, N], pairs of `affinityLabels`.
+ * one as in the original; pairs of the batches of all processes. affinity [B, N, N], pairs of `affinityLabels`.
  */
 export function affinityLoss(affinity: Tensor, pairs: Tensor): Tensor {
   return scope(() => {
     const [same, different] = [PAIR.same, PAIR.different].map(label =>
       pairs.eq(label).to({ dtype: 'float32' }),
     ) as [Tensor, Tensor]
-    const [count, others] = [same, different].map(mask => mask.sum().item()) as [number, number]
+    const own = same.sum().item()
+    const [count, others] = batchSums([own, different.sum().item()]) as [number, number]
     const slope = noGrad(() => different.mul(0.5 / (others + 1)).sub(same.mul(0.5 / (count + 1)))) // d loss / d A
     return affinity
       .mul(slope)
       .sum()
-      .add((0.5 * count) / (count + 1))
+      .add((0.5 * own) / (count + 1))
+      .mul(sumFactor())
   })
 }
 
@@ -30,7 +32,7 @@ export type EmptyHalf = 'corrected' | 'published-code'
 
 /**
  * Half the mean cross entropy over background pixels and half that over foreground pixels: logits [B, 1 + C, h, w], spread
- * bilinearly to labels [B, H, W] (int64, 0 background, 255 none).
+ * bilinearly to labels [B, H, W] (int64, 0 background, 255 none), of the batches of all processes.
  */
 export function segmentationHalves(
   logits: Tensor,
@@ -38,12 +40,13 @@ export function segmentationHalves(
   { emptyHalf = 'corrected' }: { emptyHalf?: EmptyHalf } = {},
 ): Tensor {
   return scope(() => {
-    const background = labels.eq(0).sum().item()
-    const foreground = labels.lt(IGNORE).sum().item() - background
-    const [first, others] = [background, foreground].map(count => 0.5 / Math.max(1, count)) as [
+    const [background, labelled] = batchSums([labels.eq(0).sum().item(), labels.lt(IGNORE).sum().item()]) as [
       number,
       number,
     ]
+    const foreground = labelled - background
+    const halves = [background, foreground].map(count => (0.5 * sumFactor()) / Math.max(1, count))
+    const [first, others] = halves as [number, number]
     const values = Array.from({ length: logits.size(1) }, (_, label) => (label === 0 ? first : others))
     const weights = tensor(values).to({ device: logits.device })
     const loss = segmentationLoss(logits, labels, { weights })

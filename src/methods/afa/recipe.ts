@@ -139,6 +139,12 @@ export const afaTrainFields = {
     .describe(
       'norms of the encoder: as they were pretrained, as published, or trained like the rest; without pretrained weights they must be',
     ),
+  syncBatchNorm: z
+    .boolean()
+    .default(false)
+    .describe(
+      'training in several processes: the batch norm of the segmentation head sees the batches of all of them, not of its own alone',
+    ),
   losses: losses
     .prefault({})
     .describe('weights of the losses beside the classification loss, and when they count'),

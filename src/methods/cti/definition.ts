@@ -36,6 +36,13 @@ export const cti = defineMethod({
     const infused = (losses.intra > 0 ? 1 : 0) + (losses.cross > 0 ? 1 : 0)
     return infused * rest + (losses.background > 0 ? 1 : 0)
   },
+  alone: ({ train: { losses } }) =>
+    losses.cross === 0
+      ? undefined
+      : {
+          why: 'its cross loss takes tokens from other images of the batch',
+          remedy: 'use one process, or set train.losses.cross=0',
+        },
   threshold: ({ maps }) => (maps.background === 'token' ? 0.5 : undefined),
   encoder: model => vitEncoder(model, { tokenPerClass: false }),
   mapsMemory({ model }, { classes, ...look }) {

@@ -1,5 +1,5 @@
 /** @file Losses of the maps themselves: suppression, and that the maps of an image's classes complete each other (train_semformer.py). */
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { batchSums, ops, scope, sumFactor, type Tensor } from '../../torch/index.ts'
 import type { Equations } from './pairs.ts'
 
 /** published-code: the mean of the classes' maps, and 1 less that of the background; paper: the mean of all. [B, K, A, A] */
@@ -29,7 +29,7 @@ export interface ComplementOptions {
 
 /**
  * Mean of (M_c + N_c - 1)^2 over the pixels of the region and each image's classes c, where N_c is the largest of the other
- * maps; 0 where no image has two classes. maps [B, K, A, A]
+ * maps, in the batches of all processes; 0 where no image has two classes. maps [B, K, A, A]
  */
 export function complementLoss(
   maps: Tensor,
@@ -47,16 +47,17 @@ export function complementLoss(
         if (!own.includes(among[i]!)) return []
         const gap = each[i]!.add(others).sub(1)
         const square = gap.mul(gap)
-        counts.push(inside === undefined ? ops.full([], square.elements) : inside.sum())
+        counts.push(inside === undefined ? ops.full([], square.elements) : inside.sum().to({ device: 'cpu' }))
         return [inside === undefined ? square.sum() : square.mul(inside).sum()]
       })
     })
+    const own = counts.length === 0 ? 0 : ops.stack(counts).sum().item()
+    const [pixels] = batchSums([own])
     if (squares.length === 0) return maps.sum().mul(0)
-    const device = { device: maps.device }
     return ops
       .stack(squares)
       .sum()
-      .div(ops.stack(counts.map(one => one.to(device))).sum())
+      .div(pixels! / sumFactor())
   })
 }
 

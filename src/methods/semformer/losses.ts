@@ -1,12 +1,12 @@
 /** @file One training step of the segmentation network under the frozen autoencoder (core/models/semformer.py, forward_train; train_semformer.py). */
 import type { Box } from '../../data/transforms/resize.ts'
 import type { Losses } from '../../nn/index.ts'
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { batchSums, ops, scope, sumFactor, type Tensor } from '../../torch/index.ts'
 import { complementLoss, suppressionLoss } from './activation-losses.ts'
 import type { Caae } from './caae.ts'
 import { guidedLosses } from './guided-losses.ts'
 import type { Semformer, SemformerOutput } from './model.ts'
-import { type Equations, pairsOf } from './pairs.ts'
+import { countPairs, type Equations, type PairCounts, pairsOf } from './pairs.ts'
 import { cosineSimilarity, similarityEntropy, type ZeroSimilarity } from './similarity.ts'
 
 /** Weights of the losses, and their form. */
@@ -62,7 +62,8 @@ export function semformerLosses(
     const { numClasses } = autoencoder
     const shown = activation(logits, { images, boxes, side })
     const { maps, region } = shown
-    const pairs = pairsOf(present, { numClasses, equations })
+    const counts = equations === 'published-code' ? countedPairs(present) : undefined
+    const pairs = pairsOf(present, { numClasses, equations, ...(counts && { counts }) })
     const guided = guidedLosses(
       autoencoder,
       { ...shown, pairs },
@@ -84,6 +85,13 @@ export function semformerLosses(
       .add(parts['complement loss'].mul(complement))
     return { total, parts }
   })
+}
+
+/** Of the batches of all processes. */
+function countedPairs(present: readonly (readonly number[])[]): PairCounts {
+  const own = countPairs(present)
+  const [pairs, others] = batchSums([own.pairs, own.others]) as [number, number]
+  return { pairs, others, factor: sumFactor() }
 }
 
 /** Maps of `side` pixels from the classifier's responses [B, K, h, w]; images are resized to them, corners on corners. */

@@ -1,6 +1,15 @@
 /** @file Cross entropy whose gradient stops at pixels that cost more than their surroundings: likely wrong labels (WeakTr, online retraining). */
 import { IGNORE } from '../../io/label-values.ts'
-import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import {
+  backward,
+  batchMean,
+  differentiable,
+  isRecording,
+  noGrad,
+  ops,
+  scope,
+  type Tensor,
+} from '../../torch/index.ts'
 import { checkPatchSize } from './patch-size.ts'
 
 const NONE = 0 // at::Reduction
@@ -72,9 +81,10 @@ function clippingBound(
   const [, height, width] = losses.shape as [number, number, number]
   checkPatchSize({ height, width, patchSize })
   return noGrad(() => {
-    const mean = losses.mean()
+    const pixels = batchMean(losses.mean(0)) // [H, W]
+    const mean = pixels.mean()
     if (mean.item() > startValue) return undefined
-    const local = ops.avgPool2d(losses.mean(0).reshape(1, 1, height, width), [patchSize, patchSize], {
+    const local = ops.avgPool2d(pixels.reshape(1, 1, height, width), [patchSize, patchSize], {
       stride: [patchSize, patchSize],
     })
     const cells = ops.maximum(local, mean).select(0, 0) // [1, H/p, W/p]

@@ -1,6 +1,16 @@
 /** @file The loss of segmentation: cross entropy at the image's resolution, without keeping logits of that size. */
 import { IGNORE, UNSURE } from '../../io/label-values.ts'
-import { backward, differentiable, isRecording, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import {
+  backward,
+  batchSums,
+  differentiable,
+  isRecording,
+  noGrad,
+  ops,
+  scope,
+  sumFactor,
+  type Tensor,
+} from '../../torch/index.ts'
 
 const SUM = 2 // at::Reduction
 const NEVER = -1e4 // added to a log probability
@@ -18,7 +28,7 @@ export interface SegmentationLossOptions {
 
 /**
  * Cross entropy of logits [B, C, h, w], resized bilinearly to `labels` [B, H, W] (int64, 255: none), mean over the pixels
- * with a label; seg/train_seg.py. 0 where no pixel has one (PyTorch: NaN).
+ * with a label, in the batches of all processes; seg/train_seg.py. 0 where no pixel has one (PyTorch: NaN).
  */
 export function segmentationLoss(
   logits: Tensor,
@@ -26,7 +36,7 @@ export function segmentationLoss(
   options: SegmentationLossOptions = {},
 ): Tensor {
   return scope(() => {
-    const counted = options.weights ? 1 : Math.max(1, ops.ltScalar(labels, IGNORE).sum().item())
+    const counted = options.weights ? 1 : countedPixels(labels)
     if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels, options).div(counted)
     const { sum, gradient } = lossAndGradient(logits.detach(), labels, options)
     return differentiable(
@@ -36,6 +46,12 @@ export function segmentationLoss(
       ([outer], [kept]) => [kept!.mul(outer!.div(counted))],
     )[0]!
   })
+}
+
+/** Those with a label, in the batches of all processes; at least 1. */
+function countedPixels(labels: Tensor): number {
+  const [pixels] = batchSums([ops.ltScalar(labels, IGNORE).sum().item()])
+  return Math.max(1, pixels!) / sumFactor()
 }
 
 function summedLoss(

@@ -7,6 +7,7 @@ import { packageVersion } from '../../io/package-root.ts'
 import { textOf } from '../../io/printable.ts'
 import { checkThreads, defaultThreads } from '../../io/thread-count.ts'
 import { type Log, silentLog } from '../../train/log.ts'
+import type { Processes } from '../../train/parallel/processes.ts'
 import type { Shard } from '../images/shard.ts'
 import { planRun, type RunPlan } from '../plan/run-plan.ts'
 import { loadRecipe } from '../recipe/load.ts'
@@ -17,6 +18,7 @@ import { watchRun } from '../stages/report/live-report.ts'
 import { weightsPath } from '../weights/weight-cache.ts'
 import { findRecipeOrRun } from './find-run.ts'
 import { fitRecipe, keysToFit } from './fit-recipe.ts'
+import { endStages, leadStages, refuseUndivided, startStages } from './lead-stages.ts'
 import { openRunData } from './open-data.ts'
 import { preflight } from './preflight.ts'
 import { warnOfRandomStarts } from './random-weights.ts'
@@ -65,6 +67,8 @@ export interface RunRecipeOptions {
   readonly live?: boolean
   /** Return after the plan: nothing is run and no run folder made. */
   readonly dryRun?: boolean
+  /** The processes that share its trainings: this one must be the first of them (followRun is for the others). */
+  readonly processes?: Processes | undefined
   /** Stops the run, which can be resumed. */
   readonly signal?: AbortSignal
   /** Receives what is guessed, reduced and done; createLog() writes it to the terminal. */
@@ -99,6 +103,7 @@ export async function runRecipe({
   onPlan,
   dryRun = false,
   live = false,
+  processes,
   signal = new AbortController().signal,
   log = silentLog(),
 }: RunRecipeOptions): Promise<RanRecipe> {
@@ -133,6 +138,7 @@ export async function runRecipe({
   if (!withChanges) await refuseOtherRecipe(root, kept, { free: keysToFit(recipe, fit) })
   if (recipe.data.root !== null) await refuseDataFolder(root, recipe.data.root, dataset)
   const stages = asked ?? stageNames(recipe)
+  if (processes !== undefined) refuseUndivided(recipe, { stages, processes: processes.size })
   await fetchNamedWeights(recipe, { log, signal, reason: dryRun ? 'the dry run reads them' : undefined })
   const isChosen = (key: string): boolean => chosen.written.has(key) || chosen.set.has(key)
   await preflight({ recipe, dataset, run: runFolder(root), stages, readAll: dryRun, isChosen, log })
@@ -166,10 +172,13 @@ export async function runRecipe({
       force,
       log,
     })
-    const options = { recipe, run, dataset, valDataset, stages, signal, log, force, siblings }
+    const shared = { processes, ...(processes && { load: leadStages(processes) }) }
+    const options = { recipe, run, dataset, valDataset, stages, signal, log, force, siblings, ...shared }
+    if (processes !== undefined) await startStages(processes, { recipe, run, dataset })
     const page = live ? watchInBackground(run, log) : undefined
     try {
       const worked = await runStages(options)
+      if (processes !== undefined) await endStages(processes)
       return { run, stages, worked }
     } finally {
       await page?.stop()

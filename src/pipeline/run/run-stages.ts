@@ -3,6 +3,7 @@ import type { Dataset } from '../../data/dataset.ts'
 import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import type { Processes } from '../../train/parallel/processes.ts'
 import { type Shard, shardText } from '../images/shard.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { stageNames, withStagesBefore } from '../stages/list.ts'
@@ -31,6 +32,8 @@ export interface RunStagesOptions {
   readonly force?: boolean
   /** Other run folders, whose stages are reused where their inputs are the same. */
   readonly siblings?: readonly string[]
+  /** Take part in the trainings. */
+  readonly processes?: Processes | undefined
 }
 
 /** Runs the requested stages and returns those that had work to do. Throws InputError when a stage before them is
@@ -46,10 +49,11 @@ export async function runStages({
   log,
   force = false,
   siblings = [],
+  processes,
 }: RunStagesOptions): Promise<StageName[]> {
   refuseAbsent(run, recipe, stages)
   const made = new Map<StageName, StageMarker>()
-  const context: StageContext = { recipe, dataset, valDataset, run, signal, log }
+  const context: StageContext = { recipe, dataset, valDataset, run, signal, log, processes }
   const sources = await openSources(context, { stages, made })
   const worked: StageName[] = []
   for (const stage of withStagesBefore(stages, recipe)) {

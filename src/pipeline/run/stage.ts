@@ -2,6 +2,7 @@
 import type { Dataset } from '../../data/dataset.ts'
 import { TagmaskError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
+import type { Processes } from '../../train/parallel/processes.ts'
 import type { Shard } from '../images/shard.ts'
 import type { BackboneName } from '../recipe/backbone.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -159,10 +160,26 @@ export interface StageContext {
   /** Aborted by Ctrl-C: finish the step, save the work, then throw an `Interrupted`. */
   readonly signal: AbortSignal
   readonly log: Log
+  /** The processes that train together, in which this stage runs. Process 0 alone writes; the others share its trainings. */
+  readonly processes?: Processes | undefined
   /** The part of the images that this process makes, and nothing that needs them all; undefined: all, and everything. */
   readonly shard?: Shard | undefined
   /** Called by stages that train and by shards, for each unusable image: a repaired one does not undo the training. */
   readonly onLost?: (image: { readonly id: string }) => void
+}
+
+/** Whether this process writes: the only one, or the first. */
+export function leads({ processes }: Pick<StageContext, 'processes'>): boolean {
+  return processes?.leads ?? true
+}
+
+/** Work of process 0 alone, whose files the others go on with once it is done. */
+export async function firstly(
+  { processes }: Pick<StageContext, 'processes'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (processes === undefined) await work()
+  else await processes.share(() => work().then(() => null))
 }
 
 /** The work of a stage: reads and writes files of the run folder; returns when it is done. */

@@ -5,7 +5,7 @@ import { stepsOf } from '../../train/length.ts'
 import { type LearningRate, TrainingStopped, type TrainOptions, train } from '../../train/loop.ts'
 import type { ExampleImages } from '../../train/records.ts'
 import { classWords } from '../networks/weight-classes.ts'
-import { Interrupted, type StageContext } from '../run/stage.ts'
+import { Interrupted, leads, type StageContext } from '../run/stage.ts'
 import { withCleanUp } from './clean-up.ts'
 import { watchLosses } from './lost-in-training.ts'
 import { addSnapshot } from './snapshots.ts'
@@ -55,16 +55,17 @@ export function runTraining<B extends SampleBatch>(
   context: StageContext,
   { settings, openLoader, optimiser, learningRate, events, examples, words, ...training }: RunTraining<B>,
 ): Promise<void> {
-  const { recipe, dataset, signal, log } = context
-  const { data, precision, device, report } = recipe
+  const { recipe, dataset, signal, log, processes } = context
+  const { data, precision, device, report, seed } = recipe
   const { title } = training
   return withCleanUp(async later => {
     const lost = watchLosses(context, title, later)
     const loader = openLoader({
       ...lost.options,
       batchSize: settings.batchSize,
+      share: processes && { index: processes.rank, count: processes.size },
       workers: data.workers ?? 1,
-      cacheBytes: data.cacheMegabytes * 1e6,
+      cacheBytes: (data.cacheMegabytes * 1e6) / (processes?.size ?? 1),
     })
     later(() => loader.close())
     const { batches } = loader
@@ -77,7 +78,9 @@ export function runTraining<B extends SampleBatch>(
       optimiser: optimiser(),
       words: { ...classWords(dataset.classes), ...words },
       tensorboard: report.tensorboard ? events : undefined,
-      examples: examples && examplesOf(context, examples),
+      examples: examples && leads(context) ? examplesOf(context, examples) : undefined,
+      processes,
+      seed,
       learningRate: learningRate({ epochs: Math.ceil(steps / batches), batches, steps }),
       length,
       checkpointMinutes,

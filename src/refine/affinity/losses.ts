@@ -1,6 +1,6 @@
 /** @file AffinityNet's loss: background pairs, foreground pairs and different pairs, each a mean of its own (train_aff.py). */
 import type { Losses } from '../../nn/index.ts'
-import { ops, scope, type Tensor } from '../../torch/index.ts'
+import { batchSums, ops, scope, sumFactor, type Tensor } from '../../torch/index.ts'
 import { PAIR } from './pair-labels.ts'
 
 const EPS = 1e-5
@@ -21,8 +21,12 @@ export function affinityLosses(affinity: Tensor, codes: Tensor): Losses {
   })
 }
 
-/** sum(values where code) / (count + 1e-5) */
+/** sum(values where code) / (count + 1e-5), over the batches of all processes */
 function meanWhere(values: Tensor, codes: Tensor, code: number): Tensor {
   const mask = ops.eqScalar(codes, code).to({ dtype: 'float32' })
-  return values.mul(mask).sum().div(mask.sum().add(EPS))
+  const [count] = batchSums([mask.sum().item()])
+  return values
+    .mul(mask)
+    .sum()
+    .div((count! + EPS) / sumFactor())
 }

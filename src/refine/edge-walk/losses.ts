@@ -1,6 +1,6 @@
 /** @file IRN's loss on an edge map (semformer, train_affinitynet.py): that of AffinityNet on path affinities, counted by their strongest edges. */
 import type { Losses } from '../../nn/index.ts'
-import { fromData, noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { batchSums, fromData, noGrad, ops, scope, sumFactor, type Tensor } from '../../torch/index.ts'
 import { PAIR } from '../affinity/pair-labels.ts'
 import { type PairOptions, pairOffsets } from '../affinity/pairs.ts'
 import { strongestEdges } from './path-affinity.ts'
@@ -23,7 +23,11 @@ export function edgeLosses(edges: Tensor, codes: Uint8Array, options: PairOption
     const apart = ops.neg(ops.log(sorted.add(EPS)))
     const mean = (loss: Tensor, code: number): Tensor => {
       const count = counts.select(1, code)
-      return loss.mul(count).sum().div(count.sum().add(EPS))
+      const [pairs] = batchSums([count.sum().item()])
+      return loss
+        .mul(count)
+        .sum()
+        .div((pairs! + EPS) / sumFactor())
     }
     const [background, foreground] = [mean(similar, PAIR.background), mean(similar, PAIR.foreground)]
     const different = mean(apart, PAIR.different)

@@ -7,7 +7,7 @@ import { exists } from '../../images/image-pass.ts'
 import { affinityOptimiser, buildAffinity } from '../../networks/build-affinity.ts'
 import { startBackbone } from '../../networks/build-backbone.ts'
 import { prepareTorch } from '../../networks/build-method.ts'
-import type { StageContext } from '../../run/stage.ts'
+import { firstly, type StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { runTraining } from '../../training/run-training.ts'
 import { sayIfOneBatch } from '../../training/training-length.ts'
@@ -24,7 +24,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   const { cropSize, batchSize } = settings
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withCams(context)
-  await writeAffinityLabels(context, mapped)
+  await firstly(context, () => writeAffinityLabels(context, mapped))
   const labelled = await Promise.all(mapped.map(sample => exists(affinityLabelFile(context, sample))))
   const samples = mapped.filter((_, i) => labelled[i])
   const device = prepareTorch(recipe)

@@ -8,7 +8,7 @@ import { checkpointFiles, saveWeights } from '../../../train/checkpoint.ts'
 import { buildAutoencoder, loadAutoencoder, startAutoencoder } from '../../networks/build-autoencoder.ts'
 import { classWords } from '../../networks/weight-classes.ts'
 import { autoencoderOf } from '../../recipe/method.ts'
-import type { StageContext } from '../../run/stage.ts'
+import { leads, type StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { watchLosses } from '../../training/lost-in-training.ts'
 import { runTraining } from '../../training/run-training.ts'
@@ -29,10 +29,12 @@ async function makeAutoencoder(context: StageContext, later: Later): Promise<voi
   await mkdir(run.autoencoderCheckpoints, { recursive: true })
   const { last, best } = checkpointFiles(run.autoencoderCheckpoints)
   if (await startAutoencoder(autoencoder, recipe, { classes: dataset.classes, run, log })) {
+    if (!leads(context)) return
     log.info('autoencoder: the file holds all of it, so that nothing is trained')
     await saveWeights(last, autoencoder.network, classWords(dataset.classes))
     await copyFile(last, best)
   } else await trainAutoencoder(context, { autoencoder, later })
+  if (!leads(context)) return
   await loadAutoencoder(autoencoder, recipe, run)
   await writeReconstructions(context, autoencoder)
 }
@@ -47,9 +49,9 @@ async function trainAutoencoder(
   const { imageSize, network } = autoencoder
   const numClasses = dataset.classes.length
   const every = settings.validateEvery
-  const valLosses = watchLosses(context, 'validation of the autoencoder', later)
+  const valLosses = watchLosses(context, 'validation of the autoencoder', later, { shared: false })
   const valLoader =
-    every === 0
+    every === 0 || !leads(context)
       ? undefined
       : openEvalLoader(valDataset, {
           ...valLosses.options,

@@ -3,7 +3,7 @@ import { InputError } from '../../../errors.ts'
 import { hasOnlyWeights } from '../../../train/checkpoint-files.ts'
 import { writeLabelNames } from '../../networks/build-segmentation.ts'
 import { firstTraining, firstTrainingKey } from '../../recipe/segment.ts'
-import type { StageContext } from '../../run/stage.ts'
+import { firstly, leads, type StageContext } from '../../run/stage.ts'
 import { roundFiles, scoreRound } from './round-scores.ts'
 import { labelForNextRound } from './segment-rounds.ts'
 import { trainSegmentation } from './segment-training.ts'
@@ -18,11 +18,11 @@ export async function segmentStage(context: StageContext): Promise<void> {
   const { segment: settings } = recipe
   if (settings === null)
     throw new InputError('segment', 'is null', { expected: 'a recipe with this section' })
-  await writeLabelNames(run.segmentCheckpoints, dataset.classes)
+  await firstly(context, () => writeLabelNames(run.segmentCheckpoints, dataset.classes))
   const unsure = recipe.refine.sure !== null
   const { retrain } = settings
-  if (await hasOnlyWeights(run.segmentCheckpoints)) {
-    if (retrain !== null) await scoreRound(context, roundFiles(run, retrain.rounds).masks)
+  if (await agreed(context, () => hasOnlyWeights(run.segmentCheckpoints))) {
+    if (retrain !== null && leads(context)) await scoreRound(context, roundFiles(run, retrain.rounds).masks)
     return
   }
   let masks = { folder: unsure ? run.sureMasks : run.pseudoMasks, unsure }
@@ -35,7 +35,7 @@ export async function segmentStage(context: StageContext): Promise<void> {
     }
     const training = { title, keys, masks, ...files }
     await trainSegmentation(context, firstTraining(settings), training, network =>
-      labelForNextRound(context, network, { round, retrain }),
+      firstly(context, () => labelForNextRound(context, network, { round, retrain })),
     )
     masks = { folder: labelled, unsure: false }
   }
@@ -47,4 +47,9 @@ export async function segmentStage(context: StageContext): Promise<void> {
   const keys = { batchSize: 'segment.batchSize', lr: 'segment.optimiser.lr' }
   const last = { title: 'segment', keys, masks, ...files }
   await trainSegmentation(context, settings, last)
+}
+
+/** As process 0 finds it. */
+async function agreed({ processes }: StageContext, find: () => Promise<boolean>): Promise<boolean> {
+  return processes === undefined ? find() : processes.share(find)
 }

@@ -10,8 +10,7 @@ import { buildAutoencoder, loadAutoencoder } from '../../networks/build-autoenco
 import { buildMethod, startFromWeights } from '../../networks/build-method.ts'
 import { writeLabelNames } from '../../networks/build-segmentation.ts'
 import { autoencoderOf, encoderOf, methodOf } from '../../recipe/method.ts'
-import type { Recipe } from '../../recipe/schema.ts'
-import type { StageContext } from '../../run/stage.ts'
+import { leads, type StageContext } from '../../run/stage.ts'
 import { type Later, withCleanUp } from '../../training/clean-up.ts'
 import { watchLosses } from '../../training/lost-in-training.ts'
 import { runTraining } from '../../training/run-training.ts'
@@ -36,15 +35,17 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
   later(() => {
     for (const one of memory?.values() ?? []) one.dispose()
   })
-  await writeFileAtomic(run.environment, `${JSON.stringify(environment(recipe), null, 2)}\n`)
+  if (leads(context))
+    await writeFileAtomic(run.environment, `${JSON.stringify(environment(context), null, 2)}\n`)
   await startFromWeights(method, recipe, { run, log })
-  if (method.labeller !== undefined) await writeLabelNames(run.checkpoints, dataset.classes)
+  if (method.labeller !== undefined && leads(context)) await writeLabelNames(run.checkpoints, dataset.classes)
   const views = cropsOf(recipe)
   const every = settings.validateEvery
-  const masked = every > 0 && settings.select === 'gt-miou' ? await imagesWithMasks(context) : undefined
-  const valLosses = watchLosses(context, 'validation', later)
+  const byTruth = every > 0 && settings.select === 'gt-miou' && leads(context)
+  const masked = byTruth ? await imagesWithMasks(context) : undefined
+  const valLosses = watchLosses(context, 'validation', later, { shared: false })
   const valLoader =
-    valDataset === undefined || every === 0
+    valDataset === undefined || every === 0 || !leads(context)
       ? undefined
       : openEvalLoader(valDataset, {
           ...valLosses.options,
@@ -109,7 +110,7 @@ async function trainedAutoencoder(
 }
 
 /** Software and hardware of the training, for the report. */
-function environment({ device, precision }: Recipe): Record<string, string> {
+function environment({ recipe: { device, precision }, processes }: StageContext): Record<string, string> {
   const { version, mkl, openblas, openblasCore } = describe()
   return {
     libtorch: version,
@@ -117,6 +118,7 @@ function environment({ device, precision }: Recipe): Record<string, string> {
     ...(openblasCore === undefined ? {} : { kernels: openblasCore }),
     processor: cpus()[0]?.model ?? 'unknown',
     threads: String(threads()),
+    ...(processes && { processes: String(processes.size) }),
     device,
     precision,
   }
