@@ -91,6 +91,14 @@ double flopsOf(const std::string& name, const at::RecordFunction& function) {
   return 0;
 }
 
+// What aten::convolution calls.
+bool isConvolution(const std::string& name) {
+  for (const char* one : {"mkldnn_convolution", "_slow_conv2d_forward", "slow_conv_dilated2d", "_conv_depthwise2d",
+                          "cudnn_convolution"})
+    if (name == std::string("aten::") + one) return true;
+  return false;
+}
+
 double convolutionFlops(const at::RecordFunction& function, double weightPerOutput) {
   const auto& outputs = function.outputs();
   const auto* out = outputs.empty() ? nullptr : tensorOf(outputs[0]);
@@ -104,7 +112,7 @@ std::unique_ptr<at::ObserverContext> begin(const at::RecordFunction& function) {
   if (!call->isRepeated()) {
     for (const auto& input : function.inputs()) call->bytes += bytesOf(input);
     call->flops = flopsOf(call->name, function);
-    if (call->name == "aten::convolution" && function.inputs().size() > 1)
+    if (isConvolution(call->name) && function.inputs().size() > 1)
       if (const auto* weight = tensorOf(function.inputs()[1]))
         call->flops = -static_cast<double>(weight->numel()) / weight->size(0);  // times the outputs, at the end
   }

@@ -23,7 +23,10 @@ test('matrix products and convolutions are counted once, whoever calls them, in 
   const flops = new Map(operators.map(one => [one.name, one.flops]))
   expect(flops.get('aten::addmm')).toBe(2 * 5 * 7 * 3)
   expect(flops.get('aten::linear')).toBe(0)
-  expect(flops.get('aten::convolution')).toBe(2 * 2 * 4 * 9 * 8 * 27)
+  const forward = operators.filter(
+    ({ name, flops }) => /conv/.test(name) && flops > 0 && !/backward/.test(name),
+  )
+  expect(forward.map(({ flops }) => flops)).toEqual([2 * 2 * 4 * 9 * 8 * 27])
   expect(flops.get('aten::convolution_backward')).toBe(2 * 2 * 4 * 9 * 8 * 27) // of the kernel alone
   const total = operators.reduce((sum, one) => sum + one.flops, 0)
   expect(total).toBe(2 * (2 * 5 * 7 * 3) + 2 * (2 * 2 * 4 * 9 * 8 * 27))
