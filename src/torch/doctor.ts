@@ -28,6 +28,7 @@ export async function doctorReport(): Promise<string> {
     ...description.libraries.map(path => `  ${path}`),
     `  ${description.mkl ? 'MKL' : (description.openblas ?? 'no OpenBLAS and no MKL')}`,
     `  ${speed.threads} compute threads on ${availableParallelism()} cores`,
+    `  libtorch's own kernels: ${/CPU capability usage: (.*)/.exec(description.config)?.[1] ?? 'unknown'}`,
     'GPU',
     description.cudaDevices > 0
       ? `  ${description.cudaDevices} CUDA devices`

@@ -1,4 +1,4 @@
-/** @file CAMs of images of any size, one after another, by the recipe's `maps` section. */
+/** @file CAMs of images of any size, small ones of one size together, by the recipe's `maps` section. */
 import type { Sample } from '../../data/sample.ts'
 import type { ImageViews } from '../../data/view-loader.ts'
 import { elementCount, itemSize, type TensorData } from '../../io/tensor-data.ts'

@@ -1,4 +1,4 @@
-/** @file Network inference on images one after another, each at a size that fits into memory. */
+/** @file Network inference on images, each at a size that fits into memory, small ones of one size together. */
 import type { Sample } from '../../data/sample.ts'
 import { scaledSize } from '../../data/transforms/views.ts'
 import { type ImageViews, loadViews, type ViewOptions } from '../../data/view-loader.ts'
