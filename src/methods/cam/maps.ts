@@ -37,13 +37,15 @@ export function classifierCams(
     const along = refine ? ops.zeros([batch, patches, patches], { device }) : undefined
     const tokens = network.patches(images, {
       records: () => ({ meanRows: along === undefined ? 1 : 1 + patches }),
-      recorded: ({ mean }, layer) =>
+      recorded({ mean }, layer) {
         scope(() => {
           const add = (sum: Tensor, from: number): void =>
             void ops.add_(sum, mean!.narrow(1, from, sum.size(1)).narrow(2, 1, patches))
           if (layer >= blocks.length - used) add(attended, 0)
           if (along !== undefined) add(along, 1)
-        }),
+        })
+        mean!.dispose()
+      },
     })
     const grid = (maps: Tensor): Tensor => maps.reshape(batch, -1, rows, columns)
     const responses = ops.linear(tokens, head.weight).to({ dtype: 'float32' }).transpose(1, 2) // [B, C, h*w]

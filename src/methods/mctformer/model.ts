@@ -66,7 +66,10 @@ export class Mctformer extends ClassTokenTransformer {
     const tokens = this.tokens(images, {
       ...(visit && {
         records: () => ({ meanRows: visit.rows }),
-        recorded: ({ mean }, layer) => noGrad(() => scope(() => visit.see(mean!.detach(), layer))),
+        recorded({ mean }, layer) {
+          noGrad(() => scope(() => visit.see(mean!.detach(), layer)))
+          mean!.dispose()
+        },
       }),
       ...(variant === 'plus' && { output: x => void classTokens.push(x.narrow(1, 0, numClasses)) }),
     })

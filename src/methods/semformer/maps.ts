@@ -46,7 +46,10 @@ export function lookAt(
     const sum = ops.zeros([images.size(0), numClasses, rows * columns], { device: images.device })
     const logits = network.logits(images, {
       records: layer => (layer < first ? undefined : { meanRows: numClasses }),
-      recorded: ({ mean }) => scope(() => void ops.add_(sum, mean!.narrow(2, numClasses, rows * columns))),
+      recorded({ mean }) {
+        scope(() => ops.add_(sum, mean!.narrow(2, numClasses, rows * columns)))
+        mean!.dispose()
+      },
     })
     return { logits, attended: stretched(sum).reshape(...logits.shape) }
   })

@@ -9,7 +9,7 @@ export interface BlockVisitor {
   readonly attention?: ((state: AttentionState, layer: number) => void) | undefined
   /** Output [B, N, D] of the attention layer before the residual sum: not recorded, freed afterwards. */
   readonly branch?: ((branch: Tensor, layer: number) => void) | undefined
-  /** What `records` asks for of a layer's attention, recorded: for a loss that reaches into it. */
+  /** What `records` asks for of a layer's attention, recorded: for a loss that reaches into it. Its visitor frees it. */
   readonly recorded?: ((attention: Omit<Attended, 'tokens'>, layer: number) => void) | undefined
   /** The softmaxed weights [B, heads, N, N], the factors of the logits, or the mean over the heads of the first so many rows. */
   readonly records?: ((layer: number) => Recorded | undefined) | undefined
