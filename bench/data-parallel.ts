@@ -22,6 +22,18 @@ import { median } from './statistics.ts'
 
 const CLASSES = 20
 
+const HELP = `node dist/bench/data-parallel.js [OPTIONS]
+
+Processes of one thread, each with its part of a batch, against one process with a thread for each of them, in turns; ratio of the rounds.
+
+  --processes N   (2)
+  --batch N       images of a step, of all processes together (16)
+  --width NAME    deit-ti, deit-s or deit-b (deit-s)
+  --side N        pixels of an image's side (224)
+  --steps N       steps of a round (5)
+  --rounds N      (5)
+  --precision P   fp32 or bf16 (fp32)`
+
 const { values } = parseArgs({
   options: {
     processes: { type: 'string', default: '2' },
@@ -32,8 +44,13 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     precision: { type: 'string', default: 'fp32' },
     worker: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  console.log(HELP)
+  process.exit()
+}
 const [count, batch, side, steps, rounds] = (['processes', 'batch', 'side', 'steps', 'rounds'] as const).map(
   name => numberOf(name, values[name]),
 ) as [number, number, number, number, number]

@@ -70,6 +70,15 @@ async function inProcess(task: Task): Promise<Cost> {
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Cost
 }
 
+const HELP = `node dist/bench/growth.js [OPTIONS]
+
+What an image costs in each command, in seconds and memory, as a data set grows; each command in a process of its own.
+
+  --images N,...   numbers of images, growing (200,2000,20000)
+  --stages NAME,...  of ${STAGES.join(', ')} (${MEASURED.join(',')})
+  --size N         pixels of a side (48)
+  --dir DIR        keeps data and runs there; default: a temporary folder`
+
 const { values } = parseArgs({
   options: {
     images: { type: 'string', default: '200,2000,20000' },
@@ -77,10 +86,12 @@ const { values } = parseArgs({
     size: { type: 'string', default: '48' }, // pixels of a side
     dir: { type: 'string' }, // kept; default: a temporary folder
     task: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 })
 
-if (values.task !== undefined) console.log(JSON.stringify(await work(JSON.parse(values.task) as Task)))
+if (values.help) console.log(HELP)
+else if (values.task !== undefined) console.log(JSON.stringify(await work(JSON.parse(values.task) as Task)))
 else await measure()
 
 async function measure(): Promise<void> {
