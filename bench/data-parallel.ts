@@ -1,12 +1,9 @@
 /**
  * @file Two processes of one thread with half a batch each against one process of two threads with all of it, in turns: steps
- * a second and their ratio (bar 0.9 on two idle cores).
- *
- *   node dist/bench/data-parallel.js [--processes 2] [--batch 16] [--width deit-s] [--side 224] [--steps 5] [--rounds 5] [--precision fp32]
+ * a second and their ratio (bar 0.9 on two idle cores). Options: --help.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -15,9 +12,11 @@ import { buildMctformer } from '../src/methods/index.ts'
 import { adamw } from '../src/optim/index.ts'
 import { manualSeed, ops, type Precision, setThreads, tensor } from '../src/torch/index.ts'
 import { processPlace } from '../src/train/parallel/environment.ts'
+import { freePort } from '../src/train/parallel/launch.ts'
 import { joinProcesses, type Processes, refuseWithoutBackend } from '../src/train/parallel/processes.ts'
 import { openSharedSteps } from '../src/train/parallel/shared-steps.ts'
 import { openSteps } from '../src/train/step.ts'
+import { wholeNumber } from './options.ts'
 import { median } from './statistics.ts'
 
 const CLASSES = 20
@@ -52,13 +51,8 @@ if (values.help) {
   process.exit()
 }
 const [count, batch, side, steps, rounds] = (['processes', 'batch', 'side', 'steps', 'rounds'] as const).map(
-  name => numberOf(name, values[name]),
+  name => wholeNumber(`--${name}`, values[name], 1),
 ) as [number, number, number, number, number]
-
-function numberOf(name: string, text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text)
-  throw new InputError(`--${name}`, `is '${text}'`, { expected: 'expected a whole number of at least 1' })
-}
 
 /** Each line of standard input is answered with the seconds of `steps` steps. */
 async function work(processes: Processes | undefined): Promise<void> {
@@ -151,14 +145,6 @@ async function startSide(size: number, threads: number): Promise<Side> {
       await Promise.all(children.map(child => (child.exitCode === null ? once(child, 'close') : undefined)))
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 async function compare(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * @file What an image costs in each command, in seconds and memory, as a data set grows. The demo's images, a network of a few steps, each
- * command in a process of its own. Run: node dist/bench/growth.js --images 200,2000,20000 [--stages maps,export] [--size 48] [--dir DIR]
+ * command in a process of its own. Options: --help.
  */
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'

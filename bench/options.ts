@@ -126,7 +126,8 @@ function parsed(args: readonly string[]) {
   }
 }
 
-function wholeNumber(flag: string, text: string, least: number): number {
+/** Throws InputError for another text. */
+export function wholeNumber(flag: string, text: string, least: number): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= least) return value
   throw new InputError(flag, `is '${text}'`, { expected: `expected a whole number from ${least}` })

@@ -1,10 +1,10 @@
 /** @file Real processes of one program of this folder, with the variables of torchrun: for tests. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/io/package-root.ts'
 import { distributedBackends } from '../../src/torch/index.ts'
+import { freePort } from '../../src/train/parallel/launch.ts'
 
 /** Why tests of several processes are skipped; undefined where they run. */
 export const NOT_BUILT =
@@ -55,12 +55,3 @@ export function started(child: ChildProcess): Started {
 
 /** The built command line. */
 export const TAGMASK = join(packageRoot(), 'bin/tagmask')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}

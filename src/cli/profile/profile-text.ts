@@ -14,7 +14,7 @@ export function profileText(profile: Profile, { rows = 25 }: { rows?: number } =
     ...(operators === undefined ? [] : [['in operators', inOperators] as const]),
   ] as const
   const times = textTable(
-    [{ title: 'time' }, { title: 's', align: 'right' }, { title: '%', align: 'right' }],
+    [{ title: 'time' }, right('s'), right('%')],
     numbers.map(([name, ms]) => [name, seconds(ms), percent(ms / wall)]),
   )
   return [
@@ -37,7 +37,6 @@ function besideText(spans: readonly WorkSpan[], wall: number): string | undefine
     const total = sum(own.map(({ start, end }) => end - start))
     return [work, String(own.length), seconds(total), seconds(covered), percent(covered / wall)]
   }
-  const right = (title: string) => ({ title, align: 'right' }) as const
   return textTable(
     [{ title: 'beside the main thread' }, right('times'), right('s in all'), right('s of wall'), right('%')],
     kinds.map(row),
@@ -59,7 +58,6 @@ function operatorText(operators: readonly OperatorTotal[], total: number, rows: 
   const sorted = [...operators].sort((a, b) => b.self - a.self)
   const shown = sorted.slice(0, rows)
   const more = sorted.slice(rows)
-  const right = (title: string) => ({ title, align: 'right' }) as const
   const row = ({ name, calls, self, bytes, flops }: OperatorTotal): string[] => {
     const rate = (amount: number): string => (self > 0 && amount > 0 ? (amount / self).toFixed(1) : '')
     return [
@@ -99,6 +97,10 @@ function leftText({ operators }: Profile): string | undefined {
   return left > 0
     ? `The trace holds the first calls only, without the last ${left}; the table counts all.`
     : undefined
+}
+
+function right(title: string) {
+  return { title, align: 'right' } as const
 }
 
 function seconds(ms: number): string {
