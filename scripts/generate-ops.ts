@@ -86,7 +86,7 @@ const isHidden = (argument: Argument): boolean => HIDDEN.has(argument.type) || H
 
 /** Reads a line of ops.schemas.txt. */
 export function signatureOf(line: string): Signature {
-  const match = /^(\w+) aten::\w+(?:\.\w+)?\((.*)\) -> .*$/.exec(line)
+  const match = /^(\w+) (?:aten|tagmask)::\w+(?:\.\w+)?\((.*)\) -> .*$/.exec(line)
   if (match === null) throw new Error(`cannot read the schema '${line}'`)
   const shown = splitArguments(match[2]!)
     .flatMap(text => parseArgument(text) ?? [])
@@ -102,7 +102,7 @@ export const camel = (name: string): string =>
   name.replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 function printed(line: string): string {
-  const match = /^(\w+) (aten::(\w+)(?:\.(\w+))?\((.*)\) -> (.*))$/.exec(line)
+  const match = /^(\w+) (((?:aten|tagmask)::\w+)(?:\.(\w+))?\((.*)\) -> (.*))$/.exec(line)
   if (match === null) throw new Error(`cannot read the schema '${line}'`)
   const [, name, schema, op, overload = '', argumentText, result] = match
   const all = splitArguments(argumentText!).flatMap(text => parseArgument(text) ?? [])
@@ -139,7 +139,7 @@ function printed(line: string): string {
           ? ['Tensor', `callTensor(${constant}, ${call})`]
           : ['Tensor', `callInto(${constant}, ${call}, ${camel(target.name)})`]
   return [
-    `const ${constant} = operator('aten::${op}', '${overload}')`,
+    `const ${constant} = operator('${op}', '${overload}')`,
     `/** ${schema} */`,
     `export function ${name}(${parameters.join(', ')}): ${returnType} {`,
     `  ${returnType === 'void' ? '' : 'return '}${body}`,

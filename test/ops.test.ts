@@ -18,7 +18,7 @@ test('ops.gen.ts is current', () => {
 
 describe(`libtorch ${native.describe().version}`, () => {
   test.each(lines.map(line => line.slice(line.indexOf(' ') + 1)))('%s', schema => {
-    const [, name, overload] = /^(aten::\w+)(?:\.(\w+))?\(/.exec(schema)!
+    const [, name, overload] = /^(\w+::\w+)(?:\.(\w+))?\(/.exec(schema)!
     const id = native.findOp(name!, overload ?? '')
     expect(id).toBeDefined()
     const wanted = argumentNames(schema.slice(0, schema.lastIndexOf('->')))

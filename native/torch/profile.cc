@@ -79,6 +79,10 @@ double flopsOf(const std::string& name, const at::RecordFunction& function) {
   const auto inputs = function.inputs();
   if (name == "aten::mm" || name == "aten::bmm") return productFlops(inputs, 0, 1);
   if (name == "aten::addmm" || name == "aten::baddbmm") return productFlops(inputs, 1, 2);
+  if (name == "tagmask::attention") {
+    const auto* qkv = inputs.size() > 0 ? tensorOf(inputs[0]) : nullptr;
+    return qkv && qkv->dim() == 3 ? 4.0 * qkv->numel() / 3 * qkv->size(1) : 0;
+  }
   if (name == "aten::mv") return inputs.size() > 0 && tensorOf(inputs[0]) ? 2.0 * tensorOf(inputs[0])->numel() : 0;
   // gradient, input, weight, ..., mask of the gradients that are wanted
   if (name == "aten::convolution_backward" && inputs.size() > 10) {

@@ -20,7 +20,7 @@ export type VitShape = Pick<VitOptions, 'heads' | 'embedDim' | 'patchSize'>
 const FLOAT = 4
 const TOKENS = 22 // tensors of all tokens that exist at once in a block: qkv twice, the MLP, its GELU, residuals
 
-/** The attention of one block, and its tokens. `read`: a method reads the attention in float32. */
+/** One block: its tokens, and the attention of all heads where a method has it `read`, in float32; else no head's is ever whole. */
 export function vitMemory(
   { heads, embedDim, patchSize }: VitShape,
   {
@@ -33,8 +33,7 @@ export function vitMemory(
 ): { patches: number; tokens: number; bytes: number } {
   const patches = Math.ceil(width / patchSize) * Math.ceil(height / patchSize)
   const tokens = patches + classTokens
-  const weight = precision === 'fp32' ? FLOAT : read ? 2 + FLOAT : 2
-  const attention = batch * heads * tokens ** 2 * weight
+  const attention = read ? batch * heads * tokens ** 2 * (precision === 'fp32' ? FLOAT : 2 + FLOAT) : 0
   return { patches, tokens, bytes: attention + TOKENS * FLOAT * batch * tokens * embedDim }
 }
 

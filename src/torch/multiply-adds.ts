@@ -28,6 +28,7 @@ const COUNTS: ReadonlyMap<string, Count> = new Map<string, Count>([
   ['aten::bmm', ([a, b]) => product(a, b)],
   ['aten::addmm', ([, a, b]) => product(a, b)],
   ['aten::baddbmm', ([, a, b]) => product(a, b)],
+  ['tagmask::attention', ([qkv]) => ((qkv as Tensor).elements / 3) * 2 * (qkv as Tensor).size(1)],
   ['aten::mv', ([matrix]) => (matrix as Tensor).elements],
   ['aten::addmv', ([, matrix]) => (matrix as Tensor).elements],
   ['aten::dot', ([a]) => (a as Tensor).elements],

@@ -1051,6 +1051,12 @@ export function convolutionBackward(gradOutput: Tensor, input: Tensor, weight: T
   return callTensors(convolutionBackwardOp, [gradOutput, input, weight, biasSizes, stride, padding, dilation, transposed, outputPadding, groups, outputMask]) as [Tensor, Tensor, Tensor]
 }
 
+const attentionOp = operator('tagmask::attention', '')
+/** tagmask::attention(Tensor qkv, int heads, int mean_rows) -> (Tensor, Tensor) */
+export function attention(qkv: Tensor, heads: number, meanRows: number): [Tensor, Tensor] {
+  return callTensors(attentionOp, [qkv, heads, meanRows]) as [Tensor, Tensor]
+}
+
 const geluBackwardOp = operator('aten::gelu_backward', '')
 /** aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") -> Tensor */
 export function geluBackward(gradOutput: Tensor, self: Tensor, { approximate }: { approximate?: string | undefined } = {}): Tensor {

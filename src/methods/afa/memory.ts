@@ -10,7 +10,7 @@ const HEAD = 3 // maps of the segmentation head's width
 export function afaMemory(model: AfaModelRecipe, look: EncoderLook): number {
   const { vit } = afaEncoderShape(model)
   if (vit !== undefined) {
-    const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1, read: true })
+    const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1, read: false })
     return bytes + HEAD * FLOAT * look.batch * patches * model.headDim
   }
   const options = mitOptions(model)!

@@ -23,7 +23,7 @@ export const cam = defineMethod({
   encoder: model => vitEncoder(model, { tokenPerClass: false }),
   mapsMemory({ model, maps }, { classes, ...look }) {
     const { vit } = vitEncoder(model, { tokenPerClass: false })
-    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: 1, read: true })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: 1, read: false })
     const affinity = maps.refine ? tokens ** 2 + patches ** 2 : 0 // the mean over the heads, and its sum over the layers
     return bytes + 4 * look.batch * (affinity + 3 * classes * patches)
   },

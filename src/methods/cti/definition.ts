@@ -47,7 +47,7 @@ export const cti = defineMethod({
   encoder: model => vitEncoder(model, { tokenPerClass: false }),
   mapsMemory({ model }, { classes, ...look }) {
     const { vit } = vitEncoder(model, { tokenPerClass: false })
-    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes + 1, read: true })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes + 1, read: false })
     return bytes + 4 * look.batch * (tokens ** 2 + 2 * patches ** 2) // the mean over the heads, its sums over the layers
   },
   recognise: recogniseCti,

@@ -28,7 +28,7 @@ export const mctformer = defineMethod({
   encoder: model => vitEncoder(model, { tokenPerClass: true }),
   mapsMemory({ model }, { classes, ...look }) {
     const { vit } = vitEncoder(model, { tokenPerClass: true })
-    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes, read: true })
+    const { bytes, tokens, patches } = vitMemory(vit, { ...look, classTokens: classes, read: false })
     const { batch, size } = look
     const affinity = 4 * batch * (tokens ** 2 + patches ** 2) // the mean over the heads, and its sum over the layers
     const unet = model.unet === null ? 0 : UNET * batch * model.unet.width * size.width * size.height

@@ -58,7 +58,7 @@ export const semformer = defineMethod({
   encoder: encoderOf,
   mapsMemory({ model }, { classes, ...look }) {
     const { vit } = encoderOf(model)
-    const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1 + classes, read: true })
+    const { bytes, patches } = vitMemory(vit, { ...look, classTokens: 1 + classes, read: false })
     return bytes + 8 * look.batch * (1 + classes) * patches // the attention summed, and the maps
   },
   async build({ model, train, maps }, { numClasses, autoencoder }) {

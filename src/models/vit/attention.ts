@@ -69,10 +69,21 @@ export class Attention extends Module {
   ): Attended {
     const { heads } = this
     const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
-    const made = packHeads(qkv, heads)
-    const packed = withFactors ? made.clone() : made // its queries are scaled in place
     const width = x.size(-1)
     const part = (index: number): Tensor => qkv.narrow(2, index * width, width)
+    const factors = withFactors ? { queries: part(0), keys: part(1), heads } : undefined
+    const isBare = !withWeights && read === undefined && !this.drop.active
+    if (isBare && !isRecording() && x.device === 'cpu') {
+      const [tokens, mean] = ops.attention(qkv, heads, meanRows) // no head's weights are ever whole
+      return {
+        tokens: this.proj.forward(tokens),
+        weights: undefined,
+        factors,
+        mean: meanRows === 0 ? undefined : mean,
+      }
+    }
+    const made = packHeads(qkv, heads)
+    const packed = withFactors ? made.clone() : made // its queries are scaled in place
     const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
     const { tokens, weights, mean } = plain
       ? attend(packed, this.drop, { read, meanRows })
@@ -80,7 +91,7 @@ export class Attention extends Module {
     return {
       tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, heads))),
       weights: withWeights ? weights : undefined,
-      factors: withFactors ? { queries: part(0), keys: part(1), heads } : undefined,
+      factors,
       mean,
     }
   }

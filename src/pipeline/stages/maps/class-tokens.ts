@@ -4,8 +4,10 @@ import { writeSafetensors } from '../../../io/safetensors.ts'
 import type { TensorData } from '../../../io/tensor-data.ts'
 import type { Method } from '../../../methods/index.ts'
 import { autocast, ops, scope, tensor } from '../../../torch/index.ts'
+import { silentLog } from '../../../train/log.ts'
 import { camLook } from '../../images/image-cams.ts'
 import { lookAtImages, type SizedViews } from '../../images/sized-views.ts'
+import { encoderOf } from '../../recipe/method.ts'
 import type { Recipe } from '../../recipe/schema.ts'
 import type { StageContext } from '../../run/stage.ts'
 
@@ -19,7 +21,7 @@ interface ClassTokens {
 }
 
 /**
- * Writes `tokens` [N, layers, D] of the tags of images spread evenly over `samples`, with the class of each in the metadata.
+ * Writes `tokens` [N, layers, D] of the tags of images spread evenly over `samples`, at most as large as those of the training, with the class of each in the metadata.
  * Images that cannot be read were named when their CAMs were made; without any, nothing is written.
  */
 export async function writeClassTokens(
@@ -30,15 +32,17 @@ export async function writeClassTokens(
   const title = 'class tokens'
   const chosen = spreadSamples(samples)
   const progress = log.progress({ title, total: chosen.length })
+  const look = camLook(method, recipe, [1])
   const found: ClassTokens[] = []
   for await (const one of lookAtImages(
     chosen,
     images => images.map(async one => tokensOfImage(method, recipe, one)),
     {
-      ...camLook(method, recipe, [1]),
+      ...look,
+      longestSide: Math.min(look.longestSide, encoderOf(recipe).imageSize), // a plot needs no more than the training saw
       strict: false,
       title,
-      log,
+      log: silentLog(), // what is reduced is no news
       onBadImage: () => undefined,
     },
   )) {

@@ -1,0 +1,182 @@
+// Attention of a block of rows, for one instruction set. Included once for each: TAGMASK_SET names it, TAGMASK_WIDTH is the
+// floats of its vectors, TAGMASK_ROWS the rows whose sums stay in registers; TAGMASK_PAIRS: products of bfloat16 pairs, too.
+namespace tagmask {
+namespace TAGMASK_SET {
+
+constexpr size_t kWidth = TAGMASK_WIDTH, kRows = TAGMASK_ROWS, kPanel = 2 * kWidth;  // columns of a product at once
+constexpr size_t panels(size_t columns) { return (columns + kPanel - 1) / kPanel * kPanel; }  // filled up
+using Vector = float __attribute__((vector_size(4 * TAGMASK_WIDTH), aligned(4), may_alias));
+using Bits = int32_t __attribute__((vector_size(4 * TAGMASK_WIDTH)));
+
+inline Vector load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
+inline void store(float* to, Vector value) { *reinterpret_cast<Vector*>(to) = value; }
+
+// e^x for x <= 0, to 2 units in the last place; NaN stays NaN. Cephes, expf.
+inline Vector expOf(Vector x) {
+  x = x < -87.0f ? Vector{} - 87.0f : x;
+  const Vector shifted = x * 1.44269504f + 12582912.0f;  // the whole part in its last bits
+  const Vector whole = shifted - 12582912.0f;
+  const Vector r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+  Vector y = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * r * r + r + 1.0f;
+  return reinterpret_cast<Vector>(reinterpret_cast<Bits>(y) + (reinterpret_cast<Bits>(shifted) << 23));
+}
+
+// What products multiply: floats, or pairs of bfloat16 that follow one another along the sum.
+#ifdef TAGMASK_PAIRS
+using Pairs = uint32_t;
+inline void multiplyAdd(Vector& sum, uint32_t a, const uint32_t* b) {
+  sum = reinterpret_cast<Vector>(_mm512_dpbf16_ps(reinterpret_cast<__m512>(sum),
+                                                  reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(a))),
+                                                  reinterpret_cast<__m512bh>(_mm512_loadu_si512(b))));
+}
+#else
+using Pairs = float;  // none: bfloat16 becomes float
+#endif
+inline void multiplyAdd(Vector& sum, float a, const float* b) { sum += a * load(b); }
+
+template <typename T>
+using ItemOf = std::conditional_t<std::is_same_v<T, float>, float, Pairs>;
+template <typename Item>
+constexpr size_t kItem = std::is_same_v<Item, float> ? 1 : 2;  // numbers in an item
+
+// to[kRows, kPanel] = a[kRows, depth] b[depth, kPanel], depth in items; rows are strides apart.
+template <typename Item>
+void product(const Item* a, size_t aStride, const Item* b, size_t bStride, size_t depth, float* to, size_t stride) {
+  Vector sums[kRows][2] = {};
+  for (size_t k = 0; k < depth; k++) {
+#pragma GCC unroll 16
+    for (size_t row = 0; row < kRows; row++) {
+      multiplyAdd(sums[row][0], a[row * aStride + k], b + k * bStride);
+      multiplyAdd(sums[row][1], a[row * aStride + k], b + k * bStride + kWidth);
+    }
+  }
+#pragma GCC unroll 16
+  for (size_t row = 0; row < kRows; row++) {
+    store(to + row * stride, sums[row][0]);
+    store(to + row * stride + kWidth, sums[row][1]);
+  }
+}
+
+// Scores [padded] of `count` keys become e^(scale (score - the largest)); returns their sum.
+inline float softmaxOf(float* scores, size_t count, size_t padded, float scale) {
+  for (size_t j = count; j < padded; j++) scores[j] = -std::numeric_limits<float>::infinity();
+  Vector most = load(scores);
+  for (size_t j = kWidth; j < padded; j += kWidth) {
+    const Vector next = load(scores + j);
+    most = next > most ? next : most;
+  }
+  float largest = most[0];
+  for (size_t lane = 1; lane < kWidth; lane++) largest = std::max(largest, most[lane]);
+  Vector sums{};
+  for (size_t j = 0; j < padded; j += kWidth) {
+    const Vector e = expOf((load(scores + j) - largest) * scale);
+    store(scores + j, e);
+    sums += e;
+  }
+  float sum = 0;
+  for (size_t lane = 0; lane < kWidth; lane++) sum += sums[lane];
+  return sum;
+}
+
+template <typename Item, typename T>
+inline Item itemOf(T first, T second) {
+  if constexpr (kItem<Item> == 1) return static_cast<float>(first);
+  else return static_cast<uint32_t>(first.x) | static_cast<uint32_t>(second.x) << 16;
+}
+
+// keys [N, d] of a head as panels [panels, d, kPanel], filled up with 0.
+template <typename T>
+void packKeys(const T* keys, size_t stride, size_t count, size_t d, void* packed) {
+  using Item = ItemOf<T>;
+  auto* to = static_cast<Item*>(packed);
+  for (size_t begin = 0; begin < count; begin += kPanel, to += d / kItem<Item> * kPanel)
+    for (size_t j = 0; j < kPanel; j++) {
+      const T* key = keys + (begin + j) * stride;
+      for (size_t k = 0; k < d; k += kItem<Item>)
+        to[k / kItem<Item> * kPanel + j] = begin + j < count ? itemOf<Item>(key[k], key[k + kItem<Item> - 1]) : Item{};
+    }
+}
+
+// values [N, d] of a head as items [N, whole panels], filled up with 0.
+template <typename T>
+void packValues(const T* values, size_t stride, size_t count, size_t d, void* packed) {
+  using Item = ItemOf<T>;
+  auto* to = static_cast<Item*>(packed);
+  for (size_t j = 0; j < count; j += kItem<Item>, to += panels(d)) {
+    const T *first = values + j * stride, *second = values + (j + kItem<Item> - 1) * stride;
+    if (j + kItem<Item> <= count)
+      for (size_t k = 0; k < d; k++) to[k] = itemOf<Item>(first[k], second[k]);
+    else
+      for (size_t k = 0; k < d; k++) to[k] = itemOf<Item>(first[k], T(0));
+    std::fill(to + d, to + panels(d), Item{});
+  }
+}
+
+// e^scores as what products multiply.
+inline const float* itemsOf(const float* scores, size_t, float*) { return scores; }
+#ifdef TAGMASK_PAIRS
+inline const uint32_t* itemsOf(const float* scores, size_t count, uint32_t* to) {
+  for (size_t j = 0; j < count; j += kPanel) {
+    const auto pairs = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(load(scores + j + kWidth)),
+                                           reinterpret_cast<__m512>(load(scores + j)));
+    _mm512_storeu_si512(to + j / 2, reinterpret_cast<__m512i>(pairs));
+  }
+  return to;
+}
+#endif
+
+// `scratch`: kRows * 2 * (panels(d) + panels(count)) floats.
+template <typename T>
+void attendRows(const Rows<T>& rows, const Problem& at, float* scratch) {
+  using Item = ItemOf<T>;
+  constexpr size_t kOf = kItem<Item>;
+  const size_t d = at.d, wide = panels(d), padded = panels(at.count), depth = (at.count + kOf - 1) / kOf;
+  auto* queries = reinterpret_cast<Item*>(scratch);                // [kRows, d / kOf]
+  float* made = scratch + kRows * wide;                            // [kRows, wide]
+  float* scores = made + kRows * wide;                             // [kRows, padded]
+  auto* spare = reinterpret_cast<Item*>(scores + kRows * padded);  // [kRows, padded / kOf]
+  const float scale = 1 / std::sqrt(static_cast<float>(d));
+  for (size_t head = 0; head < at.heads; head++) {
+    const auto* keys = static_cast<const Item*>(rows.keys) + head * padded * d / kOf;
+    const auto* values = static_cast<const Item*>(rows.values) + head * depth * wide;
+    for (size_t first = 0; first < rows.count; first += kRows) {
+      const size_t here = std::min(kRows, rows.count - first);
+      for (size_t row = 0; row < kRows; row++) {
+        const T* query = rows.queries + (first + std::min(row, here - 1)) * at.stride + head * d;
+        for (size_t k = 0; k < d; k += kOf) queries[(row * d + k) / kOf] = itemOf<Item>(query[k], query[k + kOf - 1]);
+      }
+      for (size_t j = 0; j < padded; j += kPanel)
+        product(queries, d / kOf, keys + j * d / kOf, kPanel, d / kOf, scores + j, padded);
+      float shares[kRows];
+      for (size_t row = 0; row < kRows; row++)
+        shares[row] = 1 / softmaxOf(scores + row * padded, at.count, padded, scale);
+      const Item* weights = itemsOf(scores, kRows * padded, spare);
+      for (size_t k = 0; k < wide; k += kPanel) product(weights, padded / kOf, values + k, wide, depth, made + k, wide);
+      for (size_t row = 0; row < here; row++)
+        for (size_t k = 0; k < d; k++)
+          rows.tokens[(first + row) * at.heads * d + head * d + k] = static_cast<T>(made[row * wide + k] * shares[row]);
+      for (size_t row = 0; row < here && first + row < rows.meanRows; row++) {
+        float* mean = rows.mean + (first + row) * at.count;
+        const float share = shares[row] / at.heads;
+        if (head == 0) std::fill(mean, mean + at.count, 0.0f);
+        size_t j = 0;
+        for (; j + kWidth <= at.count; j += kWidth)
+          store(mean + j, load(mean + j) + share * load(scores + row * padded + j));
+        for (; j < at.count; j++) mean[j] += share * scores[row * padded + j];
+      }
+    }
+  }
+}
+
+}  // namespace TAGMASK_SET
+}  // namespace tagmask
+
+#undef TAGMASK_SET
+#undef TAGMASK_WIDTH
+#undef TAGMASK_ROWS
+#undef TAGMASK_PAIRS
