@@ -4,8 +4,11 @@
 #include <immintrin.h>
 #endif
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/softmax.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -143,7 +146,7 @@ void attend(const Kernel<T>& kernel, const at::Tensor& qkv, const Problem& at, a
 std::tuple<at::Tensor, at::Tensor> attendPlain(const at::Tensor& qkv, const Problem& at, int64_t meanRows) {
   const int64_t images = qkv.size(0), count = at.count, heads = at.heads, d = at.d;
   const at::Tensor parts = qkv.reshape({images, count, 3, heads, d}).permute({2, 0, 3, 1, 4});
-  at::Tensor weights = at::matmul(parts[0] * (1 / std::sqrt(static_cast<double>(d))), parts[1].transpose(-2, -1));
+  at::Tensor weights = at::matmul(parts[0].div(std::sqrt(static_cast<double>(d))), parts[1].transpose(-2, -1));
   at::softmax_out(weights, weights, -1);
   const at::Tensor tokens = at::matmul(weights, parts[2]).transpose(1, 2).reshape({images, count, heads * d});
   return {tokens, weights.narrow(2, 0, meanRows).mean({1}, false, at::kFloat)};

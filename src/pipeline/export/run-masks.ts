@@ -1,9 +1,11 @@
 /** @file The masks of a run: those in result/, which people may have corrected, else the last that its stages made. Imports no torch. */
+
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
 import { camFile } from '../images/cam-file.ts'
 import { exists } from '../images/image-pass.ts'
+import { mapInParallel } from '../images/in-parallel.ts'
 import { loadRecipe } from '../recipe/load.ts'
 import { openRunData } from '../run/open-data.ts'
 import { existingRunFolder, fromHere } from '../run/run-folder.ts'
@@ -35,19 +37,17 @@ export async function runMasks(root: string, { data, runs, log }: RunMasksOption
   return {
     name: run.name,
     classes: dataset.classes,
-    masks: await Promise.all(
-      masks.map(async ({ sample, name, file, source, split }, i) => {
-        const corrected = join(result, `${name}.png`)
-        return {
-          id: name,
-          mask: (await exists(corrected)) ? corrected : file,
-          image: sample.image,
-          fileName: names[i]!,
-          split,
-          cams: source === 'prediction' ? undefined : camFile(run.maps, sample),
-        }
-      }),
-    ),
+    masks: await mapInParallel(masks, async ({ sample, name, file, source, split }, i) => {
+      const corrected = join(result, `${name}.png`)
+      return {
+        id: name,
+        mask: (await exists(corrected)) ? corrected : file,
+        image: sample.image,
+        fileName: names[i]!,
+        split,
+        cams: source === 'prediction' ? undefined : camFile(run.maps, sample),
+      }
+    }),
     data: recipe.data.root ?? undefined,
     places: [{ path: run.root, what: 'the run folder' }],
   }

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { InputError } from '../../errors.ts'
 import type { Log } from '../../train/log.ts'
 import { Interrupted, type StageContext } from '../run/stage.ts'
+import { mapInParallel } from './in-parallel.ts'
 import { collectLost } from './lost-images.ts'
 import { ofShard, type Shard } from './shard.ts'
 
@@ -61,8 +62,9 @@ export async function passOver<P extends { readonly id: string }>(
 ): Promise<readonly string[]> {
   const title = ofShard(name, shard)
   const total = samples.length
-  const there = await Promise.all(
-    samples.map(async sample => filesOf !== undefined && (await allExist(filesOf(sample)))),
+  const there = await mapInParallel(
+    samples,
+    async sample => filesOf !== undefined && (await allExist(filesOf(sample))),
   )
   const open = samples.filter((_, i) => !there[i])
   let count = total - open.length

@@ -16,3 +16,15 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker))
   if (failures.length > 0) throw failures[0]
 }
+
+/** The results of `work` for every item, in their order; fails as `inParallel`. */
+export async function mapInParallel<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = []
+  await inParallel([...items.entries()], async ([index, item]) => {
+    results[index] = await work(item, index)
+  })
+  return results
+}

@@ -13,7 +13,7 @@ test('bf16 is for processors that multiply in it', () => {
 test('auto is resolved when a recipe is read; what is given stands', () => {
   expect(['fp32', 'bf16']).toContain(precision.parse('auto'))
   expect(precision.parse('bf16')).toBe('bf16')
-  expect(precision.parse(undefined)).toBe('fp32')
+  expect(precision.parse(undefined)).toBe(precision.parse('auto'))
   expect(parseRecipe('method: mctformer\nprecision: auto\n', 'my.yaml').precision).toBe(
     precision.parse('auto'),
   )

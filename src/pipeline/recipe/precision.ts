@@ -28,8 +28,8 @@ function cpuinfo(): string {
 /** Resolved when the recipe is read, so that recipe.yaml of a run holds the precision in use. */
 export const precision = z
   .enum(['auto', 'fp32', 'bf16'])
-  .default('fp32')
+  .default('auto')
   .transform(value => (value === 'auto' ? bestPrecision() : value))
   .describe(
-    'fp32, or bf16: matrix products in bfloat16 (autocast), weights in fp32; auto: bf16 if the processor supports it (avx512_bf16, amx_bf16), else fp32',
+    'auto: bf16 if the processor multiplies it (avx512_bf16, amx_bf16), else fp32; bf16: matrix products in bfloat16 (autocast), weights in fp32',
   )

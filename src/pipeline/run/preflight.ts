@@ -1,4 +1,5 @@
 /** @file Checks before the first step: weight files, splits, masks, disk space. Imports no torch. */
+
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Dataset, tagged } from '../../data/dataset.ts'
@@ -14,6 +15,7 @@ import { fromHuggingFace } from '../../models/vit/hugging-face.ts'
 import { vitShapes } from '../../models/vit/own-names.ts'
 import { unwrapNames } from '../../models/weight-names.ts'
 import type { Log } from '../../train/log.ts'
+import { mapInParallel } from '../images/in-parallel.ts'
 import { backboneShape } from '../recipe/backbone.ts'
 import { methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -175,12 +177,10 @@ const SPARE = 500e6 // bytes for weights and their states
 async function checkRoom({ dataset, run, stages, log }: PreflightOptions): Promise<void> {
   const free = await freeBytes(run.root)
   if (free === undefined) return
-  const sizes = await Promise.all(
-    dataset.samples.map(({ image }) =>
-      stat(image).then(
-        ({ size }) => size,
-        () => 0,
-      ),
+  const sizes = await mapInParallel(dataset.samples, ({ image }) =>
+    stat(image).then(
+      ({ size }) => size,
+      () => 0,
     ),
   )
   const copies = ['maps', 'affinity', 'refine'].filter(stage => stages.includes(stage)).length

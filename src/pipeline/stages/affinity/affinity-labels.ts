@@ -18,6 +18,7 @@ import { camFile } from '../../images/cam-file.ts'
 import { readCamsAndImage } from '../../images/cams-and-image.ts'
 import { eachImage } from '../../images/each-image.ts'
 import { exists, limitsOf } from '../../images/image-pass.ts'
+import { mapInParallel } from '../../images/in-parallel.ts'
 import { notNamed } from '../../images/lost-images.ts'
 import { withinRecipe } from '../../images/sized-views.ts'
 import type { AffinityRecipe } from '../../recipe/refine.ts'
@@ -39,7 +40,7 @@ export function affinityLabelFile(
  */
 export async function withCams({ dataset, recipe, run, log }: StageContext): Promise<Sample[]> {
   const wanted = tagged(dataset)
-  const there = await Promise.all(wanted.map(sample => exists(camFile(run.maps, sample))))
+  const there = await mapInParallel(wanted, sample => exists(camFile(run.maps, sample)))
   const absent = wanted.filter((_, i) => !there[i])
   if (absent.length > 0) {
     const problem = `${absent.length} of ${count(wanted.length, 'tagged image')} without a CAM`

@@ -4,6 +4,7 @@ import { openLabelledLoader } from '../../../data/labelled-loader.ts'
 import { polyStep } from '../../../optim/index.ts'
 import { tensor } from '../../../torch/index.ts'
 import { exists } from '../../images/image-pass.ts'
+import { mapInParallel } from '../../images/in-parallel.ts'
 import { affinityOptimiser, buildAffinity } from '../../networks/build-affinity.ts'
 import { startBackbone } from '../../networks/build-backbone.ts'
 import { prepareTorch } from '../../networks/build-method.ts'
@@ -25,7 +26,7 @@ async function trainAffinity(context: StageContext, later: Later): Promise<void>
   for (const folder of [run.affinityLabels, run.affinityCheckpoints]) await mkdir(folder, { recursive: true })
   const mapped = await withCams(context)
   await firstly(context, () => writeAffinityLabels(context, mapped))
-  const labelled = await Promise.all(mapped.map(sample => exists(affinityLabelFile(context, sample))))
+  const labelled = await mapInParallel(mapped, sample => exists(affinityLabelFile(context, sample)))
   const samples = mapped.filter((_, i) => labelled[i])
   const device = prepareTorch(recipe)
   const learner = buildAffinity(recipe, { numClasses: dataset.classes.length })
