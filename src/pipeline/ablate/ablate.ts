@@ -10,6 +10,7 @@ import { methodOf } from '../recipe/method.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { openRunData, openScoredSplit } from '../run/open-data.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
+import { placeOfRun } from '../run/run-place.ts'
 import { type RunRecipeOptions, runRecipe } from '../run/run-recipe.ts'
 import type { StageName } from '../run/stage.ts'
 import type { ScoresFile } from '../stages/evaluate/evaluate.ts'
@@ -68,9 +69,10 @@ export async function ablate({
     const changed = await loadRecipe(recipe, { set: [...set, ...own], overrides }).catch(namingVariant(name))
     recipes.set(name, changed.recipe)
   }
+  const folder = `ablate-${name ?? file?.name ?? loaded.name}`
+  placeOfRun(runs, folder) // throws, before the demo's images are made
   await refuseWithoutMasks(loaded.recipe, { runs, log, named: loaded.chosen.set })
   const all = seedsOf === 'segment' || reachLater(variants) || [...recipes.values()].some(labelsItself)
-  const folder = `ablate-${name ?? file?.name ?? loaded.name}`
   const done: AblationRun[] = []
   let ablation: Ablation = { recipe: loaded.name, variants, runs: done, rows: [] }
   const siblings: string[] = []
