@@ -23,7 +23,7 @@ const INTERNAL = /^(?:_Digikam_Internal_Tags_|_Digikam_root_tag_|darktable\|)/
 export function xmpKeywords(xml: string, file: string): string[] {
   const lists = LISTS.map((): string[] => [])
   const open: number[] = [] // for each open element, the list that it is
-  walkXml(xml.replace(/^[\0\s]+|[\0\s]+$/g, ''), file, {
+  walkXml(bare(xml), file, {
     open: ({ uri, name }) => open.push(LISTS.findIndex(list => list.uri === uri && list.name === name)),
     close: (text, path) => {
       open.pop()
@@ -38,4 +38,13 @@ export function xmpKeywords(xml: string, file: string): string[] {
     cleanWord(between === undefined ? word : word.split(between).at(-1)!),
   )
   return [...new Set(words.filter(word => word !== ''))]
+}
+
+/** Without the blanks and zeros around it. By letters: an expression for those at the end would try at every blank. */
+function bare(xml: string): string {
+  const isBlank = (at: number): boolean => /[\0\s]/.test(xml[at]!)
+  let [start, end] = [0, xml.length]
+  while (start < end && isBlank(start)) start++
+  while (end > start && isBlank(end - 1)) end--
+  return xml.slice(start, end)
 }
