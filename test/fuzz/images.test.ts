@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
 import { imageReaders } from './readers/images.ts'
 
-testReaders(imageReaders)
+testReaders(imageReaders, { timeout: 600_000 })

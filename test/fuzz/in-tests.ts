@@ -4,9 +4,8 @@ import { failureLines, reportTable } from './command.ts'
 import { fuzz } from './fuzz.ts'
 import { type FuzzedReader, INPUTS } from './reader.ts'
 
-const LONGEST = 600_000 // ms, where other work takes the processor
-
-export function testReaders(readers: readonly FuzzedReader[]): void {
+/** `timeout`: ms, where other work takes the processor. */
+export function testReaders(readers: readonly FuzzedReader[], { timeout }: { timeout: number }): void {
   test.each(readers)(
     '$name',
     async ({ name, inputs = INPUTS }) => {
@@ -16,6 +15,6 @@ export function testReaders(readers: readonly FuzzedReader[]): void {
       expect(report.inputs).toBe(inputs)
       expect(report.accepted).toBeGreaterThan(0)
     },
-    LONGEST,
+    timeout,
   )
 }

@@ -68,6 +68,7 @@ const ODD = [
 const BRACKETS = ['[', '{', '{"a":', '(', '<object>', '- ', '? ', '"', "'", '!', '<!--']
 const DEPTHS = [3, 40, 1100, 1100, 20_000]
 const MOST_CHARACTERS = 200_000 // larger ones cost time and show no more
+const MOST_TOKENS = 4096 // characters of a large text that are taken apart for one change, somewhere in it
 const TOKEN = /"(?:[^"\\\n]|\\.)*"|[\p{L}\p{N}_.+-]+|\s+|./gsu
 
 type Change = (tokens: string[], roll: Dice, words: readonly string[]) => void
@@ -121,9 +122,10 @@ export function mutateText(
 ): Buffer {
   let text = Buffer.from(pick(seeds, roll)).toString('utf8')
   for (let left = 1 + roll(1 + roll(6)); left > 0 && text !== ''; left--) {
-    const tokens = text.match(TOKEN) ?? []
+    const from = text.length > MOST_TOKENS ? roll(text.length - MOST_TOKENS) : 0
+    const tokens = text.slice(from, from + MOST_TOKENS).match(TOKEN) ?? []
     pick(CHANGES, roll)(tokens, roll, words)
-    text = tokens.join('').slice(0, MOST_CHARACTERS)
+    text = (text.slice(0, from) + tokens.join('') + text.slice(from + MOST_TOKENS)).slice(0, MOST_CHARACTERS)
   }
   const bytes = encoded(text, roll)
   return roll(8) === 0 ? changed(bytes, seeds, roll) : bytes

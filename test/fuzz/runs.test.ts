@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
 import { runReaders } from './readers/runs.ts'
 
-testReaders(runReaders)
+testReaders(runReaders, { timeout: 600_000 })

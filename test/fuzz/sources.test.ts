@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
 import { sourceReaders } from './readers/sources.ts'
 
-testReaders(sourceReaders)
+testReaders(sourceReaders, { timeout: 900_000 })

@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
 import { tableReaders } from './readers/tables.ts'
 
-testReaders(tableReaders)
+testReaders(tableReaders, { timeout: 600_000 })

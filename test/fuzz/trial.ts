@@ -8,7 +8,7 @@ import { type FuzzedReader, MOST_FACTOR, MOST_SECONDS, SPARE } from './reader.ts
 
 export interface Trial extends MemoryUse {
   readonly accepted: boolean
-  /** Of processor time. */
+  /** By the clock that was given. */
   readonly seconds: number
   /** Why it is a failure. */
   readonly problem?: string
@@ -32,14 +32,14 @@ export function mostMemory({ factor = MOST_FACTOR, spare = SPARE }: FuzzedReader
   return factor * size + spare * 2 ** 20
 }
 
-/** Reads once and says whether all was well. */
+/** Reads once and says whether all was well; `clock` tells seconds. */
 export async function attempt(
   reader: FuzzedReader,
   { path, folder, size }: { path: string; folder: string; size: number },
-  gauge: MemoryGauge,
+  { gauge, clock }: { gauge: MemoryGauge; clock: () => number },
 ): Promise<Trial> {
   gauge.start()
-  const before = process.cpuUsage()
+  const before = clock()
   let accepted = true
   let problem: string | undefined
   try {
@@ -48,9 +48,8 @@ export async function attempt(
     accepted = false
     problem = problemOf(error, folder)
   }
-  const { user, system } = process.cpuUsage(before)
+  const seconds = clock() - before
   const memory = gauge.stop()
-  const seconds = (user + system) / 1e6
   const most = mostMemory(reader, size)
   if (seconds > MOST_SECONDS) problem ??= `took ${seconds.toFixed(1)} s`
   for (const [kind, bytes] of Object.entries(memory))

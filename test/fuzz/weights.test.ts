@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
 import { weightReaders } from './readers/weights.ts'
 
-testReaders(weightReaders)
+testReaders(weightReaders, { timeout: 600_000 })
