@@ -24,6 +24,8 @@ const furtherCommands = [...new Set([...commandsOf(ownPhotos), ...commandsOf(wal
 
 const [program] = programsOf(readme)
 
+const PHOTOS = 4 // the recipe takes no fewer than so many steps, each with all of them
+
 let folder: string
 
 beforeAll(async () => {
@@ -33,15 +35,15 @@ beforeAll(async () => {
   await symlink(join(repository, 'bin/tagmask'), join(folder, 'node_modules/.bin/tagmask'))
   // my-photos: images/ and tags.csv alone, as README describes them
   const made = join(folder, 'made')
-  await generateDemo(made, { images: 8, valImages: 2, size: 64, seed: 5 })
+  await generateDemo(made, { images: PHOTOS, valImages: 2, size: 64, seed: 5 })
   const tags = (await readFile(join(made, 'tags.csv'), 'utf8')).trimEnd().split('\n')
   await mkdir(join(folder, 'my-photos/images'), { recursive: true })
   await mkdir(join(folder, 'new-photos'))
   for (const [i, line] of tags.slice(1).entries()) {
     const name = line.split(',')[0]!
-    await cp(join(made, 'images', name), join(folder, i < 8 ? 'my-photos/images' : 'new-photos', name))
+    await cp(join(made, 'images', name), join(folder, i < PHOTOS ? 'my-photos/images' : 'new-photos', name))
   }
-  await writeFile(join(folder, 'my-photos/tags.csv'), `${tags.slice(0, 9).join('\n')}\n`)
+  await writeFile(join(folder, 'my-photos/tags.csv'), `${tags.slice(0, 1 + PHOTOS).join('\n')}\n`)
   const [some] = await readdir(join(folder, 'new-photos'))
   await rename(join(folder, 'new-photos', some!), join(folder, 'new-photos/harbour.jpg'))
   await writePretrained()
@@ -90,7 +92,7 @@ describe('docs/your-own-photos.md', () => {
     expect((await readdir(join(folder, 'runs/photos_cpu/result'))).sort()).toEqual(
       ['areas.csv', 'labels.json', 'labels.txt', 'masks', 'overlays'].sort(),
     )
-    expect(await readdir(join(folder, 'runs/photos_cpu/result/masks'))).toHaveLength(8)
+    expect(await readdir(join(folder, 'runs/photos_cpu/result/masks'))).toHaveLength(PHOTOS)
   })
 
   test.each(furtherCommands)('%s', { timeout: 900_000 }, async command => {
