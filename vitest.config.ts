@@ -1,13 +1,32 @@
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type UserWorkspaceConfig } from 'vitest/config'
+import { builtSources } from './test/suite/built-sources.ts'
+import { LongestFirst } from './test/suite/longest-first.ts'
+import { plainTests } from './test/suite/plain-tests.ts'
+
+const plain = plainTests()
+const plugins = [builtSources(import.meta.dirname)]
+const common = {
+  pool: 'forks',
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  env: { TAGMASK_THREADS: '1' }, // two forks on two cores
+  server: { deps: { external: [/\/dist\/src\//] } },
+} satisfies UserWorkspaceConfig['test']
 
 export default defineConfig({
+  plugins,
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/build.ts',
-    pool: 'forks', // the addon holds process-wide state: one process a file
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    env: { TAGMASK_THREADS: '1' }, // two forks on two cores
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      {
+        plugins,
+        // the addon holds process-wide state: one process a file
+        test: { ...common, name: 'own process', include: ['{src,test}/**/*.test.ts'], exclude: plain },
+      },
+      { plugins, test: { ...common, name: 'shared process', include: plain, isolate: false } },
+    ],
   },
 })
