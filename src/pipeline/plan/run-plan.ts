@@ -192,9 +192,9 @@ async function lookAt(
 /** With the recipe's threads and number format. */
 async function measureMachine({ threads, precision, device }: Recipe): Promise<RunPlan['machine']> {
   if (device !== 'cpu') return undefined
-  const { setThreads } = await import('../../torch/index.ts')
-  const { measureProducts } = await import('../../torch/measure.ts')
+  const { setThreads, threads: cores } = await import('../../torch/index.ts')
+  const { productSpeed } = await import('../../torch/measure.ts')
   if (threads !== null) setThreads(threads)
-  const speed = measureProducts()
-  return { gflops: speed[precision], cores: speed.threads, precision }
+  const gflops = productSpeed(precision === 'bf16' ? 'bfloat16' : 'float32')
+  return { gflops, cores: cores(), precision }
 }
