@@ -111,6 +111,7 @@ async function readJson(path: string): Promise<unknown> {
 
 /** None from a truncated line. */
 function readId(line: string): string[] {
+  if (!line.startsWith('"')) return [] // an error of JSON takes as long as a hundred ids
   try {
     const id: unknown = JSON.parse(line)
     return typeof id === 'string' ? [id] : []
