@@ -18,6 +18,7 @@ export interface EncoderLook {
 export type VitShape = Pick<VitOptions, 'heads' | 'embedDim' | 'patchSize'>
 
 const FLOAT = 4
+const RESNET38_CASTS = 2 * 105e6 // its weights in bfloat16, as autocast keeps them
 const TOKENS = 22 // tensors of all tokens that exist at once in a block: qkv twice, the MLP, its GELU, residuals
 
 /** One block: its tokens, and the attention of all heads where a method has it `read`, in float32; else no head's is ever whole. */
@@ -53,7 +54,8 @@ export function denseMemory(
   { size, precision }: Omit<EncoderLook, 'batch'>,
 ): { bytes: number; stride: number } {
   const pixels = size.width * size.height
-  if (shape === undefined) return { bytes: 1000 * pixels, stride: 8 }
+  if (shape === undefined)
+    return { bytes: 1000 * pixels + (precision === 'fp32' ? 0 : RESNET38_CASTS), stride: 8 }
   const { bytes } = vitMemory(shape, { size, batch: 1, precision, classTokens: 1, read: false })
   return { bytes: bytes + 3 * FLOAT * pixels, stride: shape.patchSize / 2 }
 }

@@ -22,7 +22,8 @@ async function main(task: ChildTask): Promise<void> {
   const reader = READERS.find(({ name }) => name === task.reader)
   if (reader === undefined) throw new Error(`no reader ${task.reader}`)
   const seeds = await reader.seeds()
-  readAtOnce()
+  const large = task.first === 0 ? await reader.large?.() : undefined
+  readAtOnce() // what makes inputs may write
   const { path, write } = placeOf(reader, task.folder)
   const at = openSync(join(task.folder, 'at'), 'w')
   const read = (size: number, clock = cpuSeconds): Promise<Trial> =>
@@ -38,7 +39,6 @@ async function main(task: ChildTask): Promise<void> {
   }
 
   const { tally, note } = newTally(task, path)
-  const large = task.first === 0 ? await reader.large?.() : undefined
   if (large !== undefined) {
     write(large)
     await sweep()

@@ -23,5 +23,6 @@ export function afaMemory(model: AfaModelRecipe, look: EncoderLook): number {
   })
   const maps = places.reduce((sum, count, stage) => sum + count * embedDims[stage]!, 0)
   const head = HEAD * places[0]! * model.headDim
-  return FLOAT * look.batch * (maps + Math.max(...blocks, head))
+  const bytes = look.precision === 'fp32' ? FLOAT : 3 // half of them are bfloat16
+  return bytes * look.batch * (maps + Math.max(...blocks, head))
 }

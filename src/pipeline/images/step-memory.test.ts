@@ -92,15 +92,9 @@ async function measured(kind: string, recipe: string, sizes: readonly Size[]): P
 }
 
 const SIZES: readonly Size[] = [
-  { width: 480, height: 360 },
-  { width: 512, height: 512 },
-  { width: 672, height: 504 },
-]
-/** ResNet38 takes seconds for a large one. */
-const SMALLER: readonly Size[] = [
-  { width: 400, height: 304 },
-  { width: 448, height: 448 },
   { width: 560, height: 420 },
+  { width: 640, height: 640 },
+  { width: 800, height: 600 },
 ]
 const DEIT_TI = 'model: { width: deit-ti }'
 const PATCH_8 = 'model: { width: { embedDim: 32, depth: 2, heads: 2 }, imageSize: 32, patchSize: 8 }'
@@ -112,20 +106,32 @@ const ONE_STEP = 'refine: { method: affinity, walk: { logt: 0 } }'
 const EDGE = 'affinity: { network: edge, cropSize: 64'
 const vit = { heads: 3, embedDim: 192, patchSize: 16 }
 
-/** What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
+/** Of fp32 unless said. What is expected of an image, by kind; the parts for decoding and writing, of which the measured process does none, taken away. */
 const KINDS = {
   'mctformer in fp32': ['maps', `method: mctformer\n${DEIT_TI}`],
   'weaktr in fp32': ['maps', `method: weaktr\n${DEIT_TI}`],
+  'mctformer in bf16': ['maps', `method: mctformer\n${DEIT_TI}\nprecision: bf16`],
   'patches of 8': ['maps', `method: mctformer\n${PATCH_8}\nmaps: { layers: 2 }`],
   'the U-Net': ['maps', 'method: mctformer\nmodel: { width: deit-ti, unet: { width: 128 } }'],
   'AFA with a mix transformer': ['maps', 'method: afa\nmodel: { backbone: mit-b0 }\nmaps: { scales: [1] }'],
+  'AFA with a mix transformer in bf16': [
+    'maps',
+    'method: afa\nmodel: { backbone: mit-b0 }\nmaps: { scales: [1] }\nprecision: bf16',
+  ],
   'the walk': ['walk', `method: mctformer\n${DEIT_TI}\n${ONE_STEP}`],
   'the edge walk': ['walk', `method: mctformer\n${DEIT_TI}\n${ONE_STEP}\n${EDGE} }`],
   'the edge walk on ResNet50': ['walk', `method: mctformer\n${ONE_STEP}\n${EDGE}, backbone: resnet50 }`],
   predictions: ['predict', `method: mctformer\n${DEIT_TI}\n${NETWORK}`],
   'predictions by ResNet38': ['predict', `method: mctformer\n${DEIT_TI}\n${RESNET38}`],
+  'predictions by ResNet38 in bf16': [
+    'predict',
+    `method: mctformer\n${DEIT_TI}\n${RESNET38}\nprecision: bf16`,
+  ],
   'the dense CRF': ['crf', 'method: mctformer'],
 } as const
+
+const withPrecision = (text: string): string =>
+  text.includes('precision') ? text : `${text}\nprecision: fp32`
 
 function estimated(kind: string, text: string, size: Size): number {
   const recipe = parseRecipe(text, 'recipe')
@@ -142,14 +148,14 @@ function estimated(kind: string, text: string, size: Size): number {
 test.each(Object.entries(KINDS))(
   'the memory of %s is estimated to a factor of 1.5 at three sizes',
   { timeout: 900_000 },
-  async (_, [kind, text]) => {
-    const sizes = text.includes('resnet38') ? SMALLER : SIZES
-    // what the CRF takes from malloc stays with its process, and would hide as much of the next size
+  async (_, [kind, given]) => {
+    const text = withPrecision(given)
+    // what the CRF and the walk take from malloc stays with their process, and would hide as much of the next size
     const peaks =
-      kind === 'crf'
-        ? (await Promise.all(sizes.map(size => measured(kind, text, [size])))).flat()
-        : await measured(kind, text, sizes)
-    for (const [i, size] of sizes.entries()) {
+      kind === 'crf' || kind === 'walk'
+        ? (await Promise.all(SIZES.map(size => measured(kind, text, [size])))).flat()
+        : await measured(kind, text, SIZES)
+    for (const [i, size] of SIZES.entries()) {
       const ratio = estimated(kind, text, size) / peaks[i]!
       expect(ratio, `${kind} at ${size.width} x ${size.height}`).toBeGreaterThan(1 / 1.5)
       expect(ratio, `${kind} at ${size.width} x ${size.height}`).toBeLessThan(1.5)

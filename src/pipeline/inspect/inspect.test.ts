@@ -46,7 +46,7 @@ describe('a recipe', () => {
       expect(forward!.multiplyAdds).toBe(products + attention + convolutions)
       expect(Object.fromEntries(forward!.byOperator)).toEqual({
         'aten::linear': products,
-        'aten::bmm': attention,
+        'tagmask::attention': attention,
         'aten::conv2d': convolutions,
       })
       if (resampled) continue
