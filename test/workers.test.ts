@@ -88,7 +88,7 @@ test('a worker that differentiates leaves the main thread its derivatives, its h
         const [y] = differentiable('cube', [x], () => ({ outputs: [x.mul(x).mul(x)], saved: [x] }), ([g], [s]) => [g.mul(s).mul(s).mul(3)])
         backward(y.sum())
         return [...x.grad.toFloat32Array()]
-      }).concat(memory().live, threads())))
+      }).concat(memory().live, threads(), kept.slice(2))))
       parentPort.postMessage('ready')
     })`
   const before = memory().live
