@@ -63,25 +63,18 @@ export async function openFileContents(
 
   return {
     async read(paths, { log }) {
-      const unread: string[] = [] // looked at once more when its turn comes: what was seen of each takes a kilobyte
-      let bytes = 0
-      await inParallel(
-        [...new Set(paths)].filter(path => !known.has(path)),
-        async path => {
-          const { size, read } = await look(path)
-          if (size === 0) known.set(path, await read())
-          else unread.push(path)
-          bytes += size
-        },
-      )
+      const open = [...new Set(paths)].filter(path => !known.has(path))
+      const looked = new Map<string, Awaited<ReturnType<typeof look>>>()
+      await inParallel(open, async path => void looked.set(path, await look(path)))
+      const bytes = [...looked.values()].reduce((sum, { size }) => sum + size, 0)
       const megabytes = (count: number): number => Math.ceil(count / 1e6)
       const progress =
         bytes > TOLD
           ? log.progress({ title: 'reading files', total: megabytes(bytes), unit: 'MB' })
           : undefined
       let done = 0
-      await inParallel(unread, async path => {
-        const { size, read } = await look(path)
+      await inParallel(open, async path => {
+        const { size, read } = looked.get(path)!
         known.set(path, await read())
         done += size
         progress?.update(megabytes(done))

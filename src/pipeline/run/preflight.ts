@@ -1,5 +1,4 @@
 /** @file Checks before the first step: weight files, splits, masks, disk space. Imports no torch. */
-
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Dataset, tagged } from '../../data/dataset.ts'

@@ -5,7 +5,7 @@ import { sample } from '../../data/listing.ts'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import type { Log } from '../../train/log.ts'
-import { inParallel } from '../images/in-parallel.ts'
+import { mapInParallel } from '../images/in-parallel.ts'
 import type { Recipe } from '../recipe/schema.ts'
 import { fromHere, type RunFolder } from './run-folder.ts'
 import type { StageDefinition, StageImage } from './stage.ts'
@@ -128,10 +128,7 @@ export async function filesAt(root: string, path: string): Promise<[string, numb
   if (found === undefined) return []
   if (!found.isDirectory()) return [[inRun(root, path), found.size]]
   const names = (await readdir(path)).filter(name => !name.startsWith('.')).sort()
-  const files = names.map((): [string, number][] => [])
-  await inParallel([...names.entries()], async ([i, name]) => {
-    files[i] = await filesAt(root, join(path, name))
-  })
+  const files = await mapInParallel(names, name => filesAt(root, join(path, name)))
   return files.flat()
 }
 

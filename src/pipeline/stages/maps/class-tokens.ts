@@ -21,8 +21,8 @@ interface ClassTokens {
 }
 
 /**
- * Writes `tokens` [N, layers, D] of the tags of images spread evenly over `samples`, at most as large as those of the training, with the class of each in the metadata.
- * Images that cannot be read were named when their CAMs were made; without any, nothing is written.
+ * Writes `tokens` [N, layers, D] of the tags of images spread evenly over `samples`, at most as large as those of the
+ * training, with the class of each in the metadata. Images that cannot be read were named when their CAMs were made; without any, nothing is written.
  */
 export async function writeClassTokens(
   path: string,
