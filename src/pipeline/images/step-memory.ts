@@ -71,8 +71,9 @@ export function walkMemory(
   const radius = recipe.refine.walk.radius ?? affinity.radius
   const offsets = (Math.PI / 2) * radius ** 2
   const walk = (pixels / stride ** 2) * offsets * (2 * FLOAT + 8)
+  const read = FLOAT * pixels * (3 + tags) // the normalised image and its CAMs, as they are given
   const maps = 3 * FLOAT * pixels * (tags + 1)
-  return (device === 'cpu' ? bytes : 0) + walk + maps + ownSizeMemory({ own, working, tags })
+  return (device === 'cpu' ? bytes : 0) + read + walk + maps + ownSizeMemory({ own, working, tags })
 }
 
 /** Bytes of labelling one image at several scales. */
