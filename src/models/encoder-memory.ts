@@ -17,6 +17,9 @@ export interface EncoderLook {
 /** The sizes that the memory of a vision transformer depends on. */
 export type VitShape = Pick<VitOptions, 'heads' | 'embedDim' | 'patchSize'>
 
+/** Pixels that pass through a network together. Fewer leave the processor waiting between operators, more do not fit into its caches. */
+export const TOGETHER = 2 ** 18
+
 const FLOAT = 4
 const RESNET38_CASTS = 2 * 105e6 // its weights in bfloat16, as autocast keeps them
 const TOKENS = 22 // tensors of all tokens that exist at once in a block: qkv twice, the MLP, its GELU, residuals

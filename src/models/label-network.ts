@@ -2,7 +2,7 @@
 import type { TensorData } from '../io/tensor-data.ts'
 import type { Module } from '../nn/index.ts'
 import type { ParameterGroup } from '../optim/index.ts'
-import { ops, scope, type Tensor } from '../torch/index.ts'
+import type { Tensor } from '../torch/index.ts'
 import type { EncoderLook } from './encoder-memory.ts'
 import type { LoadedWeights } from './loaded-weights.ts'
 
@@ -35,15 +35,6 @@ export interface Probabilities {
   readonly single: Tensor
   /** Over all views [B, labels, H, W]. */
   readonly multi: Tensor
-}
-
-/** Probabilities of images [B, 3, H, W] that are looked at one after another; `one`: of an image [1, 3, H, W], each [labels, H, W]. */
-export function oneByOne(images: Tensor, one: (image: Tensor) => Probabilities): Probabilities {
-  return scope(() => {
-    const each = Array.from({ length: images.size(0) }, (_, i) => one(images.narrow(0, i, 1)))
-    const joined = (of: (made: Probabilities) => Tensor): Tensor => ops.stack(each.map(of))
-    return { single: joined(({ single }) => single), multi: joined(({ multi }) => multi) }
-  })
 }
 
 export interface LabelGroupOptions {

@@ -9,7 +9,7 @@ import { denormalisedImages } from '../../refine/par/index.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
 import { imageClasses } from '../image-classes.ts'
 import type { ClassBatch, Method, StepPlace } from '../method.ts'
-import { type ImageCamOptions, minMax } from '../multi-scale.ts'
+import { type FlipOption, type ImageOfViews, minMax } from '../multi-scale.ts'
 import { RADIUS } from './affinity-labels.ts'
 import { batchCams } from './cams.ts'
 import { type AfaEncoder, mitEncoder, vitAfaEncoder } from './encoder.ts'
@@ -70,9 +70,7 @@ export function buildAfa(settings: AfaSettings): Method {
     losses: (batch, at) => afaLosses(network, batch, { ...settings, at }),
     logits: images => network.classLogits(images),
     imageCams: (images, options) =>
-      images.map(({ views, ...image }) =>
-        camsOfImage(network, views[0]!, { radius: labels.radius ?? RADIUS, ...maps, ...options, ...image }),
-      ),
+      camsOfImages(network, images, { radius: labels.radius ?? RADIUS, ...maps, ...options }),
     labeller: new AfaLabeller(network, { memory: look => afaMemory(model, { batch: 2, ...look }) }),
     loadPretrained: (weights, options) => loadAfa(network, weights, options),
   }
@@ -130,29 +128,29 @@ export function afaLosses(
   return { total: total.add(regular.mul(energy)), parts: { ...parts, 'energy loss': regular } }
 }
 
-/** CAMs [K, H, W] in [0, 1] of an image [1, 3, H, W], at `size` or its own. */
-function camsOfImage(
+/** CAMs [K, H, W] in [0, 1] of images of one size, their only view, each at its `size` or its own. */
+function camsOfImages(
   network: Afa,
-  image: Tensor,
+  images: readonly ImageOfViews[],
   {
-    classes,
     scales = [1, 0.5, 1.5],
     flip = true,
     spread = false,
     radius,
-    size = image.shape.slice(-2),
-  }: ImageCamOptions & AfaCamOptions & { radius: number },
-): Tensor {
+  }: FlipOption & AfaCamOptions & { radius: number },
+): Tensor[] {
   return noGrad(() =>
     scope(() => {
-      const made = batchCams(network, image, { classes: [classes], scales, flip, withAffinity: spread })
-      if (spread) {
-        const walk = walkOf(network, image, made, { scale: Math.max(1, ...scales), radius, size })
-        return minMax(walk(0, BACKGROUND).narrow(0, 1, classes.length))
-      }
-      const { cams } = made.images[0]!
-      if (cams.shape.slice(1).join() === size.join()) return cams
-      return ops.upsampleBilinear2d(cams.unsqueeze(0), size, false).select(0, 0)
+      const seen = ops.cat(images.map(({ views }) => views[0]!))
+      const classes = images.map(image => image.classes)
+      const made = batchCams(network, seen, { classes, scales, flip, withAffinity: spread })
+      const walk = spread ? walkOf(network, seen, made, { scale: Math.max(1, ...scales), radius }) : undefined
+      return images.map(({ size = seen.shape.slice(-2) }, i) => {
+        const { cams } = made.images[i]!
+        if (walk !== undefined) return minMax(walk(i, BACKGROUND, size).narrow(0, 1, classes[i]!.length))
+        if (cams.shape.slice(1).join() === size.join()) return cams.contiguous()
+        return ops.upsampleBilinear2d(cams.unsqueeze(0), size, false).select(0, 0)
+      })
     }),
   )
 }

@@ -90,24 +90,17 @@ export function trainingLabels(
   )
 }
 
-/**
- * What makes, of an image's CAMs beside a background, maps [1 + K, H, W] spread along its affinity at the largest scale, of `size`
- * or the images'.
- */
+/** What makes, of an image's CAMs beside a background, maps [1 + K, H, W] spread along its affinity at the largest scale, of `size` or the images'. */
 export function walkOf(
   network: Afa,
   images: Tensor,
   { images: each, affinity }: BatchCams,
-  {
-    scale,
-    radius,
-    size = images.shape.slice(-2),
-  }: { scale: number; radius: number; size?: readonly number[] },
-): (image: number, background: number) => Tensor {
+  { scale, radius }: { scale: number; radius: number },
+): (image: number, background: number, size?: readonly number[]) => Tensor {
   const { rows, columns } = network.grid(images, scale)
   const near = nearPairs({ rows, columns }, { radius, device: images.device })
   const walk = transitions(affinity!, { near })
-  return (image, background) => {
+  return (image, background, size = images.shape.slice(-2)) => {
     const { cams } = each[image]!
     const maps = propagateWithBackground(cams, walk.select(0, image), { background, size: [rows, columns] })
     return ops.upsampleBilinear2d(maps.unsqueeze(0), size, false).select(0, 0)

@@ -63,8 +63,7 @@ export function buildSemformer({
         const classes = network.logits(images).narrow(1, 1, numClasses)
         return ops.amax(classes, { dim: [2, 3] })
       }),
-    imageCams: (images, options) =>
-      images.map(({ views, ...image }) => semformerCams(network, views, { ...maps, ...options, ...image })),
+    imageCams: (images, options) => semformerCams(network, images, { ...maps, ...options }),
     classTokens: images => network.classTokensOfBlocks(images).narrow(2, 1, numClasses),
     loadPretrained: (weights, options) => loadSemformer(network, weights, options),
   }

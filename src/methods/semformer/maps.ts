@@ -1,6 +1,6 @@
 /** @file CAMs: the classifier's responses times the class-relative attention, over scales and flips (SemFormer, section 3.3.1; inference_semformer.py). */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
-import type { ImageCamOptions } from '../multi-scale.ts'
+import type { FlipOption, ImageOfViews } from '../multi-scale.ts'
 import type { Semformer } from './model.ts'
 
 export interface SemformerMapOptions {
@@ -64,42 +64,45 @@ export function stretched(values: Tensor): Tensor {
 
 const STRIDE = 16 // the code resizes maps to multiples of it and cuts, so that they are a little larger than the image
 
-/** CAMs [K, H, W] in [0, 1] of views [1, 3, h, w] of one image, at `size` or that of the first view. */
+/** CAMs [K, H, W] in [0, 1] of images, each at its `size` or that of its first view; their views have the same sizes. */
 export function semformerCams(
   network: Semformer,
-  views: readonly Tensor[],
-  {
-    classes,
-    flip = true,
-    size = views[0]!.shape.slice(-2),
-    merge = 'sum',
-    ...options
-  }: ImageCamOptions & SemformerCamOptions,
-): Tensor {
+  images: readonly ImageOfViews[],
+  { flip = true, merge = 'sum', ...options }: FlipOption & SemformerCamOptions = {},
+): Tensor[] {
   return noGrad(() =>
-    scope(() => {
-      const maps = viewMaps(network, views, { classes, flip, ...options })
-      return mergeMaps(maps, { size, merge, at: size.map(side => Math.ceil(side / STRIDE) * STRIDE) })
-    }),
+    scope(() =>
+      viewMaps(network, images, { flip, ...options }).map((maps, i) => {
+        const { views, size = views[0]!.shape.slice(-2) } = images[i]!
+        return mergeMaps(maps, { size, merge, at: size.map(side => Math.ceil(side / STRIDE) * STRIDE) })
+      }),
+    ),
   )
 }
 
-/** Maps [K, h, w] of the given classes: of each view, and of its flip, flipped back. */
+/** Of each image the maps [K, h, w] of its classes: of each view, and of its flip, flipped back. */
 export function viewMaps(
   network: Semformer,
-  views: readonly Tensor[],
-  { classes, flip = true, ...options }: Pick<ImageCamOptions, 'classes' | 'flip'> & SemformerMapOptions,
-): Tensor[] {
-  return views.flatMap(view =>
-    scope(() => {
-      const maps = semformerMaps(network, flip ? ops.cat([view, view.flip(-1)]) : view, options)
-      const own = ops.cat(
-        classes.map(index => maps.narrow(1, index, 1)),
-        { dim: 1 },
-      )
-      return [own.select(0, 0), ...(flip ? [own.select(0, 1).flip(-1)] : [])]
-    }),
-  )
+  images: readonly ImageOfViews[],
+  { flip = true, ...options }: FlipOption & SemformerMapOptions = {},
+): Tensor[][] {
+  const own = images.map((): Tensor[] => [])
+  for (const scale of images[0]!.views.keys()) {
+    const made = scope(() => {
+      const each = images.map(({ views }) => views[scale]!)
+      const seen = ops.cat(flip ? [...each, ...each.map(view => view.flip(-1))] : each)
+      const maps = semformerMaps(network, seen, options)
+      return images.map(({ classes }, i) => {
+        const of = (row: number): Tensor => {
+          const ofImage = maps.select(0, row)
+          return ops.cat(classes.map(index => ofImage.narrow(0, index, 1))) // [K, h, w]
+        }
+        return [of(i), ...(flip ? [of(images.length + i).flip(-1)] : [])]
+      })
+    })
+    for (const [i, maps] of made.entries()) own[i]!.push(...maps)
+  }
+  return own
 }
 
 /** Maps [K, h, w] resized to `at`, merged, cut to `size`, and over their largest value + 1e-5. */

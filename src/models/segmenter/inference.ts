@@ -1,6 +1,7 @@
-/** @file From an image to label scores with a Segmenter: its views at several scales, in sliding windows. */
+/** @file From images to label scores with a Segmenter: their views at several scales, in sliding windows. */
 import { rescaledSize } from '../../data/transforms/retrain.ts'
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import type { Probabilities } from '../label-network.ts'
 import type { Segmenter } from './segmenter.ts'
 import { mixBlocks, type WindowOptions, windowScores } from './windows.ts'
 
@@ -18,13 +19,13 @@ export interface SegmenterInferenceOptions extends Pick<WindowOptions, 'window' 
 /** The longer side of a view is at most this many shorter ones, as published. */
 export const MAX_RATIO = 8
 
-/** Scores of the image [1, 3, H, W] at scale 1 alone, and of all views [labels, H, W]; as labelProbabilities gives them. */
+/** Scores of images [B, 3, H, W] at scale 1 alone, and of all views; as labelProbabilities gives them. */
 export function segmenterProbabilities(
   network: Segmenter,
-  image: Tensor,
+  images: Tensor,
   { scales, flip, window, stride, shortSide, blockEnsemble }: SegmenterInferenceOptions,
-): { readonly single: Tensor; readonly multi: Tensor } {
-  const [height, width] = image.shape.slice(-2) as [number, number]
+): Probabilities {
+  const [height, width] = images.shape.slice(-2) as [number, number]
   const look = (at: readonly number[], mirrored: boolean): Tensor =>
     scope(() => {
       const short = shortSide ?? Math.min(height, width)
@@ -32,7 +33,7 @@ export function segmenterProbabilities(
         const bounds = { long: MAX_RATIO * short * scale, short: short * scale }
         const size = rescaledSize({ width, height }, bounds)
         const same = size.width === width && size.height === height
-        return same ? image : ops.upsampleBilinear2d(image, [size.height, size.width], false)
+        return same ? images : ops.upsampleBilinear2d(images, [size.height, size.width], false)
       })
       const withEarly = blockEnsemble > 0
       const options = { window, stride, flip: mirrored, withEarly }

@@ -231,13 +231,8 @@ describe('windows', () => {
       network.eval()
       const image = ops.randn([1, 3, 16, 16])
       const size = { width: 16, height: 16 }
-      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1).select(0, 0))
-      const mirrored = noGrad(() =>
-        ops
-          .softmax(network.logits(image.flip(-1)).last, 1)
-          .select(0, 0)
-          .flip(-1),
-      )
+      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1))
+      const mirrored = noGrad(() => ops.softmax(network.logits(image.flip(-1)).last, 1).flip(-1))
       const options = { window: 16, stride: 16 }
       const one = windowScores(network, [image], size, { ...options, flip: false })
       expect(difference(one.last, plain)).toBeLessThan(1e-6)
@@ -253,10 +248,10 @@ describe('windows', () => {
       const [image, small] = [ops.randn([1, 3, 21, 34]), ops.randn([1, 3, 8, 13])]
       const size = { width: 34, height: 21 }
       const options = { window: 'whole', stride: 8, flip: false } as const
-      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1).select(0, 0))
+      const plain = noGrad(() => ops.softmax(network.logits(image).last, 1))
       expect(difference(windowScores(network, [image], size, options).last, plain)).toBeLessThan(1e-6)
       const spread = noGrad(() =>
-        ops.softmax(ops.upsampleBilinear2d(network.logits(small).last, [21, 34], false), 1).select(0, 0),
+        ops.softmax(ops.upsampleBilinear2d(network.logits(small).last, [21, 34], false), 1),
       )
       expect(difference(windowScores(network, [small], size, options).last, spread)).toBeLessThan(1e-6)
     })
@@ -298,8 +293,8 @@ describe('windows', () => {
       const size = { width: 31, height: 20 }
       const options = { window: 16, stride: 8, withEarly: true }
       const scores = windowScores(network.eval(), images, size, options)
-      const total = mixBlocks(scores, { weight: 0.8 }).sum(0)
-      expect(difference(total, ops.ones([20, 31]).mul(1.8))).toBeLessThan(1e-5)
+      const total = mixBlocks(scores, { weight: 0.8 }).sum(1)
+      expect(difference(total, ops.ones([1, 20, 31]).mul(1.8))).toBeLessThan(1e-5)
       expect(difference(scores.last, scores.early!)).toBeGreaterThan(1e-3)
       expect(mixBlocks({ last: scores.last, early: undefined }, { weight: 0.8 })).toBe(scores.last)
     })

@@ -4,13 +4,12 @@ import { Module } from '../../nn/index.ts'
 import type { ParameterGroup } from '../../optim/index.ts'
 import { ops, scope, type Tensor } from '../../torch/index.ts'
 import { denseMemory } from '../encoder-memory.ts'
-import {
-  type LabelGroupOptions,
-  type LabelNetworkShape,
-  type Look,
-  oneByOne,
-  type Probabilities,
-  type TrainableLabelNetwork,
+import type {
+  LabelGroupOptions,
+  LabelNetworkShape,
+  Look,
+  Probabilities,
+  TrainableLabelNetwork,
 } from '../label-network.ts'
 import type { LoadedWeights } from '../loaded-weights.ts'
 import { SegmenterEncoder, type SegmenterEncoderOptions } from './encoder.ts'
@@ -70,8 +69,7 @@ export class Segmenter extends Module implements TrainableLabelNetwork {
   probabilities(images: Tensor, { scales, flip, windows, cropSize }: Look): Probabilities {
     const window = windows.side ?? cropSize
     const stride = windows.stride ?? Math.ceil((2 / 3) * (window === 'whole' ? cropSize : window))
-    const options = { ...windows, scales, flip, window, stride }
-    return oneByOne(images, image => segmenterProbabilities(this, image, options))
+    return segmenterProbabilities(this, images, { ...windows, scales, flip, window, stride })
   }
 
   parameterGroups({ weightDecay, headFactor, layerDecay }: LabelGroupOptions): ParameterGroup[] {

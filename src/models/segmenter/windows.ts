@@ -1,5 +1,6 @@
 /** @file Inference with sliding windows of the training size, at several scales, flipped or not (segm/model/utils.py, eval/miou.py). */
 import { noGrad, ops, scope, type Tensor } from '../../torch/index.ts'
+import { TOGETHER } from '../encoder-memory.ts'
 import type { Segmenter, SegmenterLogits } from './segmenter.ts'
 
 export interface WindowOptions {
@@ -13,14 +14,14 @@ export interface WindowOptions {
   readonly withEarly?: boolean
 }
 
-/** Scores of each label at each pixel [labels, H, W]; `early`: by the masks before the decoder's last block. */
+/** Scores of each label at each pixel [B, labels, H, W]; `early`: by the masks before the decoder's last block. */
 export interface WindowScores {
   readonly last: Tensor
   readonly early: Tensor | undefined
 }
 
 /**
- * Probabilities for an image of `size` from views of it [1, 3, h, w] at any scale, normalised: the mean over views of
+ * Probabilities for images of `size` from views of them [B, 3, h, w] at any scale, normalised: the mean over views of
  * the softmax of logits averaged over windows. Call in eval mode.
  */
 export function windowScores(
@@ -31,16 +32,17 @@ export function windowScores(
 ): WindowScores {
   return noGrad(() =>
     scope(() => {
-      const { device } = views[0]!
-      const zeros = (): Tensor => ops.zeros([network.decoder.clsEmb.size(1), height, width], { device })
+      const [{ device }] = views as [Tensor]
+      const shape = [views[0]!.size(0), network.decoder.clsEmb.size(1), height, width]
+      const zeros = (): Tensor => ops.zeros(shape, { device })
       const sums = { last: zeros(), early: withEarly ? zeros() : undefined }
       for (const view of views) {
         scope(() => {
           const images = flip ? ops.cat([view, view.flip(-1)]) : view
           const { last, early } = slidingLogits(network, images, { window, stride, withEarly })
-          ops.add_(sums.last, viewScores(last, { width, height }))
+          ops.add_(sums.last, viewScores(last, { width, height, flip }))
           if (sums.early !== undefined && early !== undefined)
-            ops.add_(sums.early, viewScores(early, { width, height }))
+            ops.add_(sums.early, viewScores(early, { width, height, flip }))
         })
       }
       for (const sum of Object.values(sums)) if (sum !== undefined) ops.divScalar_(sum, views.length)
@@ -51,7 +53,7 @@ export function windowScores(
 
 /**
  * last + weight * early: the block ensemble of the authors' evaluation (eval/miou.py, weight 0.8), which no paper mentions.
- * The scores of a pixel then add up to 1 + weight. [labels, H, W]
+ * The scores of a pixel then add up to 1 + weight. [B, labels, H, W]
  */
 export function mixBlocks({ last, early }: WindowScores, { weight }: { weight: number }): Tensor {
   return early === undefined ? last : ops.add(last, early, { alpha: weight })
@@ -81,7 +83,7 @@ export function enlargedSize(
   return { height: along(height, width), width: window }
 }
 
-/** Mean over windows of the logits [B, labels, h, w] of views [B, 3, h, w], enlarged where they are below the window. */
+/** Mean over windows, several at a time, of the logits [B, labels, h, w] of views [B, 3, h, w], enlarged where they are below the window. */
 function slidingLogits(
   network: Segmenter,
   images: Tensor,
@@ -98,26 +100,46 @@ function slidingLogits(
     const zeros = (channels: number): Tensor => ops.zeros([batch, channels, height, width], { device })
     const count = zeros(1)
     const sums = { last: zeros(labels), early: withEarly ? zeros(labels) : undefined }
-    for (const top of windowAnchors(height, { window: tall, stride })) {
-      for (const left of windowAnchors(width, { window: wide, stride })) {
-        const part = (tensor: Tensor): Tensor => tensor.narrow(2, top, tall).narrow(3, left, wide)
-        scope(() => {
-          const { last, early } = network.logits(part(view), { withEarly })
-          ops.add_(part(sums.last), last)
-          if (sums.early !== undefined && early !== undefined) ops.add_(part(sums.early), early)
-          ops.addScalar_(part(count), 1)
-        })
-      }
+    const windows = windowAnchors(height, { window: tall, stride }).flatMap(top =>
+      windowAnchors(width, { window: wide, stride }).map(left => ({ top, left })),
+    )
+    for (const some of chunks(windows, Math.floor(TOGETHER / (batch * tall * wide)))) {
+      scope(() => {
+        const cut = (tensor: Tensor, { top, left }: { top: number; left: number }): Tensor =>
+          tensor.narrow(2, top, tall).narrow(3, left, wide)
+        const { last, early } = network.logits(ops.cat(some.map(at => cut(view, at))), { withEarly })
+        for (const [i, at] of some.entries()) {
+          const own = (logits: Tensor): Tensor => logits.narrow(0, i * batch, batch)
+          ops.add_(cut(sums.last, at), own(last))
+          if (sums.early !== undefined && early !== undefined) ops.add_(cut(sums.early, at), own(early))
+          ops.addScalar_(cut(count, at), 1)
+        }
+      })
     }
     return { last: ops.div_(sums.last, count), early: sums.early && ops.div_(sums.early, count) }
   })
 }
 
-/** Softmax at the image's size of the logits [1 or 2, labels, h, w] of a view and its flip, averaged: [labels, H, W]. */
-function viewScores(logits: Tensor, { width, height }: { width: number; height: number }): Tensor {
+/** Softmax at the images' size of the logits [B, labels, h, w] of views, with `flip` [2B, labels, h, w] the flips behind, averaged: [B, labels, H, W]. */
+function viewScores(
+  logits: Tensor,
+  { width, height, flip }: { width: number; height: number; flip: boolean },
+): Tensor {
   return scope(() => {
     const scores = ops.softmax(ops.upsampleBilinear2d(logits, [height, width], false), 1)
-    if (scores.size(0) === 1) return scores.select(0, 0).contiguous()
-    return scores.select(0, 0).add(scores.select(0, 1).flip(-1)).div(2)
+    if (!flip) return scores
+    const batch = scores.size(0) / 2
+    return scores
+      .narrow(0, 0, batch)
+      .add(scores.narrow(0, batch, batch).flip(-1))
+      .div(2)
   })
+}
+
+/** Runs of `length` items, at least one. */
+function chunks<T>(items: readonly T[], length: number): T[][] {
+  const step = Math.max(1, length)
+  return Array.from({ length: Math.ceil(items.length / step) }, (_, i) =>
+    items.slice(i * step, (i + 1) * step),
+  )
 }

@@ -12,7 +12,9 @@ const RECIPES = {
   weaktr: `model: { ${WIDTH}, fusion: { kind: aaf, reduction: 2 } }\nmaps: { scales: [1, 1.5] }`,
   cti: `model: { ${WIDTH} }\ntrain: { infusion: 0 }`,
   cam: `model: { ${WIDTH} }\nmaps: { layers: 2 }`,
+  semformer: `model: { ${WIDTH} }\nmaps: { craLayers: 2, scales: [1, 1.5] }`,
   afa: `model: { backbone: deit-ti, imageSize: 32 }`,
+  'afa, spread': `model: { backbone: deit-ti, imageSize: 32 }\nmaps: { spread: true }`,
 }
 
 function noise(length: number): Float32Array {
@@ -26,7 +28,7 @@ function greatest(a: Float32Array, b: Float32Array): number {
 
 test.each(Object.entries(RECIPES))('CAMs of %s', async (kind, text) => {
   manualSeed(5) // other weights may make maps of rounding alone
-  const recipe = parseRecipe(`method: ${kind}\n${text}`, 'recipe')
+  const recipe = parseRecipe(`method: ${kind.split(',')[0]}\n${text}`, 'recipe')
   const method = await buildMethod(recipe, { numClasses: 4 })
   method.network.eval()
   const images = [[0, 2], [3], [1, 2, 3]].map(tags => ({

@@ -4,6 +4,7 @@ import { scaledSize } from '../../data/transforms/views.ts'
 import { type ImageViews, loadViews, type ViewOptions } from '../../data/view-loader.ts'
 import { InputError } from '../../errors.ts'
 import { memoryBudget } from '../../io/available-memory.ts'
+import { TOGETHER } from '../../models/encoder-memory.ts'
 import { emptyCache, holdCasts, memory } from '../../torch/index.ts'
 import type { Log } from '../../train/log.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -32,9 +33,6 @@ export type SizedViews = ImageViews & { readonly working: Size }
 
 /** Of images whose views have the same sizes; one result for each. */
 export type Look<T> = (images: readonly SizedViews[]) => readonly Promise<T>[]
-
-/** Fewer leave the processor waiting between operators, more do not fit into its caches. */
-const TOGETHER = 2 ** 18
 
 /**
  * Yields the results of `look`, in order. The network is done when `look` returns its promises; the rest may run on, as far

@@ -1,5 +1,5 @@
 /** @file Bytes that a step on one image takes in addition to the network, estimated in advance. Measured as peaks on images of 0.2 to 3 megapixels. */
-import { denseMemory, edgeMemory } from '../../models/encoder-memory.ts'
+import { denseMemory, edgeMemory, TOGETHER } from '../../models/encoder-memory.ts'
 import type { LabelNetwork } from '../../models/label-network.ts'
 import { MAX_RATIO } from '../../models/segmenter/inference.ts'
 import { enlargedSize } from '../../models/segmenter/windows.ts'
@@ -114,7 +114,11 @@ export function predictMemory(
     const whole = side === 'whole' ? view : enlargedSize(view, side)
     const bytes = shape.memory({ size: windowed, precision })
     const area = whole.width * whole.height
-    return Math.max(batch * bytes, 4 * FLOAT * labels * area) + 3 * FLOAT * batch * area
+    const inWindow = windowed.width * windowed.height
+    const windows = area > inWindow ? Math.floor(TOGETHER / (batch * inWindow)) : 1
+    const logits = FLOAT * labels * inWindow
+    const together = batch * Math.max(1, windows) * (bytes + logits)
+    return Math.max(together, 4 * FLOAT * labels * area) + 3 * FLOAT * batch * area
   })
   return base + Math.max(Math.max(...looks) + (shape.windows ? 6 : 5) * planes, 2 * planes + refined)
 }

@@ -70,16 +70,13 @@ function checkImage(
     outputs.set(`eval.${image}.s${k}.features`, maps)
     outputs.set(`eval.${image}.s${k}.cra`, lookAt(network, both, { layers }).attended)
   }
-  const size = [height, width]
-  const strided = size.map(side => Math.ceil(side / settings.strides[0]))
+  const shown = { views, classes, size: [height, width] }
+  const strided = shown.size.map(side => Math.ceil(side / settings.strides[0]))
   const at = (merged: SemformerCamOptions): Tensor =>
-    mergeMaps(viewMaps(network, views, { classes, layers, ...merged }), { size: strided, ...merged })
+    mergeMaps(viewMaps(network, [shown], { layers, ...merged })[0]!, { size: strided, ...merged })
   for (const merge of ['sum', 'mean', 'max'] as const) {
     outputs.set(`eval.${image}.${merge}.cam`, at({ merge }))
-    outputs.set(
-      `eval.${image}.${merge}.hr_cam`,
-      semformerCams(network, views, { classes, size, layers, merge }),
-    )
+    outputs.set(`eval.${image}.${merge}.hr_cam`, semformerCams(network, [shown], { layers, merge })[0]!)
   }
   outputs.set(`eval.${image}.nocra.cam`, at({ relevance: false }))
   const keys = toFloat64Array(tensorOf(fixture, `out.${image}.keys`))

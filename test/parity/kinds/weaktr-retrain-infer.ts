@@ -98,8 +98,9 @@ function checkWindows(
   const [height, width] = ori_shape
   const size = { width, height }
   const native = views.filter(view => view.shape.slice(-2).join() === ori_shape.join())
-  const scores = windowScores(network, views, size, { window, stride, withEarly: true })
-  const single = windowScores(network, native, size, { window, stride, flip: false })
+  const both = windowScores(network, views, size, { window, stride, withEarly: true })
+  const scores = { last: both.last.select(0, 0), early: both.early!.select(0, 0) }
+  const single = windowScores(network, native, size, { window, stride, flip: false }).last.select(0, 0)
   const mixed = mixBlocks(scores, { weight })
   const best = labelsOf(mixed)
   const keys = [...new Set(best)].sort((a, b) => a - b)
@@ -109,8 +110,8 @@ function checkWindows(
       fixture,
       new Map([
         ['eval.window.prob', scores.last],
-        ['eval.window.multi1', scores.early!],
-        ['eval.window.single', single.last],
+        ['eval.window.multi1', scores.early],
+        ['eval.window.single', single],
         ['eval.multi.prob', kept],
       ]),
     ),
