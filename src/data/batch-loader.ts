@@ -1,8 +1,9 @@
 /** @file Batches of samples prefetched on worker threads, the same whatever the number of threads: the base of every training loader. */
 import { InputError, TagmaskError } from '../errors.ts'
 import { workerUrl } from '../io/worker-url.ts'
+import { decodeThreads } from './decode-threads.ts'
 import { noneReadable, sampleEvenly } from './file-probe.ts'
-import { type BatchReply, type BatchTask, inputError, type LoaderWorkerData } from './loader-protocol.ts'
+import { type BatchReply, type BatchTask, inputError, type LoaderJob } from './loader-protocol.ts'
 import type { Sample } from './sample.ts'
 import { type SampleTransform, sampleSize } from './samples.ts'
 import { openWorkerPool } from './worker-pool.ts'
@@ -33,7 +34,8 @@ export interface LoaderOptions {
   readonly batchSize: number
   /** All of each batch when not given. With one, batches may be empty. */
   readonly share?: Share | undefined
-  readonly workers?: number
+  /** Threads that decode; null: as many as computing is the faster for. */
+  readonly workers?: number | null
   /** Batches prefetched ahead of the one in use. */
   readonly prefetch?: number
   /** Bytes of decoded images to keep in memory, all workers together. */
@@ -104,12 +106,10 @@ export function openBatchLoader<B extends SampleBatch>({
   )
   const most = Math.ceil(batchSize / share.count)
   const free = openSlots(prefetch + 1, { batchSize: most, sampleLength, labelLength }) // before the threads: it may fail
+  const threads = decodeThreads(workers)
   const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
-    size: workers,
-    workerData: {
-      job: { kind: 'batch', transform },
-      cacheBytes: cacheBytes / workers,
-    } satisfies LoaderWorkerData,
+    size: threads.most,
+    workerData: { kind: 'batch', transform } satisfies LoaderJob,
     nameOf: ({ samples }, part) => samples[part]?.path,
   })
   const reported = new Set<Sample>()
@@ -118,18 +118,19 @@ export function openBatchLoader<B extends SampleBatch>({
   async function fill(
     { pixels, images, labels }: Slot,
     chosen: Uint32Array,
-    at: { epoch: number; index: number },
+    at: { epoch: number; batch: number },
   ) {
     const requests = Array.from(chosen, (index, place) => {
       const sample = samples[index]!
       return { place, index, path: sample.image, files: files(sample) }
     })
-    // an image always goes to the same worker, which may have it in its cache
+    // an image goes to the same worker as long as there are as many, which may have it in its cache
+    const { count } = threads
+    const shared = { pixels, labels: labels.buffer, ...at, cacheBytes: cacheBytes / count }
     const replies = await Promise.all(
-      Array.from({ length: workers }, (_, worker) => {
-        const samples = requests.filter(({ index }) => index % workers === worker)
-        if (samples.length === 0) return { bad: [] }
-        return pool.run(worker, { pixels, labels: labels.buffer, epoch: at.epoch, batch: at.index, samples })
+      Array.from({ length: count }, (_, worker) => {
+        const samples = requests.filter(({ index }) => index % count === worker)
+        return samples.length === 0 ? { bad: [] } : pool.run(worker, { ...shared, samples })
       }),
     )
     const bad = new Map(replies.flatMap(reply => reply.bad).map(({ place, report }) => [place, report]))
@@ -142,7 +143,7 @@ export function openBatchLoader<B extends SampleBatch>({
     return {
       problems: [...bad].map(([place, report]) => ({ sample: samples[chosen[place]!]!, report })),
       batch: toBatch({
-        index: at.index,
+        index: at.batch,
         size: good.length,
         images: images.subarray(0, good.length * sampleLength),
         labels: labels.subarray(0, good.length * labelLength),
@@ -154,6 +155,7 @@ export function openBatchLoader<B extends SampleBatch>({
   async function* batchesOf(epoch: number, startBatch: number): AsyncGenerator<B, void> {
     if (running) throw new TagmaskError('a loader runs one epoch at a time')
     running = true
+    threads.begin()
     const indices = order(epoch)
     const ahead: { slot: Slot; filled: ReturnType<typeof fill> }[] = []
     let next = startBatch
@@ -163,13 +165,13 @@ export function openBatchLoader<B extends SampleBatch>({
         while (next < batches && free.length > 0) {
           const slot = free.pop()!
           const chosen = indices.subarray(...placesOf(next))
-          const filled = fill(slot, chosen, { epoch, index: next++ })
+          const filled = fill(slot, chosen, { epoch, batch: next++ })
           filled.catch(() => undefined) // seen when its turn comes
           ahead.push({ slot, filled })
         }
         const first = ahead[0]
         if (first === undefined) return
-        const { problems, batch } = await first.filled
+        const { problems, batch } = await threads.wait(first.filled)
         if (problems.length > 0) await refuseWhenGone(problems, samples)
         for (const { sample, report } of problems) {
           if (strict) throw inputError(report)

@@ -1,17 +1,22 @@
 /** @file Decoded images kept in memory: every epoch reads the same files again. */
 import { type RgbImage, readImage } from '../io/image.ts'
 
-/** Reads an image from memory or from its file. */
-export type ImageReader = (path: string) => Promise<RgbImage>
+/** Reads an image from memory or from its file; keeps at most `maxBytes` from now on. */
+export type ImageReader = (path: string, options: { maxBytes: number }) => Promise<RgbImage>
 
 /**
- * Keeps the first images that fit into `maxBytes` and never drops one: every shuffled epoch then finds
+ * Keeps the first images that fit into `maxBytes` and drops one only where that shrinks: every shuffled epoch then finds
  * the same share, where dropping the oldest would find almost none.
  */
-export function cachedReader({ maxBytes }: { maxBytes: number }): ImageReader {
+export function cachedReader(): ImageReader {
   const kept = new Map<string, RgbImage>()
   let bytes = 0
-  return async path => {
+  return async (path, { maxBytes }) => {
+    for (const [oldest, { data }] of kept) {
+      if (bytes <= maxBytes) break
+      kept.delete(oldest)
+      bytes -= data.byteLength
+    }
     const known = kept.get(path)
     if (known !== undefined) return known
     const image = await readImage(path)

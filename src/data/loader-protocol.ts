@@ -7,12 +7,8 @@ import type { SampleTransform } from './samples.ts'
 import type { Normalisation } from './transforms/normalise.ts'
 import type { UnitRounding, View } from './transforms/views.ts'
 
-/** Options of a new worker. */
-export interface LoaderWorkerData {
-  readonly job: BatchJob | ViewJob
-  /** Bytes of decoded images this worker may keep. */
-  readonly cacheBytes: number
-}
+/** What a worker is for. */
+export type LoaderJob = BatchJob | ViewJob
 
 export interface BatchJob {
   readonly kind: 'batch'
@@ -46,6 +42,8 @@ export interface BatchTask {
   readonly epoch: number
   readonly batch: number
   readonly samples: readonly SampleRequest[]
+  /** Bytes of decoded images this worker may keep. */
+  readonly cacheBytes: number
 }
 
 export interface BatchReply {

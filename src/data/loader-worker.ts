@@ -1,11 +1,12 @@
 /** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
 import sharp from 'sharp'
+import { readImage } from '../io/image.ts'
 import { cachedReader } from './image-cache.ts'
 import {
   type BatchReply,
   type BatchTask,
   badImage,
-  type LoaderWorkerData,
+  type LoaderJob,
   type ViewJob,
   type ViewReply,
   type ViewTask,
@@ -16,8 +17,8 @@ import { answerTasks, ownWorkerData } from './worker-pool.ts'
 
 sharp.concurrency(1) // the other cores belong to the network
 
-const { job, cacheBytes } = ownWorkerData<LoaderWorkerData>()
-const read = cachedReader({ maxBytes: cacheBytes })
+const job = ownWorkerData<LoaderJob>()
+const read = cachedReader()
 
 if (job.kind === 'batch') answerTasks((task: BatchTask, atPart) => fillBatch(task, job.transform, atPart))
 else
@@ -27,7 +28,7 @@ else
   )
 
 async function fillBatch(
-  { pixels, labels, epoch, batch, samples }: BatchTask,
+  { pixels, labels, epoch, batch, samples, cacheBytes }: BatchTask,
   transform: SampleTransform,
   atPart: (part: number) => void,
 ): Promise<BatchReply> {
@@ -37,7 +38,7 @@ async function fillBatch(
     atPart(part)
     try {
       await fillSample(transform, {
-        image: await read(path),
+        image: await read(path, { maxBytes: cacheBytes }),
         files,
         epoch,
         batch,
@@ -56,7 +57,7 @@ async function fillBatch(
 
 async function makeViews({ path, fit }: ViewTask, { withImage, ...options }: ViewJob): Promise<ViewReply> {
   try {
-    const image = await read(path)
+    const image = await readImage(path)
     const views = fittedViews(image, { ...options, fit })
     return { image: withImage ? image : { ...image, data: new Uint8Array(0) }, views }
   } catch (error) {

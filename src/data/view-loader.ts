@@ -3,11 +3,12 @@ import type { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import { type ImageSize, imageSize } from '../io/image-size.ts'
 import { workerUrl } from '../io/worker-url.ts'
+import { decodeThreads } from './decode-threads.ts'
 import {
   type BadImage,
   badImage,
   inputError,
-  type LoaderWorkerData,
+  type LoaderJob,
   type ViewReply,
   type ViewTask,
 } from './loader-protocol.ts'
@@ -40,7 +41,8 @@ export interface ViewOptions {
   readonly normalisation?: Normalisation
   /** Without, the pixels of `image` are not passed on: it then has its size alone. */
   readonly withImage?: boolean
-  readonly workers?: number
+  /** Threads that decode; null: as many as computing is the faster for. */
+  readonly workers?: number | null
   /** Images decoded ahead of the one in use, small ones many more, and the bytes of their pixels; at least one. */
   readonly prefetch?: number
   readonly prefetchBytes?: number
@@ -75,17 +77,24 @@ export async function* loadViews(
     onBadImage,
   }: ViewOptions,
 ): AsyncGenerator<ImageViews, void> {
+  const threads = decodeThreads(workers)
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
-    size: workers,
+    size: threads.most,
     workerData: {
-      job: { kind: 'views', scales, unit, least, rounding, longestSide, normalisation, withImage },
-      cacheBytes: 0,
-    } satisfies LoaderWorkerData,
+      kind: 'views',
+      scales,
+      unit,
+      least,
+      rounding,
+      longestSide,
+      normalisation,
+      withImage,
+    } satisfies LoaderJob,
     nameOf: ({ path }) => path,
   })
   const begin = (index: number, plan: Plan): Ahead => {
     if ('bad' in plan) return { reply: Promise.resolve(plan), bytes: 0 }
-    const reply = pool.run(index % workers, { path: samples[index]!.image, fit: plan.fit })
+    const reply = pool.run(index % threads.count, { path: samples[index]!.image, fit: plan.fit })
     reply.catch(() => undefined) // seen when its turn comes
     return { reply, bytes: plan.bytes }
   }
@@ -101,14 +110,17 @@ export async function* loadViews(
       ) {
         planned ??= await planOf(samples[next]!, fitOf)
         const more = 'bad' in planned ? 0 : planned.bytes
-        const most = next <= position + prefetch ? prefetchBytes : Math.min(SMALL.bytes, prefetchBytes)
+        const most =
+          next <= position + Math.max(prefetch, threads.count)
+            ? prefetchBytes
+            : Math.min(SMALL.bytes, prefetchBytes)
         if (ahead.length > 0 && bytes + more > most) break
         ahead.push(begin(next, planned))
         bytes += more
         planned = undefined
       }
       const first = ahead.shift()!
-      const reply = await first.reply
+      const reply = await threads.wait(first.reply)
       bytes -= first.bytes
       if (!('bad' in reply)) yield { sample, ...reply }
       else if (strict) throw inputError(reply.bad)

@@ -5,9 +5,8 @@ import { textOf } from '../io/printable.ts'
 import { addSpan, monotonic } from '../io/profile.ts'
 import { checkThreads } from '../io/thread-count.ts'
 
-/** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order. */
+/** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order and starts with its first. */
 export interface WorkerPool<Task, Reply> {
-  readonly size: number
   run(worker: number, task: Task): Promise<Reply>
   /** Ends each thread after its current task; waiting tasks fail. */
   close(): Promise<void>
@@ -50,7 +49,7 @@ const [PART, STOPPING] = [0, 1]
 
 const PATIENCE_MS = 10_000 // then the thread is terminated
 
-/** Starts `size` threads of a built worker file; they do not keep the process alive while they are idle. */
+/** At most `size` threads of a built worker file, the first at once; they do not keep the process alive while they are idle. */
 export function openWorkerPool<Task, Reply>(
   url: URL,
   { size, workerData: own, nameOf = () => undefined }: WorkerPoolOptions<Task>,
@@ -60,7 +59,7 @@ export function openWorkerPool<Task, Reply>(
   checkThreads(size, { source: 'data.workers' })
   let stopped: Error | undefined
   let ids = 0
-  const members = Array.from({ length: size }, () => {
+  const open = () => {
     const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
     const state = new Int32Array(shared)
     const worker = new Worker(url, { workerData: { own, shared } satisfies PoolWorkerData, execArgv: [] })
@@ -94,21 +93,24 @@ export function openWorkerPool<Task, Reply>(
     })
     worker.unref()
     return { worker, waiting, idle, state }
-  })
+  }
+  const members = new Map([[0, open()]])
 
   function stop(message: string, cause?: unknown): void {
     stopped ??= new TagmaskError(message, { cause })
-    for (const { waiting } of members) {
+    for (const { waiting } of members.values()) {
       for (const { reject } of waiting.values()) reject(stopped)
       waiting.clear()
     }
   }
 
   return {
-    size,
     run(index, task) {
-      const { worker, waiting } = members[index]!
       if (stopped !== undefined) return Promise.reject(stopped)
+      if (index >= size) throw new TagmaskError(`worker ${index} of ${size}`)
+      const member = members.get(index) ?? open()
+      members.set(index, member)
+      const { worker, waiting } = member
       const id = ids++
       return new Promise<Reply>((resolve, reject) => {
         waiting.set(id, { task, resolve, reject })
@@ -119,7 +121,7 @@ export function openWorkerPool<Task, Reply>(
     async close() {
       stop('the loader was closed')
       await Promise.all(
-        members.map(async ({ worker, idle, state }) => {
+        [...members.values()].map(async ({ worker, idle, state }) => {
           worker.ref()
           Atomics.store(state, STOPPING, 1)
           worker.postMessage(STOP)

@@ -80,7 +80,7 @@ export function camLook(
     ...sides,
     normalisation,
     withImage: false,
-    workers: data.workers ?? 1,
+    workers: data.workers,
     strict,
   }
 }

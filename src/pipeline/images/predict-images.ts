@@ -43,7 +43,7 @@ export interface PredictOptions
 /** The options of a recipe: its section `predict`, its device, its limits. */
 export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage' | 'log'> {
   const { predict, data, threads, device, precision, memory, strict } = recipe
-  const workers = data.workers ?? 1
+  const workers = data.workers
   return { ...predict, ...shownTo(recipe), workers, threads, device, precision, memory, strict }
 }
 

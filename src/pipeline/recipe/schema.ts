@@ -55,7 +55,9 @@ const data = z.strictObject({
     .min(1)
     .nullable()
     .default(null)
-    .describe('threads that decode images; null: 1, enough for training on a CPU; with a GPU use 4 or more'),
+    .describe(
+      'threads that decode images; null: 1, and twice as many as long as computing waits for images and is the faster for it',
+    ),
   maxLost: z
     .number()
     .min(0)

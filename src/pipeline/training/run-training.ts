@@ -64,7 +64,7 @@ export function runTraining<B extends SampleBatch>(
       ...lost.options,
       batchSize: settings.batchSize,
       share: processes && { index: processes.rank, count: processes.size },
-      workers: data.workers ?? 1,
+      workers: data.workers,
       cacheBytes: (data.cacheMegabytes * 1e6) / (processes?.size ?? 1),
     })
     later(() => loader.close())

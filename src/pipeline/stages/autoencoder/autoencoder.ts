@@ -56,7 +56,7 @@ async function trainAutoencoder(
       : openEvalLoader(valDataset, {
           ...valLosses.options,
           batchSize: settings.batchSize,
-          workers: data.workers ?? 1,
+          workers: data.workers,
           transform: { imageSize, ...normalise },
         })
   later(() => valLoader?.close())

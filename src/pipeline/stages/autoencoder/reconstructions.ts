@@ -18,7 +18,7 @@ export async function writeReconstructions(
   const { normalise, precision, device, data } = recipe
   const loader = openEvalLoader(
     { ...valDataset, samples: valDataset.samples.slice(0, SHOWN) },
-    { batchSize: SHOWN, workers: data.workers ?? 1, strict: false, transform: { imageSize, ...normalise } },
+    { batchSize: SHOWN, workers: data.workers, strict: false, transform: { imageSize, ...normalise } },
   )
   network.eval()
   try {

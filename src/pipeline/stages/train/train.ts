@@ -50,7 +50,7 @@ async function trainClasses(context: StageContext, later: Later): Promise<void> 
       : openEvalLoader(valDataset, {
           ...valLosses.options,
           batchSize: settings.batchSize,
-          workers: recipe.data.workers ?? 1,
+          workers: recipe.data.workers,
           transform: { imageSize, ...normalise },
         })
   later(() => valLoader?.close())
