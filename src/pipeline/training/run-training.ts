@@ -59,6 +59,7 @@ export function runTraining<B extends SampleBatch>(
   const { data, precision, device, report, seed } = recipe
   const { title } = training
   return withCleanUp(async later => {
+    if (processes !== undefined) later(processes.divideThreads(recipe.threads))
     const lost = watchLosses(context, title, later)
     const loader = openLoader({
       ...lost.options,

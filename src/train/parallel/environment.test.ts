@@ -24,10 +24,12 @@ describe('the place of a process', () => {
       rank: 3,
       size: 4,
       localRank: 1,
+      localSize: 1,
       host: 'node1',
       port: 1234,
       source: 'torchrun',
     })
+    expect(processPlace({ ...env, LOCAL_WORLD_SIZE: '2' })?.localSize).toBe(2)
   })
 
   test('from those of a SLURM step: the first host and a port of the job, unless told', () => {
@@ -39,7 +41,7 @@ describe('the place of a process', () => {
       SLURM_NODELIST: 'gpu[03-05,9],login1',
       SLURM_JOB_ID: '123456',
     }
-    const place = { rank: 5, size: 8, localRank: 1, source: 'slurm' }
+    const place = { rank: 5, size: 8, localRank: 1, localSize: 1, source: 'slurm' }
     expect(processPlace(step)).toEqual({ ...place, host: 'gpu03', port: 23_456 })
     const told = { ...step, ...ADDRESS, SLURM_STEP_NUM_TASKS: '6', SLURM_STEP_NODELIST: 'other' }
     expect(processPlace(told)).toEqual({ ...place, size: 6, host: 'node1', port: 1234 })
@@ -51,6 +53,7 @@ describe('the place of a process', () => {
       rank: 2,
       size: 3,
       localRank: 0,
+      localSize: 1,
       host: 'train-0.train',
       port: 29_500,
       source: 'kubernetes',

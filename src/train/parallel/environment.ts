@@ -9,6 +9,8 @@ export interface ProcessPlace {
   readonly size: number
   /** Among those of this machine. */
   readonly localRank: number
+  /** Processes of this machine that divide its processors, as torchrun and launch say; else 1. */
+  readonly localSize: number
   /** Where process 0 listens. */
   readonly host: string
   readonly port: number
@@ -56,6 +58,7 @@ function fromTorchrun(env: Variables, given: Given): ProcessPlace | undefined {
     rank,
     size,
     localRank: localRank(given('LOCAL_RANK'), rank),
+    localSize: numberOf('LOCAL_WORLD_SIZE', given('LOCAL_WORLD_SIZE') ?? '1', { least: 1, most: size }),
     ...address(given),
     source: 'torchrun',
   }
@@ -85,6 +88,7 @@ function fromSlurm(env: Variables, given: Given): ProcessPlace | undefined {
     rank,
     size,
     localRank: localRank(given('SLURM_LOCALID'), rank),
+    localSize: 1, // a task has its own processors
     host,
     port: portOf(port),
     source: 'slurm',
@@ -94,7 +98,14 @@ function fromSlurm(env: Variables, given: Given): ProcessPlace | undefined {
 function fromKubernetes(given: Given, size: number): ProcessPlace | undefined {
   const rank = numberOf('JOB_COMPLETION_INDEX', given('JOB_COMPLETION_INDEX')!, { most: size - 1 })
   if (size === 1) return undefined
-  return { rank, size, localRank: localRank(given('LOCAL_RANK'), 0), ...address(given), source: 'kubernetes' }
+  return {
+    rank,
+    size,
+    localRank: localRank(given('LOCAL_RANK'), 0),
+    localSize: 1,
+    ...address(given),
+    source: 'kubernetes',
+  }
 }
 
 function address(given: Given): { host: string; port: number } {

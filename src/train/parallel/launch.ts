@@ -2,14 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { availableParallelism } from 'node:os'
 import { InputError } from '../../errors.ts'
 
 export interface LaunchOptions {
   /** The program and its arguments, of each process. */
   readonly command: readonly [program: string, ...args: string[]]
   readonly processes: number
-  /** Compute threads of each; the processors divided among them. */
+  /** Compute threads of each; default: while they train the processors divided among them, else all. */
   readonly threads?: number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
   /** Asks all of them to stop. */
@@ -36,7 +35,7 @@ const KEPT = 4000 // characters of what a process has written last
 export async function launchProcesses({
   command: [program, ...args],
   processes,
-  threads = Math.max(1, Math.floor(availableParallelism() / processes)),
+  threads,
   env,
   signal,
   tell,
@@ -47,7 +46,8 @@ export async function launchProcesses({
     WORLD_SIZE: String(processes),
     MASTER_ADDR: '127.0.0.1',
     MASTER_PORT: String(await freePort()),
-    TAGMASK_THREADS: String(threads),
+    LOCAL_WORLD_SIZE: String(processes),
+    ...(threads !== undefined && { TAGMASK_THREADS: String(threads) }),
   }
   const said: string[] = Array.from({ length: processes }, () => '')
   const children = said.map((_, rank) => {

@@ -6,7 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InputError, TagmaskError } from '../../errors.ts'
 import { setupCommand } from '../../io/package-root.ts'
 import { textOf } from '../../io/printable.ts'
-import { CollectiveError, distributedBackends, type GroupOptions, ProcessGroup } from '../../torch/index.ts'
+import {
+  CollectiveError,
+  distributedBackends,
+  type GroupOptions,
+  ProcessGroup,
+  setThreads,
+  threads,
+} from '../../torch/index.ts'
 import type { ProcessPlace } from './environment.ts'
 
 const POLL = { first: 5, longest: 250 } // ms between two looks for a value
@@ -27,10 +34,12 @@ export class ProcessEnded extends TagmaskError {
 /** All processes make the same calls in the same order. */
 export class Processes {
   readonly group: ProcessGroup
+  readonly #localSize: number
   #values = 0
 
-  constructor(group: ProcessGroup) {
+  constructor(group: ProcessGroup, { localSize = 1 }: Partial<Pick<ProcessPlace, 'localSize'>> = {}) {
     this.group = group
+    this.#localSize = localSize
   }
 
   get rank(): number {
@@ -44,6 +53,14 @@ export class Processes {
   /** Process 0, which alone writes files and lines. */
   get leads(): boolean {
     return this.rank === 0
+  }
+
+  /** The processors of this machine, divided among its processes until the returned function is called; `given` threads stay. */
+  divideThreads(given: number | null): () => void {
+    const all = threads()
+    if (given !== null || process.env.TAGMASK_THREADS?.trim() || this.#localSize === 1) return () => undefined
+    setThreads(Math.max(1, Math.floor(all / this.#localSize)))
+    return () => setThreads(all)
   }
 
   /** What process 0 makes, as JSON, in all. The others wait as long as it takes. */
@@ -156,12 +173,12 @@ export class Processes {
 
 /** Waits until all processes are there. Throws InputError when they do not come, and where the addon cannot. */
 export async function joinProcesses(
-  { rank, size, host, port }: ProcessPlace,
+  { rank, size, localSize, host, port }: ProcessPlace,
   options: Pick<GroupOptions, 'joinSeconds' | 'silenceSeconds'> = {},
 ): Promise<Processes> {
   refuseWithoutBackend()
   try {
-    return new Processes(await ProcessGroup.join({ rank, size, host, port, ...options }))
+    return new Processes(await ProcessGroup.join({ rank, size, host, port, ...options }), { localSize })
   } catch (cause) {
     if (!(cause instanceof CollectiveError)) throw cause
     throw new InputError(
