@@ -155,7 +155,7 @@ function record(found, { first }) {
   const libtorch = current ? found : withGloo(found)
   if (!current && !isCurrent(libtorch)) buildTorchAddon({ root, build }, libtorch, addon)
   const stamp = torchStamp(root, libtorch)
-  const { version, source, path, lib, rpath, cxx11abi, cuda, backends } = libtorch
+  const { version, source, path, lib, rpath, cxx11abi, cuda } = libtorch
   const inside = relative(root, addon)
   const entry = {
     version,
@@ -166,7 +166,6 @@ function record(found, { first }) {
     rpath,
     cxx11abi,
     cuda,
-    backends,
     stamp,
   }
   const others = listed.filter(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { tagmask } from '../../test/command-line.ts'
-import { sharedDemo, splitLaunch } from './commands/launch.ts'
+import { splitLaunch } from './commands/launch.ts'
 
 const STARTS =
   'it starts what trains: run, demo, autoencoder, train, maps, evaluate, affinity, segment, result'
@@ -34,26 +34,4 @@ test.each([
 ])('%s is parted before the command', (line, own, launched) => {
   const split = splitLaunch(line.split(' '))
   expect([split.own.join(' '), split.launched.join(' ')]).toEqual([own, launched])
-})
-
-const CAN = { processors: 2, shares: () => true }
-
-test('the demo trains in two processes', () => {
-  expect(sharedDemo(['demo', '--name', 'x'], {}, CAN).join(' ')).toBe('launch --nproc 2 -- demo --name x')
-})
-
-test.each([
-  ['run mctformer_demo', {}, CAN],
-  ['demo --help', {}, CAN],
-  ['demo --dry-run', {}, CAN],
-  ['demo --threads=1', {}, CAN],
-  ['demo --device cuda', {}, CAN],
-  ['demo --profile where.json', {}, CAN],
-  ['demo --set train.batchSize=33', {}, CAN],
-  ['demo', { RANK: '0', WORLD_SIZE: '2' }, CAN],
-  ['demo', { TAGMASK_THREADS: '1' }, CAN],
-  ['demo', {}, { ...CAN, processors: 1 }],
-  ['demo', {}, { ...CAN, shares: () => false }],
-])('%s with %j is one process', (line, env, machine) => {
-  expect(sharedDemo(line.split(' '), env, machine).join(' ')).toBe(line)
 })

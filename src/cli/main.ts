@@ -1,12 +1,10 @@
 /** @file Entry of bin/tagmask. */
-import { availableParallelism } from 'node:os'
 import { cwd } from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
-import { canTrainTogether } from '../io/built-addons.ts'
 import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
-import { sharedDemo, splitLaunch } from './commands/launch.ts'
+import { splitLaunch } from './commands/launch.ts'
 import { COMPLETE } from './complete-word.ts'
 import { completions } from './completion.ts'
 import type { CliContext } from './context.ts'
@@ -29,16 +27,15 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
     return EXIT.input
   }
   const { stdout, stderr, env = {} } = process
-  const words = sharedDemo(args, env, { processors: availableParallelism(), shares: canTrainTogether })
   const log = createLog({ stream: stdout, env })
   let current = log
   let profile: CommandProfile | undefined
   const { signal, dispose } = abortOnInterrupt(process, {
     tell: text => {
-      if (words[0] !== 'launch') current.tell(text) // process 0 says it
+      if (args[0] !== 'launch') current.tell(text) // process 0 says it
     },
   })
-  const { own, launched } = splitLaunch(words)
+  const { own, launched } = splitLaunch(args)
   const context: CliContext = {
     process: { stdout, stderr, env } as StricliProcess,
     log,

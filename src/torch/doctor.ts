@@ -1,13 +1,11 @@
 /** @file `tagmask doctor`: libtorch, BLAS, threads and GPU in use, their speed, and what to fix. */
-
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BuiltAddon, builtAddons } from '../io/built-addons.ts'
 import { packageRoot, setupCommand } from '../io/package-root.ts'
 import { measureProducts, type Speed } from './measure.ts'
-import { type NativeDescription, native } from './native.ts'
+import { type BuiltAddon, builtAddons, type NativeDescription, native } from './native.ts'
 
 /** A page of text for the terminal. */
 export async function doctorReport(): Promise<string> {

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isAbsolute, join } from 'node:path'
-import { builtAddons } from '../io/built-addons.ts'
-import { packageRoot } from '../io/package-root.ts'
+import { InputError } from '../errors.ts'
+import { addonFile, packageRoot, setupCommand } from '../io/package-root.ts'
 import { type OperatorProfile, provideOperators } from '../io/profile.ts'
 import { defaultThreads } from '../io/thread-count.ts'
 
@@ -100,6 +100,30 @@ export interface NativeDescription {
   readonly libraries: readonly string[]
   readonly openblas?: string
   readonly openblasCore?: string
+}
+
+/** One addon built by the set-up, an entry of build/addons/manifest.json. */
+export interface BuiltAddon {
+  readonly version: string
+  readonly addon: string
+  readonly source: string
+}
+
+/** The built addons, best first. `TAGMASK_LIBTORCH` (a version prefix) picks another. */
+export function builtAddons(): readonly BuiltAddon[] {
+  const manifest = addonFile('manifest.json')
+  if (!existsSync(manifest))
+    throw new InputError(manifest, 'libtorch addon not built', { expected: `run: ${setupCommand()}` })
+  const all = JSON.parse(readFileSync(manifest, 'utf8')) as BuiltAddon[]
+  const wanted = process.env.TAGMASK_LIBTORCH
+  const fitting = wanted === undefined ? all : all.filter(({ version }) => version.startsWith(wanted))
+  if (fitting.length === 0) {
+    throw new InputError(manifest, `no addon for libtorch ${wanted ?? ''}`, {
+      field: 'TAGMASK_LIBTORCH',
+      expected: `built: ${all.map(({ version }) => version).join(', ') || 'none'}`,
+    })
+  }
+  return fitting
 }
 
 // A thread that waits for the others spins for milliseconds unless told; beside a busy neighbour that is most of the time.

@@ -67,23 +67,6 @@ function checkCommand(name: string | undefined): void {
   })
 }
 
-/**
- * The demo as two processes that share its trainings, whose network is too small for the threads of one: where there are two
- * processors, and neither the flags nor the variables say otherwise.
- */
-export function sharedDemo(
-  words: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  { processors, shares }: { processors: number; shares: () => boolean },
-): readonly string[] {
-  const alone = words[0] !== 'demo' || words.some(word => ALONE.test(word)) || processors < 2
-  if (alone || VARIABLES.some(name => env[name]?.trim()) || !shares()) return words
-  return ['launch', '--nproc', '2', '--', ...words]
-}
-
-const ALONE = /^(-h|--help(-all)?|--dry-run|--profile|--threads|--device)(=|$)|batchSize/
-const VARIABLES = ['RANK', 'WORLD_SIZE', 'SLURM_STEP_NUM_TASKS', 'SLURM_STEP_ID', 'TAGMASK_THREADS']
-
 /** Parts a command line at the command that launch starts, whose flags are not launch's; "--" may stand before it. */
 export function splitLaunch(words: readonly string[]): {
   readonly own: readonly string[]
