@@ -76,7 +76,7 @@ Examples:
         optional: true,
         variadic: true,
         placeholder: 'NAME=KEY=VALUE,...',
-        brief: 'A variant of your own; may be repeated',
+        brief: 'A variant of your own, compared with those of --variants; may be repeated',
       },
     },
     positional: {

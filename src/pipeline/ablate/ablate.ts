@@ -25,9 +25,9 @@ export interface AblateOptions
   readonly recipe: string
   /** The runs lie in ablate-NAME/ in the folder of all runs; the file's name when not given. */
   readonly name?: string | undefined
-  /** Further variants, added to the file's or the method's. */
+  /** Variants of one's own. */
   readonly variants?: readonly AblationVariant[]
-  /** Names of the variants to compare, also those of gradient clipping. Default: `variants` if any, else the file's, else the method's. */
+  /** Names of the variants to compare, also those of gradient clipping; `variants` are always. Default: `variants` if any, else the file's, else the method's. */
   readonly only?: readonly string[] | undefined
   /** Default: the file's, else 0, 1, 2. */
   readonly seeds?: readonly number[] | undefined
@@ -123,9 +123,11 @@ function chooseVariants(
   const preset = file ?? method.variants(recipe)
   const named = [...preset, ...(method.namedVariants?.(recipe) ?? []), ...clippingVariants(recipe)]
   const all = [...own, ...named.filter(({ name }) => own.every(one => one.name !== name))]
-  const chosen = only !== undefined ? pickVariants(all, only) : own.length > 0 ? own : preset
-  const twice = chosen.find(({ name }, i) => chosen.findIndex(one => one.name === name) !== i)
-  if (twice === undefined) return chosen
+  const picked = only && pickVariants(all, only)
+  const chosen = picked && [...picked, ...own.filter(one => !picked.includes(one))]
+  const compared = chosen ?? (own.length > 0 ? own : preset)
+  const twice = compared.find(({ name }, i) => compared.findIndex(one => one.name === name) !== i)
+  if (twice === undefined) return compared
   throw new InputError('--variant', `there are two variants ${twice.name}`, {
     expected: 'give each its own name',
   })

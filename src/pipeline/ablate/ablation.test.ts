@@ -181,6 +181,19 @@ describe('an ablation', () => {
     expect(ablation.rows.map(({ metric }) => metric)).toEqual(['seed', 'val', 'val ms', 'val ms+crf'])
   })
 
+  it("compares variants of one's own with those that are named", { timeout: 60_000 }, async () => {
+    const own = [{ name: 'own', set: ['maps.layers=1'] }]
+    const { ablation } = await ablate({
+      ...options(),
+      name: 'own-and-named',
+      variants: own,
+      only: ['baseline'],
+      seeds: [0],
+    })
+    expect(ablation.variants.map(({ name }) => name)).toEqual(['baseline', 'own'])
+    expect(ablation.rows.map(({ variant }) => variant)).toEqual(['baseline', 'own'])
+  })
+
   it('goes on to the predictions of a method that labels images by its own head', {
     timeout: 60_000,
   }, async () => {
