@@ -24,6 +24,7 @@ const HEIGHT = 280
 const PLOT = { left: 58, right: 524, top: 14, bottom: 232 }
 const MOST_POINTS = 300
 const LEAST = 1e-290 // a smaller range has no round step that a double could hold
+const SAME = 1e-12 // of the values: a smaller range is rounding, and its steps would be, too
 
 /** The chart as a figure with its title and legend. Points that are not finite are left out. */
 export function lineChart({ title, x: xTitle, series, mark, xIncludes = [], yIncludes = [] }: Chart): Markup {
@@ -81,7 +82,7 @@ function scale(
 ): Scale {
   let low = values.reduce((a, b) => Math.min(a, b))
   let high = values.reduce((a, b) => Math.max(a, b))
-  if (high - low < LEAST) {
+  if (high - low < Math.max(LEAST, SAME * Math.max(Math.abs(low), Math.abs(high)))) {
     const half = Math.abs(low) / 2
     ;[low, high] = half < LEAST ? [0, 1] : [low - half, high + half]
   }
