@@ -442,4 +442,11 @@ test('settings that do not fit together are refused, with what would be right', 
       message: 'is not before the end of 5 epochs; expected less, or weights of 0',
     },
   ])
+  const unused = { ...losses, background: 0, intra: 0, cross: 0 }
+  const alone = { ...recipe, train: { ...recipe.train, infusion: 2, losses: unused } }
+  expect(cti.check!(alone)).toEqual([])
+  const shallow = { ...alone, model: { ...model, width: { embedDim: 8, depth: 1, heads: 2 } } }
+  expect(cti.check!(shallow as unknown as typeof alone)).toMatchObject([
+    { message: 'has no block after it: the network has 1; expected a network of two blocks or more' },
+  ])
 })

@@ -87,11 +87,13 @@ export function checkCti({ model, train }: CtiRecipe): RecipeProblem[] {
   const { depth } = vitSizes(model.width)
   const problems: RecipeProblem[] = []
   if (train.infusion > depth - 2) {
-    const message = `has no block after it: the network has ${depth}; expected at most ${Math.max(0, depth - 2)}`
+    const expected = depth < 2 ? 'a network of two blocks or more' : `at most ${depth - 2}`
+    const message = `has no block after it: the network has ${depth}; expected ${expected}`
     problems.push({ path: ['train', 'infusion'], message })
   }
   const { epochs, losses } = train
-  if (epochs !== null && losses.start >= epochs) {
+  const used = losses.background > 0 || losses.intra > 0 || losses.cross > 0
+  if (epochs !== null && used && losses.start >= epochs) {
     const message = `is not before the end of ${epochs} epochs; expected less, or weights of 0`
     problems.push({ path: ['train', 'losses', 'start'], message })
   }
@@ -121,7 +123,7 @@ export function ctiNamedVariants({ model }: Pick<CtiRecipe, 'model'>): AblationV
     name: `infusion-${block}`,
     set: [`train.infusion=${block}`],
   }))
-  return [{ name: 'token', set: ['maps.background=token'] }, ...infusions]
+  return [{ name: 'token', set: ['maps.background=token', 'evaluate.threshold=null'] }, ...infusions]
 }
 
 export type CtiModelRecipe = z.output<typeof ctiModelRecipe>

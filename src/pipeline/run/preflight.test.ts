@@ -136,7 +136,7 @@ describe('before the first step', () => {
     const samples = ['a', 'b', 'c'].map(id => sample(id, { mask: undefined }))
     await look(['refine.method=crf', 'refine.background=sweep'], samples)
     expect(lines).toEqual([
-      'refine.background is sweep, and no image of train has a mask to choose it by: it is chosen from the CAMs alone\n',
+      'refine.background is sweep, and no image of train has a mask to choose it by: it is chosen without masks\n',
     ])
   })
 })

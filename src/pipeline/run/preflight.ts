@@ -64,7 +64,7 @@ async function checkScoredSplit({ recipe, dataset, stages, log }: PreflightOptio
   const sweeps = recipe.refine.method !== 'none' && recipe.refine.background === 'sweep'
   if (masked.length === 0 && sweeps && stages.includes('refine'))
     log.info(
-      `refine.background is sweep, and no image of ${split} has a mask to choose it by: it is chosen from the CAMs alone`,
+      `refine.background is sweep, and no image of ${split} has a mask to choose it by: it is chosen without masks`,
     )
 }
 

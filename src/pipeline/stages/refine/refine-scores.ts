@@ -61,9 +61,10 @@ export async function chooseBackground(context: StageContext, maps: string): Pro
   return { value: threshold, choice: { how: 'swept on the same masks it is scored on' } }
 }
 
-/** Without masks: what the CAMs are made for, or what the maps of the folder suggest. */
+/** Without masks: what the CAMs are made for, unless evaluate, too, takes what the maps suggest. */
 async function blindBackground(context: StageContext, maps: string): Promise<ChosenThreshold> {
-  const own = methodOf(context.recipe).threshold?.(context.recipe)
+  const { recipe } = context
+  const own = recipe.evaluate.threshold === 'cams' ? undefined : methodOf(recipe).threshold?.(recipe)
   if (own !== undefined) return { value: own, choice: { how: 'what the CAMs are made for' } }
   return chosenByCams(await thresholdOfCams(maps, context))
 }

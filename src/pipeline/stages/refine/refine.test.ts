@@ -203,7 +203,10 @@ describe('stage refine', () => {
     expect((await readdir(run.pseudoMasks)).length).toBe(8)
   })
 
-  it('or to the threshold that the CAMs are made for', async () => {
+  it.each([
+    ['the threshold that the CAMs are made for', 'evaluate.threshold=null'],
+    ['what the CAMs suggest, where evaluate takes that', 'evaluate.threshold=cams'],
+  ])('or to %s', async (_, threshold) => {
     const context = await prepare(
       IDS,
       'method=cti',
@@ -211,10 +214,14 @@ describe('stage refine', () => {
       'maps={background: token}',
       'refine.method=crf',
       'refine.background=sweep',
+      threshold,
     )
     await rm(join(folder, 'data', 'masks'), { recursive: true })
     await go({ ...context, dataset: await openDataset(join(folder, 'data')) }, refineStage)
-    expect(await scores()).toMatchObject({ scores: [], background: 0.5 })
+    const suggested = await thresholdOfCams(run.maps, context)
+    expect(suggested).not.toBe(0.5)
+    const background = threshold.endsWith('cams') ? suggested : 0.5
+    expect(await scores()).toMatchObject({ scores: [], background })
   })
 
   it('goes on where it was stopped', async () => {
