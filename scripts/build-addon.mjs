@@ -57,7 +57,10 @@ export function buildTorchAddon(folders, libtorch, addon) {
       .join(' '),
     libtorch_std: version.startsWith('1.') ? 'gnu++17' : 'gnu++20',
     libtorch_abi: String(cxx11abi),
-    distributed: backends.flatMap(name => DEFINES[name]).join(' '),
+    libtorch_defines: [
+      ...backends.flatMap(name => DEFINES[name]),
+      ...(libtorch.path === '/usr' ? ['TAGMASK_OPENBLAS'] : []),
+    ].join(' '),
   }
   say(`building the addon for libtorch ${version} (${libtorch.path}); about a minute on two cores, once`)
   buildAddon(folders, 'torch', addon, variables)

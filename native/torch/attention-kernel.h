@@ -44,15 +44,28 @@ using ItemOf = std::conditional_t<std::is_same_v<T, float>, float, Pairs>;
 template <typename Item>
 constexpr size_t kItem = std::is_same_v<Item, float> ? 1 : 2;  // numbers in an item
 
-// to[kRows, kPanel] = a[kRows, depth] b[depth, kPanel], depth in items; rows are strides apart.
+// Rows kRows of a: items of a row and rows are so far apart.
 template <typename Item>
-void product(const Item* a, size_t aStride, const Item* b, size_t bStride, size_t depth, float* to, size_t stride) {
+struct Left {
+  const Item* data;
+  size_t row, step;
+};
+
+// to[kRows, kPanel] = a[kRows, depth] b[depth, kPanel], or added to it; depth in items.
+template <bool kAdded = false, typename Item>
+void product(Left<Item> a, const Item* b, size_t bStride, size_t depth, float* to, size_t stride) {
   Vector sums[kRows][2] = {};
   for (size_t k = 0; k < depth; k++) {
 #pragma GCC unroll 16
     for (size_t row = 0; row < kRows; row++) {
-      multiplyAdd(sums[row][0], a[row * aStride + k], b + k * bStride);
-      multiplyAdd(sums[row][1], a[row * aStride + k], b + k * bStride + kWidth);
+      multiplyAdd(sums[row][0], a.data[row * a.row + k * a.step], b + k * bStride);
+      multiplyAdd(sums[row][1], a.data[row * a.row + k * a.step], b + k * bStride + kWidth);
+    }
+  }
+  if constexpr (kAdded) {
+    for (size_t row = 0; row < kRows; row++) {
+      sums[row][0] += load(to + row * stride);
+      sums[row][1] += load(to + row * stride + kWidth);
     }
   }
 #pragma GCC unroll 16
@@ -130,12 +143,22 @@ inline const uint32_t* itemsOf(const float* scores, size_t count, uint32_t* to) 
 }
 #endif
 
-// `scratch`: kRows * 2 * (panels(d) + panels(count)) floats.
+// Rows [kRows, d] as items; the last stands in for those that are missing.
+template <typename T, typename Item>
+void takeRows(Slab<const T> from, size_t here, size_t d, Item* to) {
+  constexpr size_t kOf = kItem<Item>;
+  for (size_t row = 0; row < kRows; row++) {
+    const T* source = from.data + std::min(row, here - 1) * from.stride;
+    for (size_t k = 0; k < d; k += kOf) to[(row * d + k) / kOf] = itemOf<Item>(source[k], source[k + kOf - 1]);
+  }
+}
+
+// `scratch`: kRows * 2 * (panels(d) + panels(keys)) floats.
 template <typename T>
 void attendRows(const Rows<T>& rows, const Problem& at, float* scratch) {
   using Item = ItemOf<T>;
   constexpr size_t kOf = kItem<Item>;
-  const size_t d = at.d, wide = panels(d), padded = panels(at.count), depth = (at.count + kOf - 1) / kOf;
+  const size_t d = at.d, wide = panels(d), padded = panels(at.keys), depth = (at.keys + kOf - 1) / kOf;
   auto* queries = reinterpret_cast<Item*>(scratch);                // [kRows, d / kOf]
   float* made = scratch + kRows * wide;                            // [kRows, wide]
   float* scores = made + kRows * wide;                             // [kRows, padded]
@@ -146,31 +169,130 @@ void attendRows(const Rows<T>& rows, const Problem& at, float* scratch) {
     const auto* values = static_cast<const Item*>(rows.values) + head * depth * wide;
     for (size_t first = 0; first < rows.count; first += kRows) {
       const size_t here = std::min(kRows, rows.count - first);
-      for (size_t row = 0; row < kRows; row++) {
-        const T* query = rows.queries + (first + std::min(row, here - 1)) * at.stride + head * d;
-        for (size_t k = 0; k < d; k += kOf) queries[(row * d + k) / kOf] = itemOf<Item>(query[k], query[k + kOf - 1]);
-      }
+      takeRows(rows.queries.from(first, head * d), here, d, queries);
       for (size_t j = 0; j < padded; j += kPanel)
-        product(queries, d / kOf, keys + j * d / kOf, kPanel, d / kOf, scores + j, padded);
+        product(Left<Item>{queries, d / kOf, 1}, keys + j * d / kOf, kPanel, d / kOf, scores + j, padded);
       float shares[kRows];
       for (size_t row = 0; row < kRows; row++)
-        shares[row] = 1 / softmaxOf(scores + row * padded, at.count, padded, scale);
-      const Item* weights = itemsOf(scores, kRows * padded, spare);
-      for (size_t k = 0; k < wide; k += kPanel) product(weights, padded / kOf, values + k, wide, depth, made + k, wide);
+        shares[row] = 1 / softmaxOf(scores + row * padded, at.keys, padded, scale);
+      const Left<Item> weights{itemsOf(scores, kRows * padded, spare), padded / kOf, 1};
+      for (size_t k = 0; k < wide; k += kPanel) product(weights, values + k, wide, depth, made + k, wide);
       for (size_t row = 0; row < here; row++)
         for (size_t k = 0; k < d; k++)
           rows.tokens[(first + row) * at.heads * d + head * d + k] = static_cast<T>(made[row * wide + k] * shares[row]);
       for (size_t row = 0; row < here && first + row < rows.meanRows; row++) {
-        float* mean = rows.mean + (first + row) * at.count;
+        float* mean = rows.mean + (first + row) * at.keys;
         const float share = shares[row] / at.heads;
-        if (head == 0) std::fill(mean, mean + at.count, 0.0f);
+        if (head == 0) std::fill(mean, mean + at.keys, 0.0f);
         size_t j = 0;
-        for (; j + kWidth <= at.count; j += kWidth)
+        for (; j + kWidth <= at.keys; j += kWidth)
           store(mean + j, load(mean + j) + share * load(scores + row * padded + j));
-        for (; j < at.count; j++) mean[j] += share * scores[row * padded + j];
+        for (; j < at.keys; j++) mean[j] += share * scores[row * padded + j];
       }
     }
   }
+}
+
+// Rows as items of a product along them: one row, or two in pairs.
+inline void stackRows(const float* row, const float*, size_t count, float* to) { std::copy(row, row + count, to); }
+#ifdef TAGMASK_PAIRS
+inline __m512i roundedOf(const float* row) {
+  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(load(row)))));
+}
+inline void stackRows(const float* first, const float* second, size_t count, uint32_t* to) {
+  for (size_t j = 0; j < count; j += kWidth)
+    _mm512_storeu_si512(to + j, _mm512_or_si512(roundedOf(first + j), _mm512_slli_epi32(roundedOf(second + j), 16)));
+}
+#endif
+
+// Where a thread derives a head: so many items, then floats.
+struct Room {
+  size_t d, wide, padded, keys;  // keys in whole blocks of rows
+  explicit Room(const Problem& at)
+      : d(at.d), wide(panels(at.d)), padded(panels(at.keys)), keys((at.keys + kRows - 1) / kRows * kRows) {}
+  size_t operator()(size_t rows) const {
+    return 2 * padded * d + (keys + 2 * rows) * wide + 2 * kRows * d + kRows * padded + 2 * (rows * padded + kRows) +
+           2 * kRows * padded + (kRows + 2 * keys) * wide;
+  }
+};
+
+inline size_t derivedRoom(const Problem& at) { return Room(at)(kDerived); }
+
+// Gradients of a head's queries, keys and values. With P the weights and dP = dO v^T: dv = P^T dO, dS = P (dP - sum(P dP)),
+// dq = dS k / sqrt(d), dk = dS^T q / sqrt(d). The weights are computed once more, kDerived rows at a time.
+template <typename T>
+void deriveHead(const Head<T>& head, const Problem& at, float* scratch) {
+  using Item = ItemOf<T>;
+  constexpr size_t kOf = kItem<Item>;
+  const Room room(at);
+  const size_t d = at.d, wide = room.wide, padded = room.padded, depth = (at.keys + kOf - 1) / kOf;
+  auto* next = reinterpret_cast<Item*>(scratch);
+  const auto take = [&next](size_t count) { return std::exchange(next, next + count); };
+  Item *keys = take(padded * d), *values = take(padded * d);            // panels
+  Item* keyItems = take(room.keys * wide);                              // [keys, wide]
+  Item *queryItems = take(kDerived * wide), *gradientItems = take(kDerived * wide);
+  Item *queries = take(kRows * d), *gradients = take(kRows * d), *spare = take(kRows * padded);
+  Item *weightRows = take(kDerived * padded + kRows), *scoreRows = take(kDerived * padded + kRows);
+  float* scores = reinterpret_cast<float*>(next);  // [kRows, padded], then their gradient
+  float *weights = scores + kRows * padded, *made = weights + kRows * padded;
+  float *dKeys = made + kRows * wide, *dValues = dKeys + room.keys * wide;
+  const float scale = 1 / std::sqrt(static_cast<float>(d));
+  packKeys(head.keys.data, head.keys.stride, at.keys, d, keys);
+  packKeys(head.values.data, head.values.stride, at.keys, d, values);
+  packValues(head.keys.data, head.keys.stride, at.keys, d, keyItems);
+  std::fill(dKeys, dKeys + 2 * room.keys * wide, 0.0f);
+  for (size_t begin = 0; begin < at.queries; begin += kDerived) {
+    const size_t some = std::min(kDerived, at.queries - begin), along = (some + kOf - 1) / kOf;
+    packValues(head.queries.from(begin).data, head.queries.stride, some, d, queryItems);
+    packValues(head.gradients.from(begin).data, head.gradients.stride, some, d, gradientItems);
+    for (size_t first = 0; first < some; first += kRows) {
+      const size_t here = std::min(kRows, some - first);
+      takeRows(head.queries.from(begin + first), here, d, queries);
+      takeRows(head.gradients.from(begin + first), here, d, gradients);
+      for (size_t j = 0; j < padded; j += kPanel) {
+        product(Left<Item>{queries, d / kOf, 1}, keys + j * d / kOf, kPanel, d / kOf, weights + j, padded);
+        product(Left<Item>{gradients, d / kOf, 1}, values + j * d / kOf, kPanel, d / kOf, scores + j, padded);
+      }
+      for (size_t row = 0; row < kRows; row++) {
+        float *p = weights + row * padded, *s = scores + row * padded;
+        const float share = 1 / softmaxOf(p, at.keys, padded, scale);
+        if (row < here && begin + first + row < head.meanRows) {
+          const float* of = head.mean + (begin + first + row) * at.keys;
+          for (size_t j = 0; j < at.keys; j++) s[j] += of[j] / at.heads;
+        }
+        Vector sums{};
+        for (size_t j = 0; j < padded; j += kWidth) {
+          const Vector weight = load(p + j) * share;
+          store(p + j, weight);
+          sums += weight * load(s + j);
+        }
+        float sum = 0;
+        for (size_t lane = 0; lane < kWidth; lane++) sum += sums[lane];
+        for (size_t j = 0; j < padded; j += kWidth) store(s + j, load(p + j) * (load(s + j) - sum) * scale);
+      }
+      const Left<Item> dScores{itemsOf(scores, kRows * padded, spare), padded / kOf, 1};
+      for (size_t k = 0; k < wide; k += kPanel) product(dScores, keyItems + k, wide, depth, made + k, wide);
+      for (size_t row = 0; row < here; row++)
+        for (size_t k = 0; k < d; k++)
+          head.dQueries.from(begin + first + row).data[k] = static_cast<T>(made[row * wide + k]);
+      for (size_t row = 0; row < kRows && first + row < some; row += kOf) {
+        const size_t to = (first + row) / kOf * padded;
+        stackRows(weights + row * padded, weights + (row + kOf - 1) * padded, padded, weightRows + to);
+        stackRows(scores + row * padded, scores + (row + kOf - 1) * padded, padded, scoreRows + to);
+      }
+    }
+    for (size_t j = 0; j < at.keys; j += kRows)
+      for (size_t k = 0; k < wide; k += kPanel) {
+        const size_t to = j * wide + k;
+        product<true>(Left<Item>{weightRows + j, 1, padded}, gradientItems + k, wide, along, dValues + to, wide);
+        product<true>(Left<Item>{scoreRows + j, 1, padded}, queryItems + k, wide, along, dKeys + to, wide);
+      }
+  }
+  for (size_t j = 0; j < at.keys; j++)
+    for (size_t k = 0; k < d; k++) {
+      head.dKeys.from(j).data[k] = static_cast<T>(dKeys[j * wide + k]);
+      head.dValues.from(j).data[k] = static_cast<T>(dValues[j * wide + k]);
+    }
 }
 
 }  // namespace TAGMASK_SET

@@ -74,15 +74,20 @@ double productFlops(const c10::ArrayRef<const c10::IValue>& inputs, size_t a, si
   return left && right && right->dim() > 0 ? 2.0 * left->numel() * right->size(-1) : 0;
 }
 
+// `products` of each query and key; queries by their place among the arguments, keys after them.
+double attentionFlops(const c10::ArrayRef<const c10::IValue>& inputs, size_t queries, int products) {
+  if (inputs.size() <= queries + 1) return 0;
+  const auto *q = tensorOf(inputs[queries]), *k = tensorOf(inputs[queries + 1]);
+  return q && k && q->dim() == 3 && k->dim() == 3 ? 2.0 * products * q->numel() * k->size(1) : 0;
+}
+
 // Only what computes by itself: aten::linear, matmul and conv2d call these.
 double flopsOf(const std::string& name, const at::RecordFunction& function) {
   const auto inputs = function.inputs();
   if (name == "aten::mm" || name == "aten::bmm") return productFlops(inputs, 0, 1);
   if (name == "aten::addmm" || name == "aten::baddbmm") return productFlops(inputs, 1, 2);
-  if (name == "tagmask::attention") {
-    const auto* qkv = inputs.size() > 0 ? tensorOf(inputs[0]) : nullptr;
-    return qkv && qkv->dim() == 3 ? 4.0 * qkv->numel() / 3 * qkv->size(1) : 0;
-  }
+  if (name == "tagmask::attention") return attentionFlops(inputs, 0, 2);
+  if (name == "tagmask::attention_backward") return attentionFlops(inputs, 2, 5);
   if (name == "aten::mv") return inputs.size() > 0 && tensorOf(inputs[0]) ? 2.0 * tensorOf(inputs[0])->numel() : 0;
   // gradient, input, weight, ..., mask of the gradients that are wanted
   if (name == "aten::convolution_backward" && inputs.size() > 10) {

@@ -15,6 +15,8 @@ export interface MultiplyAdds {
 type Count = (args: readonly unknown[], elements: () => number) => number
 
 const product = (a: unknown, b: unknown): number => (a as Tensor).elements * (b as Tensor).size(-1)
+const attention = (queries: unknown, keys: unknown): number =>
+  (queries as Tensor).elements * (keys as Tensor).size(1)
 const convolution = (weight: unknown, outputs: number): number => {
   const { elements, shape } = weight as Tensor
   return (outputs * elements) / shape[0]!
@@ -28,7 +30,8 @@ const COUNTS: ReadonlyMap<string, Count> = new Map<string, Count>([
   ['aten::bmm', ([a, b]) => product(a, b)],
   ['aten::addmm', ([, a, b]) => product(a, b)],
   ['aten::baddbmm', ([, a, b]) => product(a, b)],
-  ['tagmask::attention', ([qkv]) => ((qkv as Tensor).elements / 3) * 2 * (qkv as Tensor).size(1)],
+  ['tagmask::attention', ([q, k]) => 2 * attention(q, k)],
+  ['tagmask::attention_backward', ([, , q, k]) => 4 * attention(q, k)], // the weights' second time is no work of the network
   ['aten::mv', ([matrix]) => (matrix as Tensor).elements],
   ['aten::addmv', ([, matrix]) => (matrix as Tensor).elements],
   ['aten::dot', ([a]) => (a as Tensor).elements],

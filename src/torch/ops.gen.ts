@@ -487,12 +487,6 @@ export function softmaxOut(self: Tensor, dim: number, halfToFloat: boolean, out:
   return callInto(softmaxOutOp, [self, dim, halfToFloat, out], out)
 }
 
-const softmaxBackwardOutOp = operator('aten::_softmax_backward_data', 'out')
-/** aten::_softmax_backward_data.out(Tensor grad_output, Tensor output, int dim, ScalarType input_dtype, *, Tensor(a!) grad_input) -> Tensor(a!) */
-export function softmaxBackwardOut(gradOutput: Tensor, output: Tensor, dim: number, inputDtype: DType, gradInput: Tensor): Tensor {
-  return callInto(softmaxBackwardOutOp, [gradOutput, output, dim, scalarType(inputDtype), gradInput], gradInput)
-}
-
 const geluOutOp = operator('aten::gelu', 'out')
 /** aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!) */
 export function geluOut(self: Tensor, out: Tensor, { approximate }: { approximate?: string | undefined } = {}): Tensor {
@@ -1052,9 +1046,15 @@ export function convolutionBackward(gradOutput: Tensor, input: Tensor, weight: T
 }
 
 const attentionOp = operator('tagmask::attention', '')
-/** tagmask::attention(Tensor qkv, int heads, int mean_rows) -> (Tensor, Tensor) */
-export function attention(qkv: Tensor, heads: number, meanRows: number): [Tensor, Tensor] {
-  return callTensors(attentionOp, [qkv, heads, meanRows]) as [Tensor, Tensor]
+/** tagmask::attention(Tensor q, Tensor k, Tensor v, int heads, int mean_rows) -> (Tensor, Tensor) */
+export function attention(q: Tensor, k: Tensor, v: Tensor, heads: number, meanRows: number): [Tensor, Tensor] {
+  return callTensors(attentionOp, [q, k, v, heads, meanRows]) as [Tensor, Tensor]
+}
+
+const attentionBackwardOp = operator('tagmask::attention_backward', '')
+/** tagmask::attention_backward(Tensor d_tokens, Tensor? d_mean, Tensor q, Tensor k, Tensor v, int heads, Tensor(a!) dq, Tensor(b!) dk, Tensor(c!) dv) -> () */
+export function attentionBackward(dTokens: Tensor, dMean: Tensor | undefined, q: Tensor, k: Tensor, v: Tensor, heads: number, dq: Tensor, dk: Tensor, dv: Tensor): void {
+  callNothing(attentionBackwardOp, [dTokens, dMean, q, k, v, heads, dq, dk, dv])
 }
 
 const geluBackwardOp = operator('aten::gelu_backward', '')

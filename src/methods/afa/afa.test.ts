@@ -92,7 +92,8 @@ test('the affinity is the sigmoid of the convolution of S + S^T, and so are its 
       .select(1, 0)
       .sigmoid()
     expect(greatest(affinity!.sub(plain))).toBeLessThan(1e-6)
-    expect(greatest(affinity!.sub(affinity!.transpose(1, 2)))).toBe(0)
+    // libtorch's sigmoid of a vector and of what is left of one differ in the last bit
+    expect(greatest(affinity!.sub(affinity!.transpose(1, 2)))).toBeLessThan(1e-7)
     for (const [i, gradient] of gradients(plain).entries())
       expect(greatest(ours[i]!.sub(gradient)) / greatest(gradient)).toBeLessThan(1e-4)
     network.dispose()

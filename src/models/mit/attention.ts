@@ -1,7 +1,7 @@
 /** @file SegFormer's self-attention: keys and values from a smaller map, and the factors of its logits for methods that ask. */
 import { type Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
-import { isRecording, ops, type Tensor } from '../../torch/index.ts'
-import { attendInPlace, attendLean, type Heads, joinHeads, type LogitFactors } from '../vit/attention.ts'
+import { ops, type Tensor } from '../../torch/index.ts'
+import { attendWithoutWeights, type Heads, type LogitFactors } from '../vit/attention.ts'
 import type { PatchGrid } from '../vit/index.ts'
 import { convolution } from './convolution.ts'
 import { asMap, asTokens } from './token-map.ts'
@@ -50,8 +50,7 @@ export class EfficientAttention extends Module {
     const { heads } = this
     const queries = this.q.forward(x)
     const keysAndValues = this.kv.forward(this.reduced(x, grid)) // [B, M, 2D]
-    const attended = joinHeads(attend(queries, keysAndValues, { heads, spare: withFactors }), heads)
-    const tokens = this.proj.forward(attended)
+    const tokens = this.proj.forward(attend(queries, keysAndValues, heads))
     if (!withFactors) return { tokens, factors: undefined }
     return { tokens, factors: { queries, keys: keysAndValues.narrow(2, 0, queries.size(2)), heads } }
   }
@@ -76,32 +75,23 @@ function splitHeads(tokens: Tensor, heads: number): Tensor {
     .contiguous()
 }
 
-/** Tokens [B*heads, N, d] of queries [B, N, D] and of keys and values [B, M, 2D]; `spare`: the queries stay as they are. */
-function attend(
-  queries: Tensor,
-  keysAndValues: Tensor,
-  { heads, spare }: { heads: number; spare: boolean },
-): Tensor {
-  const [batch, length, width] = keysAndValues.shape as [number, number, number]
-  const split = splitHeads(queries, heads)
-  const q = spare && heads === 1 ? split.clone() : split // one head is no copy, and lean attention scales in place
-  const kv = keysAndValues
-    .reshape(batch, length, 2, heads, width / 2 / heads)
-    .permute(2, 0, 3, 1, 4)
-    .contiguous() // [2, B, heads, M, d]
-  const headsOf = ([q, kv]: readonly Tensor[]): Heads => {
-    const [keys, values] = [kv!.select(0, 0), kv!.select(0, 1)]
-    return [flat(q!), flat(keys), flat(values)]
-  }
-  if (!isRecording()) return attendInPlace(headsOf([q, kv])).tokens
-  if (queries.device === 'cpu') return attendLean([q, kv], headsOf).tokens
-  const [flatQ, k, v] = headsOf([q, kv])
-  const scaled = flatQ.mul(flatQ.size(-1) ** -0.5)
-  return ops.bmm(ops.bmm(scaled, k.transpose(1, 2)).softmax(-1), v)
-}
-
-/** [B, heads, N, d] -> [B*heads, N, d] */
-function flat(tokens: Tensor): Tensor {
-  const [batch, heads, length, d] = tokens.shape as [number, number, number, number]
-  return tokens.reshape(batch * heads, length, d)
+/** Tokens [B, N, D] of queries [B, N, D] and of keys and values [B, M, 2D]. */
+function attend(queries: Tensor, keysAndValues: Tensor, heads: number): Tensor {
+  const width = queries.size(2)
+  const partsOf = ([q, kv]: readonly Tensor[]): Heads => [
+    q!,
+    kv!.narrow(2, 0, width),
+    kv!.narrow(2, width, width),
+  ]
+  const parts = [queries, keysAndValues]
+  if (queries.device === 'cpu') return attendWithoutWeights(parts, partsOf, { heads }).tokens
+  const [q, k, v] = partsOf(parts).map(part => splitHeads(part, heads)) as [Tensor, Tensor, Tensor]
+  const weights = q
+    .mul(q.size(-1) ** -0.5)
+    .matmul(k.transpose(-2, -1))
+    .softmax(-1)
+  return weights
+    .matmul(v)
+    .transpose(1, 2)
+    .reshape(...queries.shape)
 }

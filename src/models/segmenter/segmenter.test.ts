@@ -28,8 +28,12 @@ const SMALL = {
   headClasses: 5,
 } as const satisfies SegmenterOptions
 
-function withNetwork<T>(options: Partial<SegmenterOptions>, body: (network: Segmenter) => T): T {
-  manualSeed(3)
+function withNetwork<T>(
+  options: Partial<SegmenterOptions>,
+  body: (network: Segmenter) => T,
+  { seed = 3 } = {},
+): T {
+  manualSeed(seed)
   const network = new Segmenter({ ...SMALL, ...options })
   try {
     return scope(() => body(network))
@@ -154,20 +158,28 @@ test('dropout acts in the decoder alone, and in training alone', () => {
 const inBf16 = test.skipIf(!multipliesInBf16(readFileSync('/proc/cpuinfo', 'utf8')))
 
 inBf16('in bf16 logits and gradients are those of fp32 but for rounding, and logits are float32', () => {
-  withNetwork({ embedDim: 32, decoder: { dropout: 0 } }, network => {
-    const [images, factors] = [ops.randn([2, 3, 16, 16]), ops.randn([2, 3, 4, 4])]
-    const run = (precision: Precision): Tensor[] => {
-      for (const parameter of network.parameters().values()) parameter.grad = undefined
-      const logits = autocast({ precision }, () => network.forward(images))
-      expect(logits.dtype).toBe('float32')
-      backward(logits.mul(factors).sum())
-      return [logits, network.encoder.posEmbed.grad!, network.decoder.projClasses.grad!]
-    }
-    const [exact, low] = [run('fp32'), run('bf16')]
-    const length = (tensor: Tensor): number => Math.hypot(...tensor.toFloat32Array())
-    for (const [i, want] of exact.entries())
-      expect(length(low[i]!.sub(want)) / length(want)).toBeLessThan(i === 0 ? 0.02 : 0.12)
-  })
+  const length = (tensor: Tensor): number => Math.hypot(...tensor.toFloat32Array())
+  /** Relative errors of the logits and of two gradients, in a network of its own. */
+  const errors = (seed: number): number[] =>
+    withNetwork(
+      { embedDim: 32, decoder: { dropout: 0 } },
+      network => {
+        const [images, factors] = [ops.randn([2, 3, 16, 16]), ops.randn([2, 3, 4, 4])]
+        const run = (precision: Precision): Tensor[] => {
+          for (const parameter of network.parameters().values()) parameter.grad = undefined
+          const logits = autocast({ precision }, () => network.forward(images))
+          expect(logits.dtype).toBe('float32')
+          backward(logits.mul(factors).sum())
+          return [logits, network.encoder.posEmbed.grad!, network.decoder.projClasses.grad!]
+        }
+        const [exact, low] = [run('fp32'), run('bf16')]
+        return exact.map((want, i) => length(low[i]!.sub(want)) / length(want))
+      },
+      { seed },
+    )
+  const all = Array.from({ length: 9 }, (_, seed) => errors(seed))
+  for (const [i, bound] of [0.02, 0.12, 0.12].entries())
+    expect(all.map(one => one[i]!).sort((a, b) => a - b)[4]).toBeLessThan(bound) // the median: one in twenty is beyond
 })
 
 test('groups: each layer without decay and with; the encoder slower, its first layers slowest', () => {

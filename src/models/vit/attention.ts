@@ -70,24 +70,19 @@ export class Attention extends Module {
     const { heads } = this
     const qkv = norm === undefined ? this.qkv.forward(x) : normLinear(x, norm, this.qkv)
     const width = x.size(-1)
-    const part = (index: number): Tensor => qkv.narrow(2, index * width, width)
+    const part = (index: number, of = qkv): Tensor => of.narrow(2, index * width, width)
     const factors = withFactors ? { queries: part(0), keys: part(1), heads } : undefined
-    const isBare = !withWeights && read === undefined && !this.drop.active
-    if (isBare && !isRecording() && x.device === 'cpu') {
-      const [tokens, mean] = ops.attention(qkv, heads, meanRows) // no head's weights are ever whole
-      return {
-        tokens: this.proj.forward(tokens),
-        weights: undefined,
-        factors,
-        mean: meanRows === 0 ? undefined : mean,
-      }
+    if (!withWeights && read === undefined && !this.drop.active && x.device === 'cpu') {
+      const parts = ([of]: readonly Tensor[]): Heads => [part(0, of), part(1, of), part(2, of)]
+      const { tokens, mean } = attendWithoutWeights([qkv], parts, { heads, meanRows })
+      return { tokens: this.proj.forward(tokens), weights: undefined, factors, mean }
     }
     const made = packHeads(qkv, heads)
     const packed = withFactors ? made.clone() : made // its queries are scaled in place
-    const plain = this.drop.active || (isRecording() && (withWeights || x.device !== 'cpu'))
-    const { tokens, weights, mean } = plain
-      ? attend(packed, this.drop, { read, meanRows })
-      : attendHeads(packed, { read, meanRows })
+    const { tokens, weights, mean } =
+      this.drop.active || isRecording()
+        ? attend(packed, this.drop, { read, meanRows })
+        : attendHeads(packed, { read, meanRows })
     return {
       tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, heads))),
       weights: withWeights ? weights : undefined,
@@ -107,7 +102,7 @@ function packHeads(qkv: Tensor, heads: number): Tensor {
 }
 
 /** Tokens of all heads concatenated: [B*heads, N, d] -> [B, N, D]. */
-export function joinHeads(tokens: Tensor, heads: number): Tensor {
+function joinHeads(tokens: Tensor, heads: number): Tensor {
   const [length, d] = tokens.shape.slice(-2) as [number, number]
   return tokens
     .reshape(-1, heads, length, d)
@@ -115,8 +110,36 @@ export function joinHeads(tokens: Tensor, heads: number): Tensor {
     .reshape(-1, length, heads * d)
 }
 
-/** Queries [B*heads, n, d], keys and values [B*heads, N, d]. */
+/** Queries, keys and values. */
 export type Heads = readonly [Tensor, Tensor, Tensor]
+
+/**
+ * Attention on a CPU of which nothing is kept but q [B, N, D], k and v [B, M, D], which `partsOf` shows as they lie in `tensors`:
+ * no head's weights are ever whole, and backward computes them again. -> tokens [B, N, D], mean over the heads of the first
+ * rows, float32 [B, meanRows, M]
+ */
+export function attendWithoutWeights(
+  tensors: readonly Tensor[],
+  partsOf: (tensors: readonly Tensor[]) => Heads,
+  { heads, meanRows = 0 }: { heads: number; meanRows?: number },
+): { tokens: Tensor; mean: Tensor | undefined } {
+  const forward = (): readonly Tensor[] =>
+    ops.attention(...partsOf(tensors), heads, meanRows).slice(0, meanRows === 0 ? 1 : 2)
+  const derivative = (
+    [dTokens, dMean]: readonly (Tensor | undefined)[],
+    saved: readonly Tensor[],
+  ): readonly Tensor[] => {
+    const [q, k, v] = partsOf(saved)
+    const given = dTokens?.to({ dtype: q.dtype }) ?? ops.zerosLike(q)
+    const made = saved.map(tensor => ops.emptyLike(tensor))
+    ops.attentionBackward(given, dMean, q, k, v, heads, ...partsOf(made))
+    return made
+  }
+  const [tokens, mean] = isRecording()
+    ? differentiable('attention', tensors, () => ({ outputs: forward(), saved: tensors }), derivative)
+    : forward()
+  return { tokens: tokens!, mean }
+}
 
 /** Views of q, k and v. */
 function unpack(packed: Tensor): Heads {
@@ -151,72 +174,18 @@ export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
   return ops.softmaxOut(weights, -1, false, weights)
 }
 
-/** The same without drop and in place, or with a derivative by hand; `packed`'s q is scaled where it lies. */
+/** The same without drop and in place, unrecorded; `packed`'s q is scaled where it lies. */
 function attendHeads(packed: Tensor, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
   const [, batch, heads, length] = packed.shape as [number, number, number, number]
-  const weightsOf = (rows: Tensor): Tensor => rows.reshape(batch, heads, length, length)
-  const reader = (rows: Tensor, [scaled]: readonly Tensor[]): void =>
-    read?.({ weights: weightsOf(rows), queries: scaled!.select(0, 0), keys: scaled!.select(0, 1) })
-  if (isRecording()) {
-    const lean = attendLean([packed], ([all]) => unpack(all!), { read: reader, heads, meanRows })
-    return { ...lean, weights: undefined }
-  }
   const { tokens, rows } = attendInPlace(unpack(packed))
-  reader(rows, [packed])
-  const weights = weightsOf(rows)
+  const weights = rows.reshape(batch, heads, length, length)
+  read?.({ weights, queries: packed.select(0, 0), keys: packed.select(0, 1) })
   return { tokens, weights, mean: meanOf(weights, meanRows) }
 }
 
-/** Unrecorded attention -> tokens [B*heads, n, d], weights [B*heads, n, N]; q is scaled where it lies. */
-export function attendInPlace([q, k, v]: Heads): { tokens: Tensor; rows: Tensor } {
+/** Tokens [B*heads, n, d] and weights [B*heads, n, N] of `Heads` [B*heads, .., d]; q is scaled where it lies. */
+function attendInPlace([q, k, v]: Heads): { tokens: Tensor; rows: Tensor } {
   ops.mulScalar_(q, q.size(-1) ** -0.5)
   const rows = attentionRows(q, k) // the scores, overwritten by their softmax
   return { tokens: ops.bmm(rows, v), rows }
-}
-
-interface LeanOptions {
-  readonly read?: (rows: Tensor, parts: readonly Tensor[]) => void
-  /** For the mean over so many heads of the first rows. */
-  readonly heads?: number
-  readonly meanRows?: number
-}
-
-/**
- * Recorded attention with a derivative by hand: only q, k, v and the softmaxed rows [B*heads, n, N] are kept. `partsOf` shows
- * q, k and v as they lie in `parts`, which nothing else may read: q is scaled in place. -> tokens [B*heads, n, d]
- */
-export function attendLean(
-  parts: readonly Tensor[],
-  partsOf: (parts: readonly Tensor[]) => Heads,
-  { read, heads = 1, meanRows = 0 }: LeanOptions = {},
-): { tokens: Tensor; mean: Tensor | undefined } {
-  const byHead = (rows: Tensor): Tensor => rows.reshape(-1, heads, rows.size(1), rows.size(2))
-  const [tokens, mean] = differentiable(
-    'attention',
-    parts,
-    () => {
-      const scaled = parts.map(part => part.detach())
-      const { tokens, rows } = attendInPlace(partsOf(scaled))
-      read?.(rows, scaled)
-      const mean = meanOf(byHead(rows), meanRows)
-      return { outputs: mean === undefined ? [tokens] : [tokens, mean], saved: [...scaled, rows] }
-    },
-    ([dTokens, dMean], saved) => {
-      const [scaled, rows] = [saved.slice(0, -1), saved.at(-1)!]
-      const [q, k, v] = partsOf(scaled)
-      const gradient = dTokens ?? ops.zerosLike(q)
-      const dParts = scaled.map(part => ops.emptyLike(part))
-      const [dq, dk, dv] = partsOf(dParts)
-      ops.bmmOut(rows.transpose(1, 2), gradient, dv)
-      const dScores = ops.bmm(gradient, v.transpose(1, 2)) // [B*h, n, N]
-      if (dMean !== undefined)
-        ops.add_(byHead(dScores).narrow(2, 0, meanRows), dMean.unsqueeze(1), { alpha: 1 / heads })
-      ops.softmaxBackwardOut(dScores, rows, -1, q.dtype, dScores)
-      ops.bmmOut(dScores, k, dq)
-      ops.mulScalar_(dq, q.size(-1) ** -0.5)
-      ops.bmmOut(dScores.transpose(1, 2), q, dk)
-      return dParts
-    },
-  )
-  return { tokens: tokens!, mean }
 }

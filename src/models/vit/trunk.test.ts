@@ -107,7 +107,8 @@ describe('a visitor', () => {
       const got = values(logits.softmax(-1))
       for (const [i, value] of values(weights!).entries()) expect(got[i]).toBeCloseTo(value, 5)
       weights!.dispose()
-      expect(values(end)).toEqual(values(runBlocks(trunk, tokens())))
+      const unread = values(runBlocks(trunk, tokens())) // in an operator that keeps no weights
+      for (const [i, value] of values(end).entries()) expect(value).toBeCloseTo(unread[i]!, 5)
       backward(logits.select(-1, 0).sum())
       expect(
         values(trunk[2]!.attn.qkv.weight.grad!)

@@ -222,7 +222,7 @@ test('a reader sees the attention of every way to compute it, and can make it ag
       },
     }
     const { weights } = attention.forward(x, { ...options, withWeights: true }) // recorded, in plain operators
-    attention.forward(x, options) // recorded, derivative by hand
+    attention.forward(x, options) // recorded
     noGrad(() => attention.forward(x, options)) // in place
     for (const values of seen) {
       const got = tensor(values, [2, 2, 5, 5])
@@ -247,7 +247,8 @@ test('a visitor of a vision transformer sees every block, and changes nothing', 
     expect(seen).toEqual(
       [0, 1, 2].flatMap(i => [`attention ${i} 2,2,13,13`, `branch ${i} 2,13,12`, `output ${i} 2,13,12`]),
     )
-    expect(relative(visited!, network.tokens(images, [3])[0]!)).toBe(0)
+    // where nobody reads the weights, an operator that keeps none of them
+    expect(relative(visited!, network.tokens(images, [3])[0]!)).toBeLessThan(1e-6)
     network.dispose()
   })
 })
