@@ -40,7 +40,7 @@ const OpenBlas& openBlas() {
 }
 
 constexpr int64_t kAlone = 1 << 18;  // multiply-adds that are not worth a second thread; OpenBLAS's own bound
-constexpr int64_t kRegister = 48;    // parts are multiples of it: whole blocks of the kernels
+constexpr int64_t kRegister = 16;    // parts are multiples of it: whole blocks of the kernels
 
 // Rows or columns of a part, where `length` of them are divided.
 int64_t partOf(int64_t length, int64_t parts) {
