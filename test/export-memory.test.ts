@@ -4,6 +4,7 @@ import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { encodeLabelMap } from '../src/io/indexed-png.ts'
+import { THOROUGH } from './suite/thorough.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 const MASKS = 2000
@@ -11,10 +12,12 @@ const SIDE = 200
 /** Megabytes of JavaScript's memory: with 40 the command itself has hardly room, and collects all the time. */
 const HEAP = 64
 
-test.each([
+const FORMATS = [
   ['coco', 'masks.json', 70e6],
   ['cvat', 'masks.zip', 50e6],
-] as const)(
+] as const
+
+test.each(THOROUGH ? FORMATS : FORMATS.slice(0, 1))(
   '%s takes no more for thousands of masks than for one',
   { timeout: 300_000 },
   async (format, name, least) => {

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateDemo } from '../src/data/demo/index.ts'
+import { THOROUGH } from './suite/thorough.ts'
 import { runContents, TINY_DATA, tinyRun } from './tiny-run.ts'
 
 /** More for a long run: TAGMASK_FULL_DISKS=11 npx vitest run test/full-disk.test.ts */
-const MOMENTS = Number(process.env.TAGMASK_FULL_DISKS ?? 3)
+const MOMENTS = Number(process.env.TAGMASK_FULL_DISKS ?? (THOROUGH ? 3 : 1))
 const disk = await mkdtemp(join(tmpdir(), 'tagmask-disk-'))
 const mount = (options: string): boolean =>
   spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', disk]).status === 0

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateDemo } from '../src/data/demo/index.ts'
+import { THOROUGH } from './suite/thorough.ts'
 import { runContents, TINY_DATA, tinyRun } from './tiny-run.ts'
 
 /** More for a long run: TAGMASK_KILLS=70 npx vitest run test/kills.test.ts */
-const KILLS = Number(process.env.TAGMASK_KILLS ?? 6)
+const KILLS = Number(process.env.TAGMASK_KILLS ?? (THOROUGH ? 6 : 2))
 let folder: string
 
 beforeAll(async () => {

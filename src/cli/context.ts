@@ -9,7 +9,7 @@ export interface CliContext extends CommandContext {
   /** Lines for a person. */
   readonly log: Log
   /** The log that the flags ask for, from here on also for what Ctrl-C says; begins the profile that they ask for. */
-  openLog(flags: OutputFlags): Log
+  openLog(flags: { readonly [Flag in keyof OutputFlags]: OutputFlags[Flag] | undefined }): Log
   /** Asks on the terminal, y or N; undefined where there is none. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined
   /** The command that `launch` starts, and its arguments. */

@@ -13,12 +13,17 @@ export function checkThreads(count: number, { source, field }: { source: string;
   throw refused(source, { found: String(count), ...(field !== undefined && { field }) })
 }
 
-/** TAGMASK_THREADS if set, else the number of processors. Throws InputError for another value. */
-export function defaultThreads(): number {
+/** TAGMASK_THREADS, if set. Throws InputError for what is no count. */
+export function givenThreads(): number | undefined {
   const given = process.env.TAGMASK_THREADS?.trim()
-  if (given === undefined || given === '') return availableParallelism()
+  if (given === undefined || given === '') return undefined
   if (!/^\d+$/.test(given)) throw refused('TAGMASK_THREADS', { found: `'${given}'` })
   return checkThreads(Number(given), { source: 'TAGMASK_THREADS' })
+}
+
+/** As given, else the number of processors. */
+export function defaultThreads(): number {
+  return givenThreads() ?? availableParallelism()
 }
 
 function refused(source: string, { found, field }: { found: string; field?: string }): InputError {

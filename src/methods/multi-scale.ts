@@ -19,14 +19,12 @@ export interface FlipOption {
   readonly flip?: boolean
 }
 
-export type ImageCamOptions = CamTarget & FlipOption
-
 interface Stretch {
   /** From the sum over views [K, H, W] to [0, 1]; minMax. */
   readonly stretch?: (maps: Tensor) => Tensor
 }
 
-export type MultiScaleOptions = ImageCamOptions & Stretch
+export type MultiScaleOptions = CamTarget & FlipOption & Stretch
 
 /**
  * CAMs [K, H, W] in [0, 1] of the given classes. `viewCams` maps [B, 3, H, W] to [B, C, h, w]; its CAMs are resized

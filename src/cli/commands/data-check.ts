@@ -82,7 +82,7 @@ Examples:
     const root = dir ?? ofRecipe?.root ?? undefined
     if (root === undefined)
       throw new InputError('DIR', 'is not given', { expected: 'give the folder of the data set' })
-    const log = this.openLog({ quiet: json, ...(profile !== undefined && { profile }) })
+    const log = this.openLog({ quiet: json, profile })
     const result = await checkData(resolve(root), {
       layout: layout ?? ofRecipe?.layout,
       tags: tags ?? ofRecipe?.tags ?? 'auto',

@@ -7,10 +7,11 @@ import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import type { CliContext } from '../context.ts'
+import { type OutputFlags, profileFlag } from '../run-flags.ts'
 
 const optionalNumber = { kind: 'parsed', parse: numberParser, optional: true, placeholder: 'N' } as const
 
-interface DemoFlags {
+interface DemoFlags extends Pick<OutputFlags, 'profile'> {
   readonly out: string
   readonly images?: number
   readonly val?: number
@@ -41,13 +42,15 @@ Examples:
       val: { ...optionalNumber, brief: 'Images in val; default 100' },
       size: { ...optionalNumber, brief: 'Width and height, pixels; default 96' },
       seed: { ...optionalNumber, brief: 'Seed of the images; default 7' },
+      ...profileFlag,
     },
   },
-  async func({ out, images = 1000, val = 100, size = 96, seed = 7 }) {
+  async func({ out, images = 1000, val = 100, size = 96, seed = 7, profile }) {
+    const log = this.openLog({ profile })
     checkNumbers({ images, val, seed })
     const root = resolve(out)
     await refuseOther(root, out)
-    const progress = this.log.progress({ title: 'demo data', total: images + val })
+    const progress = log.progress({ title: 'demo data', total: images + val })
     const set = await generateDemo(root, {
       images,
       valImages: val,
@@ -57,7 +60,7 @@ Examples:
     })
     if (set.made) progress.finish()
     else progress.drop()
-    this.log.info(
+    log.info(
       `${fromHere(root)}: ${count(set.images, 'image')} of ${set.classes.join(', ')}${set.made ? '' : ', there already'}`,
     )
   },

@@ -5,9 +5,9 @@ import { collectTags, writeTags } from '../../data/tags/plain-tags.ts'
 import { count } from '../../io/count.ts'
 import { fromHere } from '../../pipeline/run/run-folder.ts'
 import type { CliContext } from '../context.ts'
-import { tagsFlag, tagsOfFlag } from '../run-flags.ts'
+import { type OutputFlags, profileFlag, tagsFlag, tagsOfFlag } from '../run-flags.ts'
 
-interface TagsFlags {
+interface TagsFlags extends Pick<OutputFlags, 'profile'> {
   readonly out: string
   readonly tags?: string
   readonly split?: string
@@ -42,23 +42,25 @@ Examples:
         placeholder: 'NAME',
         brief: 'Only images of this split; default: all of them',
       },
+      ...profileFlag,
     },
     positional: {
       kind: 'tuple',
       parameters: [{ parse: value => value, placeholder: 'DIR', brief: 'Folder of the data set' }],
     },
   },
-  async func({ out, tags: source, split }, root) {
+  async func({ out, tags: source, split, profile }, root) {
+    const log = this.openLog({ profile })
     const found = await collectTags(root, {
       ...(split !== undefined && { split }),
       ...(source !== undefined && { tags: tagsOfFlag(source) }),
     })
-    for (const note of found.notes) this.log.info(note)
-    for (const warning of found.warnings) this.log.warn(warning)
+    for (const note of found.notes) log.info(note)
+    for (const warning of found.warnings) log.warn(warning)
     const file = resolve(out)
     await writeTags(file, found.rows)
     const tagged = found.rows.filter(row => row.tags.length > 0).length
-    this.log.tell(
+    log.tell(
       `${fromHere(file)}: ${count(found.rows.length, 'image')}, ${tagged.toLocaleString('en')} with tags of ${count(found.classes.length, 'class')}`,
       { file, images: found.rows.length, tagged, classes: found.classes },
     )

@@ -1,8 +1,9 @@
 /** @file `tagmask doctor`: libtorch, BLAS, threads and GPU in use, and what to fix. */
 import { buildCommand, type Command } from '@stricli/core'
 import type { CliContext } from '../context.ts'
+import { type OutputFlags, profileFlag } from '../run-flags.ts'
 
-export const doctor: Command<CliContext> = buildCommand<Readonly<Record<never, never>>, [], CliContext>({
+export const doctor: Command<CliContext> = buildCommand<Pick<OutputFlags, 'profile'>, [], CliContext>({
   docs: {
     brief: 'Show libtorch, BLAS, threads and GPU in use, and why',
     fullDescription: `Measures a matrix product and says what slows this machine down and how to fix it.
@@ -10,8 +11,9 @@ export const doctor: Command<CliContext> = buildCommand<Readonly<Record<never, n
 Examples:
   tagmask doctor`,
   },
-  parameters: {},
-  async func() {
+  parameters: { flags: profileFlag },
+  async func({ profile }) {
+    this.openLog({ profile })
     const { doctorReport } = await import('../../torch/doctor.ts')
     this.process.stdout.write(`${await doctorReport()}\n`)
   },

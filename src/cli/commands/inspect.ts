@@ -4,9 +4,9 @@ import { inspectTarget } from '../../pipeline/inspect/inspect.ts'
 import { inspectionText } from '../../pipeline/inspect/inspection-text.ts'
 import type { CliContext } from '../context.ts'
 import { proposeRecipesAndRuns } from '../proposals.ts'
-import { type RunFlags, runsFlag, setFlag } from '../run-flags.ts'
+import { type OutputFlags, profileFlag, type RunFlags, runsFlag, setFlag } from '../run-flags.ts'
 
-interface InspectFlags extends Pick<RunFlags, 'set' | 'runs'> {
+interface InspectFlags extends Pick<RunFlags, 'set' | 'runs'>, Pick<OutputFlags, 'profile'> {
   readonly size?: number
   readonly classes?: number
   readonly names?: boolean
@@ -39,6 +39,7 @@ Examples:
         brief: 'Also each tensor: name, type, shape',
       },
       ...runsFlag,
+      ...profileFlag,
     },
     positional: {
       kind: 'tuple',
@@ -52,13 +53,14 @@ Examples:
       ],
     },
   },
-  async func({ size, classes, set, names = false, runs }, target) {
+  async func({ size, classes, set, names = false, runs, profile }, target) {
+    const log = this.openLog({ profile })
     const inspection = await inspectTarget(target, {
       side: size,
       numClasses: classes,
       ...(set !== undefined && { set }),
       runs,
-      log: this.log,
+      log,
     })
     this.process.stdout.write(`${inspectionText(inspection, { names })}\n`)
   },

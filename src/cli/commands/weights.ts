@@ -11,6 +11,7 @@ import { presentWeights } from '../../pipeline/weights/weight-cache.ts'
 import { listWeights, weightsText } from '../../pipeline/weights/weight-list.ts'
 import type { CliContext } from '../context.ts'
 import { proposeWeights } from '../proposals.ts'
+import { type OutputFlags, profileFlag } from '../run-flags.ts'
 
 const json = {
   json: { kind: 'boolean', optional: true, withNegated: false, brief: 'As JSON, for programs' },
@@ -34,7 +35,7 @@ Examples:
   },
 })
 
-const fetchCommand = buildCommand<Readonly<Record<never, never>>, string[], CliContext>({
+const fetchCommand = buildCommand<Pick<OutputFlags, 'profile'>, string[], CliContext>({
   docs: {
     brief: 'Fetch named weights into the cache, as a run would',
     fullDescription: `Resumes a download that was stopped, compares the published checksum, and says what to do by hand without a network. The cache is
@@ -45,6 +46,7 @@ Examples:
   TAGMASK_CACHE=/mnt/weights tagmask weights fetch deit-s mit-b1`,
   },
   parameters: {
+    flags: profileFlag,
     positional: {
       kind: 'array',
       minimum: 1,
@@ -56,16 +58,21 @@ Examples:
       },
     },
   },
-  async func(_, ...names) {
+  async func({ profile }, ...names) {
+    const log = this.openLog({ profile })
     const weights = names.map(known)
     for (const weight of weights) {
-      const path = await fetchNamed(weight, { log: this.log, signal: this.signal })
-      this.log.tell(`${weight.name}: ${path}`, { name: weight.name, file: path })
+      const path = await fetchNamed(weight, { log, signal: this.signal })
+      log.tell(`${weight.name}: ${path}`, { name: weight.name, file: path })
     }
   },
 })
 
-const inspect = buildCommand<{ readonly names?: boolean }, [string], CliContext>({
+interface InspectFlags extends Pick<OutputFlags, 'profile'> {
+  readonly names?: boolean
+}
+
+const inspect = buildCommand<InspectFlags, [string], CliContext>({
   docs: {
     brief: 'What a file of weights is: network, method, classes, patches, normalisation',
     fullDescription: `By its names and shapes: .safetensors, .pth, .pt, .bin, .npz, or the *.index.json of several files. Says which recipe keys fit it, how
@@ -83,6 +90,7 @@ Examples:
         withNegated: false,
         brief: 'Also each tensor: name, type, shape',
       },
+      ...profileFlag,
     },
     positional: {
       kind: 'tuple',
@@ -91,12 +99,13 @@ Examples:
       ],
     },
   },
-  async func({ names = false }, file) {
+  async func({ names = false, profile }, file) {
+    this.openLog({ profile })
     this.process.stdout.write(`${inspectionText(await inspectWeights(presentWeights(file)), { names })}\n`)
   },
 })
 
-interface ConvertFlags {
+interface ConvertFlags extends Pick<OutputFlags, 'profile'> {
   readonly 'keep-names'?: boolean
   readonly generation?: string
 }
@@ -128,6 +137,7 @@ Examples:
         placeholder: 'GENERATION',
         brief: 'Where names fit several: v2 or v3 of a WeakTr',
       },
+      ...profileFlag,
     },
     positional: {
       kind: 'tuple',
@@ -137,8 +147,9 @@ Examples:
       ],
     },
   },
-  async func({ 'keep-names': keepNames = false, generation }, input, output) {
-    await convertWeights(presentWeights(input), output, { keepNames, generation, log: this.log })
+  async func({ 'keep-names': keepNames = false, generation, profile }, input, output) {
+    const log = this.openLog({ profile })
+    await convertWeights(presentWeights(input), output, { keepNames, generation, log })
   },
 })
 

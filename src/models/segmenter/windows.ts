@@ -32,9 +32,9 @@ export function windowScores(
 ): WindowScores {
   return noGrad(() =>
     scope(() => {
-      const [{ device }] = views as [Tensor]
-      const shape = [views[0]!.size(0), network.decoder.clsEmb.size(1), height, width]
-      const zeros = (): Tensor => ops.zeros(shape, { device })
+      const [first] = views as [Tensor]
+      const shape = [first.size(0), network.decoder.clsEmb.size(1), height, width]
+      const zeros = (): Tensor => ops.zeros(shape, { device: first.device })
       const sums = { last: zeros(), early: withEarly ? zeros() : undefined }
       for (const view of views) {
         scope(() => {
@@ -103,7 +103,9 @@ function slidingLogits(
     const windows = windowAnchors(height, { window: tall, stride }).flatMap(top =>
       windowAnchors(width, { window: wide, stride }).map(left => ({ top, left })),
     )
-    for (const some of chunks(windows, Math.floor(TOGETHER / (batch * tall * wide)))) {
+    const step = Math.max(1, Math.floor(TOGETHER / (batch * tall * wide)))
+    for (let first = 0; first < windows.length; first += step) {
+      const some = windows.slice(first, first + step)
       scope(() => {
         const cut = (tensor: Tensor, { top, left }: { top: number; left: number }): Tensor =>
           tensor.narrow(2, top, tall).narrow(3, left, wide)
@@ -134,12 +136,4 @@ function viewScores(
       .add(scores.narrow(0, batch, batch).flip(-1))
       .div(2)
   })
-}
-
-/** Runs of `length` items, at least one. */
-function chunks<T>(items: readonly T[], length: number): T[][] {
-  const step = Math.max(1, length)
-  return Array.from({ length: Math.ceil(items.length / step) }, (_, i) =>
-    items.slice(i * step, (i + 1) * step),
-  )
 }

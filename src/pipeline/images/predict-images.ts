@@ -42,8 +42,15 @@ export interface PredictOptions
 
 /** The options of a recipe: its section `predict`, its device, its limits. */
 export function lookOf(recipe: Recipe): Omit<PredictOptions, 'ways' | 'onBadImage' | 'log'> {
-  const { predict, data, threads, device, precision, memory, strict } = recipe
-  const workers = data.workers
+  const {
+    predict,
+    data: { workers },
+    threads,
+    device,
+    precision,
+    memory,
+    strict,
+  } = recipe
   return { ...predict, ...shownTo(recipe), workers, threads, device, precision, memory, strict }
 }
 

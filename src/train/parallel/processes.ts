@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { InputError, TagmaskError } from '../../errors.ts'
 import { setupCommand } from '../../io/package-root.ts'
 import { textOf } from '../../io/printable.ts'
+import { givenThreads } from '../../io/thread-count.ts'
 import {
   CollectiveError,
   distributedBackends,
@@ -58,7 +59,7 @@ export class Processes {
   /** The processors of this machine, divided among its processes until the returned function is called; `given` threads stay. */
   divideThreads(given: number | null): () => void {
     const all = threads()
-    if (given !== null || process.env.TAGMASK_THREADS?.trim() || this.#localSize === 1) return () => undefined
+    if ((given ?? givenThreads()) !== undefined || this.#localSize === 1) return () => undefined
     setThreads(Math.max(1, Math.floor(all / this.#localSize)))
     return () => setThreads(all)
   }
