@@ -34,7 +34,7 @@ export const afa = defineMethod({
   },
   camViews: () => ({ scales: [1] }), // it resizes the image itself, as published
   encoder: afaEncoderShape,
-  mapsMemory: ({ model }, look) => afaMemory(model, look),
+  mapsMemory: ({ model }, look) => afaMemory(model, look, { head: false }),
   labels: true,
   recognise: recogniseAfa,
   async build({ model, train, maps, normalise }, { numClasses }) {
