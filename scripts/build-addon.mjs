@@ -62,7 +62,7 @@ export function buildTorchAddon(folders, libtorch, addon) {
       ...(libtorch.path === '/usr' ? ['TAGMASK_OPENBLAS'] : []),
     ].join(' '),
   }
-  say(`building the addon for libtorch ${version} (${libtorch.path}); about a minute on two cores, once`)
+  say(`building the addon for libtorch ${version} (${libtorch.path}); about half a minute on two cores, once`)
   buildAddon(folders, 'torch', addon, variables)
 }
 

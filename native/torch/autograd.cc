@@ -19,13 +19,6 @@ using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
 
-std::vector<at::Tensor> tensorsOf(const Napi::Value& value) {
-  std::vector<at::Tensor> out;
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) out.push_back(unwrap(array.Get(i)));
-  return out;
-}
-
 // A node whose derivative is a JavaScript function of (gradients of outputs, saved tensors).
 struct JsFunction : public Node {
   std::string label;

@@ -15,13 +15,6 @@ std::shared_ptr<ProcessGroup> groupOf(const Napi::Value& value) {
   return *value.As<Napi::External<std::shared_ptr<ProcessGroup>>>().Data();
 }
 
-std::vector<at::Tensor> tensorsOf(const Napi::Value& value) {
-  std::vector<at::Tensor> out;
-  const auto array = value.As<Napi::Array>();
-  for (uint32_t i = 0; i < array.Length(); ++i) out.push_back(unwrap(array.Get(i)));
-  return out;
-}
-
 // Runs `work` off the main thread, then `finish` on it, whose value the promise has.
 class Waiting : public Napi::AsyncWorker {
  public:

@@ -65,7 +65,7 @@ struct Call : public at::ObserverContext {
 };
 thread_local Call* innermost = nullptr;
 thread_local uint32_t threadNumber = 0;
-uint32_t threads = 0;
+uint32_t threadsSeen = 0;
 
 // [.., n, k] x [.., k, m]: 2 n k m for each matrix; operands by their place among the arguments.
 double productFlops(const c10::ArrayRef<const c10::IValue>& inputs, size_t a, size_t b) {
@@ -150,7 +150,7 @@ void end(const at::RecordFunction& function, at::ObserverContext* context) {
   if (call->flops < 0) call->flops = convolutionFlops(function, -call->flops);
   std::lock_guard<std::mutex> guard(lock);
   if (!running) return;
-  if (threadNumber == 0) threadNumber = ++threads;
+  if (threadNumber == 0) threadNumber = ++threadsSeen;
   const uint32_t number = numberOf(call->name);
   auto& total = totals[number];
   total.calls++;

@@ -139,6 +139,13 @@ bool isHandle(const Napi::Value& value) {
   return handle != nullptr && handle->magic == kHandleMagic;
 }
 
+std::vector<at::Tensor> tensorsOf(const Napi::Value& value) {
+  std::vector<at::Tensor> out;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); ++i) out.push_back(unwrap(array.Get(i)));
+  return out;
+}
+
 void disposeHandle(const Napi::Value& value) {
   if (isHandle(value)) release(value.As<Napi::External<Handle>>().Data());
 }

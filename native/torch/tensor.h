@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 namespace tagmask {
 
@@ -22,6 +23,7 @@ Napi::Value wrap(Napi::Env env, at::Tensor tensor);
 
 // The tensor behind a JavaScript handle; throws a JavaScript error for anything else or a disposed one.
 const at::Tensor& unwrap(const Napi::Value& value);
+std::vector<at::Tensor> tensorsOf(const Napi::Value& value);  // of an array of handles
 bool isHandle(const Napi::Value& value);
 void disposeHandle(const Napi::Value& value);  // anything but a handle is left alone
 

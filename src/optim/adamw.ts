@@ -14,6 +14,8 @@ export function adamw(
   return optimiser(groups, {
     kinds: ['exp_avg', 'exp_avg_sq'],
     update({ parameters, gradients, averages: [mean, square] }, { group: { weightDecay }, lr, steps }) {
+      if (parameters.every(({ device }) => device === 'cpu'))
+        return ops.adamw_(parameters, gradients, mean!, square!, lr, beta1, beta2, eps, weightDecay, steps)
       if (weightDecay !== 0) ops.foreachMulScalar_(parameters, 1 - lr * weightDecay)
       ops.foreachMulScalar_(mean!, beta1)
       ops.foreachAdd_(mean!, gradients, { alpha: 1 - beta1 })

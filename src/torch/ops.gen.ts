@@ -1045,6 +1045,12 @@ export function convolutionBackward(gradOutput: Tensor, input: Tensor, weight: T
   return callTensors(convolutionBackwardOp, [gradOutput, input, weight, biasSizes, stride, padding, dilation, transposed, outputPadding, groups, outputMask]) as [Tensor, Tensor, Tensor]
 }
 
+const adamw_Op = operator('tagmask::adamw_', '')
+/** tagmask::adamw_(Tensor(a!)[] parameters, Tensor[] gradients, Tensor(b!)[] means, Tensor(c!)[] squares, float lr, float beta1, float beta2, float eps, float weight_decay, int t) -> () */
+export function adamw_(parameters: readonly Tensor[], gradients: readonly Tensor[], means: readonly Tensor[], squares: readonly Tensor[], lr: number, beta1: number, beta2: number, eps: number, weightDecay: number, t: number): void {
+  callNothing(adamw_Op, [parameters, gradients, means, squares, lr, beta1, beta2, eps, weightDecay, t])
+}
+
 const attentionOp = operator('tagmask::attention', '')
 /** tagmask::attention(Tensor q, Tensor k, Tensor v, int heads, int mean_rows) -> (Tensor, Tensor) */
 export function attention(q: Tensor, k: Tensor, v: Tensor, heads: number, meanRows: number): [Tensor, Tensor] {

@@ -1,0 +1,11 @@
+// Compiled as one: libtorch's headers take most of the time of each file.
+#include "process-group.cc"
+#include "distributed.cc"
+#include "autograd.cc"
+#include "tensor.cc"
+#include "dispatch.cc"
+#include "runtime.cc"
+#include "profile.cc"
+#include "allocator.cc"
+#include "environment.cc"
+#include "addon.cc"
