@@ -8,6 +8,11 @@
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
 #include <torch/library.h>
+#if __has_include(<torch/version.h>)
+#include <torch/version.h>
+#else
+#include <torch/csrc/api/include/torch/version.h>
+#endif
 
 #include <algorithm>
 #include <cstdint>
@@ -108,14 +113,22 @@ at::Tensor& bmmOut(const at::Tensor& a, const at::Tensor& b, at::Tensor& out) {
   return takes && multiply(a, b, out.data_ptr<float>()) ? out : at::cpu::bmm_outf(a, b, out);
 }
 
+#if TORCH_VERSION_MAJOR < 2
+namespace Warnings = c10::Warning;
 class Silent : public c10::WarningHandler {
   void process(const c10::SourceLocation&, const std::string&, bool) override {}
 };
+#else
+namespace Warnings = c10::WarningUtils;
+class Silent : public c10::WarningHandler {
+  void process(const c10::Warning&) override {}
+};
+#endif
 
 // libtorch warns of a kernel that takes another's place.
 const auto registered = [] {
   Silent silent;
-  c10::Warning::WarningHandlerGuard guard(&silent);
+  Warnings::WarningHandlerGuard guard(&silent);
   auto library = std::make_unique<torch::Library>(torch::Library::IMPL, "aten", c10::DispatchKey::CPU, __FILE__, __LINE__);
   if (openBlas().divides) {
     library->impl("bmm", bmm);
