@@ -79,6 +79,8 @@ void adamw(at::TensorList parameters, at::TensorList gradients, at::TensorList m
   if (parameters.empty()) return;
   if (parameters[0].scalar_type() == at::kDouble) updateAll<double>(parameters, dense, means, squares, rates);
   else updateAll<float>(parameters, dense, means, squares, rates);
+  for (const auto& list : {parameters, means, squares})
+    for (const at::Tensor& written : list) written.unsafeGetTensorImpl()->bump_version();  // for whoever has saved it
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ inline Vector load(const float* from) { return *reinterpret_cast<const Vector*>(
 inline void store(float* to, Vector value) { *reinterpret_cast<Vector*>(to) = value; }
 
 // e^x for x <= 0, to 2 units in the last place; NaN stays NaN. Cephes, expf.
-inline Vector expOf(Vector x) {
-  x = x < -87.0f ? Vector{} - 87.0f : x;
+inline Vector expOf(const Vector given) {
+  const Vector x = given < -87.0f ? Vector{} - 87.0f : given;
   const Vector shifted = x * 1.44269504f + 12582912.0f;  // the whole part in its last bits
   const Vector whole = shifted - 12582912.0f;
   const Vector r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
@@ -23,7 +23,8 @@ inline Vector expOf(Vector x) {
   y = y * r + 1.6666665459e-1f;
   y = y * r + 5.0000001201e-1f;
   y = y * r * r + r + 1.0f;
-  return reinterpret_cast<Vector>(reinterpret_cast<Bits>(y) + (reinterpret_cast<Bits>(shifted) << 23));
+  const auto made = reinterpret_cast<Vector>(reinterpret_cast<Bits>(y) + (reinterpret_cast<Bits>(shifted) << 23));
+  return given == given ? made : given;  // the bits of a NaN are anything
 }
 
 // What products multiply: floats, or pairs of bfloat16 that follow one another along the sum.

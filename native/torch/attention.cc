@@ -205,7 +205,9 @@ at::Tensor byHead(const at::Tensor& rows, const Problem& at) {
   return rows.reshape({rows.size(0), rows.size(1), static_cast<int64_t>(at.heads), static_cast<int64_t>(at.d)}).transpose(1, 2);
 }
 
-at::Tensor joined(const at::Tensor& heads) { return heads.transpose(1, 2).reshape({heads.size(0), heads.size(2), -1}); }
+at::Tensor joined(const at::Tensor& heads) {
+  return heads.transpose(1, 2).reshape({heads.size(0), heads.size(2), heads.size(1) * heads.size(3)});
+}
 
 at::Tensor weightsOf(const Heads& of) {
   const at::Tensor queries = byHead(of.queries, of.problem) / std::sqrt(static_cast<double>(of.problem.d));
@@ -283,6 +285,7 @@ void attentionBackward(const at::Tensor& dTokens, const c10::optional<at::Tensor
   if (!hasKernel(of)) derivePlain(of, gradients, mean, dq, dk, dv);
   else if (type == at::kFloat) derive(kernelOf<float>(), of, gradients, mean, dq, dk, dv);
   else derive(kernelOf<c10::BFloat16>(), of, gradients, mean, dq, dk, dv);
+  for (const auto* made : {&dq, &dk, &dv}) made->unsafeGetTensorImpl()->bump_version();  // for whoever has saved it
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 import { cwd } from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
+import { InputError } from '../errors.ts'
 import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
 import { splitLaunch } from './commands/launch.ts'
@@ -55,8 +56,16 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
       return EXIT.done
     }
     await run(app, own, context)
-    if (profile !== undefined) stderr.write(`\n${await profile.finish()}`)
-    return finalExitCode(context.process.exitCode)
+    const ended = finalExitCode(context.process.exitCode)
+    if (profile === undefined) return ended
+    try {
+      stderr.write(`\n${await profile.finish()}`)
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error
+      stderr.write(`error: ${error.message}\n`)
+      return ended === EXIT.done ? EXIT.input : ended
+    }
+    return ended
   } finally {
     dispose()
   }

@@ -1,5 +1,5 @@
 /** @file AdamW (Loshchilov and Hutter 2019), step for step as torch.optim.AdamW. */
-import { ops } from '../torch/index.ts'
+import { ops, type Tensor } from '../torch/index.ts'
 import { type Optimiser, optimiser, type ParameterGroup } from './optimiser.ts'
 
 export interface AdamWOptions {
@@ -14,7 +14,7 @@ export function adamw(
   return optimiser(groups, {
     kinds: ['exp_avg', 'exp_avg_sq'],
     update({ parameters, gradients, averages: [mean, square] }, { group: { weightDecay }, lr, steps }) {
-      if (parameters.every(({ device }) => device === 'cpu'))
+      if (areDense([parameters, gradients, mean!, square!]))
         return ops.adamw_(parameters, gradients, mean!, square!, lr, beta1, beta2, eps, weightDecay, steps)
       if (weightDecay !== 0) ops.foreachMulScalar_(parameters, 1 - lr * weightDecay)
       ops.foreachMulScalar_(mean!, beta1)
@@ -27,4 +27,13 @@ export function adamw(
       ops.foreachAddcdiv_(parameters, mean!, denominators, { value: -lr / (1 - beta1 ** steps) })
     },
   })
+}
+
+/** Whether all are of one type, float32 or float64, on the CPU and, but for gradients, without gaps: what adamw_ takes. */
+function areDense(lists: readonly (readonly Tensor[])[]): boolean {
+  const type = lists[0]?.[0]?.dtype
+  if (type !== 'float32' && type !== 'float64') return false
+  return lists.every((list, i) =>
+    list.every(one => one.dtype === type && one.device === 'cpu' && (i === 1 || one.isContiguous)),
+  )
 }

@@ -123,10 +123,10 @@ export function optimiser(groups: readonly ParameterGroup[], { kinds, update }: 
       forget()
       steps = taken
       for (const [key, data] of tensors) {
-        const device = parameters.get(parameterOf(key))?.device
+        const { device, dtype } = parameters.get(parameterOf(key))!
         averages.set(
           key,
-          scope(() => keep(fromData(data).to({ device }))),
+          scope(() => keep(fromData(data).to({ device, dtype }))),
         )
       }
     },

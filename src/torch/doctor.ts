@@ -1,7 +1,7 @@
 /** @file `tagmask doctor`: libtorch, BLAS, threads and GPU in use, their speed, and what to fix. */
 import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { relative } from 'node:path'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot, setupCommand } from '../io/package-root.ts'
 import { measureProducts, type Speed } from './measure.ts'
@@ -22,7 +22,7 @@ export async function doctorReport(): Promise<string> {
     'Processor',
     `  ${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
     'libtorch',
-    `  ${description.version} (${used!.source}), ${relative(packageRoot(), used!.addon) || used!.addon}`,
+    `  ${description.version} (${used!.source}), ${resolve(packageRoot(), used!.addon)}`,
     '  why: LIBTORCH first, then the torch of python3, then the system; TAGMASK_LIBTORCH=VERSION picks another',
     'BLAS and threads',
     ...description.libraries.map(path => `  ${path}`),

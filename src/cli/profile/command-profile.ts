@@ -1,8 +1,8 @@
 /** @file `--profile FILE`: records a command; at its end a table for the terminal and a trace in FILE. */
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InputError } from '../../errors.ts'
-import { writeFileAtomic } from '../../io/atomic.ts'
+import { explainWriteError, writeFileAtomic } from '../../io/atomic.ts'
 import { startProfile, stopProfile } from '../../io/profile.ts'
 import { chromeTrace } from './chrome-trace.ts'
 import { profileText } from './profile-text.ts'
@@ -12,10 +12,18 @@ export interface CommandProfile {
   finish(): Promise<string>
 }
 
-/** Throws InputError where `file` exists. */
+/** Makes `file`, empty, so that nothing else takes the name meanwhile. Throws InputError where it exists, or cannot be made. */
 export function profileCommand(file: string): CommandProfile {
-  if (existsSync(file))
-    throw new InputError(file, 'exists', { field: '--profile', expected: 'give a file that does not exist' })
+  if (file === '' || existsSync(file))
+    throw new InputError(file === '' ? '--profile' : file, file === '' ? 'is empty' : 'exists', {
+      ...(file !== '' && { field: '--profile' }),
+      expected: 'give a file that does not exist',
+    })
+  try {
+    closeSync(openSync(file, 'wx'))
+  } catch (error) {
+    throw explainWriteError(file, error)
+  }
   startProfile()
   return {
     async finish() {

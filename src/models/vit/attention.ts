@@ -131,7 +131,7 @@ export function attendWithoutWeights(
   ): readonly Tensor[] => {
     const [q, k, v] = partsOf(saved)
     const given = dTokens?.to({ dtype: q.dtype }) ?? ops.zerosLike(q)
-    const made = saved.map(tensor => ops.emptyLike(tensor))
+    const made = saved.map(({ shape, dtype }) => ops.empty([...shape], { dtype }))
     ops.attentionBackward(given, dMean, q, k, v, heads, ...partsOf(made))
     return made
   }
