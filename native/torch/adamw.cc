@@ -1,4 +1,4 @@
-// tagmask::adamw_: a step of AdamW over all parameters of a group at once, each number read and written once. In libtorch's
+// tagmask::adamw_: a step of AdamW over several parameters at once, each number read and written once. In libtorch's
 // operators it is nine passes over each of them, and as many calls.
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
@@ -22,6 +22,7 @@ struct Rates {
 #define TAGMASK_CLONES
 #endif
 
+// No template: those have no clones.
 #define TAGMASK_UPDATE(T)                                                                                              \
   TAGMASK_CLONES void update(T* __restrict p, const T* __restrict g, T* __restrict m, T* __restrict v, int64_t count,  \
                              const Rates& rates) {                                                                     \
@@ -45,7 +46,6 @@ void updateAll(const at::TensorList& parameters, const std::vector<at::Tensor>& 
                const at::TensorList& squares, const Rates& rates) {
   std::vector<int64_t> ends;
   for (const at::Tensor& parameter : parameters) ends.push_back((ends.empty() ? 0 : ends.back()) + parameter.numel());
-  if (ends.empty()) return;
   at::parallel_for(0, ends.back(), 1 << 15, [&](int64_t begin, int64_t end) {
     size_t i = std::upper_bound(ends.begin(), ends.end(), begin) - ends.begin();
     for (int64_t at = begin; at < end; at = ends[i++]) {

@@ -6,11 +6,6 @@
 #include <malloc.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
-#if __has_include(<torch/version.h>)
-#include <torch/version.h>
-#else
-#include <torch/csrc/api/include/torch/version.h>
-#endif
 
 #include <algorithm>
 #include <cstdlib>
@@ -23,6 +18,7 @@
 #include <utility>
 
 #include "tensor.h"
+#include "torch-version.h"
 
 namespace tagmask {
 namespace {

@@ -5,6 +5,7 @@ namespace TAGMASK_SET {
 
 constexpr size_t kWidth = TAGMASK_WIDTH, kRows = TAGMASK_ROWS, kPanel = 2 * kWidth;  // columns of a product at once
 constexpr size_t panels(size_t columns) { return (columns + kPanel - 1) / kPanel * kPanel; }  // filled up
+constexpr size_t wholeBlocks(size_t rows) { return (rows + kRows - 1) / kRows * kRows; }
 using Vector = float __attribute__((vector_size(4 * TAGMASK_WIDTH), aligned(4), may_alias));
 using Bits = int32_t __attribute__((vector_size(4 * TAGMASK_WIDTH)));
 
@@ -76,6 +77,12 @@ void product(Left<Item> a, const Item* b, size_t bStride, size_t depth, float* t
   }
 }
 
+inline float sumOf(Vector values) {
+  float sum = 0;
+  for (size_t lane = 0; lane < kWidth; lane++) sum += values[lane];
+  return sum;
+}
+
 // Scores [padded] of `count` keys become e^(scale (score - the largest)); returns their sum.
 inline float softmaxOf(float* scores, size_t count, size_t padded, float scale) {
   for (size_t j = count; j < padded; j++) scores[j] = -std::numeric_limits<float>::infinity();
@@ -92,9 +99,7 @@ inline float softmaxOf(float* scores, size_t count, size_t padded, float scale) 
     store(scores + j, e);
     sums += e;
   }
-  float sum = 0;
-  for (size_t lane = 0; lane < kWidth; lane++) sum += sums[lane];
-  return sum;
+  return sumOf(sums);
 }
 
 template <typename Item, typename T>
@@ -105,12 +110,12 @@ inline Item itemOf(T first, T second) {
 
 // keys [N, d] of a head as panels [panels, d, kPanel], filled up with 0.
 template <typename T>
-void packKeys(const T* keys, size_t stride, size_t count, size_t d, void* packed) {
+void packKeys(Slab<const T> keys, size_t count, size_t d, void* packed) {
   using Item = ItemOf<T>;
   auto* to = static_cast<Item*>(packed);
   for (size_t begin = 0; begin < count; begin += kPanel, to += d / kItem<Item> * kPanel)
     for (size_t j = 0; j < kPanel; j++) {
-      const T* key = keys + (begin + j) * stride;
+      const T* key = keys.from(begin + j).data;
       for (size_t k = 0; k < d; k += kItem<Item>)
         to[k / kItem<Item> * kPanel + j] = begin + j < count ? itemOf<Item>(key[k], key[k + kItem<Item> - 1]) : Item{};
     }
@@ -118,11 +123,11 @@ void packKeys(const T* keys, size_t stride, size_t count, size_t d, void* packed
 
 // values [N, d] of a head as items [N, whole panels], filled up with 0.
 template <typename T>
-void packValues(const T* values, size_t stride, size_t count, size_t d, void* packed) {
+void packValues(Slab<const T> values, size_t count, size_t d, void* packed) {
   using Item = ItemOf<T>;
   auto* to = static_cast<Item*>(packed);
   for (size_t j = 0; j < count; j += kItem<Item>, to += panels(d)) {
-    const T *first = values + j * stride, *second = values + (j + kItem<Item> - 1) * stride;
+    const T *first = values.from(j).data, *second = values.from(j + kItem<Item> - 1).data;
     if (j + kItem<Item> <= count)
       for (size_t k = 0; k < d; k++) to[k] = itemOf<Item>(first[k], second[k]);
     else
@@ -149,7 +154,7 @@ template <typename T, typename Item>
 void takeRows(Slab<const T> from, size_t here, size_t d, Item* to) {
   constexpr size_t kOf = kItem<Item>;
   for (size_t row = 0; row < kRows; row++) {
-    const T* source = from.data + std::min(row, here - 1) * from.stride;
+    const T* source = from.from(std::min(row, here - 1)).data;
     for (size_t k = 0; k < d; k += kOf) to[(row * d + k) / kOf] = itemOf<Item>(source[k], source[k + kOf - 1]);
   }
 }
@@ -206,18 +211,41 @@ inline void stackRows(const float* first, const float* second, size_t count, uin
 }
 #endif
 
-// Where a thread derives a head: so many items, then floats.
+// Where a thread derives a head, laid out in `scratch`; items and floats alike take four bytes.
+template <typename Item>
 struct Room {
-  size_t d, wide, padded, keys;  // keys in whole blocks of rows
-  explicit Room(const Problem& at)
-      : d(at.d), wide(panels(at.d)), padded(panels(at.keys)), keys((at.keys + kRows - 1) / kRows * kRows) {}
-  size_t operator()(size_t rows) const {
-    return 2 * padded * d + (keys + 2 * rows) * wide + 2 * kRows * d + kRows * padded + 2 * (rows * padded + kRows) +
-           2 * kRows * padded + (kRows + 2 * keys) * wide;
+  Item *keys, *values;                // panels
+  Item *keyItems;                     // [keys, wide]
+  Item *queryItems, *gradientItems;   // [kDerived, wide]
+  Item *queries, *gradients, *spare;  // of kRows rows
+  Item *weightRows, *scoreRows;       // [kDerived, padded], and what a block of rows reads beyond
+  float *scores, *weights;            // [kRows, padded]; the scores, then their gradient
+  float *made;                        // [kRows, wide]
+  float *dKeys, *dValues;             // [whole blocks of keys, wide]
+  size_t floats = 0;
+
+  Room(const Problem& at, float* scratch) {
+    const size_t d = at.d, wide = panels(d), padded = panels(at.keys), blocks = wholeBlocks(at.keys);
+    const auto take = [&](auto*& place, size_t count) {
+      if (scratch != nullptr) place = reinterpret_cast<std::remove_reference_t<decltype(place)>>(scratch + floats);
+      floats += count;
+    };
+    for (auto** place : {&keys, &values}) take(*place, padded * d);
+    take(keyItems, blocks * wide);
+    for (auto** place : {&queryItems, &gradientItems}) take(*place, kDerived * wide);
+    for (auto** place : {&queries, &gradients}) take(*place, kRows * d);
+    take(spare, kRows * padded);
+    for (auto** place : {&weightRows, &scoreRows}) take(*place, kDerived * padded + kRows);
+    for (auto** place : {&scores, &weights}) take(*place, kRows * padded);
+    take(made, kRows * wide);
+    for (auto** place : {&dKeys, &dValues}) take(*place, blocks * wide);
   }
 };
 
-inline size_t derivedRoom(const Problem& at) { return Room(at)(kDerived); }
+template <typename T>
+size_t derivedRoom(const Problem& at) {
+  return Room<ItemOf<T>>(at, nullptr).floats;
+}
 
 // Gradients of a head's queries, keys and values. With P the weights and dP = dO v^T: dv = P^T dO, dS = P (dP - sum(P dP)),
 // dq = dS k / sqrt(d), dk = dS^T q / sqrt(d). The weights are computed once more, kDerived rows at a time.
@@ -225,27 +253,20 @@ template <typename T>
 void deriveHead(const Head<T>& head, const Problem& at, float* scratch) {
   using Item = ItemOf<T>;
   constexpr size_t kOf = kItem<Item>;
-  const Room room(at);
-  const size_t d = at.d, wide = room.wide, padded = room.padded, depth = (at.keys + kOf - 1) / kOf;
-  auto* next = reinterpret_cast<Item*>(scratch);
-  const auto take = [&next](size_t count) { return std::exchange(next, next + count); };
-  Item *keys = take(padded * d), *values = take(padded * d);            // panels
-  Item* keyItems = take(room.keys * wide);                              // [keys, wide]
-  Item *queryItems = take(kDerived * wide), *gradientItems = take(kDerived * wide);
-  Item *queries = take(kRows * d), *gradients = take(kRows * d), *spare = take(kRows * padded);
-  Item *weightRows = take(kDerived * padded + kRows), *scoreRows = take(kDerived * padded + kRows);
-  float* scores = reinterpret_cast<float*>(next);  // [kRows, padded], then their gradient
-  float *weights = scores + kRows * padded, *made = weights + kRows * padded;
-  float *dKeys = made + kRows * wide, *dValues = dKeys + room.keys * wide;
+  const size_t d = at.d, wide = panels(d), padded = panels(at.keys), depth = (at.keys + kOf - 1) / kOf;
+  const size_t blocks = wholeBlocks(at.keys);
+  const auto [keys, values, keyItems, queryItems, gradientItems, queries, gradients, spare, weightRows, scoreRows, scores,
+              weights, made, dKeys, dValues, floats] = Room<Item>(at, scratch);
   const float scale = 1 / std::sqrt(static_cast<float>(d));
-  packKeys(head.keys.data, head.keys.stride, at.keys, d, keys);
-  packKeys(head.values.data, head.values.stride, at.keys, d, values);
-  packValues(head.keys.data, head.keys.stride, at.keys, d, keyItems);
-  std::fill(dKeys, dKeys + 2 * room.keys * wide, 0.0f);
+  packKeys(head.keys, at.keys, d, keys);
+  packKeys(head.values, at.keys, d, values);
+  packValues(head.keys, at.keys, d, keyItems);
+  std::fill(dKeys, dKeys + blocks * wide, 0.0f);
+  std::fill(dValues, dValues + blocks * wide, 0.0f);
   for (size_t begin = 0; begin < at.queries; begin += kDerived) {
     const size_t some = std::min(kDerived, at.queries - begin), along = (some + kOf - 1) / kOf;
-    packValues(head.queries.from(begin).data, head.queries.stride, some, d, queryItems);
-    packValues(head.gradients.from(begin).data, head.gradients.stride, some, d, gradientItems);
+    packValues(head.queries.from(begin), some, d, queryItems);
+    packValues(head.gradients.from(begin), some, d, gradientItems);
     for (size_t first = 0; first < some; first += kRows) {
       const size_t here = std::min(kRows, some - first);
       takeRows(head.queries.from(begin + first), here, d, queries);
@@ -267,8 +288,7 @@ void deriveHead(const Head<T>& head, const Problem& at, float* scratch) {
           store(p + j, weight);
           sums += weight * load(s + j);
         }
-        float sum = 0;
-        for (size_t lane = 0; lane < kWidth; lane++) sum += sums[lane];
+        const float sum = sumOf(sums);
         for (size_t j = 0; j < padded; j += kWidth) store(s + j, load(p + j) * (load(s + j) - sum) * scale);
       }
       const Left<Item> dScores{itemsOf(scores, kRows * padded, spare), padded / kOf, 1};

@@ -103,8 +103,8 @@ namespace {
 template <typename T>
 struct Kernel {
   size_t panel, rows, item;  // columns of a panel, rows at once, numbers of T in 4 bytes
-  void (*packKeys)(const T*, size_t, size_t, size_t, void*);
-  void (*packValues)(const T*, size_t, size_t, size_t, void*);
+  void (*packKeys)(Slab<const T>, size_t, size_t, void*);
+  void (*packValues)(Slab<const T>, size_t, size_t, void*);
   void (*attendRows)(const Rows<T>&, const Problem&, float*);
   size_t (*derivedRoom)(const Problem&);
   void (*deriveHead)(const Head<T>&, const Problem&, float*);
@@ -112,7 +112,7 @@ struct Kernel {
 
 #define TAGMASK_KERNEL(set)                                                                                  \
   {set::kPanel,        set::kRows,         set::kItem<set::ItemOf<T>>, set::packKeys<T>, set::packValues<T>, \
-   set::attendRows<T>, set::derivedRoom, set::deriveHead<T>}
+   set::attendRows<T>, set::derivedRoom<T>, set::deriveHead<T>}
 
 // The best of this processor.
 template <typename T>
@@ -161,9 +161,9 @@ void attend(const Kernel<T>& kernel, const Heads& of, at::Tensor& tokens, at::Te
   at::parallel_for(0, of.images * at.heads, 1, [&](int64_t begin, int64_t end) {
     for (size_t one = begin; one < static_cast<size_t>(end); one++) {
       const size_t image = one / at.heads, column = one % at.heads * at.d;
-      const auto key = slabOf<T>(of.keys, image), value = slabOf<T>(of.values, image);
-      kernel.packKeys(key.data + column, key.stride, at.keys, at.d, keys + one * keysOf);
-      kernel.packValues(value.data + column, value.stride, at.keys, at.d, values + one * valuesOf);
+      const auto from = [&](const at::Tensor& rows) { return slabOf<const T>(rows, image).from(0, column); };
+      kernel.packKeys(from(of.keys), at.keys, at.d, keys + one * keysOf);
+      kernel.packValues(from(of.values), at.keys, at.d, values + one * valuesOf);
     }
   });
   const size_t blocks = (at.queries + kBlock - 1) / kBlock;

@@ -8,11 +8,6 @@
 #include <c10/util/Exception.h>
 #include <dlfcn.h>
 #include <torch/library.h>
-#if __has_include(<torch/version.h>)
-#include <torch/version.h>
-#else
-#include <torch/csrc/api/include/torch/version.h>
-#endif
 
 #include <algorithm>
 #include <cstdint>
@@ -20,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+
+#include "torch-version.h"
 
 namespace tagmask {
 namespace {
@@ -84,14 +81,14 @@ bool multiply(const at::Tensor& a, const at::Tensor& b, float* out) {
   // few matrices are divided, so that every thread has about four parts
   const int64_t part = std::min(rows, partOf(rows, (4 * threads + count - 1) / count)), parts = (rows + part - 1) / part;
   const float one = 1, zero = 0;
+  const Sgemm sgemm = openBlas().sgemm;
   at::parallel_for(0, count * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       const int64_t matrix = i / parts, first = i % parts * part;
       const int some = static_cast<int>(std::min(part, rows - first));
       const float* from = left->data + matrix * left->batch + first * (left->rows ? left->leading : 1);
-      openBlas().sgemm(right->rows ? "N" : "T", left->rows ? "N" : "T", &m, &some, &k, &one,
-                       right->data + matrix * right->batch, &right->leading, from, &left->leading, &zero,
-                       out + (matrix * rows + first) * m, &m);
+      sgemm(right->rows ? "N" : "T", left->rows ? "N" : "T", &m, &some, &k, &one, right->data + matrix * right->batch,
+            &right->leading, from, &left->leading, &zero, out + (matrix * rows + first) * m, &m);
     }
   });
   return true;

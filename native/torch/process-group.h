@@ -9,11 +9,6 @@
 #ifdef TAGMASK_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
-#if __has_include(<torch/version.h>)
-#include <torch/version.h>
-#else
-#include <torch/csrc/api/include/torch/version.h>
-#endif
 
 #include <atomic>
 #include <chrono>
@@ -27,6 +22,7 @@
 #include <vector>
 
 #include "tensor.h"
+#include "torch-version.h"
 
 namespace tagmask {
 

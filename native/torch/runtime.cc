@@ -7,16 +7,12 @@
 #include <ATen/autocast_mode.h>
 #include <dlfcn.h>
 #include <link.h>
-#if __has_include(<torch/version.h>)
-#include <torch/version.h>
-#else
-#include <torch/csrc/api/include/torch/version.h>
-#endif
 
 #include <mutex>
 
 #include "environment.h"
 #include "tensor.h"
+#include "torch-version.h"
 
 namespace tagmask {
 namespace {

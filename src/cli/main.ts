@@ -2,7 +2,6 @@
 import { cwd } from 'node:process'
 import { createInterface } from 'node:readline/promises'
 import { run, type StricliProcess } from '@stricli/core'
-import { InputError } from '../errors.ts'
 import { createLog } from '../train/log.ts'
 import { app } from './app.ts'
 import { splitLaunch } from './commands/launch.ts'
@@ -10,7 +9,7 @@ import { COMPLETE } from './complete-word.ts'
 import { completions } from './completion.ts'
 import type { CliContext } from './context.ts'
 import { abortOnInterrupt, type SignalSource } from './interrupt.ts'
-import { EXIT, finalExitCode } from './messages.ts'
+import { EXIT, errorMessage, exitCodeOf, finalExitCode } from './messages.ts'
 import { type CommandProfile, profileCommand } from './profile/command-profile.ts'
 
 type Terminal = NodeJS.ReadableStream & { readonly isTTY?: boolean }
@@ -61,9 +60,8 @@ export async function runCli(args: readonly string[], { process }: CliOptions): 
     try {
       stderr.write(`\n${await profile.finish()}`)
     } catch (error) {
-      if (!(error instanceof InputError)) throw error
-      stderr.write(`error: ${error.message}\n`)
-      return ended === EXIT.done ? EXIT.input : ended
+      stderr.write(`${errorMessage(error)}\n`)
+      return ended === EXIT.done ? exitCodeOf(error) : ended
     }
     return ended
   } finally {

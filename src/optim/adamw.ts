@@ -14,7 +14,7 @@ export function adamw(
   return optimiser(groups, {
     kinds: ['exp_avg', 'exp_avg_sq'],
     update({ parameters, gradients, averages: [mean, square] }, { group: { weightDecay }, lr, steps }) {
-      if (areDense([parameters, gradients, mean!, square!]))
+      if (areDense(parameters))
         return ops.adamw_(parameters, gradients, mean!, square!, lr, beta1, beta2, eps, weightDecay, steps)
       if (weightDecay !== 0) ops.foreachMulScalar_(parameters, 1 - lr * weightDecay)
       ops.foreachMulScalar_(mean!, beta1)
@@ -29,11 +29,9 @@ export function adamw(
   })
 }
 
-/** Whether all are of one type, float32 or float64, on the CPU and, but for gradients, without gaps: what adamw_ takes. */
-function areDense(lists: readonly (readonly Tensor[])[]): boolean {
-  const type = lists[0]?.[0]?.dtype
+/** Whether all are of one type, float32 or float64, on the CPU and without gaps, as adamw_ takes them; their averages are what they are. */
+function areDense(parameters: readonly Tensor[]): boolean {
+  const type = parameters[0]?.dtype
   if (type !== 'float32' && type !== 'float64') return false
-  return lists.every((list, i) =>
-    list.every(one => one.dtype === type && one.device === 'cpu' && (i === 1 || one.isContiguous)),
-  )
+  return parameters.every(one => one.dtype === type && one.device === 'cpu' && one.isContiguous)
 }

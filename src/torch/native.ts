@@ -1,7 +1,7 @@
 /** @file Loads the libtorch addon that the set-up built: the right BLAS kernels and thread count first. */
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { isAbsolute, join } from 'node:path'
+import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { addonFile, packageRoot, setupCommand } from '../io/package-root.ts'
 import { type OperatorProfile, provideOperators } from '../io/profile.ts'
@@ -148,7 +148,7 @@ function load(): Native {
   const path = first!.addon
   chooseKernels()
   chooseWaiting()
-  const addon = createRequire(import.meta.url)(isAbsolute(path) ? path : join(packageRoot(), path)) as Native
+  const addon = createRequire(import.meta.url)(resolve(packageRoot(), path)) as Native
   // libtorch takes one thread on a two-core machine.
   addon.startThreads(threads)
   provideOperators({ start: () => addon.startProfile(), stop: () => addon.stopProfile() })

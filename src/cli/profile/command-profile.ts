@@ -14,11 +14,9 @@ export interface CommandProfile {
 
 /** Makes `file`, empty, so that nothing else takes the name meanwhile. Throws InputError where it exists, or cannot be made. */
 export function profileCommand(file: string): CommandProfile {
-  if (file === '' || existsSync(file))
-    throw new InputError(file === '' ? '--profile' : file, file === '' ? 'is empty' : 'exists', {
-      ...(file !== '' && { field: '--profile' }),
-      expected: 'give a file that does not exist',
-    })
+  const expected = 'give a file that does not exist'
+  if (file === '') throw new InputError('--profile', 'is empty', { expected })
+  if (existsSync(file)) throw new InputError(file, 'exists', { field: '--profile', expected })
   try {
     closeSync(openSync(file, 'wx'))
   } catch (error) {

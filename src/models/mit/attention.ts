@@ -1,7 +1,7 @@
 /** @file SegFormer's self-attention: keys and values from a smaller map, and the factors of its logits for methods that ask. */
 import { type Conv2d, LayerNorm, Linear, Module, truncatedNormal } from '../../nn/index.ts'
 import { ops, type Tensor } from '../../torch/index.ts'
-import { attendWithoutWeights, type Heads, type LogitFactors } from '../vit/attention.ts'
+import { attendWithoutWeights, type Heads, joinHeads, type LogitFactors } from '../vit/attention.ts'
 import type { PatchGrid } from '../vit/index.ts'
 import { convolution } from './convolution.ts'
 import { asMap, asTokens } from './token-map.ts'
@@ -90,8 +90,5 @@ function attend(queries: Tensor, keysAndValues: Tensor, heads: number): Tensor {
     .mul(q.size(-1) ** -0.5)
     .matmul(k.transpose(-2, -1))
     .softmax(-1)
-  return weights
-    .matmul(v)
-    .transpose(1, 2)
-    .reshape(...queries.shape)
+  return joinHeads(weights.matmul(v), heads)
 }

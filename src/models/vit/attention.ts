@@ -82,7 +82,7 @@ export class Attention extends Module {
     const { tokens, weights, mean } =
       this.drop.active || isRecording()
         ? attend(packed, this.drop, { read, meanRows })
-        : attendHeads(packed, { read, meanRows })
+        : attendInPlace(packed, { read, meanRows })
     return {
       tokens: this.drop.forward(this.proj.forward(joinHeads(tokens, heads))),
       weights: withWeights ? weights : undefined,
@@ -102,7 +102,7 @@ function packHeads(qkv: Tensor, heads: number): Tensor {
 }
 
 /** Tokens of all heads concatenated: [B*heads, N, d] -> [B, N, D]. */
-function joinHeads(tokens: Tensor, heads: number): Tensor {
+export function joinHeads(tokens: Tensor, heads: number): Tensor {
   const [length, d] = tokens.shape.slice(-2) as [number, number]
   return tokens
     .reshape(-1, heads, length, d)
@@ -141,13 +141,6 @@ export function attendWithoutWeights(
   return { tokens: tokens!, mean }
 }
 
-/** Views of q, k and v. */
-function unpack(packed: Tensor): Heads {
-  const [, batch, heads, length, d] = packed.shape as [number, number, number, number, number]
-  const flat = packed.reshape(3, batch * heads, length, d)
-  return [flat.select(0, 0), flat.select(0, 1), flat.select(0, 2)]
-}
-
 /** Attention in plain operators, every step kept for autograd. packed [3, B, heads, N, d] -> tokens [B, heads, N, d] */
 function attend(packed: Tensor, drop: Dropout, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
   const [q, k, v] = [packed.select(0, 0), packed.select(0, 1), packed.select(0, 2)]
@@ -175,17 +168,13 @@ export function attentionRows(queries: Tensor, keys: Tensor): Tensor {
 }
 
 /** The same without drop and in place, unrecorded; `packed`'s q is scaled where it lies. */
-function attendHeads(packed: Tensor, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
-  const [, batch, heads, length] = packed.shape as [number, number, number, number]
-  const { tokens, rows } = attendInPlace(unpack(packed))
+function attendInPlace(packed: Tensor, { read, meanRows }: Wanted): Omit<Attended, 'factors'> {
+  const [, batch, heads, length, d] = packed.shape as [number, number, number, number, number]
+  const flat = packed.reshape(3, batch * heads, length, d)
+  const [q, k, v] = [flat.select(0, 0), flat.select(0, 1), flat.select(0, 2)]
+  ops.mulScalar_(q, d ** -0.5)
+  const rows = attentionRows(q, k) // the scores, overwritten by their softmax
   const weights = rows.reshape(batch, heads, length, length)
   read?.({ weights, queries: packed.select(0, 0), keys: packed.select(0, 1) })
-  return { tokens, weights, mean: meanOf(weights, meanRows) }
-}
-
-/** Tokens [B*heads, n, d] and weights [B*heads, n, N] of `Heads` [B*heads, .., d]; q is scaled where it lies. */
-function attendInPlace([q, k, v]: Heads): { tokens: Tensor; rows: Tensor } {
-  ops.mulScalar_(q, q.size(-1) ** -0.5)
-  const rows = attentionRows(q, k) // the scores, overwritten by their softmax
-  return { tokens: ops.bmm(rows, v), rows }
+  return { tokens: ops.bmm(rows, v), weights, mean: meanOf(weights, meanRows) }
 }
