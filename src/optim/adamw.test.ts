@@ -1,7 +1,9 @@
 /** @file The AdamW step of native/torch against the formula in float64. */
 import { expect, test } from 'vitest'
 import { TorchError } from '../errors.ts'
-import { type DType, manualSeed, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
+import type { Parameter } from '../nn/index.ts'
+import { backward, type DType, manualSeed, noGrad, ops, scope, type Tensor } from '../torch/index.ts'
+import { adamw } from './index.ts'
 
 const [LR, BETA1, BETA2, EPS, DECAY] = [0.01, 0.9, 0.99, 1e-8, 0.1] as const
 // one that several threads share, small ones, one of nothing
@@ -59,3 +61,44 @@ test('lists and tensors that do not fit are errors', () =>
       refused([ops.zeros([2], { dtype: 'int64' })], [ops.zeros([2], { dtype: 'int64' })])
     }),
   ))
+
+test('what is written while another operator has saved it is an error in its backward', () =>
+  scope(() => {
+    const [x, p, g] = [ops.randn([3]), ops.randn([3]), ops.randn([3])]
+    x.requiresGrad = true
+    const loss = x.mul(p).sum()
+    noGrad(() => ops.adamw_([p], [g], [ops.zeros([3])], [ops.zeros([3])], LR, BETA1, BETA2, EPS, DECAY, 1))
+    expect(() => backward(loss)).toThrow(/modified by an inplace operation/)
+  }))
+
+test('parameters of bfloat16, of several types, and with gaps take a step, too', () =>
+  scope(() => {
+    manualSeed(0)
+    const wide = ops.randn([4, 6])
+    const tensors = {
+      low: ops.randn([5]).to({ dtype: 'bfloat16' }),
+      double: ops.randn([5]).to({ dtype: 'float64' }),
+      transposed: wide.transpose(0, 1),
+      narrow: ops.randn([4, 6]).narrow(1, 1, 3),
+    }
+    const parameters = new Map(Object.entries(tensors).map(([name, one]) => [name, one as Parameter]))
+    for (const one of parameters.values()) one.requiresGrad = true
+    const optimiser = adamw([{ parameters, weightDecay: 0 }])
+    const before = [...parameters.values()].map(one => one.detach().clone())
+    backward(
+      [...parameters.values()].map(one => one.to({ dtype: 'float64' }).sum()).reduce((a, b) => a.add(b)),
+    )
+    optimiser.step(LR)
+    // the first step is the learning rate, whatever the gradient
+    for (const [i, one] of [...parameters.values()].entries()) {
+      const moved = before[i]!.to({ dtype: 'float64' }).sub(one.detach().to({ dtype: 'float64' }))
+      expect(
+        moved
+          .sub(ops.full([...one.shape], LR, { dtype: 'float64' }))
+          .abs()
+          .max()
+          .item(),
+      ).toBeLessThan(one.dtype === 'bfloat16' ? 0.01 : 1e-6)
+    }
+    optimiser.dispose()
+  }))

@@ -116,6 +116,46 @@ test('NaN and infinite scores are seen in the result', () =>
     }),
   ))
 
+test('a NaN of any bits stays one, forward and backward', () =>
+  noGrad(() =>
+    scope(() => {
+      for (const bits of [0x7fc00001, 0x7fc000ff, 0xffc00001, 0x7f800001]) {
+        const odd = tensor(new Float32Array(new Uint32Array(64).fill(bits).buffer), [1, 4, 16])
+        const parts = [odd, ops.randn([1, 4, 16]), ops.randn([1, 4, 16])] as const
+        const [tokens, mean] = ops.attention(...parts, 1, 4)
+        const made = parts.map(part => ops.empty([...part.shape])) as [Tensor, Tensor, Tensor]
+        ops.attentionBackward(ops.randn([1, 4, 16]), undefined, ...parts, 1, ...made)
+        for (const one of [tokens, mean, ...made])
+          expect([...one.toFloat32Array()].every(Number.isNaN)).toBe(true)
+      }
+    }),
+  ))
+
+test.each(['float32', 'float64'] as const)('no images in %s', dtype =>
+  noGrad(() =>
+    scope(() => {
+      const none = ops.zeros([0, 5, 4], { dtype })
+      const [tokens, mean] = ops.attention(none, none, none, 1, 2)
+      expect([tokens.shape, mean.shape]).toEqual([
+        [0, 5, 4],
+        [0, 2, 5],
+      ])
+    }),
+  ),
+)
+
+test('what is written while another operator has saved it is an error in its backward', () => {
+  scope(() => {
+    const [x, saved, like] = [ops.randn([1, 4, 8]), ops.randn([1, 4, 8]), ops.randn([1, 4, 8])]
+    x.requiresGrad = true
+    const loss = x.mul(saved).sum()
+    noGrad(() =>
+      ops.attentionBackward(like, undefined, like, like, like, 1, saved, like.clone(), like.clone()),
+    )
+    expect(() => backward(loss)).toThrow(/modified by an inplace operation/)
+  })
+})
+
 /** Fewer keys than queries, as in MiT, and more than the rows whose weights are kept at once. */
 interface Unequal extends Shape {
   readonly keys: number

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { tagmask } from '../../../test/command-line.ts'
@@ -86,4 +86,29 @@ test('--profile writes a trace and a table, and never over a file', async () => 
     `error: ${file} (--profile): exists; give a file that does not exist\n`,
   ])
   expect(await readFile(file, 'utf8')).toBe(trace)
+})
+
+test('a place that cannot be written is told before the work, and the command itself cannot take the name', async () => {
+  const folder = await temporaryFolder({})
+  const nowhere = await tagmask(
+    'data',
+    'demo',
+    '--out',
+    join(folder, 'a'),
+    '--profile',
+    join(folder, 'no/x.json'),
+  )
+  expect(nowhere.code).toBe(1)
+  expect(nowhere.err).toContain(`the folder ${join(folder, 'no')} does not exist; make it first`)
+  expect(await readdir(folder)).toEqual([])
+  expect((await tagmask('doctor', '--profile', '')).err).toBe(
+    'error: --profile: is empty; give a file that does not exist\n',
+  )
+  const set = join(folder, 'set')
+  await tagmask('data', 'demo', '--out', set, '--images', '2', '--val', '0', '--size', '32')
+  const own = join(folder, 'tags.csv')
+  const both = await tagmask('data', 'tags', set, '--out', own, '--profile', own)
+  expect(both.code).toBe(1)
+  expect(both.err).toContain(own)
+  expect(JSON.parse(await readFile(own, 'utf8'))).toHaveProperty('traceEvents') // the trace that was asked for
 })
