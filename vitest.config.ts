@@ -1,9 +1,9 @@
 import { defineConfig, type UserWorkspaceConfig } from 'vitest/config'
 import { builtSources } from './test/suite/built-sources.ts'
 import { LongestFirst } from './test/suite/longest-first.ts'
-import { plainTests } from './test/suite/plain-tests.ts'
+import { sharedTests } from './test/suite/shared-process.ts'
 
-const plain = plainTests()
+const shared = sharedTests()
 const plugins = [builtSources(import.meta.dirname)]
 const common = {
   pool: 'forks',
@@ -23,10 +23,9 @@ export default defineConfig({
     projects: [
       {
         plugins,
-        // the addon holds process-wide state: one process a file
-        test: { ...common, name: 'own process', include: ['{src,test}/**/*.test.ts'], exclude: plain },
+        test: { ...common, name: 'own process', include: ['{src,test}/**/*.test.ts'], exclude: shared },
       },
-      { plugins, test: { ...common, name: 'shared process', include: plain, isolate: false } },
+      { plugins, test: { ...common, name: 'shared process', include: shared, isolate: false } },
     ],
   },
 })

@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildAddon, buildTorchAddon, stampOf, torchStamp } from './build-addon.mjs'
+import { compile } from './compile.mjs'
 import { describeLibtorch, findLibtorch, OPENBLAS_OPENMP } from './find-libtorch.mjs'
 import { aptInstall, canApt, downloadLibtorch } from './install-libtorch.mjs'
 import { buildFolder, isClone, root } from './places.mjs'
@@ -30,8 +31,6 @@ const SOURCES = [
   'tsconfig.build.json',
   'tsconfig.browser.json',
 ]
-/** The library, and the script of its report, which runs in browsers. */
-const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
 
 async function main() {
   const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
@@ -46,7 +45,7 @@ async function main() {
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
   setUpRefine()
-  if (isClone) compile()
+  if (isClone) await compileSources()
   const others = readJson(manifestFile(), []).filter(({ version }) => version !== first.version)
   const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
   say(`ready: libtorch ${first.version} (${first.source}, ${first.path})${also}`)
@@ -195,7 +194,7 @@ function setUpRefine() {
 }
 
 /** TypeScript to dist/, when a source changed. */
-function compile() {
+async function compileSources() {
   const stampFile = join(root, 'dist/.tagmask-stamp')
   const stamp = stampOf(
     root,
@@ -203,15 +202,7 @@ function compile() {
   )
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   say('compiling TypeScript')
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  for (const project of PROJECTS) {
-    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, project)], {
-      encoding: 'utf8',
-    })
-    if (status === 0) continue
-    console.error(stdout)
-    throw new SetupError('the TypeScript sources have errors: see above')
-  }
+  await compile()
   writeFileSync(stampFile, stamp)
 }
 

@@ -3,9 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 export default function build(): void {
-  for (const project of ['tsconfig.build.json', 'tsconfig.browser.json'])
-    execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project], {
-      cwd: join(import.meta.dirname, '..'),
-      stdio: 'inherit',
-    })
+  execFileSync(process.execPath, ['scripts/compile.mjs'], {
+    cwd: join(import.meta.dirname, '..'),
+    stdio: 'inherit',
+  })
 }

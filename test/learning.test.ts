@@ -22,9 +22,9 @@ const FULL = process.env.TAGMASK_LEARNING === 'full'
 const { images, fall, set } = FULL
   ? { images: { images: 1000, valImages: 0, size: 96, seed: 7 }, fall: 10, set: [] }
   : {
-      images: { images: 480, valImages: 0, size: 64, seed: 5 },
+      images: { images: 320, valImages: 0, size: 48, seed: 7 },
       fall: 5,
-      set: ['train.epochs=18', 'maps.scales=[1]', 'precision=fp32'],
+      set: ['model.imageSize=48', 'train.epochs=14', 'train.batchSize=16', 'maps.scales=[1]', 'precision=fp32'],
     }
 
 let folder: string

@@ -24,7 +24,7 @@ const furtherCommands = [...new Set([...commandsOf(ownPhotos), ...commandsOf(wal
 
 const [program] = programsOf(readme)
 
-const PHOTOS = 4 // the recipe takes no fewer than so many steps, each with all of them
+const PHOTOS = 2 // the recipe takes no fewer than so many steps, each with all of them
 
 let folder: string
 

@@ -21,8 +21,8 @@ export function temporaryName(): string {
 
 /** This process, and a random number: `tagmask-PLACE-PID-START-RANDOM`. */
 export function writerName(): string {
-  const start = startOf(process.pid) ?? '0'
-  return `tagmask-${place()}-${process.pid}-${start}-${randomBytes(4).toString('hex')}`
+  ownStart ??= startOf(process.pid) ?? '0'
+  return `tagmask-${place()}-${process.pid}-${ownStart}-${randomBytes(4).toString('hex')}`
 }
 
 /** Whether the writer of a file, by its name, has ended; of another machine: whether the file is a day old. */
@@ -83,6 +83,7 @@ function startOf(pid: number): string | undefined {
   }
 }
 
+let ownStart: string | undefined
 let here: string | undefined
 
 /** The machine and its container, in which a process's number is valid. */

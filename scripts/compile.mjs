@@ -1,0 +1,73 @@
+/**
+ * @file TypeScript to dist/, and what programs load to dist/bundle/: a file each in place of hundreds, which Node opens in half
+ * a second less. dist/src stays for tests and benchmarks, which load single modules.
+ *
+ *   node scripts/compile.mjs
+ */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { root } from './places.mjs'
+import { SetupError } from './setup-log.mjs'
+
+/** The library, and the script of its report, which runs in browsers. */
+const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
+/** Started by their path: beside the bundle's other files, where `new URL(name, import.meta.url)` finds them. */
+const STARTED = { main: 'cli/main.js', 'loader-worker': 'data/loader-worker.js', measure: 'torch/measure.js' }
+
+/** Packages of a hundred files each that become part of the bundle, with their licences beside it. Others stay where npm has put them. */
+const INLINED = ['yaml', 'zod']
+/** Parts of an older bundle stay for so long: what runs may still load them. */
+const DAY = 24 * 60 * 60 * 1000
+
+/** Compiles all. Throws SetupError where a source has errors. */
+export async function compile() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  for (const project of PROJECTS) {
+    const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, project)], {
+      encoding: 'utf8',
+    })
+    if (status === 0) continue
+    console.error(stdout)
+    throw new SetupError('the TypeScript sources have errors: see above')
+  }
+  await bundle()
+}
+
+async function bundle() {
+  const { rolldown } = await import('rolldown')
+  const { dependencies, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const outside = Object.keys(dependencies).filter(name => !INLINED.includes(name))
+  const library = Object.values(exports).flatMap(({ default: file }) =>
+    file === undefined ? [] : [/^\.\/dist\/bundle\/(.*)\.js$/.exec(file)[1]],
+  )
+  const entries = {
+    ...STARTED,
+    ...Object.fromEntries(library.map(name => [name, name === 'index' ? 'index.js' : `${name}/index.js`])),
+  }
+  const made = await rolldown({
+    input: Object.fromEntries(
+      Object.entries(entries).map(([name, file]) => [name, join(root, 'dist/src', file)]),
+    ),
+    platform: 'node',
+    external: id => outside.some(name => id === name || id.startsWith(`${name}/`)),
+  })
+  const dir = join(root, 'dist/bundle')
+  const { output } = await made.write({ dir, format: 'esm', chunkFileNames: '[name]-[hash].js' })
+  for (const name of INLINED)
+    copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(dir, `LICENSE-${name}`))
+  const written = new Set(output.map(({ fileName }) => fileName))
+  for (const name of readdirSync(dir).filter(name => name.endsWith('.js') && !written.has(name)))
+    if (Date.now() - statSync(join(dir, name)).mtimeMs > DAY) rmSync(join(dir, name))
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await compile()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}
