@@ -227,13 +227,13 @@ export const checkpointFields = {
     .number()
     .gt(0)
     .default(5)
-    .describe('longest time between two checkpoints, minutes; there is also one after each epoch'),
+    .describe('longest time between two checkpoints, minutes; there is also one at the end of an epoch, where writing them takes a twentieth of the time at most'),
   checkpointSteps: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .describe('also write a checkpoint every so many steps; null: by time only'),
+    .describe('also write a checkpoint every so many steps and after each epoch; null: by time only'),
   logEvery: z.int().min(1).default(10).describe('steps between two records in metrics.jsonl'),
 }
 

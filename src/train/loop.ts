@@ -25,6 +25,7 @@ import { sharedStart } from './parallel/shared-start.ts'
 import { openSharedSteps } from './parallel/shared-steps.ts'
 import { type Position, START } from './position.ts'
 import { noRecords, openRecords, type RecordOptions, type Records } from './records.ts'
+import { openSaves, type SaveOptions, type Saves } from './saves.ts'
 import { openSteps } from './step.ts'
 import type { Validation } from './validate.ts'
 
@@ -61,17 +62,14 @@ export interface TrainOptions<B extends SampleBatch> extends TrainingNames, Part
   readonly seed?: number
 }
 
-/** Options with defaults. */
-interface Surroundings {
+/** Options with defaults; 10 minutes and any number of steps between two checkpoints. */
+interface Surroundings extends SaveOptions {
   /** Device of the network; cpu. */
   readonly device: string
   /** Precision of the losses; fp32. */
   readonly precision: Precision
   /** File of the metrics; metrics.jsonl in `checkpoints`. */
   readonly metrics: string
-  /** Longest time between two checkpoints in minutes (10), and in steps (null: any). */
-  readonly checkpointMinutes: number
-  readonly checkpointSteps: number | null
   /** Steps between two records in the metrics; 1. */
   readonly logEvery: number
   /** Stops the training after it saved its state; none. */
@@ -80,7 +78,7 @@ interface Surroundings {
   readonly log: Log
 }
 
-type Training<B extends SampleBatch> = TrainOptions<B> & Surroundings
+type Training<B extends SampleBatch> = TrainOptions<B> & Surroundings & { readonly saves: Saves }
 
 /** The training was stopped by its signal and saved its state. */
 export class TrainingStopped extends TagmaskError {
@@ -93,7 +91,7 @@ export class TrainingStopped extends TagmaskError {
  * when no image of an epoch could be used.
  */
 export async function train<B extends SampleBatch>(options: TrainOptions<B>): Promise<void> {
-  const training: Training<B> = {
+  const surrounded = {
     device: 'cpu',
     precision: 'fp32',
     metrics: join(options.checkpoints, 'metrics.jsonl'),
@@ -103,6 +101,11 @@ export async function train<B extends SampleBatch>(options: TrainOptions<B>): Pr
     signal: new AbortController().signal,
     log: silentLog(),
     ...options,
+  } satisfies TrainOptions<B> & Surroundings
+  const write = (at: Position) => saveState(options.checkpoints, surrounded, at)
+  const training: Training<B> = {
+    ...surrounded,
+    saves: openSaves(leads(options) ? write : async () => undefined, surrounded),
   }
   try {
     await mkdir(options.checkpoints, { recursive: true }).catch((cause: unknown) => {
@@ -140,7 +143,6 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
   const progress = log.progress({ title, total, start: at.step, unit: 'steps' })
   const epochs = length.unit === 'epochs' ? length.count : Math.ceil(total / loader.batches)
   const steps = processes === undefined ? openSteps(options) : openSharedSteps(options, processes)
-  let saved = Date.now()
   try {
     network.train()
     for (const one of frozen) one.eval()
@@ -171,13 +173,7 @@ async function trainToTheEnd<B extends SampleBatch>(options: Training<B>): Promi
         progress.update(at.step, { epoch: `${at.epoch + 1}/${epochs}`, ...losses, lr })
         await setImmediate() // lets signals and decoded images in
         const stops = step.stops ?? signal.aborted
-        const due =
-          Date.now() - saved > options.checkpointMinutes * 60_000 ||
-          at.step % (options.checkpointSteps ?? Infinity) === 0
-        if (due || stops) {
-          await save(options, at)
-          saved = Date.now()
-        }
+        if (stops || options.saves.isDue(at)) await options.saves.save(at)
         if (stops) throw new TrainingStopped(`epoch ${at.epoch + 1}, step ${at.step}`)
         at = await validatedAtStep(options, at, records)
         if (length.unit === 'steps' && hasEnded(length, at)) break
@@ -223,10 +219,6 @@ async function startOf<B extends SampleBatch>(options: Training<B>): Promise<Pos
   return (await loadState(checkpoints, options, plan)) ?? START
 }
 
-async function save<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
-  if (leads(options)) await saveState(options.checkpoints, options, at)
-}
-
 /** Passes the batches on; when their source fails, `work` comes before its error. */
 async function* orAfter<B>(
   batches: AsyncGenerator<B, void>,
@@ -242,7 +234,7 @@ async function* orAfter<B>(
 
 /** Saves the state after the images failed. A failure to save is dropped, so that the images' error is the one thrown. */
 async function saveReached<B extends SampleBatch>(options: Training<B>, at: Position): Promise<void> {
-  if (at.step > 0) await save(options, at).catch(() => undefined)
+  if (at.step > 0) await options.saves.save(at).catch(() => undefined)
 }
 
 /** Validates a training by steps when it is due. */
@@ -257,7 +249,7 @@ async function validatedAtStep<B extends SampleBatch>(
   return validated(options, at, records)
 }
 
-/** Validates a training by epochs when it is due, and saves the state at the start of the next epoch. */
+/** Validates a training by epochs when it is due, and keeps the state at the start of the next epoch, the last one for certain. */
 async function endEpoch<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
@@ -269,11 +261,11 @@ async function endEpoch<B extends SampleBatch>(
     validation !== undefined && length.unit === 'epochs' && isValidated(epoch, { ...length, ...validation })
   const { step, best, validated: last } = due ? await validated(options, at, records) : at
   const next: Position = { epoch, batch: 0, step, sums: {}, images: 0, best, validated: last }
-  await save(options, next)
+  await (hasEnded(length, next) ? options.saves.save(next) : options.saves.keep(next))
   return next
 }
 
-/** Saves the state before the validation, which may take long, and the weights when they are the best so far. */
+/** Keeps the state before the validation, which may take long, and saves the weights when they are the best so far. */
 async function validated<B extends SampleBatch>(
   options: Training<B>,
   at: Position,
@@ -281,7 +273,7 @@ async function validated<B extends SampleBatch>(
 ): Promise<Position> {
   const { network, validation, length, checkpoints, log } = options
   if (!leads(options)) return { ...at, validated: at.step }
-  await save(options, at)
+  await options.saves.keep(at)
   const { means, decisive } = await validation!.run()
   await records.append({ kind: 'validation', step: at.step - 1, epoch: at.epoch, ...means })
   await records.addExamples(at.step - 1)
