@@ -24,7 +24,13 @@ const { images, fall, set } = FULL
   : {
       images: { images: 320, valImages: 0, size: 48, seed: 7 },
       fall: 5,
-      set: ['model.imageSize=48', 'train.epochs=14', 'train.batchSize=16', 'maps.scales=[1]', 'precision=fp32'],
+      set: [
+        'model.imageSize=48',
+        'train.epochs=14',
+        'train.batchSize=16',
+        'maps.scales=[1]',
+        'precision=fp32',
+      ],
     }
 
 let folder: string

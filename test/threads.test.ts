@@ -58,7 +58,7 @@ test.for([0, -3, 1.5, Number.NaN, tooMany, 100_000])('%d compute threads are ref
 })
 
 test('loaders and the CRF have the same limit', async () => {
-  const pool = () => openWorkerPool(new URL('none.js', import.meta.url), { size: tooMany, workerData: {} })
+  const pool = () => openWorkerPool(new URL('none.js', import.meta.url), { size: tooMany, job: {} })
   expect(pool).toThrow(`data.workers: is ${tooMany}; ${expected}`)
   const image = { width: 1, height: 1, data: new Uint8Array(3) }
   const sample = { image, unary: new Float32Array(2), name: 'a.jpg', threads: tooMany }

@@ -109,7 +109,7 @@ export function openBatchLoader<B extends SampleBatch>({
   const threads = decodeThreads(workers)
   const pool = openWorkerPool<BatchTask, BatchReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: threads.most,
-    workerData: { kind: 'batch', transform } satisfies LoaderJob,
+    job: { kind: 'batch', transform } satisfies LoaderJob,
     nameOf: ({ samples }, part) => samples[part]?.path,
   })
   const reported = new Set<Sample>()

@@ -1,7 +1,7 @@
 /** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
 import sharp from 'sharp'
 import { readImage } from '../io/image.ts'
-import { cachedReader } from './image-cache.ts'
+import { cachedReader, type ImageReader } from './image-cache.ts'
 import {
   type BatchReply,
   type BatchTask,
@@ -13,24 +13,29 @@ import {
 } from './loader-protocol.ts'
 import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
 import { fittedViews } from './transforms/views.ts'
-import { answerTasks, ownWorkerData } from './worker-pool.ts'
+import { serveJobs } from './worker-tasks.ts'
 
 sharp.concurrency(1) // the other cores belong to the network
 
-const job = ownWorkerData<LoaderJob>()
-const read = cachedReader()
-
-if (job.kind === 'batch') answerTasks((task: BatchTask, atPart) => fillBatch(task, job.transform, atPart))
-else
-  answerTasks(
-    (task: ViewTask) => makeViews(task, job),
-    reply => ('bad' in reply ? [] : reply.views.map(({ data }) => data.buffer as ArrayBuffer)),
-  )
+serveJobs<LoaderJob, BatchTask | ViewTask, BatchReply | ViewReply>(job => {
+  if (job.kind === 'views')
+    return {
+      handle: task => makeViews(task as ViewTask, job),
+      transfer: reply => ('views' in reply ? reply.views.map(({ data }) => data.buffer as ArrayBuffer) : []),
+    }
+  const read = cachedReader()
+  return {
+    handle: (task, atPart) => fillBatch(task as BatchTask, { transform: job.transform, read, atPart }),
+  }
+})
 
 async function fillBatch(
   { pixels, labels, epoch, batch, samples, cacheBytes }: BatchTask,
-  transform: SampleTransform,
-  atPart: (part: number) => void,
+  {
+    transform,
+    read,
+    atPart,
+  }: { transform: SampleTransform; read: ImageReader; atPart: (part: number) => void },
 ): Promise<BatchReply> {
   const size = sampleSize(transform)
   const bad: BatchReply['bad'][number][] = []

@@ -245,7 +245,7 @@ test.each([
   const script = `import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => { ${code} })`
   const pool = openWorkerPool<number, number>(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
     size: 2,
-    workerData: undefined,
+    job: undefined,
   })
   const both = [pool.run(0, 1), pool.run(1, 1)]
   await expect(Promise.all(both)).rejects.toThrow(message)

@@ -80,7 +80,7 @@ export async function* loadViews(
   const threads = decodeThreads(workers)
   const pool = openWorkerPool<ViewTask, ViewReply>(workerUrl(import.meta.url, 'loader-worker'), {
     size: threads.most,
-    workerData: {
+    job: {
       kind: 'views',
       scales,
       unit,

@@ -16,8 +16,8 @@ interface Task {
 }
 
 const SCRIPT = `
-import { answerTasks } from ${JSON.stringify(workerUrl(import.meta.url, 'worker-pool').href)}
-answerTasks(async ({ files, milliseconds = 0, failsAt, diesAt, throwsAt, done }, atPart) => {
+import { serveJobs } from ${JSON.stringify(workerUrl(import.meta.url, 'worker-tasks').href)}
+serveJobs(() => ({ handle: async ({ files, milliseconds = 0, failsAt, diesAt, throwsAt, done }, atPart) => {
   for (const [part] of files.entries()) {
     atPart(part)
     const end = Date.now() + milliseconds
@@ -28,7 +28,7 @@ answerTasks(async ({ files, milliseconds = 0, failsAt, diesAt, throwsAt, done },
     Atomics.add(new Int32Array(done), 0, 1)
   }
   return files.length
-})`
+} }))`
 
 const pools: WorkerPool<Task, number>[] = []
 afterEach(async () => {
@@ -38,7 +38,7 @@ afterEach(async () => {
 function open(): WorkerPool<Task, number> {
   const pool = openWorkerPool<Task, number>(new URL(`data:text/javascript,${encodeURIComponent(SCRIPT)}`), {
     size: 1,
-    workerData: undefined,
+    job: undefined,
     nameOf: ({ files }, part) => files[part],
   })
   pools.push(pool)
@@ -75,7 +75,31 @@ test('a pool that is closed lets the part at hand end, and begins no other', asy
 test('a pool can be closed before it has begun, and twice', async () => {
   const pool = open()
   await pool.close()
+  const next = open()
+  await pool.close() // its thread serves the next one now
+  expect(await next.run(0, { files: ['a.jpg'], done: counter() })).toBe(1)
+})
+
+test('the next pool has the thread of one that was closed, without its job; one that died is not used again', async () => {
+  const script = `import { threadId } from 'node:worker_threads'
+import { serveJobs } from ${JSON.stringify(workerUrl(import.meta.url, 'worker-tasks').href)}
+serveJobs(job => ({ handle: async task => {
+  if (task === 'die') process.exit(0)
+  return job + ' in ' + threadId
+} }))`
+  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`)
+  const once = async (job: string): Promise<string> => {
+    const pool = openWorkerPool<string, string>(url, { size: 1, job })
+    const reply = await pool.run(0, 'task')
+    await pool.close()
+    return reply
+  }
+  const first = await once('first')
+  expect(await once('second')).toBe(first.replace('first', 'second'))
+  const pool = openWorkerPool<string, string>(url, { size: 1, job: 'third' })
+  await expect(pool.run(0, 'die')).rejects.toThrow('ended with code 0')
   await pool.close()
+  expect(await once('fourth')).not.toBe(first.replace('first', 'fourth'))
 })
 
 test('a thread that fails names the file that it was at', async () => {

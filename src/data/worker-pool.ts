@@ -1,9 +1,10 @@
 /** @file Worker threads that answer tasks; when one stops, all waiting tasks fail with an error that names what it worked on. */
-import { parentPort, type Transferable, Worker, workerData } from 'node:worker_threads'
 import { InputError, TagmaskError } from '../errors.ts'
 import { textOf } from '../io/printable.ts'
-import { addSpan, monotonic } from '../io/profile.ts'
+import { addSpan } from '../io/profile.ts'
 import { checkThreads } from '../io/thread-count.ts'
+import { giveBack, takeWorker } from './spare-workers.ts'
+import { type Answer, type JobMessage, PART, STOP, STOPPING, type TaskMessage } from './worker-tasks.ts'
 
 /** `run` gives a task to one worker (0 to size - 1), which answers its tasks in order and starts with its first. */
 export interface WorkerPool<Task, Reply> {
@@ -14,23 +15,11 @@ export interface WorkerPool<Task, Reply> {
 
 export interface WorkerPoolOptions<Task> {
   readonly size: number
-  readonly workerData: unknown
+  /** What the threads are for. */
+  readonly job: unknown
   /** Name of a task for messages, such as a file; `part` is the last one given to `atPart`. */
   readonly nameOf?: (task: Task, part: number) => string | undefined
 }
-
-interface Request<Task> {
-  readonly id: number
-  readonly task: Task
-}
-
-/** No more requests: end after the current one. */
-const STOP = 'stop'
-
-type Answer<Reply> =
-  | { readonly id: number; readonly reply: Reply; readonly start: number; readonly end: number }
-  | { readonly id: number; readonly failure: string; readonly stack: string | undefined }
-  | { readonly idle: true }
 
 interface Waiting<Task, Reply> {
   readonly task: Task
@@ -38,42 +27,38 @@ interface Waiting<Task, Reply> {
   readonly reject: (error: Error) => void
 }
 
-interface PoolWorkerData {
-  readonly own: unknown
-  /** Two int32 shared by both sides, also while the thread computes. */
-  readonly shared: SharedArrayBuffer
-}
-
-/** In `shared`: the thread's current part, written by it; 1 when it is to stop, written by the pool. */
-const [PART, STOPPING] = [0, 1]
-
 const PATIENCE_MS = 10_000 // then the thread is terminated
 
 /** At most `size` threads of a built worker file, the first at once; they do not keep the process alive while they are idle. */
 export function openWorkerPool<Task, Reply>(
   url: URL,
-  { size, workerData: own, nameOf = () => undefined }: WorkerPoolOptions<Task>,
+  { size, job, nameOf = () => undefined }: WorkerPoolOptions<Task>,
 ): WorkerPool<Task, Reply> {
   if (!Number.isInteger(size) || size < 1)
     throw new InputError('workers', `is ${size}`, { expected: 'at least one loader thread is needed' })
   checkThreads(size, { source: 'data.workers' })
   let stopped: Error | undefined
+  let closing: Promise<unknown> | undefined
   let ids = 0
   const open = () => {
     const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT)
     const state = new Int32Array(shared)
-    const worker = new Worker(url, { workerData: { own, shared } satisfies PoolWorkerData, execArgv: [] })
+    const worker = takeWorker(url)
+    worker.postMessage({ job, shared } satisfies JobMessage)
     const waiting = new Map<number, Waiting<Task, Reply>>()
-    let tellIdle: () => void
-    const idle = new Promise<void>(resolve => (tellIdle = resolve))
+    let tellIdle: (alive: boolean) => void
+    const idle = new Promise<boolean>(resolve => (tellIdle = resolve))
     /** " at FILE" when the thread has a task. */
     const place = (): string => {
       const [first] = waiting.values() // tasks are answered in order
       const name = first === undefined ? undefined : nameOf(first.task, Atomics.load(state, PART))
       return name === undefined ? '' : ` at ${name}`
     }
-    worker.on('message', (answer: Answer<Reply>) => {
-      if ('idle' in answer) return tellIdle()
+    const onMessage = (answer: Answer<Reply>): void => {
+      if ('idle' in answer) {
+        tellIdle(true)
+        return
+      }
       const request = waiting.get(answer.id)
       const where = place()
       waiting.delete(answer.id)
@@ -85,14 +70,17 @@ export function openWorkerPool<Task, Reply>(
         request?.reject(
           new TagmaskError(`a loader thread failed${where}: ${answer.failure}`, { cause: answer.stack }),
         )
-    })
-    worker.on('error', error => stop(`a loader thread stopped${place()}: ${textOf(error)}`, error))
-    worker.on('exit', code => {
-      tellIdle()
+    }
+    const onError = (error: unknown): void =>
+      stop(`a loader thread stopped${place()}: ${textOf(error)}`, error)
+    const onExit = (code: number): void => {
+      tellIdle(false)
       stop(`a loader thread ended with code ${code}${place()}`)
-    })
+    }
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit)
     worker.unref()
-    return { worker, waiting, idle, state }
+    const leave = () => worker.off('message', onMessage).off('error', onError).off('exit', onExit)
+    return { worker, waiting, idle, state, leave }
   }
   const members = new Map([[0, open()]])
 
@@ -115,73 +103,36 @@ export function openWorkerPool<Task, Reply>(
       return new Promise<Reply>((resolve, reject) => {
         waiting.set(id, { task, resolve, reject })
         worker.ref()
-        worker.postMessage({ id, task } satisfies Request<Task>)
+        worker.postMessage({ id, task } satisfies TaskMessage<Task>)
       })
     },
-    async close() {
+    close() {
       stop('the loader was closed')
-      await Promise.all(
-        [...members.values()].map(async ({ worker, idle, state }) => {
-          worker.ref()
-          Atomics.store(state, STOPPING, 1)
-          worker.postMessage(STOP)
-          await within(PATIENCE_MS, idle) // a thread that is ended while native code computes takes the process with it
-          await worker.terminate()
-        }),
-      )
+      closing ??= Promise.all([...members.values()].map(end))
+      return closing.then(() => undefined)
     },
+  }
+
+  async function end({ worker, idle, state, leave }: ReturnType<typeof open>): Promise<void> {
+    worker.ref()
+    Atomics.store(state, STOPPING, 1)
+    worker.postMessage(STOP)
+    // a thread that is ended while native code computes takes the process with it
+    const alive = await within(PATIENCE_MS, idle)
+    if (alive) await giveBack(url, leave())
+    else await worker.terminate()
   }
 }
 
-/** Waits for the promise, but not longer. */
-async function within(milliseconds: number, promise: Promise<void>): Promise<void> {
+/** What the promise resolves to; undefined where it takes longer. */
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined
-  await Promise.race([
+  const found = await Promise.race([
     promise,
-    new Promise<void>(resolve => {
-      timer = setTimeout(resolve, milliseconds)
+    new Promise<undefined>(resolve => {
+      timer = setTimeout(() => resolve(undefined), milliseconds)
     }),
   ])
   clearTimeout(timer)
-}
-
-/** The worker's side: what the pool was opened with. */
-export function ownWorkerData<T>(): T {
-  return (workerData as PoolWorkerData).own as T
-}
-
-/**
- * The worker's side: answers tasks one after another; `transfer` names the buffers to pass uncopied. `handle` calls `atPart`
- * before each part of its task: errors name that part, and a thread that is to stop ends there.
- */
-export function answerTasks<Task, Reply>(
-  handle: (task: Task, atPart: (part: number) => void) => Promise<Reply>,
-  transfer: (reply: Reply) => Transferable[] = () => [],
-): void {
-  const state = new Int32Array((workerData as PoolWorkerData).shared)
-  const atPart = (part: number): void => {
-    if (Atomics.load(state, STOPPING) === 1) throw new TagmaskError('the pool is closed')
-    Atomics.store(state, PART, part)
-  }
-  let last = Promise.resolve()
-  parentPort?.on('message', (request: Request<Task> | typeof STOP) => {
-    if (request === STOP) {
-      last = last.then(() => parentPort?.postMessage({ idle: true } satisfies Answer<Reply>))
-      return
-    }
-    const { id, task } = request
-    last = last.then(async () => {
-      try {
-        atPart(0)
-        const start = monotonic()
-        const reply = await handle(task, atPart)
-        const answer = { id, reply, start, end: monotonic() } satisfies Answer<Reply>
-        parentPort?.postMessage(answer, transfer(reply))
-      } catch (error) {
-        const [failure, stack] =
-          error instanceof Error ? [error.message, error.stack] : [String(error), undefined]
-        parentPort?.postMessage({ id, failure, stack } satisfies Answer<Reply>)
-      }
-    })
-  })
+  return found
 }
