@@ -1,6 +1,6 @@
 /**
- * @file TypeScript to dist/, and what programs load to dist/bundle/: a file each in place of hundreds, which Node opens in half
- * a second less. dist/src stays for tests and benchmarks, which load single modules.
+ * @file TypeScript to dist/, and the command line into a few files of dist/bundle/, which Node opens half a second sooner than
+ * hundreds (docs/adr/0008-bundle.md). The library, tests and benchmarks are dist/src.
  *
  *   node scripts/compile.mjs
  */
@@ -13,9 +13,8 @@ import { SetupError } from './setup-log.mjs'
 
 /** The library, and the script of its report, which runs in browsers. */
 const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
-/** Started by their path: beside the bundle's other files, where `new URL(name, import.meta.url)` finds them. */
-const STARTED = { main: 'cli/main.js', 'loader-worker': 'data/loader-worker.js', measure: 'torch/measure.js' }
-
+/** What is started by its path: beside the bundle's other files, where `new URL(name, import.meta.url)` finds it. */
+const ENTRIES = { main: 'cli/main.js', 'loader-worker': 'data/loader-worker.js', measure: 'torch/measure.js' }
 /** Packages of a hundred files each that become part of the bundle, with their licences beside it. Others stay where npm has put them. */
 const INLINED = ['yaml', 'zod']
 /** Parts of an older bundle stay for so long: what runs may still load them. */
@@ -37,18 +36,11 @@ export async function compile() {
 
 async function bundle() {
   const { rolldown } = await import('rolldown')
-  const { dependencies, exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const outside = Object.keys(dependencies).filter(name => !INLINED.includes(name))
-  const library = Object.values(exports).flatMap(({ default: file }) =>
-    file === undefined ? [] : [/^\.\/dist\/bundle\/(.*)\.js$/.exec(file)[1]],
-  )
-  const entries = {
-    ...STARTED,
-    ...Object.fromEntries(library.map(name => [name, name === 'index' ? 'index.js' : `${name}/index.js`])),
-  }
   const made = await rolldown({
     input: Object.fromEntries(
-      Object.entries(entries).map(([name, file]) => [name, join(root, 'dist/src', file)]),
+      Object.entries(ENTRIES).map(([name, file]) => [name, join(root, 'dist/src', file)]),
     ),
     platform: 'node',
     external: id => outside.some(name => id === name || id.startsWith(`${name}/`)),

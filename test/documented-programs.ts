@@ -33,7 +33,7 @@ export async function runProgram(folder: string, text: string): Promise<string> 
   await writeFile(join(folder, 'program.ts'), text)
   const tsc = join(repository, 'node_modules/typescript/bin/tsc')
   const ran = async (args: readonly string[]): Promise<string> => {
-    const env = { ...process.env, TAGMASK_THREADS: '2' }
+    const env = { ...process.env, TAGMASK_THREADS: '1' }
     return (await run(process.execPath, args, { cwd: folder, env, maxBuffer: 1e8 })).stdout
   }
   const problems = await ran([tsc, ...FLAGS.split(' '), 'program.ts']).catch(

@@ -76,7 +76,7 @@ async function writePretrained(): Promise<void> {
 async function run(command: string): Promise<string> {
   const { stdout } = await promisify(execFile)('sh', ['-c', command], {
     cwd: folder,
-    env: { ...process.env, TAGMASK_THREADS: '2' },
+    env: { ...process.env, TAGMASK_THREADS: '1' },
     maxBuffer: 1e8,
   })
   return stdout

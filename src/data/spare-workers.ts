@@ -21,12 +21,8 @@ export function takeWorker(url: URL): Worker {
   return new Worker(url, { execArgv: [] })
 }
 
-/** Keeps an idle thread, without listeners, for the next job, or ends it where there are enough. */
+/** Keeps an idle thread, without listeners, for the next job, and ends the oldest where there are enough. */
 export async function giveBack(url: URL, worker: Worker): Promise<void> {
-  if (spares.length >= MOST) {
-    await worker.terminate()
-    return
-  }
   const drop = () => {
     const at = spares.findIndex(spare => spare.worker === worker)
     if (at >= 0) spares.splice(at, 1)
@@ -35,4 +31,8 @@ export async function giveBack(url: URL, worker: Worker): Promise<void> {
   worker.on('error', drop).on('exit', drop)
   spares.push({ file: url.href, worker, drop })
   worker.unref()
+  if (spares.length <= MOST) return
+  const [oldest] = spares
+  oldest!.drop()
+  await oldest!.worker.terminate()
 }
