@@ -36,7 +36,7 @@ export async function writeClassTokens(
   const found: ClassTokens[] = []
   for await (const one of lookAtImages(
     chosen,
-    images => images.map(async one => tokensOfImage(method, recipe, one)),
+    images => tokensOfImages(method, recipe, images).map(async one => one),
     {
       ...look,
       longestSide: Math.min(look.longestSide, encoderOf(recipe).imageSize), // a plot needs no more than the training saw
@@ -73,16 +73,20 @@ function spreadSamples(samples: readonly Sample[]): Sample[] {
   })
 }
 
-function tokensOfImage(
+/** Of images of one size, which pass through the network together. */
+function tokensOfImages(
   method: Method,
   { device, precision }: Pick<Recipe, 'device' | 'precision'>,
-  { sample: { tags }, views }: Pick<SizedViews, 'sample' | 'views'>,
-): ClassTokens {
-  const { width, height, data } = views[0]!
+  images: readonly Pick<SizedViews, 'sample' | 'views'>[],
+): ClassTokens[] {
   return scope(() => {
-    const image = tensor(data, [1, 3, height, width]).to({ device })
-    const all = autocast({ precision, device }, () => method.classTokens!(image)) // [layers, 1, C, D]
-    const own = ops.stack(tags.map(index => all.select(1, 0).select(1, index))) // [K, layers, D]
-    return { classes: tags, tokens: own.toData() }
+    const batch = ops
+      .cat(images.map(({ views: [view] }) => tensor(view!.data, [1, 3, view!.height, view!.width])))
+      .to({ device })
+    const all = autocast({ precision, device }, () => method.classTokens!(batch)) // [layers, B, C, D]
+    return images.map(({ sample: { tags } }, i) => {
+      const own = ops.stack(tags.map(index => all.select(1, i).select(1, index))) // [K, layers, D]
+      return { classes: tags, tokens: own.toData() }
+    })
   })
 }
