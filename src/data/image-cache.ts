@@ -1,29 +1,48 @@
-/** @file Decoded images kept in memory: every epoch reads the same files again. */
-import { type RgbImage, readImage } from '../io/image.ts'
+/** @file Decoded images and labels kept in memory: every epoch reads the same files again. */
 
-/** Reads an image from memory or from its file; keeps at most `maxBytes` from now on. */
-export type ImageReader = (path: string, options: { maxBytes: number }) => Promise<RgbImage>
+interface Decoded {
+  readonly data: Uint8Array
+}
+
+/** Decodes a file, or has it in memory. */
+export type CachedReader = <T extends Decoded>(
+  path: string,
+  decode: (path: string) => Promise<T>,
+) => Promise<T>
+
+/** What is decoded from files, each by one decoder. */
+export interface DecodedFiles {
+  readonly read: CachedReader
+  /** Bytes to keep at most from now on. */
+  limit(bytes: number): void
+}
 
 /**
- * Keeps the first images that fit into `maxBytes` and drops one only where that shrinks: every shuffled epoch then finds
+ * Keeps the first files that fit and drops one only where the limit shrinks: every shuffled epoch then finds
  * the same share, where dropping the oldest would find almost none.
  */
-export function cachedReader(): ImageReader {
-  const kept = new Map<string, RgbImage>()
+export function decodedFiles(): DecodedFiles {
+  const kept = new Map<string, Decoded>()
   let bytes = 0
-  return async (path, { maxBytes }) => {
-    for (const [oldest, { data }] of kept) {
-      if (bytes <= maxBytes) break
-      kept.delete(oldest)
-      bytes -= data.byteLength
-    }
-    const known = kept.get(path)
-    if (known !== undefined) return known
-    const image = await readImage(path)
-    if (bytes + image.data.byteLength <= maxBytes) {
-      kept.set(path, image)
-      bytes += image.data.byteLength
-    }
-    return image
+  let most = 0
+  return {
+    limit(maxBytes) {
+      most = maxBytes
+      for (const [oldest, { data }] of kept) {
+        if (bytes <= most) break
+        kept.delete(oldest)
+        bytes -= data.byteLength
+      }
+    },
+    async read<T extends Decoded>(path: string, decode: (path: string) => Promise<T>): Promise<T> {
+      const known = kept.get(path) as T | undefined
+      if (known !== undefined) return known
+      const decoded = await decode(path)
+      if (bytes + decoded.data.byteLength <= most) {
+        kept.set(path, decoded)
+        bytes += decoded.data.byteLength
+      }
+      return decoded
+    },
   }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -80,6 +80,40 @@ test('the same whatever the number of threads, and from the middle of an epoch',
   expect(await collect({ workers: 3 })).toEqual(whole)
   expect(await collect({}, { startBatch: 1 })).toEqual(whole.slice(1))
   expect(await collect({}, { epoch: 1 })).not.toEqual(whole)
+})
+
+test('images and labels are decoded once where they fit into memory', async () => {
+  const folder = await mkdtemp(join(root, 'cached-'))
+  const moved = await Promise.all(
+    samples.slice(0, 4).map(async sample => {
+      const image = join(folder, `${sample.id}.png`)
+      await copyFile(sample.image, image)
+      await copyFile(labelFile(sample), join(folder, `label-${sample.id}.png`))
+      return { ...sample, image }
+    }),
+  )
+  const twice = async (cacheBytes: number): Promise<number[]> => {
+    const loader = openLabelledLoader(moved, {
+      batchSize: 4,
+      seed: 3,
+      labelFile: ({ id }) => join(folder, `label-${id}.png`),
+      transform: { segment: { ...SEGMENT_TRANSFORM, cropSize: CROP } },
+      cacheBytes,
+      prefetch: 0,
+    })
+    const sizes: number[] = []
+    try {
+      for (const epoch of [0, 1]) {
+        for await (const { size } of loader.epoch(epoch)) sizes.push(size)
+        for (const { image } of moved) await rm(image, { force: true })
+        for (const { id } of moved) await rm(join(folder, `label-${id}.png`), { force: true })
+      }
+    } finally {
+      await loader.close()
+    }
+    return sizes
+  }
+  expect(await twice(4 * 4 * SIDE * SIDE)).toEqual([4, 4]) // three bytes of image and one of label a pixel
 })
 
 test('one scale a batch, as published, or one an image', async () => {

@@ -1,7 +1,7 @@
 /** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
 import sharp from 'sharp'
 import { readImage } from '../io/image.ts'
-import { cachedReader, type ImageReader } from './image-cache.ts'
+import { type DecodedFiles, decodedFiles } from './image-cache.ts'
 import {
   type BatchReply,
   type BatchTask,
@@ -23,9 +23,10 @@ serveJobs<LoaderJob, BatchTask | ViewTask, BatchReply | ViewReply>(job => {
       handle: task => makeViews(task as ViewTask, job),
       transfer: reply => ('views' in reply ? reply.views.map(({ data }) => data.buffer as ArrayBuffer) : []),
     }
-  const read = cachedReader()
+  const files = decodedFiles()
   return {
-    handle: (task, atPart) => fillBatch(task as BatchTask, { transform: job.transform, read, atPart }),
+    handle: (task, atPart) =>
+      fillBatch(task as BatchTask, { transform: job.transform, decoded: files, atPart }),
   }
 })
 
@@ -33,18 +34,20 @@ async function fillBatch(
   { pixels, labels, epoch, batch, samples, cacheBytes }: BatchTask,
   {
     transform,
-    read,
+    decoded,
     atPart,
-  }: { transform: SampleTransform; read: ImageReader; atPart: (part: number) => void },
+  }: { transform: SampleTransform; decoded: DecodedFiles; atPart: (part: number) => void },
 ): Promise<BatchReply> {
   const size = sampleSize(transform)
   const bad: BatchReply['bad'][number][] = []
+  decoded.limit(cacheBytes)
   for (const [part, { place, index, path, files }] of samples.entries()) {
     atPart(part)
     try {
       await fillSample(transform, {
-        image: await read(path, { maxBytes: cacheBytes }),
+        image: await decoded.read(path, readImage),
         files,
+        read: decoded.read,
         epoch,
         batch,
         index,

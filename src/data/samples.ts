@@ -1,6 +1,7 @@
 /** @file The kinds of training sample: the size of each, and how a worker builds one from its files. */
 import type { RgbImage } from '../io/image.ts'
 import { readLabelMap } from '../io/indexed-png.ts'
+import type { CachedReader } from './image-cache.ts'
 import { type Random, randomStream, sampleRandom } from './random.ts'
 import { readScoreVolumes } from './score-volumes.ts'
 import { type AffinityTransform, affinitySample, labelledAffinitySample } from './transforms/affinity.ts'
@@ -28,6 +29,8 @@ export interface SampleFrame {
   readonly image: RgbImage
   /** Further files of the sample, such as its labels. */
   readonly files: readonly string[]
+  /** Reads labels; images and labels are decoded once where they fit into memory. */
+  readonly read: CachedReader
   readonly epoch: number
   /** Number of the batch in its epoch: what is drawn once a batch is drawn from it. */
   readonly batch: number
@@ -102,14 +105,14 @@ export function boxesOf(labels: Uint8Array): Box[] {
 
 async function fillSegmentSample(
   { segment, seed }: { segment: SegmentTransform; seed: number },
-  { image, files, epoch, batch, index, pixels, labels }: SampleFrame,
+  { image, files, read, epoch, batch, index, pixels, labels }: SampleFrame,
 ): Promise<void> {
   const [labelFile = ''] = files
   const random = sampleRandom(seed, epoch, index)
   const scaling = segment.scalePer === 'batch' ? randomStream(seed, epoch, batch, 1) : random
   const [smallest, largest] = segment.scale
   segmentSample(
-    { image, labels: await readLabelMap(labelFile), labelFile },
+    { image, labels: await read(labelFile, readLabelMap), labelFile },
     segment,
     { scale: scaling.uniform(smallest, largest), random },
     { pixels, labels },
@@ -118,21 +121,21 @@ async function fillSegmentSample(
 
 async function fillRetrainSample(
   { retrain, seed }: { retrain: RetrainTransform; seed: number },
-  { image, files, epoch, index, pixels, labels }: SampleFrame,
+  { image, files, read, epoch, index, pixels, labels }: SampleFrame,
 ): Promise<void> {
   const [labelFile = ''] = files
-  const sample = { image, labels: await readLabelMap(labelFile), labelFile }
+  const sample = { image, labels: await read(labelFile, readLabelMap), labelFile }
   retrainSample(sample, retrain, sampleRandom(seed, epoch, index), { pixels, labels })
 }
 
 async function fillAffinitySample(
   { affinity, seed }: { affinity: AffinityTransform; seed: number },
-  { image, files, epoch, index, ...out }: SampleFrame,
+  { image, files, read, epoch, index, ...out }: SampleFrame,
 ): Promise<void> {
   const [file = ''] = files
   const random = sampleRandom(seed, epoch, index)
   if (file.endsWith('.png')) {
-    labelledAffinitySample({ image, labels: await readLabelMap(file), file }, affinity, random, out)
+    labelledAffinitySample({ image, labels: await read(file, readLabelMap), file }, affinity, random, out)
     return
   }
   const scores = await readScoreVolumes(file)

@@ -227,7 +227,9 @@ export const checkpointFields = {
     .number()
     .gt(0)
     .default(5)
-    .describe('longest time between two checkpoints, minutes; there is also one at the end of an epoch, where writing them takes a twentieth of the time at most'),
+    .describe(
+      'longest time between two checkpoints, minutes; there is also one at the end of an epoch, where writing them takes a twentieth of the time at most',
+    ),
   checkpointSteps: z
     .int()
     .min(1)

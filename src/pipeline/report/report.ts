@@ -38,9 +38,12 @@ export async function writeReport(
   { onBad, signal, log }: WriteReportOptions = {},
 ): Promise<WrittenReport> {
   const images: string[] = []
+  const folders = new Map<string, Promise<unknown>>()
   const write: WriteFile = async (file, bytes) => {
     const path = join(runDir, file)
-    await mkdir(dirname(path), { recursive: true })
+    const folder = dirname(path)
+    folders.set(folder, folders.get(folder) ?? mkdir(folder, { recursive: true }))
+    await folders.get(folder)
     await writeFileAtomic(path, bytes)
     images.push(path)
   }
