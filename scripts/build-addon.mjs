@@ -17,6 +17,7 @@ import { availableParallelism, freemem } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { ensureBuildTools } from './install-libtorch.mjs'
 import { SetupError, say } from './setup-log.mjs'
+import { makeStandIns } from './stand-ins.mjs'
 
 /** A translation unit with libtorch's headers takes this much memory. */
 const BYTES_PER_JOB = 1.6e9
@@ -63,11 +64,15 @@ export function buildTorchAddon(folders, libtorch, addon) {
     ].join(' '),
   }
   say(`building the addon for libtorch ${version} (${libtorch.path}); about half a minute on two cores, once`)
-  buildAddon(folders, 'torch', addon, variables)
+  const standIns = folder => libtorch.path === '/usr' && makeStandIns(lib, folder)
+  buildAddon(folders, 'torch', addon, { variables, standIns })
 }
 
-/** Builds native/<name> (binding.gyp) and moves tagmask_<name>.node to `addon`; then tries to load it. */
-export function buildAddon({ root, build }, name, addon, variables = {}) {
+/**
+ * Builds native/<name> (binding.gyp), tries to load it, and moves tagmask_<name>.node to `addon`. `standIns` makes libraries for the
+ * folder unused/ beside it and says whether there are any; without them where it does not load with all symbols found.
+ */
+export function buildAddon({ root, build }, name, addon, { variables = {}, standIns = () => false } = {}) {
   ensureBuildTools()
   const folder = join(build, 'native', relative(join(build, 'addons'), dirname(addon)))
   mkdirSync(folder, { recursive: true })
@@ -93,17 +98,28 @@ export function buildAddon({ root, build }, name, addon, variables = {}) {
     for (const line of errors.slice(0, 12)) console.error(`  ${line}`)
     throw new SetupError(`native/${name} could not be compiled; the whole output is in ${log}`)
   }
+  const unused = join(dirname(built), 'unused')
+  if (standIns(unused) && loading(built, { LD_BIND_NOW: '1' }).status !== 0)
+    rmSync(unused, { recursive: true, force: true })
   tryLoading(built, log)
   mkdirSync(dirname(addon), { recursive: true })
+  const besideAddon = join(dirname(addon), 'unused')
+  rmSync(besideAddon, { recursive: true, force: true })
+  if (existsSync(unused)) cpSync(unused, besideAddon, { recursive: true })
   // a running program keeps the old file: rename, never overwrite
   cpSync(built, `${addon}.new`)
   renameSync(`${addon}.new`, addon)
 }
 
-function tryLoading(path, log) {
-  const { status, stderr } = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], {
+function loading(path, env = {}) {
+  return spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], {
     encoding: 'utf8',
+    env: { ...process.env, ...env },
   })
+}
+
+function tryLoading(path, log) {
+  const { status, stderr } = loading(path)
   if (status === 0) return
   const reason =
     stderr.split('\n').find(line => line.startsWith('Error:')) ?? stderr.trim().split('\n').at(-1)
