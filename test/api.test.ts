@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readLabelMap } from '../src/io/index.ts'
-import { installIn, programsOf, runProgram } from './documented-programs.ts'
+import { compilePrograms, installIn, programsOf, runProgram } from './documented-programs.ts'
 import { repository } from './source-files.ts'
 
 const programs = programsOf(await readFile(join(repository, 'docs/api.md'), 'utf8'))
@@ -32,9 +32,20 @@ describe('docs/api.md', () => {
   test('has the programs that are known here', () =>
     expect(programs.map(({ title }) => title)).toEqual(Object.keys(PRINTED)))
 
-  test.each(programs)('$title', { timeout: 300_000 }, async ({ title, text }) => {
-    expect(await runProgram(folder, text)).toMatch(PRINTED[title]!)
-  })
+  test('compiles', { timeout: 300_000 }, () =>
+    compilePrograms(
+      folder,
+      programs.map(({ text }) => text),
+    ),
+  )
+
+  test.each(programs.map(({ title }, i) => ({ title, i })))(
+    '$title',
+    { timeout: 300_000 },
+    async ({ title, i }) => {
+      expect(await runProgram(folder, i)).toMatch(PRINTED[title]!)
+    },
+  )
 
   test('ends with a mask', async () => {
     expect(await readLabelMap(join(folder, '0017.png'))).toMatchObject({ width: 64, height: 64 })

@@ -28,17 +28,24 @@ export async function installIn(folder: string): Promise<void> {
 const FLAGS =
   '--strict --noUncheckedIndexedAccess --target es2022 --lib es2023,esnext.disposable --module nodenext --types node'
 
-/** Compiles and runs a program in a folder; returns what it printed. Rejects where either fails. */
-export async function runProgram(folder: string, text: string): Promise<string> {
-  await writeFile(join(folder, 'program.ts'), text)
-  const tsc = join(repository, 'node_modules/typescript/bin/tsc')
-  const ran = async (args: readonly string[]): Promise<string> => {
-    const env = { ...process.env, TAGMASK_THREADS: '1' }
-    return (await run(process.execPath, args, { cwd: folder, env, maxBuffer: 1e8 })).stdout
-  }
-  const problems = await ran([tsc, ...FLAGS.split(' '), 'program.ts']).catch(
+const TSC = join(repository, 'node_modules/typescript/bin/tsc')
+
+async function node(folder: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, TAGMASK_THREADS: '1' }
+  return (await run(process.execPath, args, { cwd: folder, env, maxBuffer: 1e8 })).stdout
+}
+
+/** Compiles programs in a folder, all at once: program-0.js and so on. Rejects with what the compiler says. */
+export async function compilePrograms(folder: string, texts: readonly string[]): Promise<void> {
+  const names = texts.map((_, i) => `program-${i}.ts`)
+  await Promise.all(texts.map((text, i) => writeFile(join(folder, names[i]!), text)))
+  const problems = await node(folder, [TSC, ...FLAGS.split(' '), ...names]).catch(
     (error: { stdout?: string }) => error.stdout ?? String(error),
   )
   if (problems !== '') throw new Error(problems)
-  return ran(['program.js'])
+}
+
+/** Runs a compiled program; returns what it printed. Rejects where it fails. */
+export function runProgram(folder: string, i: number): Promise<string> {
+  return node(folder, [`program-${i}.js`])
 }

@@ -11,7 +11,7 @@ import { writeSafetensors } from '../src/io/safetensors.ts'
 import { buildMctformer } from '../src/methods/index.ts'
 import { loadRecipe } from '../src/pipeline/recipe/load.ts'
 import { manualSeed } from '../src/torch/index.ts'
-import { installIn, programsOf, runProgram } from './documented-programs.ts'
+import { compilePrograms, installIn, programsOf, runProgram } from './documented-programs.ts'
 import { repository } from './source-files.ts'
 
 const readme = await readFile(join(repository, 'README.md'), 'utf8')
@@ -109,7 +109,8 @@ describe('README', () => {
 
   test('its program ends with a mask, that of the command line', { timeout: 900_000 }, async () => {
     expect(program!.text.trim().split('\n').length).toBeLessThan(13)
-    await runProgram(folder, program!.text)
+    await compilePrograms(folder, [program!.text])
+    await runProgram(folder, 0)
     expect(await readLabelMap(join(folder, 'harbour.png'))).toEqual(
       await readLabelMap(join(folder, 'new-masks/harbour.png')),
     )
