@@ -5,7 +5,16 @@
  *   node scripts/compile.mjs
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { root } from './places.mjs'
@@ -17,7 +26,7 @@ const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
 const ENTRIES = { main: 'cli/main.js', 'loader-worker': 'data/loader-worker.js', measure: 'torch/measure.js' }
 /** Packages of a hundred files each that become part of the bundle, with their licences beside it. Others stay where npm has put them. */
 const INLINED = ['yaml', 'zod']
-/** Parts of an older bundle stay for so long: what runs may still load them. */
+/** Parts of an older bundle stay for so long after a new one: what runs may still load them. */
 const DAY = 24 * 60 * 60 * 1000
 
 /** Compiles all. Throws SetupError where a source has errors. */
@@ -46,12 +55,17 @@ async function bundle() {
     external: id => outside.some(name => id === name || id.startsWith(`${name}/`)),
   })
   const dir = join(root, 'dist/bundle')
+  const list = join(dir, 'parts.json')
+  const before = existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : []
   const { output } = await made.write({ dir, format: 'esm', chunkFileNames: '[name]-[hash].js' })
   for (const name of INLINED)
     copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(dir, `LICENSE-${name}`))
   const written = new Set(output.map(({ fileName }) => fileName))
+  const now = new Date()
   for (const name of readdirSync(dir).filter(name => name.endsWith('.js') && !written.has(name)))
-    if (Date.now() - statSync(join(dir, name)).mtimeMs > DAY) rmSync(join(dir, name))
+    if (before.includes(name)) utimesSync(join(dir, name), now, now)
+    else if (now - statSync(join(dir, name)).mtimeMs > DAY) rmSync(join(dir, name))
+  writeFileSync(list, JSON.stringify([...written]))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

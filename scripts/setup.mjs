@@ -200,7 +200,8 @@ async function compileSources() {
     root,
     SOURCES.map(name => join(root, name)),
   )
-  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
+  const built = existsSync(stampFile) && existsSync(join(root, 'dist/bundle/main.js'))
+  if (built && readFileSync(stampFile, 'utf8') === stamp) return
   say('compiling TypeScript')
   await compile()
   writeFileSync(stampFile, stamp)

@@ -102,6 +102,25 @@ serveJobs(job => ({ handle: async task => {
   expect(await once('fourth')).not.toBe(first.replace('first', 'fourth'))
 })
 
+test('a thread that keeps much in memory is ended with its pool', async () => {
+  const script = `import { threadId } from 'node:worker_threads'
+import { serveJobs } from ${JSON.stringify(workerUrl(import.meta.url, 'worker-tasks').href)}
+serveJobs(() => {
+  const kept = []
+  return { handle: async bytes => { kept.push(new Uint8Array(bytes)); return threadId } }
+})`
+  const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`)
+  const threadAfter = async (bytes: number): Promise<number> => {
+    const pool = openWorkerPool<number, number>(url, { size: 1, job: undefined })
+    const id = await pool.run(0, bytes)
+    await pool.close()
+    return id
+  }
+  const first = await threadAfter(1e6)
+  expect(await threadAfter(50e6)).toBe(first)
+  expect(await threadAfter(1e6)).not.toBe(first)
+})
+
 test('a thread that fails names the file that it was at', async () => {
   const task = { files: ['a.jpg', 'b.jpg', 'c.jpg'], failsAt: 1, done: counter() }
   await expect(open().run(0, task)).rejects.toThrow(

@@ -28,6 +28,8 @@ interface Waiting<Task, Reply> {
 }
 
 const PATIENCE_MS = 10_000 // then the thread is terminated
+/** What a thread may keep in memory and serve another pool. */
+const MOST_BYTES = 32e6
 
 /** At most `size` threads of a built worker file, the first at once; they do not keep the process alive while they are idle. */
 export function openWorkerPool<Task, Reply>(
@@ -46,7 +48,8 @@ export function openWorkerPool<Task, Reply>(
     const worker = takeWorker(url)
     worker.postMessage({ job, shared } satisfies JobMessage)
     const waiting = new Map<number, Waiting<Task, Reply>>()
-    let tellIdle: (alive: boolean) => void
+    let tellIdle: (isSpare: boolean) => void
+    /** Whether the thread may serve another pool, once it is idle. */
     const idle = new Promise<boolean>(resolve => (tellIdle = resolve))
     /** " at FILE" when the thread has a task. */
     const place = (): string => {
@@ -56,7 +59,7 @@ export function openWorkerPool<Task, Reply>(
     }
     const onMessage = (answer: Answer<Reply>): void => {
       if ('idle' in answer) {
-        tellIdle(true)
+        tellIdle(answer.bytes <= MOST_BYTES)
         return
       }
       const request = waiting.get(answer.id)
@@ -118,8 +121,8 @@ export function openWorkerPool<Task, Reply>(
     Atomics.store(state, STOPPING, 1)
     worker.postMessage(STOP)
     // a thread that is ended while native code computes takes the process with it
-    const alive = await within(PATIENCE_MS, idle)
-    if (alive) await giveBack(url, leave())
+    const isSpare = await within(PATIENCE_MS, idle)
+    if (isSpare) await giveBack(url, leave())
     else await worker.terminate()
   }
 }

@@ -1,4 +1,5 @@
 /** @file A worker thread's side of a pool: it serves one job after another, and answers the tasks of each in order. */
+import { getHeapStatistics } from 'node:v8'
 import { parentPort, type Transferable } from 'node:worker_threads'
 import { TagmaskError } from '../errors.ts'
 import { monotonic } from '../io/profile.ts'
@@ -28,7 +29,7 @@ export const STOP = 'stop'
 export type Answer<Reply> =
   | { readonly id: number; readonly reply: Reply; readonly start: number; readonly end: number }
   | { readonly id: number; readonly failure: string; readonly stack: string | undefined }
-  | { readonly idle: true }
+  | { readonly idle: true; readonly bytes: number }
 
 /** In `shared`: the thread's current part, written by it; 1 when it is to stop, written by the pool. */
 export const [PART, STOPPING] = [0, 1]
@@ -40,8 +41,10 @@ export function serveJobs<Job, Task, Reply>(open: (job: Job) => TaskHandler<Task
   parentPort?.on('message', (message: JobMessage | TaskMessage<Task> | typeof STOP) => {
     last = last.then(async () => {
       if (message === STOP) {
-        current = undefined // and what it kept in memory
-        parentPort?.postMessage({ idle: true } satisfies Answer<Reply>)
+        current = undefined
+        // what it kept in memory, such as images: an idle thread collects nothing
+        const bytes = getHeapStatistics().external_memory
+        parentPort?.postMessage({ idle: true, bytes } satisfies Answer<Reply>)
       } else if ('job' in message)
         current = { handler: open(message.job as Job), state: new Int32Array(message.shared) }
       else await answer(message, current!)
