@@ -135,7 +135,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
     ],
     [['predict', 'runs/x', '--crf'], 'error: --crf: needs --images; say which images: --images DIR'],
     [
-      ['predict', '/no/such/run', '--images', 'photos', '--out', 'masks'],
+      [...'predict /no/such/run --runs /no/such --images photos --out masks'.split(' ')],
       'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
     ],
     [
@@ -159,7 +159,7 @@ describe('bad input ends with 1 and one message without a stack', () => {
       'error: /no/such/maps: is no folder that can be listed; give a folder of CAMs (ID.safetensors or ID.npy), such as maps/ of a run',
     ],
     [
-      ['report', '/no/such/run'],
+      ['report', '/no/such/run', '--runs', '/no/such'], // there may be runs in runs/
       'error: /no/such/run: there is no such run; give the folder of a run, such as runs/NAME',
     ],
   ])('%j', async (args, message) => {
