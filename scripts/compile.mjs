@@ -2,7 +2,7 @@
  * @file TypeScript to dist/, and the command line into a few files of dist/bundle/, which Node opens half a second sooner than
  * hundreds (docs/adr/0008-bundle.md). The library, tests and benchmarks are dist/src.
  *
- *   node scripts/compile.mjs
+ *   node scripts/compile.mjs [--changed]     --changed: only where a source has changed
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stampOf } from './build-addon.mjs'
 import { root } from './places.mjs'
 import { SetupError } from './setup-log.mjs'
 
@@ -29,8 +30,36 @@ const INLINED = ['yaml', 'zod']
 /** Parts of an older bundle stay for so long after a new one: what runs may still load them. */
 const DAY = 24 * 60 * 60 * 1000
 
+const SOURCES = [
+  'src',
+  'bench',
+  'scripts',
+  'test/fuzz',
+  'test/parallel',
+  'test/parity',
+  'package.json',
+  'tsconfig.json',
+  ...PROJECTS,
+]
+const STAMP = join(root, 'dist/.tagmask-stamp')
+
+function stamp() {
+  return stampOf(
+    root,
+    SOURCES.map(name => join(root, name)),
+  )
+}
+
+/** Whether dist/ is what these sources make. */
+export function isCompiled() {
+  const built = existsSync(STAMP) && existsSync(join(root, 'dist/bundle/main.js'))
+  return built && readFileSync(STAMP, 'utf8') === stamp()
+}
+
 /** Compiles all. Throws SetupError where a source has errors. */
 export async function compile() {
+  const compiled = stamp() // before: what changes meanwhile is compiled next time
+  rmSync(STAMP, { force: true })
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   for (const project of PROJECTS) {
     const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', join(root, project)], {
@@ -41,6 +70,7 @@ export async function compile() {
     throw new SetupError('the TypeScript sources have errors: see above')
   }
   await bundle()
+  writeFileSync(STAMP, compiled)
 }
 
 async function bundle() {
@@ -70,7 +100,7 @@ async function bundle() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    await compile()
+    if (!process.argv.includes('--changed') || !isCompiled()) await compile()
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     console.error(error.message)

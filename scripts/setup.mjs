@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSyn
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildAddon, buildTorchAddon, stampOf, torchStamp } from './build-addon.mjs'
-import { compile } from './compile.mjs'
+import { compile, isCompiled } from './compile.mjs'
 import { describeLibtorch, findLibtorch, OPENBLAS_OPENMP } from './find-libtorch.mjs'
 import { aptInstall, canApt, downloadLibtorch } from './install-libtorch.mjs'
 import { buildFolder, isClone, root } from './places.mjs'
@@ -20,17 +20,6 @@ import { SetupError, say } from './setup-log.mjs'
 let build = ''
 const manifestFile = () => join(build, 'addons/manifest.json')
 const failuresFile = () => join(build, 'addons/failed.json')
-const SOURCES = [
-  'src',
-  'bench',
-  'scripts',
-  'test/parallel',
-  'test/parity',
-  'package.json',
-  'tsconfig.json',
-  'tsconfig.build.json',
-  'tsconfig.browser.json',
-]
 
 async function main() {
   const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
@@ -45,7 +34,10 @@ async function main() {
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
   setUpRefine()
-  if (isClone) await compileSources()
+  if (isClone && !isCompiled()) {
+    say('compiling TypeScript')
+    await compile()
+  }
   const others = readJson(manifestFile(), []).filter(({ version }) => version !== first.version)
   const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
   say(`ready: libtorch ${first.version} (${first.source}, ${first.path})${also}`)
@@ -190,20 +182,6 @@ function setUpRefine() {
   if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
   say('building the dense CRF and PAR')
   buildAddon({ root, build }, 'refine', addon)
-  writeFileSync(stampFile, stamp)
-}
-
-/** TypeScript to dist/, when a source changed. */
-async function compileSources() {
-  const stampFile = join(root, 'dist/.tagmask-stamp')
-  const stamp = stampOf(
-    root,
-    SOURCES.map(name => join(root, name)),
-  )
-  const built = existsSync(stampFile) && existsSync(join(root, 'dist/bundle/main.js'))
-  if (built && readFileSync(stampFile, 'utf8') === stamp) return
-  say('compiling TypeScript')
-  await compile()
   writeFileSync(stampFile, stamp)
 }
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 export default function build(): void {
-  execFileSync(process.execPath, ['scripts/compile.mjs'], {
+  execFileSync(process.execPath, ['scripts/compile.mjs', '--changed'], {
     cwd: join(import.meta.dirname, '..'),
     stdio: 'inherit',
   })
