@@ -33,7 +33,7 @@ async function main() {
     ensureOpenBlas(wanted)
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
-  setUpRefine()
+  setUpPixels()
   if (isClone && !isCompiled()) {
     say('compiling TypeScript')
     await compile()
@@ -172,16 +172,16 @@ function record(found, { first }) {
   if (JSON.stringify(manifest) !== JSON.stringify(listed)) writeJson(manifestFile(), manifest)
 }
 
-/** What refines maps (dense CRF, PAR) has no libtorch in it: one build for all. */
-function setUpRefine() {
-  const sources = join(root, 'native/refine')
+/** What has no libtorch in it (Pillow's resize, dense CRF, PAR): one build for all. */
+function setUpPixels() {
+  const sources = join(root, 'native/pixels')
   if (!existsSync(join(sources, 'binding.gyp'))) return
-  const addon = join(build, 'addons/refine/tagmask_refine.node')
+  const addon = join(build, 'addons/pixels/tagmask_pixels.node')
   const stampFile = `${addon}.stamp`
   const stamp = stampOf(root, [sources])
   if (existsSync(addon) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return
-  say('building the dense CRF and PAR')
-  buildAddon({ root, build }, 'refine', addon)
+  say('building the resize, the dense CRF and PAR')
+  buildAddon({ root, build }, 'pixels', addon)
   writeFileSync(stampFile, stamp)
 }
 

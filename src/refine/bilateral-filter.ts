@@ -1,7 +1,7 @@
 /** @file Gaussian sums over position and colour: by the lattice of the dense CRF, or exact. */
 import type { RgbImage } from '../io/image.ts'
+import { addonThreads, namedError, pixelsAddon } from '../io/pixels-addon.ts'
 import { noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
-import { addonThreads, namedError, refineAddon } from './addon.ts'
 import { crfMemory } from './crf-memory.ts'
 import type { BilateralTerm } from './crf-parameters.ts'
 import { refuseLarge } from './refuse-large.ts'
@@ -60,7 +60,7 @@ function latticeSums(
     bilateral: Float64Array.of(...deviations, 1),
   }
   try {
-    return tensor(refineAddon().bilateralFilterNow(request)).to({ device: planes.device })
+    return tensor(pixelsAddon().bilateralFilterNow(request)).to({ device: planes.device })
   } catch (cause) {
     throw namedError(cause, name)
   }

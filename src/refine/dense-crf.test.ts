@@ -13,7 +13,7 @@ import { MCTFORMER_MASK_CRF } from './crf-parameters.ts'
 import { unaryFromLabels, unaryFromScores } from './crf-unary.ts'
 import { denseCrf, denseCrfBatch, mostProbableLabels } from './dense-crf.ts'
 
-const addonPath = new URL('../../build/addons/refine/tagmask_refine.node', import.meta.url).pathname
+const addonPath = new URL('../../build/addons/pixels/tagmask_pixels.node', import.meta.url).pathname
 
 function randomImage(width: number, height: number, seed = 1): RgbImage {
   const random = xoroshiro128plus(seed)

@@ -2,8 +2,8 @@
 import { InputError } from '../errors.ts'
 import type { RgbImage } from '../io/image.ts'
 import type { LabelMap } from '../io/indexed-png.ts'
+import { addonThreads, type CrfRequest, namedError, pixelsAddon } from '../io/pixels-addon.ts'
 import { timed } from '../io/profile.ts'
-import { addonThreads, type CrfRequest, namedError, refineAddon } from './addon.ts'
 import { refuseLargeCrf } from './crf-memory.ts'
 import { type BilateralTerm, CAM_CRF, type CrfParameters, type GaussianTerm } from './crf-parameters.ts'
 import type { Unary } from './crf-unary.ts'
@@ -30,7 +30,7 @@ export async function denseCrf(sample: CrfImage & CrfThreads): Promise<Float32Ar
   const name = sample.name ?? 'dense CRF'
   const request = crfRequest(sample, addonThreads(sample.threads, name), name)
   try {
-    return await timed('dense CRF', () => refineAddon().denseCrf(request))
+    return await timed('dense CRF', () => pixelsAddon().denseCrf(request))
   } catch (cause) {
     throw namedError(cause, name)
   }

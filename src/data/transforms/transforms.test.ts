@@ -15,7 +15,7 @@ import {
   randAugment,
 } from './rand-augment.ts'
 import { RANDOM_ERASING, randomErasing } from './random-erasing.ts'
-import { crop, resize } from './resize.ts'
+import { type Box, crop, resize } from './resize.ts'
 import { roundHalfEven } from './rounding.ts'
 import { augment, TRAIN_TRANSFORM, trainSample } from './train.ts'
 import { scaledSize } from './views.ts'
@@ -59,6 +59,24 @@ describe('resize', () => {
     const same = resize(image, { width: 9, height: 7 })
     expect(same).toEqual(image)
     expect(same.data).not.toBe(image.data)
+  })
+
+  test('of a box that is not in the image, or of an image with pixels missing, is refused', () => {
+    const image = noise(9, 7)
+    const to = { width: 4, height: 4 }
+    const outside: [keyof Box, number][] = [
+      ['x', 9],
+      ['y', 7],
+      ['width', 10],
+      ['height', 8],
+      ['x', -1],
+      ['width', 0],
+    ]
+    const whole = { x: 0, y: 0, width: 9, height: 7 }
+    for (const [key, value] of outside)
+      expect(() => resize(image, { ...to, box: { ...whole, [key]: value } })).toThrow('not an integer from')
+    expect(() => resize({ ...image, data: image.data.subarray(1) }, to)).toThrow('holds 188 values, not 189')
+    expect(() => resize(image, { width: 2 ** 20, height: 2 ** 20 })).toThrow('more than')
   })
 })
 

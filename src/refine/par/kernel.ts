@@ -1,7 +1,7 @@
 /** @file PAR of one image by the addon, on its own threads. Torch-free. */
 import { InputError } from '../../errors.ts'
+import { addonThreads, namedError, type ParRequest, pixelsAddon } from '../../io/pixels-addon.ts'
 import { timed } from '../../io/profile.ts'
-import { addonThreads, namedError, type ParRequest, refineAddon } from '../addon.ts'
 import { refuseLarge } from '../refuse-large.ts'
 import { parMemory } from './memory.ts'
 import { type ParParameters, parParameters } from './parameters.ts'
@@ -29,7 +29,7 @@ export interface ParImage extends Partial<ParParameters>, Size {
 export async function parMasks(sample: ParImage): Promise<Float32Array> {
   const { request, name } = parRequest(sample)
   try {
-    return await timed('PAR', () => refineAddon().par(request))
+    return await timed('PAR', () => pixelsAddon().par(request))
   } catch (cause) {
     throw namedError(cause, name)
   }
@@ -39,7 +39,7 @@ export async function parMasks(sample: ParImage): Promise<Float32Array> {
 export function parMasksNow(samples: readonly ParImage[]): Float32Array[] {
   const requests = samples.map(parRequest)
   try {
-    return refineAddon().parNow(requests.map(({ request }) => request))
+    return pixelsAddon().parNow(requests.map(({ request }) => request))
   } catch (cause) {
     throw namedError(cause, requests[0]?.name ?? 'PAR')
   }
