@@ -36,21 +36,28 @@ export interface DenseBackbone extends PretrainedBackbone {
   readonly transformer: VitShape | undefined
   /** images [B, 3, H, W], normalised -> for each level [B, channels, ceil(H/stride), ceil(W/stride)] */
   forward(images: Tensor): Levels
+  /** The same before `spread`: of a vision transformer a position for each patch. */
+  levels(images: Tensor): Levels
+  /** A level, or what was made from one position by position, at the size that `forward` gives: [B, C, h, w] -> [B, C, h', w'] */
+  spread(map: Tensor, images: Tensor): Tensor
 }
 
 /** ResNet38 at stride 8; levels conv4, conv5 and conv6. */
 export function resnet38Backbone(options: Resnet38Options = {}): DenseBackbone {
   const network = new Resnet38(options)
   const { width = 64 } = options
+  const forward = (images: Tensor): Levels => {
+    const { conv4, conv5, conv6 } = network.forward(images)
+    return [conv4, conv5, conv6]
+  }
   return {
     network,
     stride: 8,
     channels: [8 * width, 16 * width, 64 * width],
     transformer: undefined,
-    forward(images) {
-      const { conv4, conv5, conv6 } = network.forward(images)
-      return [conv4, conv5, conv6]
-    },
+    forward,
+    levels: forward,
+    spread: map => map,
     adapt(given, { file }) {
       const { weights, prefix } = unwrapNames(given, { anchor: 'conv1a.weight', file })
       return { weights: new Map(weights), folded: prefix === '' ? [] : [`names without ${prefix}`] }
@@ -74,32 +81,38 @@ export function vitBackbone({ stride, ...options }: VitBackboneOptions): DenseBa
   const network = new VisionTransformer(options)
   const layers = [1, 2, 3].map(third => Math.ceil((third * depth) / 3))
   const distinct = [...new Set(layers)]
+  const levels = (images: Tensor): Levels =>
+    scope(() => {
+      const maps = network.forward(images, distinct)
+      const [shallow, middle, deep] = layers.map(layer => maps[distinct.indexOf(layer)]!)
+      return [shallow!, middle!, deep!] as const
+    })
+  /** Bilinear by a whole factor, then cut to the positions that lie on the image. */
+  const spread = (map: Tensor, images: Tensor): Tensor => {
+    const factor = patchSize / fine
+    if (factor === 1) return map
+    const [rows, columns] = [Math.ceil(images.size(2) / fine), Math.ceil(images.size(3) / fine)]
+    return scope(() => {
+      const whole = ops.upsampleBilinear2d(map, [map.size(2) * factor, map.size(3) * factor], false)
+      if (whole.size(2) === rows && whole.size(3) === columns) return whole
+      return whole.narrow(2, 0, rows).narrow(3, 0, columns)
+    })
+  }
   return {
     network,
     stride: fine,
     channels: [embedDim, embedDim, embedDim],
     transformer: { heads: options.heads, embedDim, patchSize },
+    levels,
+    spread,
     forward: images =>
       scope(() => {
-        const [rows, columns] = [Math.ceil(images.size(2) / fine), Math.ceil(images.size(3) / fine)]
-        const maps = network
-          .forward(images, distinct)
-          .map(map => spread(map, patchSize / fine, { rows, columns }))
-        const [shallow, middle, deep] = layers.map(layer => maps[distinct.indexOf(layer)]!)
-        return [shallow!, middle!, deep!] as const
+        const coarse = levels(images)
+        const maps = new Map([...new Set(coarse)].map(map => [map, spread(map, images)]))
+        return coarse.map(map => maps.get(map)!) as [Tensor, Tensor, Tensor]
       }),
     adapt: (weights, options) => adaptVisionTransformer(network, weights, options),
   }
-}
-
-/** Bilinear by a whole factor, then cut to the positions that lie on the image. [B, D, h, w] -> [B, D, rows, columns] */
-function spread(map: Tensor, factor: number, { rows, columns }: { rows: number; columns: number }): Tensor {
-  if (factor === 1) return map
-  return scope(() => {
-    const size = [map.size(2) * factor, map.size(3) * factor]
-    const fine = ops.upsampleBilinear2d(map, size, false)
-    return fine.narrow(2, 0, rows).narrow(3, 0, columns)
-  })
 }
 
 /** A backbone and the head on it under one set of names, as the published networks have them. */

@@ -25,7 +25,11 @@ export class SegmentationNetwork extends DenseNetwork<SegmentationHead> implemen
 
   /** images [B, 3, H, W], normalised -> logits [B, labels, ceil(H/stride), ceil(W/stride)] in float32 */
   forward(images: Tensor): Tensor {
-    return scope(() => this.head.forward(this.backbone.forward(images)).to({ dtype: 'float32' }))
+    const { backbone, head } = this
+    return scope(() => {
+      const spread = (map: Tensor): Tensor => backbone.spread(map, images)
+      return head.forward(backbone.levels(images), spread).to({ dtype: 'float32' })
+    })
   }
 
   probabilities(images: Tensor, look: Look): Probabilities {

@@ -21,6 +21,27 @@ function int64(values: readonly number[], shape: readonly number[]): Tensor {
   return tensor(values, shape).to({ dtype: 'int64' })
 }
 
+test.each([
+  [16, 16],
+  [15, 22],
+])('the light head gives what its convolutions give on resized levels, %i x %i pixels', (height, width) => {
+  scope(() => {
+    const network = tinyVit(5)
+    const { mix, join, classify } = network.head as LightHead
+    const images = ops.randn([2, 3, height, width])
+    noGrad(() => {
+      const levels = network.backbone.forward(images)
+      const mixed = mix.forward(ops.cat(levels, { dim: 1 })).relu()
+      const plain = classify.forward(join.forward(mixed).relu())
+      const [got, wanted] = [network.forward(images), plain]
+      expect(got.shape).toEqual([2, 5, Math.ceil(height / 2), Math.ceil(width / 2)])
+      expect(got.shape).toEqual(wanted.shape)
+      expect(got.sub(wanted).abs().max().item()).toBeLessThan(1e-5)
+    })
+    network.dispose()
+  })
+})
+
 describe('the loss', () => {
   const sizes = fc.record({
     batch: fc.integer({ min: 1, max: 3 }),
