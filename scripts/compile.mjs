@@ -24,7 +24,12 @@ import { SetupError } from './setup-log.mjs'
 /** The library, and the script of its report, which runs in browsers. */
 const PROJECTS = ['tsconfig.build.json', 'tsconfig.browser.json']
 /** What is started by its path: beside the bundle's other files, where `new URL(name, import.meta.url)` finds it. */
-const ENTRIES = { main: 'cli/main.js', 'loader-worker': 'data/loader-worker.js', measure: 'torch/measure.js' }
+const ENTRIES = {
+  main: 'cli/main.js',
+  'loader-worker': 'data/loader-worker.js',
+  'image-worker': 'data/demo/image-worker.js',
+  measure: 'torch/measure.js',
+}
 /** Packages of a hundred files each that become part of the bundle, with their licences beside it. Others stay where npm has put them. */
 const INLINED = ['yaml', 'zod']
 /** Parts of an older bundle stay for so long after a new one: what runs may still load them. */

@@ -42,6 +42,21 @@ test('the same seed makes the same bytes, another seed others', async () => {
   expect(contents[2]!.get('images/0001.jpg')).not.toEqual(contents[0]!.get('images/0001.jpg'))
 })
 
+test('many images, which threads make, are those that are made without', async () => {
+  const [few, many] = ['few', 'many'].map(name => join(folder, name)) as [string, string]
+  const seen: number[] = []
+  await generateDemo(few, { ...small, images: 16, valImages: 0 })
+  const onProgress = (made: number) => seen.push(made)
+  const { images } = await generateDemo(many, { ...small, images: 60, valImages: 10, onProgress })
+  expect(images).toBe(70)
+  expect(seen.at(-1)).toBe(70)
+  const contents = await readAll(many)
+  for (const [name, bytes] of await readAll(few))
+    if (/^(images|masks)/.test(name)) expect(contents.get(name)).toEqual(bytes)
+  const rows = async (root: string) => (await readFile(join(root, 'tags.csv'), 'utf8')).split('\n')
+  expect((await rows(many)).slice(0, 17)).toEqual((await rows(few)).slice(0, 17))
+})
+
 test('keeps a set that is there, replaces one with other settings, and leaves anything else alone', async () => {
   const root = join(folder, 'kept')
   await generateDemo(root, small)

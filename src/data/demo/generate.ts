@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
-import { writeLabelMap } from '../../io/indexed-png.ts'
+import { defaultThreads } from '../../io/thread-count.ts'
+import { workerUrl } from '../../io/worker-url.ts'
+import { openWorkerPool } from '../worker-pool.ts'
 import { DEMO_CLASSES } from './kinds.ts'
-import { createRandom } from './random.ts'
-import { paintScene, type Scene } from './scene.ts'
+import { type DemoFolder, nameOf, writeImage } from './write-image.ts'
 
 /** How to make the set: `images` in split train, `valImages` in split val, all `size` x `size` pixels. */
 export interface DemoOptions {
@@ -16,7 +16,7 @@ export interface DemoOptions {
   readonly images?: number
   readonly valImages?: number
   readonly size?: number
-  /** Called after each image, with the number made so far and the number wanted. */
+  /** Called after some images, with the number made so far and the number wanted. */
   readonly onProgress?: (made: number, total: number) => void
 }
 
@@ -31,7 +31,8 @@ export interface DemoSet {
 const VERSION = 1 // raise when an image of a given seed would look different
 /** Everything in the folder of a set. */
 const MADE = ['images', 'masks', 'tags.csv', 'train.txt', 'val.txt', 'classes.txt', 'demo.json']
-const AT_ONCE = 16 // images in encoding at a time
+const AT_ONCE = 16 // images of a thread at a time
+const FEW = 64 // images that are there before a thread has started
 
 /** Writes `images/`, `masks/`, `tags.csv`, the lists of splits and classes, and `demo.json` into `dir`; a set already there
  * with the same settings is kept. Throws InputError when `dir` holds something else, or for a size below 32. */
@@ -54,18 +55,12 @@ export async function generateDemo(
   await mkdir(join(part, 'images'), { recursive: true })
   await mkdir(join(part, 'masks'))
   try {
-    const names = Array.from({ length: total }, (_, i) => String(i + 1).padStart(4, '0'))
-    const tags: string[] = []
-    let made = 0
-    for (let start = 0; start < total; start += AT_ONCE) {
-      const batch = names.slice(start, start + AT_ONCE).map(async (name, i) => {
-        const scene = paintScene(createRandom(seed, start + i), size)
-        tags[start + i] = `${name}.jpg,${scene.classes.map(k => DEMO_CLASSES[k]!).join(';')}`
-        await writeScene(part, name, scene)
-        onProgress(++made, total)
-      })
-      await Promise.all(batch)
-    }
+    const numbers = Array.from({ length: total }, (_, i) => i)
+    const names = numbers.map(nameOf)
+    const classes = await writeImages({ root: part, seed, size }, numbers, made => onProgress(made, total))
+    const tags = classes.map(
+      (visible, i) => `${names[i]}.jpg,${visible.map(k => DEMO_CLASSES[k]!).join(';')}`,
+    )
     const list = (from: number, to: number) => `${names.slice(from, to).join('\n')}\n`
     await writeFileAtomic(join(part, 'tags.csv'), `file,tags\n${tags.join('\n')}\n`)
     await writeFileAtomic(join(part, 'train.txt'), list(0, images))
@@ -79,15 +74,39 @@ export async function generateDemo(
   return { ...set, made: true }
 }
 
-async function writeScene(root: string, name: string, { canvas }: Scene): Promise<void> {
-  const { size, rgb, labels } = canvas
-  const bytes = new Uint8ClampedArray(rgb.length) // rounds to nearest
-  for (let i = 0; i < rgb.length; i++) bytes[i] = rgb[i]! * 255
-  const jpeg = await sharp(bytes, { raw: { width: size, height: size, channels: 3 } })
-    .jpeg({ quality: 92, chromaSubsampling: '4:4:4' })
-    .toBuffer()
-  await writeFileAtomic(join(root, 'images', `${name}.jpg`), jpeg)
-  await writeLabelMap(join(root, 'masks', `${name}.png`), { width: size, height: size, data: labels })
+/** Writes the images, many on threads of their own; the classes of each. */
+async function writeImages(
+  folder: DemoFolder,
+  numbers: readonly number[],
+  onMade: (made: number) => void,
+): Promise<(readonly number[])[]> {
+  const classes: (readonly number[])[] = []
+  const parts = Array.from({ length: Math.ceil(numbers.length / AT_ONCE) }, (_, i) =>
+    numbers.slice(i * AT_ONCE, (i + 1) * AT_ONCE),
+  )
+  let made = 0
+  const take = async (make: (part: readonly number[]) => Promise<(readonly number[])[]>) => {
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      for (const [i, seen] of (await make(part)).entries()) classes[part[i]!] = seen
+      made += part.length
+      onMade(made)
+    }
+  }
+  if (numbers.length <= FEW) {
+    await take(part => Promise.all(part.map(number => writeImage(folder, number))))
+    return classes
+  }
+  const size = Math.min(defaultThreads(), parts.length)
+  const pool = openWorkerPool<readonly number[], (readonly number[])[]>(
+    workerUrl(import.meta.url, 'image-worker'),
+    { size, job: folder, nameOf: ([first]) => `image ${nameOf(first!)} of the demo` },
+  )
+  try {
+    await Promise.all(Array.from({ length: size }, (_, i) => take(part => pool.run(i, part))))
+  } finally {
+    await pool.close()
+  }
+  return classes
 }
 
 /** Puts the new set in place; only an older demo set without other files is replaced. */
