@@ -19,18 +19,13 @@
     {
       'target_name': 'pixels_kernels_baseline',
       'type': 'static_library',
-      'sources': ['crf/row-kernels.cc', 'crf/simplices.cc', 'par/pixel-kernels.cc', 'resize/resize-kernels.cc'],
+      'sources': ['unit-kernels.cc'],
       'defines': ['PIXELS_ISA=baseline', 'PIXELS_LANES=4'],
     },
     {
       'target_name': 'tagmask_pixels',
       'dependencies': ['pixels_kernels_baseline'],
-      'sources': [
-        'addon.cc', 'dispatch.cc', 'job.cc', 'team.cc',
-        'crf/bilateral-filter.cc', 'crf/crf-request.cc', 'crf/lattice.cc', 'crf/mean-field.cc', 'crf/term.cc', 'crf/unary.cc',
-        'crf/workspace.cc',
-        'par/par-request.cc', 'par/par.cc', 'resize/resize.cc',
-      ],
+      'sources': ['unit-bindings.cc', 'unit-images.cc'],
       'conditions': [
         ['target_arch=="x64" and OS!="win"', {
           'dependencies': ['pixels_kernels_avx2'],
@@ -46,7 +41,7 @@
         {
           'target_name': 'pixels_kernels_avx2',
           'type': 'static_library',
-          'sources': ['crf/row-kernels.cc', 'crf/simplices.cc', 'par/pixel-kernels.cc', 'resize/resize-kernels.cc'],
+          'sources': ['unit-kernels.cc'],
           'defines': ['PIXELS_ISA=avx2', 'PIXELS_LANES=8'],
           'cflags': ['-mavx2', '-mfma'],
           'xcode_settings': { 'OTHER_CFLAGS': ['-mavx2', '-mfma'] },

@@ -1,0 +1,10 @@
+// Compiled as one: the headers of the standard library take most of the time of each file.
+#include "dispatch.cc"
+#include "crf/workspace.cc"
+#include "crf/lattice.cc"
+#include "crf/term.cc"
+#include "crf/unary.cc"
+#include "crf/bilateral-filter.cc"
+#include "crf/mean-field.cc"
+#include "par/par.cc"
+#include "resize/resize.cc"
