@@ -5,12 +5,12 @@
  *
  *   node scripts/setup.mjs [--libtorch DIR]     DIR: also build for this libtorch (/usr for the system's)
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildAddon, buildTorchAddon, stampOf, torchStamp } from './build-addon.mjs'
-import { compile, isCompiled } from './compile.mjs'
+import { isCompiled } from './compile.mjs'
 import { describeLibtorch, findLibtorch, OPENBLAS_OPENMP } from './find-libtorch.mjs'
 import { aptInstall, canApt, downloadLibtorch } from './install-libtorch.mjs'
 import { buildFolder, isClone, root } from './places.mjs'
@@ -26,6 +26,7 @@ async function main() {
   if (process.platform !== 'linux') throw new SetupError('Linux is needed (on Windows: WSL)')
   build = buildFolder()
   if (isClone) installPackages()
+  const compiled = isClone && !isCompiled() ? compileBeside() : undefined
   const first = await setUpLibtorch()
   if (extra !== undefined) {
     const wanted = describeLibtorch(extra, 'added by --libtorch')
@@ -34,10 +35,7 @@ async function main() {
     if (wanted.lib !== first.lib) record(wanted, { first: false })
   }
   setUpPixels()
-  if (isClone && !isCompiled()) {
-    say('compiling TypeScript')
-    await compile()
-  }
+  await compiled
   const others = readJson(manifestFile(), []).filter(({ version }) => version !== first.version)
   const also = others.length === 0 ? '' : `, also ${others.map(({ version }) => version).join(', ')}`
   say(`ready: libtorch ${first.version} (${first.source}, ${first.path})${also}`)
@@ -66,6 +64,25 @@ function installPackages() {
 
 function npm(args) {
   return spawnSync('npm', [...args, '--no-audit', '--no-fund'], { cwd: root, encoding: 'utf8' })
+}
+
+/** Compiles the TypeScript in a process of its own: the addons' compilers leave a processor idle now and then. */
+function compileBeside() {
+  say('compiling TypeScript')
+  const child = spawn(process.execPath, [join(root, 'scripts/compile.mjs')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', data => output.push(data))
+  const ended = new Promise((resolve, reject) => {
+    child.on('error', reject).on('close', status => {
+      if (status === 0) return resolve()
+      console.error(Buffer.concat(output).toString().trim())
+      reject(new SetupError('the TypeScript could not be compiled: see above'))
+    })
+  })
+  ended.catch(() => undefined) // awaited once the addons are there
+  return ended
 }
 
 /** The best libtorch that builds and loads; installs one where there is none. */
