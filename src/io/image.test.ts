@@ -146,7 +146,7 @@ describe('what is no regular image file is refused at once, in words', () => {
       ['pipe.jpg', 'is a pipe; a file'],
       ['to-pipe.jpg', 'is a pipe; a file'],
       ['device.jpg', 'is a device; a file'],
-      ['socket.jpg', 'is a socket; a file'],
+      ['socket.jpg', 'is a socket or a device; a file'],
       ['folder.jpg', 'is a folder; a file'],
       ['broken-link.jpg', 'cannot be read (it does not exist)'],
       ['circle.jpg', 'is a link that leads back to itself; a file'],

@@ -109,7 +109,7 @@ test('damaged files are refused by name', async () => {
   await writeFile(at('cut.png'), 'no image at all')
   await expect(readLabelMap(at('cut.png'))).rejects.toThrow(/cannot be decoded/)
   await expect(readLabelMap(at('none.png'))).rejects.toThrow(
-    /none\.png: cannot be read: it does not exist; a mask is a PNG of class indices/,
+    /none\.png: does not exist; a mask is a PNG of class indices/,
   )
 })
 
@@ -128,7 +128,7 @@ test('interlaced rows of less than 8 bits are put where they belong', async () =
 })
 
 test('what is no file is refused, a pipe without waiting for its writer', async () => {
-  await expect(readLabelMap(folder)).rejects.toThrow(new RegExp(`^${folder}: is not a file; a mask is a PNG`))
+  await expect(readLabelMap(folder)).rejects.toThrow(new RegExp(`^${folder}: is a folder; a mask is a PNG`))
   execFileSync('mkfifo', [at('pipe.png')])
-  await expect(readLabelMap(at('pipe.png'))).rejects.toThrow(/pipe\.png: is not a file/)
+  await expect(readLabelMap(at('pipe.png'))).rejects.toThrow(/pipe\.png: is a pipe/)
 })

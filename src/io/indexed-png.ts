@@ -1,10 +1,10 @@
 /** @file Label maps as PNG, indices kept: an RGB decoder would expand the palette and lose the classes. */
-import { readFile, stat } from 'node:fs/promises'
 import { encode } from 'fast-png'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { checkPixelBytes } from './pixel-bytes.ts'
 import { decodePng, MAX_PNG_BYTES, type Png } from './png.ts'
+import { readRange, withFile } from './read-range.ts'
 
 /** Class indices, height * width row by row: 0 is background, k + 1 is class k, 255 is ignored. */
 export interface LabelMap {
@@ -33,21 +33,13 @@ export async function readLabelMap(path: string): Promise<LabelMap> {
 
 /** Any PNG, samples as stored. Throws InputError naming a file that is missing, damaged, or no PNG. */
 export async function readPng(path: string): Promise<Png> {
-  let bytes: Uint8Array
-  try {
-    const found = await stat(path)
-    if (!found.isFile()) throw new InputError(path, 'is not a file', { expected: INDEXED })
-    if (found.size > MAX_PNG_BYTES)
-      throw new InputError(path, `has ${found.size} bytes, more than a mask needs`, { expected: INDEXED })
-    bytes = await readFile(path)
-  } catch (cause) {
-    if (cause instanceof InputError) throw cause
-    const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new InputError(path, `cannot be read${absent ? ': it does not exist' : ''}`, {
-      expected: INDEXED,
-      cause,
-    })
-  }
+  const bytes = await withFile(path, (file, size) => {
+    if (size > MAX_PNG_BYTES) throw new InputError(path, `has ${size} bytes, more than a mask needs`)
+    return readRange(path, file, 0, size)
+  }).catch((cause: unknown) => {
+    const problem = cause instanceof InputError ? cause.problem : 'cannot be read'
+    throw new InputError(path, problem, { expected: INDEXED, cause })
+  })
   if (bytes.length === 0) throw new InputError(path, 'is empty (0 bytes)', { expected: INDEXED })
   return decodePng(bytes, path, INDEXED)
 }

@@ -1,6 +1,7 @@
-/** @file Reads files and parts of them, of any size, with errors that name them. Only regular files are opened. */
+/** @file Reads files and parts of them, of any size, with errors that name them. Only regular files are read. */
 import { constants } from 'node:buffer'
-import { type FileHandle, open, stat } from 'node:fs/promises'
+import { constants as modes, type Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { InputError } from '../errors.ts'
 import { megabytes } from './budget.ts'
 
@@ -13,15 +14,14 @@ export async function withFile<T>(
   path: string,
   use: (file: FileHandle, size: number) => Promise<T>,
 ): Promise<T> {
-  let file: FileHandle
-  try {
-    await checkRegular(path)
-    file = await open(path, 'r')
-  } catch (error) {
+  // the opening of a pipe would else wait for its writer
+  const file = await open(path, modes.O_RDONLY | modes.O_NONBLOCK).catch((error: unknown) => {
     throw explainReadError(path, error)
-  }
+  })
   try {
-    return await use(file, (await file.stat()).size)
+    const found = await file.stat()
+    checkRegular(path, found)
+    return await use(file, found.size)
   } finally {
     await file.close()
   }
@@ -92,9 +92,10 @@ export function explainReadError(path: string, error: unknown): unknown {
       return explain('the name is too long for this disk', 'a shorter name')
     case 'ERR_INVALID_ARG_VALUE':
       return explain('the name holds a NUL character', 'the name of a file')
+    case 'ENXIO': // what opening a socket gives
+      return explain('is a socket or a device', 'a file')
     case 'EIO':
     case 'ESTALE':
-    case 'ENXIO':
     case 'ENOTCONN':
     case 'EHOSTDOWN':
     case 'ETIMEDOUT':
@@ -107,11 +108,9 @@ export function explainReadError(path: string, error: unknown): unknown {
   }
 }
 
-/** Refuses pipes, whose opening may wait for ever, and devices, which may never end. */
-async function checkRegular(path: string): Promise<void> {
-  const found = await stat(path)
+/** Refuses pipes and devices, which may never end. */
+function checkRegular(path: string, found: Stats): void {
   if (found.isFile()) return
   if (found.isDirectory()) throw new InputError(path, 'is a folder', { expected: 'a file' })
-  const kind = found.isFIFO() ? 'pipe' : found.isSocket() ? 'socket' : 'device'
-  throw new InputError(path, `is a ${kind}`, { expected: 'a file' })
+  throw new InputError(path, `is a ${found.isFIFO() ? 'pipe' : 'device'}`, { expected: 'a file' })
 }

@@ -4,7 +4,7 @@ import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../../test/temporary-folder.ts'
 import { readImage } from './image.ts'
-import { encodeClear, encodeSmall, readThumbnail } from './thumbnail.ts'
+import { encodeAreas, encodeClear, encodeSmall, readThumbnail } from './thumbnail.ts'
 
 /** Red above, blue below. */
 const photo = () => {
@@ -60,6 +60,19 @@ it('clear images keep every colour that can be seen, and every alpha', async () 
   const data = Uint8Array.from({ length: 4 * 200 }, (_, i) => (i % 4 === 3 ? 56 + (i >> 2) : (i * 37) % 256))
   const webp = await encodeClear({ width: 20, height: 10, data })
   expect(new Uint8Array(await sharp(webp).raw().toBuffer())).toEqual(data)
+})
+
+it('areas have their colours, and index 0 is clear', async () => {
+  const colours = [[0, 0, 0] as const, [200, 10, 30] as const, [0, 90, 255] as const]
+  const png = encodeAreas({ width: 3, height: 2, data: Uint8Array.of(0, 1, 2, 2, 1, 0), colours })
+  const { data, info } = await sharp(png).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+  expect([info.width, info.height]).toEqual([3, 2])
+  const [clear, red, blue] = [
+    [0, 0, 0, 0],
+    [200, 10, 30, 255],
+    [0, 90, 255, 255],
+  ] as const
+  expect([...data]).toEqual([clear, red, blue, blue, red, clear].flat())
 })
 
 it('small images keep their shape and are never enlarged', async () => {

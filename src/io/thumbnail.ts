@@ -1,6 +1,8 @@
-/** @file Small images for a page, as WebP: quick to make, for looking at, not byte for byte what Pillow gives. */
+/** @file Small images for a page, as WebP, areas as PNG: quick to make, for looking at, not byte for byte what Pillow gives. */
+import { encode } from 'fast-png'
 import sharp, { type Sharp } from 'sharp'
 import { decodeCmyk, decodeFile, openImage, type RgbImage } from './image.ts'
+import type { LabelColour } from './label-legend.ts'
 
 export interface Thumbnail {
   readonly webp: Uint8Array
@@ -41,6 +43,22 @@ export async function encodeClear({
   return sharp(data, { raw: { width, height, channels: 4 } })
     .webp({ lossless: true, effort: 2 })
     .toBuffer()
+}
+
+/** Encodes indices [height, width] of `colours`, at most 256, as a PNG; index 0 is clear. */
+export function encodeAreas({
+  width,
+  height,
+  data,
+  colours,
+}: {
+  width: number
+  height: number
+  data: Uint8Array
+  colours: readonly LabelColour[]
+}): Uint8Array {
+  const palette = colours.map((colour, index) => [...colour, index === 0 ? 0 : 255])
+  return encode({ width, height, data, channels: 1, depth: 8, palette })
 }
 
 function reduced(image: Sharp, side: number): Sharp {

@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Browser, Page } from 'playwright-core'
 import sharp from 'sharp'
@@ -63,7 +63,10 @@ describe.skipIf(chromium === undefined)('report.html in Chromium', () => {
       createReadStream(path)
         .on('error', () => response.writeHead(404).end())
         .once('open', () =>
-          response.setHeader('content-type', path.endsWith('.html') ? 'text/html' : 'image/webp'),
+          response.setHeader(
+            'content-type',
+            path.endsWith('.html') ? 'text/html' : `image/${extname(path).slice(1)}`,
+          ),
         )
         .pipe(response)
     })

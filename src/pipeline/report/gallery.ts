@@ -1,11 +1,11 @@
-/** @file The files of all images of a page, report/KIND/NUMBER.webp, and what the page says of them. */
+/** @file The files of all images of a page, report/KIND/NUMBER, and what the page says of them. */
 
 import { InputError } from '../../errors.ts'
 import { addImage, createConfusion, imageMiou, isEmpty, type LabelGrid } from '../../evaluate/index.ts'
 import { reducedSize } from '../../io/image.ts'
 import { readLabelMap } from '../../io/indexed-png.ts'
 import { printable } from '../../io/printable.ts'
-import { encodeClear, readThumbnail } from '../../io/thumbnail.ts'
+import { encodeAreas, encodeClear, readThumbnail } from '../../io/thumbnail.ts'
 import type { Log } from '../../train/log.ts'
 import { readCams } from '../images/cam-file.ts'
 import { inParallel } from '../images/in-parallel.ts'
@@ -119,34 +119,35 @@ export async function writeGallery(gallery: Gallery, options: GalleryOptions): P
 
 /** The files that an image of the gallery may have, for each number below `count`. */
 export function galleryFiles(gallery: Gallery): string[] {
-  const folders = new Set(viewsOf(gallery).map(({ folder }) => folder))
-  return gallery.images.flatMap((_, number) =>
-    [...folders].map(folder => fileOf(folder === '' ? `${FILES}/photos` : folder, number)),
-  )
+  const views = viewsOf(gallery)
+  return gallery.images.flatMap((_, number) => [...new Set(views.map(view => fileOf(view, number)))])
 }
 
 function viewsOf({ cams, masks, truth }: Gallery): PageView[] {
   const at = (folder: string): string => `${FILES}/${folder}`
   return [
-    { kind: 'photo', title: 'photo', folder: '' },
+    { kind: 'photo', title: 'photo', folder: at('photos'), ending: 'webp' },
     ...(cams === undefined
       ? []
       : ([
-          { kind: 'seed', title: 'seed', folder: at('scores') },
-          { kind: 'scores', title: 'scores', folder: at('scores') },
+          { kind: 'seed', title: 'seed', folder: at('scores'), ending: 'webp' },
+          { kind: 'scores', title: 'scores', folder: at('scores'), ending: 'webp' },
         ] as const)),
-    ...masks.map(({ title, folder, whole }) => ({ kind: 'mask', title, folder: at(folder), whole }) as const),
+    ...masks.map(
+      ({ title, folder, whole }) =>
+        ({ kind: 'mask', title, folder: at(folder), ending: 'png', whole }) as const,
+    ),
     ...(truth === undefined
       ? []
       : ([
-          { kind: 'mask', title: 'ground truth', folder: at('ground-truth') },
-          { kind: 'mistakes', title: 'mistakes', folder: at('mistakes') },
+          { kind: 'mask', title: 'ground truth', folder: at('ground-truth'), ending: 'png' },
+          { kind: 'mistakes', title: 'mistakes', folder: at('mistakes'), ending: 'png' },
         ] as const)),
   ]
 }
 
-function fileOf(folder: string, number: number): string {
-  return `${folder}/${number}.webp`
+function fileOf({ folder, ending }: Pick<PageView, 'folder' | 'ending'>, number: number): string {
+  return `${folder}/${number}.${ending}`
 }
 
 interface Numbered {
@@ -162,12 +163,14 @@ async function writeOne(
   { classes, write }: GalleryOptions,
 ): Promise<PageImage> {
   const { webp, own } = await readThumbnail(image.image, { side: PHOTO_SIDE })
-  const files = new Map([[`${FILES}/photos`, webp]]) // all of an image, or none
+  const files = new Map<string, Uint8Array>() // all of an image, or none
   const seen: number[] = []
   const add = (kind: PageView['kind'], folder: string, data: Uint8Array): void => {
-    files.set(`${FILES}/${folder}`, data)
-    seen.push(views.findIndex(view => view.kind === kind && view.folder === `${FILES}/${folder}`))
+    const index = views.findIndex(view => view.kind === kind && view.folder === `${FILES}/${folder}`)
+    files.set(fileOf(views[index]!, number), data)
+    if (kind !== 'photo') seen.push(index)
   }
+  add('photo', 'photos', webp)
   const unsure = await drawCams(gallery, image, { own, classes, add })
   let last: { readonly file: string; readonly mask: LabelGrid } | undefined
   for (const { folder, file, inScores } of gallery.masks) {
@@ -176,20 +179,20 @@ async function writeOne(
     const mask = await readLabelMap(path)
     assertSize(image, { what: 'mask', of: mask, own })
     if (!inScores || unsure === undefined)
-      add('mask', folder, await encodeClear(drawLabels(mask, reducedSize(own, MASK_SIDE))))
+      add('mask', folder, encodeAreas(drawLabels(mask, reducedSize(own, MASK_SIDE))))
     last = { file: path, mask }
   }
   const truth = await gallery.truth?.(image, own)
   let miou: number | undefined
   if (truth !== undefined) {
     const size = reducedSize(own, MASK_SIDE)
-    add('mask', 'ground-truth', await encodeClear(drawLabels(truth, size)))
+    add('mask', 'ground-truth', encodeAreas(drawLabels(truth, size)))
     if (last !== undefined) {
-      add('mistakes', 'mistakes', await encodeClear(drawMistakes(last.mask, truth, size)))
+      add('mistakes', 'mistakes', encodeAreas(drawMistakes(last.mask, truth, size)))
       miou = miouOf(last, truth, { classes, image })
     }
   }
-  for (const [folder, data] of files) await write(fileOf(folder, number), data)
+  for (const [file, data] of files) await write(file, data)
   const shares = last && sharesOf(last.mask)
   const file = addressOf(image.id)
   return {

@@ -2,8 +2,18 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { predictLabels } from '../../evaluate/index.ts'
 import { reducedSize } from '../../io/image.ts'
-import { drawLabels, drawMistakes, drawScores, LEAST_ALPHA, SCORE_LEVELS } from './overlay-pixels.ts'
+import {
+  type ColouredAreas,
+  drawLabels,
+  drawMistakes,
+  drawScores,
+  LEAST_ALPHA,
+  SCORE_LEVELS,
+} from './overlay-pixels.ts'
 import { classColour, ERROR_COLOURS } from './palette.ts'
+
+const areas = ({ data, colours }: ColouredAreas): number[][] =>
+  [...data].map(index => [...colours[index]!, index === 0 ? 0 : 255])
 
 const pixels = ({ data }: { data: Uint8Array }): number[][] =>
   Array.from({ length: data.length / 4 }, (_, i) => [...data.subarray(4 * i, 4 * i + 4)])
@@ -50,7 +60,7 @@ describe('masks and mistakes', () => {
 
   it('are clear where there is nothing to say', () => {
     const mask = grid([0, 1, 2, 255])
-    expect(pixels(drawLabels(mask, mask))).toEqual([
+    expect(areas(drawLabels(mask, mask))).toEqual([
       [0, 0, 0, 0],
       [...classColour(0), 255],
       [...classColour(1), 255],
@@ -61,14 +71,14 @@ describe('masks and mistakes', () => {
       width: 6,
       height: 1,
     })
-    expect(pixels(mistakes)).toEqual([
+    expect(areas(mistakes)).toEqual([
       [0, 0, 0, 0],
       ...[correct, extra, missed, confused, ignored].map(({ colour }) => [...colour, 255]),
     ])
   })
 
   it('take the nearest pixel of a larger mask', () => {
-    const labels = pixels(drawLabels(grid([1, 1, 2, 2, 1, 1, 2, 2]), { width: 2, height: 1 }))
+    const labels = areas(drawLabels(grid([1, 1, 2, 2, 1, 1, 2, 2]), { width: 2, height: 1 }))
     expect(labels).toEqual([
       [...classColour(0), 255],
       [...classColour(1), 255],

@@ -10,6 +10,14 @@ export interface ClearImage {
   readonly data: Uint8Array
 }
 
+/** Indices of `colours`, [height, width]; index 0 is clear. */
+export interface ColouredAreas {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8Array
+  readonly colours: readonly Rgb[]
+}
+
 export interface Size {
   readonly width: number
   readonly height: number
@@ -20,20 +28,21 @@ export const SCORE_LEVELS = 200
 export const LEAST_ALPHA = 55
 
 /** A mask in the colours of its classes, the background clear, each pixel the nearest of the mask. */
-export function drawLabels(mask: LabelGrid, size: Size): ClearImage {
-  return draw(size, at => {
-    const label = mask.data[nearest(mask, size, at)]!
-    if (label === 0) return undefined
-    return label === IGNORE ? ERROR_COLOURS.ignored.colour : classColour(label - 1)
-  })
+export function drawLabels(mask: LabelGrid, size: Size): ColouredAreas {
+  const colourOf = (label: number) =>
+    label === IGNORE ? ERROR_COLOURS.ignored.colour : classColour(label - 1)
+  return draw(mask, size, { kindAt: i => mask.data[i]!, colourOf })
 }
 
+const MISTAKES = Object.values(ERROR_COLOURS).map(({ colour }): Rgb => colour)
+
 /** Where a prediction is right, wrong or not scored; background that is right is clear. Both have one size. */
-export function drawMistakes(prediction: LabelGrid, truth: LabelGrid, size: Size): ClearImage {
-  return draw(size, at => {
-    const i = nearest(truth, size, at)
-    return mistakeColour(prediction.data[i]!, truth.data[i]!)
-  })
+export function drawMistakes(prediction: LabelGrid, truth: LabelGrid, size: Size): ColouredAreas {
+  const kindAt = (i: number): number => {
+    const colour = mistakeColour(prediction.data[i]!, truth.data[i]!)
+    return colour === undefined ? 0 : MISTAKES.indexOf(colour) + 1
+  }
+  return draw(truth, size, { kindAt, colourOf: kind => MISTAKES[kind - 1]! })
 }
 
 /** The colour of a pixel of an error map; undefined for background that is right. */
@@ -78,22 +87,29 @@ function alphaOf(score: number): number {
   return LEAST_ALPHA + level
 }
 
-function nearest(from: Size, to: Size, at: { readonly x: number; readonly y: number }): number {
-  const x = Math.floor(((at.x + 0.5) * from.width) / to.width)
-  const y = Math.floor(((at.y + 0.5) * from.height) / to.height)
-  return y * from.width + x
-}
-
-function draw(size: Size, colourAt: (at: { x: number; y: number }) => Rgb | undefined): ClearImage {
-  const { width, height } = size
-  const data = new Uint8Array(4 * width * height)
+/** `kindAt`: 0 (clear) to 255 of pixel i of the source. */
+function draw(
+  from: Size,
+  { width, height }: Size,
+  { kindAt, colourOf }: { kindAt: (i: number) => number; colourOf: (kind: number) => Rgb },
+): ColouredAreas {
+  const columns = nearest(from.width, width)
+  const rows = nearest(from.height, height)
+  const colours: Rgb[] = [[0, 0, 0]]
+  const indices = new Uint8Array(256) // of each kind, once it has been met
+  const data = new Uint8Array(width * height)
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const colour = colourAt({ x, y })
-      if (colour === undefined) continue
-      data.set(colour, 4 * (y * width + x))
-      data[4 * (y * width + x) + 3] = 255
+      const kind = kindAt(rows[y]! * from.width + columns[x]!)
+      if (kind === 0) continue
+      if (indices[kind] === 0) indices[kind] = colours.push(colourOf(kind)) - 1
+      data[y * width + x] = indices[kind]!
     }
   }
-  return { width, height, data }
+  return { width, height, data, colours }
+}
+
+/** Along one axis, the source index of each output. */
+function nearest(from: number, to: number): Int32Array {
+  return Int32Array.from({ length: to }, (_, i) => Math.floor(((i + 0.5) * from) / to))
 }

@@ -25,14 +25,15 @@ export interface PageClass {
 export interface PageView {
   readonly kind: 'photo' | 'seed' | 'scores' | 'mask' | 'mistakes'
   readonly title: string
-  /** Folder of NUMBER.webp; empty for `photo`. */
+  /** Folder of NUMBER.ending. */
   readonly folder: string
+  readonly ending: 'webp' | 'png'
   /** For masks that are also there in full size: what is before ID.png. For each set; null for one without. */
   readonly whole?: readonly (string | null)[]
 }
 
 export interface PageImage {
-  /** Of its files, NUMBER.webp. */
+  /** Of its files: the name without ending. */
   readonly number: number
   readonly name: string
   /** The name as a part of an address; absent where it has none. */

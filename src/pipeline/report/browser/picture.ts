@@ -27,7 +27,7 @@ export function makePicture(
     })
     const own = whole ? wholeMask(shown, image) : undefined
     if (own !== undefined) overlay.classList.add('whole')
-    load(overlay, [own, `${shown.folder}/${number}.webp`], () => overlay.classList.remove('whole'))
+    load(overlay, [own, `${shown.folder}/${number}.${shown.ending}`], () => overlay.classList.remove('whole'))
     frame.append(overlay)
   }
   return frame

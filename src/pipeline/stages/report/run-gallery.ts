@@ -1,4 +1,5 @@
 /** @file All images of a run with their CAMs, masks and ground truth, for the report to look through. Imports no torch. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Dataset, Sample } from '../../../data/dataset.ts'
 import { describeChoice } from '../../../evaluate/index.ts'
@@ -115,6 +116,7 @@ function shellWord(text: string): string {
   return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
+/** Looks at once: half a dozen such looks an image, each through a thread, took longer than to draw it. */
 async function existing(path: string): Promise<string | undefined> {
-  return (await exists(path)) ? path : undefined
+  return existsSync(path) ? path : undefined
 }
