@@ -236,7 +236,7 @@ describe.skipIf(chromium === undefined)('report.html in Chromium', () => {
     await page.waitForFunction(() => {
       const images = [...document.querySelectorAll<HTMLImageElement>('#viewer-stage img')]
       const isSmall = (image: HTMLImageElement): boolean =>
-        image.src.endsWith('/2.webp') && image.naturalWidth > 0
+        /report\/.*\/2\.(webp|png)$/.test(image.src) && image.naturalWidth > 0
       return images.length === 2 && images.every(isSmall)
     })
     await page.context().close()
