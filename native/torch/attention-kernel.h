@@ -102,62 +102,7 @@ inline float softmaxOf(float* scores, size_t count, size_t padded, float scale) 
   return sumOf(sums);
 }
 
-template <typename Item, typename T>
-inline Item itemOf(T first, T second) {
-  if constexpr (kItem<Item> == 1) return static_cast<float>(first);
-  else return static_cast<uint32_t>(first.x) | static_cast<uint32_t>(second.x) << 16;
-}
-
-// keys [N, d] of a head as panels [panels, d, kPanel], filled up with 0.
-template <typename T>
-void packKeys(Slab<const T> keys, size_t count, size_t d, void* packed) {
-  using Item = ItemOf<T>;
-  auto* to = static_cast<Item*>(packed);
-  for (size_t begin = 0; begin < count; begin += kPanel, to += d / kItem<Item> * kPanel)
-    for (size_t j = 0; j < kPanel; j++) {
-      const T* key = keys.from(begin + j).data;
-      for (size_t k = 0; k < d; k += kItem<Item>)
-        to[k / kItem<Item> * kPanel + j] = begin + j < count ? itemOf<Item>(key[k], key[k + kItem<Item> - 1]) : Item{};
-    }
-}
-
-// values [N, d] of a head as items [N, whole panels], filled up with 0.
-template <typename T>
-void packValues(Slab<const T> values, size_t count, size_t d, void* packed) {
-  using Item = ItemOf<T>;
-  auto* to = static_cast<Item*>(packed);
-  for (size_t j = 0; j < count; j += kItem<Item>, to += panels(d)) {
-    const T *first = values.from(j).data, *second = values.from(j + kItem<Item> - 1).data;
-    if (j + kItem<Item> <= count)
-      for (size_t k = 0; k < d; k++) to[k] = itemOf<Item>(first[k], second[k]);
-    else
-      for (size_t k = 0; k < d; k++) to[k] = itemOf<Item>(first[k], T(0));
-    std::fill(to + d, to + panels(d), Item{});
-  }
-}
-
-// e^scores as what products multiply.
-inline const float* itemsOf(const float* scores, size_t, float*) { return scores; }
-#ifdef TAGMASK_PAIRS
-inline const uint32_t* itemsOf(const float* scores, size_t count, uint32_t* to) {
-  for (size_t j = 0; j < count; j += kPanel) {
-    const auto pairs = _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(load(scores + j + kWidth)),
-                                           reinterpret_cast<__m512>(load(scores + j)));
-    _mm512_storeu_si512(to + j / 2, reinterpret_cast<__m512i>(pairs));
-  }
-  return to;
-}
-#endif
-
-// Rows [kRows, d] as items; the last stands in for those that are missing.
-template <typename T, typename Item>
-void takeRows(Slab<const T> from, size_t here, size_t d, Item* to) {
-  constexpr size_t kOf = kItem<Item>;
-  for (size_t row = 0; row < kRows; row++) {
-    const T* source = from.from(std::min(row, here - 1)).data;
-    for (size_t k = 0; k < d; k += kOf) to[(row * d + k) / kOf] = itemOf<Item>(source[k], source[k + kOf - 1]);
-  }
-}
+#include "attention-items.h"
 
 // `scratch`: kRows * 2 * (panels(d) + panels(keys)) floats.
 template <typename T>
@@ -184,8 +129,7 @@ void attendRows(const Rows<T>& rows, const Problem& at, float* scratch) {
       const Left<Item> weights{itemsOf(scores, kRows * padded, spare), padded / kOf, 1};
       for (size_t k = 0; k < wide; k += kPanel) product(weights, values + k, wide, depth, made + k, wide);
       for (size_t row = 0; row < here; row++)
-        for (size_t k = 0; k < d; k++)
-          rows.tokens[(first + row) * at.heads * d + head * d + k] = static_cast<T>(made[row * wide + k] * shares[row]);
+        putRow(made + row * wide, shares[row], d, rows.tokens + (first + row) * at.heads * d + head * d);
       for (size_t row = 0; row < here && first + row < rows.meanRows; row++) {
         float* mean = rows.mean + (first + row) * at.keys;
         const float share = shares[row] / at.heads;
@@ -198,18 +142,6 @@ void attendRows(const Rows<T>& rows, const Problem& at, float* scratch) {
     }
   }
 }
-
-// Rows as items of a product along them: one row, or two in pairs.
-inline void stackRows(const float* row, const float*, size_t count, float* to) { std::copy(row, row + count, to); }
-#ifdef TAGMASK_PAIRS
-inline __m512i roundedOf(const float* row) {
-  return _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(reinterpret_cast<__m512>(load(row)))));
-}
-inline void stackRows(const float* first, const float* second, size_t count, uint32_t* to) {
-  for (size_t j = 0; j < count; j += kWidth)
-    _mm512_storeu_si512(to + j, _mm512_or_si512(roundedOf(first + j), _mm512_slli_epi32(roundedOf(second + j), 16)));
-}
-#endif
 
 // Where a thread derives a head, laid out in `scratch`; items and floats alike take four bytes.
 template <typename Item>
@@ -294,8 +226,7 @@ void deriveHead(const Head<T>& head, const Problem& at, float* scratch) {
       const Left<Item> dScores{itemsOf(scores, kRows * padded, spare), padded / kOf, 1};
       for (size_t k = 0; k < wide; k += kPanel) product(dScores, keyItems + k, wide, depth, made + k, wide);
       for (size_t row = 0; row < here; row++)
-        for (size_t k = 0; k < d; k++)
-          head.dQueries.from(begin + first + row).data[k] = static_cast<T>(made[row * wide + k]);
+        putRow(made + row * wide, 1, d, head.dQueries.from(begin + first + row).data);
       for (size_t row = 0; row < kRows && first + row < some; row += kOf) {
         const size_t to = (first + row) / kOf * padded;
         stackRows(weights + row * padded, weights + (row + kOf - 1) * padded, padded, weightRows + to);
@@ -309,11 +240,10 @@ void deriveHead(const Head<T>& head, const Problem& at, float* scratch) {
         product<true>(Left<Item>{scoreRows + j, 1, padded}, queryItems + k, wide, along, dKeys + to, wide);
       }
   }
-  for (size_t j = 0; j < at.keys; j++)
-    for (size_t k = 0; k < d; k++) {
-      head.dKeys.from(j).data[k] = static_cast<T>(dKeys[j * wide + k]);
-      head.dValues.from(j).data[k] = static_cast<T>(dValues[j * wide + k]);
-    }
+  for (size_t j = 0; j < at.keys; j++) {
+    putRow(dKeys + j * wide, 1, d, head.dKeys.from(j).data);
+    putRow(dValues + j * wide, 1, d, head.dValues.from(j).data);
+  }
 }
 
 }  // namespace TAGMASK_SET
