@@ -1,4 +1,4 @@
-/** @file Matrix products of float32 on several threads (native/torch/blas.cc) against float64. */
+/** @file Matrix products on several threads (native/torch/blas.cc) against float64. */
 import { describe, expect, test } from 'vitest'
 import { manualSeed, noGrad, ops, scope, setThreads, type Tensor, threads } from './index.ts'
 
@@ -54,6 +54,32 @@ describe.each([1, 2, 5])('%i threads', count => {
         expect(furthest(a.matmul(b), wanted)).toBeLessThan(bound)
         const added = ops.addmm(c, a, b, { beta: 0.5, alpha: 2 })
         expect(furthest(added, wanted.mul(2).add(wide(c).mul(0.5)))).toBeLessThan(2 * bound)
+      }),
+    ),
+  )
+
+  test.each([
+    [256, 96, 288],
+    [301, 50, 77],
+    [700, 384, 1536],
+    [3, 16, 32],
+    [400, 96, 40],
+  ])('linear layers in bfloat16, [%i, %i] to %i columns', (rows, length, columns) =>
+    withThreads(() =>
+      scope(() => {
+        const low = (x: Tensor): Tensor => x.to({ dtype: 'bfloat16' })
+        const [x, weight] = [low(ops.randn([rows, length])), low(ops.randn([columns, length]))]
+        const bias = low(ops.randn([columns]).mul(5))
+        const [exactX, exactW, exactBias] = [x, weight, bias].map(one => one.to({ dtype: 'float64' }))
+        const wanted = ops.linear(exactX!, exactW!, { bias: exactBias! })
+        const bound = 2 ** -8 * (wanted.abs().max().item() as number) // of a number of 8 places
+        for (const given of [x, ops.cat([x, x], { dim: 1 }).narrow(1, length, length)])
+          expect(furthest(ops.linear(given, weight, { bias }), wanted)).toBeLessThan(bound)
+        const halved = ops.addmm(bias, x, weight.transpose(0, 1), { beta: 0.5 })
+        expect(furthest(halved, wanted.sub(exactBias!.mul(0.5)))).toBeLessThan(bound)
+        const batch = ops.linear(x.unsqueeze(0), weight, { bias })
+        expect(batch.shape).toEqual([1, rows, columns])
+        expect(furthest(batch.select(0, 0), wanted)).toBeLessThan(bound)
       }),
     ),
   )
