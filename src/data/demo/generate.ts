@@ -6,9 +6,10 @@ import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { defaultThreads } from '../../io/thread-count.ts'
 import { workerUrl } from '../../io/worker-url.ts'
+import { inputError } from '../loader-protocol.ts'
 import { openWorkerPool } from '../worker-pool.ts'
 import { DEMO_CLASSES } from './kinds.ts'
-import { type DemoFolder, nameOf, writeImage } from './write-image.ts'
+import { type DemoFolder, type ImagesReply, nameOf, writeImage } from './write-image.ts'
 
 /** How to make the set: `images` in split train, `valImages` in split val, all `size` x `size` pixels. */
 export interface DemoOptions {
@@ -85,7 +86,7 @@ async function writeImages(
     numbers.slice(i * AT_ONCE, (i + 1) * AT_ONCE),
   )
   let made = 0
-  const take = async (make: (part: readonly number[]) => Promise<(readonly number[])[]>) => {
+  const take = async (make: (part: readonly number[]) => Promise<readonly (readonly number[])[]>) => {
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       for (const [i, seen] of (await make(part)).entries()) classes[part[i]!] = seen
       made += part.length
@@ -97,12 +98,18 @@ async function writeImages(
     return classes
   }
   const size = Math.min(defaultThreads(), parts.length)
-  const pool = openWorkerPool<readonly number[], (readonly number[])[]>(
-    workerUrl(import.meta.url, 'image-worker'),
-    { size, job: folder, nameOf: ([first]) => `image ${nameOf(first!)} of the demo` },
-  )
+  const pool = openWorkerPool<readonly number[], ImagesReply>(workerUrl(import.meta.url, 'image-worker'), {
+    size,
+    job: folder,
+    nameOf: ([first]) => `image ${nameOf(first!)} of the demo`,
+  })
+  const ask = async (thread: number, part: readonly number[]) => {
+    const reply = await pool.run(thread, part)
+    if ('bad' in reply) throw inputError(reply.bad)
+    return reply.classes
+  }
   try {
-    await Promise.all(Array.from({ length: size }, (_, i) => take(part => pool.run(i, part))))
+    await Promise.all(Array.from({ length: size }, (_, i) => take(part => ask(i, part))))
   } finally {
     await pool.close()
   }

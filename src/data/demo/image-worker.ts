@@ -1,10 +1,19 @@
 /** @file A thread that makes images of the demo data set. */
 import sharp from 'sharp'
+import { badImage } from '../loader-protocol.ts'
 import { serveJobs } from '../worker-tasks.ts'
-import { type DemoFolder, writeImage } from './write-image.ts'
+import { type DemoFolder, type ImagesReply, writeImage } from './write-image.ts'
 
 sharp.concurrency(1)
 
-serveJobs<DemoFolder, readonly number[], (readonly number[])[]>(folder => ({
-  handle: numbers => Promise.all(numbers.map(number => writeImage(folder, number))),
+serveJobs<DemoFolder, readonly number[], ImagesReply>(folder => ({
+  async handle(numbers) {
+    try {
+      return { classes: await Promise.all(numbers.map(number => writeImage(folder, number))) }
+    } catch (error) {
+      const bad = badImage(error, folder.root) // a full disk
+      if (bad === undefined) throw error
+      return { bad }
+    }
+  },
 }))

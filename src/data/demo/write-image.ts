@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
+import type { BadImage } from '../loader-protocol.ts'
 import { createRandom } from './random.ts'
 import { paintScene } from './scene.ts'
 
@@ -14,6 +15,9 @@ export interface DemoFolder {
   /** Width and height, pixels. */
   readonly size: number
 }
+
+/** What a thread answers: the classes of each image, or why one could not be written. */
+export type ImagesReply = { readonly classes: readonly (readonly number[])[] } | { readonly bad: BadImage }
 
 /** Name of image `number`, which starts from 0, without an ending. */
 export function nameOf(number: number): string {
