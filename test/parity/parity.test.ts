@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -26,6 +26,19 @@ test.for(files)('%s', { timeout: 180_000 }, async name => {
   expect(report.problem).toBeUndefined()
   expect(report.comparisons.filter(({ ok }) => !ok)).toEqual([])
   expect(passes(report)).toBe(true)
+})
+
+const shared = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url))
+const larger = existsSync(shared)
+  ? readdirSync(shared).filter(name => name.endsWith('.safetensors') && !files.includes(name))
+  : []
+
+describe.skipIf(larger.length === 0)('what only ../shared/fixtures has (skipped without)', () => {
+  test.for(larger)('%s', { timeout: 180_000 }, async name => {
+    const report = await check(join(shared, name))
+    expect(report.problem).toBeUndefined()
+    expect(report.comparisons.filter(({ ok }) => !ok)).toEqual([])
+  })
 })
 
 test.for(files)('%s is of one kind only', async name => {

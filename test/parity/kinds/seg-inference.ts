@@ -63,12 +63,13 @@ function checkProbabilities(
       image.height,
       image.width,
     ])
-    const { multi } = labelProbabilities(network, input.to({ device }), {
+    const { multi: batch } = labelProbabilities(network, input.to({ device }), {
       scales: config.scales,
       flip: false,
       combine: 'max',
       alignCorners: true,
     })
+    const multi = batch.select(0, 0) // of the one image
     return {
       comparisons: compareOutputs(fixture, new Map([['eval.probs', multi]])),
       scores: multi.toFloat32Array(),
