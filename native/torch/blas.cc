@@ -124,7 +124,7 @@ bool isWideLinear(const at::Tensor& bias, const at::Tensor& x, const at::Tensor&
   if (!native || x.scalar_type() != at::kBFloat16 || x.dim() != 2 || w.dim() != 2 || w.size(0) != x.size(1)) return false;
   const int64_t k = x.size(1), n = w.size(1);
   return bias.dim() == 1 && bias.size(0) == n && bias.is_contiguous() && bias.scalar_type() == at::kBFloat16 &&
-         w.scalar_type() == at::kBFloat16 && x.size(0) >= kRows && n > k && x.is_contiguous() && w.t().is_contiguous();
+         w.scalar_type() == at::kBFloat16 && x.size(0) >= kRows && n > k && k > 0 && x.is_contiguous() && w.t().is_contiguous();
 }
 
 // libtorch copies the bias into every row and lets oneDNN add to it, for up to a quarter of the time of a product; a convolution

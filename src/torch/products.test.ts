@@ -64,6 +64,7 @@ describe.each([1, 2, 5])('%i threads', count => {
     [700, 384, 1536],
     [3, 16, 32],
     [400, 96, 40],
+    [300, 0, 7],
   ])('linear layers in bfloat16, [%i, %i] to %i columns', (rows, length, columns) =>
     withThreads(() =>
       scope(() => {

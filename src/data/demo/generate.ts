@@ -41,10 +41,10 @@ export async function generateDemo(
   dir: string,
   { seed = 7, images = 1000, valImages = 100, size = 96, onProgress = () => {} }: DemoOptions = {},
 ): Promise<DemoSet> {
-  if (!(size >= 32 && size <= 1024))
+  if (!(Number.isInteger(size) && size >= 32 && size <= 1024))
     throw new InputError(dir, `cannot make images of ${size} pixels`, {
       field: 'size',
-      expected: '32 to 1024',
+      expected: 'a whole number from 32 to 1024',
     })
   const settings = `${JSON.stringify({ version: VERSION, seed, images, valImages, size, classes: DEMO_CLASSES }, null, 2)}\n`
   const total = images + valImages

@@ -22,6 +22,11 @@ export function resize(
 ): RgbImage {
   const from = box ?? { x: 0, y: 0, width: image.width, height: image.height }
   if (from.width === width && from.height === height) return crop(image, from)
+  // of such tall ones Pillow resizes the height first
+  if (from.height > 100 * from.width && height < from.height && width !== from.width) {
+    const low = resize(image, { width: from.width, height, box: from, filter })
+    return resize(low, { width, height, filter })
+  }
   const data = pixelsAddon().resizeNow({
     source: image.data,
     sourceWidth: image.width,

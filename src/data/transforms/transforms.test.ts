@@ -61,6 +61,14 @@ describe('resize', () => {
     expect(same.data).not.toBe(image.data)
   })
 
+  test('of an image more than 100 times as tall as wide resizes the height first, as Pillow does', () => {
+    const tall = noise(3, 301)
+    const low = resize(tall, { width: 3, height: 50 })
+    expect(resize(tall, { width: 2, height: 50 })).toEqual(resize(low, { width: 2, height: 50 }))
+    const narrow = resize(tall, { width: 2, height: 301 })
+    expect(resize(tall, { width: 2, height: 400 })).toEqual(resize(narrow, { width: 2, height: 400 }))
+  })
+
   test('of a box that is not in the image, or of an image with pixels missing, is refused', () => {
     const image = noise(9, 7)
     const to = { width: 4, height: 4 }

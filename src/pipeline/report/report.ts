@@ -1,11 +1,12 @@
 /** @file Writes report.html and the images that it shows, in report/. Imports no torch. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { type RgbImage, reducedSize } from '../../io/image.ts'
 import { encodeSmall } from '../../io/thumbnail.ts'
 import type { Log } from '../../train/log.ts'
+import type { PageView } from './browser/page-data.ts'
 import type { WrittenExample, WrittenView } from './examples-section.ts'
 import { FILES, type GalleryImage, type WriteFile, writeGallery } from './gallery.ts'
 import { drawColumn } from './overlay.ts'
@@ -68,7 +69,18 @@ export async function writeReport(
   const html = join(runDir, 'report.html')
   await mkdir(runDir, { recursive: true })
   await writeFileAtomic(html, renderPage(data, { examples, gallery, reconstructions }))
+  await removeOlder(runDir, gallery.views)
   return { html, images }
+}
+
+/** Of earlier versions, which wrote masks as NUMBER.webp too. */
+async function removeOlder(runDir: string, views: readonly PageView[]): Promise<void> {
+  const folders = new Set(views.filter(({ ending }) => ending === 'png').map(({ folder }) => folder))
+  for (const folder of folders) {
+    const names = await readdir(join(runDir, folder)).catch(() => [])
+    const older = names.filter(name => /^\d+\.webp$/.test(name))
+    await Promise.all(older.map(name => rm(join(runDir, folder, name), { force: true })))
+  }
 }
 
 /** Every view of one example, all drawn before the first is written. */

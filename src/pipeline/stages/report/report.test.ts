@@ -100,7 +100,13 @@ it('writes a report from the files of a run', async () => {
   expect(await readFile(join(run.root, 'labels.txt'), 'utf8')).toMatch(
     /^0\t#000000\tbackground\n1\t#800000\t/,
   )
+  const masks = join(run.root, 'report/ground-truth')
+  await mkdir(masks, { recursive: true })
+  for (const name of ['0.webp', 'mine.webp']) await writeFile(join(masks, name), '') // the first as earlier versions wrote it
   await reportStage(context)
+  expect((await readdir(masks)).sort()).toEqual(
+    [...dataset.samples.map((_, i) => `${i}.png`), 'mine.webp'].sort(),
+  )
   const html = await readFile(run.report, 'utf8')
   expect(html).toContain('1.13.1 &#38; &#60;others&#62;')
   expect(html).toContain('among the best')
