@@ -62,7 +62,7 @@ export function isCompiled() {
 }
 
 /** Compiles all. Throws SetupError where a source has errors. */
-export async function compile() {
+async function compile() {
   const compiled = stamp() // before: what changes meanwhile is compiled next time
   rmSync(STAMP, { force: true })
   const tsc = join(root, 'node_modules/typescript/bin/tsc')

@@ -1,5 +1,5 @@
-// The Node-API surface: resizeNow(request) -> bytes; denseCrf(request) -> Promise of the probabilities; par(request) -> Promise of the masks, and
-// parNow(requests) -> the masks of each; bilateralFilterNow(request) -> the filtered planes.
+// The Node-API surface: resizeNow(request) -> bytes; denseCrf(request) -> Promise of the probabilities; par(request) ->
+// Promise of the masks, and parNow(requests) -> the masks of each; bilateralFilterNow(request) -> the filtered planes.
 #include <napi.h>
 
 #include <algorithm>
@@ -95,33 +95,27 @@ Napi::Value resizeNow(const Napi::CallbackInfo& info) {
   return output;
 }
 
-template <class WorkOf, class Run>
-Napi::Function entry(Napi::Env env, const char* name, const char* what, WorkOf workOf, Run run) {
+// body(info) -> the result; what it throws becomes an error of JavaScript.
+template <class Body>
+Napi::Function entry(Napi::Env env, const char* name, const char* what, Body body) {
   return Napi::Function::New(
       env,
-      [=](const Napi::CallbackInfo& info) {
-        return guarded(info.Env(), what, [&] { return run(info.Env(), workOf(requestOf(info))); });
-      },
-      name);
+      [=](const Napi::CallbackInfo& info) { return guarded(info.Env(), what, [&] { return body(info); }); }, name);
+}
+
+template <class WorkOf, class Run>
+auto running(WorkOf workOf, Run run) {
+  return [=](const Napi::CallbackInfo& info) { return run(info.Env(), workOf(requestOf(info))); };
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   prepareJobs(env);
-  exports.Set("resizeNow", Napi::Function::New(
-                               env,
-                               [](const Napi::CallbackInfo& info) {
-                                 return guarded(info.Env(), kResize, [&] { return resizeNow(info); });
-                               },
-                               "resizeNow"));
-  exports.Set("denseCrf", entry(env, "denseCrf", kDenseCrf, crfWork, launch));
-  exports.Set("bilateralFilterNow", entry(env, "bilateralFilterNow", kFilter, filterWork, runNow));
-  exports.Set("par", entry(env, "par", kPar, parWork, launch));
-  exports.Set("parNow", Napi::Function::New(
-                            env,
-                            [](const Napi::CallbackInfo& info) {
-                              return guarded(info.Env(), kPar, [&] { return parOfEach(info.Env(), info[0]); });
-                            },
-                            "parNow"));
+  const auto set = [&](const char* name, const char* what, auto body) { exports.Set(name, entry(env, name, what, body)); };
+  set("resizeNow", kResize, resizeNow);
+  set("denseCrf", kDenseCrf, running(crfWork, launch));
+  set("bilateralFilterNow", kFilter, running(filterWork, runNow));
+  set("par", kPar, running(parWork, launch));
+  set("parNow", kPar, [](const Napi::CallbackInfo& info) { return parOfEach(info.Env(), info[0]); });
   return exports;
 }
 

@@ -50,16 +50,17 @@ export async function writeLabelMap(path: string, { width, height, data }: Label
 }
 
 /** The bytes of a palette PNG with the VOC colours. Throws InputError unless there is a byte a pixel. */
-export function encodeLabelMap({ width, height, data }: LabelMap): Uint8Array {
+export function encodeLabelMap(map: LabelMap): Uint8Array {
+  return encodeIndexed(map, VOC_PALETTE)
+}
+
+/** The bytes of a palette PNG; colours may have an alpha, if all have one. Throws InputError unless there is a byte a pixel. */
+export function encodeIndexed(
+  { width, height, data }: LabelMap,
+  palette: readonly (readonly number[])[],
+): Uint8Array {
   checkPixelBytes({ width, height, data }, { what: 'label map', channels: 1 })
-  return encode({
-    width,
-    height,
-    data,
-    channels: 1,
-    depth: 8,
-    palette: VOC_PALETTE.map(colour => [...colour]),
-  })
+  return encode({ width, height, data, channels: 1, depth: 8, palette: palette.map(colour => [...colour]) })
 }
 
 /** The VOC palette, 256 RGB colours: bits of the index spread over the channels, highest first (VOCcolormap). */

@@ -1,7 +1,7 @@
 /** @file Small images for a page, as WebP, areas as PNG: quick to make, for looking at, not byte for byte what Pillow gives. */
-import { encode } from 'fast-png'
 import sharp, { type Sharp } from 'sharp'
 import { decodeCmyk, decodeFile, openImage, type RgbImage } from './image.ts'
+import { encodeIndexed } from './indexed-png.ts'
 import type { LabelColour } from './label-legend.ts'
 
 /** Of sharp's efforts the one that takes least: less than half of the time for scores, a third less for photos. */
@@ -48,20 +48,20 @@ export async function encodeClear({
     .toBuffer()
 }
 
-/** Encodes indices [height, width] of `colours`, at most 256, as a PNG; index 0 is clear. */
-export function encodeAreas({
-  width,
-  height,
-  data,
-  colours,
-}: {
-  width: number
-  height: number
-  data: Uint8Array
-  colours: readonly LabelColour[]
-}): Uint8Array {
-  const palette = colours.map((colour, index) => [...colour, index === 0 ? 0 : 255])
-  return encode({ width, height, data, channels: 1, depth: 8, palette })
+/** Indices of `colours`, at most 256, [height, width]; index 0 is clear. */
+export interface ColouredAreas {
+  readonly width: number
+  readonly height: number
+  readonly data: Uint8Array
+  readonly colours: readonly LabelColour[]
+}
+
+/** Encodes areas as a palette PNG. */
+export function encodeAreas({ colours, ...areas }: ColouredAreas): Uint8Array {
+  return encodeIndexed(
+    areas,
+    colours.map((colour, index) => [...colour, index === 0 ? 0 : 255]),
+  )
 }
 
 function reduced(image: Sharp, side: number): Sharp {

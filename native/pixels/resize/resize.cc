@@ -58,22 +58,28 @@ void resize(const ResizeProblem& problem, uint8_t* out) {
   const auto& [source, sourceWidth, left, top, boxWidth, boxHeight, width, height, cubic] = problem;
   const size_t sourceStride = size_t(sourceWidth) * kRgb, stride = size_t(width) * kRgb;
   const uint8_t* const box = source + top * sourceStride + size_t(left) * kRgb;
-  std::vector<uint8_t> between(height == boxHeight ? 0 : stride * boxHeight);  // the box at the new width
-  uint8_t* const rows = height == boxHeight ? out : between.data();
-  if (width == boxWidth) {
-    for (int y = 0; y < boxHeight; y++) std::copy_n(box + y * sourceStride, stride, rows + y * stride);
-  } else {
+  std::vector<uint8_t> between;  // the box at the new width
+  const uint8_t* rows = box;
+  size_t rowStride = sourceStride;
+  if (width != boxWidth) {
+    uint8_t* made = out;
+    if (height != boxHeight) {
+      between.resize(stride * boxHeight);
+      made = between.data();
+    }
     const Taps taps = tapsOf(boxWidth, width, cubic);
-    const auto narrow = [&](const uint8_t* from, int y) { kernels.row(from, taps.of.data(), width, rows + y * stride); };
+    const auto narrow = [&](const uint8_t* from, int y) { kernels.row(from, taps.of.data(), width, made + y * stride); };
     for (int y = 0; y < boxHeight - 1; y++) narrow(box + y * sourceStride, y);
     std::vector<uint8_t> last(size_t(boxWidth) * kRgb + 1);  // there may be no byte behind the image's last row
     std::copy_n(box + (boxHeight - 1) * sourceStride, boxWidth * kRgb, last.data());
     narrow(last.data(), boxHeight - 1);
+    if (height == boxHeight) return;
+    rows = made;
+    rowStride = stride;
   }
-  if (height == boxHeight) return;
   const Taps taps = tapsOf(boxHeight, height, cubic);
   for (int y = 0; y < height; y++)
-    kernels.column(rows + taps.of[y].start * stride, stride, taps.of[y], stride, out + y * stride);
+    kernels.column(rows + taps.of[y].start * rowStride, rowStride, taps.of[y], stride, out + y * stride);
 }
 
 }  // namespace tagmask::pixels

@@ -2,14 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { predictLabels } from '../../evaluate/index.ts'
 import { reducedSize } from '../../io/image.ts'
-import {
-  type ColouredAreas,
-  drawLabels,
-  drawMistakes,
-  drawScores,
-  LEAST_ALPHA,
-  SCORE_LEVELS,
-} from './overlay-pixels.ts'
+import type { ColouredAreas } from '../../io/thumbnail.ts'
+import { drawLabels, drawMistakes, drawScores, LEAST_ALPHA, SCORE_LEVELS } from './overlay-pixels.ts'
 import { classColour, ERROR_COLOURS } from './palette.ts'
 
 const areas = ({ data, colours }: ColouredAreas): number[][] =>

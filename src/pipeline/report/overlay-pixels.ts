@@ -1,6 +1,7 @@
 /** @file Small clear images that the page lays over photos: masks, mistakes, and the scores of CAMs. Pure pixels. */
 import { bestClass, type Cams, type LabelGrid } from '../../evaluate/index.ts'
 import { IGNORE } from '../../io/label-values.ts'
+import type { ColouredAreas } from '../../io/thumbnail.ts'
 import { classColour, ERROR_COLOURS, type Rgb } from './palette.ts'
 
 /** 8-bit RGBA, [height, width, 4]. */
@@ -8,14 +9,6 @@ export interface ClearImage {
   readonly width: number
   readonly height: number
   readonly data: Uint8Array
-}
-
-/** Indices of `colours`, [height, width]; index 0 is clear. */
-export interface ColouredAreas {
-  readonly width: number
-  readonly height: number
-  readonly data: Uint8Array
-  readonly colours: readonly Rgb[]
 }
 
 export interface Size {
