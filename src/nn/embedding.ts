@@ -1,5 +1,6 @@
 /** @file A table of vectors by index. */
-import { noGrad, ops, type Tensor } from '../torch/index.ts'
+import { ops, type Tensor } from '../torch/index.ts'
+import { normal } from './init.ts'
 import { Module, Parameter } from './module.ts'
 
 export interface EmbeddingOptions {
@@ -15,7 +16,7 @@ export class Embedding extends Module {
 
   constructor({ count, features }: EmbeddingOptions) {
     super()
-    this.weight = new Parameter(noGrad(() => ops.normal_(ops.empty([count, features]), { mean: 0, std: 1 })))
+    this.weight = new Parameter(normal([count, features]))
   }
 
   /** indices [...] (int64) -> [..., features] */

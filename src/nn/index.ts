@@ -5,7 +5,15 @@ export { Residual } from './drop-path.ts'
 export { Dropout, Dropout2d } from './dropout.ts'
 export { Embedding, type EmbeddingOptions } from './embedding.ts'
 export { GroupNorm } from './group-norm.ts'
-export { fanInUniform, type KaimingOptions, kaimingNormal, truncatedNormal, xavierUniform } from './init.ts'
+export {
+  fanInUniform,
+  type KaimingOptions,
+  kaimingNormal,
+  normal,
+  skipInit,
+  truncatedNormal,
+  xavierUniform,
+} from './init.ts'
 export { LayerNorm } from './layer-norm.ts'
 export { Linear, type LinearOptions } from './linear.ts'
 export { type Losses, multilabelSoftMargin } from './losses.ts'

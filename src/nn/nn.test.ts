@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { backward, memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
+import { backward, manualSeed, memory, noGrad, ops, scope, type Tensor, tensor } from '../torch/index.ts'
 import {
   BatchNorm2d,
   Buffer,
@@ -14,6 +14,7 @@ import {
   Parameter,
   Residual,
   StateDictError,
+  skipInit,
   xavierUniform,
 } from './index.ts'
 
@@ -187,6 +188,22 @@ test('Kaiming and Xavier draw what PyTorch draws: by fan in, by fan in and out',
     expect(Math.max(...uniform.map(Math.abs))).toBeLessThanOrEqual(bound)
     expect(deviation(uniform)).toBeCloseTo(bound / Math.sqrt(3), 2)
   })
+})
+
+test('what is all loaded is not drawn, also by what waits on the way; the generator stays where it was', async () => {
+  const network = () => new Linear({ inFeatures: 3, outFeatures: 2 })
+  manualSeed(5)
+  const wanted = network()
+  manualSeed(5)
+  const blank = await skipInit(async () => {
+    await new Promise(resolve => setTimeout(resolve, 5))
+    return network()
+  })
+  const drawn = network()
+  expect([...blank.weight.toFloat32Array()]).toEqual([0, 0, 0, 0, 0, 0])
+  expect(blank.weight.requiresGrad).toBe(true)
+  expect([...drawn.weight.toFloat32Array()]).toEqual([...wanted.weight.toFloat32Array()])
+  for (const one of [wanted, blank, drawn]) one.dispose()
 })
 
 test('a convolution takes its bias as it is drawn', () => {

@@ -1,4 +1,5 @@
 /** @file The network of the section `affinity`, with initial or trained weights. */
+import { skipInit } from '../../nn/index.ts'
 import { adamw, type Optimiser, polySgdMomentum, sgd } from '../../optim/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Recipe } from '../recipe/schema.ts'
@@ -18,7 +19,7 @@ export async function loadAffinity(
   options: { numClasses: number },
 ): Promise<AffinityLearner> {
   const device = prepareTorch(recipe)
-  const learner = buildAffinity(recipe, options)
+  const learner = skipInit(() => buildAffinity(recipe, options))
   await loadTrained(learner.network, checkpointFiles(run.affinityCheckpoints).last)
   learner.network.to(device).eval()
   return learner

@@ -6,7 +6,7 @@ import { readWeights } from '../../io/weights.ts'
 import type { BuildOptions } from '../../methods/definition.ts'
 import type { Adapted, Method } from '../../methods/index.ts'
 import { describeLoaded } from '../../models/loaded-weights.ts'
-import type { Module } from '../../nn/index.ts'
+import { type Module, skipInit } from '../../nn/index.ts'
 import { checkDevice, manualSeed, setThreads, type Tensor } from '../../torch/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import type { Log } from '../../train/log.ts'
@@ -30,6 +30,31 @@ export async function buildMethod(recipe: Recipe, options: BuildOptions): Promis
   const device = prepareTorch(recipe)
   const method = await methodOf(recipe).build(recipe, options)
   for (const network of [method.network, ...(method.frozen ?? [])]) network.to(device)
+  return method
+}
+
+interface MethodWeights {
+  /** Names of the foreground classes. */
+  readonly classes: readonly string[]
+  /** Whether the file is published weights, of any number of positions, and no training's of this recipe. */
+  readonly published: boolean
+  readonly log: Log
+}
+
+/** Builds the method's network with all of its weights from a file. Throws InputError when they do not fit. */
+export async function loadMethod(
+  recipe: Recipe,
+  file: string,
+  { classes, published, log }: MethodWeights,
+): Promise<Method> {
+  const build = (): Promise<Method> => buildMethod(recipe, { numClasses: classes.length })
+  if (published) {
+    const method = await build()
+    await loadPublished(method, file, { classes, log })
+    return method
+  }
+  const method = await skipInit(build)
+  await loadTrained(method.network, file)
   return method
 }
 

@@ -9,6 +9,7 @@ import { MOST_CLASSES } from '../../io/label-values.ts'
 import type { LabelNetwork, TrainableLabelNetwork } from '../../models/label-network.ts'
 import { DilatedHead, LightHead, segmentationNetwork } from '../../models/segmentation/index.ts'
 import { Segmenter } from '../../models/segmenter/index.ts'
+import { skipInit } from '../../nn/index.ts'
 import { checkpointFiles } from '../../train/checkpoint.ts'
 import { silentLog } from '../../train/log.ts'
 import { backboneShape } from '../recipe/backbone.ts'
@@ -17,7 +18,7 @@ import type { Recipe } from '../recipe/schema.ts'
 import type { SegmentRecipe } from '../recipe/segment.ts'
 import { fromHere, type RunFolder } from '../run/run-folder.ts'
 import { buildBackbone } from './build-backbone.ts'
-import { buildMethod, loadPublished, loadTrained, prepareTorch } from './build-method.ts'
+import { loadMethod, loadTrained, prepareTorch } from './build-method.ts'
 
 /**
  * Builds it with random weights: ResNet38 with the published head, a vision transformer with a light one or as a
@@ -143,13 +144,12 @@ async function buildLabelNetwork(
 ): Promise<LabelNetwork> {
   const file = labelWeights(recipe, run)
   if (recipe.segment === null) {
-    const method = await buildMethod(recipe, { numClasses: classes.length })
-    if (publishedLabels(recipe) === undefined) await loadTrained(method.network, file)
-    else await loadPublished(method, file, { classes, log: silentLog() })
-    return method.labeller!
+    const published = publishedLabels(recipe) !== undefined
+    return (await loadMethod(recipe, file, { classes, published, log: silentLog() })).labeller!
   }
   prepareTorch(recipe)
-  const network = buildSegmentation(recipe, recipe.segment, { labels: classes.length + 1 })
+  const { segment } = recipe
+  const network = skipInit(() => buildSegmentation(recipe, segment, { labels: classes.length + 1 }))
   await loadTrained(network, file)
   return network
 }

@@ -6,7 +6,7 @@ import { camFile, readCamNote, writeCams } from '../../images/cam-file.ts'
 import { camsOfImages } from '../../images/image-cams.ts'
 import { limitsOf, passOverStream } from '../../images/image-pass.ts'
 import { shardOf } from '../../images/shard.ts'
-import { buildMethod, loadPublished, loadTrained, trainedWeights } from '../../networks/build-method.ts'
+import { loadMethod, trainedWeights } from '../../networks/build-method.ts'
 import type { StageContext } from '../../run/stage.ts'
 import { writeClassTokens } from './class-tokens.ts'
 
@@ -19,10 +19,11 @@ const HEADS = 'headWeights' // of one image, in the metadata of its CAMs
  */
 export async function mapsStage(context: StageContext): Promise<void> {
   const { recipe, dataset, run, log, shard } = context
-  const method = await buildMethod(recipe, { numClasses: dataset.classes.length })
-  const weights = trainedWeights(recipe, run)
-  if (recipe.maps.weights === null) await loadTrained(method.network, weights)
-  else await loadPublished(method, weights, { classes: dataset.classes, log })
+  const method = await loadMethod(recipe, trainedWeights(recipe, run), {
+    classes: dataset.classes,
+    published: recipe.maps.weights !== null,
+    log,
+  })
   method.network.eval()
   const file = (sample: Sample): string => camFile(run.maps, sample)
   const samples = shardOf(tagged(dataset), shard)

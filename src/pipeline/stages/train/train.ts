@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import { openEvalLoader, openTrainLoader } from '../../../data/loader.ts'
 import { writeFileAtomic } from '../../../io/atomic.ts'
 import type { Autoencoder } from '../../../methods/index.ts'
+import { skipInit } from '../../../nn/index.ts'
 import { describe, tensor, threads } from '../../../torch/index.ts'
 import { type Validation, validate } from '../../../train/validate.ts'
 import { collectLost } from '../../images/lost-images.ts'
@@ -103,7 +104,7 @@ async function trainedAutoencoder(
   later: Later,
 ): Promise<Autoencoder | undefined> {
   if (autoencoderOf(recipe) === undefined) return undefined
-  const autoencoder = await buildAutoencoder(recipe, { numClasses: dataset.classes.length })
+  const autoencoder = await skipInit(() => buildAutoencoder(recipe, { numClasses: dataset.classes.length }))
   later(() => autoencoder.network.dispose())
   await loadAutoencoder(autoencoder, recipe, run)
   return autoencoder
