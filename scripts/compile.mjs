@@ -30,8 +30,8 @@ const ENTRIES = {
   'image-worker': 'data/demo/image-worker.js',
   measure: 'torch/measure.js',
 }
-/** Packages of a hundred files each that become part of the bundle, with their licences beside it. Others stay where npm has put them. */
-const INLINED = ['yaml', 'zod']
+/** Stay where npm has put them: with native parts, opened for few files, or without the text of their licence. */
+const OUTSIDE = ['sharp', 'geotiff', '@saehrimnir/druidjs', '@stricli/core', 'node-addon-api']
 /** Parts of an older bundle stay for so long after a new one: what runs may still load them. */
 const DAY = 24 * 60 * 60 * 1000
 
@@ -80,27 +80,39 @@ async function compile() {
 
 async function bundle() {
   const { rolldown } = await import('rolldown')
-  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const outside = Object.keys(dependencies).filter(name => !INLINED.includes(name))
   const made = await rolldown({
     input: Object.fromEntries(
       Object.entries(ENTRIES).map(([name, file]) => [name, join(root, 'dist/src', file)]),
     ),
     platform: 'node',
-    external: id => outside.some(name => id === name || id.startsWith(`${name}/`)),
+    external: id => OUTSIDE.some(name => id === name || id.startsWith(`${name}/`)),
   })
   const dir = join(root, 'dist/bundle')
   const list = join(dir, 'parts.json')
   const before = existsSync(list) ? JSON.parse(readFileSync(list, 'utf8')) : []
   const { output } = await made.write({ dir, format: 'esm', chunkFileNames: '[name]-[hash].js' })
-  for (const name of INLINED)
-    copyFileSync(join(root, 'node_modules', name, 'LICENSE'), join(dir, `LICENSE-${name}`))
+  copyLicences(output, dir)
   const written = new Set(output.map(({ fileName }) => fileName))
   const now = new Date()
   for (const name of readdirSync(dir).filter(name => name.endsWith('.js') && !written.has(name)))
     if (before.includes(name)) utimesSync(join(dir, name), now, now)
     else if (now - statSync(join(dir, name)).mtimeMs > DAY) rmSync(join(dir, name))
   writeFileSync(list, JSON.stringify([...written]))
+}
+
+/** Puts the licence of every package that became part of the bundle beside it. */
+function copyLicences(output, dir) {
+  const packages = new Set(
+    output.flatMap(({ moduleIds = [] }) =>
+      moduleIds.flatMap(id => /^.*[/\\]node_modules[/\\](@[^/\\]+[/\\])?[^/\\]+/.exec(id)?.[0] ?? []),
+    ),
+  )
+  for (const folder of packages) {
+    const licence = readdirSync(folder).find(name => /^licen[cs]e/i.test(name))
+    if (licence === undefined) throw new SetupError(`${folder} has no licence that could be put beside the bundle`)
+    const name = folder.split(/[/\\]node_modules[/\\]/).at(-1)
+    copyFileSync(join(folder, licence), join(dir, `LICENSE-${name.replace(/[/\\]/, '-')}`))
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -122,7 +122,7 @@ describe('imports', () => {
       '@stricli/core': /^src\/cli\//,
       yaml: /^src\/(io|pipeline|export)\//,
       sax: /^src\/io\//,
-      sharp: /^src\/(io|data|pipeline)\//,
+      sharp: /^src\/io\/sharp.ts$/,
       'fast-png': /^src\/io\//,
       yauzl: /^src\/io\//,
       yazl: /^src\/io\//,

@@ -1,6 +1,7 @@
 /** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
-import sharp from 'sharp'
+
 import { readImage } from '../io/image.ts'
+import { loadSharp } from '../io/sharp.ts'
 import { type DecodedFiles, decodedFiles } from './image-cache.ts'
 import {
   type BatchReply,
@@ -15,7 +16,7 @@ import { fillSample, type SampleTransform, sampleSize } from './samples.ts'
 import { fittedViews } from './transforms/views.ts'
 import { serveJobs } from './worker-tasks.ts'
 
-sharp.concurrency(1) // the other cores belong to the network
+loadSharp().concurrency(1) // the other cores belong to the network
 
 serveJobs<LoaderJob, BatchTask | ViewTask, BatchReply | ViewReply>(job => {
   if (job.kind === 'views')

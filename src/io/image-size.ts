@@ -1,6 +1,6 @@
 /** @file The size of an image from its header alone, so that its memory is known before decoding. */
 import { stat } from 'node:fs/promises'
-import sharp from 'sharp'
+import { sharp } from './sharp.ts'
 
 export interface ImageSize {
   readonly width: number

@@ -1,6 +1,5 @@
 /** @file Images in and out: the pixels a Pillow user would get, EXIF rotation applied, no colour management. */
 import { extname } from 'node:path'
-import sharp, { type Metadata, type Sharp } from 'sharp'
 import { InputError } from '../errors.ts'
 import { writeFileAtomic } from './atomic.ts'
 import { Budget, megabytes } from './budget.ts'
@@ -9,8 +8,7 @@ import { MAX_PIXELS } from './image-size.ts'
 import { checkPixelBytes } from './pixel-bytes.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
-
-sharp.cache(false) // every image is decoded once; libvips' cache would only hold memory
+import { type Metadata, type Sharp, sharp } from './sharp.ts'
 
 /** 8-bit RGB image, `data` is height * width * 3 (HWC). */
 export interface RgbImage {

@@ -1,6 +1,6 @@
 /** @file The EXIF orientation of a photo. */
 import { stat } from 'node:fs/promises'
-import sharp from 'sharp'
+import { sharp } from './sharp.ts'
 
 /** Size as the pixels are stored, and EXIF orientation 1 to 8 (1: as stored; 5 to 8 swap width and height). */
 export interface Orientation {

@@ -1,8 +1,8 @@
 /** @file Small images for a page, as WebP, areas as PNG: quick to make, for looking at, not byte for byte what Pillow gives. */
-import sharp, { type Sharp } from 'sharp'
 import { decodeCmyk, decodeFile, openImage, type RgbImage } from './image.ts'
 import { encodeIndexed } from './indexed-png.ts'
 import type { LabelColour } from './label-legend.ts'
+import { type Sharp, sharp } from './sharp.ts'
 
 /** Of sharp's efforts the one that takes least: less than half of the time for scores, a third less for photos. */
 const QUICK = 0

@@ -1,10 +1,10 @@
 /** @file A thread that makes images of the demo data set. */
-import sharp from 'sharp'
+import { loadSharp } from '../../io/sharp.ts'
 import { badImage } from '../loader-protocol.ts'
 import { serveJobs } from '../worker-tasks.ts'
 import { type DemoFolder, type ImagesReply, writeImage } from './write-image.ts'
 
-sharp.concurrency(1)
+loadSharp().concurrency(1)
 
 serveJobs<DemoFolder, readonly number[], ImagesReply>(folder => ({
   async handle(numbers) {

@@ -1,8 +1,8 @@
 /** @file One image of the demo data set and its mask, painted and written. */
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { writeFileAtomic } from '../../io/atomic.ts'
 import { writeLabelMap } from '../../io/indexed-png.ts'
+import { sharp } from '../../io/sharp.ts'
 import type { BadImage } from '../loader-protocol.ts'
 import { createRandom } from './random.ts'
 import { paintScene } from './scene.ts'

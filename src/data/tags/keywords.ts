@@ -1,9 +1,9 @@
 /** @file Keywords that photo programs write into images, or beside them (a.jpg.xmp, a.xmp), as tags. */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import sharp from 'sharp'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
+import { sharp } from '../../io/sharp.ts'
 import { stemOf } from '../image-endings.ts'
 import { filesBelow } from '../image-path.ts'
 import { readText, sample } from '../listing.ts'

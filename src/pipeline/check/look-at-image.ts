@@ -1,8 +1,8 @@
 /** @file One image, read to its end once: content, size, and what is unusual about it. */
 import { createHash } from 'node:crypto'
-import type { Metadata } from 'sharp'
 import { InputError } from '../../errors.ts'
 import { decodeFile, decodeToEnd } from '../../io/image.ts'
+import type { Metadata } from '../../io/sharp.ts'
 import type { MemoryGate } from '../images/memory-gate.ts'
 import type { FileKind } from './problem-kinds.ts'
 import type { ProblemList } from './problem-list.ts'
