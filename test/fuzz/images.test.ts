@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
-import { imageReaders } from './readers/images.ts'
+import { READERS } from './readers/images.ts'
 
-testReaders(imageReaders, { timeout: 600_000 })
+testReaders('readers/images.js', READERS, { timeout: 600_000 })

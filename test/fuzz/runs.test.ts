@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
-import { runReaders } from './readers/runs.ts'
+import { READERS } from './readers/runs.ts'
 
-testReaders(runReaders, { timeout: 600_000 })
+testReaders('readers/runs.js', READERS, { timeout: 600_000 })

@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
-import { sourceReaders } from './readers/sources.ts'
+import { READERS } from './readers/sources.ts'
 
-testReaders(sourceReaders, { timeout: 900_000 })
+testReaders('readers/sources.js', READERS, { timeout: 900_000 })

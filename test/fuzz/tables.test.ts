@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
-import { tableReaders } from './readers/tables.ts'
+import { READERS } from './readers/tables.ts'
 
-testReaders(tableReaders, { timeout: 600_000 })
+testReaders('readers/tables.js', READERS, { timeout: 600_000 })

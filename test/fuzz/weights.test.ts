@@ -1,4 +1,4 @@
 import { testReaders } from './in-tests.ts'
-import { weightReaders } from './readers/weights.ts'
+import { READERS } from './readers/weights.ts'
 
-testReaders(weightReaders, { timeout: 600_000 })
+testReaders('readers/weights.js', READERS, { timeout: 600_000 })

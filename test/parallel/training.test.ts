@@ -119,7 +119,7 @@ describe.skipIf(NOT_BUILT)(`two processes${SUFFIX}`, () => {
 
   test('stop together when one is asked to, and three go on', { timeout: 300_000 }, async () => {
     await prepare()
-    const six = ['--set', 'train.batchSize=6', '--set', 'train.epochs=20']
+    const six = ['--set', 'train.batchSize=6', '--set', 'train.epochs=8']
     const processes = await startProcesses(2, [TAGMASK, ...wordsOf('train', 'stopped', six)])
     await stateOf('stopped')
     processes[1]!.child.kill('SIGTERM')

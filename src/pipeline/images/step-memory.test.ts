@@ -17,6 +17,7 @@ const at = path => import(process.argv[1] + path)
 const { emptyCache, scope, tensor, autocast, setThreads } = await at('torch/index.js')
 const bytes = key => 1024 * Number(new RegExp(key + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1])
 setThreads(1)
+const { skipInit } = await at('nn/index.js')
 const noise = length => Float32Array.from({ length }, (_, i) => (i * 7919) % 251 / 251)
 const image = ({ width, height }) => tensor(noise(3 * width * height), [1, 3, height, width])
 const { parseRecipe } = await at('pipeline/recipe/load.js')
@@ -28,7 +29,7 @@ const makers = {
   async maps() {
     const { buildMethod } = await at('pipeline/networks/build-method.js')
     const { imageCams } = await at('pipeline/images/image-cams.js')
-    const method = await buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 })
+    const method = await skipInit(() => buildMethod({ ...recipe, threads: 1 }, { numClasses: 20 }))
     method.network.eval()
     return ({ width, height }) => scope(() => imageCams(method, recipe, [{
       sample: { tags: [0, 1] }, views: [{ width, height, data: noise(3 * width * height) }],
@@ -36,7 +37,7 @@ const makers = {
   },
   async walk() {
     const { buildAffinity } = await at('pipeline/networks/build-affinity.js')
-    const learner = buildAffinity(recipe, { numClasses: 20 })
+    const learner = skipInit(() => buildAffinity(recipe, { numClasses: 20 }))
     learner.network.eval()
     return size => scope(() => {
       const maps = new Map([0, 1].map(k => [k, noise(size.width * size.height)]))
@@ -46,7 +47,7 @@ const makers = {
   async predict() {
     const { buildSegmentation } = await at('pipeline/networks/build-segmentation.js')
     const { labelProbabilities } = await at('models/segmentation/index.js')
-    const network = buildSegmentation(recipe, recipe.segment, { labels: 21 }).eval()
+    const network = skipInit(() => buildSegmentation(recipe, recipe.segment, { labels: 21 })).eval()
     return size => within(() => labelProbabilities(network, image(size), recipe.predict))
   },
   async crf() {
@@ -97,7 +98,7 @@ const ALL_SIZES: readonly Size[] = [
   { width: 640, height: 640 },
   { width: 800, height: 600 },
 ]
-const SIZES = THOROUGH ? ALL_SIZES : ALL_SIZES.slice(0, 1)
+const SIZES = THOROUGH ? ALL_SIZES : [{ width: 448, height: 336 }]
 const DEIT_TI = 'model: { width: deit-ti }'
 const PATCH_8 = 'model: { width: { embedDim: 32, depth: 2, heads: 2 }, imageSize: 32, patchSize: 8 }'
 const NETWORK = 'segment: { network: convolutional, cropSize: 224 }\npredict: { scales: [1] }'

@@ -144,7 +144,7 @@ const photos = (format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff', inputs: number
   spare: DECODED,
 })
 
-export const imageReaders: readonly FuzzedReader[] = [
+export const READERS: readonly FuzzedReader[] = [
   {
     name: 'png of labels',
     large: () => encodeLabelMap({ width: 2000, height: 2000, data: noise(4_000_000) }),

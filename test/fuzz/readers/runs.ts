@@ -55,7 +55,7 @@ const MAKER = { key: 'k', command: 'refine', run: null, recipe: null, weights: n
 const PART = { id: 'a', state: '12 34', files: ['a.png', 'sub/a.jpg'] }
 const POSITION = { epoch: 1, batch: 2, step: 6, sums: { loss: 1.5 }, images: 8, best: null, validated: 4 }
 
-export const runReaders: readonly FuzzedReader[] = [
+export const READERS: readonly FuzzedReader[] = [
   {
     name: 'yaml',
     ...texts(

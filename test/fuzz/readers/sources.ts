@@ -140,7 +140,7 @@ async function withText(path: string, read: (text: string) => unknown): Promise<
 
 const LINKS = ['"a.jpg"', '"/data/upload/1/abcdef12-a.jpg"', '/data/local-files/?d=x/b.png', 'c_d.jpg', '%20']
 
-export const sourceReaders: readonly FuzzedReader[] = [
+export const READERS: readonly FuzzedReader[] = [
   {
     name: 'json of label studio',
     factor: ROWS,

@@ -38,7 +38,7 @@ const VOC_IMAGES = [
   'x/b.jpg',
 ]
 
-export const tableReaders: readonly FuzzedReader[] = [
+export const READERS: readonly FuzzedReader[] = [
   {
     name: 'csv of tags',
     factor: ROWS,

@@ -103,7 +103,7 @@ function withFittingHeader(bytes: Buffer, roll: Dice): Uint8Array {
 
 const NAMED = 'w.safetensors'
 
-export const weightReaders: readonly FuzzedReader[] = [
+export const READERS: readonly FuzzedReader[] = [
   {
     name: 'pickle',
     large: () =>
