@@ -109,7 +109,8 @@ function copyLicences(output, dir) {
   )
   for (const folder of packages) {
     const licence = readdirSync(folder).find(name => /^licen[cs]e/i.test(name))
-    if (licence === undefined) throw new SetupError(`${folder} has no licence that could be put beside the bundle`)
+    if (licence === undefined)
+      throw new SetupError(`${folder} has no licence that could be put beside the bundle`)
     const name = folder.split(/[/\\]node_modules[/\\]/).at(-1)
     copyFileSync(join(folder, licence), join(dir, `LICENSE-${name.replace(/[/\\]/, '-')}`))
   }

@@ -1,9 +1,7 @@
 /**
  * @file Makes a fresh clone ready: npm packages, libtorch, the native addons, the compiled TypeScript. Of the package as npm
  * installs it only libtorch and the addons are missing.
- * Idempotent, and quick when nothing is to be done. Node's own modules only: it runs before npm ci.
- *
- *   node scripts/setup.mjs [--libtorch DIR]     DIR: also build for this libtorch (/usr for the system's)
+ * Idempotent, and quick when nothing is to be done (--help). Node's own modules only: it runs before npm ci.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
@@ -21,8 +19,23 @@ let build = ''
 const manifestFile = () => join(build, 'addons/manifest.json')
 const failuresFile = () => join(build, 'addons/failed.json')
 
+const USAGE = `node scripts/setup.mjs [--libtorch DIR]
+
+Makes a fresh clone or an installed package ready; quick when nothing is to be done.
+  --libtorch DIR  also build for this libtorch (/usr for the system's)`
+
+function readFlags() {
+  const options = { libtorch: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+  try {
+    return parseArgs({ options }).values
+  } catch (cause) {
+    throw new SetupError(`${cause.message.replace(/\.? To specify.*/, '')}\n${USAGE}`)
+  }
+}
+
 async function main() {
-  const { libtorch: extra } = parseArgs({ options: { libtorch: { type: 'string' } } }).values
+  const { libtorch: extra, help = false } = readFlags()
+  if (help) return console.log(USAGE)
   if (process.platform !== 'linux') throw new SetupError('Linux is needed (on Windows: WSL)')
   build = buildFolder()
   if (isClone) installPackages()
