@@ -50,13 +50,21 @@ export function memoryBudget({
   return Math.min(1e6 * most, MEMORY_SHARE * (availableMemory(memoryReport()) + cached))
 }
 
-/** Read anew at each call. */
+/** ms for which what was read of the system counts: reading takes a millisecond, and every image asks. */
+const FRESH = 100
+let latest: { readonly at: number; readonly report: MemoryReport } | undefined
+
 function memoryReport(): MemoryReport {
+  const at = performance.now()
+  if (latest === undefined || at - latest.at > FRESH) latest = { at, report: readReport() }
+  return { ...latest.report, limit: process.env.TAGMASK_MEMORY }
+}
+
+function readReport(): MemoryReport {
   return {
     meminfo: readOptional('/proc/meminfo'),
     groups: groupFolders(readOptional('/proc/self/cgroup') ?? '').flatMap(readGroup),
     free: freemem(),
-    limit: process.env.TAGMASK_MEMORY,
   }
 }
 
