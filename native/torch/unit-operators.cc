@@ -2,3 +2,4 @@
 #include "adamw.cc"
 #include "attention.cc"
 #include "blas.cc"
+#include "segmentation-loss.cc"

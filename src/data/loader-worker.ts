@@ -1,5 +1,4 @@
 /** @file A loader's thread: decodes and transforms images into shared batches, or makes one image's views. */
-
 import { readImage } from '../io/image.ts'
 import { loadSharp } from '../io/sharp.ts'
 import { type DecodedFiles, decodedFiles } from './image-cache.ts'

@@ -1063,6 +1063,12 @@ export function attentionBackward(dTokens: Tensor, dMean: Tensor | undefined, q:
   callNothing(attentionBackwardOp, [dTokens, dMean, q, k, v, heads, dq, dk, dv])
 }
 
+const segmentationLossOp = operator('tagmask::segmentation_loss', '')
+/** tagmask::segmentation_loss(Tensor logits, Tensor labels, Tensor? candidates, Tensor? weights) -> (Tensor, Tensor) */
+export function segmentationLoss(logits: Tensor, labels: Tensor, candidates: Tensor | undefined, weights: Tensor | undefined): [Tensor, Tensor] {
+  return callTensors(segmentationLossOp, [logits, labels, candidates, weights]) as [Tensor, Tensor]
+}
+
 const geluBackwardOp = operator('aten::gelu_backward', '')
 /** aten::gelu_backward(Tensor grad_output, Tensor self, *, str approximate="none") -> Tensor */
 export function geluBackward(gradOutput: Tensor, self: Tensor, { approximate }: { approximate?: string | undefined } = {}): Tensor {

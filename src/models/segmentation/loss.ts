@@ -1,11 +1,9 @@
-/** @file The loss of segmentation: cross entropy at the image's resolution, without keeping logits of that size. */
+/** @file The loss of segmentation: cross entropy at the image's resolution, without logits of that size (docs/adr/0011-segmentation-loss.md). */
 import { IGNORE, UNSURE } from '../../io/label-values.ts'
 import {
-  backward,
   batchSums,
   differentiable,
   isRecording,
-  noGrad,
   ops,
   scope,
   sumFactor,
@@ -14,7 +12,6 @@ import {
 
 const SUM = 2 // at::Reduction
 const NEVER = -1e4 // added to a log probability
-const AT_ONCE = 2 ** 20 // logits of full size: several small images, or one large one
 
 export interface SegmentationLossOptions {
   /**
@@ -37,8 +34,13 @@ export function segmentationLoss(
 ): Tensor {
   return scope(() => {
     const counted = options.weights ? 1 : countedPixels(labels)
-    if (!isRecording() || logits.device !== 'cpu') return summedLoss(logits, labels, options).div(counted)
-    const { sum, gradient } = lossAndGradient(logits.detach(), labels, options)
+    if (logits.device !== 'cpu' || logits.dtype === 'float64')
+      return summedLoss(logits, labels, options).div(counted)
+    const { candidates, weights } = options
+    const given = logits.detach().to({ dtype: 'float32' })
+    const [sum, slope] = ops.segmentationLoss(given, labels, candidates, weights)
+    if (!isRecording()) return sum.div(counted)
+    const gradient = slope.to({ dtype: logits.dtype }) // [B, C, h, w]
     return differentiable(
       'segmentation loss',
       [logits],
@@ -54,6 +56,7 @@ function countedPixels(labels: Tensor): number {
   return Math.max(1, pixels!) / sumFactor()
 }
 
+/** In libtorch's operators: for a GPU, and in float64. */
 function summedLoss(
   logits: Tensor,
   labels: Tensor,
@@ -71,36 +74,4 @@ function summedLoss(
   const open = ops.logSoftmax(full, 1).add(excluded)
   const likely = ops.logsumexp(open, [1]) // [B, H, W]: log of the probability that one of them is right
   return sure.sub(likely.mul(unsure.to({ dtype: 'float32' })).sum())
-}
-
-/**
- * The sum and its gradient [B, C, h, w], a few images at a time: logits of full size, and what autograd keeps of them, are
- * then there for those only, and backward has nothing left to do.
- */
-function lossAndGradient(
-  logits: Tensor,
-  labels: Tensor,
-  { candidates, weights }: SegmentationLossOptions,
-): { sum: Tensor; gradient: Tensor } {
-  return scope(() => {
-    const gradient = ops.emptyLike(logits)
-    const sum = ops.zeros([], { device: logits.device })
-    const batch = logits.size(0)
-    const most = Math.max(1, Math.floor(AT_ONCE / (logits.size(1) * labels.size(1) * labels.size(2))))
-    for (let first = 0; first < batch; first += most) {
-      scope(() => {
-        const part = (of: Tensor): Tensor => of.narrow(0, first, Math.min(most, batch - first))
-        const leaf = part(logits).clone()
-        leaf.requiresGrad = true
-        const options = { candidates: candidates && part(candidates), weights }
-        const loss = summedLoss(leaf, part(labels), options)
-        backward(loss)
-        noGrad(() => {
-          ops.add_(sum, loss)
-          ops.copy_(part(gradient), leaf.grad!)
-        })
-      })
-    }
-    return { sum, gradient }
-  })
 }

@@ -1,0 +1,262 @@
+// tagmask::segmentation_loss: the cross entropy of resized logits and its gradient in one pass over the pixels. In libtorch's
+// operators it is two dozen passes over the logits of full size, a sixth of a step of a small segmentation network.
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+namespace tagmask {
+namespace segmentation {
+namespace {
+
+constexpr int64_t kUnsure = 254, kNone = 255;   // src/io/label-values.ts
+constexpr float kNever = -1e4f;                 // added to the logits that are no candidates
+constexpr int64_t kAtOnce = int64_t{1} << 22;   // floats of scratch
+
+#if defined(__x86_64__)
+#define TAGMASK_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
+#else
+#define TAGMASK_CLONES
+#endif
+
+// One axis of a bilinear resize without aligned corners, as libtorch's upsample_bilinear2d: output i is
+// (1 - share[i]) in[from[i]] + share[i] in[to[i]]. Backward, input j sums outputs begin[j] to begin[j + 1], times weights from
+// `weight[first[j]]` on.
+struct Axis {
+  std::vector<int32_t> from, to;
+  std::vector<float> share, weight;
+  std::vector<int64_t> begin, end, first;
+
+  Axis(int64_t in, int64_t out) : from(out), to(out), share(out), begin(in, out), end(in, 0), first(in) {
+    const float scale = static_cast<float>(in) / static_cast<float>(out);
+    for (int64_t i = 0; i < out; i++) {
+      const float source = std::max(0.0f, (static_cast<float>(i) + 0.5f) * scale - 0.5f);
+      from[i] = static_cast<int32_t>(std::min<int64_t>(static_cast<int64_t>(source), in - 1));
+      to[i] = std::min<int32_t>(from[i] + 1, static_cast<int32_t>(in - 1));
+      share[i] = std::min(1.0f, source - static_cast<float>(from[i]));
+      for (const int64_t j : {from[i], to[i]}) {
+        begin[j] = std::min(begin[j], i);
+        end[j] = i + 1;
+      }
+    }
+    for (int64_t j = 0; j < in; j++) {
+      first[j] = static_cast<int64_t>(weight.size());
+      begin[j] = std::min(begin[j], end[j]);  // none: an image is reduced
+      for (int64_t i = begin[j]; i < end[j]; i++)
+        weight.push_back((from[i] == j ? 1 - share[i] : 0.0f) + (to[i] == j ? share[i] : 0.0f));
+    }
+  }
+};
+
+// e^x for x <= 0, to 2 units in the last place; NaN stays NaN. Cephes, expf, as in attention-kernel.h.
+inline __attribute__((always_inline)) float expOf(float given) {
+  const float x = given < -87.0f ? -87.0f : given;
+  const float shifted = x * 1.44269504f + 12582912.0f, whole = shifted - 12582912.0f;
+  const float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
+  float y = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  y = y * r + 8.3334519073e-3f;
+  y = y * r + 4.1665795894e-2f;
+  y = y * r + 1.6666665459e-1f;
+  y = y * r + 5.0000001201e-1f;
+  y = y * r * r + r + 1.0f;
+  uint32_t bits, power;
+  std::memcpy(&bits, &y, sizeof bits);
+  std::memcpy(&power, &shifted, sizeof power);
+  bits += power << 23;
+  float made;
+  std::memcpy(&made, &bits, sizeof made);
+  return given == given ? made : given;
+}
+
+// A row of the image: to[label, i] = the resized logits, from rows `above` and `below` of [labels, h, w].
+TAGMASK_CLONES void resizeRow(const float* __restrict above, const float* __restrict below, int64_t plane, float share,
+                              const Axis& across, int64_t in, int64_t labels, int64_t width, float* __restrict between,
+                              float* __restrict to) {
+  const int32_t *from = across.from.data(), *next = across.to.data();
+  const float* part = across.share.data();
+  for (int64_t label = 0; label < labels; label++) {
+    const float *a = above + label * plane, *b = below + label * plane;
+    for (int64_t j = 0; j < in; j++) between[j] = (1 - share) * a[j] + share * b[j];
+    float* row = to + label * width;
+    for (int64_t i = 0; i < width; i++) row[i] = (1 - part[i]) * between[from[i]] + part[i] * between[next[i]];
+  }
+}
+
+// sums[i] = sum over labels of e^(value + bias - most), where most[i] is the largest of them.
+TAGMASK_CLONES void sumExponentials(const float* __restrict values, const float* __restrict bias, int64_t labels,
+                                    int64_t width, float* __restrict most, float* __restrict sums) {
+  for (int64_t i = 0; i < width; i++) most[i] = values[i] + bias[0];
+  for (int64_t label = 1; label < labels; label++)
+    for (int64_t i = 0; i < width; i++) {
+      const float value = values[label * width + i] + bias[label];
+      most[i] = value > most[i] ? value : most[i];
+    }
+  for (int64_t i = 0; i < width; i++) sums[i] = 0;
+  for (int64_t label = 0; label < labels; label++)
+    for (int64_t i = 0; i < width; i++) sums[i] += expOf(values[label * width + i] + bias[label] - most[i]);
+}
+
+// value becomes all * e^(value - most) - open * e^(value + bias - mostOpen): what softmax has of all labels, less what it has
+// of the candidates.
+TAGMASK_CLONES void derive(float* __restrict values, const float* __restrict bias, int64_t labels, int64_t width,
+                           const float* __restrict most, const float* __restrict all, const float* __restrict mostOpen,
+                           const float* __restrict open) {
+  for (int64_t label = 0; label < labels; label++)
+    for (int64_t i = 0; i < width; i++) {
+      const float value = values[label * width + i];
+      values[label * width + i] = all[i] * expOf(value - most[i]) - open[i] * expOf(value + bias[label] - mostOpen[i]);
+    }
+}
+TAGMASK_CLONES void deriveSure(float* __restrict values, int64_t labels, int64_t width, const float* __restrict most,
+                               const float* __restrict all) {
+  for (int64_t label = 0; label < labels; label++)
+    for (int64_t i = 0; i < width; i++) values[label * width + i] = all[i] * expOf(values[label * width + i] - most[i]);
+}
+
+// to[label, j] = the gradient of a row, summed onto the `in` columns of the logits.
+TAGMASK_CLONES void gatherRow(const float* __restrict gradient, const Axis& across, int64_t in, int64_t labels,
+                              int64_t width, float* __restrict to) {
+  for (int64_t label = 0; label < labels; label++) {
+    const float* row = gradient + label * width;
+    for (int64_t j = 0; j < in; j++) {
+      const float* weight = across.weight.data() + across.first[j] - across.begin[j];
+      float sum = 0;
+      for (int64_t i = across.begin[j]; i < across.end[j]; i++) sum += row[i] * weight[i];
+      to[label * in + j] = sum;
+    }
+  }
+}
+TAGMASK_CLONES void addRow(const float* __restrict from, float weight, int64_t count, float* __restrict to) {
+  for (int64_t i = 0; i < count; i++) to[i] += weight * from[i];
+}
+#undef TAGMASK_CLONES
+
+struct Problem {
+  const float* logits;
+  const int64_t* labels;
+  const float* candidates;  // [B, C] or none
+  const float* weights;     // [C] or none
+  int64_t count, h, w, height, width;  // of labels; of the logits; of the image
+  Axis down, across;
+};
+
+// The loss of a row; to[C, w] is its gradient, summed onto the columns of the logits. `wrong` becomes a label that is none.
+double rowLoss(const Problem& at, int64_t image, int64_t y, float* scratch, float* to, int64_t& wrong) {
+  const int64_t count = at.count, width = at.width, plane = at.h * at.w;
+  float *values = scratch, *most = values + count * width, *sums = most + width, *mostOpen = sums + width,
+        *sumsOpen = mostOpen + width, *none = sumsOpen + width, *bias = none + count, *between = bias + count;
+  const float* logits = at.logits + image * count * plane;
+  resizeRow(logits + at.down.from[y] * at.w, logits + at.down.to[y] * at.w, plane, at.down.share[y], at.across, at.w, count,
+            width, between, values);
+  std::fill_n(none, count, 0.0f);
+  sumExponentials(values, none, count, width, most, sums);
+  const int64_t* labels = at.labels + (image * at.height + y) * width;
+  const bool unsure = at.candidates != nullptr && std::find(labels, labels + width, kUnsure) != labels + width;
+  if (unsure) {
+    for (int64_t c = 0; c < count; c++) bias[c] = (at.candidates[image * count + c] - 1) * -kNever;
+    sumExponentials(values, bias, count, width, mostOpen, sumsOpen);
+  }
+  double loss = 0;
+  for (int64_t x = 0; x < width; x++) {  // sums become what derive multiplies with
+    const int64_t label = labels[x];
+    float all = 0, open = 0;
+    if (label >= 0 && label < count) {
+      const float factor = at.weights ? at.weights[label] : 1.0f;
+      loss += factor * (std::log(sums[x]) + most[x] - values[label * width + x]);
+      all = factor / sums[x];
+    } else if (label == kUnsure && unsure) {
+      loss += std::log(sums[x] / sumsOpen[x]) + (most[x] - mostOpen[x]);
+      all = 1 / sums[x];
+      open = 1 / sumsOpen[x];
+    } else if (label != kNone) {
+      wrong = label;
+    }
+    sums[x] = all;
+    sumsOpen[x] = open;
+  }
+  if (unsure) derive(values, bias, count, width, most, sums, mostOpen, sumsOpen);
+  else deriveSure(values, count, width, most, sums);
+  for (int64_t x = 0; x < width; x++)
+    if (labels[x] >= 0 && labels[x] < count) values[labels[x] * width + x] -= at.weights ? at.weights[labels[x]] : 1.0f;
+  gatherRow(values, at.across, at.w, count, width, to);
+  return loss;
+}
+
+// Sum over pixels, float32 [], and its gradient [B, C, h, w]; every sum in the same order, whatever the threads.
+std::tuple<at::Tensor, at::Tensor> segmentationLoss(const at::Tensor& logits, const at::Tensor& labels,
+                                                    const c10::optional<at::Tensor>& candidates,
+                                                    const c10::optional<at::Tensor>& weights) {
+  TORCH_CHECK(logits.dim() == 4 && logits.scalar_type() == at::kFloat, "segmentation_loss: logits ", logits.scalar_type(),
+              logits.sizes());
+  TORCH_CHECK(labels.dim() == 3 && labels.scalar_type() == at::kLong && labels.size(0) == logits.size(0),
+              "segmentation_loss: labels ", labels.scalar_type(), labels.sizes(), " of logits ", logits.sizes());
+  const int64_t batch = logits.size(0), count = logits.size(1), h = logits.size(2), w = logits.size(3),
+                height = labels.size(1), width = labels.size(2);
+  TORCH_CHECK(batch > 0 && count > 0 && h > 0 && w > 0 && height > 0 && width > 0 && count <= kUnsure,
+              "segmentation_loss: logits ", logits.sizes(), " and labels ", labels.sizes());
+  const auto dense = [](const c10::optional<at::Tensor>& given, at::IntArrayRef shape) {
+    if (!given || !given->defined()) return at::Tensor();
+    TORCH_CHECK(given->sizes() == shape && given->scalar_type() == at::kFloat, "segmentation_loss: ", given->scalar_type(),
+                given->sizes(), " where float32 ", shape, " is needed");
+    return given->contiguous();
+  };
+  const at::Tensor own = logits.contiguous(), wanted = labels.contiguous(), open = dense(candidates, {batch, count}),
+                   factors = dense(weights, {count});
+  const Problem at{own.data_ptr<float>(),
+                   wanted.data_ptr<int64_t>(),
+                   open.defined() ? open.data_ptr<float>() : nullptr,
+                   factors.defined() ? factors.data_ptr<float>() : nullptr,
+                   count, h, w, height, width, Axis(h, height), Axis(w, width)};
+  at::Tensor gradient = at::empty(logits.sizes(), own.options());
+  const int64_t line = count * w, images = std::clamp<int64_t>(kAtOnce / (height * line), 1, batch);
+  std::vector<float> rows(images * height * line);
+  std::vector<double> losses(batch * height);
+  constexpr int64_t kFits = std::numeric_limits<int64_t>::min();
+  std::vector<int64_t> wrong(batch * height, kFits);
+  for (int64_t first = 0; first < batch; first += images) {
+    const int64_t some = std::min(images, batch - first);
+    const int64_t grain = std::max<int64_t>(1, (1 << 13) / (count * width));
+    at::parallel_for(0, some * height, grain, [&](int64_t begin, int64_t end) {
+      std::vector<float> scratch(count * width + 4 * width + 2 * count + w);
+      for (int64_t row = begin; row < end; row++) {
+        const int64_t all = first * height + row;
+        losses[all] = rowLoss(at, all / height, all % height, scratch.data(), rows.data() + row * line, wrong[all]);
+      }
+    });
+    at::parallel_for(0, some * h, std::max<int64_t>(1, (1 << 13) / line), [&](int64_t begin, int64_t end) {
+      std::vector<float> sum(line);
+      for (int64_t k = begin; k < end; k++) {
+        const int64_t image = k / h, j = k % h;
+        std::fill(sum.begin(), sum.end(), 0.0f);
+        for (int64_t y = at.down.begin[j]; y < at.down.end[j]; y++)
+          addRow(rows.data() + (image * height + y) * line, at.down.weight[at.down.first[j] + y - at.down.begin[j]], line,
+                 sum.data());
+        float* to = gradient.data_ptr<float>() + (first + image) * count * h * w + j * w;
+        for (int64_t c = 0; c < count; c++) std::copy_n(sum.data() + c * w, w, to + c * h * w);
+      }
+    });
+  }
+  for (const int64_t label : wrong)
+    TORCH_CHECK_INDEX(label == kFits, "Target ", label, " is out of bounds.");
+  const at::Tensor sum = at::empty({}, own.options());
+  *sum.data_ptr<float>() = static_cast<float>(std::accumulate(losses.begin(), losses.end(), 0.0));
+  return {sum, gradient};
+}
+
+}  // namespace
+}  // namespace segmentation
+
+TORCH_LIBRARY_FRAGMENT(tagmask, library) {
+  library.def("segmentation_loss(Tensor logits, Tensor labels, Tensor? candidates, Tensor? weights) -> (Tensor, Tensor)");
+}
+TORCH_LIBRARY_IMPL(tagmask, CPU, library) { library.impl("segmentation_loss", segmentation::segmentationLoss); }
+
+}  // namespace tagmask
