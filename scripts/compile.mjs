@@ -102,11 +102,12 @@ async function bundle() {
 
 /** Puts the licence of every package that became part of the bundle beside it. */
 function copyLicences(output, dir) {
-  const packages = new Set(
-    output.flatMap(({ moduleIds = [] }) =>
+  const packages = new Set([
+    join(root, 'node_modules/rolldown'), // its helpers
+    ...output.flatMap(({ moduleIds = [] }) =>
       moduleIds.flatMap(id => /^.*[/\\]node_modules[/\\](@[^/\\]+[/\\])?[^/\\]+/.exec(id)?.[0] ?? []),
     ),
-  )
+  ])
   for (const folder of packages) {
     const licence = readdirSync(folder).find(name => /^licen[cs]e/i.test(name))
     if (licence === undefined)

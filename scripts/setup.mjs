@@ -35,6 +35,7 @@ function readFlags() {
 
 async function main() {
   const { libtorch: extra, help = false } = readFlags()
+  if (extra === '') throw new SetupError(`--libtorch needs a folder\n${USAGE}`)
   if (help) return console.log(USAGE)
   if (process.platform !== 'linux') throw new SetupError('Linux is needed (on Windows: WSL)')
   build = buildFolder()

@@ -1,5 +1,16 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -153,5 +164,31 @@ console.log([${all.map((_, i) => `module${i}`).join(', ')}].every(one => Object.
       stdout:
         'function function [ 0, 1 ] [ 0.5, 0.5, 0.5, 0.5 ] none: there is no such run; give the folder of a run, such as runs/NAME\ntrue\n',
     })
+  })
+
+  it('names the package that reads images where it is missing, and takes no image for damaged', () => {
+    const place = join(project, 'node_modules/sharp')
+    renameSync(place, `${place}-away`)
+    try {
+      const images = join(project, 'some', 'images')
+      mkdirSync(images, { recursive: true })
+      copyFileSync(join(repository, 'docs/images/afa-demo.png'), join(images, 'a.png'))
+      writeFileSync(join(project, 'some', 'tags.csv'), 'image,tags\na.png,cat\n')
+      for (const args of [
+        ['data', 'check', 'some'],
+        ['data', 'demo', '--out', 'made', '--images', '2'],
+      ]) {
+        const { status, stderr, stdout } = tagmask(...args)
+        expect(status, stdout).toBe(1)
+        expect(stderr).toMatch(
+          /^error: the package sharp, which reads images, cannot be loaded \(Cannot find module 'sharp'\): install the npm packages again, in a clone with npm ci\n$/,
+        )
+        expect(stdout).not.toContain('damaged')
+      }
+      expect(existsSync(join(project, 'made'))).toBe(false)
+      expect(tagmask('recipes').status).toBe(0)
+    } finally {
+      renameSync(`${place}-away`, place)
+    }
   })
 })

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <numeric>
 #include <vector>
 
@@ -18,7 +17,7 @@ namespace segmentation {
 namespace {
 
 constexpr int64_t kUnsure = 254, kNone = 255;   // src/io/label-values.ts
-constexpr float kNever = -1e4f;                 // added to the logits that are no candidates
+constexpr double kNoCandidate = 1e4;           // what an unsure pixel costs of whose image none is
 constexpr int64_t kAtOnce = int64_t{1} << 22;   // floats of scratch
 
 #if defined(__x86_64__)
@@ -42,10 +41,12 @@ struct Axis {
       from[i] = static_cast<int32_t>(std::min<int64_t>(static_cast<int64_t>(source), in - 1));
       to[i] = std::min<int32_t>(from[i] + 1, static_cast<int32_t>(in - 1));
       share[i] = std::min(1.0f, source - static_cast<float>(from[i]));
-      for (const int64_t j : {from[i], to[i]}) {
+      const auto use = [&](int64_t j) {
         begin[j] = std::min(begin[j], i);
         end[j] = i + 1;
-      }
+      };
+      if (share[i] < 1) use(from[i]);
+      if (share[i] > 0) use(to[i]);
     }
     for (int64_t j = 0; j < in; j++) {
       first[j] = static_cast<int64_t>(weight.size());
@@ -90,30 +91,38 @@ TAGMASK_CLONES void resizeRow(const float* __restrict above, const float* __rest
   }
 }
 
-// sums[i] = sum over labels of e^(value + bias - most), where most[i] is the largest of them.
-TAGMASK_CLONES void sumExponentials(const float* __restrict values, const float* __restrict bias, int64_t labels,
+// sums[i] = sum over the open labels of e^(value - most), where most[i] is the largest of them.
+TAGMASK_CLONES void sumExponentials(const float* __restrict values, const uint8_t* __restrict open, int64_t labels,
                                     int64_t width, float* __restrict most, float* __restrict sums) {
-  for (int64_t i = 0; i < width; i++) most[i] = values[i] + bias[0];
-  for (int64_t label = 1; label < labels; label++)
-    for (int64_t i = 0; i < width; i++) {
-      const float value = values[label * width + i] + bias[label];
-      most[i] = value > most[i] ? value : most[i];
-    }
-  for (int64_t i = 0; i < width; i++) sums[i] = 0;
-  for (int64_t label = 0; label < labels; label++)
-    for (int64_t i = 0; i < width; i++) sums[i] += expOf(values[label * width + i] + bias[label] - most[i]);
-}
-
-// value becomes all * e^(value - most) - open * e^(value + bias - mostOpen): what softmax has of all labels, less what it has
-// of the candidates.
-TAGMASK_CLONES void derive(float* __restrict values, const float* __restrict bias, int64_t labels, int64_t width,
-                           const float* __restrict most, const float* __restrict all, const float* __restrict mostOpen,
-                           const float* __restrict open) {
-  for (int64_t label = 0; label < labels; label++)
+  const int64_t first = std::find_if(open, open + labels, [](uint8_t is) { return is != 0; }) - open;
+  for (int64_t i = 0; i < width; i++) most[i] = values[first * width + i];
+  for (int64_t label = first + 1; label < labels; label++) {
+    if (!open[label]) continue;
     for (int64_t i = 0; i < width; i++) {
       const float value = values[label * width + i];
-      values[label * width + i] = all[i] * expOf(value - most[i]) - open[i] * expOf(value + bias[label] - mostOpen[i]);
+      most[i] = value > most[i] ? value : most[i];
     }
+  }
+  for (int64_t i = 0; i < width; i++) sums[i] = 0;
+  for (int64_t label = first; label < labels; label++) {
+    if (!open[label]) continue;
+    for (int64_t i = 0; i < width; i++) sums[i] += expOf(values[label * width + i] - most[i]);
+  }
+}
+
+// value becomes all * e^(value - most), less part * e^(value - mostOpen) where its label is open: what softmax has of all
+// labels, less what it has of the candidates.
+TAGMASK_CLONES void derive(float* __restrict values, const uint8_t* __restrict open, int64_t labels, int64_t width,
+                           const float* __restrict most, const float* __restrict all, const float* __restrict mostOpen,
+                           const float* __restrict part) {
+  for (int64_t label = 0; label < labels; label++) {
+    const float is = open[label] ? 1.0f : 0.0f;
+    for (int64_t i = 0; i < width; i++) {
+      const float value = values[label * width + i], own = all[i] * expOf(value - most[i]);
+      const float other = part[i] * expOf(value - mostOpen[i]);
+      values[label * width + i] = is != 0 ? own - other : own;
+    }
+  }
 }
 TAGMASK_CLONES void deriveSure(float* __restrict values, int64_t labels, int64_t width, const float* __restrict most,
                                const float* __restrict all) {
@@ -146,43 +155,53 @@ struct Problem {
   const float* weights;     // [C] or none
   int64_t count, h, w, height, width;  // of labels; of the logits; of the image
   Axis down, across;
+  std::vector<uint8_t> every, open, closed;  // [C] of ones; the candidates [B, C], all where an image has none; those images
 };
+
+Problem withCandidates(Problem at, int64_t batch) {
+  at.every.assign(at.count, 1);
+  if (at.candidates == nullptr) return at;
+  for (int64_t image = 0; image < batch; image++) {
+    const float* own = at.candidates + image * at.count;
+    const bool none = std::all_of(own, own + at.count, [](float value) { return value == 0; });
+    at.closed.push_back(none);
+    for (int64_t c = 0; c < at.count; c++) at.open.push_back(none || own[c] != 0);
+  }
+  return at;
+}
 
 // The loss of a row; to[C, w] is its gradient, summed onto the columns of the logits. `wrong` becomes a label that is none.
 double rowLoss(const Problem& at, int64_t image, int64_t y, float* scratch, float* to, int64_t& wrong) {
   const int64_t count = at.count, width = at.width, plane = at.h * at.w;
   float *values = scratch, *most = values + count * width, *sums = most + width, *mostOpen = sums + width,
-        *sumsOpen = mostOpen + width, *none = sumsOpen + width, *bias = none + count, *between = bias + count;
+        *sumsOpen = mostOpen + width, *between = sumsOpen + width;
   const float* logits = at.logits + image * count * plane;
   resizeRow(logits + at.down.from[y] * at.w, logits + at.down.to[y] * at.w, plane, at.down.share[y], at.across, at.w, count,
             width, between, values);
-  std::fill_n(none, count, 0.0f);
-  sumExponentials(values, none, count, width, most, sums);
+  sumExponentials(values, at.every.data(), count, width, most, sums);
   const int64_t* labels = at.labels + (image * at.height + y) * width;
   const bool unsure = at.candidates != nullptr && std::find(labels, labels + width, kUnsure) != labels + width;
-  if (unsure) {
-    for (int64_t c = 0; c < count; c++) bias[c] = (at.candidates[image * count + c] - 1) * -kNever;
-    sumExponentials(values, bias, count, width, mostOpen, sumsOpen);
-  }
+  const uint8_t* open = unsure ? at.open.data() + image * count : nullptr;
+  if (unsure) sumExponentials(values, open, count, width, mostOpen, sumsOpen);
   double loss = 0;
   for (int64_t x = 0; x < width; x++) {  // sums become what derive multiplies with
     const int64_t label = labels[x];
-    float all = 0, open = 0;
+    float all = 0, part = 0;
     if (label >= 0 && label < count) {
       const float factor = at.weights ? at.weights[label] : 1.0f;
-      loss += factor * (std::log(sums[x]) + most[x] - values[label * width + x]);
+      loss += factor * (std::log(sums[x]) + (most[x] - values[label * width + x]));
       all = factor / sums[x];
     } else if (label == kUnsure && unsure) {
-      loss += std::log(sums[x] / sumsOpen[x]) + (most[x] - mostOpen[x]);
+      loss += std::log(sums[x] / sumsOpen[x]) + (most[x] - mostOpen[x]) + (at.closed[image] ? kNoCandidate : 0);
       all = 1 / sums[x];
-      open = 1 / sumsOpen[x];
+      part = 1 / sumsOpen[x];
     } else if (label != kNone) {
       wrong = label;
     }
     sums[x] = all;
-    sumsOpen[x] = open;
+    sumsOpen[x] = part;
   }
-  if (unsure) derive(values, bias, count, width, most, sums, mostOpen, sumsOpen);
+  if (unsure) derive(values, open, count, width, most, sums, mostOpen, sumsOpen);
   else deriveSure(values, count, width, most, sums);
   for (int64_t x = 0; x < width; x++)
     if (labels[x] >= 0 && labels[x] < count) values[labels[x] * width + x] -= at.weights ? at.weights[labels[x]] : 1.0f;
@@ -200,8 +219,9 @@ std::tuple<at::Tensor, at::Tensor> segmentationLoss(const at::Tensor& logits, co
               "segmentation_loss: labels ", labels.scalar_type(), labels.sizes(), " of logits ", logits.sizes());
   const int64_t batch = logits.size(0), count = logits.size(1), h = logits.size(2), w = logits.size(3),
                 height = labels.size(1), width = labels.size(2);
-  TORCH_CHECK(batch > 0 && count > 0 && h > 0 && w > 0 && height > 0 && width > 0 && count <= kUnsure,
-              "segmentation_loss: logits ", logits.sizes(), " and labels ", labels.sizes());
+  TORCH_CHECK(count > 0 && h > 0 && w > 0 && height > 0 && width > 0, "segmentation_loss: nothing in logits ", logits.sizes(),
+              " or labels ", labels.sizes());
+  TORCH_CHECK(count <= kUnsure, "segmentation_loss: ", count, " labels; at most ", kUnsure, " are told from those without one");
   const auto dense = [](const c10::optional<at::Tensor>& given, at::IntArrayRef shape) {
     if (!given || !given->defined()) return at::Tensor();
     TORCH_CHECK(given->sizes() == shape && given->scalar_type() == at::kFloat, "segmentation_loss: ", given->scalar_type(),
@@ -210,22 +230,21 @@ std::tuple<at::Tensor, at::Tensor> segmentationLoss(const at::Tensor& logits, co
   };
   const at::Tensor own = logits.contiguous(), wanted = labels.contiguous(), open = dense(candidates, {batch, count}),
                    factors = dense(weights, {count});
-  const Problem at{own.data_ptr<float>(),
-                   wanted.data_ptr<int64_t>(),
-                   open.defined() ? open.data_ptr<float>() : nullptr,
-                   factors.defined() ? factors.data_ptr<float>() : nullptr,
-                   count, h, w, height, width, Axis(h, height), Axis(w, width)};
+  const float *chosen = open.defined() ? open.data_ptr<float>() : nullptr,
+              *weighted = factors.defined() ? factors.data_ptr<float>() : nullptr;
+  const Problem at = withCandidates({own.data_ptr<float>(), wanted.data_ptr<int64_t>(), chosen, weighted, count, h, w, height,
+                                     width, Axis(h, height), Axis(w, width), {}, {}, {}},
+                                    batch);
   at::Tensor gradient = at::empty(logits.sizes(), own.options());
-  const int64_t line = count * w, images = std::clamp<int64_t>(kAtOnce / (height * line), 1, batch);
+  const int64_t line = count * w, images = std::max<int64_t>(1, std::min(batch, kAtOnce / (height * line)));
   std::vector<float> rows(images * height * line);
   std::vector<double> losses(batch * height);
-  constexpr int64_t kFits = std::numeric_limits<int64_t>::min();
-  std::vector<int64_t> wrong(batch * height, kFits);
+  std::vector<int64_t> wrong(batch * height, kNone);
   for (int64_t first = 0; first < batch; first += images) {
     const int64_t some = std::min(images, batch - first);
     const int64_t grain = std::max<int64_t>(1, (1 << 13) / (count * width));
     at::parallel_for(0, some * height, grain, [&](int64_t begin, int64_t end) {
-      std::vector<float> scratch(count * width + 4 * width + 2 * count + w);
+      std::vector<float> scratch(count * width + 4 * width + w);
       for (int64_t row = begin; row < end; row++) {
         const int64_t all = first * height + row;
         losses[all] = rowLoss(at, all / height, all % height, scratch.data(), rows.data() + row * line, wrong[all]);
@@ -245,7 +264,7 @@ std::tuple<at::Tensor, at::Tensor> segmentationLoss(const at::Tensor& logits, co
     });
   }
   for (const int64_t label : wrong)
-    TORCH_CHECK_INDEX(label == kFits, "Target ", label, " is out of bounds.");
+    TORCH_CHECK_INDEX(label == kNone, "Target ", label, " is out of bounds.");
   const at::Tensor sum = at::empty({}, own.options());
   *sum.data_ptr<float>() = static_cast<float>(std::accumulate(losses.begin(), losses.end(), 0.0));
   return {sum, gradient};

@@ -8,7 +8,7 @@ import { MAX_PIXELS } from './image-size.ts'
 import { checkPixelBytes } from './pixel-bytes.ts'
 import { textOf } from './printable.ts'
 import { readRange, withFile } from './read-range.ts'
-import { type Metadata, type Sharp, sharp } from './sharp.ts'
+import { loadSharp, type Metadata, type Sharp, sharp } from './sharp.ts'
 
 /** 8-bit RGB image, `data` is height * width * 3 (HWC). */
 export interface RgbImage {
@@ -36,6 +36,7 @@ export async function decodeFile<T>(
   decode: (bytes: Uint8Array, metadata: Metadata) => Promise<T>,
 ): Promise<T> {
   const bytes = await readBytes(path)
+  loadSharp()
   try {
     const metadata = await openImage(bytes).metadata()
     checkMetadata(path, metadata)

@@ -4,6 +4,8 @@ import { availableParallelism, cpus, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { packageRoot, setupCommand } from '../io/package-root.ts'
+import { textOf } from '../io/printable.ts'
+import { loadSharp } from '../io/sharp.ts'
 import { measureProducts, type Speed } from './measure.ts'
 import { type BuiltAddon, builtAddons, type NativeDescription, native } from './native.ts'
 
@@ -17,6 +19,7 @@ export async function doctorReport(): Promise<string> {
   const findings = [
     ...advice(description, [speed, ...otherSpeeds]),
     ...(backends.length === 0 ? [NO_GLOO] : []),
+    ...imageReader(),
   ]
   return [
     'Processor',
@@ -47,6 +50,15 @@ export async function doctorReport(): Promise<string> {
 
 /** Debian's libtorch has gloo in it; its headers are in another package. The archives of 2.x come without them. */
 const NO_GLOO = `several processes cannot train together: for Debian's libtorch apt-get install libgloo-dev, then ${setupCommand()}`
+
+function imageReader(): string[] {
+  try {
+    loadSharp()
+    return []
+  } catch (error) {
+    return [textOf(error)]
+  }
+}
 
 function measureElsewhere({ version }: BuiltAddon): Speed | undefined {
   const program = fileURLToPath(new URL('./measure.js', import.meta.url))

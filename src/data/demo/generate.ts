@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { writeFileAtomic } from '../../io/atomic.ts'
+import { loadSharp } from '../../io/sharp.ts'
 import { defaultThreads } from '../../io/thread-count.ts'
 import { workerUrl } from '../../io/worker-url.ts'
 import { inputError } from '../loader-protocol.ts'
@@ -51,6 +52,7 @@ export async function generateDemo(
   const set = { root: dir, classes: DEMO_CLASSES, images: total }
   if ((await readIfThere(join(dir, 'demo.json'))) === settings) return { ...set, made: false }
 
+  loadSharp() // before there is a folder
   // Made in a temporary folder and renamed when whole: an interrupted run leaves no half set.
   const part = `${dir}.part-${process.pid}-${randomBytes(4).toString('hex')}`
   await mkdir(join(part, 'images'), { recursive: true })

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
-import { sharp } from '../../io/sharp.ts'
+import { loadSharp, sharp } from '../../io/sharp.ts'
 import { stemOf } from '../image-endings.ts'
 import { filesBelow } from '../image-path.ts'
 import { readText, sample } from '../listing.ts'
@@ -108,6 +108,7 @@ async function keywordsOf(base: string, file: string, sidecars: ReadonlyMap<stri
 
 /** Nothing of an unreadable image, which the stages name. */
 async function metadataOf(path: string): Promise<{ xmp?: Buffer | undefined; iptc?: Buffer | undefined }> {
+  loadSharp()
   try {
     if (!(await stat(path)).isFile()) return {}
     const { xmp, iptc } = await sharp(path, { limitInputPixels: false }).metadata()

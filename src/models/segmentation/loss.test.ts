@@ -159,6 +159,30 @@ test('refuses labels that the network does not have', () => {
   })
 })
 
+test('is exact where logits are large, and whatever is no candidate has no part in it', () => {
+  scope(() => {
+    const labels = tensor([0, 1, 2, 0], [1, 2, 2]).to({ dtype: 'int64' })
+    for (const offset of [1e3, 1e5, 1e6]) {
+      const logits = ops.rand([1, 3, 2, 2]).add(offset)
+      const exact = lossOf(logits.to({ dtype: 'float64' }), labels, {})
+      expect(Math.abs(lossOf(logits, labels, {}).loss - exact.loss)).toBeLessThan(1e-6)
+    }
+    const unsure = tensor([254], [1, 1, 1]).to({ dtype: 'int64' })
+    const { gradient } = lossOf(tensor([0, 1e12, 1], [1, 3, 1, 1]), unsure, {
+      candidates: tensor([1, 0, 1], [1, 3]),
+    })
+    expect(gradient[1]).toBeCloseTo(0.7)
+    const none = { candidates: ops.zeros([1, 3]) } // as libtorch's operators have it: no gradient
+    expect(lossOf(tensor([0, 1, 2], [1, 3, 1, 1]), unsure, none)).toEqual({
+      loss: 1e4,
+      gradient: new Float32Array(3),
+    })
+    expect(
+      segmentationLoss(ops.zeros([0, 3, 1, 1]), ops.zeros([0, 2, 2]).to({ dtype: 'int64' })).item(),
+    ).toBe(0)
+  })
+})
+
 test('is NaN where a logit is', () => {
   scope(() => {
     const logits = ops.randn([1, 3, 2, 2])

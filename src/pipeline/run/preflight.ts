@@ -3,6 +3,7 @@ import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Dataset, tagged } from '../../data/dataset.ts'
 import { InputError } from '../../errors.ts'
+import { loadSharp } from '../../io/sharp.ts'
 import type { TensorData } from '../../io/tensor-data.ts'
 import { readWeights } from '../../io/weights.ts'
 import type { TrainedVit } from '../../models/encoder.ts'
@@ -41,6 +42,7 @@ export interface PreflightOptions {
 
 /** Throws InputError for the first problem that would end a later stage; warns of possible ones. Changes nothing. */
 export async function preflight(options: PreflightOptions): Promise<void> {
+  loadSharp()
   const weights = await weightFiles(options.recipe)
   await checkScoredSplit(options)
   await checkWeights(options, weights)
