@@ -54,10 +54,13 @@ test('a killed training goes on as if nothing had happened', { timeout: 240_000 
   const began = Date.now()
   expect(await train('whole')).toBe(0)
   const duration = Date.now() - began
-  let killed = 0
-  // Any moment from the start of libtorch to inside the training; five of them cannot be enough to finish.
-  for (; killed < KILLS; killed++)
-    expect(await train('killed', duration * (0.1 + 0.25 * Math.random()))).toBe('SIGKILL')
+  // Any moment from the start of libtorch to inside the training; five of them cannot be enough to finish, unless the machine
+  // has become as much faster.
+  for (let killed = 0; killed < KILLS; killed++) {
+    const end = await train('killed', duration * (0.1 + 0.25 * Math.random()))
+    expect(['SIGKILL', killed === 0 ? 'SIGKILL' : 0]).toContain(end)
+    if (end === 0) break
+  }
   expect(await train('killed')).toBe(0)
   expect(await weights('killed')).toBe(await weights('whole'))
 })

@@ -32,6 +32,17 @@ function checkBatchNorm([input, ...rest]: Arguments): string | undefined {
     : undefined
 }
 
+/** (input, running_mean, running_var, momentum) */
+function checkBatchStatistics([input, ...running]: Arguments): string | undefined {
+  if (!isShaped(input)) return undefined
+  const channels = input.shape[1] ?? 0
+  if (count(input.shape) === 0 || channels === 0) return `no channels or no elements in [${input.shape}]`
+  for (const given of running.slice(0, 2))
+    if (isShaped(given) && given.shape.join() !== `${channels}`)
+      return `running_mean or running_var [${given.shape}] for ${channels} channels`
+  return undefined
+}
+
 /** (grad_output, input, normalized_shape, mean, rstd, weight, bias, output_mask) */
 function checkLayerNormBackward([gradient, input, axes, mean, deviation, ...affine]: Arguments):
   | string
@@ -49,6 +60,13 @@ function checkLayerNormBackward([gradient, input, axes, mean, deviation, ...affi
     if (isShaped(given) && given.shape.join() !== axes.join())
       return `weight or bias [${given.shape}] for normalized_shape [${axes}]`
   return undefined
+}
+
+/** (input, weight, bias, stride, padding, dilation, groups): libtorch divides by the lower half of `groups`. */
+function checkConvolution([, weight, , , , , groups]: Arguments): string | undefined {
+  if (!isShaped(weight) || typeof groups !== 'number') return undefined
+  const outputs = weight.shape[0] ?? 0
+  return groups > Math.max(1, outputs) ? `groups is ${groups} of ${outputs} outputs` : undefined
 }
 
 /** (grad_output, input, weight, bias_sizes, stride, padding, dilation, transposed, output_padding, groups, output_mask) */
@@ -81,6 +99,8 @@ function checkConvolutionBackward(args: Arguments): string | undefined {
 /** By libtorch's name of the operator. */
 export const UNCHECKED: ReadonlyMap<string, Check> = new Map([
   ['aten::native_batch_norm', checkBatchNorm],
+  ['aten::batch_norm_update_stats', checkBatchStatistics],
   ['aten::native_layer_norm_backward', checkLayerNormBackward],
+  ['aten::conv2d', checkConvolution],
   ['aten::convolution_backward', checkConvolutionBackward],
 ])

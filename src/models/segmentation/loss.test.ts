@@ -172,11 +172,9 @@ test('is exact where logits are large, and whatever is no candidate has no part 
       candidates: tensor([1, 0, 1], [1, 3]),
     })
     expect(gradient[1]).toBeCloseTo(0.7)
-    const none = { candidates: ops.zeros([1, 3]) } // as libtorch's operators have it: no gradient
-    expect(lossOf(tensor([0, 1, 2], [1, 3, 1, 1]), unsure, none)).toEqual({
-      loss: 1e4,
-      gradient: new Float32Array(3),
-    })
+    const none = lossOf(tensor([0, 1, 2], [1, 3, 1, 1]), unsure, { candidates: ops.zeros([1, 3]) })
+    expect(none.loss).toBe(1e4) // as libtorch's operators have it, with no gradient
+    for (const value of none.gradient) expect(value).toBeCloseTo(0, 6)
     expect(
       segmentationLoss(ops.zeros([0, 3, 1, 1]), ops.zeros([0, 2, 2]).to({ dtype: 'int64' })).item(),
     ).toBe(0)
