@@ -31,7 +31,7 @@ const ENTRIES = {
   measure: 'torch/measure.js',
 }
 /** Stay where npm has put them: with native parts, opened for few files, or without the text of their licence. */
-const OUTSIDE = ['sharp', 'geotiff', '@saehrimnir/druidjs', '@stricli/core', 'node-addon-api']
+const OUTSIDE = ['sharp', 'geotiff', '@saehrimnir/druidjs', '@stricli/core']
 /** Parts of an older bundle stay for so long after a new one: what runs may still load them. */
 const DAY = 24 * 60 * 60 * 1000
 

@@ -1,6 +1,5 @@
 /** @file The size of an image from its header alone, so that its memory is known before decoding. */
-import { stat } from 'node:fs/promises'
-import { sharp } from './sharp.ts'
+import { imageHeader } from './image-header.ts'
 
 export interface ImageSize {
   readonly width: number
@@ -11,11 +10,7 @@ export const MAX_PIXELS = 200_000_000 // 600 MB as RGB: twice the largest camera
 
 /** Size with EXIF rotation applied; undefined when the header is unreadable or the image too large: readImage's error says why. */
 export async function imageSize(path: string): Promise<ImageSize | undefined> {
-  const found = await stat(path).catch(() => undefined)
-  if (!found?.isFile()) return undefined // a pipe would be waited for
-  const header = await sharp(path, { limitInputPixels: false })
-    .metadata()
-    .catch(() => undefined)
+  const header = await imageHeader(path)
   if (header === undefined) return undefined
   const { width, height, orientation = 1 } = header
   if (width * height > MAX_PIXELS) return undefined

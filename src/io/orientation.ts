@@ -1,6 +1,5 @@
 /** @file The EXIF orientation of a photo. */
-import { stat } from 'node:fs/promises'
-import { loadSharp, sharp } from './sharp.ts'
+import { imageHeader } from './image-header.ts'
 
 /** Size as the pixels are stored, and EXIF orientation 1 to 8 (1: as stored; 5 to 8 swap width and height). */
 export interface Orientation {
@@ -11,14 +10,10 @@ export interface Orientation {
 
 /** Reads the header only; undefined when the file is no readable image. */
 export async function readOrientation(path: string): Promise<Orientation | undefined> {
-  loadSharp()
-  try {
-    if (!(await stat(path)).isFile()) return undefined // a pipe would wait for its writer
-    const { width, height, orientation = 1 } = await sharp(path, { limitInputPixels: false }).metadata()
-    return { width, height, orientation: orientation >= 1 && orientation <= 8 ? orientation : 1 }
-  } catch {
-    return undefined
-  }
+  const header = await imageHeader(path)
+  if (header === undefined) return undefined
+  const { width, height, orientation = 1 } = header
+  return { width, height, orientation: orientation >= 1 && orientation <= 8 ? orientation : 1 }
 }
 
 /** Applies the orientation to pixels of one byte, row by row. */

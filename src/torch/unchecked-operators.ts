@@ -18,29 +18,28 @@ const count = (shape: readonly number[]): number => shape.reduce((product, exten
 const isWhole = (list: unknown, least: number): list is readonly number[] =>
   Array.isArray(list) && list.every(entry => Number.isInteger(entry) && entry >= least)
 
-/** (input, weight, bias, running_mean, running_var, training, momentum, eps) */
-function checkBatchNorm([input, ...rest]: Arguments): string | undefined {
-  if (!isShaped(input)) return undefined // the conversion throws
+function checkChannels(input: Shaped, ofChannels: Readonly<Record<string, unknown>>): string | undefined {
   const channels = input.shape[1] ?? 0
   if (channels === 0 || count(input.shape) === 0) return `no channels or no elements in [${input.shape}]`
-  const [weight, bias, mean, variance, training] = rest
-  for (const [name, given] of Object.entries({ weight, bias, running_mean: mean, running_var: variance }))
+  for (const [name, given] of Object.entries(ofChannels))
     if (isShaped(given) && given.shape.join() !== `${channels}`)
       return `${name} [${given.shape}] for ${channels} channels`
+  return undefined
+}
+
+/** (input, weight, bias, running_mean, running_var, training, momentum, eps) */
+function checkBatchNorm([input, weight, bias, mean, variance, training]: Arguments): string | undefined {
+  if (!isShaped(input)) return undefined // the conversion throws
+  const problem = checkChannels(input, { weight, bias, running_mean: mean, running_var: variance })
+  if (problem !== undefined) return problem
   return training !== true && !(isShaped(mean) && isShaped(variance))
     ? 'running_mean and running_var are needed where training is false'
     : undefined
 }
 
 /** (input, running_mean, running_var, momentum) */
-function checkBatchStatistics([input, ...running]: Arguments): string | undefined {
-  if (!isShaped(input)) return undefined
-  const channels = input.shape[1] ?? 0
-  if (count(input.shape) === 0 || channels === 0) return `no channels or no elements in [${input.shape}]`
-  for (const given of running.slice(0, 2))
-    if (isShaped(given) && given.shape.join() !== `${channels}`)
-      return `running_mean or running_var [${given.shape}] for ${channels} channels`
-  return undefined
+function checkBatchStatistics([input, mean, variance]: Arguments): string | undefined {
+  return isShaped(input) ? checkChannels(input, { running_mean: mean, running_var: variance }) : undefined
 }
 
 /** (grad_output, input, normalized_shape, mean, rstd, weight, bias, output_mask) */

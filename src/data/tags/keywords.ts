@@ -1,9 +1,8 @@
 /** @file Keywords that photo programs write into images, or beside them (a.jpg.xmp, a.xmp), as tags. */
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError } from '../../errors.ts'
 import { count } from '../../io/count.ts'
-import { loadSharp, sharp } from '../../io/sharp.ts'
+import { imageHeader } from '../../io/image-header.ts'
 import { stemOf } from '../image-endings.ts'
 import { filesBelow } from '../image-path.ts'
 import { readText, sample } from '../listing.ts'
@@ -99,21 +98,9 @@ async function keywordsOf(base: string, file: string, sidecars: ReadonlyMap<stri
   const text = beside === undefined ? undefined : await readText(join(base, beside))
   const own = text === undefined ? undefined : tryRead('beside', () => xmpKeywords(text, beside!))
   if (own !== undefined) return own
-  const { xmp, iptc } = await metadataOf(join(base, file))
+  const { xmp, iptc } = (await imageHeader(join(base, file))) ?? {} // stages name an unreadable image
   return (
     (xmp && tryRead('xmp', () => xmpKeywords(xmp.toString('utf8'), file))) ??
     (iptc && tryRead('iptc', () => iptcKeywords(iptc, file))) ?? { words: [], place: undefined, broken }
   )
-}
-
-/** Nothing of an unreadable image, which the stages name. */
-async function metadataOf(path: string): Promise<{ xmp?: Buffer | undefined; iptc?: Buffer | undefined }> {
-  loadSharp()
-  try {
-    if (!(await stat(path)).isFile()) return {}
-    const { xmp, iptc } = await sharp(path, { limitInputPixels: false }).metadata()
-    return { xmp, iptc }
-  } catch {
-    return {}
-  }
 }
