@@ -9,18 +9,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "target-clones.h"
+
 namespace tagmask {
 namespace {
 
 struct Rates {
   double decayed, beta1, beta2, root, eps, step;  // root: of 1 - beta2^t; step: lr / (1 - beta1^t)
 };
-
-#if defined(__x86_64__)
-#define TAGMASK_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define TAGMASK_CLONES
-#endif
 
 // No template: those have no clones.
 #define TAGMASK_UPDATE(T)                                                                                              \
@@ -39,7 +35,6 @@ struct Rates {
 TAGMASK_UPDATE(float)
 TAGMASK_UPDATE(double)
 #undef TAGMASK_UPDATE
-#undef TAGMASK_CLONES
 
 template <typename T>
 void updateAll(const at::TensorList& parameters, const std::vector<at::Tensor>& gradients, const at::TensorList& means,

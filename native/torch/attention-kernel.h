@@ -12,21 +12,8 @@ using Bits = int32_t __attribute__((vector_size(4 * TAGMASK_WIDTH)));
 inline Vector load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
 inline void store(float* to, Vector value) { *reinterpret_cast<Vector*>(to) = value; }
 
-// e^x for x <= 0, to 2 units in the last place; NaN stays NaN. Cephes, expf.
-inline Vector expOf(const Vector given) {
-  const Vector x = given < -87.0f ? Vector{} - 87.0f : given;
-  const Vector shifted = x * 1.44269504f + 12582912.0f;  // the whole part in its last bits
-  const Vector whole = shifted - 12582912.0f;
-  const Vector r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-  Vector y = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * r * r + r + 1.0f;
-  const auto made = reinterpret_cast<Vector>(reinterpret_cast<Bits>(y) + (reinterpret_cast<Bits>(shifted) << 23));
-  return given == given ? made : given;  // the bits of a NaN are anything
-}
+#include "exponential.h"
+inline Vector expOf(const Vector given) { return exponential<Vector, Bits>(given); }
 
 // What products multiply: floats, or pairs of bfloat16 that follow one another along the sum.
 #ifdef TAGMASK_PAIRS

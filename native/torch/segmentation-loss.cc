@@ -12,22 +12,18 @@
 #include <numeric>
 #include <vector>
 
+#include "target-clones.h"
+
 namespace tagmask {
 namespace segmentation {
 namespace {
 
-constexpr int64_t kUnsure = 254, kNone = 255;   // src/io/label-values.ts
-constexpr double kNoCandidate = 1e4;           // what an unsure pixel costs of whose image none is
-constexpr int64_t kAtOnce = int64_t{1} << 22;   // floats of scratch
-
-#if defined(__x86_64__)
-#define TAGMASK_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
-#else
-#define TAGMASK_CLONES
-#endif
+constexpr int64_t kUnsure = 254, kNone = 255;  // src/io/label-values.ts
+constexpr double kNoCandidate = 1e4;  // what an unsure pixel costs of whose image none is
+constexpr int64_t kAtOnce = int64_t{1} << 22;  // floats of scratch
 
 // One axis of a bilinear resize without aligned corners, as libtorch's upsample_bilinear2d: output i is
-// (1 - share[i]) in[from[i]] + share[i] in[to[i]]. Backward, input j sums outputs begin[j] to begin[j + 1], times weights from
+// (1 - share[i]) in[from[i]] + share[i] in[to[i]]. Backward, input j sums outputs begin[j] to end[j], times weights from
 // `weight[first[j]]` on.
 struct Axis {
   std::vector<int32_t> from, to;
@@ -57,25 +53,8 @@ struct Axis {
   }
 };
 
-// e^x for x <= 0, to 2 units in the last place; NaN stays NaN. Cephes, expf, as in attention-kernel.h.
-inline __attribute__((always_inline)) float expOf(float given) {
-  const float x = given < -87.0f ? -87.0f : given;
-  const float shifted = x * 1.44269504f + 12582912.0f, whole = shifted - 12582912.0f;
-  const float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-  float y = r * 1.9875691500e-4f + 1.3981999507e-3f;
-  y = y * r + 8.3334519073e-3f;
-  y = y * r + 4.1665795894e-2f;
-  y = y * r + 1.6666665459e-1f;
-  y = y * r + 5.0000001201e-1f;
-  y = y * r * r + r + 1.0f;
-  uint32_t bits, power;
-  std::memcpy(&bits, &y, sizeof bits);
-  std::memcpy(&power, &shifted, sizeof power);
-  bits += power << 23;
-  float made;
-  std::memcpy(&made, &bits, sizeof made);
-  return given == given ? made : given;
-}
+#include "exponential.h"
+inline __attribute__((always_inline)) float expOf(float given) { return exponential<float, int32_t>(given); }
 
 // A row of the image: to[label, i] = the resized logits, from rows `above` and `below` of [labels, h, w].
 TAGMASK_CLONES void resizeRow(const float* __restrict above, const float* __restrict below, int64_t plane, float share,
@@ -116,11 +95,11 @@ TAGMASK_CLONES void derive(float* __restrict values, const uint8_t* __restrict o
                            const float* __restrict most, const float* __restrict all, const float* __restrict mostOpen,
                            const float* __restrict part) {
   for (int64_t label = 0; label < labels; label++) {
-    const float is = open[label] ? 1.0f : 0.0f;
+    const bool is = open[label];
     for (int64_t i = 0; i < width; i++) {
       const float value = values[label * width + i], own = all[i] * expOf(value - most[i]);
       const float other = part[i] * expOf(value - mostOpen[i]);
-      values[label * width + i] = is != 0 ? own - other : own;
+      values[label * width + i] = is ? own - other : own;
     }
   }
 }
@@ -146,29 +125,29 @@ TAGMASK_CLONES void gatherRow(const float* __restrict gradient, const Axis& acro
 TAGMASK_CLONES void addRow(const float* __restrict from, float weight, int64_t count, float* __restrict to) {
   for (int64_t i = 0; i < count; i++) to[i] += weight * from[i];
 }
-#undef TAGMASK_CLONES
+
+// Which labels unsure pixels may have [B, C]: all where an image has no candidate, which `none` [B] tells.
+struct Candidates {
+  std::vector<uint8_t> open, none;
+
+  Candidates(const float* given, int64_t batch, int64_t count) {
+    for (int64_t image = 0; given != nullptr && image < batch; image++) {
+      const float* own = given + image * count;
+      none.push_back(std::all_of(own, own + count, [](float value) { return value == 0; }));
+      for (int64_t c = 0; c < count; c++) open.push_back(none.back() || own[c] != 0);
+    }
+  }
+};
 
 struct Problem {
   const float* logits;
   const int64_t* labels;
-  const float* candidates;  // [B, C] or none
-  const float* weights;     // [C] or none
+  const float* weights;                // [C] or none
   int64_t count, h, w, height, width;  // of labels; of the logits; of the image
   Axis down, across;
-  std::vector<uint8_t> every, open, closed;  // [C] of ones; the candidates [B, C], all where an image has none; those images
+  std::vector<uint8_t> every;  // [C] of ones
+  Candidates candidates;       // empty: a pixel is sure or has no label
 };
-
-Problem withCandidates(Problem at, int64_t batch) {
-  at.every.assign(at.count, 1);
-  if (at.candidates == nullptr) return at;
-  for (int64_t image = 0; image < batch; image++) {
-    const float* own = at.candidates + image * at.count;
-    const bool none = std::all_of(own, own + at.count, [](float value) { return value == 0; });
-    at.closed.push_back(none);
-    for (int64_t c = 0; c < at.count; c++) at.open.push_back(none || own[c] != 0);
-  }
-  return at;
-}
 
 // The loss of a row; to[C, w] is its gradient, summed onto the columns of the logits. `wrong` becomes a label that is none.
 double rowLoss(const Problem& at, int64_t image, int64_t y, float* scratch, float* to, int64_t& wrong) {
@@ -180,8 +159,8 @@ double rowLoss(const Problem& at, int64_t image, int64_t y, float* scratch, floa
             width, between, values);
   sumExponentials(values, at.every.data(), count, width, most, sums);
   const int64_t* labels = at.labels + (image * at.height + y) * width;
-  const bool unsure = at.candidates != nullptr && std::find(labels, labels + width, kUnsure) != labels + width;
-  const uint8_t* open = unsure ? at.open.data() + image * count : nullptr;
+  const bool unsure = !at.candidates.open.empty() && std::find(labels, labels + width, kUnsure) != labels + width;
+  const uint8_t* open = unsure ? at.candidates.open.data() + image * count : nullptr;
   if (unsure) sumExponentials(values, open, count, width, mostOpen, sumsOpen);
   double loss = 0;
   for (int64_t x = 0; x < width; x++) {  // sums become what derive multiplies with
@@ -192,7 +171,7 @@ double rowLoss(const Problem& at, int64_t image, int64_t y, float* scratch, floa
       loss += factor * (std::log(sums[x]) + (most[x] - values[label * width + x]));
       all = factor / sums[x];
     } else if (label == kUnsure && unsure) {
-      loss += std::log(sums[x] / sumsOpen[x]) + (most[x] - mostOpen[x]) + (at.closed[image] ? kNoCandidate : 0);
+      loss += std::log(sums[x] / sumsOpen[x]) + (most[x] - mostOpen[x]) + (at.candidates.none[image] ? kNoCandidate : 0);
       all = 1 / sums[x];
       part = 1 / sumsOpen[x];
     } else if (label != kNone) {
@@ -230,11 +209,9 @@ std::tuple<at::Tensor, at::Tensor> segmentationLoss(const at::Tensor& logits, co
   };
   const at::Tensor own = logits.contiguous(), wanted = labels.contiguous(), open = dense(candidates, {batch, count}),
                    factors = dense(weights, {count});
-  const float *chosen = open.defined() ? open.data_ptr<float>() : nullptr,
-              *weighted = factors.defined() ? factors.data_ptr<float>() : nullptr;
-  const Problem at = withCandidates({own.data_ptr<float>(), wanted.data_ptr<int64_t>(), chosen, weighted, count, h, w, height,
-                                     width, Axis(h, height), Axis(w, width), {}, {}, {}},
-                                    batch);
+  const auto dataOf = [](const at::Tensor& of) { return of.defined() ? of.data_ptr<float>() : nullptr; };
+  const Problem at{dataOf(own), wanted.data_ptr<int64_t>(), dataOf(factors), count, h, w, height, width, Axis(h, height),
+                   Axis(w, width), std::vector<uint8_t>(count, 1), Candidates(dataOf(open), batch, count)};
   at::Tensor gradient = at::empty(logits.sizes(), own.options());
   const int64_t line = count * w, images = std::max<int64_t>(1, std::min(batch, kAtOnce / (height * line)));
   std::vector<float> rows(images * height * line);
